@@ -1,0 +1,25 @@
+//! The words of Entrepôt as types: identifiers, names, places, instants, money, roles and states.
+//!
+//! Lives here: what every other crate speaks of, parsed once at the edge and correct ever after.
+//! Does not live here: IO, SQL, HTTP. The crate compiles to WebAssembly, so that the portal's pages
+//! share these types with the server.
+
+pub mod clock;
+pub mod crash;
+pub mod dto;
+pub mod ids;
+pub mod money;
+pub mod names;
+pub mod place;
+pub mod roles;
+pub mod states;
+pub mod time;
+
+pub use clock::{Clock, ManualClock};
+pub use ids::*;
+pub use money::{Currency, Micro, Nano, Unit};
+pub use names::{Name, NameError, ProductName};
+pub use place::{Cloud, Location, Route};
+pub use roles::{MemberRole, Role};
+pub use states::*;
+pub use time::Timestamp;

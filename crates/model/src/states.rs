@@ -1,0 +1,83 @@
+//! States and choices as they stand in the database, in JSON and on pages: one word each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A word that is none of those expected.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("unknown {what} `{word}`: use {expected}")]
+pub struct UnknownWord {
+    pub what: &'static str,
+    pub word: String,
+    pub expected: String,
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident ($what:literal) { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),* }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(UnknownWord {
+                        what: $what,
+                        word: text.chars().take(64).collect(),
+                        expected: [$($word),*].join(", "),
+                    }),
+                }
+            }
+        }
+    )*};
+}
+
+words! {
+    /// How careful one has to be with a product's data.
+    Classification ("classification") { Public = "public", Internal = "internal", /** The owner and a data-protection officer decide. */ Personal = "personal" }
+    /// Who decides on requests for a product.
+    AccessPolicy ("access policy") { Auto = "auto", Owner = "owner" }
+    /// The life of a product.
+    ProductState ("product state") { Draft = "draft", Published = "published", Retired = "retired" }
+    /// Where a consumer reads.
+    Mode ("mode") { /** The producer's files, through the share. */ Live = "live", /** A clone in the consumer's region. */ Replica = "replica" }
+    /// The life of a request. Every state but `submitted` is final.
+    RequestState ("request state") { Submitted = "submitted", Approved = "approved", Rejected = "rejected", Withdrawn = "withdrawn" }
+    /// What somebody said of a request.
+    Verdict ("verdict") { Approve = "approve", Reject = "reject" }
+    /// In which capacity somebody decides.
+    Stage ("stage") { Owner = "owner", DataProtection = "data_protection", /** By the product's `auto` policy. */ Policy = "policy", /** By a declaration. */ Declared = "declared" }
+    /// What people want of a grant.
+    GrantDesired ("desired state") { Active = "active", Ended = "ended" }
+    /// What the reconciler saw of a grant; nobody else writes it.
+    GrantActual ("actual state") { Pending = "pending", Provisioning = "provisioning", /** Verified by looking. */ Active = "active", /** Was to be active, but looking showed otherwise. */ Failed = "failed", Ended = "ended" }
+    /// The life of a replica.
+    ReplicaState ("replica state") { Pending = "pending", Ready = "ready", /** Unreadable, still vacuumed, deleted when its time is over. */ Draining = "draining", Deleted = "deleted", /** Somebody else wrote into it. */ Diverged = "diverged" }
+    /// The steps of a sync run.
+    RunState ("run state") { Planned = "planned", Copying = "copying", Committing = "committing", Verifying = "verifying", Done = "done", /** Waits for a person. */ Parked = "parked", Failed = "failed" }
+    /// What a sync run was for.
+    RunKind ("run kind") { Sync = "sync", Vacuum = "vacuum" }
+    /// How the bytes of a meter event were found out.
+    Method ("method") { /** Counted by us. */ Measured = "measured", /** From the store's access log. */ Logged = "logged", /** Size of what was handed out: an estimate. */ Signed = "signed", Estimated = "estimated" }
+    /// What the bytes were moved for.
+    Purpose ("purpose") { Sync = "sync", Gateway = "gateway", Query = "query", Inspect = "inspect", Verify = "verify", Vacuum = "vacuum" }
+    /// Who pays for a product's legs.
+    Payer ("payer") { /** The upstream producer. */ Producer = "producer", Consumer = "consumer" }
+    /// The life of a statement.
+    StatementState ("statement state") { Open = "open", Issued = "issued" }
+}
