@@ -1,1 +1,105 @@
-//! exchange
+//! The domain of Entrepôt: catalog, access, people, replicas, billing, audit, jobs, reconciling, declaration.
+//!
+//! Each area is one module: policy + operations + SQL. Every operation takes the [`Principal`] first and asks
+//! [`policy::can`] before it touches anything. This is the only crate that names sqlx. What lies outside the database is
+//! behind [`ports`].
+
+pub mod audit;
+pub mod change;
+pub mod db;
+pub mod error;
+pub mod jobs;
+pub mod operation;
+pub mod page;
+pub mod people;
+pub mod policy;
+pub mod ports;
+pub mod principal;
+pub mod secret;
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+
+use model::{Clock, Timestamp};
+
+pub use error::{Check, Error, FieldError};
+pub use inventory;
+pub use operation::Operation;
+pub use policy::Scope;
+pub use principal::Principal;
+
+use db::Db;
+use ports::Ports;
+
+/// Knobs that are the same for the whole installation.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the outside reaches this installation, without a trailing slash: profiles and gateway URLs are made of it.
+    pub public_url: String,
+    /// How long a recipient's token lives unless asked for less; microseconds.
+    pub token_lifetime: i64,
+    /// The longest life a signed URL may have; microseconds. Also how long a revoked grant's URLs may still work.
+    pub url_lifetime: i64,
+    /// Sessions end after this long without a request, and after this long at all; microseconds.
+    pub session_idle: i64,
+    pub session_lifetime: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:3000".to_owned(),
+            token_lifetime: 90 * model::time::DAY,
+            url_lifetime: model::time::HOUR,
+            session_idle: 12 * model::time::HOUR,
+            session_lifetime: 7 * model::time::DAY,
+        }
+    }
+}
+
+/// The exchange: a database, a clock, the ports, and the operations on them. Cheap to clone.
+#[derive(Clone)]
+pub struct Exchange {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ports: Ports,
+    options: Options,
+}
+
+impl Exchange {
+    pub fn new(db: Db, clock: Arc<dyn Clock>, ports: Ports, options: Options) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                clock,
+                ports,
+                options,
+            }),
+        }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
+    }
+
+    pub fn ports(&self) -> &Ports {
+        &self.inner.ports
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+}

@@ -26,7 +26,10 @@ pub fn pass(name: &'static str) {
     static PASSED: AtomicU32 = AtomicU32::new(0);
 
     if let Some(path) = LOG.get_or_init(|| std::env::var("ENTREPOT_CRASH_LOG").ok()) {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path);
         if let Ok(mut file) = file {
             let _ = writeln!(file, "{name}");
         }

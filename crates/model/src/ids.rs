@@ -52,7 +52,11 @@ macro_rules! ids {
 fn new_uuid(at: crate::Timestamp) -> Uuid {
     let micros = u64::try_from(at.micros()).unwrap_or(0);
     let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos))
+    Uuid::new_v7(uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        micros / 1_000_000,
+        nanos,
+    ))
 }
 
 ids! {

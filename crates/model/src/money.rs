@@ -128,9 +128,13 @@ impl Micro {
     /// `bytes` at `price` per `unit`, rounded half-even once.
     pub fn charge(bytes: i128, price: Nano, unit: Unit) -> Result<Self, MoneyError> {
         // nano-units per unit × bytes / bytes per unit = nano-units; / 1000 = micro-units.
-        let numerator = bytes.checked_mul(i128::from(price.0)).ok_or(MoneyError::Range)?;
+        let numerator = bytes
+            .checked_mul(i128::from(price.0))
+            .ok_or(MoneyError::Range)?;
         let value = round_half_even(numerator, unit.bytes() * 1_000);
-        i64::try_from(value).map(Self).map_err(|_| MoneyError::Range)
+        i64::try_from(value)
+            .map(Self)
+            .map_err(|_| MoneyError::Range)
     }
 
     pub fn checked_add(self, other: Self) -> Option<Self> {
@@ -194,12 +198,26 @@ mod tests {
 
     #[test]
     fn decimals_round_trip() {
-        for (text, nano) in [("0.09", 90_000_000), ("1.00", 1_000_000_000), ("0.000000001", 1), ("12.345678901", 12_345_678_901)] {
+        for (text, nano) in [
+            ("0.09", 90_000_000),
+            ("1.00", 1_000_000_000),
+            ("0.000000001", 1),
+            ("12.345678901", 12_345_678_901),
+        ] {
             assert_eq!(text.parse::<Nano>().unwrap(), Nano(nano));
             assert_eq!(Nano(nano).to_string(), text);
         }
         assert_eq!(Micro(-1_500_000).to_string(), "-1.50");
-        for bad in ["", ".", "1.", "x", "1e3", "0.0000000001", " 1", "99999999999999999999"] {
+        for bad in [
+            "",
+            ".",
+            "1.",
+            "x",
+            "1e3",
+            "0.0000000001",
+            " 1",
+            "99999999999999999999",
+        ] {
             assert!(bad.parse::<Nano>().is_err(), "{bad}");
         }
     }
@@ -207,13 +225,30 @@ mod tests {
     #[test]
     fn charges_round_half_even_once() {
         let price: Nano = "0.09".parse().unwrap();
-        assert_eq!(Micro::charge(1_000_000_000, price, Unit::Gigabyte).unwrap(), Micro(90_000));
+        assert_eq!(
+            Micro::charge(1_000_000_000, price, Unit::Gigabyte).unwrap(),
+            Micro(90_000)
+        );
         // 266 240 GB and the published list price: the worked oracle.
         assert_eq!(Micro::charge(0, price, Unit::Gigabyte).unwrap(), Micro(0));
         let one = Nano(1_000_000_000);
-        for (bytes, micro) in [(500, 0), (1_500, 2), (2_500, 2), (2_501, 3), (-500, 0), (-1_500, -2)] {
-            assert_eq!(Micro::charge(bytes, one, Unit::Gigabyte).unwrap(), Micro(micro), "{bytes}");
+        for (bytes, micro) in [
+            (500, 0),
+            (1_500, 2),
+            (2_500, 2),
+            (2_501, 3),
+            (-500, 0),
+            (-1_500, -2),
+        ] {
+            assert_eq!(
+                Micro::charge(bytes, one, Unit::Gigabyte).unwrap(),
+                Micro(micro),
+                "{bytes}"
+            );
         }
-        assert_eq!(Micro::charge(i128::MAX, one, Unit::Gigabyte), Err(MoneyError::Range));
+        assert_eq!(
+            Micro::charge(i128::MAX, one, Unit::Gigabyte),
+            Err(MoneyError::Range)
+        );
     }
 }

@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum NameError {
-    #[error("not a name: 1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter and ending with a letter or digit")]
+    #[error(
+        "not a name: 1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter and ending with a letter or digit"
+    )]
     Name,
-    #[error("a product's name is its domain's name, a hyphen, and a name of its own, for example vehicle-workshop-visits")]
+    #[error(
+        "a product's name is its domain's name, a hyphen, and a name of its own, for example vehicle-workshop-visits"
+    )]
     Product,
 }
 
@@ -77,7 +81,10 @@ name!(
 impl ProductName {
     /// Whether the name begins with the domain's name and a hyphen.
     pub fn is_of_domain(&self, domain: &Name) -> bool {
-        self.0.strip_prefix(domain.as_str()).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| !rest.is_empty())
+        self.0
+            .strip_prefix(domain.as_str())
+            .and_then(|rest| rest.strip_prefix('-'))
+            .is_some_and(|rest| !rest.is_empty())
     }
 }
 
@@ -90,7 +97,17 @@ mod tests {
         for good in ["a", "aws_eu", "vehicle-workshop-visits", "t1"] {
             assert!(good.parse::<Name>().is_ok(), "{good}");
         }
-        for bad in ["", "A", "1a", "a-", "a b", "a/b", "ä", "..", &"a".repeat(64)] {
+        for bad in [
+            "",
+            "A",
+            "1a",
+            "a-",
+            "a b",
+            "a/b",
+            "ä",
+            "..",
+            &"a".repeat(64),
+        ] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
         }
         let product: ProductName = "vehicle-visits".parse().unwrap();

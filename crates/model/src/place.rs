@@ -47,7 +47,10 @@ pub enum PlaceError {
 impl FromStr for Cloud {
     type Err = PlaceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|cloud| cloud.as_str() == text).ok_or_else(|| PlaceError::Cloud(text.chars().take(64).collect()))
+        Self::ALL
+            .into_iter()
+            .find(|cloud| cloud.as_str() == text)
+            .ok_or_else(|| PlaceError::Cloud(text.chars().take(64).collect()))
     }
 }
 
@@ -62,8 +65,17 @@ pub struct Location {
 impl Location {
     pub fn new(cloud: Cloud, region: &str) -> Result<Self, PlaceError> {
         let fits = (1..=64).contains(&region.len())
-            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits { Ok(Self { cloud, region: region.to_owned() }) } else { Err(PlaceError::Region) }
+            && region
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits {
+            Ok(Self {
+                cloud,
+                region: region.to_owned(),
+            })
+        } else {
+            Err(PlaceError::Region)
+        }
     }
 
     pub fn region(&self) -> &str {
@@ -123,7 +135,10 @@ impl FromStr for Route {
     type Err = PlaceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (from, to) = text.split_once("->").ok_or(PlaceError::Place)?;
-        Ok(Self { from: from.parse()?, to: to.parse()? })
+        Ok(Self {
+            from: from.parse()?,
+            to: to.parse()?,
+        })
     }
 }
 
@@ -149,7 +164,15 @@ mod tests {
         let route: Route = "aws:eu-central-1->azure:westeurope".parse().unwrap();
         assert_eq!(route.to_string(), "aws:eu-central-1->azure:westeurope");
         assert!(!route.is_local());
-        for text in ["", "aws", "aws:", "aws:EU", "mars:olympus", "aws:a->", "aws:a b"] {
+        for text in [
+            "",
+            "aws",
+            "aws:",
+            "aws:EU",
+            "mars:olympus",
+            "aws:a->",
+            "aws:a b",
+        ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }
     }

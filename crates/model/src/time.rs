@@ -97,7 +97,9 @@ impl FromStr for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_datetime() {
-            Some(at) if self.0 % SECOND == 0 => f.write_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            Some(at) if self.0 % SECOND == 0 => {
+                f.write_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+            }
             Some(at) => f.write_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true)),
             None => write!(f, "{} µs", self.0),
         }
@@ -126,8 +128,16 @@ mod tests {
         for text in ["2026-01-31T08:00:00Z", "1969-12-31T23:59:59.500000Z"] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(Timestamp::parse("2026-01-31").unwrap().to_string(), "2026-01-31T00:00:00Z");
-        assert_eq!(Timestamp::parse("2026-01-31T10:00:00+02:00").unwrap().to_string(), "2026-01-31T08:00:00Z");
+        assert_eq!(
+            Timestamp::parse("2026-01-31").unwrap().to_string(),
+            "2026-01-31T00:00:00Z"
+        );
+        assert_eq!(
+            Timestamp::parse("2026-01-31T10:00:00+02:00")
+                .unwrap()
+                .to_string(),
+            "2026-01-31T08:00:00Z"
+        );
         for text in ["", "yesterday", "2026-13-01", "2026-01-31T10:00:00"] {
             assert_eq!(Timestamp::parse(text), Err(TimestampError), "{text}");
         }

@@ -1,0 +1,357 @@
+//! Work: the outbox and the job queue in one table. A change wakes work in its own transaction; a worker leases it, and
+//! every later write of the worker carries the `attempt` of its lease as a fencing token.
+//!
+//! Leases are measured with the database's clock. No transaction is held while working.
+
+use model::time::SECOND;
+use model::{Location, Timestamp, WorkId};
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Object;
+use crate::db::{DbError, On};
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::page::{Page, PageRequest};
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// The kinds of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkKind {
+    /// Make a grant true and look at it; key: the grant.
+    Grant,
+    /// Make a replica as wanted: create, drain, delete; key: the replica.
+    Replica,
+    /// One sync of one replica table; key: the replica table.
+    Sync,
+    /// One vacuum of one replica table; key: the replica table.
+    Vacuum,
+    /// Check one replica table against what was promised; key: the replica table.
+    Verify,
+    /// Read a product's logs again; key: the product.
+    Refresh,
+    /// Price the meter events of finished days; key: `report`.
+    Report,
+}
+
+impl WorkKind {
+    pub const ALL: [Self; 7] = [
+        Self::Grant,
+        Self::Replica,
+        Self::Sync,
+        Self::Vacuum,
+        Self::Verify,
+        Self::Refresh,
+        Self::Report,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Replica => "replica",
+            Self::Sync => "sync",
+            Self::Vacuum => "vacuum",
+            Self::Verify => "verify",
+            Self::Refresh => "refresh",
+            Self::Report => "report",
+        }
+    }
+}
+
+impl std::str::FromStr for WorkKind {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(())
+    }
+}
+
+/// A wish that some work be done. Wishes for the same kind and key fold into one.
+#[derive(Clone, Debug)]
+pub struct Wake {
+    pub kind: WorkKind,
+    pub key: String,
+    /// JSON for the worker.
+    pub payload: serde_json::Value,
+    /// Where it should run; None anywhere.
+    pub location: Option<Location>,
+}
+
+impl Wake {
+    pub fn new(kind: WorkKind, key: impl ToString) -> Self {
+        Self {
+            kind,
+            key: key.to_string(),
+            payload: serde_json::Value::Null,
+            location: None,
+        }
+    }
+
+    #[must_use]
+    pub fn at(mut self, location: Option<Location>) -> Self {
+        self.location = location;
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, payload: serde_json::Value) -> Self {
+        self.payload = payload;
+        self
+    }
+}
+
+/// Puts a wish into the queue, in the caller's transaction. It also wakes work that was parked.
+pub(crate) async fn enqueue<'a>(
+    on: impl Into<On<'a>>,
+    wake: &Wake,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    sql!("insert into work (id, kind, key, payload, location, wanted, run_at, attempt, failures, parked, created_at)
+          values ($1, $2, $3, $4, $5, 1, 0, 0, 0, false, $6)
+          on conflict (kind, key) do update set wanted = work.wanted + 1, payload = excluded.payload,
+              location = excluded.location, run_at = 0, failures = 0, parked = false")
+    .bind(WorkId::new(at))
+    .bind(wake.kind.as_str())
+    .bind(&wake.key)
+    .bind(wake.payload.to_string())
+    .bind(wake.location.as_ref().map(ToString::to_string))
+    .bind(at)
+    .execute(on)
+    .await?;
+    Ok(())
+}
+
+/// A lease on one piece of work.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    pub id: WorkId,
+    pub kind: WorkKind,
+    pub key: String,
+    pub payload: serde_json::Value,
+    /// The fencing token: whoever holds a later one has taken over.
+    pub attempt: i64,
+    wanted: i64,
+    failures: i64,
+}
+
+/// One line of the list of work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkRow {
+    pub id: WorkId,
+    pub kind: String,
+    pub key: String,
+    pub attempt: i64,
+    pub failures: i64,
+    pub owner: Option<String>,
+    pub lease_until: Option<Timestamp>,
+    pub last_error: Option<String>,
+    pub parked: bool,
+    pub created_at: Timestamp,
+}
+from_row!(WorkRow {
+    id,
+    kind,
+    key,
+    attempt,
+    failures,
+    owner,
+    lease_until,
+    last_error,
+    parked,
+    created_at
+});
+
+/// After so many failures in a row work waits for a person.
+const MAX_FAILURES: i64 = 12;
+
+impl Exchange {
+    /// Wakes work outside a change: what schedules and resyncs do.
+    pub async fn wake(&self, principal: &Principal, wake: &Wake) -> Result<(), Error> {
+        can(principal, Operation::WorkRun, &Scope::NONE)?;
+        enqueue(self.db(), wake, self.now()).await?;
+        Ok(())
+    }
+
+    /// Leases the work that is due longest, for a worker at `location` (None: anywhere) and for `ttl` microseconds.
+    pub async fn work_lease(
+        &self,
+        principal: &Principal,
+        owner: &str,
+        location: Option<&Location>,
+        ttl: i64,
+    ) -> Result<Option<Leased>, Error> {
+        can(principal, Operation::WorkRun, &Scope::NONE)?;
+        let now = self.db().now().await?;
+        let row = sql!(
+            "update work set owner = $1, attempt = attempt + 1, lease_until = $2
+             where id = (select id from work where not parked and run_at <= $3 and (lease_until is null or lease_until < $3)
+                             and (location is null or cast($4 as text) is null or location = $4)
+                         order by run_at, created_at, id limit 1)
+                 and not parked and (lease_until is null or lease_until < $3)
+             returning id, kind, key, payload, attempt, wanted, failures"
+        )
+        .bind(owner)
+        .bind(now.plus(ttl))
+        .bind(now)
+        .bind(location.map(ToString::to_string))
+        .row_changed(self.db())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let kind: String = row.get("kind")?;
+        let payload: String = row.get("payload")?;
+        Ok(Some(Leased {
+            id: row.get("id")?,
+            kind: kind
+                .parse()
+                .map_err(|()| Error::internal(format!("unknown kind of work {kind}")))?,
+            key: row.get("key")?,
+            payload: serde_json::from_str(&payload).map_err(Error::internal)?,
+            attempt: row.get("attempt")?,
+            wanted: row.get("wanted")?,
+            failures: row.get("failures")?,
+        }))
+    }
+
+    /// Holds a lease for `ttl` microseconds more. False: somebody else has taken over; stop at once.
+    pub async fn work_renew(&self, leased: &Leased, ttl: i64) -> Result<bool, Error> {
+        let until = self.db().now().await?.plus(ttl);
+        let changed = sql!("update work set lease_until = $1 where id = $2 and attempt = $3")
+            .bind(until)
+            .bind(leased.id)
+            .bind(leased.attempt)
+            .execute(self.db())
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Ends a lease: the work is done, unless it was wished for again meanwhile.
+    pub async fn work_done(&self, leased: &Leased) -> Result<(), Error> {
+        let mut tx = self.db().begin().await?;
+        let deleted = sql!("delete from work where id = $1 and attempt = $2 and wanted = $3")
+            .bind(leased.id)
+            .bind(leased.attempt)
+            .bind(leased.wanted)
+            .execute(&mut tx)
+            .await?;
+        if deleted == 0 {
+            sql!(
+                "update work set owner = null, lease_until = null, failures = 0, last_error = null
+                  where id = $1 and attempt = $2"
+            )
+            .bind(leased.id)
+            .bind(leased.attempt)
+            .execute(&mut tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a lease: to be looked at again after `delay` microseconds, without counting as a failure.
+    pub async fn work_later(&self, leased: &Leased, delay: i64) -> Result<(), Error> {
+        let at = self.db().now().await?.plus(delay);
+        sql!("update work set owner = null, lease_until = null, run_at = case when wanted = $1 then $2 else 0 end,
+                  failures = 0 where id = $3 and attempt = $4")
+        .bind(leased.wanted)
+        .bind(at)
+        .bind(leased.id)
+        .bind(leased.attempt)
+        .execute(self.db())
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a lease with an error: tried again after a pause that doubles, or parked for a person when it is terminal or
+    /// has failed too often.
+    pub async fn work_failed(
+        &self,
+        leased: &Leased,
+        error: &str,
+        terminal: bool,
+    ) -> Result<(), Error> {
+        let failures = leased.failures + 1;
+        let parked = terminal || failures >= MAX_FAILURES;
+        let exponent = u32::try_from(failures.clamp(0, 10)).unwrap_or(10);
+        // Full jitter keeps a herd from coming back at once.
+        let ceiling = (SECOND << exponent).min(600 * SECOND);
+        let delay = jitter(ceiling);
+        let at = self.db().now().await?.plus(delay);
+        sql!("update work set owner = null, lease_until = null, failures = $1, parked = $2, last_error = $3,
+                  run_at = case when wanted = $4 then $5 else 0 end where id = $6 and attempt = $7")
+        .bind(failures)
+        .bind(parked)
+        .bind(error.chars().take(2_000).collect::<String>())
+        .bind(leased.wanted)
+        .bind(at)
+        .bind(leased.id)
+        .bind(leased.attempt)
+        .execute(self.db())
+        .await?;
+        Ok(())
+    }
+
+    /// All work that waits, runs or is parked, newest last.
+    pub async fn work_list(
+        &self,
+        principal: &Principal,
+        page: &PageRequest,
+    ) -> Result<Page<WorkRow>, Error> {
+        can(principal, Operation::WorkList, &Scope::NONE)?;
+        let after: Option<WorkId> = page.parse_after()?;
+        let rows = sql!(
+            "select id, kind, key, attempt, failures, owner, lease_until, last_error, parked, created_at from work
+             where (id > $1 or $1 is null) order by id limit $2"
+        )
+        .bind(after)
+        .bind(page.fetch())
+        .all(self.db())
+        .await?;
+        Ok(page.cut(rows, |row: &WorkRow| row.id.to_string()))
+    }
+
+    /// Tries parked work again.
+    pub async fn work_retry(&self, principal: &Principal, id: WorkId) -> Result<(), Error> {
+        can(principal, Operation::WorkRetry, &Scope::NONE)?;
+        let mut change = self.change(principal).await?;
+        let changed =
+            sql!("update work set parked = false, failures = 0, run_at = 0 where id = $1")
+                .bind(id)
+                .execute(change.tx())
+                .await?;
+        if changed == 0 {
+            return Err(Error::NotFound("work"));
+        }
+        change.note(
+            Operation::WorkRetry,
+            Object::new("work", id),
+            serde_json::Value::Null,
+        );
+        change.commit().await
+    }
+
+    /// How much work is due, leased and parked: what `/readyz` and the metrics show.
+    pub async fn work_depth(&self) -> Result<(i64, i64), Error> {
+        let row = sql!("select cast(coalesce(sum(case when parked then 0 else 1 end), 0) as bigint) as waiting,
+                               cast(coalesce(sum(case when parked then 1 else 0 end), 0) as bigint) as parked from work")
+        .row(self.db())
+        .await?;
+        match row {
+            Some(row) => Ok((row.get("waiting")?, row.get("parked")?)),
+            None => Ok((0, 0)),
+        }
+    }
+}
+
+/// A uniform pause from half of `ceiling` to `ceiling`.
+fn jitter(ceiling: i64) -> i64 {
+    let mut bytes = [0_u8; 4];
+    if getrandom::fill(&mut bytes).is_err() {
+        return ceiling;
+    }
+    let half = ceiling / 2;
+    half + i64::from(u32::from_le_bytes(bytes)) % (half + 1)
+}

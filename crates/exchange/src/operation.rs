@@ -1,0 +1,173 @@
+//! Every operation of the exchange, in one table: who may, and through which doors. The matrix test walks it; an operation,
+//! a route or a command that is not here fails the build's tests.
+
+/// Who may do something, seen against the thing it is done to ([`crate::policy::Scope`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Also without signing in.
+    Anyone,
+    /// Everybody who is signed in.
+    SignedIn,
+    /// A producer of the team that owns the thing.
+    Producer,
+    /// A member of the team that owns the thing.
+    OwnerMember,
+    /// A member of the consuming team.
+    Consumer,
+    /// A producer of any team.
+    AnyProducer,
+    /// The person whom the thing is about.
+    Oneself,
+    Admin,
+    Finance,
+    Auditor,
+    /// A data-protection officer, for personal data.
+    DataProtection,
+    /// A worker of this installation.
+    System,
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Line {
+    pub operation: Operation,
+    /// Any of these. The operator passes wherever a person could, save where `person_only`.
+    pub who: &'static [Who],
+    /// What only a person may do, because it is their word that counts.
+    pub person_only: bool,
+    /// Method and path under /api/v1.
+    pub rest: Option<(&'static str, &'static str)>,
+    /// `entrepot …`
+    pub cli: Option<&'static str>,
+    /// Where a door is missing: why.
+    pub why: &'static str,
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident [$($who:ident),*] $(person_only $person_only:literal)? rest($($rest:expr)?) cli($($cli:literal)?) $(why $why:literal)?;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Operation { $($(#[$doc])* $name),* }
+
+        impl Operation {
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+
+        /// The table.
+        pub static TABLE: &[Line] = &[$(Line {
+            operation: Operation::$name,
+            who: &[$(Who::$who),*],
+            person_only: operations!(@or $($person_only)?, false),
+            rest: operations!(@option $($rest)?),
+            cli: operations!(@option $($cli)?),
+            why: operations!(@or $($why)?, ""),
+        }),*];
+    };
+    (@or $value:literal, $default:literal) => { $value };
+    (@or , $default:literal) => { $default };
+    (@option $value:expr) => { Some($value) };
+    (@option) => { None };
+}
+
+operations! {
+    // People.
+    SignIn [Anyone] rest() cli() why "the browser's: /sign-in makes a session; machines carry a token";
+    PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami");
+    PersonList [Admin, Auditor] rest(("GET", "/people")) cli("user list");
+    PersonCreate [Admin] rest(("POST", "/people")) cli("user create");
+    PersonUpdate [Admin] rest(("PATCH", "/people/{person}")) cli("user update");
+    RoleSet [Admin] rest(("PUT", "/people/{person}/roles")) cli("user roles");
+    PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password");
+    TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create");
+    TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list");
+    TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke");
+    DomainList [SignedIn] rest(("GET", "/domains")) cli("domain list");
+    DomainCreate [Admin] rest(("POST", "/domains")) cli("domain create");
+    TeamList [SignedIn] rest(("GET", "/teams")) cli("team list");
+    TeamRead [SignedIn] rest(("GET", "/teams/{team}")) cli("team show");
+    TeamCreate [Admin] rest(("POST", "/teams")) cli("team create");
+    MemberSet [Producer, Admin] rest(("PUT", "/teams/{team}/members/{person}")) cli("team member");
+    MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member");
+
+    // Storages.
+    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list");
+    StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show");
+    StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create");
+    StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update");
+    StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor");
+
+    // Catalog.
+    TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");
+    StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan");
+    ProductList [SignedIn] rest(("GET", "/products")) cli("product list");
+    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show");
+    ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
+    ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
+    ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
+    ProductRetire [Producer, Admin] rest(("POST", "/products/{product}/retire")) cli("product retire");
+    ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
+
+    // Access.
+    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list");
+    RecipientRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}")) cli("recipient show");
+    RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create");
+    ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile");
+    RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token");
+    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer");
+    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list");
+    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show");
+    RequestCreate [Consumer] rest(("POST", "/requests")) cli("request create");
+    RequestWithdraw [Consumer] rest(("POST", "/requests/{request}/withdraw")) cli("request withdraw");
+    RequestDecide [Producer, DataProtection] person_only true rest(("POST", "/requests/{request}/decisions")) cli("request decide");
+    GrantDeclare [Producer, Admin] rest() cli() why "the right that a declared grant needs; used by DeclarationDeploy";
+    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list");
+    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show");
+    GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke");
+    GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
+    ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
+
+    // Replicas.
+    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list");
+    ReplicaRead [SignedIn] rest(("GET", "/replicas/{replica}")) cli("replica show");
+    SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule");
+    SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync");
+    VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum");
+    VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify");
+    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs");
+    SyncRunRead [SignedIn] rest(("GET", "/sync-runs/{run}")) cli("replica run");
+    SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
+    ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
+
+    // Billing.
+    RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates");
+    RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate");
+    MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
+    MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
+    ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
+    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges");
+    StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements");
+    StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement");
+    StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue");
+    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings");
+
+    // Audit, work, declaration.
+    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list");
+    AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify");
+    WorkList [Admin] rest(("GET", "/work")) cli("work list");
+    WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry");
+    WorkRun [System] rest() cli() why "leasing is the workers' own";
+    DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
+    DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan");
+    DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy");
+    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export");
+}
+
+impl Operation {
+    pub fn line(self) -> &'static Line {
+        // TABLE is made by the same macro in the same order as the enum.
+        &TABLE[self as usize]
+    }
+}

@@ -1,0 +1,112 @@
+//! What the exchange needs of the world outside its database. The server implements these over the other crates;
+//! [`crate::testing`] has doubles for unit tests.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::dto::{Inspection, StorageReport};
+use model::{GrantId, Location, Name, StorageId, Timestamp};
+use secrecy::SecretString;
+
+/// A storage with the credential opened: what an adapter needs to reach it.
+#[derive(Clone, Debug)]
+pub struct StorageAccess {
+    pub id: StorageId,
+    pub name: Name,
+    pub location: Location,
+    /// Canonical, without a trailing slash.
+    pub url: String,
+    pub endpoint: Option<String>,
+    /// JSON as the storage crate reads it; None for `file:`.
+    pub credential: Option<SecretString>,
+    pub replicas: bool,
+}
+
+/// Why a table could not be read. `sentence` is for people: what is wrong and what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Problem {
+    pub sentence: String,
+    /// Whether the log pointed outside its own folder: an incident, not a mistake.
+    pub escape: bool,
+    /// Whether trying again later may help (the store did not answer).
+    pub transient: bool,
+}
+
+impl Problem {
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            escape: false,
+            transient: false,
+        }
+    }
+}
+
+/// Reads a Delta table's log, contained and within budgets.
+#[async_trait]
+pub trait TableInspector: Send + Sync {
+    async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem>;
+
+    /// The paths of all tables under `prefix`, relative to the storage.
+    async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem>;
+}
+
+/// Looks at a storage as such.
+#[async_trait]
+pub trait StoreProbe: Send + Sync {
+    /// Checks address, endpoint and credential against the allow-lists, without IO. Answers the canonical URL.
+    fn check(&self, storage: &StorageAccess) -> Result<String, Problem>;
+
+    /// Whether two canonical URLs are the same place, or one holds the other.
+    fn overlap(&self, one: &str, other: &str) -> bool;
+
+    /// Whether the URL is a folder of this machine that stands in for a cloud.
+    fn is_simulated(&self, url: &str) -> bool;
+
+    async fn examine(&self, storage: &StorageAccess, write: bool)
+    -> Result<StorageReport, Problem>;
+}
+
+/// Seals and opens storage credentials. `place` is bound to the ciphertext: moved to another row it does not open.
+pub trait KeyRing: Send + Sync {
+    fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem>;
+    fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem>;
+    /// What `env:NAME` holds; only names that begin with ENTREPOT_CREDENTIAL_ are read.
+    fn from_environment(&self, name: &str) -> Result<SecretString, Problem>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    pub key_id: String,
+    pub bytes: Vec<u8>,
+}
+
+/// What was seen when a grant was looked at as its recipient would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// Listed, answered and fetched; for a replica it stands at this source version.
+    Works { seen_at: Timestamp },
+    /// Not yet: something that Entrepôt itself is still doing, in words for people.
+    Waits { reason: String },
+    /// Should work and does not: what is wrong and what to do.
+    Broken { reason: String },
+    /// Should not work (any more) and does not.
+    Closed,
+}
+
+/// The service through which a recipient reads.
+#[async_trait]
+pub trait AccessTarget: Send + Sync {
+    /// Looks with the recipient's identity: list, query, first and last byte of one file.
+    async fn observe(&self, grant: GrantId) -> Observation;
+}
+
+/// All ports of one installation.
+#[derive(Clone)]
+pub struct Ports {
+    pub inspector: Arc<dyn TableInspector>,
+    pub probe: Arc<dyn StoreProbe>,
+    pub keys: Arc<dyn KeyRing>,
+    pub access: Arc<dyn AccessTarget>,
+}

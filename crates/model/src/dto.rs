@@ -1,1 +1,0 @@
-//! What is spoken over the wire, by pages, REST and command line alike: one file per area.
