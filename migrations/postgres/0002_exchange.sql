@@ -298,8 +298,10 @@ create table rate (
     created_at bigint not null
 );
 
-create table compute_rate (
+-- What is not a route: compute time per hour, storage per GB and month.
+create table service_rate (
     id uuid primary key,
+    kind text collate "C" not null,
     price_nano bigint not null,
     currency text collate "C" not null,
     valid_from bigint not null,

@@ -298,8 +298,10 @@ create table rate (
     created_at integer not null
 );
 
-create table compute_rate (
+-- What is not a route: compute time per hour, storage per GB and month.
+create table service_rate (
     id blob primary key not null,
+    kind text not null,
     price_nano integer not null,
     currency text not null,
     valid_from integer not null,
