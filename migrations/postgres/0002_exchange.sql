@@ -61,6 +61,7 @@ create table product_table (
     row_count bigint,
     file_count bigint,
     byte_count bigint,
+    recent_byte_count bigint,
     columns text collate "C" not null,
     partition_columns text collate "C" not null,
     features text collate "C" not null,

@@ -61,6 +61,7 @@ create table product_table (
     row_count integer,
     file_count integer,
     byte_count integer,
+    recent_byte_count integer,
     columns text not null,
     partition_columns text not null,
     features text not null,

@@ -69,7 +69,15 @@ pub struct ServiceRateRecord {
     pub valid_until: Option<Timestamp>,
     pub source: String,
 }
-from_row!(ServiceRateRecord { id, kind, price_nano, currency, valid_from, valid_until, source });
+from_row!(ServiceRateRecord {
+    id,
+    kind,
+    price_nano,
+    currency,
+    valid_from,
+    valid_until,
+    source
+});
 
 impl From<ServiceRateRecord> for ServiceRate {
     fn from(record: ServiceRateRecord) -> Self {
@@ -91,9 +99,13 @@ fn check_side(check: &mut Check, field: &str, text: &str) -> Option<(String, Str
         return Some(("*".to_owned(), "*".to_owned()));
     }
     if let Some(cloud) = text.strip_suffix(":*") {
-        return check.parse::<Cloud>(field, cloud).map(|cloud| (cloud.to_string(), "*".to_owned()));
+        return check
+            .parse::<Cloud>(field, cloud)
+            .map(|cloud| (cloud.to_string(), "*".to_owned()));
     }
-    check.parse::<Location>(field, text).map(|place| (place.cloud.to_string(), place.region().to_owned()))
+    check
+        .parse::<Location>(field, text)
+        .map(|place| (place.cloud.to_string(), place.region().to_owned()))
 }
 
 struct Period {
@@ -168,7 +180,11 @@ impl Exchange {
         .await?)
     }
 
-    pub async fn rates(&self, principal: &Principal, page: &PageRequest) -> Result<Page<Rate>, Error> {
+    pub async fn rates(
+        &self,
+        principal: &Principal,
+        page: &PageRequest,
+    ) -> Result<Page<Rate>, Error> {
         can(principal, Operation::RateList, &Scope::NONE)?;
         let after: Option<RateId> = page.parse_after()?;
         let rows: Vec<RateRecord> = sql!(
@@ -180,7 +196,10 @@ impl Exchange {
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());
-        Ok(Page { items: page.items.into_iter().map(Rate::from).collect(), next: page.next })
+        Ok(Page {
+            items: page.items.into_iter().map(Rate::from).collect(),
+            next: page.next,
+        })
     }
 
     pub async fn service_rates(&self, principal: &Principal) -> Result<Vec<ServiceRate>, Error> {
@@ -279,7 +298,11 @@ impl Exchange {
     }
 
     /// Adds a price for `compute` (per hour of sync runs) or `storage` (per GB and month); ends the one before.
-    pub async fn service_rate_create(&self, principal: &Principal, new: ServiceRateNew) -> Result<ServiceRate, Error> {
+    pub async fn service_rate_create(
+        &self,
+        principal: &Principal,
+        new: ServiceRateNew,
+    ) -> Result<ServiceRate, Error> {
         can(principal, Operation::RateCreate, &Scope::NONE)?;
         let mut check = Check::new();
         if !matches!(new.kind.as_str(), "compute" | "storage") {
@@ -310,7 +333,9 @@ impl Exchange {
         .row(change.tx())
         .await?;
         if overlap.is_some() {
-            return Err(Error::conflict("a price for this already holds in that time; choose a period that does not overlap"));
+            return Err(Error::conflict(
+                "a price for this already holds in that time; choose a period that does not overlap",
+            ));
         }
         let id = RateId::new(at);
         sql!("insert into service_rate (id, kind, price_nano, currency, valid_from, valid_until, source, created_at)
@@ -332,6 +357,14 @@ impl Exchange {
         );
         change.commit().await?;
         let (valid_from, valid_until) = (period.from, period.until);
-        Ok(ServiceRate { id, kind: new.kind, price, currency, valid_from, valid_until, source })
+        Ok(ServiceRate {
+            id,
+            kind: new.kind,
+            price,
+            currency,
+            valid_from,
+            valid_until,
+            source,
+        })
     }
 }

@@ -2,8 +2,8 @@
 
 use model::time::{DAY, HOUR};
 use model::{
-    Location, Mode, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, StorageId, SyncJobId, TableId,
-    Timestamp,
+    Location, Mode, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, StorageId,
+    SyncJobId, TableId, Timestamp,
 };
 use serde_json::json;
 
@@ -26,7 +26,10 @@ pub enum ReplicaStep {
     Wait(Timestamp),
     /// Its time is over: delete these folders, each only if it carries its table's marker, then say so with
     /// [`Exchange::replica_deleted`].
-    Delete { storage: StorageId, tables: Vec<ReplicaTableRecord> },
+    Delete {
+        storage: StorageId,
+        tables: Vec<ReplicaTableRecord>,
+    },
 }
 
 struct TargetRow {
@@ -39,11 +42,18 @@ struct SourceTable {
     schema_name: String,
     name: String,
 }
-from_row!(SourceTable { id, schema_name, name });
+from_row!(SourceTable {
+    id,
+    schema_name,
+    name
+});
 
 impl Exchange {
     /// The storage that takes replicas at a location: the first by name.
-    pub(crate) async fn replica_storage_at(&self, location: &Location) -> Result<Option<StorageId>, Error> {
+    pub(crate) async fn replica_storage_at(
+        &self,
+        location: &Location,
+    ) -> Result<Option<StorageId>, Error> {
         let row: Option<TargetRow> = sql!(
             "select id from storage where cloud = $1 and region = $2 and replicas order by name limit 1"
         )
@@ -132,15 +142,26 @@ impl Exchange {
         Ok(id)
     }
 
-    async fn storage_location(&self, change: &mut Change, storage: StorageId) -> Result<Location, Error> {
-        let row = sql!("select cloud, region from storage where id = $1").bind(storage).row(change.tx()).await?;
+    async fn storage_location(
+        &self,
+        change: &mut Change,
+        storage: StorageId,
+    ) -> Result<Location, Error> {
+        let row = sql!("select cloud, region from storage where id = $1")
+            .bind(storage)
+            .row(change.tx())
+            .await?;
         let row = row.ok_or(Error::NotFound("storage"))?;
         let region: String = row.get("region")?;
         Location::new(row.get("cloud")?, &region).map_err(Error::internal)
     }
 
     /// Drains the replicas of a product that no live replica grant needs any more. Part of the change that ends a grant.
-    pub(crate) async fn replicas_drain_unused(&self, change: &mut Change, product: ProductId) -> Result<(), Error> {
+    pub(crate) async fn replicas_drain_unused(
+        &self,
+        change: &mut Change,
+        product: ProductId,
+    ) -> Result<(), Error> {
         let at = change.at();
         let rows = sql!(
             "select replica.id, keep_hours from replica join storage on storage.id = replica.storage_id
@@ -165,28 +186,53 @@ impl Exchange {
             .bind(id)
             .execute(change.tx())
             .await?;
-            change.note(Operation::ReplicaReconcile, Object::new("replica", id), json!({ "draining_until": until }));
+            change.note(
+                Operation::ReplicaReconcile,
+                Object::new("replica", id),
+                json!({ "draining_until": until }),
+            );
             change.wake(Wake::new(WorkKind::Replica, id));
         }
         Ok(())
     }
 
     /// What the reconciler should do with a replica now.
-    pub async fn replica_step(&self, principal: &Principal, id: ReplicaId) -> Result<ReplicaStep, Error> {
+    pub async fn replica_step(
+        &self,
+        principal: &Principal,
+        id: ReplicaId,
+    ) -> Result<ReplicaStep, Error> {
         can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
-        let Some(replica) = self.replica_record(self.db(), id).await? else { return Ok(ReplicaStep::Settled) };
-        let ReplicaRecord { state: ReplicaState::Draining, drain_until: Some(until), storage_id, .. } = replica else {
+        let Some(replica) = self.replica_record(self.db(), id).await? else {
+            return Ok(ReplicaStep::Settled);
+        };
+        let ReplicaRecord {
+            state: ReplicaState::Draining,
+            drain_until: Some(until),
+            storage_id,
+            ..
+        } = replica
+        else {
             return Ok(ReplicaStep::Settled);
         };
         if until > self.now() {
             return Ok(ReplicaStep::Wait(until));
         }
         let tables = self.replica_tables(self.db(), id).await?;
-        Ok(ReplicaStep::Delete { storage: storage_id, tables })
+        Ok(ReplicaStep::Delete {
+            storage: storage_id,
+            tables,
+        })
     }
 
     /// The folders are gone: the replica is, too.
-    pub async fn replica_deleted(&self, principal: &Principal, id: ReplicaId, objects: u64, bytes: u64) -> Result<(), Error> {
+    pub async fn replica_deleted(
+        &self,
+        principal: &Principal,
+        id: ReplicaId,
+        objects: u64,
+        bytes: u64,
+    ) -> Result<(), Error> {
         can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
@@ -207,7 +253,10 @@ impl Exchange {
             .bind(id)
             .execute(change.tx())
             .await?;
-        sql!("delete from sync_job where replica_id = $1").bind(id).execute(change.tx()).await?;
+        sql!("delete from sync_job where replica_id = $1")
+            .bind(id)
+            .execute(change.tx())
+            .await?;
         change.note(
             Operation::ReplicaReconcile,
             Object::new("replica", id),

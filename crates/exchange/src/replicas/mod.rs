@@ -8,7 +8,6 @@ mod records;
 mod runs;
 mod schedule;
 
-
 pub use ensure::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
 pub use runs::{RunProgress, RunRecord, RunStart, SyncOutcome, SyncTask};

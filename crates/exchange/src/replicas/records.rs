@@ -2,8 +2,8 @@
 
 use model::dto::{Replica, ReplicaTable, SyncJob, SyncJobChange};
 use model::{
-    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, StorageId, SyncJobId, TableId,
-    TeamId, Timestamp,
+    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    StorageId, SyncJobId, TableId, TeamId, Timestamp,
 };
 use serde_json::json;
 
@@ -97,7 +97,6 @@ from_row!(ReplicaTableRecord {
 pub(crate) struct JobRecord {
     pub id: SyncJobId,
     pub name: Option<Name>,
-    pub replica_id: ReplicaId,
     pub every_seconds: Option<i64>,
     pub at_time: Option<String>,
     pub cron: Option<String>,
@@ -111,7 +110,6 @@ pub(crate) struct JobRecord {
 from_row!(JobRecord {
     id,
     name,
-    replica_id,
     every_seconds,
     at_time,
     cron,
@@ -125,7 +123,12 @@ from_row!(JobRecord {
 
 impl JobRecord {
     pub(crate) fn schedule(&self) -> Result<Schedule, schedule::ScheduleError> {
-        Schedule::new(self.every_seconds, self.at_time.as_deref(), self.cron.as_deref(), &self.timezone)
+        Schedule::new(
+            self.every_seconds,
+            self.at_time.as_deref(),
+            self.cron.as_deref(),
+            &self.timezone,
+        )
     }
 }
 
@@ -201,9 +204,13 @@ impl Exchange {
         .await?)
     }
 
-    pub(crate) async fn job_of<'a>(&self, on: impl Into<On<'a>>, replica: ReplicaId) -> Result<Option<JobRecord>, Error> {
+    pub(crate) async fn job_of<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        replica: ReplicaId,
+    ) -> Result<Option<JobRecord>, Error> {
         Ok(sql!(
-            "select id, name, replica_id, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused,
+            "select id, name, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused,
                     next_due_at, revision from sync_job where replica_id = $1"
         )
         .bind(replica)
@@ -228,11 +235,17 @@ impl Exchange {
             text.parse::<ReplicaId>().ok()
         };
         let id = id.ok_or(Error::NotFound("replica"))?;
-        self.replica_record(self.db(), id).await?.ok_or(Error::NotFound("replica"))
+        self.replica_record(self.db(), id)
+            .await?
+            .ok_or(Error::NotFound("replica"))
     }
 
     /// What rules about a replica look at: its owner, and any of the caller's teams that consumes it.
-    async fn replica_scope(&self, principal: &Principal, replica: &ReplicaRecord) -> Result<Scope, Error> {
+    async fn replica_scope(
+        &self,
+        principal: &Principal,
+        replica: &ReplicaRecord,
+    ) -> Result<Scope, Error> {
         let rows = sql!(
             "select distinct recipient.team_id from access_grant join recipient on recipient.id = recipient_id
              where product_id = $1 and mode = 'replica' and desired = 'active' and cloud = $2 and region = $3"
@@ -249,7 +262,12 @@ impl Exchange {
                 consumer = Some(team);
             }
         }
-        Ok(Scope { owner: Some(replica.team_id), consumer, person: None, personal: replica.personal })
+        Ok(Scope {
+            owner: Some(replica.team_id),
+            consumer,
+            person: None,
+            personal: replica.personal,
+        })
     }
 
     async fn replica_dto(&self, record: ReplicaRecord) -> Result<Replica, Error> {
@@ -303,7 +321,10 @@ impl Exchange {
         for record in page.items {
             items.push(self.replica_dto(record).await?);
         }
-        Ok(Page { items, next: page.next })
+        Ok(Page {
+            items,
+            next: page.next,
+        })
     }
 
     pub async fn replica(&self, principal: &Principal, reference: &str) -> Result<Replica, Error> {
@@ -321,15 +342,31 @@ impl Exchange {
     ) -> Result<Replica, Error> {
         can(principal, Operation::ReplicaRead, &Scope::NONE)?;
         let replica = self.replica_by_ref(reference).await?;
-        can(principal, Operation::SyncJobUpdate, &Scope::owner(replica.team_id))?;
-        let mut job = self.job_of(self.db(), replica.id).await?.ok_or(Error::NotFound("sync job"))?;
+        can(
+            principal,
+            Operation::SyncJobUpdate,
+            &Scope::owner(replica.team_id),
+        )?;
+        let mut job = self
+            .job_of(self.db(), replica.id)
+            .await?
+            .ok_or(Error::NotFound("sync job"))?;
         let seen = new.revision.unwrap_or(job.revision);
-        let changed_schedule =
-            new.every.is_some() || new.at.is_some() || new.cron.is_some() || new.timezone.is_some() || new.paused.is_some();
+        let changed_schedule = new.every.is_some()
+            || new.at.is_some()
+            || new.cron.is_some()
+            || new.timezone.is_some()
+            || new.paused.is_some();
         apply(&mut job, new)?;
-        let schedule = job.schedule().map_err(|error| Error::invalid("every", error))?;
+        let schedule = job
+            .schedule()
+            .map_err(|error| Error::invalid("every", error))?;
         if changed_schedule {
-            job.next_due_at = if job.paused { None } else { schedule.next_due(self.now()) };
+            job.next_due_at = if job.paused {
+                None
+            } else {
+                schedule.next_due(self.now())
+            };
         }
         let mut change = self.change(principal).await?;
         let at = change.at();
@@ -366,18 +403,43 @@ impl Exchange {
     }
 
     /// Asks for a sync of every table now.
-    pub async fn sync_start(&self, principal: &Principal, reference: &str) -> Result<Replica, Error> {
-        self.replica_start(principal, reference, Operation::SyncStart, WorkKind::Sync).await
+    pub async fn sync_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+    ) -> Result<Replica, Error> {
+        self.replica_start(principal, reference, Operation::SyncStart, WorkKind::Sync)
+            .await
     }
 
     /// Asks for a vacuum of every table now.
-    pub async fn vacuum_start(&self, principal: &Principal, reference: &str) -> Result<Replica, Error> {
-        self.replica_start(principal, reference, Operation::VacuumStart, WorkKind::Vacuum).await
+    pub async fn vacuum_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+    ) -> Result<Replica, Error> {
+        self.replica_start(
+            principal,
+            reference,
+            Operation::VacuumStart,
+            WorkKind::Vacuum,
+        )
+        .await
     }
 
     /// Asks for a check of every table now.
-    pub async fn verify_start(&self, principal: &Principal, reference: &str) -> Result<Replica, Error> {
-        self.replica_start(principal, reference, Operation::VerifyStart, WorkKind::Verify).await
+    pub async fn verify_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+    ) -> Result<Replica, Error> {
+        self.replica_start(
+            principal,
+            reference,
+            Operation::VerifyStart,
+            WorkKind::Verify,
+        )
+        .await
     }
 
     async fn replica_start(
@@ -392,16 +454,25 @@ impl Exchange {
         let scope = self.replica_scope(principal, &replica).await?;
         can_see(principal, Operation::ReplicaRead, &scope, "replica")?;
         can(principal, operation, &scope)?;
-        let syncs = matches!(replica.state, ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged);
+        let syncs = matches!(
+            replica.state,
+            ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+        );
         if replica.state == ReplicaState::Deleted || (kind != WorkKind::Vacuum && !syncs) {
-            return Err(Error::conflict("this replica is on its way out; ask for access again to bring it back"));
+            return Err(Error::conflict(
+                "this replica is on its way out; ask for access again to bring it back",
+            ));
         }
         let location = replica.location()?;
         let mut change = self.change(principal).await?;
         for table in self.replica_tables(change.tx(), replica.id).await? {
             change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
         }
-        change.note(operation, Object::new("replica", replica.id), serde_json::Value::Null);
+        change.note(
+            operation,
+            Object::new("replica", replica.id),
+            serde_json::Value::Null,
+        );
         change.commit().await?;
         self.replica_dto(replica).await
     }
@@ -415,7 +486,9 @@ fn apply(job: &mut JobRecord, new: SyncJobChange) -> Result<(), Error> {
     }
     if let Some(every) = new.every {
         job.every_seconds = match some(every) {
-            Some(every) => schedule::parse_every(&every).map_err(|error| check.fail("every", error)).ok(),
+            Some(every) => schedule::parse_every(&every)
+                .map_err(|error| check.fail("every", error))
+                .ok(),
             None => None,
         };
         if job.every_seconds.is_some() && new.cron.is_none() {
@@ -452,7 +525,9 @@ fn apply(job: &mut JobRecord, new: SyncJobChange) -> Result<(), Error> {
     match job.schedule() {
         Ok(_) => {}
         Err(error @ schedule::ScheduleError::Zone) => check.fail("timezone", error),
-        Err(error @ (schedule::ScheduleError::At | schedule::ScheduleError::AtWithoutDays)) => check.fail("at", error),
+        Err(error @ (schedule::ScheduleError::At | schedule::ScheduleError::AtWithoutDays)) => {
+            check.fail("at", error)
+        }
         Err(error @ schedule::ScheduleError::Cron(_)) => check.fail("cron", error),
         Err(error) => check.fail("every", error),
     }

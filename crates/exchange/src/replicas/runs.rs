@@ -4,8 +4,8 @@
 use model::dto::SyncRun;
 use model::time::HOUR;
 use model::{
-    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind, RunState, StorageId,
-    SyncRunId, TableId, Timestamp,
+    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    RunKind, RunState, StorageId, SyncRunId, TableId, Timestamp,
 };
 use serde_json::json;
 
@@ -29,7 +29,7 @@ pub struct SyncTask {
     pub product: ProductName,
     pub table_id: TableId,
     pub schema: Name,
-    pub table: Name,
+    pub table_name: Name,
     pub source_storage: StorageId,
     pub source_path: String,
     source_cloud: Cloud,
@@ -52,7 +52,7 @@ from_row!(SyncTask {
     product,
     table_id,
     schema,
-    table,
+    table_name,
     source_storage,
     source_path,
     source_cloud,
@@ -219,12 +219,16 @@ impl TryFrom<RunRecord> for SyncRun {
 
 impl Exchange {
     /// What there is to know for working on one replica table; None when it is gone.
-    pub async fn sync_task(&self, principal: &Principal, id: ReplicaTableId) -> Result<Option<SyncTask>, Error> {
+    pub async fn sync_task(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+    ) -> Result<Option<SyncTask>, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         Ok(sql!(
             "select replica_table.id as replica_table_id, replica_id, replica.state as replica_state,
                     replica_table.state as table_state, product.id as product_id, product.name as product, table_id,
-                    schema_name as schema, product_table.name as table, product_table.storage_id as source_storage,
+                    schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, retention_hours, refused_for
@@ -303,7 +307,14 @@ impl Exchange {
         .await?;
         tx.commit().await?;
         let attempt = leased.attempt;
-        Ok(RunStart { id, attempt, state: RunState::Planned, journal: String::new(), bytes_received: 0, started_at: now })
+        Ok(RunStart {
+            id,
+            attempt,
+            state: RunState::Planned,
+            journal: String::new(),
+            bytes_received: 0,
+            started_at: now,
+        })
     }
 
     /// Saves where a run stands. False: a later attempt has taken over; stop at once.
@@ -560,10 +571,17 @@ impl Exchange {
         .await?;
         for row in due {
             let replica: ReplicaId = row.get("replica_id")?;
-            let Some(job) = self.job_of(self.db(), replica).await? else { continue };
-            let Some(record) = self.replica_record(self.db(), replica).await? else { continue };
+            let Some(job) = self.job_of(self.db(), replica).await? else {
+                continue;
+            };
+            let Some(record) = self.replica_record(self.db(), replica).await? else {
+                continue;
+            };
             let location = record.location()?;
-            let next = job.schedule().ok().and_then(|schedule| schedule.next_due(now));
+            let next = job
+                .schedule()
+                .ok()
+                .and_then(|schedule| schedule.next_due(now));
             let mut change = self.change(principal).await?;
             // Two processes tick at once: only the one that moves the due date wakes the work.
             let moved = sql!(
@@ -579,7 +597,9 @@ impl Exchange {
                 continue;
             }
             let kind = match record.state {
-                ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged => WorkKind::Sync,
+                ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged => {
+                    WorkKind::Sync
+                }
                 // Nobody reads it any more, but what the source forgot is still forgotten here.
                 ReplicaState::Draining => WorkKind::Vacuum,
                 ReplicaState::Deleted => continue,
@@ -587,12 +607,17 @@ impl Exchange {
             for table in self.replica_tables(change.tx(), replica).await? {
                 change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
             }
-            change.note(Operation::WorkRun, Object::new("replica", replica), json!({ "due": kind, "next": next }));
+            change.note(
+                Operation::WorkRun,
+                Object::new("replica", replica),
+                json!({ "due": kind, "next": next }),
+            );
             change.commit().await?;
         }
-        let row = sql!("select cast(min(next_due_at) as bigint) as due from sync_job where not paused")
-            .row(self.db())
-            .await?;
+        let row =
+            sql!("select cast(min(next_due_at) as bigint) as due from sync_job where not paused")
+                .row(self.db())
+                .await?;
         Ok(row.map(|row| row.get("due")).transpose()?.flatten())
     }
 
@@ -628,8 +653,15 @@ impl Exchange {
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());
-        let items = page.items.into_iter().map(SyncRun::try_from).collect::<Result<_, _>>()?;
-        Ok(Page { items, next: page.next })
+        let items = page
+            .items
+            .into_iter()
+            .map(SyncRun::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page {
+            items,
+            next: page.next,
+        })
     }
 
     pub async fn sync_run(&self, principal: &Principal, id: SyncRunId) -> Result<SyncRun, Error> {

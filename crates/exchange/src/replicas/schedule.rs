@@ -8,8 +8,15 @@ use model::time::{DAY, SECOND};
 /// A schedule that can be reckoned with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Schedule {
-    Every { seconds: i64, at: Option<NaiveTime>, zone: Tz },
-    Cron { pattern: String, zone: Tz },
+    Every {
+        seconds: i64,
+        at: Option<NaiveTime>,
+        zone: Tz,
+    },
+    Cron {
+        pattern: String,
+        zone: Tz,
+    },
     ByHand,
 }
 
@@ -30,8 +37,10 @@ pub enum ScheduleError {
 }
 
 /// `2d` in seconds.
-pub fn parse_every(text: &str) -> Result<i64, ScheduleError> {
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(ScheduleError::Every)?;
+pub(crate) fn parse_every(text: &str) -> Result<i64, ScheduleError> {
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or(ScheduleError::Every)?;
     let unit = match unit {
         "m" => 60,
         "h" => 3_600,
@@ -42,12 +51,20 @@ pub fn parse_every(text: &str) -> Result<i64, ScheduleError> {
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
         return Err(ScheduleError::Every);
     }
-    let seconds = number.parse::<i64>().ok().and_then(|n| n.checked_mul(unit)).ok_or(ScheduleError::Every)?;
-    if (300..=52 * 604_800).contains(&seconds) { Ok(seconds) } else { Err(ScheduleError::Every) }
+    let seconds = number
+        .parse::<i64>()
+        .ok()
+        .and_then(|n| n.checked_mul(unit))
+        .ok_or(ScheduleError::Every)?;
+    if (300..=52 * 604_800).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(ScheduleError::Every)
+    }
 }
 
 /// Seconds as people write them: the largest unit that divides.
-pub fn format_every(seconds: i64) -> String {
+pub(crate) fn format_every(seconds: i64) -> String {
     for (unit, name) in [(604_800, "w"), (86_400, "d"), (3_600, "h")] {
         if seconds % unit == 0 {
             return format!("{}{name}", seconds / unit);
@@ -79,11 +96,16 @@ impl Schedule {
             }
             (None, Some(pattern)) => {
                 if pattern.split_whitespace().count() != 5 {
-                    return Err(ScheduleError::Cron("minute hour day month weekday".to_owned()));
+                    return Err(ScheduleError::Cron(
+                        "minute hour day month weekday".to_owned(),
+                    ));
                 }
                 let parsed: Result<croner::Cron, _> = pattern.parse();
                 parsed.map_err(|error| ScheduleError::Cron(error.to_string()))?;
-                Ok(Self::Cron { pattern: pattern.to_owned(), zone })
+                Ok(Self::Cron {
+                    pattern: pattern.to_owned(),
+                    zone,
+                })
             }
         }
     }
@@ -93,8 +115,14 @@ impl Schedule {
     pub fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
         match self {
             Self::ByHand => None,
-            Self::Every { seconds, at: None, .. } => Some(after.plus(seconds * SECOND)),
-            Self::Every { seconds, at: Some(time), zone } => {
+            Self::Every {
+                seconds, at: None, ..
+            } => Some(after.plus(seconds * SECOND)),
+            Self::Every {
+                seconds,
+                at: Some(time),
+                zone,
+            } => {
                 let days = u64::try_from(seconds / 86_400).ok()?;
                 let local = after.to_datetime()?.with_timezone(zone);
                 // Today, if the time is still to come and the period is one day; else the period's days on.
@@ -163,33 +191,66 @@ mod tests {
 
     #[test]
     fn periods() {
-        for (text, seconds) in [("5m", 300), ("6h", 21_600), ("2d", 172_800), ("1w", 604_800)] {
+        for (text, seconds) in [
+            ("5m", 300),
+            ("6h", 21_600),
+            ("2d", 172_800),
+            ("1w", 604_800),
+        ] {
             assert_eq!(parse_every(text), Ok(seconds));
             assert_eq!(format_every(seconds), text);
         }
-        for text in ["", "d", "2", "2x", "-1d", "1m", "53w", "99999999999999999999d", "2 d", "é"] {
+        for text in [
+            "",
+            "d",
+            "2",
+            "2x",
+            "-1d",
+            "1m",
+            "53w",
+            "99999999999999999999d",
+            "2 d",
+            "é",
+        ] {
             assert_eq!(parse_every(text), Err(ScheduleError::Every), "{text}");
         }
     }
 
     #[test]
     fn due_instants() {
-        let berlin = |days: i64| Schedule::new(Some(days * 86_400), Some("03:00"), None, "Europe/Berlin").unwrap();
+        let berlin = |days: i64| {
+            Schedule::new(Some(days * 86_400), Some("03:00"), None, "Europe/Berlin").unwrap()
+        };
         let cases = [
             (berlin(2), "2026-06-15T12:00:00Z", "2026-06-17T01:00:00Z"),
             (berlin(1), "2026-06-15T00:30:00Z", "2026-06-15T01:00:00Z"),
             (berlin(1), "2026-06-15T01:00:00Z", "2026-06-16T01:00:00Z"),
             // Winter time begins on 25 October 2026 at 03:00: the hour 02:00 comes twice.
             (berlin(1), "2026-10-24T12:00:00Z", "2026-10-25T02:00:00Z"),
-            (Schedule::new(Some(3_600), None, None, "UTC").unwrap(), "2026-06-15T12:00:00Z", "2026-06-15T13:00:00Z"),
-            (Schedule::new(None, None, Some("0 3 * * 1"), "UTC").unwrap(), "2026-06-15T03:00:00Z", "2026-06-22T03:00:00Z"),
+            (
+                Schedule::new(Some(3_600), None, None, "UTC").unwrap(),
+                "2026-06-15T12:00:00Z",
+                "2026-06-15T13:00:00Z",
+            ),
+            (
+                Schedule::new(None, None, Some("0 3 * * 1"), "UTC").unwrap(),
+                "2026-06-15T03:00:00Z",
+                "2026-06-22T03:00:00Z",
+            ),
         ];
         for (schedule, after, due) in cases {
-            assert_eq!(schedule.next_due(at(after)), Some(at(due)), "{schedule:?} after {after}");
+            assert_eq!(
+                schedule.next_due(at(after)),
+                Some(at(due)),
+                "{schedule:?} after {after}"
+            );
         }
         // Summer time begins on 29 March 2026 at 02:00: 02:30 does not exist and moves to 03:00.
         let skipped = Schedule::new(Some(86_400), Some("02:30"), None, "Europe/Berlin").unwrap();
-        assert_eq!(skipped.next_due(at("2026-03-28T12:00:00Z")), Some(at("2026-03-29T01:00:00Z")));
+        assert_eq!(
+            skipped.next_due(at("2026-03-28T12:00:00Z")),
+            Some(at("2026-03-29T01:00:00Z"))
+        );
         assert_eq!(Schedule::ByHand.next_due(at("2026-06-15T12:00:00Z")), None);
     }
 
@@ -200,7 +261,10 @@ mod tests {
         assert!(Schedule::new(Some(86_400), None, None, "Mars/Olympus").is_err());
         assert!(Schedule::new(Some(86_400), None, Some("0 3 * * *"), "UTC").is_err());
         for cron in ["", "x", "0 3 * *", "61 * * * *", "0 0 3 * * *"] {
-            assert!(Schedule::new(None, None, Some(cron), "UTC").is_err(), "{cron}");
+            assert!(
+                Schedule::new(None, None, Some(cron), "UTC").is_err(),
+                "{cron}"
+            );
         }
     }
 }

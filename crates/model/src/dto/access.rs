@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName, RecipientTokenId, RequestId,
-    RequestState, Stage, Timestamp, Verdict,
+    Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName,
+    RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

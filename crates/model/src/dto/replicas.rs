@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, Timestamp,
+    Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind, RunState,
+    SyncRunId, Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
