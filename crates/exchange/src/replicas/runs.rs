@@ -226,13 +226,13 @@ impl Exchange {
     ) -> Result<Option<SyncTask>, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         Ok(sql!(
-            "select replica_table.id as replica_table_id, replica_id, replica.state as replica_state,
+            "select replica_table.id as replica_table_id, replica_table.replica_id, replica.state as replica_state,
                     replica_table.state as table_state, product.id as product_id, product.name as product, table_id,
                     schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, retention_hours, refused_for
-             from replica_table join replica on replica.id = replica_id
+             from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
                  join storage as target on target.id = replica.storage_id
