@@ -16,13 +16,21 @@ use crate::StorageUrl;
 pub enum Credential {
     /// For `file:`, and nothing else.
     None,
-    S3 { access_key_id: String, secret_access_key: SecretString, session_token: Option<SecretString> },
+    S3 {
+        access_key_id: String,
+        secret_access_key: SecretString,
+        session_token: Option<SecretString>,
+    },
     /// The account's key, in base64.
     AzureKey { account_key: SecretString },
     /// A shared-access signature; with it URLs cannot be signed.
     AzureSas { sas: SecretString },
     /// A service account's RSA key as PEM.
-    Gcs { client_email: String, private_key: SecretString, private_key_id: String },
+    Gcs {
+        client_email: String,
+        private_key: SecretString,
+        private_key_id: String,
+    },
 }
 
 impl fmt::Debug for Credential {
@@ -40,20 +48,30 @@ impl fmt::Debug for Credential {
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum CredentialError {
     #[error("a {scheme} storage needs a credential: a JSON object with {expected}")]
-    Missing { scheme: &'static str, expected: &'static str },
+    Missing {
+        scheme: &'static str,
+        expected: &'static str,
+    },
     #[error("a file storage takes no credential: remove it")]
     NotTaken,
     #[error("the credential is not a JSON object with {expected}")]
     NotAnObject { expected: &'static str },
     #[error("the credential has an unknown field `{field}`: give {expected} and nothing else")]
-    Unknown { field: String, expected: &'static str },
+    Unknown {
+        field: String,
+        expected: &'static str,
+    },
     #[error("the credential's field `{field}` is missing or not as it should be: {wanted}")]
-    Field { field: &'static str, wanted: &'static str },
+    Field {
+        field: &'static str,
+        wanted: &'static str,
+    },
 }
 
 const S3_FIELDS: &str = "access_key_id, secret_access_key and, for temporary keys, session_token";
 const AZURE_FIELDS: &str = "account_key, or sas";
-const GCS_FIELDS: &str = "the fields of a Google service-account key: client_email, private_key, private_key_id";
+const GCS_FIELDS: &str =
+    "the fields of a Google service-account key: client_email, private_key, private_key_id";
 
 /// What a service-account file also holds; known, not used.
 const GCS_IGNORED: [&str; 7] = [
@@ -78,7 +96,10 @@ impl Credential {
             StorageUrl::Gcs { .. } => GCS_FIELDS,
         };
         if absent {
-            return Err(CredentialError::Missing { scheme: url.scheme(), expected });
+            return Err(CredentialError::Missing {
+                scheme: url.scheme(),
+                expected,
+            });
         }
         let fields: Map<String, Value> =
             serde_json::from_str(json).map_err(|_| CredentialError::NotAnObject { expected })?;
@@ -101,7 +122,11 @@ impl Credential {
     pub fn to_json(&self) -> SecretString {
         let value = match self {
             Self::None => Value::Null,
-            Self::S3 { access_key_id, secret_access_key, session_token } => {
+            Self::S3 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => {
                 let mut value = serde_json::json!({
                     "access_key_id": access_key_id,
                     "secret_access_key": secret_access_key.expose_secret(),
@@ -111,9 +136,15 @@ impl Credential {
                 }
                 value
             }
-            Self::AzureKey { account_key } => serde_json::json!({ "account_key": account_key.expose_secret() }),
+            Self::AzureKey { account_key } => {
+                serde_json::json!({ "account_key": account_key.expose_secret() })
+            }
             Self::AzureSas { sas } => serde_json::json!({ "sas": sas.expose_secret() }),
-            Self::Gcs { client_email, private_key, private_key_id } => serde_json::json!({
+            Self::Gcs {
+                client_email,
+                private_key,
+                private_key_id,
+            } => serde_json::json!({
                 "client_email": client_email,
                 "private_key": private_key.expose_secret(),
                 "private_key_id": private_key_id,
@@ -135,7 +166,9 @@ impl Fields {
         match self.fields.shift_remove(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text))
-                if !text.is_empty() && text.len() <= 16_384 && text.bytes().all(|b| b.is_ascii_graphic()) =>
+                if !text.is_empty()
+                    && text.len() <= 16_384
+                    && text.bytes().all(|b| b.is_ascii_graphic()) =>
             {
                 Ok(Some(text))
             }
@@ -144,7 +177,10 @@ impl Fields {
     }
 
     fn required(&mut self, field: &'static str) -> Result<String, CredentialError> {
-        self.ascii(field)?.ok_or(CredentialError::Field { field, wanted: "it must be there" })
+        self.ascii(field)?.ok_or(CredentialError::Field {
+            field,
+            wanted: "it must be there",
+        })
     }
 
     fn s3(&mut self) -> Result<Credential, CredentialError> {
@@ -158,19 +194,29 @@ impl Fields {
     fn azure(&mut self) -> Result<Credential, CredentialError> {
         match (self.ascii("account_key")?, self.ascii("sas")?) {
             (Some(key), None) if BASE64.decode(&key).is_ok_and(|key| !key.is_empty()) => {
-                Ok(Credential::AzureKey { account_key: key.into() })
+                Ok(Credential::AzureKey {
+                    account_key: key.into(),
+                })
             }
-            (Some(_), None) => {
-                Err(CredentialError::Field { field: "account_key", wanted: "the account's key in base64" })
-            }
+            (Some(_), None) => Err(CredentialError::Field {
+                field: "account_key",
+                wanted: "the account's key in base64",
+            }),
             (None, Some(sas)) if sas.contains("sig=") && sas.contains("sv=") => {
                 Ok(Credential::AzureSas { sas: sas.into() })
             }
             (None, Some(_)) => {
-                let wanted = "the query part of a shared-access signature, beginning with sv= or ?sv=";
-                Err(CredentialError::Field { field: "sas", wanted })
+                let wanted =
+                    "the query part of a shared-access signature, beginning with sv= or ?sv=";
+                Err(CredentialError::Field {
+                    field: "sas",
+                    wanted,
+                })
             }
-            _ => Err(CredentialError::Field { field: "account_key", wanted: "give either account_key or sas" }),
+            _ => Err(CredentialError::Field {
+                field: "account_key",
+                wanted: "give either account_key or sas",
+            }),
         }
     }
 
@@ -182,16 +228,26 @@ impl Fields {
         let token_uri = self.ascii("token_uri")?;
         if token_uri.is_some_and(|uri| uri != "https://oauth2.googleapis.com/token") {
             let wanted = "leave it out, or https://oauth2.googleapis.com/token";
-            return Err(CredentialError::Field { field: "token_uri", wanted });
+            return Err(CredentialError::Field {
+                field: "token_uri",
+                wanted,
+            });
         }
         let client_email = self.required("client_email")?;
         let private_key_id = self.ascii("private_key_id")?.unwrap_or_default();
         let wanted = "the service account's RSA key as PEM";
         match self.fields.shift_remove("private_key") {
             Some(Value::String(pem)) if pem.contains("-----BEGIN") && pem.len() <= 16_384 => {
-                Ok(Credential::Gcs { client_email, private_key: pem.into(), private_key_id })
+                Ok(Credential::Gcs {
+                    client_email,
+                    private_key: pem.into(),
+                    private_key_id,
+                })
             }
-            _ => Err(CredentialError::Field { field: "private_key", wanted }),
+            _ => Err(CredentialError::Field {
+                field: "private_key",
+                wanted,
+            }),
         }
     }
 
@@ -200,9 +256,17 @@ impl Fields {
             None => Ok(()),
             Some(field) => {
                 // Somebody may have put the secret where the name belongs: only a short plain word is repeated.
-                let plain = field.len() <= 40 && field.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-                let field = if plain { field.clone() } else { "…".to_owned() };
-                Err(CredentialError::Unknown { field, expected: self.expected })
+                let plain =
+                    field.len() <= 40 && field.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                let field = if plain {
+                    field.clone()
+                } else {
+                    "…".to_owned()
+                };
+                Err(CredentialError::Unknown {
+                    field,
+                    expected: self.expected,
+                })
             }
         }
     }
@@ -221,37 +285,84 @@ mod tests {
     #[test]
     fn known_fields_are_taken_and_come_back() {
         for (place, json) in [
-            ("s3://bbb/a", r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t"}"#),
-            ("s3://bbb/a", r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","session_token":"s3cr3t"}"#),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t"}"#,
+            ),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","session_token":"s3cr3t"}"#,
+            ),
             (AZURE, r#"{"account_key":"czNjcjN0czNjcjN0"}"#),
             (AZURE, r#"{"sas":"?sv=2023-11-03&sp=r&sig=s3cr3t"}"#),
-            ("gs://bbb/a", r#"{"client_email":"a@b.iam","private_key":"-----BEGIN s3cr3t","private_key_id":"1"}"#),
+            (
+                "gs://bbb/a",
+                r#"{"client_email":"a@b.iam","private_key":"-----BEGIN s3cr3t","private_key_id":"1"}"#,
+            ),
             ("file:///srv/x", "null"),
         ] {
             let credential = Credential::parse(&url(place), json).unwrap();
             assert!(!format!("{credential:?} {credential:#?}").contains("s3cr3t"));
-            let again = Credential::parse(&url(place), credential.to_json().expose_secret()).unwrap();
-            assert_eq!(again.to_json().expose_secret(), credential.to_json().expose_secret());
+            let again =
+                Credential::parse(&url(place), credential.to_json().expose_secret()).unwrap();
+            assert_eq!(
+                again.to_json().expose_secret(),
+                credential.to_json().expose_secret()
+            );
         }
     }
 
     #[test]
     fn dangerous_and_unknown_fields_are_refused() {
         let keys = [
-            "aws_endpoint", "endpoint", "endpoint_url", "metadata_endpoint", "proxy_url", "proxy_ca_certificate", "allow_http",
-            "allow_invalid_certificates", "azure_msi_endpoint", "azure_identity_endpoint", "authority_host", "federated_token_file",
-            "web_identity_token_file", "container_credentials_relative_uri", "container_credentials_full_uri", "google_service_account",
-            "google_service_account_path", "google_application_credentials", "use_azure_cli", "skip_signature", "use_emulator",
-            "google_base_url", "gcs_base_url", "disable_oauth", "role_arn", "", "x",
+            "aws_endpoint",
+            "endpoint",
+            "endpoint_url",
+            "metadata_endpoint",
+            "proxy_url",
+            "proxy_ca_certificate",
+            "allow_http",
+            "allow_invalid_certificates",
+            "azure_msi_endpoint",
+            "azure_identity_endpoint",
+            "authority_host",
+            "federated_token_file",
+            "web_identity_token_file",
+            "container_credentials_relative_uri",
+            "container_credentials_full_uri",
+            "google_service_account",
+            "google_service_account_path",
+            "google_application_credentials",
+            "use_azure_cli",
+            "skip_signature",
+            "use_emulator",
+            "google_base_url",
+            "gcs_base_url",
+            "disable_oauth",
+            "role_arn",
+            "",
+            "x",
         ];
         for key in keys {
             for (place, json) in [
-                ("s3://bbb/a", serde_json::json!({"access_key_id": "AKIA", "secret_access_key": "k", key: "http://127.0.0.1"})),
-                (AZURE, serde_json::json!({"account_key": "czNjcjN0", key: true})),
-                ("gs://bbb/a", serde_json::json!({"client_email": "a@b", "private_key": "-----BEGIN", key: "x"})),
+                (
+                    "s3://bbb/a",
+                    serde_json::json!({"access_key_id": "AKIA", "secret_access_key": "k", key: "http://127.0.0.1"}),
+                ),
+                (
+                    AZURE,
+                    serde_json::json!({"account_key": "czNjcjN0", key: true}),
+                ),
+                (
+                    "gs://bbb/a",
+                    serde_json::json!({"client_email": "a@b", "private_key": "-----BEGIN", key: "x"}),
+                ),
             ] {
                 let error = Credential::parse(&url(place), &json.to_string()).unwrap_err();
-                assert!(matches!(error, CredentialError::Unknown { .. }), "{key}: {error}");
+                assert!(
+                    matches!(error, CredentialError::Unknown { .. }),
+                    "{key}: {error}"
+                );
             }
         }
     }
@@ -259,15 +370,33 @@ mod tests {
     #[test]
     fn messages_repeat_no_value() {
         for (place, json) in [
-            ("s3://bbb/a", r#"{"access_key_id":"AKIA","secret_access_key":["s3cr3t"]}"#),
-            ("s3://bbb/a", r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t\r\nX-Evil: 1"}"#),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":["s3cr3t"]}"#,
+            ),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t\r\nX-Evil: 1"}"#,
+            ),
             ("s3://bbb/a", r#"{"access_key_id":"AKIA"}"#),
             ("s3://bbb/a", r#""s3cr3t""#),
-            ("s3://bbb/a", r#"{"s3cr3t/+AB":"AKIA","access_key_id":"a","secret_access_key":"b"}"#),
+            (
+                "s3://bbb/a",
+                r#"{"s3cr3t/+AB":"AKIA","access_key_id":"a","secret_access_key":"b"}"#,
+            ),
             (AZURE, r#"{"account_key":"s3cr3t!"}"#),
-            (AZURE, r#"{"account_key":"czNjcjN0","sas":"sv=1&sig=s3cr3t"}"#),
-            ("gs://bbb/a", r#"{"client_email":"a@b","private_key":"s3cr3t"}"#),
-            ("gs://bbb/a", r#"{"client_email":"a@b","private_key":"-----BEGIN","token_uri":"http://127.0.0.1/s3cr3t"}"#),
+            (
+                AZURE,
+                r#"{"account_key":"czNjcjN0","sas":"sv=1&sig=s3cr3t"}"#,
+            ),
+            (
+                "gs://bbb/a",
+                r#"{"client_email":"a@b","private_key":"s3cr3t"}"#,
+            ),
+            (
+                "gs://bbb/a",
+                r#"{"client_email":"a@b","private_key":"-----BEGIN","token_uri":"http://127.0.0.1/s3cr3t"}"#,
+            ),
             ("s3://bbb/a", ""),
             ("file:///srv/x", r#"{"a":"s3cr3t"}"#),
         ] {

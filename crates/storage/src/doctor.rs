@@ -54,7 +54,9 @@ pub enum Outcome {
 impl Report {
     /// Nothing has failed. Warnings and what was skipped do not count.
     pub fn healthy(&self) -> bool {
-        self.checks.iter().all(|check| check.outcome != Outcome::Failed)
+        self.checks
+            .iter()
+            .all(|check| check.outcome != Outcome::Failed)
     }
 
     pub fn check(&self, name: &str) -> Option<&Check> {
@@ -62,13 +64,20 @@ impl Report {
     }
 
     fn say(&mut self, name: &str, outcome: Outcome, sentence: impl Into<String>) {
-        self.checks.push(Check { name: name.to_owned(), outcome, sentence: sentence.into() });
+        self.checks.push(Check {
+            name: name.to_owned(),
+            outcome,
+            sentence: sentence.into(),
+        });
     }
 
     fn failed(&mut self, name: &str, permission: &str, error: &StorageError) {
         let sentence = match error {
             StorageError::Denied { .. } => {
-                format!("{}; the missing permission is {permission}", capital(&error.to_string()))
+                format!(
+                    "{}; the missing permission is {permission}",
+                    capital(&error.to_string())
+                )
             }
             error => capital(&error.to_string()),
         };
@@ -96,10 +105,11 @@ pub async fn examine(store: &Store, write: bool) -> Report {
     let objects = store.objects();
 
     let found = match first_object(&*objects).await {
-        Ok(found) => {
-            let sentence = match &found {
-                Some(_) => "The storage can be listed.",
-                None => "The storage can be listed; it is empty.",
+        Ok((any, found)) => {
+            let sentence = if any {
+                "The storage can be listed."
+            } else {
+                "The storage can be listed; it is empty."
             };
             report.say("list", Outcome::Ok, sentence);
             found
@@ -110,26 +120,44 @@ pub async fn examine(store: &Store, write: bool) -> Report {
         }
     };
 
-    let probe = if write { put_probe(&mut report, &*objects, &names).await } else { None };
+    let probe = if write {
+        put_probe(&mut report, &*objects, &names).await
+    } else {
+        None
+    };
     // Something to read: the probe, else whatever the listing has shown.
-    let target = probe.clone().map(|key| (key, PROBE.len() as u64)).or(found.map(|meta| (meta.location, meta.size)));
+    let target = probe
+        .clone()
+        .map(|key| (key, PROBE.len() as u64))
+        .or(found.map(|meta| (meta.location, meta.size)));
     match &target {
         Some((key, size)) => match objects.get_range(key, 0..(*size).min(1)).await {
             Ok(_) => report.say("read", Outcome::Ok, "An object can be read."),
             Err(error) => report.failed("read", names.read, &error.into()),
         },
-        None => report.say("read", Outcome::Skipped, "There is no object to read; put one there, or examine with writing."),
+        None => report.say(
+            "read",
+            Outcome::Skipped,
+            "There is no object to read; put one there, or examine with writing.",
+        ),
     }
     match store.kind() {
         Kind::Cloud(cloud) => {
-            sign(&mut report, store, cloud, target.as_ref().map(|(key, _)| key)).await;
+            sign(
+                &mut report,
+                store,
+                cloud,
+                target.as_ref().map(|(key, _)| key),
+            )
+            .await;
             parent(&mut report, store, cloud).await;
         }
         Kind::File(_) => {
             let sentence = "A folder signs no URLs; its files are served by the gateway.";
             report.say("sign", Outcome::Skipped, sentence);
             report.say("unsigned", Outcome::Skipped, sentence);
-            let sentence = "Files are opened beneath the root alone, whatever the folder above allows.";
+            let sentence =
+                "Files are opened beneath the root alone, whatever the folder above allows.";
             report.say("parent", Outcome::Ok, sentence);
         }
     }
@@ -139,40 +167,58 @@ pub async fn examine(store: &Store, write: bool) -> Report {
             Err(error) => report.failed("delete", names.delete, &error.into()),
         }
     } else if write {
-        report.say("delete", Outcome::Skipped, "Nothing could be written, so there was nothing to delete.");
+        report.say(
+            "delete",
+            Outcome::Skipped,
+            "Nothing could be written, so there was nothing to delete.",
+        );
     }
     report
 }
 
 const PROBE: &[u8] = b"A probe of the doctor; it may be deleted.\n";
 
-/// Prefers an object that has at least one byte, so that there is something to read.
-async fn first_object(objects: &dyn ObjectStore) -> Result<Option<ObjectMeta>, StorageError> {
+/// Whether anything is there, and an object of at least one byte, so that there is something to read.
+async fn first_object(
+    objects: &dyn ObjectStore,
+) -> Result<(bool, Option<ObjectMeta>), StorageError> {
     let mut listing = objects.list(None);
-    let mut empty = None;
+    let mut any = false;
     // One page at most: the doctor does not pay for reading a whole listing.
     for _ in 0..1000 {
         match listing.try_next().await? {
-            Some(meta) if meta.size > 0 => return Ok(Some(meta)),
-            Some(meta) => empty = empty.or(Some(meta)),
+            Some(meta) if meta.size > 0 => return Ok((true, Some(meta))),
+            Some(_) => any = true,
             None => break,
         }
     }
-    Ok(empty.filter(|meta| meta.size > 0))
+    Ok((any, None))
 }
 
-async fn put_probe(report: &mut Report, objects: &dyn ObjectStore, names: &Permissions) -> Option<Path> {
+async fn put_probe(
+    report: &mut Report,
+    objects: &dyn ObjectStore,
+    names: &Permissions,
+) -> Option<Path> {
     let key = Path::from_iter([PROBE_FOLDER, &format!("probe-{:016x}", random())]);
     let create = || objects.put_opts(&key, PutPayload::from_static(PROBE), PutMode::Create.into());
     if let Err(error) = create().await {
         report.failed("write", names.write, &error.into());
-        report.say("put_if_absent", Outcome::Skipped, "Nothing could be written.");
+        report.say(
+            "put_if_absent",
+            Outcome::Skipped,
+            "Nothing could be written.",
+        );
         return None;
     }
     report.say("write", Outcome::Ok, "An object can be written.");
     match create().await {
         Err(object_store::Error::AlreadyExists { .. }) => {
-            report.say("put_if_absent", Outcome::Ok, "A second writer of the same object is refused.");
+            report.say(
+                "put_if_absent",
+                Outcome::Ok,
+                "A second writer of the same object is refused.",
+            );
         }
         Err(error) => report.failed("put_if_absent", names.write, &error.into()),
         Ok(_) => {
@@ -186,7 +232,8 @@ async fn put_probe(report: &mut Report, objects: &dyn ObjectStore, names: &Permi
 
 async fn sign(report: &mut Report, store: &Store, cloud: &Cloud, key: Option<&Path>) {
     let Some(key) = key else {
-        let sentence = "There is no object whose URL could be signed; put one there, or examine with writing.";
+        let sentence =
+            "There is no object whose URL could be signed; put one there, or examine with writing.";
         report.say("sign", Outcome::Skipped, sentence);
         report.say("unsigned", Outcome::Skipped, sentence);
         return;
@@ -206,7 +253,11 @@ async fn sign(report: &mut Report, store: &Store, cloud: &Cloud, key: Option<&Pa
         }
     };
     match fetch_byte(&cloud.http, &signed.url).await {
-        Ok(200 | 206) => report.say("sign", Outcome::Ok, "A signed URL can be fetched without a credential."),
+        Ok(200 | 206) => report.say(
+            "sign",
+            Outcome::Ok,
+            "A signed URL can be fetched without a credential.",
+        ),
         Ok(status) => {
             let sentence = format!(
                 "A signed URL was answered with {status}. Check the storage's region and endpoint, and that the key may read; \
@@ -224,26 +275,44 @@ async fn sign(report: &mut Report, store: &Store, cloud: &Cloud, key: Option<&Pa
                             public access from the bucket or container.";
             report.say("unsigned", Outcome::Failed, sentence);
         }
-        Ok(_) => report.say("unsigned", Outcome::Ok, "Without a signature the object cannot be read."),
+        Ok(_) => report.say(
+            "unsigned",
+            Outcome::Ok,
+            "Without a signature the object cannot be read.",
+        ),
         Err(error) => report.failed("unsigned", "none", &error),
     }
 }
 
 /// The status of a request for the first byte, made as somebody without a credential would.
 async fn fetch_byte(http: &HttpClient, url: &Url) -> Result<u16, StorageError> {
-    let broken = |why: &str| StorageError::Unreachable { what: "the signed object".to_owned(), why: why.to_owned() };
+    let broken = |why: &str| StorageError::Unreachable {
+        what: "the signed object".to_owned(),
+        why: why.to_owned(),
+    };
     let mut request = HttpRequest::new(HttpRequestBody::empty());
     *request.method_mut() = Method::GET;
-    *request.uri_mut() = url.as_str().parse().map_err(|_| broken("its URL is not understood"))?;
-    request.headers_mut().insert(http::header::RANGE, http::HeaderValue::from_static("bytes=0-0"));
+    *request.uri_mut() = url
+        .as_str()
+        .parse()
+        .map_err(|_| broken("its URL is not understood"))?;
+    request.headers_mut().insert(
+        http::header::RANGE,
+        http::HeaderValue::from_static("bytes=0-0"),
+    );
     let fetch = async {
-        let response = http.execute(request).await.map_err(|_| broken("no answer came"))?;
+        let response = http
+            .execute(request)
+            .await
+            .map_err(|_| broken("no answer came"))?;
         let status = response.status().as_u16();
         // The body is left unread beyond what has come: a store that ignores the range would send the whole object.
         Ok(status)
     };
     let limit = Duration::from_secs(30);
-    tokio::time::timeout(limit, fetch).await.map_err(|_| broken("it did not answer in time"))?
+    tokio::time::timeout(limit, fetch)
+        .await
+        .map_err(|_| broken("it did not answer in time"))?
 }
 
 /// Whether the credential lists what lies beside the storage.
@@ -256,8 +325,18 @@ async fn parent(report: &mut Report, store: &Store, cloud: &Cloud) {
     }
     let parts: Vec<_> = root.parts().collect();
     let above: Path = parts[..parts.len() - 1].iter().cloned().collect();
-    let place = if above.is_root() { "the whole bucket".to_owned() } else { format!("`{above}/`") };
-    match cloud.bucket.list(Some(&above)).try_next().await.map_err(StorageError::from) {
+    let place = if above.is_root() {
+        "the whole bucket".to_owned()
+    } else {
+        format!("`{above}/`")
+    };
+    match cloud
+        .bucket
+        .list(Some(&above))
+        .try_next()
+        .await
+        .map_err(StorageError::from)
+    {
         Ok(_) => {
             let sentence = format!(
                 "The credential also lists {place}, more than the storage `{root}/`. Whoever gets hold of it gets that too: give \
@@ -266,10 +345,15 @@ async fn parent(report: &mut Report, store: &Store, cloud: &Cloud) {
             report.say("parent", Outcome::Warned, sentence);
         }
         Err(StorageError::Denied { .. }) => {
-            report.say("parent", Outcome::Ok, format!("The credential does not list {place}."));
+            report.say(
+                "parent",
+                Outcome::Ok,
+                format!("The credential does not list {place}."),
+            );
         }
         Err(error) => {
-            let sentence = format!("Whether the credential lists {place} could not be found out: {error}.");
+            let sentence =
+                format!("Whether the credential lists {place} could not be found out: {error}.");
             report.say("parent", Outcome::Warned, sentence);
         }
     }
@@ -316,5 +400,8 @@ impl Permissions {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }

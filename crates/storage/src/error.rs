@@ -17,11 +17,15 @@ pub enum StorageError {
          least policy that would do)"
     )]
     Denied { what: String },
-    #[error("{what} cannot be reached: {why}; check the network and the storage's URL and endpoint, then try again")]
+    #[error(
+        "{what} cannot be reached: {why}; check the network and the storage's URL and endpoint, then try again"
+    )]
     Unreachable { what: String, why: String },
     #[error("{what} exists already")]
     AlreadyExists { what: String },
-    #[error("{what} was refused: it leads through a symbolic link or out of the storage; nothing outside the root is touched")]
+    #[error(
+        "{what} was refused: it leads through a symbolic link or out of the storage; nothing outside the root is touched"
+    )]
     Escape { what: String },
     #[error("the store failed on {what}: {why}")]
     Other { what: String, why: String },
@@ -72,17 +76,22 @@ impl From<object_store::Error> for StorageError {
         match &error {
             E::NotFound { path, .. } => Self::NotFound { what: named(path) },
             E::AlreadyExists { path, .. } => Self::AlreadyExists { what: named(path) },
-            E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => Self::Denied { what: named(path) },
-            E::Precondition { path, .. } | E::NotModified { path, .. } => {
-                Self::Other { what: named(path), why: "it has changed in the meantime; try again".to_owned() }
+            E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => {
+                Self::Denied { what: named(path) }
             }
+            E::Precondition { path, .. } | E::NotModified { path, .. } => Self::Other {
+                what: named(path),
+                why: "it has changed in the meantime; try again".to_owned(),
+            },
             E::InvalidPath { .. } => Self::Other {
                 what: "a name".to_owned(),
-                why: "an object in this place has a name that cannot be used; rename or remove it".to_owned(),
+                why: "an object in this place has a name that cannot be used; rename or remove it"
+                    .to_owned(),
             },
-            E::NotSupported { .. } | E::NotImplemented { .. } => {
-                Self::Other { what: "this operation".to_owned(), why: "this kind of store does not offer it".to_owned() }
-            }
+            E::NotSupported { .. } | E::NotImplemented { .. } => Self::Other {
+                what: "this operation".to_owned(),
+                why: "this kind of store does not offer it".to_owned(),
+            },
             _ => general(&error),
         }
     }
@@ -91,7 +100,10 @@ impl From<object_store::Error> for StorageError {
 fn general(error: &object_store::Error) -> StorageError {
     let what = "the store".to_owned();
     if let Some(RefusedError(why)) = in_chain::<RefusedError>(error) {
-        return StorageError::NotAllowed { what: "this request".to_owned(), why: why.clone() };
+        return StorageError::NotAllowed {
+            what: "this request".to_owned(),
+            why: why.clone(),
+        };
     }
     if let Some(http) = in_chain::<HttpError>(error) {
         let why = match http.kind() {
@@ -99,7 +111,10 @@ fn general(error: &object_store::Error) -> StorageError {
             HttpErrorKind::Timeout => "it did not answer in time",
             _ => "the connection broke",
         };
-        return StorageError::Unreachable { what, why: why.to_owned() };
+        return StorageError::Unreachable {
+            what,
+            why: why.to_owned(),
+        };
     }
     if let Some(io) = in_chain::<std::io::Error>(error) {
         let why = match io.kind() {
@@ -116,13 +131,22 @@ fn general(error: &object_store::Error) -> StorageError {
         Some(401 | 403) => StorageError::Denied { what },
         Some(status @ 300..=399) => StorageError::Other {
             what,
-            why: format!("it answered with a redirect ({status}), which is not followed; most likely the region is wrong"),
+            why: format!(
+                "it answered with a redirect ({status}), which is not followed; most likely the region is wrong"
+            ),
         },
-        Some(status @ 500..=599) => {
-            StorageError::Unreachable { what, why: format!("it answered {status}{code}, also when asked again") }
-        }
-        Some(status) => StorageError::Other { what, why: format!("it answered {status}{code}") },
-        None => StorageError::Other { what, why: "its answer was not understood; run the doctor on this storage".to_owned() },
+        Some(status @ 500..=599) => StorageError::Unreachable {
+            what,
+            why: format!("it answered {status}{code}, also when asked again"),
+        },
+        Some(status) => StorageError::Other {
+            what,
+            why: format!("it answered {status}{code}"),
+        },
+        None => StorageError::Other {
+            what,
+            why: "its answer was not understood; run the doctor on this storage".to_owned(),
+        },
     }
 }
 
@@ -131,7 +155,9 @@ fn answer(error: &object_store::Error) -> (Option<u16>, Option<String>) {
     let text = error.to_string();
     let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
     let digits = |rest: &str| rest.get(..3).and_then(|digits| digits.parse().ok());
-    let status = after("status code: ").and_then(digits).or(after("without LOCATION").map(|_| 301));
+    let status = after("status code: ")
+        .and_then(digits)
+        .or(after("without LOCATION").map(|_| 301));
     let code = after("<Code>")
         .and_then(|rest| rest.split_once("</Code>"))
         .map(|(code, _)| code.to_owned())

@@ -12,8 +12,9 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    UploadPart,
 };
 
 /// Which operations a fault counts.
@@ -63,18 +64,27 @@ struct Faults(Arc<Mutex<Vec<(Fault, u64)>>>);
 impl FaultyStore {
     pub fn new(inner: Arc<dyn ObjectStore>, faults: impl IntoIterator<Item = Fault>) -> Self {
         let faults = faults.into_iter().map(|fault| (fault, 0)).collect();
-        Self { inner, faults: Faults(Arc::new(Mutex::new(faults))) }
+        Self {
+            inner,
+            faults: Faults(Arc::new(Mutex::new(faults))),
+        }
     }
 
     /// How many faults have been hit. A loop "fail the n-th operation until no failure fires" ends when this stays 0.
     pub fn fired(&self) -> usize {
         let faults = self.faults.0.lock().unwrap_or_else(PoisonError::into_inner);
-        faults.iter().filter(|(fault, passed)| *passed >= fault.nth).count()
+        faults
+            .iter()
+            .filter(|(fault, passed)| *passed >= fault.nth)
+            .count()
     }
 }
 
 fn broken() -> object_store::Error {
-    object_store::Error::Generic { store: "FaultyStore", source: "the connection broke on purpose".into() }
+    object_store::Error::Generic {
+        store: "FaultyStore",
+        source: "the connection broke on purpose".into(),
+    }
 }
 
 impl Faults {
@@ -93,7 +103,11 @@ impl Faults {
     }
 
     /// Does `work` with the fault that is due. The second value is where a read is cut off.
-    async fn around<T>(&self, operation: Operation, work: impl Future<Output = Result<T>>) -> Result<(T, Option<u64>)> {
+    async fn around<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<(T, Option<u64>)> {
         match self.next(operation) {
             None => Ok((work.await?, None)),
             Some(Effect::Fail) => Err(broken()),
@@ -109,16 +123,25 @@ impl Faults {
         }
     }
 
-    async fn through<T>(&self, operation: Operation, work: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn through<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         Ok(self.around(operation, work).await?.0)
     }
 
-    fn listing(&self, listing: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn listing(
+        &self,
+        listing: BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.next(Operation::List) {
             None | Some(Effect::Truncate(_)) => listing,
-            Some(Effect::Delay(time)) => {
-                tokio::time::sleep(time).map(|()| listing).into_stream().flatten().boxed()
-            }
+            Some(Effect::Delay(time)) => tokio::time::sleep(time)
+                .map(|()| listing)
+                .into_stream()
+                .flatten()
+                .boxed(),
             Some(Effect::Fail | Effect::LostResponse) => stream::iter([Err(broken())]).boxed(),
         }
     }
@@ -133,8 +156,18 @@ impl fmt::Display for FaultyStore {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for FaultyStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.faults.through(Operation::Put, self.inner.put_opts(location, payload, options)).await
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.faults
+            .through(
+                Operation::Put,
+                self.inner.put_opts(location, payload, options),
+            )
+            .await
     }
 
     async fn put_multipart_opts(
@@ -142,37 +175,63 @@ impl ObjectStore for FaultyStore {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let upload = self.faults.through(Operation::Put, self.inner.put_multipart_opts(location, options)).await?;
-        Ok(Box::new(FaultyUpload { upload, faults: self.faults.clone() }))
+        let upload = self
+            .faults
+            .through(
+                Operation::Put,
+                self.inner.put_multipart_opts(location, options),
+            )
+            .await?;
+        Ok(Box::new(FaultyUpload {
+            upload,
+            faults: self.faults.clone(),
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let (mut result, cut) = self.faults.around(Operation::Get, self.inner.get_opts(location, options)).await?;
+        let (mut result, cut) = self
+            .faults
+            .around(Operation::Get, self.inner.get_opts(location, options))
+            .await?;
         if let Some(left) = cut {
             let meta = result.meta.clone();
-            let (range, attributes) = (result.range.clone(), std::mem::take(&mut result.attributes));
+            let (range, attributes) =
+                (result.range.clone(), std::mem::take(&mut result.attributes));
             let body = result.into_stream().scan(left, |left, chunk| {
                 let chunk = chunk.map(|chunk| {
-                    let take = usize::try_from(*left).unwrap_or(usize::MAX).min(chunk.len());
+                    let take = usize::try_from(*left)
+                        .unwrap_or(usize::MAX)
+                        .min(chunk.len());
                     *left -= take as u64;
                     chunk.slice(..take)
                 });
                 futures::future::ready(Some(chunk))
             });
-            result = GetResult { payload: GetResultPayload::Stream(body.boxed()), meta, range, attributes };
+            result = GetResult {
+                payload: GetResultPayload::Stream(body.boxed()),
+                meta,
+                range,
+                attributes,
+            };
         }
         Ok(result)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let (mut chunks, cut) = self.faults.around(Operation::Get, self.inner.get_ranges(location, ranges)).await?;
+        let (mut chunks, cut) = self
+            .faults
+            .around(Operation::Get, self.inner.get_ranges(location, ranges))
+            .await?;
         if let (Some(cut), Some(last)) = (cut, chunks.last_mut()) {
             last.truncate(usize::try_from(cut).unwrap_or(usize::MAX));
         }
         Ok(chunks)
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let (faults, inner) = (self.faults.clone(), Arc::clone(&self.inner));
         locations
             .then(move |location| {
@@ -191,20 +250,31 @@ impl ObjectStore for FaultyStore {
         self.faults.listing(self.inner.list(prefix))
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.faults.listing(self.inner.list_with_offset(prefix, offset))
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.faults
+            .listing(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.faults.through(Operation::List, self.inner.list_with_delimiter(prefix)).await
+        self.faults
+            .through(Operation::List, self.inner.list_with_delimiter(prefix))
+            .await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.faults.through(Operation::Put, self.inner.copy_opts(from, to, options)).await
+        self.faults
+            .through(Operation::Put, self.inner.copy_opts(from, to, options))
+            .await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.faults.through(Operation::Put, self.inner.rename_opts(from, to, options)).await
+        self.faults
+            .through(Operation::Put, self.inner.rename_opts(from, to, options))
+            .await
     }
 }
 

@@ -17,7 +17,8 @@ use http::Method;
 use http_body::{Body, Frame, SizeHint};
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+    HttpResponseBody, HttpService,
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -32,7 +33,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How names become addresses; tests put a lying one here.
-pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+pub(crate) type Lookup =
+    Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The two clients: one that refuses plain `http`, one for hosts that the operator has listed.
 #[derive(Clone, Debug)]
@@ -42,11 +44,19 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn new(endpoints: Endpoints, lookup: Option<Lookup>) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        endpoints: Endpoints,
+        lookup: Option<Lookup>,
+    ) -> Result<Self, reqwest::Error> {
         let lookup = lookup.unwrap_or_else(|| {
-            Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) }))
+            Arc::new(|name| {
+                Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+            })
         });
-        let resolver = Arc::new(Resolver { endpoints: Arc::new(endpoints), lookup });
+        let resolver = Arc::new(Resolver {
+            endpoints: Arc::new(endpoints),
+            lookup,
+        });
         let client = |https_only: bool| {
             reqwest::Client::builder()
                 .user_agent(concat!("entrepot/", env!("CARGO_PKG_VERSION")))
@@ -64,11 +74,18 @@ impl Clients {
                 .dns_resolver(Arc::clone(&resolver))
                 .build()
         };
-        Ok(Self { secure: client(true)?, plain: client(false)? })
+        Ok(Self {
+            secure: client(true)?,
+            plain: client(false)?,
+        })
     }
 
     pub(crate) fn for_scheme(&self, plain: bool) -> reqwest::Client {
-        if plain { self.plain.clone() } else { self.secure.clone() }
+        if plain {
+            self.plain.clone()
+        } else {
+            self.secure.clone()
+        }
     }
 }
 
@@ -84,8 +101,10 @@ impl Resolve for Resolver {
         let found = (self.lookup)(host.clone());
         Box::pin(async move {
             let found = found.await?;
-            let allowed: Vec<_> =
-                found.into_iter().filter(|address| endpoints.may_connect(&host, unmapped(address.ip()))).collect();
+            let allowed: Vec<_> = found
+                .into_iter()
+                .filter(|address| endpoints.may_connect(&host, unmapped(address.ip())))
+                .collect();
             if allowed.is_empty() {
                 let why = format!(
                     "the name {host} leads to no address that may be connected to; private addresses are taken only where \
@@ -113,10 +132,16 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(parallel: usize) -> Self {
         let places = || Arc::new(Semaphore::new(parallel.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { reads: places(), writes: places() }
+        Self {
+            reads: places(),
+            writes: places(),
+        }
     }
 
-    pub(crate) async fn enter(&self, read: bool) -> Result<OwnedSemaphorePermit, tokio::sync::AcquireError> {
+    pub(crate) async fn enter(
+        &self,
+        read: bool,
+    ) -> Result<OwnedSemaphorePermit, tokio::sync::AcquireError> {
         let places = if read { &self.reads } else { &self.writes };
         Arc::clone(places).acquire_owned().await
     }
@@ -150,20 +175,45 @@ struct Service(Connector);
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let Connector { client, meter, gate, authority } = &self.0;
+        let Connector {
+            client,
+            meter,
+            gate,
+            authority,
+        } = &self.0;
         if authority_of(request.uri()).as_deref() != Some(authority) {
             let why = "the request was meant for another host than the storage's".to_owned();
             return Err(HttpError::new(HttpErrorKind::Unknown, RefusedError(why)));
         }
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let place = gate.enter(read).await.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let place = gate
+            .enter(read)
+            .await
+            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         meter.count_request();
         meter.count_sent(request.body().content_length());
-        let response = client.call(request).await?;
+        let response = client.call(request).await.map_err(refusal)?;
         let (parts, inner) = response.into_parts();
-        let body = CountedBody { inner, meter: meter.clone(), place: Some(place) };
+        let body = CountedBody {
+            inner,
+            meter: meter.clone(),
+            place: Some(place),
+        };
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
     }
+}
+
+/// A name that the resolver refused is not a connection that failed: trying again would not help, and the reason is to
+/// be told.
+fn refusal(error: HttpError) -> HttpError {
+    let mut next = std::error::Error::source(&error);
+    while let Some(source) = next {
+        if let Some(RefusedError(why)) = source.downcast_ref() {
+            return HttpError::new(HttpErrorKind::Unknown, RefusedError(why.clone()));
+        }
+        next = source.source();
+    }
+    error
 }
 
 /// `host:port` with the scheme's own port filled in.

@@ -22,7 +22,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_roots: Vec::new(), endpoints: Vec::new(), parallel_requests: 32 }
+        Self {
+            file_roots: Vec::new(),
+            endpoints: Vec::new(),
+            parallel_requests: 32,
+        }
     }
 }
 
@@ -63,13 +67,18 @@ impl Endpoints {
     /// Whether this endpoint may be used; looks nothing up.
     pub(crate) fn check(&self, endpoint: &Url) -> Result<(), StorageError> {
         let refuse = |why: &str| {
-            Err(StorageError::NotAllowed { what: format!("the endpoint {}", shown(endpoint)), why: why.to_owned() })
+            Err(StorageError::NotAllowed {
+                what: format!("the endpoint {}", shown(endpoint)),
+                why: why.to_owned(),
+            })
         };
         if !matches!(endpoint.scheme(), "https" | "http") {
             return refuse("an endpoint begins with https://");
         }
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
-            return refuse("an endpoint holds no user name and no password; give them as the storage's credential");
+            return refuse(
+                "an endpoint holds no user name and no password; give them as the storage's credential",
+            );
         }
         if endpoint.query().is_some() || endpoint.fragment().is_some() {
             return refuse("an endpoint is a host and a port, without `?` and `#`");
@@ -78,24 +87,27 @@ impl Endpoints {
             return refuse("it names no host");
         };
         let name = host.to_string();
-        if name.ends_with('.') || name.contains(|c: char| !(c.is_ascii_alphanumeric() || "-._:[]".contains(c))) {
+        if name.ends_with('.')
+            || name.contains(|c: char| !(c.is_ascii_alphanumeric() || "-._:[]".contains(c)))
+        {
             return refuse("its host is not written plainly");
         }
         match self.trust(&host.to_owned(), endpoint.port_or_known_default()) {
             Trust::Listed => Ok(()),
-            Trust::Suffix | Trust::Cloud if endpoint.scheme() == "http" => {
-                refuse("plain http is taken only where the host itself stands on the endpoint allow-list; use https")
-            }
+            Trust::Suffix | Trust::Cloud if endpoint.scheme() == "http" => refuse(
+                "plain http is taken only where the host itself stands on the endpoint allow-list; use https",
+            ),
             Trust::Suffix => Ok(()),
-            Trust::Cloud | Trust::Refused => {
-                refuse("its host is not on the endpoint allow-list; ask the operator to add it to `storage.endpoints`")
-            }
+            Trust::Cloud | Trust::Refused => refuse(
+                "its host is not on the endpoint allow-list; ask the operator to add it to `storage.endpoints`",
+            ),
         }
     }
 
     fn trust(&self, host: &Host<String>, port: Option<u16>) -> Trust {
         let name = host.to_string();
-        let port_fits = |wanted: &Option<u16>| wanted.is_none() || *wanted == port || port.is_none();
+        let port_fits =
+            |wanted: &Option<u16>| wanted.is_none() || *wanted == port || port.is_none();
         if self.0.iter().any(|entry| matches!(entry, Entry::Exact { host, port } if *host == name && port_fits(port))) {
             return Trust::Listed;
         }
@@ -103,11 +115,18 @@ impl Endpoints {
         let Host::Domain(_) = host else {
             return Trust::Refused;
         };
-        let below = |suffix: &str| name.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
+        let below = |suffix: &str| {
+            name.strip_suffix(suffix)
+                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+        };
         if self.0.iter().any(|entry| matches!(entry, Entry::Suffix { suffix, port } if below(suffix) && port_fits(port))) {
             return Trust::Suffix;
         }
-        if is_cloud_endpoint(&name) { Trust::Cloud } else { Trust::Refused }
+        if is_cloud_endpoint(&name) {
+            Trust::Cloud
+        } else {
+            Trust::Refused
+        }
     }
 
     /// Whether a connection to `address` may be made for the name `host`. Asked at the moment of connecting, so that a
@@ -135,7 +154,10 @@ impl Entry {
         };
         if let Some(suffix) = host.strip_prefix("*.") {
             let plain = !suffix.is_empty() && !suffix.contains('*') && !suffix.starts_with('.');
-            return plain.then(|| Self::Suffix { suffix: suffix.to_owned(), port });
+            return plain.then(|| Self::Suffix {
+                suffix: suffix.to_owned(),
+                port,
+            });
         }
         let host = Host::parse(host).ok()?.to_string();
         Some(Self::Exact { host, port })
@@ -144,7 +166,9 @@ impl Entry {
 
 /// The endpoints that are used where a storage names none.
 fn is_cloud_endpoint(name: &str) -> bool {
-    let aws = name.strip_suffix(".amazonaws.com").is_some_and(|rest| rest.starts_with("s3.") || rest.contains(".s3."));
+    let aws = name
+        .strip_suffix(".amazonaws.com")
+        .is_some_and(|rest| rest.starts_with("s3.") || rest.contains(".s3."));
     aws || name == "storage.googleapis.com" || name.ends_with(".blob.core.windows.net")
 }
 
@@ -163,7 +187,9 @@ fn is_private_network(address: IpAddr) -> bool {
         IpAddr::V4(v4) => v4.is_private(),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => v4.is_private(),
-            None => v6.is_unique_local() && v6 != Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+            None => {
+                v6.is_unique_local() && v6 != Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+            }
         },
     }
 }
@@ -202,10 +228,14 @@ fn is_public_v6(v6: Ipv6Addr) -> bool {
     };
     match s {
         // IPv4-mapped, IPv4-compatible and NAT64 addresses are what is in their last 32 bits, 6to4 in its second.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded(high, low)
+        }
         [0, 0, 0, 0, 0, 0, ..] => false,
         [0x2002, high, low, ..] => embedded(high, low),
-        [0x2001, 0, ..] | [0x2001, 0xdb8, ..] | [0x64, 0xff9b, 1, ..] | [0x100, 0, 0, 0, ..] => false,
+        [0x2001, 0, ..] | [0x2001, 0xdb8, ..] | [0x64, 0xff9b, 1, ..] | [0x100, 0, 0, 0, ..] => {
+            false
+        }
         // Global unicast is 2000::/3.
         _ => s[0] & 0xe000 == 0x2000,
     }
@@ -225,19 +255,36 @@ pub(crate) struct FileRoots(Vec<(PathBuf, PathBuf)>);
 impl FileRoots {
     pub(crate) fn new(roots: &[PathBuf]) -> Self {
         let usable = roots.iter().filter(|root| root.is_absolute());
-        Self(usable.map(|root| (root.clone(), root.canonicalize().unwrap_or_else(|_| root.clone()))).collect())
+        Self(
+            usable
+                .map(|root| {
+                    (
+                        root.clone(),
+                        root.canonicalize().unwrap_or_else(|_| root.clone()),
+                    )
+                })
+                .collect(),
+        )
     }
 
     /// Finds the allowed root that `root` lies in, looking at the names only; links below it are refused on opening.
     pub(crate) fn locate(&self, root: &Path) -> Result<Rooted, StorageError> {
         let refuse = |why: &str| {
-            Err(StorageError::NotAllowed { what: format!("the folder {}", root.display()), why: why.to_owned() })
+            Err(StorageError::NotAllowed {
+                what: format!("the folder {}", root.display()),
+                why: why.to_owned(),
+            })
         };
         if self.0.is_empty() {
-            return refuse("file storages are switched off; the operator allows folders in `storage.file_roots`");
+            return refuse(
+                "file storages are switched off; the operator allows folders in `storage.file_roots`",
+            );
         }
         for (written, canonical) in &self.0 {
-            let Ok(below) = root.strip_prefix(written).or_else(|_| root.strip_prefix(canonical)) else {
+            let Ok(below) = root
+                .strip_prefix(written)
+                .or_else(|_| root.strip_prefix(canonical))
+            else {
                 continue;
             };
             let parts = below.components().map(|part| match part {
@@ -245,7 +292,10 @@ impl FileRoots {
                 _ => None,
             });
             return match parts.collect() {
-                Some(parts) => Ok(Rooted { anchor: canonical.clone(), parts }),
+                Some(parts) => Ok(Rooted {
+                    anchor: canonical.clone(),
+                    parts,
+                }),
                 None => refuse("its path is not plain"),
             };
         }
@@ -258,23 +308,52 @@ mod tests {
     use super::*;
 
     fn endpoints(entries: &[&str]) -> Endpoints {
-        Endpoints::new(&entries.iter().map(|&entry| entry.to_owned()).collect::<Vec<_>>())
+        Endpoints::new(
+            &entries
+                .iter()
+                .map(|&entry| entry.to_owned())
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
     fn entries_allow_what_they_say() {
-        let list = endpoints(&["127.0.0.1:9000", "[::1]:9000", "minio.intern", "*.store.example", "nonsense/x", "*.", "*"]);
+        let list = endpoints(&[
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "minio.intern",
+            "*.store.example",
+            "nonsense/x",
+            "*.",
+            "*",
+        ]);
         for good in [
-            "http://127.0.0.1:9000", "http://127.0.0.1:9000/", "http://[::1]:9000", "http://minio.intern:1", "https://minio.intern",
-            "https://a.store.example", "https://a.b.store.example:8443", "https://MINIO.intern",
+            "http://127.0.0.1:9000",
+            "http://127.0.0.1:9000/",
+            "http://[::1]:9000",
+            "http://minio.intern:1",
+            "https://minio.intern",
+            "https://a.store.example",
+            "https://a.b.store.example:8443",
+            "https://MINIO.intern",
         ] {
             list.check(&Url::parse(good).unwrap()).unwrap();
         }
         for bad in [
-            "http://127.0.0.1:9001", "http://127.0.0.2:9000", "http://a.store.example", "https://store.example",
-            "https://astore.example", "https://a.store.example.evil.example", "https://minio.intern.", "https://x.minio.intern",
-            "https://user@minio.intern", "https://user:pw@minio.intern", "https://minio.intern?x", "https://minio.intern#x",
-            "ftp://minio.intern", "https://s3.eu-central-1.amazonaws.com.evil.example",
+            "http://127.0.0.1:9001",
+            "http://127.0.0.2:9000",
+            "http://a.store.example",
+            "https://store.example",
+            "https://astore.example",
+            "https://a.store.example.evil.example",
+            "https://minio.intern.",
+            "https://x.minio.intern",
+            "https://user@minio.intern",
+            "https://user:pw@minio.intern",
+            "https://minio.intern?x",
+            "https://minio.intern#x",
+            "ftp://minio.intern",
+            "https://s3.eu-central-1.amazonaws.com.evil.example",
         ] {
             assert!(list.check(&Url::parse(bad).unwrap()).is_err(), "{bad}");
         }
@@ -283,14 +362,43 @@ mod tests {
     #[test]
     fn addresses_are_public_or_not_however_they_are_written() {
         for private in [
-            "127.0.0.1", "127.8.8.8", "10.1.1.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.100.100.200", "0.0.0.0", "0.1.2.3",
-            "168.63.129.16", "255.255.255.255", "224.0.0.1", "198.18.0.1", "192.0.0.192", "::1", "::", "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
-            "2001:db8::1", "2001::1",
+            "127.0.0.1",
+            "127.8.8.8",
+            "10.1.1.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.100.100.200",
+            "0.0.0.0",
+            "0.1.2.3",
+            "168.63.129.16",
+            "255.255.255.255",
+            "224.0.0.1",
+            "198.18.0.1",
+            "192.0.0.192",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["52.219.140.1", "8.8.8.8", "2a05:d050::1", "::ffff:8.8.8.8", "2606:4700::1"] {
+        for public in [
+            "52.219.140.1",
+            "8.8.8.8",
+            "2a05:d050::1",
+            "::ffff:8.8.8.8",
+            "2606:4700::1",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
@@ -304,7 +412,10 @@ mod tests {
         assert!(!may("a.store.example", "10.0.0.5"));
         assert!(!may("a.store.example", "::ffff:127.0.0.1"));
         assert!(may("bucket.s3.eu-central-1.amazonaws.com", "10.0.0.5"));
-        assert!(!may("bucket.s3.eu-central-1.amazonaws.com", "169.254.169.254"));
+        assert!(!may(
+            "bucket.s3.eu-central-1.amazonaws.com",
+            "169.254.169.254"
+        ));
         assert!(!may("acct.blob.core.windows.net", "127.0.0.1"));
         assert!(!may("acct.blob.core.windows.net", "fd00:ec2::254"));
         assert!(!may("ec2-1-2-3-4.compute.amazonaws.com", "8.8.8.8"));
@@ -317,8 +428,16 @@ mod tests {
         let roots = FileRoots::new(&[folder.path().to_owned()]);
         let below = roots.locate(&folder.path().join("a/b")).unwrap();
         assert_eq!(below.parts, ["a", "b"]);
-        assert_eq!(roots.locate(folder.path()).unwrap().parts, Vec::<String>::new());
-        for bad in ["/etc", "/", &format!("{}x", folder.path().display()), &format!("{}/../x", folder.path().display())] {
+        assert_eq!(
+            roots.locate(folder.path()).unwrap().parts,
+            Vec::<String>::new()
+        );
+        for bad in [
+            "/etc",
+            "/",
+            &format!("{}x", folder.path().display()),
+            &format!("{}/../x", folder.path().display()),
+        ] {
             assert!(roots.locate(Path::new(bad)).is_err(), "{bad}");
         }
         assert!(FileRoots::new(&[]).locate(Path::new("/srv/x")).is_err());

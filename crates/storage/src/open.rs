@@ -63,7 +63,10 @@ impl Stores {
 
     fn plan(&self, spec: &StorageSpec) -> Result<Plan, StorageError> {
         let refuse = |why: String| {
-            Err(StorageError::NotAllowed { what: format!("the storage `{}`", spec.name), why })
+            Err(StorageError::NotAllowed {
+                what: format!("the storage `{}`", spec.name),
+                why,
+            })
         };
         if let StorageUrl::File { root } = &spec.url {
             if spec.endpoint.is_some() {
@@ -77,12 +80,17 @@ impl Stores {
         let fits = matches!(
             (&spec.url, &spec.credential),
             (StorageUrl::S3 { .. }, Credential::S3 { .. })
-                | (StorageUrl::Azure { .. }, Credential::AzureKey { .. } | Credential::AzureSas { .. })
+                | (
+                    StorageUrl::Azure { .. },
+                    Credential::AzureKey { .. } | Credential::AzureSas { .. }
+                )
                 | (StorageUrl::Gcs { .. }, Credential::Gcs { .. })
         );
         if !fits {
             let scheme = spec.url.scheme();
-            return refuse(format!("a {scheme} storage needs a credential of its own kind; credentials of this process are never used"));
+            return refuse(format!(
+                "a {scheme} storage needs a credential of its own kind; credentials of this process are never used"
+            ));
         }
         match &spec.endpoint {
             Some(endpoint) => self.0.endpoints.check(endpoint)?,
@@ -112,12 +120,24 @@ impl Stores {
             Plan::File(root) => {
                 let files = FileStore::new(root, gate, meter.clone());
                 let objects = Arc::new(files.clone());
-                return Ok(Store::new(Inner { spec: spec.clone(), meter: meter.clone(), objects, kind: Kind::File(files) }));
+                return Ok(Store::new(Inner {
+                    spec: spec.clone(),
+                    meter: meter.clone(),
+                    objects,
+                    kind: Kind::File(files),
+                }));
             }
             Plan::Cloud(service) => service,
         };
-        let failed = |why: String| StorageError::Other { what: format!("opening the storage `{}`", spec.name), why };
-        let clients = self.0.clients.as_ref().map_err(|why| failed(format!("the HTTP client cannot be set up: {why}")))?;
+        let failed = |why: String| StorageError::Other {
+            what: format!("opening the storage `{}`", spec.name),
+            why,
+        };
+        let clients = self
+            .0
+            .clients
+            .as_ref()
+            .map_err(|why| failed(format!("the HTTP client cannot be set up: {why}")))?;
         let plain = service.scheme() == "http";
         let authority = service
             .as_str()
@@ -125,23 +145,43 @@ impl Stores {
             .ok()
             .and_then(|uri| authority_of(&uri))
             .ok_or_else(|| failed("its endpoint is not an address".to_owned()))?;
-        let connector = Connector { client: clients.for_scheme(plain), meter: meter.clone(), gate, authority };
-        let (bucket, signing) = build(spec, &service, connector.clone()).map_err(|error| match error {
-            // object_store's text may hold what it was given.
-            object_store::Error::Generic { .. } => failed("its credential cannot be used; give it anew".to_owned()),
-            error => error.into(),
-        })?;
+        let connector = Connector {
+            client: clients.for_scheme(plain),
+            meter: meter.clone(),
+            gate,
+            authority,
+        };
+        let (bucket, signing) =
+            build(spec, &service, connector.clone()).map_err(|error| match error {
+                // object_store's text may hold what it was given.
+                object_store::Error::Generic { .. } => {
+                    failed("its credential cannot be used; give it anew".to_owned())
+                }
+                error => error.into(),
+            })?;
         let prefix = spec.url.prefix();
         let objects: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix));
-        let kind = Kind::Cloud(Cloud { bucket, signing, http: connector.http_client() });
-        Ok(Store::new(Inner { spec: spec.clone(), meter: meter.clone(), objects, kind }))
+        let kind = Kind::Cloud(Cloud {
+            bucket,
+            signing,
+            http: connector.http_client(),
+        });
+        Ok(Store::new(Inner {
+            spec: spec.clone(),
+            meter: meter.clone(),
+            objects,
+            kind,
+        }))
     }
 
     fn gate(&self, spec: &StorageSpec) -> Gate {
         let endpoint = spec.endpoint.as_ref().map(Url::as_str).unwrap_or_default();
         let key = format!("{} {} {endpoint}", spec.name, spec.url);
         let mut gates = self.0.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.entry(key).or_insert_with(|| Gate::new(self.0.parallel)).clone()
+        gates
+            .entry(key)
+            .or_insert_with(|| Gate::new(self.0.parallel))
+            .clone()
     }
 }
 
@@ -154,31 +194,46 @@ enum Plan {
 /// Where the store answers: what object_store will be told, and where alone its requests may go.
 fn service_of(spec: &StorageSpec) -> Result<Url, StorageError> {
     let refuse = |why: &str| {
-        Err(StorageError::NotAllowed { what: format!("the endpoint of `{}`", spec.name), why: why.to_owned() })
+        Err(StorageError::NotAllowed {
+            what: format!("the endpoint of `{}`", spec.name),
+            why: why.to_owned(),
+        })
     };
     let text = match (&spec.endpoint, &spec.url) {
         (Some(endpoint), StorageUrl::Azure { account, .. }) => {
             // Emulators and gateways name the account in the path, Azure's own clouds in the host.
             let mut endpoint = endpoint.clone();
-            let named = endpoint.host_str().and_then(|host| host.split('.').next()) == Some(account);
+            let named =
+                endpoint.host_str().and_then(|host| host.split('.').next()) == Some(account);
             match endpoint.path().trim_matches('/') {
                 "" if named => {}
                 "" => endpoint.set_path(account),
                 path if path == account && !named => endpoint.set_path(account),
-                _ => return refuse("an Azure endpoint is https://host:port, with no path but the account's name"),
+                _ => {
+                    return refuse(
+                        "an Azure endpoint is https://host:port, with no path but the account's name",
+                    );
+                }
             }
             return Ok(endpoint);
         }
         (Some(endpoint), _) if endpoint.path() != "/" => {
-            return refuse("an endpoint is https://host:port without a path; the bucket stands in the storage's URL");
+            return refuse(
+                "an endpoint is https://host:port without a path; the bucket stands in the storage's URL",
+            );
         }
         (Some(endpoint), _) => return Ok(endpoint.clone()),
         // A certificate for *.s3.region.amazonaws.com does not cover a bucket with a dot in its name.
         (None, StorageUrl::S3 { bucket, .. }) if bucket.contains('.') => {
             format!("https://s3.{}.amazonaws.com", spec.location.region())
         }
-        (None, StorageUrl::S3 { bucket, .. }) => format!("https://{bucket}.s3.{}.amazonaws.com", spec.location.region()),
-        (None, StorageUrl::Azure { account, .. }) => format!("https://{account}.blob.core.windows.net"),
+        (None, StorageUrl::S3 { bucket, .. }) => format!(
+            "https://{bucket}.s3.{}.amazonaws.com",
+            spec.location.region()
+        ),
+        (None, StorageUrl::Azure { account, .. }) => {
+            format!("https://{account}.blob.core.windows.net")
+        }
         (None, _) => "https://storage.googleapis.com".to_owned(),
     };
     Url::parse(&text).or_else(|_| refuse("it is no URL"))
@@ -191,13 +246,24 @@ fn build(
 ) -> object_store::Result<(Arc<dyn ObjectStore>, Signing)> {
     let options = ClientOptions::new().with_allow_http(service.scheme() == "http");
     let retry = RetryConfig {
-        backoff: BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(5), base: 2.0 },
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
+            base: 2.0,
+        },
         max_retries: 5,
         retry_timeout: Duration::from_secs(120),
     };
     let address = service.as_str().trim_end_matches('/');
     match (&spec.url, &spec.credential) {
-        (StorageUrl::S3 { bucket, .. }, Credential::S3 { access_key_id, secret_access_key, session_token }) => {
+        (
+            StorageUrl::S3 { bucket, .. },
+            Credential::S3 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            },
+        ) => {
             let virtual_hosted = spec.endpoint.is_none() && !bucket.contains('.');
             let mut builder = AmazonS3Builder::new()
                 .with_bucket_name(bucket)
@@ -215,7 +281,12 @@ fn build(
             let store = builder.build()?;
             Ok((Arc::new(store.clone()), Signing::S3(Box::new(store))))
         }
-        (StorageUrl::Azure { account, container, .. }, credential) => {
+        (
+            StorageUrl::Azure {
+                account, container, ..
+            },
+            credential,
+        ) => {
             let builder = MicrosoftAzureBuilder::new()
                 .with_account(account)
                 .with_container_name(container)
@@ -231,16 +302,27 @@ fn build(
                         container: container.clone(),
                         key: account_key.clone(),
                     };
-                    (builder.with_access_key(account_key.expose_secret()), Signing::Azure(signer))
+                    (
+                        builder.with_access_key(account_key.expose_secret()),
+                        Signing::Azure(signer),
+                    )
                 }
-                Credential::AzureSas { sas } => {
-                    (builder.with_config(AzureConfigKey::SasKey, sas.expose_secret()), Signing::No)
-                }
+                Credential::AzureSas { sas } => (
+                    builder.with_config(AzureConfigKey::SasKey, sas.expose_secret()),
+                    Signing::No,
+                ),
                 _ => return Err(no_credential()),
             };
             Ok((Arc::new(builder.build()?), signing))
         }
-        (StorageUrl::Gcs { bucket, .. }, Credential::Gcs { client_email, private_key, private_key_id }) => {
+        (
+            StorageUrl::Gcs { bucket, .. },
+            Credential::Gcs {
+                client_email,
+                private_key,
+                private_key_id,
+            },
+        ) => {
             // Only these three fields reach object_store, which takes more (a base URL among them) from this text.
             let key = serde_json::json!({
                 "client_email": client_email,
@@ -256,7 +338,11 @@ fn build(
                 .with_http_connector(connector)
                 .build()?;
             // Signatures cover the host, and object_store knows only Google's own.
-            let signing = if spec.endpoint.is_none() { Signing::Gcs(Box::new(store.clone())) } else { Signing::No };
+            let signing = if spec.endpoint.is_none() {
+                Signing::Gcs(Box::new(store.clone()))
+            } else {
+                Signing::No
+            };
             Ok((Arc::new(store), signing))
         }
         _ => Err(no_credential()),
@@ -264,5 +350,8 @@ fn build(
 }
 
 fn no_credential() -> object_store::Error {
-    object_store::Error::Generic { store: "storage", source: "no credential of the storage's kind".into() }
+    object_store::Error::Generic {
+        store: "storage",
+        source: "no credential of the storage's kind".into(),
+    }
 }

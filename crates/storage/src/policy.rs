@@ -8,10 +8,18 @@ use crate::StorageUrl;
 pub(crate) fn least_policy(url: &StorageUrl, write: bool) -> String {
     match url {
         StorageUrl::S3 { bucket, prefix } => aws(bucket, prefix, write),
-        StorageUrl::Azure { account, container, prefix } => azure(account, container, prefix, write),
+        StorageUrl::Azure {
+            account,
+            container,
+            prefix,
+        } => azure(account, container, prefix, write),
         StorageUrl::Gcs { bucket, prefix } => gcs(bucket, prefix, write),
         StorageUrl::File { root } => {
-            let rights = if write { "read, write and enter" } else { "read and enter" };
+            let rights = if write {
+                "read, write and enter"
+            } else {
+                "read and enter"
+            };
             format!(
                 "The user that the server runs as must be able to {rights} {} and the folders in it; nothing in it may be a \
                  symbolic link.",
@@ -22,7 +30,11 @@ pub(crate) fn least_policy(url: &StorageUrl, write: bool) -> String {
 }
 
 fn aws(bucket: &str, prefix: &str, write: bool) -> String {
-    let below = if prefix.is_empty() { "*".to_owned() } else { format!("{prefix}/*") };
+    let below = if prefix.is_empty() {
+        "*".to_owned()
+    } else {
+        format!("{prefix}/*")
+    };
     let mut actions = vec!["s3:GetObject"];
     if write {
         actions.extend(["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]);
@@ -47,7 +59,11 @@ fn aws(bucket: &str, prefix: &str, write: bool) -> String {
 }
 
 fn azure(account: &str, container: &str, prefix: &str, write: bool) -> String {
-    let role = if write { "Storage Blob Data Contributor" } else { "Storage Blob Data Reader" };
+    let role = if write {
+        "Storage Blob Data Contributor"
+    } else {
+        "Storage Blob Data Reader"
+    };
     let rights = if write { "racwdl" } else { "rl" };
     let scope = if prefix.is_empty() {
         String::new()
@@ -65,7 +81,11 @@ fn azure(account: &str, container: &str, prefix: &str, write: bool) -> String {
 }
 
 fn gcs(bucket: &str, prefix: &str, write: bool) -> String {
-    let role = if write { "roles/storage.objectUser" } else { "roles/storage.objectViewer" };
+    let role = if write {
+        "roles/storage.objectUser"
+    } else {
+        "roles/storage.objectViewer"
+    };
     let condition = if prefix.is_empty() {
         String::new()
     } else {
@@ -74,7 +94,9 @@ fn gcs(bucket: &str, prefix: &str, write: bool) -> String {
              api.getAttribute(\"storage.googleapis.com/objectListPrefix\", \"\").startsWith(\"{prefix}/\")"
         )
     };
-    format!("Google Cloud role: {role}\nOn: bucket {bucket}, for the storage's service account{condition}")
+    format!(
+        "Google Cloud role: {role}\nOn: bucket {bucket}, for the storage's service account{condition}"
+    )
 }
 
 #[cfg(test)]
@@ -88,17 +110,28 @@ mod tests {
     #[test]
     fn aws_policies_are_json_and_scoped_to_the_prefix() {
         let text = policy("s3://lake/aftersales", false);
-        let json: serde_json::Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
-        assert_eq!(json["Statement"][1]["Resource"], "arn:aws:s3:::lake/aftersales/*");
+        let json: serde_json::Value =
+            serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+        assert_eq!(
+            json["Statement"][1]["Resource"],
+            "arn:aws:s3:::lake/aftersales/*"
+        );
         assert_eq!(json["Statement"][1]["Action"], json!(["s3:GetObject"]));
-        assert_eq!(json["Statement"][0]["Condition"]["StringLike"]["s3:prefix"][0], "aftersales/*");
+        assert_eq!(
+            json["Statement"][0]["Condition"]["StringLike"]["s3:prefix"][0],
+            "aftersales/*"
+        );
         assert!(policy("s3://lake/aftersales", true).contains("s3:PutObject"));
     }
 
     #[test]
     fn the_other_stores_name_role_and_scope() {
         let azure = policy("abfss://c01@acct.dfs.core.windows.net/x", true);
-        assert!(azure.contains("Contributor") && azure.contains("containers/c01") && azure.contains("`x`"));
+        assert!(
+            azure.contains("Contributor")
+                && azure.contains("containers/c01")
+                && azure.contains("`x`")
+        );
         assert!(policy("gs://lake/x", false).contains("roles/storage.objectViewer"));
         assert!(policy("file:///srv/x", true).contains("/srv/x"));
     }

@@ -36,7 +36,12 @@ pub struct Signed {
 
 impl std::fmt::Debug for Signed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Signed({}?****, until {})", self.url.path(), self.expires_at)
+        write!(
+            f,
+            "Signed({}?****, until {})",
+            self.url.path(),
+            self.expires_at
+        )
     }
 }
 
@@ -62,7 +67,11 @@ pub(crate) struct AzureSigner {
 
 impl Signing {
     /// `key` is the whole key in the bucket or container.
-    pub(crate) async fn sign_get(&self, key: &Path, ttl: Duration) -> Result<Option<Signed>, StorageError> {
+    pub(crate) async fn sign_get(
+        &self,
+        key: &Path,
+        ttl: Duration,
+    ) -> Result<Option<Signed>, StorageError> {
         if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
             return Err(StorageError::NotAllowed {
                 what: format!("a signed URL that lives {} s", ttl.as_secs()),
@@ -74,21 +83,30 @@ impl Signing {
             Self::No => return Ok(None),
             Self::S3(signer) => signer.signed_url(Method::GET, key, ttl).await?,
             Self::Gcs(signer) => {
-                let encoded = Path::parse(percent_encode(key.as_ref())).map_err(object_store::Error::from)?;
+                let encoded =
+                    Path::parse(percent_encode(key.as_ref())).map_err(object_store::Error::from)?;
                 signer.signed_url(Method::GET, &encoded, ttl).await?
             }
             Self::Azure(signer) => signer.sign(key, now, ttl)?,
         };
         // Taken before signing, so that no URL is promised to live longer than it does.
         let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Ok(Some(Signed { url, expires_at: Timestamp::from_micros(micros(now)).plus(micros(ttl)) }))
+        Ok(Some(Signed {
+            url,
+            expires_at: Timestamp::from_micros(micros(now)).plus(micros(ttl)),
+        }))
     }
 }
 
 /// Time since 1970. Stores judge signatures by wall time, so the clock of business time will not do.
-#[expect(clippy::disallowed_methods, reason = "a store compares a signature's times with its own wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store compares a signature's times with its own wall clock"
+)]
 pub(crate) fn wall_clock() -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Duration::from_secs(now.as_secs())
 }
 
@@ -109,28 +127,46 @@ impl AzureSigner {
     /// The URL of an object, unsigned.
     pub(crate) fn object_url(&self, key: &Path) -> Url {
         let mut url = self.service.clone();
-        let path = format!("{}/{}/{}", url.path().trim_end_matches('/'), self.container, percent_encode(key.as_ref()));
+        let path = format!(
+            "{}/{}/{}",
+            url.path().trim_end_matches('/'),
+            self.container,
+            percent_encode(key.as_ref())
+        );
         url.set_path(&path);
         url
     }
 
     /// A service SAS for one blob, <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>.
     fn sign(&self, key: &Path, now: Duration, ttl: Duration) -> Result<Url, StorageError> {
-        let other = |why: &str| StorageError::Other { what: "signing".to_owned(), why: why.to_owned() };
+        let other = |why: &str| StorageError::Other {
+            what: "signing".to_owned(),
+            why: why.to_owned(),
+        };
         let instant = |at: Duration| {
             let seconds = i64::try_from(at.as_secs()).ok();
             let at = seconds.and_then(|seconds| DateTime::<Utc>::from_timestamp(seconds, 0));
-            at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).ok_or_else(|| other("the clock is out of range"))
+            at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+                .ok_or_else(|| other("the clock is out of range"))
         };
         let start = instant(now.saturating_sub(CLOCK_SKEW))?;
         let expiry = instant(now + ttl)?;
         let resource = format!("/blob/{}/{}/{key}", self.account, self.container);
-        let protocol = if self.service.scheme() == "https" { "https" } else { "https,http" };
+        let protocol = if self.service.scheme() == "https" {
+            "https"
+        } else {
+            "https,http"
+        };
         // permissions, start, expiry, resource, identifier, address, protocol, version, kind of resource, snapshot,
         // encryption scope, and five response headers that we do not change.
-        let text = format!("r\n{start}\n{expiry}\n{resource}\n\n\n{protocol}\n{SAS_VERSION}\nb\n\n\n\n\n\n\n");
-        let secret = BASE64.decode(self.key.expose_secret()).map_err(|_| other("the account key is not base64"))?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret).map_err(|_| other("the account key cannot be used"))?;
+        let text = format!(
+            "r\n{start}\n{expiry}\n{resource}\n\n\n{protocol}\n{SAS_VERSION}\nb\n\n\n\n\n\n\n"
+        );
+        let secret = BASE64
+            .decode(self.key.expose_secret())
+            .map_err(|_| other("the account key is not base64"))?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret)
+            .map_err(|_| other("the account key cannot be used"))?;
         mac.update(text.as_bytes());
         let signature = BASE64.encode(mac.finalize().into_bytes());
         let mut url = self.object_url(key);

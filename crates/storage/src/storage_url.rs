@@ -12,10 +12,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum StorageUrl {
-    S3 { bucket: String, prefix: String },
-    Azure { account: String, container: String, prefix: String },
-    Gcs { bucket: String, prefix: String },
-    File { root: PathBuf },
+    S3 {
+        bucket: String,
+        prefix: String,
+    },
+    Azure {
+        account: String,
+        container: String,
+        prefix: String,
+    },
+    Gcs {
+        bucket: String,
+        prefix: String,
+    },
+    File {
+        root: PathBuf,
+    },
 }
 
 /// The host that ADLS Gen2 URLs carry after the account's name.
@@ -30,7 +42,9 @@ pub enum UrlError {
          gs://bucket/prefix or file:///folder"
     )]
     Scheme,
-    #[error("not a bucket or container: 3 to 63 of a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit")]
+    #[error(
+        "not a bucket or container: 3 to 63 of a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit"
+    )]
     Bucket,
     #[error("not an Azure place: write abfss://container@account.dfs.core.windows.net/prefix")]
     Azure,
@@ -39,7 +53,9 @@ pub enum UrlError {
          characters, and at most 1024 bytes"
     )]
     Path,
-    #[error("a file storage needs a folder of its own: write file:///folder/below, with three slashes")]
+    #[error(
+        "a file storage needs a folder of its own: write file:///folder/below, with three slashes"
+    )]
     File,
 }
 
@@ -50,23 +66,35 @@ impl StorageUrl {
         match scheme {
             "s3" | "s3a" => {
                 let (bucket, prefix) = split(rest)?;
-                Ok(Self::S3 { bucket: bucket_name(bucket)?, prefix })
+                Ok(Self::S3 {
+                    bucket: bucket_name(bucket)?,
+                    prefix,
+                })
             }
             "gs" => {
                 let (bucket, prefix) = split(rest)?;
-                Ok(Self::Gcs { bucket: bucket_name(bucket)?, prefix })
+                Ok(Self::Gcs {
+                    bucket: bucket_name(bucket)?,
+                    prefix,
+                })
             }
             "abfss" => {
                 let (authority, prefix) = split(rest)?;
                 let (container, host) = authority.split_once('@').ok_or(UrlError::Azure)?;
                 let account = host.strip_suffix(AZURE_HOST).ok_or(UrlError::Azure)?;
                 let account_fits = (3..=24).contains(&account.len())
-                    && account.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+                    && account
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
                 if !account_fits || container.contains('.') {
                     return Err(UrlError::Azure);
                 }
                 let container = bucket_name(container)?;
-                Ok(Self::Azure { account: account.to_owned(), container, prefix })
+                Ok(Self::Azure {
+                    account: account.to_owned(),
+                    container,
+                    prefix,
+                })
             }
             "file" => {
                 let path = rest.strip_prefix('/').ok_or(UrlError::File)?;
@@ -74,7 +102,9 @@ impl StorageUrl {
                 if path.is_empty() {
                     return Err(UrlError::File);
                 }
-                Ok(Self::File { root: PathBuf::from(format!("/{path}")) })
+                Ok(Self::File {
+                    root: PathBuf::from(format!("/{path}")),
+                })
             }
             _ => Err(UrlError::Scheme),
         }
@@ -84,13 +114,41 @@ impl StorageUrl {
     /// bucket of the same name count as one, which errs on the safe side.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::S3 { bucket: a, prefix: p }, Self::S3 { bucket: b, prefix: q })
-            | (Self::Gcs { bucket: a, prefix: p }, Self::Gcs { bucket: b, prefix: q }) => a == b && nested(p, q),
             (
-                Self::Azure { account: a, container: c, prefix: p },
-                Self::Azure { account: b, container: d, prefix: q },
+                Self::S3 {
+                    bucket: a,
+                    prefix: p,
+                },
+                Self::S3 {
+                    bucket: b,
+                    prefix: q,
+                },
+            )
+            | (
+                Self::Gcs {
+                    bucket: a,
+                    prefix: p,
+                },
+                Self::Gcs {
+                    bucket: b,
+                    prefix: q,
+                },
+            ) => a == b && nested(p, q),
+            (
+                Self::Azure {
+                    account: a,
+                    container: c,
+                    prefix: p,
+                },
+                Self::Azure {
+                    account: b,
+                    container: d,
+                    prefix: q,
+                },
             ) => a == b && c == d && nested(p, q),
-            (Self::File { root: a }, Self::File { root: b }) => a.starts_with(b) || b.starts_with(a),
+            (Self::File { root: a }, Self::File { root: b }) => {
+                a.starts_with(b) || b.starts_with(a)
+            }
             _ => false,
         }
     }
@@ -107,7 +165,9 @@ impl StorageUrl {
     /// The storage's root as a key of its bucket or container; empty for `file:`.
     pub(crate) fn prefix(&self) -> Path {
         let prefix = match self {
-            Self::S3 { prefix, .. } | Self::Azure { prefix, .. } | Self::Gcs { prefix, .. } => prefix.as_str(),
+            Self::S3 { prefix, .. } | Self::Azure { prefix, .. } | Self::Gcs { prefix, .. } => {
+                prefix.as_str()
+            }
             Self::File { .. } => "",
         };
         // `plain_prefix` has refused whatever Path refuses.
@@ -125,7 +185,10 @@ fn plain_prefix(text: &str) -> Result<String, UrlError> {
     if text.is_empty() {
         return Ok(String::new());
     }
-    if text.len() > MAX_PREFIX || !text.split('/').all(is_plain_segment) || text.contains(['%', '?', '#', '*']) {
+    if text.len() > MAX_PREFIX
+        || !text.split('/').all(is_plain_segment)
+        || text.contains(['%', '?', '#', '*'])
+    {
         return Err(UrlError::Path);
     }
     Ok(text.to_owned())
@@ -136,7 +199,9 @@ pub(crate) fn is_plain_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..")
         && segment.trim() == segment
         && segment.len() <= 255
-        && !segment.chars().any(|c| c == '\\' || c == '/' || c.is_control() || is_format(c))
+        && !segment
+            .chars()
+            .any(|c| c == '\\' || c == '/' || c.is_control() || is_format(c))
 }
 
 /// Characters that cannot be seen and change how text reads (Unicode's category Cf, and the byte-order mark).
@@ -152,17 +217,26 @@ const fn is_format(c: char) -> bool {
 fn bucket_name(text: &str) -> Result<String, UrlError> {
     let bytes = text.as_bytes();
     let fits = (3..=63).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
         && bytes[0].is_ascii_alphanumeric()
         && bytes[bytes.len() - 1].is_ascii_alphanumeric()
         && !text.contains("..");
-    if fits { Ok(text.to_owned()) } else { Err(UrlError::Bucket) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(UrlError::Bucket)
+    }
 }
 
 /// Compares on the boundary of a part: `t` contains `t/a`, not `t2`.
 fn nested(a: &str, b: &str) -> bool {
     let under = |inner: &str, outer: &str| {
-        outer.is_empty() || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        outer.is_empty()
+            || inner
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     under(a, b) || under(b, a)
 }
@@ -179,13 +253,21 @@ impl fmt::Display for StorageUrl {
                 write!(f, "gs://{bucket}")?;
                 prefix
             }
-            Self::Azure { account, container, prefix } => {
+            Self::Azure {
+                account,
+                container,
+                prefix,
+            } => {
                 write!(f, "abfss://{container}@{account}{AZURE_HOST}")?;
                 prefix
             }
             Self::File { root } => return write!(f, "file://{}", root.display()),
         };
-        if prefix.is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
+        if prefix.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "/{prefix}")
+        }
     }
 }
 
@@ -221,7 +303,10 @@ mod tests {
             ("s3://lake", "s3://lake"),
             ("s3://lake/", "s3://lake"),
             ("gs://lake/a b/ü", "gs://lake/a b/ü"),
-            ("abfss://c01@acct.dfs.core.windows.net/x/y/", "abfss://c01@acct.dfs.core.windows.net/x/y"),
+            (
+                "abfss://c01@acct.dfs.core.windows.net/x/y/",
+                "abfss://c01@acct.dfs.core.windows.net/x/y",
+            ),
             ("file:///srv/az_weu/", "file:///srv/az_weu"),
         ] {
             let url = StorageUrl::parse(text).unwrap();
@@ -233,14 +318,49 @@ mod tests {
     #[test]
     fn what_is_not_plain_is_refused() {
         for text in [
-            "", "lake/a", "http://lake/a", "https://lake/a", "S3://lake/a", "s3:/lake/a", "s3://", "s3://B/a", "s3://B0B/a",
-            "s3://b//a", "s3://lake//a", "s3://lake/a//b", "s3://lake/a/../b", "s3://lake/./a", "s3://lake/..",
-            "s3://lake/%2e%2e/a", "s3://lake/a?x=1", "s3://lake/a#b", "s3://lake/a\\b", "s3://lake/a\0b", "s3://lake/a\u{200b}b",
-            "s3://lake/a\u{202e}b", "s3://user@lake/a", "s3://lake:9000/a", "s3://-lake/a", "s3://la..ke/a", "s3://lake./a",
-            "gs://", "gs://a", "abfss://c01@acct.blob.core.windows.net/x", "abfss://acct.dfs.core.windows.net/x",
-            "abfss://c01@evil.example/x", "abfss://c01@acct.dfs.core.windows.net.evil.example/x", "abfss://c01@AC.dfs.core.windows.net/",
-            "file://", "file:///", "file://host/share", "file://localhost/srv", "file:///srv/../etc", "file:///srv//x", "file:/srv",
-            "file:///srv/%2e%2e/etc", &format!("s3://lake/{}", "a/".repeat(600)),
+            "",
+            "lake/a",
+            "http://lake/a",
+            "https://lake/a",
+            "S3://lake/a",
+            "s3:/lake/a",
+            "s3://",
+            "s3://B/a",
+            "s3://B0B/a",
+            "s3://b//a",
+            "s3://lake//a",
+            "s3://lake/a//b",
+            "s3://lake/a/../b",
+            "s3://lake/./a",
+            "s3://lake/..",
+            "s3://lake/%2e%2e/a",
+            "s3://lake/a?x=1",
+            "s3://lake/a#b",
+            "s3://lake/a\\b",
+            "s3://lake/a\0b",
+            "s3://lake/a\u{200b}b",
+            "s3://lake/a\u{202e}b",
+            "s3://user@lake/a",
+            "s3://lake:9000/a",
+            "s3://-lake/a",
+            "s3://la..ke/a",
+            "s3://lake./a",
+            "gs://",
+            "gs://a",
+            "abfss://c01@acct.blob.core.windows.net/x",
+            "abfss://acct.dfs.core.windows.net/x",
+            "abfss://c01@evil.example/x",
+            "abfss://c01@acct.dfs.core.windows.net.evil.example/x",
+            "abfss://c01@AC.dfs.core.windows.net/",
+            "file://",
+            "file:///",
+            "file://host/share",
+            "file://localhost/srv",
+            "file:///srv/../etc",
+            "file:///srv//x",
+            "file:/srv",
+            "file:///srv/%2e%2e/etc",
+            &format!("s3://lake/{}", "a/".repeat(600)),
         ] {
             assert!(StorageUrl::parse(text).is_err(), "{text:?} was taken");
         }
@@ -250,18 +370,41 @@ mod tests {
     fn overlap_is_on_the_boundary_of_parts() {
         let url = |text: &str| StorageUrl::parse(text).unwrap();
         for (a, b) in [
-            ("s3://bbb/a", "s3://bbb/a"), ("s3://bbb/a", "s3://bbb/a/b"), ("s3://bbb/a", "s3a://bbb/a/"), ("s3://bbb", "s3://bbb/a"),
-            ("gs://bbb/x", "gs://bbb"), ("file:///srv/x", "file:///srv"), ("file:///srv/x", "file:///srv/x/y"),
-            ("abfss://ccc@acct.dfs.core.windows.net/a", "abfss://ccc@acct.dfs.core.windows.net/a/b"),
+            ("s3://bbb/a", "s3://bbb/a"),
+            ("s3://bbb/a", "s3://bbb/a/b"),
+            ("s3://bbb/a", "s3a://bbb/a/"),
+            ("s3://bbb", "s3://bbb/a"),
+            ("gs://bbb/x", "gs://bbb"),
+            ("file:///srv/x", "file:///srv"),
+            ("file:///srv/x", "file:///srv/x/y"),
+            (
+                "abfss://ccc@acct.dfs.core.windows.net/a",
+                "abfss://ccc@acct.dfs.core.windows.net/a/b",
+            ),
         ] {
-            assert!(url(a).overlaps(&url(b)) && url(b).overlaps(&url(a)), "{a} {b}");
+            assert!(
+                url(a).overlaps(&url(b)) && url(b).overlaps(&url(a)),
+                "{a} {b}"
+            );
         }
         for (a, b) in [
-            ("s3://bbb/a", "s3://bbb/ab"), ("s3://bbb/a", "s3://bbc/a"), ("s3://bbb/a", "gs://bbb/a"), ("file:///srv/x", "file:///srv/xy"),
-            ("abfss://ccc@acct.dfs.core.windows.net/a", "abfss://ccd@acct.dfs.core.windows.net/a"),
-            ("abfss://ccc@acct.dfs.core.windows.net/a", "abfss://ccc@acct2.dfs.core.windows.net/a"),
+            ("s3://bbb/a", "s3://bbb/ab"),
+            ("s3://bbb/a", "s3://bbc/a"),
+            ("s3://bbb/a", "gs://bbb/a"),
+            ("file:///srv/x", "file:///srv/xy"),
+            (
+                "abfss://ccc@acct.dfs.core.windows.net/a",
+                "abfss://ccd@acct.dfs.core.windows.net/a",
+            ),
+            (
+                "abfss://ccc@acct.dfs.core.windows.net/a",
+                "abfss://ccc@acct2.dfs.core.windows.net/a",
+            ),
         ] {
-            assert!(!url(a).overlaps(&url(b)) && !url(b).overlaps(&url(a)), "{a} {b}");
+            assert!(
+                !url(a).overlaps(&url(b)) && !url(b).overlaps(&url(a)),
+                "{a} {b}"
+            );
         }
     }
 }

@@ -79,7 +79,11 @@ impl Store {
     /// A URL to read exactly this object, or None where the store cannot sign: a `file:` store, an Azure store
     /// opened with a shared-access signature, a GCS store at an endpoint of its own. `ttl` lies between
     /// [`MIN_TTL`](crate::MIN_TTL) and [`MAX_TTL`](crate::MAX_TTL). Does not look whether the object exists.
-    pub async fn sign_get(&self, key: &Path, ttl: Duration) -> Result<Option<Signed>, StorageError> {
+    pub async fn sign_get(
+        &self,
+        key: &Path,
+        ttl: Duration,
+    ) -> Result<Option<Signed>, StorageError> {
         if key.is_root() {
             return Err(StorageError::NotAllowed {
                 what: "a signed URL for a whole storage".to_owned(),
@@ -110,7 +114,9 @@ impl Store {
             return Ok(0);
         };
         let before = crate::sign::wall_clock().saturating_sub(age).as_secs();
-        Ok(files.sweep(path, i64::try_from(before).unwrap_or(i64::MAX)).await?)
+        Ok(files
+            .sweep(path, i64::try_from(before).unwrap_or(i64::MAX))
+            .await?)
     }
 
     pub fn location(&self) -> &Location {
@@ -127,13 +133,22 @@ impl Store {
 
     /// The key in the bucket or container.
     pub(crate) fn full(&self, key: &Path) -> Path {
-        self.0.spec.url.prefix().parts().chain(key.parts()).collect()
+        self.0
+            .spec
+            .url
+            .prefix()
+            .parts()
+            .chain(key.parts())
+            .collect()
     }
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(&self.0.spec.name).field(&self.0.spec.url.to_string()).finish()
+        f.debug_tuple("Store")
+            .field(&self.0.spec.name)
+            .field(&self.0.spec.url.to_string())
+            .finish()
     }
 }
 
@@ -142,7 +157,10 @@ impl fmt::Debug for Store {
 pub fn check_relative(path: &str) -> Result<Path, StorageError> {
     let refuse = |why: &str| {
         let shown: String = path.chars().filter(|c| !c.is_control()).take(200).collect();
-        Err(StorageError::NotAllowed { what: format!("the path `{shown}`"), why: why.to_owned() })
+        Err(StorageError::NotAllowed {
+            what: format!("the path `{shown}`"),
+            why: why.to_owned(),
+        })
     };
     if path.is_empty() {
         return Ok(Path::default());
@@ -151,7 +169,12 @@ pub fn check_relative(path: &str) -> Result<Path, StorageError> {
         return refuse("it is longer than 1024 bytes");
     }
     let lower = path.to_ascii_lowercase();
-    if lower.contains("%2e") || lower.contains("%2f") || lower.contains("%5c") || lower.contains("%00") || lower.contains("%25") {
+    if lower.contains("%2e")
+        || lower.contains("%2f")
+        || lower.contains("%5c")
+        || lower.contains("%00")
+        || lower.contains("%25")
+    {
         return refuse("write it without percent-encoding");
     }
     if path.contains("://") {
@@ -171,12 +194,40 @@ mod tests {
 
     #[test]
     fn relative_paths_are_plain_or_refused() {
-        for good in ["", "workshop/visits", "a b/é/x=1", "a#b", "a%20b", "..a/b..", "…"] {
+        for good in [
+            "",
+            "workshop/visits",
+            "a b/é/x=1",
+            "a#b",
+            "a%20b",
+            "..a/b..",
+            "…",
+        ] {
             assert_eq!(check_relative(good).unwrap().as_ref(), good);
         }
         for bad in [
-            "/a", "a/", "a//b", "..", "a/..", "../a", "a/./b", ".", "a\\b", "a\0", "a\nb", "%2e%2e/a", "a/%2E%2e/b", "a%2fb", "%252e%252e/a",
-            "s3://other/a", "file:///etc/passwd", "//host/a", "a\u{202e}b", "a/ /b", " a", &"a/".repeat(600),
+            "/a",
+            "a/",
+            "a//b",
+            "..",
+            "a/..",
+            "../a",
+            "a/./b",
+            ".",
+            "a\\b",
+            "a\0",
+            "a\nb",
+            "%2e%2e/a",
+            "a/%2E%2e/b",
+            "a%2fb",
+            "%252e%252e/a",
+            "s3://other/a",
+            "file:///etc/passwd",
+            "//host/a",
+            "a\u{202e}b",
+            "a/ /b",
+            " a",
+            &"a/".repeat(600),
         ] {
             let error = check_relative(bad).unwrap_err();
             assert!(matches!(error, StorageError::NotAllowed { .. }), "{bad:?}");

@@ -18,7 +18,10 @@ use crate::limits::Rooted;
 /// Files being written carry this prefix until they are whole; listings leave them out.
 pub(crate) const STAGING: &str = ".entrepot-staging-";
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
@@ -47,13 +50,28 @@ impl FileError {
     pub(crate) fn at(self, path: &Path) -> object_store::Error {
         let path = path.to_string();
         match self {
-            Self::NotFound => object_store::Error::NotFound { path, source: "no such file".into() },
-            Self::AlreadyExists => object_store::Error::AlreadyExists { path, source: "the file exists".into() },
-            Self::Escape(error) => object_store::Error::PermissionDenied { path, source: error.into() },
+            Self::NotFound => object_store::Error::NotFound {
+                path,
+                source: "no such file".into(),
+            },
+            Self::AlreadyExists => object_store::Error::AlreadyExists {
+                path,
+                source: "the file exists".into(),
+            },
+            Self::Escape(error) => object_store::Error::PermissionDenied {
+                path,
+                source: error.into(),
+            },
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                object_store::Error::PermissionDenied { path, source: error.into() }
+                object_store::Error::PermissionDenied {
+                    path,
+                    source: error.into(),
+                }
             }
-            Self::Io(error) => object_store::Error::Generic { store: "file", source: error.into() },
+            Self::Io(error) => object_store::Error::Generic {
+                store: "file",
+                source: error.into(),
+            },
         }
     }
 }
@@ -68,10 +86,17 @@ impl Beneath {
     }
 
     /// Opens the folder of these parts below the root; makes what is missing when `create` says so.
-    pub(crate) fn folder<'a>(&'a self, parts: impl Iterator<Item = &'a str>, create: bool) -> Result<OwnedFd, FileError> {
+    pub(crate) fn folder<'a>(
+        &'a self,
+        parts: impl Iterator<Item = &'a str>,
+        create: bool,
+    ) -> Result<OwnedFd, FileError> {
         // The anchor is the operator's own path, its links already followed.
-        let mut folder =
-            rustix::fs::open(&self.0.anchor, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut folder = rustix::fs::open(
+            &self.0.anchor,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
         for part in self.0.parts.iter().map(String::as_str).chain(parts) {
             folder = match step(&folder, part) {
                 Err(FileError::NotFound) if create => {
@@ -90,13 +115,19 @@ impl Beneath {
     }
 
     /// The folder that holds `key`, and the key's last part.
-    pub(crate) fn parent<'a>(&'a self, key: &'a Path, create: bool) -> Result<(OwnedFd, &'a str), FileError> {
+    pub(crate) fn parent<'a>(
+        &'a self,
+        key: &'a Path,
+        create: bool,
+    ) -> Result<(OwnedFd, &'a str), FileError> {
         let name = key.filename().ok_or(FileError::NotFound)?;
         if name.starts_with(STAGING) {
             return Err(FileError::NotFound);
         }
         let above = key.as_ref().len() - name.len();
-        let parts = key.as_ref()[..above].split('/').filter(|part| !part.is_empty());
+        let parts = key.as_ref()[..above]
+            .split('/')
+            .filter(|part| !part.is_empty());
         Ok((self.folder(parts, create)?, name))
     }
 
@@ -193,10 +224,17 @@ impl Staged {
         not_a_link(&folder, target)?;
         loop {
             let name = format!("{STAGING}{:016x}", random());
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match rustix::fs::openat(&folder, &name, flags, Mode::from_raw_mode(0o666)) {
                 Ok(file) => {
-                    return Ok(Self { folder, name, target: target.to_owned(), file: file.into(), published: false });
+                    return Ok(Self {
+                        folder,
+                        name,
+                        target: target.to_owned(),
+                        file: file.into(),
+                        published: false,
+                    });
                 }
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(errno.into()),
@@ -215,7 +253,13 @@ impl Staged {
             self.published = true;
         } else {
             // A link is made only where no name stands: the one atomic put-if-absent that every file system has.
-            rustix::fs::linkat(&self.folder, &self.name, &self.folder, &self.target, AtFlags::empty())?;
+            rustix::fs::linkat(
+                &self.folder,
+                &self.name,
+                &self.folder,
+                &self.target,
+                AtFlags::empty(),
+            )?;
         }
         rustix::fs::fsync(&self.folder)?;
         Ok(metadata)

@@ -28,11 +28,17 @@ enum Pending {
 impl Walk {
     /// All files below `prefix`; with `offset` only those whose key is greater.
     pub(crate) fn new(prefix: Path, offset: Option<Path>) -> Self {
-        Self { pending: vec![Pending::Folder(prefix)], offset }
+        Self {
+            pending: vec![Pending::Folder(prefix)],
+            offset,
+        }
     }
 
     /// The next files in order; None at the end.
-    pub(crate) fn step(&mut self, beneath: &Beneath) -> Result<Option<VecDeque<ObjectMeta>>, FileError> {
+    pub(crate) fn step(
+        &mut self,
+        beneath: &Beneath,
+    ) -> Result<Option<VecDeque<ObjectMeta>>, FileError> {
         let mut batch = VecDeque::new();
         while let Some(next) = self.pending.pop() {
             match next {
@@ -50,7 +56,8 @@ impl Walk {
         let mut entries = read(beneath, path, self.offset.as_ref())?;
         // Keys compare as whole texts: folder `a` comes as `a/`, after file `a-b` and before file `a0`.
         entries.sort_by(|a, b| b.order().cmp(a.order()));
-        self.pending.extend(entries.into_iter().map(|entry| entry.pending));
+        self.pending
+            .extend(entries.into_iter().map(|entry| entry.pending));
         Ok(())
     }
 }
@@ -68,7 +75,10 @@ impl Entry {
 
 /// One folder's files and folders. A folder that is not there is empty, as in every object store.
 fn read(beneath: &Beneath, path: &Path, offset: Option<&Path>) -> Result<Vec<Entry>, FileError> {
-    let folder = match beneath.folder(path.as_ref().split('/').filter(|part| !part.is_empty()), false) {
+    let folder = match beneath.folder(
+        path.as_ref().split('/').filter(|part| !part.is_empty()),
+        false,
+    ) {
         Ok(folder) => folder,
         Err(FileError::NotFound) => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -92,7 +102,11 @@ fn read(beneath: &Beneath, path: &Path, offset: Option<&Path>) -> Result<Vec<Ent
         let (kind, found) = match entry.file_type() {
             FileType::Directory => (FileType::Directory, None),
             // Before the offset nothing need be looked at; a folder might still reach beyond it.
-            _ if offset.is_some_and(|offset| key <= *offset) && entry.file_type() == FileType::RegularFile => continue,
+            _ if offset.is_some_and(|offset| key <= *offset)
+                && entry.file_type() == FileType::RegularFile =>
+            {
+                continue;
+            }
             _ => match stat(&folder, name)? {
                 Some(stat) => (FileType::from_raw_mode(stat.st_mode), Some(stat)),
                 // Deleted since the folder was read.
@@ -105,16 +119,24 @@ fn read(beneath: &Beneath, path: &Path, offset: Option<&Path>) -> Result<Vec<Ent
                     order.as_str() > offset.as_ref() || offset.as_ref().starts_with(&order)
                 });
                 if reaches {
-                    entries.push(Entry { pending: Pending::Folder(key), order });
+                    entries.push(Entry {
+                        pending: Pending::Folder(key),
+                        order,
+                    });
                 }
             }
             (FileType::RegularFile, Some(stat)) => {
                 if offset.is_none_or(|offset| key > *offset) {
                     let order = key.to_string();
-                    entries.push(Entry { pending: Pending::File(meta_of(&stat, key)), order });
+                    entries.push(Entry {
+                        pending: Pending::File(meta_of(&stat, key)),
+                        order,
+                    });
                 }
             }
-            _ => tracing::warn!(%key, "a symbolic link or special file is left out of a listing; links are never followed"),
+            _ => {
+                tracing::warn!(%key, "a symbolic link or special file is left out of a listing; links are never followed")
+            }
         }
     }
     Ok(entries)
@@ -124,7 +146,10 @@ fn read(beneath: &Beneath, path: &Path, offset: Option<&Path>) -> Result<Vec<Ent
 pub(crate) fn shallow(beneath: &Beneath, prefix: &Path) -> Result<ListResult, FileError> {
     let mut entries = read(beneath, prefix, None)?;
     entries.sort_by(|a, b| a.order().cmp(b.order()));
-    let mut result = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
+    let mut result = ListResult {
+        common_prefixes: Vec::new(),
+        objects: Vec::new(),
+    };
     for entry in entries {
         match entry.pending {
             Pending::Folder(path) => result.common_prefixes.push(path),
@@ -140,18 +165,25 @@ pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<u64
     let mut removed = 0;
     let mut folders = vec![prefix.clone()];
     while let Some(path) = folders.pop() {
-        let folder = match beneath.folder(path.as_ref().split('/').filter(|part| !part.is_empty()), false) {
+        let folder = match beneath.folder(
+            path.as_ref().split('/').filter(|part| !part.is_empty()),
+            false,
+        ) {
             Ok(folder) => folder,
             Err(FileError::NotFound) => continue,
             Err(error) => return Err(error),
         };
         for entry in Dir::read_from(&folder)? {
             let entry = entry?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
             if matches!(name, "." | "..") {
                 continue;
             }
-            let Some(found) = stat(&folder, name)? else { continue };
+            let Some(found) = stat(&folder, name)? else {
+                continue;
+            };
             match FileType::from_raw_mode(found.st_mode) {
                 FileType::Directory => {
                     if let Ok(part) = PathPart::parse(name) {

@@ -19,9 +19,9 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
-    Attributes, CopyMode, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    RenameTargetMode, Result,
+    Attributes, CopyMode, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload,
+    ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, RenameOptions, RenameTargetMode, Result,
 };
 
 pub(crate) use beneath::random;
@@ -47,7 +47,11 @@ pub(crate) struct FileStore {
 
 impl FileStore {
     pub(crate) fn new(root: Rooted, gate: Gate, meter: Meter) -> Self {
-        Self { beneath: Arc::new(Beneath::new(root)), gate, meter }
+        Self {
+            beneath: Arc::new(Beneath::new(root)),
+            gate,
+            meter,
+        }
     }
 
     /// Opens a file for somebody who reads it without this store; its bytes are not metered here. Blocks.
@@ -58,7 +62,10 @@ impl FileStore {
     /// Removes what killed processes left half written.
     pub(crate) async fn sweep(&self, prefix: Path, before: i64) -> Result<u64> {
         let at = prefix.clone();
-        self.run(&at, false, move |beneath| listing::sweep(beneath, &prefix, before)).await
+        self.run(&at, false, move |beneath| {
+            listing::sweep(beneath, &prefix, before)
+        })
+        .await
     }
 
     /// Runs blocking work on files off the async threads, within the limit.
@@ -68,30 +75,51 @@ impl FileStore {
         read: bool,
         work: impl FnOnce(&Beneath) -> Result<T, FileError> + Send + 'static,
     ) -> Result<T> {
-        let _place = self.gate.enter(read).await.map_err(|error| generic(error.into()))?;
+        let _place = self
+            .gate
+            .enter(read)
+            .await
+            .map_err(|error| generic(error.into()))?;
         let beneath = Arc::clone(&self.beneath);
         let done = tokio::task::spawn_blocking(move || work(&beneath)).await?;
         done.map_err(|error| error.at(at))
     }
 
-    fn walk(&self, prefix: Option<&Path>, offset: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn walk(
+        &self,
+        prefix: Option<&Path>,
+        offset: Option<&Path>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         let at = prefix.cloned().unwrap_or_default();
         let walk = Walk::new(at.clone(), offset.cloned());
         self.meter.count_request();
-        let steps = stream::try_unfold((self.clone(), walk, at), |(store, mut walk, at)| async move {
-            let (walk, batch) = store
-                .run(&at, true, move |beneath| {
-                    let batch = walk.step(beneath)?;
-                    Ok((walk, batch))
-                })
-                .await?;
-            Ok::<_, object_store::Error>(batch.map(|batch: VecDeque<ObjectMeta>| (batch, (store, walk, at))))
-        });
-        steps.map_ok(|batch| stream::iter(batch.into_iter().map(Ok))).try_flatten().boxed()
+        let steps = stream::try_unfold(
+            (self.clone(), walk, at),
+            |(store, mut walk, at)| async move {
+                let (walk, batch) = store
+                    .run(&at, true, move |beneath| {
+                        let batch = walk.step(beneath)?;
+                        Ok((walk, batch))
+                    })
+                    .await?;
+                Ok::<_, object_store::Error>(
+                    batch.map(|batch: VecDeque<ObjectMeta>| (batch, (store, walk, at))),
+                )
+            },
+        );
+        steps
+            .map_ok(|batch| stream::iter(batch.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
     }
 
     /// The bytes of a range, a chunk at a time, counted as they are handed out.
-    fn stream(&self, key: Path, file: File, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+    fn stream(
+        &self,
+        key: Path,
+        file: File,
+        range: Range<u64>,
+    ) -> BoxStream<'static, Result<Bytes>> {
         let start = (self.clone(), Arc::new(file), range, key);
         let chunks = stream::try_unfold(start, |(store, file, range, key)| async move {
             if range.is_empty() {
@@ -100,7 +128,9 @@ impl FileStore {
             let chunk = range.start..range.end.min(range.start + CHUNK);
             let rest = chunk.end..range.end;
             let source = Arc::clone(&file);
-            let bytes = store.run(&key, true, move |_| Ok(read_exactly(&source, chunk)?)).await?;
+            let bytes = store
+                .run(&key, true, move |_| Ok(read_exactly(&source, chunk)?))
+                .await?;
             store.meter.count_received(bytes.len());
             Ok(Some((bytes, (store, file, rest, key))))
         });
@@ -122,20 +152,35 @@ fn read_exactly(file: &File, range: Range<u64>) -> io::Result<Bytes> {
 }
 
 fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> object_store::Error {
-    object_store::Error::Generic { store: "file", source }
+    object_store::Error::Generic {
+        store: "file",
+        source,
+    }
 }
 
 fn describe(metadata: &std::fs::Metadata, location: Path) -> ObjectMeta {
     let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or_default();
-    listing::meta(location, metadata.len(), metadata.ino(), metadata.mtime(), nanos)
+    listing::meta(
+        location,
+        metadata.len(),
+        metadata.ino(),
+        metadata.mtime(),
+        nanos,
+    )
 }
 
 fn put_result(metadata: &std::fs::Metadata) -> PutResult {
-    PutResult { e_tag: describe(metadata, Path::default()).e_tag, version: None }
+    PutResult {
+        e_tag: describe(metadata, Path::default()).e_tag,
+        version: None,
+    }
 }
 
 fn not_implemented(operation: &str) -> object_store::Error {
-    object_store::Error::NotImplemented { operation: operation.to_owned(), implementer: "FileStore".to_owned() }
+    object_store::Error::NotImplemented {
+        operation: operation.to_owned(),
+        implementer: "FileStore".to_owned(),
+    }
 }
 
 /// Folders keep no attributes and no tags beside a file; content types and the like are dropped with a note.
@@ -148,7 +193,12 @@ fn note_attributes(attributes: &Attributes) {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for FileStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         let replace = match options.mode {
             PutMode::Overwrite => true,
             PutMode::Create => false,
@@ -178,8 +228,16 @@ impl ObjectStore for FileStore {
         note_attributes(&options.attributes);
         self.meter.count_request();
         let key = location.clone();
-        let staged = self.run(location, false, move |beneath| Staged::create(beneath, &key)).await?;
-        Ok(Box::new(upload::FileUpload::new(self.clone(), location.clone(), staged)))
+        let staged = self
+            .run(location, false, move |beneath| {
+                Staged::create(beneath, &key)
+            })
+            .await?;
+        Ok(Box::new(upload::FileUpload::new(
+            self.clone(),
+            location.clone(),
+            staged,
+        )))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -194,7 +252,9 @@ impl ObjectStore for FileStore {
         let meta = describe(&metadata, location.clone());
         options.check_preconditions(&meta)?;
         let range = match &options.range {
-            Some(range) => range.as_range(meta.size).map_err(|error| generic(error.into()))?,
+            Some(range) => range
+                .as_range(meta.size)
+                .map_err(|error| generic(error.into()))?,
             None => 0..meta.size,
         };
         let body = if options.head {
@@ -202,7 +262,12 @@ impl ObjectStore for FileStore {
         } else {
             self.stream(location.clone(), file, range.clone())
         };
-        Ok(GetResult { payload: GetResultPayload::Stream(body), meta, range, attributes: Attributes::new() })
+        Ok(GetResult {
+            payload: GetResultPayload::Stream(body),
+            meta,
+            range,
+            attributes: Attributes::new(),
+        })
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -213,17 +278,26 @@ impl ObjectStore for FileStore {
             let file = beneath.open(&key)?;
             let size = file.metadata()?.len();
             let read = |range: Range<u64>| {
-                let range = GetRange::Bounded(range).as_range(size).map_err(io::Error::other)?;
+                let range = GetRange::Bounded(range)
+                    .as_range(size)
+                    .map_err(io::Error::other)?;
                 read_exactly(&file, range)
             };
-            Ok(ranges.into_iter().map(read).collect::<io::Result<Vec<_>>>()?)
+            Ok(ranges
+                .into_iter()
+                .map(read)
+                .collect::<io::Result<Vec<_>>>()?)
         };
         let chunks = self.run(location, true, work).await?;
-        self.meter.count_received(chunks.iter().map(Bytes::len).sum());
+        self.meter
+            .count_received(chunks.iter().map(Bytes::len).sum());
         Ok(chunks)
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let store = self.clone();
         locations
             .map(move |location| {
@@ -232,7 +306,9 @@ impl ObjectStore for FileStore {
                     let location = location?;
                     store.meter.count_request();
                     let key = location.clone();
-                    store.run(&location, false, move |beneath| beneath.remove(&key)).await?;
+                    store
+                        .run(&location, false, move |beneath| beneath.remove(&key))
+                        .await?;
                     Ok(location)
                 }
             })
@@ -244,7 +320,11 @@ impl ObjectStore for FileStore {
         self.walk(prefix, None)
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         self.walk(prefix, Some(offset))
     }
 
@@ -252,7 +332,8 @@ impl ObjectStore for FileStore {
         self.meter.count_request();
         let prefix = prefix.cloned().unwrap_or_default();
         let at = prefix.clone();
-        self.run(&at, true, move |beneath| listing::shallow(beneath, &prefix)).await
+        self.run(&at, true, move |beneath| listing::shallow(beneath, &prefix))
+            .await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
@@ -273,6 +354,9 @@ impl ObjectStore for FileStore {
         let replace = matches!(options.target_mode, RenameTargetMode::Overwrite);
         let (source, target) = (from.clone(), to.clone());
         let at = if replace { from } else { to };
-        self.run(at, false, move |beneath| beneath.rename(&source, &target, replace)).await
+        self.run(at, false, move |beneath| {
+            beneath.rename(&source, &target, replace)
+        })
+        .await
     }
 }

@@ -25,7 +25,13 @@ pub(crate) struct FileUpload {
 
 impl FileUpload {
     pub(crate) fn new(store: FileStore, key: Path, staged: Staged) -> Self {
-        Self { store, key, staged: Some(Arc::new(staged)), offset: 0, written: Arc::default() }
+        Self {
+            store,
+            key,
+            staged: Some(Arc::new(staged)),
+            offset: 0,
+            written: Arc::default(),
+        }
     }
 }
 
@@ -38,7 +44,11 @@ impl MultipartUpload for FileUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let mut at = self.offset;
         self.offset += data.content_length() as u64;
-        let (store, key, written) = (self.store.clone(), self.key.clone(), Arc::clone(&self.written));
+        let (store, key, written) = (
+            self.store.clone(),
+            self.key.clone(),
+            Arc::clone(&self.written),
+        );
         let staged = self.staged.clone();
         Box::pin(async move {
             let staged = staged.ok_or_else(over)?;
@@ -58,12 +68,16 @@ impl MultipartUpload for FileUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let staged = self.staged.take().ok_or_else(over)?;
-        let mut staged =
-            Arc::try_unwrap(staged).map_err(|_| generic("a part of the upload is still being written".into()))?;
+        let mut staged = Arc::try_unwrap(staged)
+            .map_err(|_| generic("a part of the upload is still being written".into()))?;
         if self.written.load(Ordering::SeqCst) != self.offset {
             return Err(generic("a part of the upload has failed".into()));
         }
-        self.store.run(&self.key, false, move |_| Ok(put_result(&staged.publish(true)?))).await
+        self.store
+            .run(&self.key, false, move |_| {
+                Ok(put_result(&staged.publish(true)?))
+            })
+            .await
     }
 
     async fn abort(&mut self) -> Result<()> {
