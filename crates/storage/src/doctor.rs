@@ -306,7 +306,9 @@ async fn fetch_byte(http: &HttpClient, url: &Url) -> Result<u16, StorageError> {
             .await
             .map_err(|_| broken("no answer came"))?;
         let status = response.status().as_u16();
-        // The body is left unread beyond what has come: a store that ignores the range would send the whole object.
+        // The byte is taken, and no more: a store that ignores the range would send the whole object.
+        let byte = response.into_body().bytes_stream().try_next().await;
+        byte.map_err(|_| broken("its body broke off"))?;
         Ok(status)
     };
     let limit = Duration::from_secs(30);

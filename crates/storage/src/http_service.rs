@@ -11,10 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::Method;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
@@ -31,6 +32,9 @@ use crate::limits::Endpoints;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A store that sends nothing for this long has hung up. There is no limit on a whole request: files are large.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Of an answer that is not a success no more than about this is read.
+const MAX_ERROR: usize = 1 << 20;
 
 /// How names become addresses; tests put a lying one here.
 pub(crate) type Lookup =
@@ -194,12 +198,23 @@ impl HttpService for Service {
         meter.count_sent(request.body().content_length());
         let response = client.call(request).await.map_err(refusal)?;
         let (parts, inner) = response.into_parts();
-        let body = CountedBody {
+        let mut body = CountedBody {
             inner,
             meter: meter.clone(),
             place: Some(place),
         };
-        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
+        if parts.status.is_success() {
+            return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
+        }
+        // object_store drops the answer unread when it is about to try again; but it has crossed, so it counts.
+        let mut answer = BytesMut::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            answer.extend_from_slice(frame.data_ref().map(Bytes::as_ref).unwrap_or_default());
+            if answer.len() > MAX_ERROR {
+                break;
+            }
+        }
+        Ok(HttpResponse::from_parts(parts, answer.freeze().into()))
     }
 }
 

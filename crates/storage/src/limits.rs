@@ -254,7 +254,12 @@ pub(crate) struct FileRoots(Vec<(PathBuf, PathBuf)>);
 
 impl FileRoots {
     pub(crate) fn new(roots: &[PathBuf]) -> Self {
-        let usable = roots.iter().filter(|root| root.is_absolute());
+        let usable = roots.iter().filter(|root| {
+            if !root.is_absolute() {
+                tracing::warn!(root = %root.display(), "a folder of the file allow-list is not absolute and allows nothing");
+            }
+            root.is_absolute()
+        });
         Self(
             usable
                 .map(|root| {

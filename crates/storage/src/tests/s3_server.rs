@@ -34,6 +34,9 @@ pub(super) struct Counts {
     /// Bytes of response bodies.
     pub(super) sent: AtomicU64,
     pub(super) requests: AtomicU64,
+    /// Requests being answered now, and the most there have been at once.
+    pub(super) now: AtomicU64,
+    pub(super) most: AtomicU64,
     /// So many of the next requests are answered 503.
     pub(super) busy: AtomicU32,
 }
@@ -75,8 +78,13 @@ impl S3Server {
     }
 
     pub(super) fn stores(&self) -> Stores {
+        self.stores_with(32)
+    }
+
+    pub(super) fn stores_with(&self, parallel_requests: usize) -> Stores {
         Stores::new(Limits {
             endpoints: vec![self.address.to_string()],
+            parallel_requests,
             ..Limits::default()
         })
     }
@@ -97,6 +105,8 @@ async fn count(
     next: Next,
 ) -> Result<Response, Infallible> {
     counts.requests.fetch_add(1, Ordering::SeqCst);
+    let now = counts.now.fetch_add(1, Ordering::SeqCst) + 1;
+    counts.most.fetch_max(now, Ordering::SeqCst);
     let fails = counts
         .busy
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
@@ -110,6 +120,7 @@ async fn count(
     } else {
         next.run(request).await
     };
+    counts.now.fetch_sub(1, Ordering::SeqCst);
     Ok(response.map(|body| {
         Body::new(body.map_frame(move |frame| {
             if let Some(data) = frame.data_ref()
