@@ -321,14 +321,23 @@ async fn fetch_byte(http: &HttpClient, url: &Url) -> Result<u16, StorageError> {
 async fn parent(report: &mut Report, store: &Store, cloud: &Cloud) {
     let root = store.spec().url.prefix();
     if root.is_root() {
-        let sentence = "The storage is the whole bucket; there is nothing above it. A folder of its own would be safer.";
+        let sentence = "The storage is the whole bucket or container; there is nothing above it. A folder of its own would be safer.";
+        report.say("parent", Outcome::Skipped, sentence);
+        return;
+    }
+    if report
+        .check("list")
+        .is_none_or(|list| list.outcome != Outcome::Ok)
+    {
+        let sentence =
+            "The storage itself cannot be listed, so a refusal beside it would say nothing.";
         report.say("parent", Outcome::Skipped, sentence);
         return;
     }
     let parts: Vec<_> = root.parts().collect();
     let above: Path = parts[..parts.len() - 1].iter().cloned().collect();
     let place = if above.is_root() {
-        "the whole bucket".to_owned()
+        "the whole bucket or container".to_owned()
     } else {
         format!("`{above}/`")
     };

@@ -27,7 +27,7 @@ pub enum StorageError {
         "{what} was refused: it leads through a symbolic link or out of the storage; nothing outside the root is touched"
     )]
     Escape { what: String },
-    #[error("the store failed on {what}: {why}")]
+    #[error("the store could not serve {what}: {why}")]
     Other { what: String, why: String },
 }
 
@@ -98,7 +98,7 @@ impl From<object_store::Error> for StorageError {
 }
 
 fn general(error: &object_store::Error) -> StorageError {
-    let what = "the store".to_owned();
+    let what = "this storage".to_owned();
     if let Some(RefusedError(why)) = in_chain::<RefusedError>(error) {
         return StorageError::NotAllowed {
             what: "this request".to_owned(),
@@ -129,6 +129,9 @@ fn general(error: &object_store::Error) -> StorageError {
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     match status {
         Some(401 | 403) => StorageError::Denied { what },
+        Some(404) => StorageError::NotFound {
+            what: "the bucket or container".to_owned(),
+        },
         Some(status @ 300..=399) => StorageError::Other {
             what,
             why: format!(

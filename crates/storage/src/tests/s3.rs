@@ -282,6 +282,7 @@ async fn a_wrong_key_is_named_and_not_shown() {
         "{text}"
     );
     assert_eq!(report.check("write").unwrap().outcome, Outcome::Failed);
+    assert_eq!(report.check("parent").unwrap().outcome, Outcome::Skipped);
     assert!(
         !text.contains("s3cr3t") && !text.contains("X-Amz-Signature"),
         "{text}"
@@ -413,4 +414,19 @@ async fn one_place_is_enough_to_copy_within_a_bucket() {
     }
     upload.finish().await.unwrap();
     assert_eq!(objects.head(&key("y")).await.unwrap().size, 12 << 20);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_named() {
+    let server = S3Server::start().await;
+    let (store, _) = server.open("s3://no-such-lake/a");
+    let report = doctor::examine(&store, false).await;
+    let list = report.check("list").unwrap();
+    assert_eq!(list.outcome, Outcome::Failed);
+    assert!(
+        list.sentence
+            .starts_with("The bucket or container was not found"),
+        "{}",
+        list.sentence
+    );
 }
