@@ -201,7 +201,6 @@ mod tests {
         for footer in [
             &b""[..],
             b"\xff\xff\xff",
-            b"PAR1PAR1",
             &[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f],
             &[0x1c; 200],
         ] {

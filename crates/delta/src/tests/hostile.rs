@@ -114,14 +114,27 @@ async fn the_message_shows_the_path_cut_and_clean() {
 
 #[tokio::test]
 async fn deep_nesting_does_not_overflow_the_stack() {
-    for inside in ["commitInfo", "add", "unknown"] {
-        let probe = Probe::memory();
-        let deep = format!(
-            r#"{{"{inside}":{}{}}}"#,
+    let deep = |name: &str| {
+        format!(
+            r#"{{"{name}":{}{}}}"#,
             "[".repeat(200_000),
             "]".repeat(200_000)
-        );
-        probe.put_commit(0, &[PROTOCOL, METADATA, &deep]).await;
+        )
+    };
+    let probe = Probe::memory();
+    probe
+        .put_commit(0, &[PROTOCOL, METADATA, &deep("unknown")])
+        .await;
+    assert_eq!(
+        probe.table().snapshot(None).await.unwrap().version,
+        0,
+        "what is not known is not even looked at"
+    );
+    for inside in ["commitInfo", "add"] {
+        let probe = Probe::memory();
+        probe
+            .put_commit(0, &[PROTOCOL, METADATA, &deep(inside)])
+            .await;
         let result = probe.table().snapshot(None).await;
         assert!(
             matches!(

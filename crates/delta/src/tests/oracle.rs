@@ -19,7 +19,7 @@ use url::Url;
 
 use super::*;
 use crate::write::{NewTable, WriteError, Writer};
-use crate::{contain, inspect};
+use crate::{ContainedStore, contain, inspect};
 
 const DAY_0: Timestamp = Timestamp::from_utc_day(20_000);
 const AWKWARD: [Option<&str>; 6] = [
@@ -124,9 +124,14 @@ async fn month(table: Table) -> Writer {
     w
 }
 
-/// Version, files, rows by deltalake.
+/// Version, files, rows by deltalake. The wrapper lists in order, which it expects of everything but `file:`.
 async fn by_deltalake(store: Arc<dyn ObjectStore>, version: u64) -> (u64, BTreeSet<String>, usize) {
     let url = Url::parse("memory:///").unwrap();
+    let store = Arc::new(ContainedStore::new(
+        store,
+        Path::default(),
+        Budgets::default(),
+    ));
     let builder = DeltaTableBuilder::from_url(url.clone()).unwrap();
     let table = builder
         .with_storage_backend(store, url)
