@@ -231,39 +231,137 @@ pub(crate) fn needs(feature: &str) -> Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let detail = error.to_string();
-        let broken = "the table cannot be read at present; its producer has to repair it";
         match error {
-            LogError::UnknownFeature { .. } => {
-                Self::unsupported("the table uses a Delta feature that cannot be shared")
-                    .with_detail(detail)
+            LogError::UnknownFeature { names } => needs(&names.join("`, `")),
+            LogError::V2Checkpoint { .. } => needs("v2Checkpoint"),
+            LogError::NotATable => missing(detail),
+            LogError::NoSuchVersion { .. } => {
+                Self::invalid("no such version of the table").with_detail(detail)
             }
-            LogError::NotATable { .. } | LogError::Storage(StorageError::NotFound { .. }) => {
-                Self::new(
-                    Kind::NotFound,
-                    "the table's files are missing at its provider",
-                )
-                .with_detail(detail)
-            }
-            LogError::Storage(StorageError::Denied { .. } | StorageError::NotAllowed { .. }) => {
-                Self::new(
-                    Kind::Forbidden,
-                    "the provider's storage denies access to the table",
-                )
-                .with_detail(detail)
-            }
-            LogError::Storage(StorageError::Unreachable { .. }) => Self::new(
+            LogError::Gap { .. }
+            | LogError::Broken { .. }
+            | LogError::BrokenCheckpoint { .. }
+            | LogError::Schema { .. }
+            | LogError::Escape { .. }
+            | LogError::Budget { .. }
+            | LogError::Unsupported { .. } => Self::unsupported(
+                "the table cannot be read at present; its producer has to repair it",
+            )
+            .with_detail(detail),
+            LogError::Storage(error) => StorageError::from(error).into(),
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StorageError::NotFound { .. } => missing(detail),
+            StorageError::Denied { .. }
+            | StorageError::NotAllowed { .. }
+            | StorageError::Escape { .. } => Self::new(
+                Kind::Forbidden,
+                "the provider's storage denies access to the table",
+            )
+            .with_detail(detail),
+            StorageError::Unreachable { .. } => Self::new(
                 Kind::Unavailable,
                 "the provider's storage does not answer; try again",
             )
             .with_detail(detail),
-            LogError::Storage(_) => Self::internal(detail),
-            LogError::Gap { .. }
-            | LogError::Broken { .. }
-            | LogError::Escape { .. }
-            | LogError::Budget { .. } => Self::unsupported(broken).with_detail(detail),
-            LogError::NoSuchVersion { .. } => {
-                Self::invalid("no such version of the table").with_detail(detail)
+            StorageError::AlreadyExists { .. } | StorageError::Other { .. } => {
+                Self::internal(detail)
             }
+        }
+    }
+}
+
+fn missing(detail: String) -> Failure {
+    Failure::new(
+        Kind::NotFound,
+        "the table's files are missing at its provider",
+    )
+    .with_detail(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store's failure by what the caller can do about it; the detail stays inside.
+    #[test]
+    fn failures_of_a_store_are_5xx_only_where_trying_again_helps() {
+        let what = || "secret/path".to_owned();
+        let why = || "host 10.0.0.1".to_owned();
+        for (error, status) in [
+            (StorageError::NotFound { what: what() }, 404),
+            (StorageError::Denied { what: what() }, 403),
+            (
+                StorageError::NotAllowed {
+                    what: what(),
+                    why: why(),
+                },
+                403,
+            ),
+            (StorageError::Escape { what: what() }, 403),
+            (
+                StorageError::Unreachable {
+                    what: what(),
+                    why: why(),
+                },
+                503,
+            ),
+            (
+                StorageError::Other {
+                    what: what(),
+                    why: why(),
+                },
+                500,
+            ),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!(failure.status().as_u16(), status, "{failure:?}");
+            assert!(
+                !failure.message.contains("secret") && !failure.message.contains("10.0"),
+                "{failure:?}"
+            );
+            assert!(failure.detail.is_some());
+        }
+        for (error, status, code) in [
+            (LogError::Gap { missing: 3 }, 400, "UNSUPPORTED_OPERATION"),
+            (
+                LogError::Budget {
+                    what: "rows",
+                    limit: 1,
+                    found: 2,
+                },
+                400,
+                "UNSUPPORTED_OPERATION",
+            ),
+            (
+                LogError::BrokenCheckpoint {
+                    version: 1,
+                    what: what(),
+                },
+                400,
+                "UNSUPPORTED_OPERATION",
+            ),
+            (
+                LogError::UnknownFeature {
+                    names: vec!["x".to_owned()],
+                },
+                400,
+                "UNSUPPORTED_OPERATION",
+            ),
+            (LogError::NotATable, 404, "RESOURCE_DOES_NOT_EXIST"),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!(
+                (failure.status().as_u16(), failure.code()),
+                (status, code),
+                "{failure:?}"
+            );
         }
     }
 }
