@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use model::{GrantId, QueryId, TableId};
+use tokio::task::JoinHandle;
 
 use crate::error::Failure;
 use crate::request::{Call, TableNames};
@@ -176,47 +177,63 @@ impl Entry {
     }
 
     pub(crate) async fn answered(mut self, status: StatusCode) {
-        if let Some(mut record) = self.record.take() {
+        self.write(|record| {
             record.status = status.as_u16();
             record.outcome = Outcome::Answered;
-            self.gate.record(record).await;
-        }
+        })
+        .await;
     }
 
     pub(crate) async fn refused(mut self, failure: &Failure) {
-        if let Some(mut record) = self.record.take() {
+        self.write(|record| {
             record.status = failure.status().as_u16();
             record.error_code = Some(failure.code());
             record.outcome = Outcome::Refused;
-            self.gate.record(record).await;
-        }
+        })
+        .await;
     }
 
     /// Broke off after the answer had begun.
     pub(crate) async fn failed(mut self, failure: &Failure) {
-        if let Some(mut record) = self.record.take() {
+        self.write(|record| {
             record.error_code = Some(failure.code());
             record.outcome = Outcome::Failed;
-            self.gate.record(record).await;
+        })
+        .await;
+    }
+
+    async fn write(&mut self, end: impl FnOnce(&mut QueryRecord)) {
+        if let Some(record) = &mut self.record {
+            end(record);
+        }
+        if let Some(task) = self.hand_over()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "an access could not be recorded");
+        }
+    }
+
+    /// Gives the record to a task of its own: a client that goes away drops whatever waits for it, and must not take the
+    /// entry along.
+    fn hand_over(&mut self) -> Option<JoinHandle<()>> {
+        let record = self.record.take()?;
+        let gate = Arc::clone(&self.gate);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => Some(runtime.spawn(async move { gate.record(record).await })),
+            Err(_) => {
+                tracing::error!(
+                    ?record,
+                    "an access could not be recorded: the runtime has ended"
+                );
+                None
+            }
         }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Some(record) = self.record.take() else {
-            return;
-        };
-        let gate = Arc::clone(&self.gate);
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(async move { gate.record(record).await });
-            }
-            Err(_) => tracing::error!(
-                ?record,
-                "an access could not be recorded: the runtime has ended"
-            ),
-        }
+        drop(self.hand_over());
     }
 }
 

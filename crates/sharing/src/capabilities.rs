@@ -83,28 +83,9 @@ impl Capabilities {
     /// The format of the answer; H2: one asked for is used; of both, parquet unless the table uses what only delta can say.
     /// Refuses a table whose features the client or this server lacks.
     pub(crate) fn choose(&self, snapshot: &Snapshot) -> Result<Format, Failure> {
-        if let Support::RefusedFor { feature, .. } = snapshot.support() {
+        // Also looks at each file: a deletion vector left behind when the property was switched off still deletes rows.
+        if let Support::RefusedFor { feature } = snapshot.support() {
             return Err(needs(&feature));
-        }
-        // By what is in force, not by what the protocol lists, and by each file: a deletion vector that was left behind
-        // when the property was switched off still deletes rows.
-        let property = |key: &str| {
-            snapshot
-                .metadata
-                .configuration
-                .get(key)
-                .map(|value| value.to_lowercase())
-        };
-        if property("delta.columnMapping.mode").is_some_and(|mode| mode != "none") {
-            return Err(needs("columnMapping"));
-        }
-        if property("delta.enableDeletionVectors").is_some_and(|on| on == "true")
-            || snapshot
-                .files
-                .values()
-                .any(|file| file.deletion_vector.is_some())
-        {
-            return Err(needs("deletionVectors"));
         }
         let needs_ntz = schema::uses_timestamp_ntz(&snapshot.metadata.schema_string)?;
         let knows_ntz = self.reader_features.contains(TIMESTAMP_NTZ);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -37,12 +38,16 @@ pub(super) enum Fault {
     ShortSign,
     /// Opening fails.
     Open,
+    /// The access log is written only once the test lets it.
+    SlowRecord,
 }
 
 pub(super) struct TestGate {
     tables: Mutex<Vec<(Shared, Arc<InMemory>)>>,
     shares: Mutex<Vec<ShareInfo>>,
     records: Mutex<Vec<QueryRecord>>,
+    recording: Notify,
+    release: Notify,
     recorded: Notify,
     fault: Mutex<Option<Fault>>,
     signed: AtomicUsize,
@@ -161,6 +166,11 @@ impl Gate for TestGate {
     }
 
     async fn record(&self, record: QueryRecord) {
+        let fault = *self.fault.lock().unwrap();
+        if fault == Some(Fault::SlowRecord) {
+            self.recording.notify_one();
+            self.release.notified().await;
+        }
         self.records.lock().unwrap().push(record);
         self.recorded.notify_one();
     }
@@ -220,6 +230,8 @@ impl World {
             tables: Mutex::default(),
             shares: Mutex::default(),
             records: Mutex::default(),
+            recording: Notify::new(),
+            release: Notify::new(),
             recorded: Notify::new(),
             fault: Mutex::default(),
             signed: AtomicUsize::new(0),
@@ -312,9 +324,21 @@ impl World {
         records.remove(0)
     }
 
+    /// Waits until the gate is writing an entry; [`World::release`] lets it.
+    pub(super) async fn recording(&self) {
+        self.gate.recording.notified().await;
+    }
+
+    pub(super) fn release(&self) {
+        self.gate.release.notify_one();
+    }
+
     /// Waits for the next entry of the access log.
     pub(super) async fn recorded(&self) {
-        self.gate.recorded.notified().await;
+        let recorded = self.gate.recorded.notified();
+        tokio::time::timeout(Duration::from_secs(30), recorded)
+            .await
+            .expect("no entry was written");
     }
 
     /// The response with its body unread.
@@ -438,3 +462,36 @@ pub(super) fn add(path: &str, date: Option<&str>, rows: Option<u64>) -> Value {
     }
     add
 }
+
+pub(super) const ALICE: (&str, &str) = ("authorization", "Bearer token-alice");
+
+/// A world with one table of one file.
+pub(super) async fn visits_table() -> World {
+    World::of(&[&[
+        protocol(),
+        metadata(),
+        add(FILES[0].0, Some(FILES[0].1), Some(1)),
+    ]])
+    .await
+}
+
+/// The protocol's form of a failure (C4).
+pub(super) fn assert_error(answer: &Answer, status: u16, code: &str, what: &str) {
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (status, code),
+        "{what}: {}",
+        answer.body
+    );
+    assert_eq!(answer.header("content-type"), "application/json", "{what}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+    assert!(
+        !answer.body.contains('\n') && !answer.message().is_empty(),
+        "{what}"
+    );
+    assert!(!answer.header("x-request-id").is_empty(), "{what}");
+    let keys: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["errorCode", "message"], "{what}");
+}
+
+pub(super) const CAPABILITIES: &str = "delta-sharing-capabilities";
