@@ -34,6 +34,7 @@ usage: cargo xtask COMMAND
   test [--quick]                  every check and test; the last line is `N passed, N failed`
   check [edges|fmt|clippy|deny|machete]...
                                   single checks; without a name all of them
+  services                        the test servers until Ctrl-C, for cargo test by hand
   bundle                          the browser bundle alone, into target/site
   bench [AREA]... [--json]        measure a release build
   dist                            release build and site as a tar file in target/dist";
@@ -70,6 +71,10 @@ fn command(arguments: &[String]) -> Result<ExitCode> {
             process::step("browser bundle", || {
                 bundle::build(&repo, bundle::Mode::Release)
             })?;
+        }
+        "services" => {
+            no_more(rest)?;
+            test::services(&repo)?;
         }
         "bench" => return bench::bench(&repo, rest),
         "dist" => {

@@ -140,18 +140,44 @@ fn full_cargo_test(repo: &Repo, counts: &mut Tally) -> Result<String> {
     // Compiled first: a cluster that waits for a compiler is a cluster that can be disturbed.
     let mut compile = repo.cargo();
     crate::process::run(compile.args(["test", "--locked", "--no-run"]).args(HOST))?;
-    let postgres = Postgres::start()?;
-    let azurite = Azurite::start(repo)?;
-    let environment = [
-        ("TEST_POSTGRES_URL", postgres.url.clone()),
-        ("TEST_AZURITE_URL", azurite.url.clone()),
-        (
-            "TEST_PYTHON",
-            setup::venv_python(repo).display().to_string(),
-        ),
-        ("TEST_SITE", repo.site().display().to_string()),
-    ];
-    cargo_test(repo, counts, &environment)
+    let servers = Servers::start(repo)?;
+    cargo_test(repo, counts, &servers.variables)
+}
+
+/// What the integration tests talk to, and how they find it.
+struct Servers {
+    variables: [(&'static str, String); 4],
+    _postgres: Postgres,
+    _azurite: Azurite,
+}
+
+impl Servers {
+    fn start(repo: &Repo) -> Result<Self> {
+        let postgres = Postgres::start()?;
+        let azurite = Azurite::start(repo)?;
+        let variables = [
+            ("TEST_POSTGRES_URL", postgres.url.clone()),
+            ("TEST_AZURITE_URL", azurite.url.clone()),
+            ("TEST_PYTHON", setup::venv_python(repo).display().to_string()),
+            ("TEST_SITE", repo.site().display().to_string()),
+        ];
+        Ok(Self { variables, _postgres: postgres, _azurite: azurite })
+    }
+}
+
+/// The test servers alone, until a signal comes.
+pub(crate) fn services(repo: &Repo) -> Result<()> {
+    setup::set_up(repo, Scope::All)?;
+    let start = Instant::now();
+    let servers = Servers::start(repo)?;
+    println!("started in {:.1} s; Ctrl-C ends them", start.elapsed().as_secs_f64());
+    for (name, value) in &servers.variables {
+        println!("export {name}='{value}'");
+    }
+    loop {
+        // The thread that waits for signals ends the process, and the servers with it.
+        std::thread::park();
+    }
 }
 
 fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -> Result<String> {
