@@ -24,6 +24,9 @@ use anyhow::{Result, bail};
 
 use crate::repo::Repo;
 
+/// Compiled again in another checkout: see `.cargo/config.toml`.
+const _: Option<&str> = option_env!("ENTREPOT_CHECKOUT");
+
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 

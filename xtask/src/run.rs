@@ -77,7 +77,11 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
 fn build_server(repo: &Repo) -> Result<&'static str> {
     // `--examples` (there are none) makes cargo resolve features as it does for tests: without it `run` and `test` would
     // compile parquet and all above it twice.
-    run_to_end(repo.cargo().args(["build", "--locked", "--bins", "--examples"]).args(HOST))?;
+    run_to_end(
+        repo.cargo()
+            .args(["build", "--locked", "--bins", "--examples"])
+            .args(HOST),
+    )?;
     Ok("")
 }
 

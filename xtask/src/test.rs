@@ -158,10 +158,17 @@ impl Servers {
         let variables = [
             ("TEST_POSTGRES_URL", postgres.url.clone()),
             ("TEST_AZURITE_URL", azurite.url.clone()),
-            ("TEST_PYTHON", setup::venv_python(repo).display().to_string()),
+            (
+                "TEST_PYTHON",
+                setup::venv_python(repo).display().to_string(),
+            ),
             ("TEST_SITE", repo.site().display().to_string()),
         ];
-        Ok(Self { variables, _postgres: postgres, _azurite: azurite })
+        Ok(Self {
+            variables,
+            _postgres: postgres,
+            _azurite: azurite,
+        })
     }
 }
 
@@ -170,7 +177,10 @@ pub(crate) fn services(repo: &Repo) -> Result<()> {
     setup::set_up(repo, Scope::All)?;
     let start = Instant::now();
     let servers = Servers::start(repo)?;
-    println!("started in {:.1} s; Ctrl-C ends them", start.elapsed().as_secs_f64());
+    println!(
+        "started in {:.1} s; Ctrl-C ends them",
+        start.elapsed().as_secs_f64()
+    );
     for (name, value) in &servers.variables {
         println!("export {name}='{value}'");
     }

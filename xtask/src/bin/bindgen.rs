@@ -8,6 +8,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
+/// Compiled again in another checkout: see `.cargo/config.toml`.
+const _: Option<&str> = option_env!("ENTREPOT_CHECKOUT");
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (input, out_dir, name, debug) = match arguments.as_slice() {
