@@ -52,8 +52,13 @@ impl Draft {
             lines.extend_from_slice(json!({ kind: action }).to_string().as_bytes());
             lines.push(b'\n');
         };
-        let stamp = self.held_millis.map_or(at.millis(), |held| at.millis().max(held.saturating_add(1)));
-        line("commitInfo", &self.commit_info(summary, replica_table, at, stamp));
+        let stamp = self
+            .held_millis
+            .map_or(at.millis(), |held| at.millis().max(held.saturating_add(1)));
+        line(
+            "commitInfo",
+            &self.commit_info(summary, replica_table, at, stamp),
+        );
         line(
             "txn",
             &json!({
@@ -120,7 +125,7 @@ impl Draft {
             },
             "isBlindAppend": false,
             "engineInfo": concat!("Entrepot/", env!("CARGO_PKG_VERSION")),
-            "txnId": summary.run.to_string(),
+            "txnId": format!("{}.{}", summary.run, summary.ordinal),
             "sourceVersion": summary.source_version,
             "sourceTimestamp": summary.source_timestamp.millis(),
             "entrepot": mark,

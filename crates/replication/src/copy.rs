@@ -138,11 +138,19 @@ fn kib(bytes: u64) -> u32 {
 }
 
 fn failure(kind: FailureKind, item: &CopyItem, message: String) -> CopyFailure {
-    CopyFailure { kind, src: item.src.clone(), message }
+    CopyFailure {
+        kind,
+        src: item.src.clone(),
+        message,
+    }
 }
 
 fn other(item: &CopyItem, side: &str, error: &StoreError) -> CopyFailure {
-    failure(FailureKind::Other, item, format!("copying `{}`, {side}: {}", item.src, say(error)))
+    failure(
+        FailureKind::Other,
+        item,
+        format!("copying `{}`, {side}: {}", item.src, say(error)),
+    )
 }
 
 enum Read {
@@ -199,9 +207,8 @@ impl Copier {
     }
 
     async fn object(self: &Arc<Self>, item: &CopyItem) -> Result<Receipt, CopyFailure> {
-        let key = |name: &str| {
-            Path::parse(name).map_err(|error| other(item, "its name", &error.into()))
-        };
+        let key =
+            |name: &str| Path::parse(name).map_err(|error| other(item, "its name", &error.into()));
         let (src, dst) = (key(&item.src)?, key(&item.dst)?);
         let receipt = |etag, bytes_read| Receipt {
             dst: item.dst.clone(),
@@ -225,7 +232,10 @@ impl Copier {
             Ok(written) => written,
             Err(Read::Failed(failure)) => return Err(failure),
             Err(Read::Changed) => {
-                let message = format!("`{}` at the source keeps changing while it is read", item.src);
+                let message = format!(
+                    "`{}` at the source keeps changing while it is read",
+                    item.src
+                );
                 return Err(failure(FailureKind::Other, item, message));
             }
         };
@@ -233,7 +243,12 @@ impl Copier {
         Ok(receipt(written.e_tag, item.size))
     }
 
-    async fn move_bytes(self: &Arc<Self>, item: &CopyItem, src: &Path, dst: &Path) -> Result<PutResult, Read> {
+    async fn move_bytes(
+        self: &Arc<Self>,
+        item: &CopyItem,
+        src: &Path,
+        dst: &Path,
+    ) -> Result<PutResult, Read> {
         // A part never exceeds the budget's count, though a huge object's part may exceed its bytes.
         let part = self.options.part_bytes.max(item.size.div_ceil(MOST_PARTS));
         if item.size <= part {
@@ -252,8 +267,16 @@ impl Copier {
             .put_multipart(dst)
             .await
             .map_err(|error| other(item, "writing it", &error))?;
-        let result =
-            self.parts(item, src, part, (first, first_permit), meta, upload.as_mut()).await;
+        let result = self
+            .parts(
+                item,
+                src,
+                part,
+                (first, first_permit),
+                meta,
+                upload.as_mut(),
+            )
+            .await;
         if result.is_err() {
             // Parts of an upload that is never completed would be paid for.
             if let Err(error) = upload.abort().await {
@@ -297,7 +320,9 @@ impl Copier {
                 let permit = if reads.is_empty() {
                     self.permit(end - from).await
                 } else {
-                    let Some(permit) = self.permit_now(end - from) else { break };
+                    let Some(permit) = self.permit_now(end - from) else {
+                        break;
+                    };
                     Some(permit)
                 };
                 let (copier, item, src) = (Arc::clone(self), item.clone(), src.clone());
@@ -317,17 +342,25 @@ impl Copier {
         while let Some(done) = uploads.join_next().await {
             uploaded(item, done)?;
         }
-        upload.complete().await.map_err(|error| other(item, "finishing the upload", &error).into())
+        upload
+            .complete()
+            .await
+            .map_err(|error| other(item, "finishing the upload", &error).into())
     }
 
     fn permit_now(&self, bytes: u64) -> Permit {
         let most = kib(self.options.budget_bytes);
-        Arc::clone(&self.budget).try_acquire_many_owned(kib(bytes).min(most)).ok()
+        Arc::clone(&self.budget)
+            .try_acquire_many_owned(kib(bytes).min(most))
+            .ok()
     }
 
     async fn permit(&self, bytes: u64) -> Permit {
         let most = kib(self.options.budget_bytes);
-        Arc::clone(&self.budget).acquire_many_owned(kib(bytes).min(most)).await.ok()
+        Arc::clone(&self.budget)
+            .acquire_many_owned(kib(bytes).min(most))
+            .await
+            .ok()
     }
 
     /// Reads a range and checks all that a store says of it.
@@ -347,7 +380,10 @@ impl Copier {
         let got = match self.source.get_opts(src, options).await {
             Ok(got) => got,
             Err(StoreError::NotFound { .. }) => {
-                let message = format!("`{}` is not there, though the source's log names it", item.src);
+                let message = format!(
+                    "`{}` is not there, though the source's log names it",
+                    item.src
+                );
                 return Err(failure(FailureKind::Missing, item, message).into());
             }
             Err(StoreError::Precondition { .. }) => return Err(Read::Changed),
@@ -361,7 +397,10 @@ impl Copier {
             );
             return Err(failure(FailureKind::Size, item, message).into());
         }
-        let bytes = got.bytes().await.map_err(|error| other(item, "reading it", &error))?;
+        let bytes = got
+            .bytes()
+            .await
+            .map_err(|error| other(item, "reading it", &error))?;
         let read = bytes.len() as u64;
         self.read.fetch_add(read, Ordering::Relaxed);
         if read != length {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use delta::{LogError, Table, Written};
 use model::{Clock, RunState, SyncRunId};
-use object_store::path::Path;
 
 use crate::engine::{CopyEngine, CopyJob, EngineError, ExternalRef, Progress};
 use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
@@ -17,7 +16,7 @@ use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::verify::{VerifyError, objects, verify};
+use crate::verify::{VerifyError, look_of, objects, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -47,12 +46,18 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The replica stands at the source's version already.
-    Nothing { source_version: u64 },
+    Nothing {
+        source_version: u64,
+    },
     Done(Box<PlanSummary>),
     /// A person has to look.
-    Parked { why: String },
+    Parked {
+        why: String,
+    },
     /// The same again cannot help; a later version of the source may.
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
 }
 
 /// The run is not over: what went wrong may pass, or somebody else drives it now.
@@ -87,8 +92,21 @@ pub async fn drive(
     journal: &dyn RunJournal,
     clock: &dyn Clock,
 ) -> Result<Outcome, RunError> {
-    let record = journal.load(run.id).await?.unwrap_or_else(|| RunRecord::new(clock.now()));
-    Driver { run, pair, engine, journal, clock, record, plan: None }.drive().await
+    let record = journal
+        .load(run.id)
+        .await?
+        .unwrap_or_else(|| RunRecord::new(clock.now()));
+    Driver {
+        run,
+        pair,
+        engine,
+        journal,
+        clock,
+        record,
+        plan: None,
+    }
+    .drive()
+    .await
 }
 
 struct Driver<'a> {
@@ -120,9 +138,9 @@ impl Driver<'_> {
         match (self.record.state, self.record.plan) {
             (RunState::Parked, _) => Outcome::Parked { why },
             (RunState::Done, Some(plan)) => Outcome::Done(Box::new(plan)),
-            (RunState::Done, None) => {
-                Outcome::Nothing { source_version: self.record.nothing_at.unwrap_or_default() }
-            }
+            (RunState::Done, None) => Outcome::Nothing {
+                source_version: self.record.nothing_at.unwrap_or_default(),
+            },
             _ => Outcome::Failed { why },
         }
     }
@@ -133,7 +151,10 @@ impl Driver<'_> {
             self.record.ended_at = Some(self.clock.now());
         }
         model::crash_point!("sync.journal.before");
-        let kept = self.journal.save(self.run.id, self.run.attempt, &self.record).await?;
+        let kept = self
+            .journal
+            .save(self.run.id, self.run.attempt, &self.record)
+            .await?;
         model::crash_point!("sync.journal.after");
         if kept { Ok(()) } else { Err(RunError::Fenced) }
     }
@@ -161,7 +182,12 @@ impl Driver<'_> {
     }
 
     fn ask(&self, ordinal: u32, pin: Option<u64>) -> Ask {
-        Ask { run: self.run.id, ordinal, pin, expected: self.run.target_version }
+        Ask {
+            run: self.run.id,
+            ordinal,
+            pin,
+            expected: self.run.target_version,
+        }
     }
 
     async fn planned(&mut self) -> Result<(), RunError> {
@@ -226,11 +252,15 @@ impl Driver<'_> {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.run.folder.join(format!("{}.{name}.jsonl", self.run.id))
+        self.run
+            .folder
+            .join(format!("{}.{name}.jsonl", self.run.id))
     }
 
     async fn copying(&mut self) -> Result<(), RunError> {
-        let Some(plan) = self.files_of_plan().await? else { return Ok(()) };
+        let Some(plan) = self.files_of_plan().await? else {
+            return Ok(());
+        };
         if !plan.copies.is_empty() {
             let job = CopyJob {
                 run_id: format!("{}.{}", self.run.id, plan.summary.ordinal),
@@ -254,17 +284,22 @@ impl Driver<'_> {
             }
             let mut receipts = Follower::new();
             receipts.read(&job.receipts).await?;
-            let missing =
-                plan.copies.iter().find(|i| receipts.finished.size_of(&i.dst) != Some(i.size));
+            let missing = plan
+                .copies
+                .iter()
+                .find(|i| receipts.finished.size_of(&i.dst) != Some(i.size));
             if let Some(item) = missing {
                 let message = format!("the copy engine left no receipt for `{}`", item.dst);
                 let kind = FailureKind::Other;
-                return Err(RunError::Copy(CopyFailure { kind, src: item.src.clone(), message }));
+                return Err(RunError::Copy(CopyFailure {
+                    kind,
+                    src: item.src.clone(),
+                    message,
+                }));
             }
             // Rule 1: objects first, then a look at each, then the commit.
-            let expected = plan.copies.iter().map(|i| (Path::from(i.dst.as_str()), i.size));
-            let expected = expected.collect::<Vec<_>>().into_iter();
-            if let Err(error) = objects(self.pair.target.objects().as_ref(), expected).await {
+            let added = plan.draft.adds.iter().map(|file| look_of(file));
+            if let Err(error) = objects(self.pair.target.objects().as_ref(), added).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
                     tokio::fs::remove_file(&job.receipts).await?;
@@ -305,7 +340,8 @@ impl Driver<'_> {
                 self.again().await
             }
             FailureKind::Missing | FailureKind::Size => {
-                self.end(RunState::Failed, format!("The source is corrupt: {why}.")).await
+                self.end(RunState::Failed, format!("The source is corrupt: {why}."))
+                    .await
             }
             FailureKind::Other => Err(RunError::Copy(why)),
         }
@@ -320,10 +356,16 @@ impl Driver<'_> {
         if latest.is_some_and(|latest| latest >= kept.target_version) {
             return self.taken(&kept).await;
         }
-        let Some(plan) = self.files_of_plan().await? else { return Ok(()) };
+        let Some(plan) = self.files_of_plan().await? else {
+            return Ok(());
+        };
         let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
         model::crash_point!("sync.commit.before");
-        let written = self.pair.target.write_commit(kept.target_version, body).await;
+        let written = self
+            .pair
+            .target
+            .write_commit(kept.target_version, body)
+            .await;
         model::crash_point!("sync.commit.after");
         match written.map_err(RunError::Commit)? {
             Written::Ours => self.save(RunState::Verifying).await,
@@ -334,19 +376,30 @@ impl Driver<'_> {
     /// The version stands in the log: by this run, by another run of this replica table, or by a stranger.
     async fn taken(&mut self, plan: &PlanSummary) -> Result<(), RunError> {
         let version = plan.target_version;
-        let commit = self.pair.target.commit(version).await.map_err(RunError::Commit)?;
+        let commit = self
+            .pair
+            .target
+            .commit(version)
+            .await
+            .map_err(RunError::Commit)?;
         match mark_of(&commit, self.pair.replica_table) {
-            Some(mark) if mark.run == self.run.id => self.save(RunState::Verifying).await,
+            Some(mark) if mark.run == self.run.id && mark.source_version == plan.source_version => {
+                self.save(RunState::Verifying).await
+            }
+            // Another run, or an earlier plan of this one by a driver that was fenced too late.
             Some(_) => self.again().await,
             None => {
                 let what = format!("somebody else wrote version {version}");
-                self.end(RunState::Parked, PlanError::Diverged { what }.to_string()).await
+                self.end(RunState::Parked, PlanError::Diverged { what }.to_string())
+                    .await
             }
         }
     }
 
     async fn verifying(&mut self) -> Result<(), RunError> {
-        let Some(plan) = self.record.plan.clone() else { return self.again().await };
+        let Some(plan) = self.record.plan.clone() else {
+            return self.again().await;
+        };
         model::crash_point!("sync.verify.before");
         let verified = verify(&self.pair.target, &plan).await;
         model::crash_point!("sync.verify.after");
@@ -381,6 +434,7 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
 }
 
 async fn checkpoint(target: &Table, version: u64) -> Result<(), LogError> {
-    target.write_checkpoint(&target.snapshot(Some(version)).await?).await
+    target
+        .write_checkpoint(&target.snapshot(Some(version)).await?)
+        .await
 }
-

@@ -46,7 +46,10 @@ pub enum Progress {
 
 impl Progress {
     pub(crate) fn failed(why: CopyFailure) -> Self {
-        Self::Failed { terminal: why.kind.is_terminal(), why }
+        Self::Failed {
+            terminal: why.kind.is_terminal(),
+            why,
+        }
     }
 }
 
@@ -112,7 +115,11 @@ struct LocalJob {
 
 impl LocalEngine {
     pub fn new(open: Arc<dyn OpenEnds>, options: CopyOptions) -> Self {
-        Self { open, options, jobs: Mutex::default() }
+        Self {
+            open,
+            options,
+            jobs: Mutex::default(),
+        }
     }
 
     fn jobs(&self) -> std::sync::MutexGuard<'_, HashMap<String, LocalJob>> {
@@ -130,24 +137,40 @@ impl CopyEngine for LocalEngine {
     async fn submit(&self, job: &CopyJob) -> Result<ExternalRef, EngineError> {
         let reference = ExternalRef(job.run_id.clone());
         let failed = |progress: &Progress| matches!(progress, Progress::Failed { .. });
-        if self.watch(&reference).is_some_and(|progress| !failed(&progress.borrow())) {
+        if self
+            .watch(&reference)
+            .is_some_and(|progress| !failed(&progress.borrow()))
+        {
             return Ok(reference);
         }
         let ends = self.open.open(job).await.map_err(EngineError::Open)?;
         let mut jobs = self.jobs();
-        if jobs.get(&job.run_id).is_some_and(|job| !failed(&job.progress.borrow())) {
+        if jobs
+            .get(&job.run_id)
+            .is_some_and(|job| !failed(&job.progress.borrow()))
+        {
             return Ok(reference);
         }
         let (tell, progress) = watch::channel(Progress::Running(Copied::default()));
-        let options = CopyOptions { attempt: job.attempt, ..self.options };
+        let options = CopyOptions {
+            attempt: job.attempt,
+            ..self.options
+        };
         let (manifest, receipts) = (job.manifest.clone(), job.receipts.clone());
         let task = tokio::spawn(async move {
             let told = tell.clone();
             let running = Arc::new(move |copied| {
                 told.send_replace(Progress::Running(copied));
             });
-            let copied =
-                copy(ends.source, ends.target, &manifest, &receipts, options, running).await;
+            let copied = copy(
+                ends.source,
+                ends.target,
+                &manifest,
+                &receipts,
+                options,
+                running,
+            )
+            .await;
             tell.send_replace(match copied {
                 Ok(copied) => Progress::Done(copied),
                 Err(CopyError::Object(why)) => Progress::failed(why),
@@ -158,12 +181,20 @@ impl CopyEngine for LocalEngine {
                 }),
             });
         });
-        jobs.insert(job.run_id.clone(), LocalJob { task: task.abort_handle(), progress });
+        jobs.insert(
+            job.run_id.clone(),
+            LocalJob {
+                task: task.abort_handle(),
+                progress,
+            },
+        );
         Ok(reference)
     }
 
     async fn poll(&self, job: &ExternalRef) -> Result<Progress, EngineError> {
-        let progress = self.watch(job).ok_or_else(|| EngineError::Unknown(job.0.clone()))?;
+        let progress = self
+            .watch(job)
+            .ok_or_else(|| EngineError::Unknown(job.0.clone()))?;
         let now = progress.borrow().clone();
         // The sender is gone: the task has ended. If it left no verdict, it was broken off.
         if matches!(now, Progress::Running(_)) && progress.has_changed().is_err() {
@@ -184,7 +215,9 @@ impl CopyEngine for LocalEngine {
     }
 
     async fn ended(&self, job: &ExternalRef, at_most: Duration) {
-        let Some(mut progress) = self.watch(job) else { return };
+        let Some(mut progress) = self.watch(job) else {
+            return;
+        };
         let ended = progress.wait_for(|progress| !matches!(progress, Progress::Running(_)));
         // Over time or ended without a verdict: both are seen by the next poll.
         let _ = tokio::time::timeout(at_most, ended).await;

@@ -23,7 +23,10 @@ pub async fn erase(
 ) -> Result<VacuumReport, VacuumError> {
     let objects = target.objects();
     let broken = |error: StoreError| VacuumError::Store(say(&error));
-    if Marker::read(objects.as_ref(), replica_table).await?.is_none() {
+    if Marker::read(objects.as_ref(), replica_table)
+        .await?
+        .is_none()
+    {
         return match objects.list(None).next().await {
             None => Ok(VacuumReport::default()),
             Some(_) => Err(VacuumError::NoMarker),

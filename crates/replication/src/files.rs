@@ -107,7 +107,9 @@ pub(crate) struct Manifest(tokio::io::Lines<BufReader<File>>);
 
 impl Manifest {
     pub(crate) async fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self(BufReader::with_capacity(1 << 18, File::open(path).await?).lines()))
+        Ok(Self(
+            BufReader::with_capacity(1 << 18, File::open(path).await?).lines(),
+        ))
     }
 
     pub(crate) async fn next(&mut self) -> std::io::Result<Option<CopyItem>> {
@@ -177,7 +179,9 @@ impl Follower {
             }
             self.offset += u64::try_from(read).unwrap_or(0);
             // A line that is no receipt can only be one torn by a crash, glued to its successor: it proves nothing.
-            let Ok(receipt) = serde_json::from_slice::<Receipt>(&line) else { continue };
+            let Ok(receipt) = serde_json::from_slice::<Receipt>(&line) else {
+                continue;
+            };
             if receipt.failure.is_some() {
                 self.failure = receipt.failure;
                 continue;
@@ -226,8 +230,14 @@ impl Receipts {
         let mut file = File::from_std(file);
         file.set_len(follower.offset).await?;
         file.seek(std::io::SeekFrom::End(0)).await?;
-        let Follower { copied, finished, .. } = follower;
-        Ok(Self { file: tokio::sync::Mutex::new(file), finished, before: copied })
+        let Follower {
+            copied, finished, ..
+        } = follower;
+        Ok(Self {
+            file: tokio::sync::Mutex::new(file),
+            finished,
+            before: copied,
+        })
     }
 
     /// Appends one line and hands it to the operating system before returning.
@@ -260,7 +270,14 @@ mod tests {
     use super::*;
 
     fn receipt(dst: &str, size: u64) -> Receipt {
-        Receipt { dst: dst.into(), size, etag: None, bytes_read: size, attempt: 1, failure: None }
+        Receipt {
+            dst: dst.into(),
+            size,
+            etag: None,
+            bytes_read: size,
+            attempt: 1,
+            failure: None,
+        }
     }
 
     #[tokio::test]
@@ -276,7 +293,14 @@ mod tests {
         drop(receipts);
         let mut follower = Follower::new();
         follower.read(&path).await.unwrap();
-        assert_eq!(follower.copied, Copied { files: 2, bytes: 8, bytes_read: 8 });
+        assert_eq!(
+            follower.copied,
+            Copied {
+                files: 2,
+                bytes: 8,
+                bytes_read: 8
+            }
+        );
     }
 
     #[tokio::test]
@@ -306,7 +330,12 @@ mod tests {
                 size: 7,
                 modified: Some(1),
             },
-            CopyItem { src: "x\"y".into(), dst: "x\"y".into(), size: 0, modified: None },
+            CopyItem {
+                src: "x\"y".into(),
+                dst: "x\"y".into(),
+                size: 0,
+                modified: None,
+            },
         ];
         write_manifest(&path, &items).await.unwrap();
         let mut manifest = Manifest::open(&path).await.unwrap();

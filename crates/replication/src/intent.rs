@@ -113,27 +113,42 @@ impl Needs {
         all.extend(held.map(Self::of));
         let highest = |number: fn(&Self) -> u32| all.iter().map(number).max().unwrap_or_default();
         let (reader, writer) = (highest(|needs| needs.reader), highest(|needs| needs.writer));
-        let mut united =
-            Self { reader, writer, reader_features: BTreeSet::new(), writer_features: BTreeSet::new() };
+        let mut united = Self {
+            reader,
+            writer,
+            reader_features: BTreeSet::new(),
+            writer_features: BTreeSet::new(),
+        };
         for needs in &all {
-            united.reader_features.extend(needs.reader_features.iter().cloned());
-            united.writer_features.extend(needs.writer_features.iter().cloned());
+            united
+                .reader_features
+                .extend(needs.reader_features.iter().cloned());
+            united
+                .writer_features
+                .extend(needs.writer_features.iter().cloned());
             if writer >= 7 {
-                united.writer_features.extend(implied(needs.writer).map(str::to_owned));
+                united
+                    .writer_features
+                    .extend(implied(needs.writer).map(str::to_owned));
             }
         }
         for name in LEFT_OUT {
             united.reader_features.remove(*name);
             united.writer_features.remove(*name);
         }
-        match united.writer_features.iter().find(|name| !KEPT.contains(&name.as_str())) {
+        match united
+            .writer_features
+            .iter()
+            .find(|name| !KEPT.contains(&name.as_str()))
+        {
             Some(name) => Err(name.clone()),
             None => Ok(united),
         }
     }
 
     pub(crate) fn action(&self) -> Value {
-        let mut protocol = json!({ "minReaderVersion": self.reader, "minWriterVersion": self.writer });
+        let mut protocol =
+            json!({ "minReaderVersion": self.reader, "minWriterVersion": self.writer });
         if self.reader >= 3 {
             protocol["readerFeatures"] = json!(self.reader_features);
         }
@@ -150,7 +165,9 @@ impl Needs {
 
 /// Whether commits of a table with these properties carry `inCommitTimestamp`.
 pub(crate) fn has_commit_timestamps(configuration: &BTreeMap<String, String>) -> bool {
-    configuration.get(ICT).is_some_and(|on| on.eq_ignore_ascii_case("true"))
+    configuration
+        .get(ICT)
+        .is_some_and(|on| on.eq_ignore_ascii_case("true"))
 }
 
 /// The replica's properties, without the two that say since when commits carry timestamps.
@@ -162,7 +179,10 @@ pub(crate) fn configuration(source: &Metadata, retention_hours: u32) -> BTreeMap
         .map(|(property, value)| (property.clone(), value.clone()))
         .collect();
     // One merged commit without change files would tell wrong row changes (rule 22).
-    if kept.get(CDF).is_some_and(|on| on.eq_ignore_ascii_case("true")) {
+    if kept
+        .get(CDF)
+        .is_some_and(|on| on.eq_ignore_ascii_case("true"))
+    {
         kept.insert(CDF.to_owned(), "false".to_owned());
     }
     let hours = retention_hours.saturating_add(TOMBSTONE_MARGIN_HOURS);
@@ -171,7 +191,10 @@ pub(crate) fn configuration(source: &Metadata, retention_hours: u32) -> BTreeMap
 }
 
 /// What has to be equal for the metadata to stand as intended; the id and the time of creation are the replica's own.
-pub(crate) fn metadata_digest(metadata: &Metadata, configuration: &BTreeMap<String, String>) -> String {
+pub(crate) fn metadata_digest(
+    metadata: &Metadata,
+    configuration: &BTreeMap<String, String>,
+) -> String {
     let mut configuration = configuration.clone();
     configuration.remove(ICT_VERSION);
     configuration.remove(ICT_TIMESTAMP);
@@ -202,7 +225,8 @@ pub(crate) fn metadata_action(
     raw.insert("createdTime".to_owned(), created.into());
     raw.insert("configuration".to_owned(), json!(configuration));
     // A checkpoint may have lost it; the protocol knows no other.
-    raw.entry("format").or_insert_with(|| json!({ "provider": "parquet", "options": {} }));
+    raw.entry("format")
+        .or_insert_with(|| json!({ "provider": "parquet", "options": {} }));
     Value::Object(raw)
 }
 
@@ -246,7 +270,11 @@ pub(crate) fn says_the_same(source: &AddFile, held: &AddFile) -> bool {
         (Some(_), None) => false,
     };
     let tags = |file: &AddFile| {
-        file.raw.get("tags").and_then(Value::as_object).filter(|tags| !tags.is_empty()).cloned()
+        file.raw
+            .get("tags")
+            .and_then(Value::as_object)
+            .filter(|tags| !tags.is_empty())
+            .cloned()
     };
     stats && source.partition_values == held.partition_values && tags(source) == tags(held)
 }
@@ -270,7 +298,11 @@ mod tests {
     fn protocols_are_united_and_never_lowered() {
         let ntz = protocol(3, 7, &["timestampNtz"], &["timestampNtz"]);
         let cases = [
-            (protocol(1, 2, &[], &[]), None, json!({ "minReaderVersion": 1, "minWriterVersion": 2 })),
+            (
+                protocol(1, 2, &[], &[]),
+                None,
+                json!({ "minReaderVersion": 1, "minWriterVersion": 2 }),
+            ),
             (
                 protocol(1, 2, &[], &[]),
                 Some(protocol(1, 4, &[], &[])),
@@ -285,13 +317,21 @@ mod tests {
                 }),
             ),
             (
-                protocol(1, 7, &[], &["rowTracking", "domainMetadata", "catalogOwned"]),
+                protocol(
+                    1,
+                    7,
+                    &[],
+                    &["rowTracking", "domainMetadata", "catalogOwned"],
+                ),
                 None,
                 json!({ "minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["domainMetadata"] }),
             ),
         ];
         for (source, held, expected) in cases {
-            assert_eq!(Needs::unite(&source, held.as_ref()).unwrap().action(), expected);
+            assert_eq!(
+                Needs::unite(&source, held.as_ref()).unwrap().action(),
+                expected
+            );
         }
         let strange = protocol(1, 7, &[], &["fancy"]);
         assert_eq!(Needs::unite(&strange, None), Err("fancy".to_owned()));

@@ -24,6 +24,16 @@ mod say;
 mod vacuum;
 mod verify;
 
+#[cfg(test)]
+mod copy_tests;
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod vacuum_tests;
 
 pub use copy::{CopyError, CopyOptions, copy};
 pub use drive::{Outcome, Run, RunError, drive};

@@ -39,7 +39,9 @@ pub(crate) fn mark_of(commit: &Commit, replica_table: ReplicaTableId) -> Option<
     }
     let mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
     let has_txn = commit.actions.iter().any(|action| match action {
-        Action::Txn(txn) => txn.app_id == app && u64::try_from(txn.version) == Ok(mark.source_version),
+        Action::Txn(txn) => {
+            txn.app_id == app && u64::try_from(txn.version) == Ok(mark.source_version)
+        }
         _ => false,
     });
     (has_txn && mark.replica_table == replica_table).then_some(mark)

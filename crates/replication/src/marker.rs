@@ -31,7 +31,9 @@ pub enum MarkerError {
         "The folder is not ours: it holds `{found}` but no {MARKER}. Choose an empty folder, or empty this one."
     )]
     Foreign { found: String },
-    #[error("The folder is not ours: its {MARKER} names another replica table ({found}). Choose another folder.")]
+    #[error(
+        "The folder is not ours: its {MARKER} names another replica table ({found}). Choose another folder."
+    )]
     Another { found: String },
     #[error("The replica's folder: {message}")]
     Store { message: String },
@@ -46,7 +48,9 @@ impl MarkerError {
 
 impl From<Error> for MarkerError {
     fn from(error: Error) -> Self {
-        Self::Store { message: say(&error) }
+        Self::Store {
+            message: say(&error),
+        }
     }
 }
 
@@ -62,12 +66,18 @@ impl Marker {
             Err(error) => return Err(error.into()),
         };
         if there.meta.size > LARGEST {
-            return Err(MarkerError::Another { found: "unreadable".to_owned() });
+            return Err(MarkerError::Another {
+                found: "unreadable".to_owned(),
+            });
         }
         match serde_json::from_slice::<Self>(&there.bytes().await?) {
             Ok(marker) if marker.replica_table == replica_table => Ok(Some(marker)),
-            Ok(marker) => Err(MarkerError::Another { found: marker.replica_table.to_string() }),
-            Err(_) => Err(MarkerError::Another { found: "unreadable".to_owned() }),
+            Ok(marker) => Err(MarkerError::Another {
+                found: marker.replica_table.to_string(),
+            }),
+            Err(_) => Err(MarkerError::Another {
+                found: "unreadable".to_owned(),
+            }),
         }
     }
 
@@ -80,14 +90,21 @@ impl Marker {
             let found = first?.location;
             // Another process may just have put the marker there; then it is for the next read to say whose it is.
             if found.as_ref() != MARKER {
-                return Err(MarkerError::Foreign { found: found.to_string() });
+                return Err(MarkerError::Foreign {
+                    found: found.to_string(),
+                });
             }
         }
-        let body = serde_json::to_vec_pretty(&self)
-            .map_err(|error| MarkerError::Store { message: error.to_string() })?;
+        let body = serde_json::to_vec_pretty(&self).map_err(|error| MarkerError::Store {
+            message: error.to_string(),
+        })?;
         model::crash_point!("sync.marker.before");
         let put = objects
-            .put_opts(&Path::from(MARKER), Bytes::from(body).into(), PutMode::Create.into())
+            .put_opts(
+                &Path::from(MARKER),
+                Bytes::from(body).into(),
+                PutMode::Create.into(),
+            )
             .await;
         model::crash_point!("sync.marker.after");
         match put {
@@ -120,13 +137,19 @@ mod tests {
     async fn only_an_empty_folder_or_our_own_is_adopted() {
         let store = InMemory::new();
         marker(1).claim(&store).await.unwrap();
-        let again = Marker { created: Timestamp::from_micros(9), ..marker(1) };
+        let again = Marker {
+            created: Timestamp::from_micros(9),
+            ..marker(1)
+        };
         assert_eq!(again.claim(&store).await.unwrap(), marker(1));
         let error = marker(2).claim(&store).await.unwrap_err();
         assert!(matches!(error, MarkerError::Another { .. }), "{error}");
 
         let store = InMemory::new();
-        store.put(&Path::from("notes.txt"), "x".into()).await.unwrap();
+        store
+            .put(&Path::from("notes.txt"), "x".into())
+            .await
+            .unwrap();
         let error = marker(1).claim(&store).await.unwrap_err();
         assert!(error.to_string().contains("folder is not ours"), "{error}");
         assert!(error.to_string().contains("notes.txt"), "{error}");

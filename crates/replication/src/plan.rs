@@ -24,6 +24,9 @@ use crate::say::say;
 /// HEAD requests at the same time.
 const LOOKS: usize = 16;
 
+/// Actions below which a commit is surely small enough to be read back.
+const MANY: usize = 5_000;
+
 /// A source table and its replica table, both rooted at their folders.
 #[derive(Clone)]
 pub struct Pair {
@@ -93,7 +96,10 @@ pub struct Plan {
 
 pub enum Planned {
     /// The replica stands at the source's version.
-    Nothing { source_version: u64, target_version: u64 },
+    Nothing {
+        source_version: u64,
+        target_version: u64,
+    },
     Work(Box<Plan>),
 }
 
@@ -101,12 +107,22 @@ pub enum Planned {
 pub enum PlanError {
     #[error(transparent)]
     Marker(#[from] MarkerError),
-    #[error("The replica has diverged: {what}. Delete its folder and let it be cloned anew, or take it over by hand.")]
+    #[error(
+        "The replica has diverged: {what}. Delete its folder and let it be cloned anew, or take it over by hand."
+    )]
     Diverged { what: String },
-    #[error("The source needs the table feature `{feature}`, which cannot be cloned yet. Drop it from the table, or grant live access.")]
+    #[error(
+        "The source needs the table feature `{feature}`, which cannot be cloned yet. Drop it from the table, or grant live access."
+    )]
     Unsupported { feature: String },
-    #[error("The source's log names the data file `{path}`, which lies where a replica keeps its own files. It is not copied.")]
+    #[error(
+        "The source's log names the data file `{path}`, which lies where a replica keeps its own files. It is not copied."
+    )]
     Reserved { path: String },
+    #[error(
+        "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
+    )]
+    TooLarge { bytes: u64, limit: u64 },
     #[error("The source's log no longer has version {version}.")]
     PinGone { version: u64 },
     #[error("Source: {0}")]
@@ -133,7 +149,7 @@ impl PlanError {
         match self {
             Self::Marker(error) if error.is_passing() => Fate::Retry,
             Self::Marker(_) | Self::Diverged { .. } => Fate::Park,
-            Self::Unsupported { .. } | Self::Reserved { .. } => Fate::Fail,
+            Self::Unsupported { .. } | Self::Reserved { .. } | Self::TooLarge { .. } => Fate::Fail,
             Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
             Self::Source(_) => Fate::Fail,
             Self::Target(_) => Fate::Park,
@@ -161,7 +177,17 @@ pub(crate) struct Ask {
 /// Plans a run for the source's latest version. Reads logs only, never a data file; with nothing new, the tail of both
 /// logs.
 pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned, PlanError> {
-    plan_for(pair, Ask { run, ordinal: 1, pin: None, expected: None }, at).await
+    plan_for(
+        pair,
+        Ask {
+            run,
+            ordinal: 1,
+            pin: None,
+            expected: None,
+        },
+        at,
+    )
+    .await
 }
 
 /// Where the replica stands: its version, and what its latest commit says of itself.
@@ -172,27 +198,42 @@ async fn standing(pair: &Pair, expected: Option<u64>) -> Result<Option<(u64, Mar
     if let Some(expected) = expected
         && latest.is_none_or(|latest| latest < expected)
     {
-        let there = latest.map_or("has no log".to_owned(), |latest| format!("ends at {latest}"));
+        let there = latest.map_or("has no log".to_owned(), |latest| {
+            format!("ends at {latest}")
+        });
         return Err(PlanError::Diverged {
             what: format!("version {expected} was written, but its log {there}"),
         });
     }
-    let Some(latest) = latest else { return Ok(None) };
+    let Some(latest) = latest else {
+        return Ok(None);
+    };
     if marker.is_none() {
-        return Err(MarkerError::Foreign { found: "_delta_log".to_owned() }.into());
+        return Err(MarkerError::Foreign {
+            found: "_delta_log".to_owned(),
+        }
+        .into());
     }
     let commit = target.commit(latest).await.map_err(PlanError::Target)?;
     match mark_of(&commit, pair.replica_table) {
         Some(mark) => Ok(Some((latest, mark))),
-        None => Err(PlanError::Diverged { what: format!("somebody else wrote version {latest}") }),
+        None => Err(PlanError::Diverged {
+            what: format!("somebody else wrote version {latest}"),
+        }),
     }
 }
 
 /// Tells one commit file from another of the same version, without reading it. None: the log begins after it.
 async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, PlanError> {
-    match source.objects().head(&Path::from(format!("_delta_log/{version:020}.json"))).await {
+    match source
+        .objects()
+        .head(&Path::from(format!("_delta_log/{version:020}.json")))
+        .await
+    {
         Ok(meta) => {
-            let tag = meta.e_tag.unwrap_or_else(|| meta.last_modified.to_rfc3339());
+            let tag = meta
+                .e_tag
+                .unwrap_or_else(|| meta.last_modified.to_rfc3339());
             Ok(Some(format!("{tag}/{}", meta.size)))
         }
         Err(StoreError::NotFound { .. }) => Ok(None),
@@ -202,20 +243,29 @@ async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, Pla
 
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
     let standing = standing(pair, ask.expected).await?;
-    let latest = pair.source.latest_version().await.map_err(PlanError::Source)?;
+    let latest = pair
+        .source
+        .latest_version()
+        .await
+        .map_err(PlanError::Source)?;
     let latest = latest.ok_or(PlanError::Source(LogError::NotATable))?;
     let version = match ask.pin {
         Some(pin) if pin > latest => return Err(PlanError::PinGone { version: pin }),
         Some(pin) => pin,
         None => latest,
     };
-    let print = fingerprint(&pair.source, version).await?.unwrap_or_default();
+    let print = fingerprint(&pair.source, version)
+        .await?
+        .unwrap_or_default();
     if let Some((target_version, mark)) = &standing
         && mark.source_version == version
         && !print.is_empty()
         && mark.source_fingerprint == print
     {
-        return Ok(Planned::Nothing { source_version: version, target_version: *target_version });
+        return Ok(Planned::Nothing {
+            source_version: version,
+            target_version: *target_version,
+        });
     }
     let source = match pair.source.snapshot(Some(version)).await {
         Ok(source) => source,
@@ -226,9 +276,12 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         return Err(PlanError::Unsupported { feature });
     }
     let held = match &standing {
-        Some((version, _)) => {
-            Some(pair.target.snapshot(Some(*version)).await.map_err(PlanError::Target)?)
-        }
+        Some((version, _)) => Some(
+            pair.target
+                .snapshot(Some(*version))
+                .await
+                .map_err(PlanError::Target)?,
+        ),
         None => None,
     };
     let full = match &standing {
@@ -238,7 +291,10 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             if ask.pin.is_some() {
                 // Another run has meanwhile brought the replica further than this one was to.
                 let source_version = mark.source_version;
-                return Ok(Planned::Nothing { source_version, target_version: *target_version });
+                return Ok(Planned::Nothing {
+                    source_version,
+                    target_version: *target_version,
+                });
             }
             Some(FullReason::Recreated)
         }
@@ -250,7 +306,10 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         && mark.source_version == version
         && draft.is_empty()
     {
-        return Ok(Planned::Nothing { source_version: version, target_version: *target_version });
+        return Ok(Planned::Nothing {
+            source_version: version,
+            target_version: *target_version,
+        });
     }
     let copies = copies(&draft.adds)?;
     let reused = reusable(pair, held.as_ref(), &copies).await?;
@@ -284,7 +343,19 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
     };
     drop(reused);
-    Ok(Planned::Work(Box::new(Plan { summary, copies, draft })))
+    // What could not be read back must not be written, and that is to be known before the first byte crosses.
+    let limit = pair.target.budgets().commit_bytes;
+    if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
+        let bytes = draft.body(&summary, pair.replica_table, at).len() as u64;
+        if bytes > limit {
+            return Err(PlanError::TooLarge { bytes, limit });
+        }
+    }
+    Ok(Planned::Work(Box::new(Plan {
+        summary,
+        copies,
+        draft,
+    })))
 }
 
 /// The actions that turn the replica's state into the source's.
@@ -299,7 +370,8 @@ fn draft(
     let mut configuration = intent::configuration(&source.metadata, pair.retention_hours);
     let wanted = intent::metadata_digest(&source.metadata, &configuration);
     let timestamps = intent::has_commit_timestamps(&configuration);
-    let had_timestamps = held.map(|held| intent::has_commit_timestamps(&held.metadata.configuration));
+    let had_timestamps =
+        held.map(|held| intent::has_commit_timestamps(&held.metadata.configuration));
     // Where the replica's own commits began to carry timestamps is the replica's to say (rule 19).
     if let (true, Some(true), Some(held)) = (timestamps, had_timestamps, held) {
         for property in [intent::ICT_VERSION, intent::ICT_TIMESTAMP] {
@@ -334,7 +406,9 @@ fn draft(
     };
     for (key, file) in &source.files {
         if key.dv.is_some() {
-            return Err(PlanError::Unsupported { feature: "deletionVectors".to_owned() });
+            return Err(PlanError::Unsupported {
+                feature: "deletionVectors".to_owned(),
+            });
         }
         match held.and_then(|held| held.files.get(key)) {
             // Another size or time under the same name: not the same file.
@@ -349,7 +423,10 @@ fn draft(
         }
     }
     if let Some(held) = held {
-        let gone = held.files.iter().filter(|(key, _)| !source.files.contains_key(*key));
+        let gone = held
+            .files
+            .iter()
+            .filter(|(key, _)| !source.files.contains_key(*key));
         draft.removes.extend(gone.map(|(_, file)| Arc::clone(file)));
     }
     Ok(draft)
@@ -363,8 +440,13 @@ fn copies(adds: &[Arc<AddFile>]) -> Result<Vec<CopyItem>, PlanError> {
         let key = file.key.as_ref();
         let first = key.split('/').next().unwrap_or_default();
         // Some file systems do not tell upper from lower case.
-        if ["_delta_log", "_entrepot"].iter().any(|own| first.eq_ignore_ascii_case(own)) {
-            return Err(PlanError::Reserved { path: file.path.clone() });
+        if ["_delta_log", "_entrepot"]
+            .iter()
+            .any(|own| first.eq_ignore_ascii_case(own))
+        {
+            return Err(PlanError::Reserved {
+                path: file.path.clone(),
+            });
         }
         if seen.insert(key) {
             copies.push(CopyItem {
@@ -385,12 +467,23 @@ async fn reusable<'a>(
     held: Option<&Snapshot>,
     copies: &'a [CopyItem],
 ) -> Result<HashSet<&'a str>, PlanError> {
-    let Some(held) = held else { return Ok(HashSet::new()) };
-    let tombstones: HashSet<&str> = held.tombstones.iter().map(|file| file.key.as_ref()).collect();
-    let again: Vec<&CopyItem> =
-        copies.iter().filter(|item| tombstones.contains(item.dst.as_str())).collect();
+    let Some(held) = held else {
+        return Ok(HashSet::new());
+    };
+    let tombstones: HashSet<&str> = held
+        .tombstones
+        .iter()
+        .map(|file| file.key.as_ref())
+        .collect();
+    let again: Vec<&CopyItem> = copies
+        .iter()
+        .filter(|item| tombstones.contains(item.dst.as_str()))
+        .collect();
     let looks = again.into_iter().map(|item| async move {
-        match pair.target.objects().head(&Path::from(item.dst.as_str())).await {
+        let Ok(key) = Path::parse(&item.dst) else {
+            return Ok(None);
+        };
+        match pair.target.objects().head(&key).await {
             Ok(there) => Ok(is_finished(&there, item).then_some(item.dst.as_str())),
             Err(StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(PlanError::Store(format!("Replica: {}", say(&error)))),

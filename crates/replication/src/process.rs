@@ -37,12 +37,17 @@ struct Job {
 impl ProcessEngine {
     /// `command`: program and first arguments.
     pub fn new(command: Vec<OsString>) -> Self {
-        Self { command, jobs: Mutex::default() }
+        Self {
+            command,
+            jobs: Mutex::default(),
+        }
     }
 
     async fn job(&self, job: &ExternalRef) -> Result<Arc<Mutex<Job>>, EngineError> {
         let jobs = self.jobs.lock().await;
-        jobs.get(&job.0).cloned().ok_or_else(|| EngineError::Unknown(job.0.clone()))
+        jobs.get(&job.0)
+            .cloned()
+            .ok_or_else(|| EngineError::Unknown(job.0.clone()))
     }
 
     async fn start(&self, job: &CopyJob) -> Result<Job, EngineError> {
@@ -60,7 +65,12 @@ impl ProcessEngine {
             .arg(&job.manifest)
             .arg("--receipts")
             .arg(&job.receipts)
-            .args(["--run-id", &job.run_id, "--attempt", &job.attempt.to_string()])
+            .args([
+                "--run-id",
+                &job.run_id,
+                "--attempt",
+                &job.attempt.to_string(),
+            ])
             .args(["--source", &job.source, "--target", &job.target])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -68,8 +78,17 @@ impl ProcessEngine {
             .kill_on_drop(true)
             .spawn()
             .map_err(EngineError::Start)?;
-        let errors = child.stderr.take().map(|errors| tokio::spawn(tail(errors, ERROR_OUTPUT)));
-        Ok(Job { child, errors, receipts: job.receipts.clone(), follower, verdict: None })
+        let errors = child
+            .stderr
+            .take()
+            .map(|errors| tokio::spawn(tail(errors, ERROR_OUTPUT)));
+        Ok(Job {
+            child,
+            errors,
+            receipts: job.receipts.clone(),
+            follower,
+            verdict: None,
+        })
     }
 }
 
@@ -89,11 +108,16 @@ impl Job {
                     Some(errors) => errors.await.unwrap_or_default(),
                     None => String::new(),
                 };
-                Progress::failed(self.follower.failure.clone().unwrap_or_else(|| CopyFailure {
-                    kind: FailureKind::Other,
-                    src: String::new(),
-                    message: format!("the copying process ended with {status}: {said}"),
-                }))
+                Progress::failed(
+                    self.follower
+                        .failure
+                        .clone()
+                        .unwrap_or_else(|| CopyFailure {
+                            kind: FailureKind::Other,
+                            src: String::new(),
+                            message: format!("the copying process ended with {status}: {said}"),
+                        }),
+                )
             }
         };
         self.verdict = Some(verdict.clone());
@@ -122,8 +146,15 @@ impl CopyEngine for ProcessEngine {
     }
 
     async fn cancel(&self, job: &ExternalRef) -> Result<(), EngineError> {
-        let Some(job) = self.jobs.lock().await.remove(&job.0) else { return Ok(()) };
-        job.lock().await.child.kill().await.map_err(EngineError::Files)
+        let Some(job) = self.jobs.lock().await.remove(&job.0) else {
+            return Ok(());
+        };
+        job.lock()
+            .await
+            .child
+            .kill()
+            .await
+            .map_err(EngineError::Files)
     }
 
     async fn ended(&self, job: &ExternalRef, at_most: Duration) {
@@ -155,13 +186,22 @@ mod tests {
                 made.path().to_owned()
             }
         };
-        let store = |name: &str| {
-            Arc::new(LocalFileSystem::new_with_prefix(folder.join(name)).unwrap())
-        };
+        let store =
+            |name: &str| Arc::new(LocalFileSystem::new_with_prefix(folder.join(name)).unwrap());
         let (manifest, receipts) = (folder.join("manifest.jsonl"), folder.join("receipts.jsonl"));
-        let options = CopyOptions { part_bytes: 1 << 20, ..CopyOptions::default() };
-        let copied =
-            copy(store("source"), store("target"), &manifest, &receipts, options, Arc::new(|_| {})).await;
+        let options = CopyOptions {
+            part_bytes: 1 << 20,
+            ..CopyOptions::default()
+        };
+        let copied = copy(
+            store("source"),
+            store("target"),
+            &manifest,
+            &receipts,
+            options,
+            Arc::new(|_| {}),
+        )
+        .await;
         assert_eq!(copied.unwrap().files, 3);
     }
 
@@ -174,7 +214,12 @@ mod tests {
             let bytes: Vec<u8> = (0..size).map(|at: u32| (at % 251) as u8).collect();
             std::fs::write(folder.join("source").join(name), bytes).unwrap();
             let (src, dst) = (name.to_owned(), name.to_owned());
-            items.push(CopyItem { src, dst, size: size.into(), modified: None });
+            items.push(CopyItem {
+                src,
+                dst,
+                size: size.into(),
+                modified: None,
+            });
         }
         let job = CopyJob {
             run_id: "run.1".into(),
@@ -213,7 +258,9 @@ mod tests {
         let engine = engine(folder.path());
         let reference = engine.submit(&job).await.unwrap();
         assert_eq!(engine.submit(&job).await.unwrap(), reference);
-        let Progress::Done(copied) = end(&engine, &reference).await else { panic!("not done") };
+        let Progress::Done(copied) = end(&engine, &reference).await else {
+            panic!("not done")
+        };
         assert_eq!((copied.files, copied.bytes_read), (3, 5_000_010));
         let receipts = std::fs::read_to_string(&job.receipts).unwrap();
         assert_eq!(receipts.lines().count(), 3);
@@ -224,7 +271,9 @@ mod tests {
         // A new process, as after a crash of the parent: the receipts say that nothing is left to do.
         let again = self::engine(folder.path());
         let reference = again.submit(&job).await.unwrap();
-        let Progress::Done(copied) = end(&again, &reference).await else { panic!("not done") };
+        let Progress::Done(copied) = end(&again, &reference).await else {
+            panic!("not done")
+        };
         assert_eq!((copied.files, copied.bytes_read), (3, 5_000_010));
         assert_eq!(std::fs::read_to_string(&job.receipts).unwrap(), receipts);
     }
@@ -242,13 +291,18 @@ mod tests {
         assert!(terminal);
         assert_eq!((why.kind, why.src.as_str()), (FailureKind::Missing, "b"));
 
-        let engine = ProcessEngine::new(vec!["sh".into(), "-c".into(), "echo no >&2; exit 3".into()]);
+        let engine =
+            ProcessEngine::new(vec!["sh".into(), "-c".into(), "echo no >&2; exit 3".into()]);
         let reference = engine.submit(&job).await.unwrap();
         let Progress::Failed { terminal, why } = end(&engine, &reference).await else {
             panic!("not failed")
         };
         assert!(!terminal);
-        assert!(why.message.contains("exit status: 3: no"), "{}", why.message);
+        assert!(
+            why.message.contains("exit status: 3: no"),
+            "{}",
+            why.message
+        );
         assert!(ProcessEngine::new(Vec::new()).submit(&job).await.is_err());
     }
 }

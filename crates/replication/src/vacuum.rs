@@ -100,7 +100,10 @@ pub async fn plan_vacuum(
     now: Timestamp,
 ) -> Result<VacuumPlan, VacuumError> {
     let objects = target.objects();
-    if Marker::read(objects.as_ref(), replica_table).await?.is_none() {
+    if Marker::read(objects.as_ref(), replica_table)
+        .await?
+        .is_none()
+    {
         return Err(VacuumError::NoMarker);
     }
     let version = target.latest_version().await.map_err(VacuumError::Log)?;
@@ -111,7 +114,10 @@ pub async fn plan_vacuum(
         if mark_of(&commit, replica_table).is_none() {
             return Err(VacuumError::Diverged { version });
         }
-        let snapshot = target.snapshot(Some(version)).await.map_err(VacuumError::Log)?;
+        let snapshot = target
+            .snapshot(Some(version))
+            .await
+            .map_err(VacuumError::Log)?;
         live.extend(snapshot.files.values().map(|file| file.key.to_string()));
         for file in &snapshot.tombstones {
             // We always write the time; without one the file would be kept for ever.
@@ -121,13 +127,22 @@ pub async fn plan_vacuum(
         }
     }
     let limit = now.plus(-i64::from(retention_hours).saturating_mul(HOUR));
-    let mut plan = VacuumPlan { replica_table, version, delete: Vec::new(), bytes: 0, kept: 0 };
+    let mut plan = VacuumPlan {
+        replica_table,
+        version,
+        delete: Vec::new(),
+        bytes: 0,
+        kept: 0,
+    };
     let mut listing = objects.list(None);
     while let Some(object) = listing.next().await {
         let object = object.map_err(|error| broken(&error))?;
         let key = object.location.to_string();
         let first = key.split('/').next().unwrap_or_default();
-        if ["_delta_log", "_entrepot"].iter().any(|own| first.eq_ignore_ascii_case(own)) {
+        if ["_delta_log", "_entrepot"]
+            .iter()
+            .any(|own| first.eq_ignore_ascii_case(own))
+        {
             continue;
         }
         let why = match removed.get(&key) {
@@ -139,7 +154,11 @@ pub async fn plan_vacuum(
             plan.kept += 1;
         } else {
             plan.bytes += object.size;
-            plan.delete.push(Doomed { key, size: object.size, why });
+            plan.delete.push(Doomed {
+                key,
+                size: object.size,
+                why,
+            });
         }
     }
     Ok(plan)
@@ -152,10 +171,16 @@ pub async fn vacuum_planned(
     fence: &dyn Fence,
 ) -> Result<VacuumReport, VacuumError> {
     let objects = target.objects();
-    if Marker::read(objects.as_ref(), plan.replica_table).await?.is_none() {
+    if Marker::read(objects.as_ref(), plan.replica_table)
+        .await?
+        .is_none()
+    {
         return Err(VacuumError::NoMarker);
     }
-    let mut report = VacuumReport { kept: plan.kept, ..VacuumReport::default() };
+    let mut report = VacuumReport {
+        kept: plan.kept,
+        ..VacuumReport::default()
+    };
     for batch in plan.delete.chunks(BATCH) {
         if !fence.holds().await {
             return Err(VacuumError::Fenced);

@@ -48,7 +48,10 @@ impl VerifyError {
 /// Compares the replica at the plan's version with what the plan meant it to be.
 pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, VerifyError> {
     let version = plan.target_version;
-    let there = target.snapshot(Some(version)).await.map_err(VerifyError::Log)?;
+    let there = target
+        .snapshot(Some(version))
+        .await
+        .map_err(VerifyError::Log)?;
     let wrong = |what: &str| Err(VerifyError::Wrong(format!("{what} of version {version}")));
     if keys_digest(&there) != plan.keys_digest {
         return wrong("the live files");
@@ -75,10 +78,16 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
         _ => None,
     });
     let objects = objects(target.objects().as_ref(), added).await?;
-    Ok(Verified { version, files, bytes, rows, objects })
+    Ok(Verified {
+        version,
+        files,
+        bytes,
+        rows,
+        objects,
+    })
 }
 
-fn look_of(file: &AddFile) -> (Path, u64) {
+pub(crate) fn look_of(file: &AddFile) -> (Path, u64) {
     (file.key.clone(), file.size)
 }
 
