@@ -22,11 +22,20 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn broken(self, what: impl Into<String>) -> LogError {
-        LogError::Broken { version: self.version, line: self.line, what: what.into() }
+        LogError::Broken {
+            version: self.version,
+            line: self.line,
+            what: what.into(),
+        }
     }
 
     fn escape(self, action: &'static str, path: &str, why: Escape) -> LogError {
-        LogError::Escape { version: self.version, action, path: shown(path), why }
+        LogError::Escape {
+            version: self.version,
+            action,
+            path: shown(path),
+            why,
+        }
     }
 }
 
@@ -148,7 +157,10 @@ pub enum Action {
 
 impl FileKey {
     fn of(path: &str, deletion_vector: Option<&Value>) -> Self {
-        Self { path: path.to_owned(), dv: deletion_vector.map(unique_id) }
+        Self {
+            path: path.to_owned(),
+            dv: deletion_vector.map(unique_id),
+        }
     }
 }
 
@@ -164,7 +176,9 @@ impl AddFile {
             #[serde(rename = "numRecords")]
             records: Option<u64>,
         }
-        serde_json::from_str::<Stats>(self.stats.as_deref()?).ok()?.records
+        serde_json::from_str::<Stats>(self.stats.as_deref()?)
+            .ok()?
+            .records
     }
 
     /// Rows that are not deleted by the file's deletion vector.
@@ -185,7 +199,12 @@ impl RemoveFile {
 
 /// Protocol, "Deletion Vectors": storage type, then place, then `@offset` when there is one.
 fn unique_id(descriptor: &Value) -> String {
-    let text = |name: &str| descriptor.get(name).and_then(Value::as_str).unwrap_or_default();
+    let text = |name: &str| {
+        descriptor
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     match descriptor.get("offset").and_then(Value::as_i64) {
         Some(offset) => format!("{}{}@{offset}", text("storageType"), text("pathOrInlineDv")),
         None => format!("{}{}", text("storageType"), text("pathOrInlineDv")),
@@ -198,7 +217,8 @@ fn unique_id(descriptor: &Value) -> String {
 /// [`LogError::Broken`] for what is not an action, [`LogError::Escape`] for a path that leaves the table.
 pub(crate) fn parse_line(line: &[u8], at: At) -> Result<Vec<Action>, LogError> {
     // The outer object first, its values unparsed: what we do not know costs nothing.
-    let outer: IndexMap<String, &RawValue> = serde_json::from_slice(line).map_err(|e| not_json(at, &e))?;
+    let outer: IndexMap<String, &RawValue> =
+        serde_json::from_slice(line).map_err(|e| not_json(at, &e))?;
     let mut actions = Vec::with_capacity(1);
     for (name, raw) in outer {
         if !is_known(&name) {
@@ -215,7 +235,9 @@ fn not_json(at: At, error: &serde_json::Error) -> LogError {
     use serde_json::error::Category;
     at.broken(match error.classify() {
         Category::Eof => "the line ends in the middle, as after an interrupted write",
-        Category::Syntax if error.to_string().contains("recursion limit") => "it is nested too deeply",
+        Category::Syntax if error.to_string().contains("recursion limit") => {
+            "it is nested too deeply"
+        }
         _ => "it is not a JSON object",
     })
 }
@@ -244,7 +266,11 @@ pub(crate) fn parse_action(name: &str, value: Value, at: At) -> Result<Option<Ac
     if name == "commitInfo" {
         return Ok(Some(Action::CommitInfo(value)));
     }
-    let fields = Fields { value: &value, at, action: known_name(name) };
+    let fields = Fields {
+        value: &value,
+        at,
+        action: known_name(name),
+    };
     if !value.is_object() {
         return Err(fields.wrong("it is not an object"));
     }
@@ -312,13 +338,18 @@ pub(crate) fn parse_action(name: &str, value: Value, at: At) -> Result<Option<Ac
         }
         "txn" => Action::Txn(Txn {
             app_id: fields.text("appId")?,
-            version: fields.optional_int("version")?.ok_or_else(|| fields.missing("version"))?,
+            version: fields
+                .optional_int("version")?
+                .ok_or_else(|| fields.missing("version"))?,
             raw: value,
         }),
         "domainMetadata" => Action::DomainMetadata(DomainMetadata {
             domain: fields.text("domain")?,
             configuration: fields.optional_text("configuration")?.unwrap_or_default(),
-            removed: fields.get("removed").and_then(Value::as_bool).unwrap_or_default(),
+            removed: fields
+                .get("removed")
+                .and_then(Value::as_bool)
+                .unwrap_or_default(),
             raw: value,
         }),
         "sidecar" => {
@@ -401,16 +432,24 @@ impl Fields<'_> {
     }
 
     fn texts(&self, name: &str) -> Result<Vec<String>, LogError> {
-        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let Some(value) = self.get(name) else {
+            return Ok(Vec::new());
+        };
         let items = value.as_array().ok_or_else(|| self.missing(name))?;
         items
             .iter()
-            .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| self.missing(name)))
+            .map(|item| {
+                item.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| self.missing(name))
+            })
             .collect()
     }
 
     fn map(&self, name: &str) -> Result<BTreeMap<String, Option<String>>, LogError> {
-        let Some(value) = self.get(name) else { return Ok(BTreeMap::new()) };
+        let Some(value) = self.get(name) else {
+            return Ok(BTreeMap::new());
+        };
         let fields = value.as_object().ok_or_else(|| self.missing(name))?;
         fields
             .iter()
@@ -431,11 +470,16 @@ impl Fields<'_> {
     }
 
     fn deletion_vector(&self, descriptor: Option<&Value>) -> Result<Option<Path>, LogError> {
-        let Some(descriptor) = descriptor else { return Ok(None) };
+        let Some(descriptor) = descriptor else {
+            return Ok(None);
+        };
         deletion_vector_key(descriptor).map_err(|why| match why {
             Escape::DeletionVector => self.wrong("its deletion vector is not one of the protocol"),
             why => {
-                let path = descriptor.get("pathOrInlineDv").and_then(Value::as_str).unwrap_or_default();
+                let path = descriptor
+                    .get("pathOrInlineDv")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 self.at.escape("deletionVector", path, why)
             }
         })
@@ -446,7 +490,10 @@ impl Fields<'_> {
 mod tests {
     use super::*;
 
-    const AT: At = At { version: 7, line: 3 };
+    const AT: At = At {
+        version: 7,
+        line: 3,
+    };
 
     fn parse(line: &str) -> Result<Vec<Action>, LogError> {
         parse_line(line.as_bytes(), AT)
@@ -458,7 +505,9 @@ mod tests {
             "modificationTime":5,"dataChange":false,"stats":"{\"numRecords\":10}","future":[1],
             "deletionVector":{"storageType":"i","pathOrInlineDv":"abc","cardinality":4}}}"#;
         let actions = parse(line).unwrap();
-        let [Action::Add(add)] = actions.as_slice() else { panic!("{actions:?}") };
+        let [Action::Add(add)] = actions.as_slice() else {
+            panic!("{actions:?}")
+        };
         assert_eq!(add.path, "p=a%2520b/x.parquet");
         assert_eq!(add.key.as_ref(), "p=a%20b/x.parquet");
         assert_eq!(add.partition_values["p"].as_deref(), Some("a b"));
@@ -471,7 +520,10 @@ mod tests {
 
     #[test]
     fn unknown_actions_are_named_and_ignored() {
-        assert_eq!(parse(r#"{"hologram":{"path":"../x"}}"#).unwrap(), [Action::Unknown("hologram".into())]);
+        assert_eq!(
+            parse(r#"{"hologram":{"path":"../x"}}"#).unwrap(),
+            [Action::Unknown("hologram".into())]
+        );
         assert_eq!(parse("{}").unwrap(), []);
     }
 
@@ -481,7 +533,10 @@ mod tests {
             ("add", r#"{"add":{"path":"../x","size":1}}"#),
             ("remove", r#"{"remove":{"path":"/etc/x"}}"#),
             ("cdc", r#"{"cdc":{"path":"file:///x","size":1}}"#),
-            ("sidecar", r#"{"sidecar":{"path":"../../x.parquet","sizeInBytes":1}}"#),
+            (
+                "sidecar",
+                r#"{"sidecar":{"path":"../../x.parquet","sizeInBytes":1}}"#,
+            ),
             (
                 "deletionVector",
                 r#"{"add":{"path":"x","size":1,"deletionVector":{"storageType":"p","pathOrInlineDv":"s3://b/x"}}}"#,
@@ -492,7 +547,11 @@ mod tests {
             ),
         ] {
             match parse(line) {
-                Err(LogError::Escape { version: 7, action: found, .. }) => assert_eq!(found, action, "{line}"),
+                Err(LogError::Escape {
+                    version: 7,
+                    action: found,
+                    ..
+                }) => assert_eq!(found, action, "{line}"),
                 other => panic!("{line}: {other:?}"),
             }
         }
@@ -500,7 +559,11 @@ mod tests {
 
     #[test]
     fn what_is_not_an_action_names_version_and_line() {
-        let deep = format!(r#"{{"add":{}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+        let deep = format!(
+            r#"{{"add":{}{}}}"#,
+            "[".repeat(200_000),
+            "]".repeat(200_000)
+        );
         for line in [
             "[]",
             "7",
@@ -518,7 +581,17 @@ mod tests {
             deep.as_str(),
         ] {
             let start: String = line.chars().take(60).collect();
-            assert!(matches!(parse(line), Err(LogError::Broken { version: 7, line: 3, .. })), "{start}");
+            assert!(
+                matches!(
+                    parse(line),
+                    Err(LogError::Broken {
+                        version: 7,
+                        line: 3,
+                        ..
+                    })
+                ),
+                "{start}"
+            );
         }
     }
 }

@@ -39,21 +39,31 @@ impl Table {
     /// [`LogError::Budget`] when what stands there is larger than a commit may be.
     pub async fn write_commit(&self, version: u64, body: Bytes) -> Result<Written, LogError> {
         let path = commit_path(version);
-        let put = self.objects().put_opts(&path, body.clone().into(), PutMode::Create.into()).await;
-        let Err(failure) = put else { return Ok(Written::Ours) };
+        let put = self
+            .objects()
+            .put_opts(&path, body.clone().into(), PutMode::Create.into())
+            .await;
+        let Err(failure) = put else {
+            return Ok(Written::Ours);
+        };
         let there = match self.read_back(&path).await {
             Ok(there) => there,
             // Nothing there, or no answer: the first failure says more.
             Err(LogError::Storage(_)) => return Err(failure.into()),
             Err(error) => return Err(error),
         };
-        let same = there == body || txn_id(&there).is_some_and(|id| txn_id(&body).as_ref() == Some(&id));
+        let same =
+            there == body || txn_id(&there).is_some_and(|id| txn_id(&body).as_ref() == Some(&id));
         Ok(if same { Written::Ours } else { Written::Taken })
     }
 
     async fn read_back(&self, path: &Path) -> Result<Bytes, LogError> {
         let found = self.objects().get(path).await?;
-        crate::budgets::within("bytes of a commit", self.budgets().commit_bytes, found.meta.size)?;
+        crate::budgets::within(
+            "bytes of a commit",
+            self.budgets().commit_bytes,
+            found.meta.size,
+        )?;
         Ok(found.bytes().await?)
     }
 
@@ -64,20 +74,29 @@ impl Table {
     /// # Errors
     /// [`LogError::Unsupported`] when the library refuses the table; the table is as good without a checkpoint.
     pub async fn write_checkpoint(&self, snapshot: &Snapshot) -> Result<(), LogError> {
-        let refused = |what: &str| LogError::Unsupported { what: what.to_owned() };
+        let refused = |what: &str| LogError::Unsupported {
+            what: what.to_owned(),
+        };
         // The library follows a V2 checkpoint's sidecars wherever they point; see `contain`.
         if snapshot.passed_over || snapshot.protocol.reader_features.contains("v2Checkpoint") {
             return Err(refused("its log has V2 or broken checkpoints"));
         }
-        let store = Arc::new(ContainedStore::new(self.objects().clone(), Path::default(), self.budgets().clone()));
-        let root = Url::parse("memory:///").map_err(|_| refused("the library takes no memory URL"))?;
+        let store = Arc::new(ContainedStore::new(
+            self.objects().clone(),
+            Path::default(),
+            self.budgets().clone(),
+        ));
+        let root =
+            Url::parse("memory:///").map_err(|_| refused("the library takes no memory URL"))?;
         let log = default_logstore(store.clone(), store, &root, &StorageConfig::default());
         let engine = log.engine(None);
         let version = snapshot.version;
         let span = tracing::Span::current();
         let work = tokio::task::spawn_blocking(move || {
             let _in_span = span.entered();
-            let snapshot = KernelSnapshot::builder_for(root).at_version(version).build(engine.as_ref())?;
+            let snapshot = KernelSnapshot::builder_for(root)
+                .at_version(version)
+                .build(engine.as_ref())?;
             snapshot.checkpoint(engine.as_ref(), None).map(|_| ())
         });
         match work.await {
@@ -98,7 +117,9 @@ fn from_kernel(error: KernelError) -> LogError {
             }
         }
         KernelError::ObjectStore(error) => LogError::Storage(error),
-        error => LogError::Unsupported { what: shown(&error.to_string()) },
+        error => LogError::Unsupported {
+            what: shown(&error.to_string()),
+        },
     }
 }
 
@@ -124,7 +145,13 @@ mod tests {
     fn the_transaction_id_is_found_on_any_line() {
         let body = b"{\"add\":{}}\n{\"commitInfo\":{\"timestamp\":1,\"txnId\":\"t-1\"}}\n";
         assert_eq!(txn_id(body).as_deref(), Some("t-1"));
-        for body in [&b""[..], b"{\"commitInfo\":{}}", b"{\"commitInfo\":7}", b"{\"x\":{\"txnId\":\"t\"}}", b"\xff\n{"] {
+        for body in [
+            &b""[..],
+            b"{\"commitInfo\":{}}",
+            b"{\"commitInfo\":7}",
+            b"{\"x\":{\"txnId\":\"t\"}}",
+            b"\xff\n{",
+        ] {
             assert_eq!(txn_id(body), None);
         }
     }

@@ -78,7 +78,10 @@ pub fn deletion_vector_key(descriptor: &Value) -> Result<Option<Path>, Escape> {
         Some("p") => contain(place).map(Some),
         Some("u") => {
             // The last 20 characters are the file's UUID in z85, what stands before is a random folder.
-            let split = place.len().checked_sub(20).filter(|at| place.is_char_boundary(*at));
+            let split = place
+                .len()
+                .checked_sub(20)
+                .filter(|at| place.is_char_boundary(*at));
             let (prefix, encoded) = place.split_at(split.ok_or(Escape::DeletionVector)?);
             let id = z85_uuid(encoded).ok_or(Escape::DeletionVector)?;
             match prefix {
@@ -140,7 +143,10 @@ fn contain_text(raw: &str) -> Result<Cow<'_, str>, Escape> {
 fn check_deeper(key: &str) -> Result<(), Escape> {
     let mut deeper = Cow::Borrowed(key);
     loop {
-        if deeper.split(['/', '\\']).any(|segment| matches!(segment, "." | "..")) {
+        if deeper
+            .split(['/', '\\'])
+            .any(|segment| matches!(segment, "." | ".."))
+        {
             return Err(Escape::Dots);
         }
         if deeper.starts_with(['/', '\\']) {
@@ -180,7 +186,8 @@ fn check_text(text: &str) -> Result<(), Escape> {
 
 /// RFC 3986: a letter, then letters, digits, `+`, `-`, `.`. An empty one (`:x`) is refused too, some parsers accept it.
 fn is_scheme(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
 fn to_key(text: &str) -> Result<Path, Escape> {
@@ -217,11 +224,15 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Escape> {
             }
         }
     }
-    String::from_utf8(out).map(Cow::Owned).map_err(|_| Escape::NotText)
+    String::from_utf8(out)
+        .map(Cow::Owned)
+        .map_err(|_| Escape::NotText)
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 /// Control characters (Cc), format characters (Cf: zero width, direction marks, tags) and line separators (Zl, Zp).
@@ -298,7 +309,11 @@ mod tests {
             ("_change_data/cdc-1.parquet", "_change_data/cdc-1.parquet"),
             ("p=a#b?c/x", "p=a#b?c/x"),
         ] {
-            assert_eq!(contain(raw).map(|p| p.to_string()), Ok(key.to_owned()), "{raw}");
+            assert_eq!(
+                contain(raw).map(|p| p.to_string()),
+                Ok(key.to_owned()),
+                "{raw}"
+            );
         }
     }
 
@@ -361,12 +376,20 @@ mod tests {
     #[test]
     fn deletion_vectors() {
         // The example of the protocol: "Deletion Vector Descriptor Schema".
-        let dv = json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4});
+        let dv =
+            json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4});
         let key = deletion_vector_key(&dv).unwrap().unwrap();
-        assert_eq!(key.as_ref(), "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin");
+        assert_eq!(
+            key.as_ref(),
+            "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"
+        );
         let uuid = "^-aqEH.-t@S}K{vb[*k^";
         for (kind, place, why) in [
-            ("p", "s3://mytable/deletion_vector_x.bin".to_owned(), Escape::Scheme),
+            (
+                "p",
+                "s3://mytable/deletion_vector_x.bin".to_owned(),
+                Escape::Scheme,
+            ),
             ("p", "/data/x.bin".to_owned(), Escape::Absolute),
             ("p", "../x.bin".to_owned(), Escape::Dots),
             ("u", format!("../other{uuid}"), Escape::Dots),
@@ -388,7 +411,10 @@ mod tests {
 
     #[test]
     fn sidecars() {
-        assert_eq!(contain_sidecar("x.parquet").unwrap().as_ref(), "_delta_log/_sidecars/x.parquet");
+        assert_eq!(
+            contain_sidecar("x.parquet").unwrap().as_ref(),
+            "_delta_log/_sidecars/x.parquet"
+        );
         for raw in ["../x.parquet", "/x", "file:///x", "%2e%2e/x"] {
             assert!(contain_sidecar(raw).is_err(), "{raw}");
         }
@@ -404,7 +430,9 @@ mod tests {
         let text = key.as_ref();
         !text.is_empty()
             && !text.starts_with('/')
-            && text.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+            && text
+                .split('/')
+                .all(|segment| !matches!(segment, "" | "." | ".."))
             && !text.contains(['\\', '\0'])
     }
 

@@ -12,8 +12,8 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::budgets::{count, within};
@@ -38,7 +38,12 @@ struct Refused(&'static str);
 impl ContainedStore {
     /// `root` is the table's folder within `inner`; the default path when `inner` is rooted at the table.
     pub fn new(inner: Arc<dyn ObjectStore>, root: Path, budgets: Budgets) -> Self {
-        Self { inner, root, budgets, spent: AtomicU64::new(0) }
+        Self {
+            inner,
+            root,
+            budgets,
+            spent: AtomicU64::new(0),
+        }
     }
 
     /// Bytes handed out so far.
@@ -47,7 +52,10 @@ impl ContainedStore {
     }
 
     fn refuse<T>(&self, path: &Path, why: &'static str) -> Result<T> {
-        Err(Error::PermissionDenied { path: crate::contain::shown(path.as_ref()), source: Box::new(Refused(why)) })
+        Err(Error::PermissionDenied {
+            path: crate::contain::shown(path.as_ref()),
+            source: Box::new(Refused(why)),
+        })
     }
 
     fn check(&self, path: &Path) -> Result<()> {
@@ -71,7 +79,11 @@ impl ContainedStore {
 
     fn check_prefix(&self, prefix: Option<&Path>) -> Result<()> {
         let prefix = prefix.cloned().unwrap_or_default();
-        if prefix == self.root { Ok(()) } else { self.check(&prefix) }
+        if prefix == self.root {
+            Ok(())
+        } else {
+            self.check(&prefix)
+        }
     }
 
     fn spend(&self, bytes: u64) -> Result<()> {
@@ -80,20 +92,30 @@ impl ContainedStore {
         within("bytes of the log", self.budgets.total_log_bytes, total).map_err(over)
     }
 
-    fn counted(&self, listed: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn counted(
+        &self,
+        listed: BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         let limit = self.budgets.log_objects;
         let mut seen = 0;
         listed
             .and_then(move |meta| {
                 seen += 1;
-                std::future::ready(within("objects in the log", limit, seen).map_err(over).map(|()| meta))
+                std::future::ready(
+                    within("objects in the log", limit, seen)
+                        .map_err(over)
+                        .map(|()| meta),
+                )
             })
             .boxed()
     }
 }
 
 fn over(error: LogError) -> Error {
-    Error::Generic { store: NAME, source: Box::new(error) }
+    Error::Generic {
+        store: NAME,
+        source: Box::new(error),
+    }
 }
 
 impl fmt::Display for ContainedStore {
@@ -104,7 +126,12 @@ impl fmt::Display for ContainedStore {
 
 #[async_trait]
 impl ObjectStore for ContainedStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
         self.check_write(location)?;
         self.inner.put_opts(location, payload, opts).await
     }
@@ -130,17 +157,24 @@ impl ObjectStore for ContainedStore {
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.check(location)?;
-        let wanted = ranges.iter().map(|range| range.end.saturating_sub(range.start));
+        let wanted = ranges
+            .iter()
+            .map(|range| range.end.saturating_sub(range.start));
         self.spend(wanted.fold(0, u64::saturating_add))?;
         self.inner.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let refused = |path: Path| Error::PermissionDenied {
             path: crate::contain::shown(path.as_ref()),
             source: Box::new(Refused("nothing may be deleted")),
         };
-        locations.and_then(move |path| std::future::ready(Err(refused(path)))).boxed()
+        locations
+            .and_then(move |path| std::future::ready(Err(refused(path))))
+            .boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -151,7 +185,11 @@ impl ObjectStore for ContainedStore {
     }
 
     /// In order, whatever the store underneath does: log readers rely on it.
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         if let Err(error) = self.check_prefix(prefix) {
             return stream::once(std::future::ready(Err(error))).boxed();
         }
@@ -167,7 +205,12 @@ impl ObjectStore for ContainedStore {
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.check_prefix(prefix)?;
         let found = self.inner.list_with_delimiter(prefix).await?;
-        within("objects in the log", self.budgets.log_objects, count(found.objects.len())).map_err(over)?;
+        within(
+            "objects in the log",
+            self.budgets.log_objects,
+            count(found.objects.len()),
+        )
+        .map_err(over)?;
         Ok(found)
     }
 
@@ -185,21 +228,40 @@ mod tests {
 
     async fn store(budgets: Budgets) -> (Arc<InMemory>, ContainedStore) {
         let inner = Arc::new(InMemory::new());
-        for key in ["t/_delta_log/0.json", "t/x.parquet", "t2/x.parquet", "secret"] {
-            inner.put(&Path::from(key), "0123456789".into()).await.unwrap();
+        for key in [
+            "t/_delta_log/0.json",
+            "t/x.parquet",
+            "t2/x.parquet",
+            "secret",
+        ] {
+            inner
+                .put(&Path::from(key), "0123456789".into())
+                .await
+                .unwrap();
         }
         let contained = ContainedStore::new(inner.clone(), Path::from("t"), budgets);
         (inner, contained)
     }
 
     fn refused<T: fmt::Debug>(result: Result<T>) {
-        assert!(matches!(result, Err(Error::PermissionDenied { .. })), "{result:?}");
+        assert!(
+            matches!(result, Err(Error::PermissionDenied { .. })),
+            "{result:?}"
+        );
     }
 
     #[tokio::test]
     async fn only_the_table_can_be_read_and_only_its_log_written() {
         let (inner, store) = store(Budgets::default()).await;
-        assert_eq!(store.get(&Path::from("t/x.parquet")).await.unwrap().meta.size, 10);
+        assert_eq!(
+            store
+                .get(&Path::from("t/x.parquet"))
+                .await
+                .unwrap()
+                .meta
+                .size,
+            10
+        );
         for key in ["secret", "t2/x.parquet", "t"] {
             refused(store.get(&Path::from(key)).await);
             refused(store.head(&Path::from(key)).await);
@@ -208,30 +270,77 @@ mod tests {
         }
         refused(store.get(&Path::parse("t/%2e%2e/secret").unwrap()).await);
         refused(store.put(&Path::from("t/x.parquet"), "x".into()).await);
-        refused(store.put_multipart(&Path::from("t/x.parquet")).await.map(|_| ()));
+        refused(
+            store
+                .put_multipart(&Path::from("t/x.parquet"))
+                .await
+                .map(|_| ()),
+        );
         refused(store.delete(&Path::from("t/_delta_log/0.json")).await);
-        refused(store.copy(&Path::from("t/x.parquet"), &Path::from("t/y.parquet")).await);
-        refused(store.rename(&Path::from("secret"), &Path::from("t/_delta_log/y")).await);
+        refused(
+            store
+                .copy(&Path::from("t/x.parquet"), &Path::from("t/y.parquet"))
+                .await,
+        );
+        refused(
+            store
+                .rename(&Path::from("secret"), &Path::from("t/_delta_log/y"))
+                .await,
+        );
         refused(store.list(None).try_collect::<Vec<_>>().await);
-        refused(store.list(Some(&Path::from("t2"))).try_collect::<Vec<_>>().await);
+        refused(
+            store
+                .list(Some(&Path::from("t2")))
+                .try_collect::<Vec<_>>()
+                .await,
+        );
         refused(store.list_with_delimiter(None).await);
-        store.put(&Path::from("t/_delta_log/1.json"), "x".into()).await.unwrap();
+        store
+            .put(&Path::from("t/_delta_log/1.json"), "x".into())
+            .await
+            .unwrap();
         let log = Path::from("t/_delta_log");
-        let listed: Vec<_> = store.list_with_offset(Some(&log), &log).try_collect().await.unwrap();
+        let listed: Vec<_> = store
+            .list_with_offset(Some(&log), &log)
+            .try_collect()
+            .await
+            .unwrap();
         assert_eq!(listed.len(), 2);
-        assert_eq!(inner.list(None).try_collect::<Vec<_>>().await.unwrap().len(), 5);
+        assert_eq!(
+            inner
+                .list(None)
+                .try_collect::<Vec<_>>()
+                .await
+                .unwrap()
+                .len(),
+            5
+        );
     }
 
     #[tokio::test]
     async fn bytes_are_counted_and_end() {
-        let (_, store) = store(Budgets { total_log_bytes: 15, log_objects: 1, ..Budgets::default() }).await;
+        let (_, store) = store(Budgets {
+            total_log_bytes: 15,
+            log_objects: 1,
+            ..Budgets::default()
+        })
+        .await;
         let key = Path::from("t/x.parquet");
         store.head(&key).await.unwrap();
         store.get(&key).await.unwrap();
         assert_eq!(store.spent(), 10);
-        for result in [store.get(&key).await.map(|_| ()), store.get_range(&key, 0..1).await.map(|_| ())] {
+        for result in [
+            store.get(&key).await.map(|_| ()),
+            store.get_range(&key, 0..1).await.map(|_| ()),
+        ] {
             assert!(matches!(result, Err(Error::Generic { .. })), "{result:?}");
         }
-        assert!(store.list(Some(&Path::from("t"))).try_collect::<Vec<_>>().await.is_err());
+        assert!(
+            store
+                .list(Some(&Path::from("t")))
+                .try_collect::<Vec<_>>()
+                .await
+                .is_err()
+        );
     }
 }

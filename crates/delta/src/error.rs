@@ -19,16 +19,31 @@ pub enum LogError {
         "Version {version} of the log names a file outside the table in an action '{action}': \"{path}\" ({why}). \
          Nothing of this table is read. Write the table anew with its files inside, for example by a deep clone."
     )]
-    Escape { version: u64, action: &'static str, path: String, why: Escape },
-    #[error("The log has a gap: version {missing} is missing. Restore _delta_log/{missing:020}.json.")]
+    Escape {
+        version: u64,
+        action: &'static str,
+        path: String,
+        why: Escape,
+    },
+    #[error(
+        "The log has a gap: version {missing} is missing. Restore _delta_log/{missing:020}.json."
+    )]
     Gap { missing: u64 },
     #[error(
         "The log is larger than allowed here: {what} {found}, at most {limit}. Compact the table, write a checkpoint, or ask for higher limits."
     )]
-    Budget { what: &'static str, limit: u64, found: u64 },
+    Budget {
+        what: &'static str,
+        limit: u64,
+        found: u64,
+    },
     /// `line` counts from 1; 0 is the version as a whole.
     #[error("Version {version} of the log is broken{}: {what}. Repair or restore the table.", Line(*.line))]
-    Broken { version: u64, line: usize, what: String },
+    Broken {
+        version: u64,
+        line: usize,
+        what: String,
+    },
     #[error("The table's schema {what}. Repair or restore the table.")]
     Schema { what: &'static str },
     #[error(

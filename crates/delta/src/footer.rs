@@ -13,7 +13,11 @@ pub(crate) fn check_nesting(footer: &[u8]) -> Result<(), &'static str> {
     let mut id = 0;
     while let Some(kind) = reader.field(&mut id)? {
         // FileMetaData: field 2 is the schema, a list of SchemaElement in depth-first order.
-        if id == 2 && kind == LIST { check_schema(&mut reader)? } else { reader.skip(kind, 0)? }
+        if id == 2 && kind == LIST {
+            check_schema(&mut reader)?
+        } else {
+            reader.skip(kind, 0)?
+        }
     }
     Ok(())
 }
@@ -30,7 +34,11 @@ fn check_schema(reader: &mut Reader<'_>) -> Result<(), &'static str> {
         let mut id = 0;
         while let Some(kind) = reader.field(&mut id)? {
             // SchemaElement: field 5 is num_children, i32.
-            if id == 5 && kind == I32 { children = reader.zigzag()? } else { reader.skip(kind, 0)? }
+            if id == 5 && kind == I32 {
+                children = reader.zigzag()?
+            } else {
+                reader.skip(kind, 0)?
+            }
         }
         while open.last() == Some(&0) {
             open.pop();
@@ -182,12 +190,20 @@ mod tests {
     #[test]
     fn deep_schemas_are_refused_without_recursion() {
         assert_eq!(check_nesting(&nested(20)), Ok(()));
-        assert_eq!(check_nesting(&nested(1_000_000)), Err("its schema is nested too deeply"));
+        assert_eq!(
+            check_nesting(&nested(1_000_000)),
+            Err("its schema is nested too deeply")
+        );
     }
 
     #[test]
     fn what_is_no_footer_ends_with_an_error() {
-        for footer in [&b""[..], b"\xff\xff\xff", b"PAR1PAR1", &[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f], &[0x1c; 200]] {
+        for footer in [
+            &b""[..],
+            b"\xff\xff\xff",
+            &[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f],
+            &[0x1c; 200],
+        ] {
             assert!(check_nesting(footer).is_err(), "{footer:?}");
         }
     }

@@ -47,7 +47,12 @@ pub struct Inspection {
 pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
     let snapshot = table.snapshot(None).await?;
     let metadata = &snapshot.metadata;
-    let on = |name: &str| metadata.configuration.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let on = |name: &str| {
+        metadata
+            .configuration
+            .get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
     Ok(Inspection {
         version: snapshot.version,
         timestamp: snapshot.timestamp,
@@ -61,7 +66,12 @@ pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
         bytes: snapshot.bytes(),
         min_reader: snapshot.protocol.min_reader,
         min_writer: snapshot.protocol.min_writer,
-        features: snapshot.protocol.reader_features.union(&snapshot.protocol.writer_features).cloned().collect(),
+        features: snapshot
+            .protocol
+            .reader_features
+            .union(&snapshot.protocol.writer_features)
+            .cloned()
+            .collect(),
         support: snapshot.support(),
         configuration: metadata.configuration.clone(),
         earliest_version: table.earliest_version().await?.unwrap_or(snapshot.version),
@@ -86,11 +96,18 @@ pub async fn scan(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Vec<P
         seen += 1;
         within("folders under the prefix", MAX_FOLDERS, seen)?;
         let listed = objects.list_with_delimiter(Some(&folder)).await?;
-        if listed.common_prefixes.iter().any(|inner| inner.filename() == Some(LOG)) {
+        if listed
+            .common_prefixes
+            .iter()
+            .any(|inner| inner.filename() == Some(LOG))
+        {
             found.push(folder);
         } else if level < MAX_LEVELS {
             let inner = listed.common_prefixes.into_iter();
-            let inner = inner.filter(|path| path.filename().is_some_and(|name| !name.starts_with(['_', '.'])));
+            let inner = inner.filter(|path| {
+                path.filename()
+                    .is_some_and(|name| !name.starts_with(['_', '.']))
+            });
             open.extend(inner.map(|path| (path, level + 1)));
         }
     }
@@ -123,7 +140,10 @@ mod tests {
             let store = store.clone();
             async move {
                 let paths = scan(&store, &Path::from(prefix)).await.unwrap();
-                paths.iter().map(|path| path.to_string()).collect::<Vec<_>>()
+                paths
+                    .iter()
+                    .map(|path| path.to_string())
+                    .collect::<Vec<_>>()
             }
         };
         assert_eq!(found("lake").await, ["lake/a/x", "lake/b"]);

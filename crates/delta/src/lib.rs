@@ -22,6 +22,8 @@ mod replay;
 mod schema;
 mod support;
 mod table;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 pub use actions::{

@@ -37,7 +37,11 @@ pub(crate) async fn read_lines(
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let (line, after) = rest.split_at(end);
             rest = &after[1..];
-            within("bytes of a line", budgets.line_bytes, count(open.len() + line.len()))?;
+            within(
+                "bytes of a line",
+                budgets.line_bytes,
+                count(open.len() + line.len()),
+            )?;
             at.line += 1;
             let go_on = if open.is_empty() {
                 hand_over(at, line, &mut each)?
@@ -51,7 +55,11 @@ pub(crate) async fn read_lines(
                 return Ok(meta);
             }
         }
-        within("bytes of a line", budgets.line_bytes, count(open.len() + rest.len()))?;
+        within(
+            "bytes of a line",
+            budgets.line_bytes,
+            count(open.len() + rest.len()),
+        )?;
         open.extend_from_slice(rest);
     }
     if total != meta.size {
@@ -60,7 +68,8 @@ pub(crate) async fn read_lines(
     at.line += 1;
     hand_over(at, &open, &mut each)?;
     if total == 0 {
-        return Err(At { version, line: 0 }.broken("the commit file is empty, as after an interrupted write"));
+        return Err(At { version, line: 0 }
+            .broken("the commit file is empty, as after an interrupted write"));
     }
     Ok(meta)
 }
@@ -71,7 +80,11 @@ fn hand_over(
     each: &mut impl FnMut(At, &[u8]) -> Result<bool, LogError>,
 ) -> Result<bool, LogError> {
     let line = line.trim_ascii();
-    if line.is_empty() { Ok(true) } else { each(at, line) }
+    if line.is_empty() {
+        Ok(true)
+    } else {
+        each(at, line)
+    }
 }
 
 #[cfg(test)]
@@ -100,16 +113,41 @@ mod tests {
         for body in ["{a}\n\n{b}\n", "{a}\r\n\r\n{b}", " {a} \n\n{b}\n\n\n"] {
             assert_eq!(lines(body, &all).await.unwrap(), expected, "{body:?}");
         }
-        assert!(matches!(lines("", &all).await, Err(LogError::Broken { version: 3, line: 0, .. })));
+        assert!(matches!(
+            lines("", &all).await,
+            Err(LogError::Broken {
+                version: 3,
+                line: 0,
+                ..
+            })
+        ));
     }
 
     #[tokio::test]
     async fn budgets_hold_before_parsing() {
         let body = format!("{}\n{}", "x".repeat(90), "y".repeat(200));
         for (budgets, what) in [
-            (Budgets { line_bytes: 100, ..Budgets::default() }, "bytes of a line"),
-            (Budgets { commit_bytes: 250, ..Budgets::default() }, "bytes of a commit"),
-            (Budgets { total_log_bytes: 250, ..Budgets::default() }, "bytes of the log"),
+            (
+                Budgets {
+                    line_bytes: 100,
+                    ..Budgets::default()
+                },
+                "bytes of a line",
+            ),
+            (
+                Budgets {
+                    commit_bytes: 250,
+                    ..Budgets::default()
+                },
+                "bytes of a commit",
+            ),
+            (
+                Budgets {
+                    total_log_bytes: 250,
+                    ..Budgets::default()
+                },
+                "bytes of the log",
+            ),
         ] {
             match lines(&body, &budgets).await {
                 Err(LogError::Budget { what: found, .. }) => assert_eq!(found, what),

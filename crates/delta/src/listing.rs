@@ -42,7 +42,9 @@ fn kind(name: &str) -> Kind {
             (Some(part), Some(of)) if 1 <= part && part <= of => Kind::Part { version, part, of },
             _ => Kind::Other,
         },
-        ["checkpoint", id, "json" | "parquet"] if uuid::Uuid::try_parse(id).is_ok() => Kind::V2Checkpoint(version),
+        ["checkpoint", id, "json" | "parquet"] if uuid::Uuid::try_parse(id).is_ok() => {
+            Kind::V2Checkpoint(version)
+        }
         _ => Kind::Other,
     }
 }
@@ -80,7 +82,10 @@ impl Listing {
         let log = Path::from(LOG);
         let mut found = match from {
             // The offset itself is not listed: the bare number sorts before every file of that version.
-            Some(version) => objects.list_with_offset(Some(&log), &Path::from_iter([LOG, &format!("{version:020}")])),
+            Some(version) => objects.list_with_offset(
+                Some(&log),
+                &Path::from_iter([LOG, &format!("{version:020}")]),
+            ),
             None => objects.list(Some(&log)),
         };
         let mut listing = Self::default();
@@ -106,7 +111,10 @@ impl Listing {
                 self.single.insert(version, meta);
             }
             Kind::Part { version, part, of } => {
-                self.parts.entry((version, of)).or_default().insert(part, meta);
+                self.parts
+                    .entry((version, of))
+                    .or_default()
+                    .insert(part, meta);
             }
             Kind::V2Checkpoint(version) => {
                 self.v2.insert(version);
@@ -128,21 +136,36 @@ impl Listing {
 
     /// Versions with a complete classic checkpoint, ascending, without those in `skip`.
     fn checkpoints<'a>(&'a self, skip: &'a BTreeSet<u64>) -> impl Iterator<Item = u64> + 'a {
-        let versions: BTreeSet<u64> =
-            self.single.keys().copied().chain(self.parts.keys().map(|(version, _)| *version)).collect();
-        versions.into_iter().filter(|version| !skip.contains(version) && self.checkpoint(*version).is_some())
+        let versions: BTreeSet<u64> = self
+            .single
+            .keys()
+            .copied()
+            .chain(self.parts.keys().map(|(version, _)| *version))
+            .collect();
+        versions
+            .into_iter()
+            .filter(|version| !skip.contains(version) && self.checkpoint(*version).is_some())
     }
 
     /// The highest version there is any trace of.
     pub(crate) fn latest(&self) -> Option<u64> {
         let none = BTreeSet::new();
         let checkpoint = self.checkpoints(&none).last();
-        self.commits.keys().last().copied().max(checkpoint).max(self.v2.last().copied())
+        self.commits
+            .keys()
+            .last()
+            .copied()
+            .max(checkpoint)
+            .max(self.v2.last().copied())
     }
 
     /// The lowest version that can be put together, when `skip` cannot be read.
     pub(crate) fn earliest(&self, skip: &BTreeSet<u64>) -> Option<u64> {
-        if self.commits.contains_key(&0) { Some(0) } else { self.checkpoints(skip).next() }
+        if self.commits.contains_key(&0) {
+            Some(0)
+        } else {
+            self.checkpoints(skip).next()
+        }
     }
 
     /// Chooses what to read for version `at`, or the latest.
@@ -154,26 +177,48 @@ impl Listing {
         let latest = self.latest().ok_or(LogError::NotATable)?;
         let version = at.unwrap_or(latest);
         if version > latest {
-            return Err(LogError::NoSuchVersion { earliest: self.earliest(skip).unwrap_or(latest), latest });
+            return Err(LogError::NoSuchVersion {
+                earliest: self.earliest(skip).unwrap_or(latest),
+                latest,
+            });
         }
-        let base = self.checkpoints(skip).take_while(|found| *found <= version).last();
+        let base = self
+            .checkpoints(skip)
+            .take_while(|found| *found <= version)
+            .last();
         let first = base.map_or(0, |base| base + 1);
         // Not a range over all numbers: a hostile name may say version 2^63.
-        let commits: Vec<u64> =
-            if first > version { Vec::new() } else { self.commits.range(first..=version).map(|(v, _)| *v).collect() };
-        let missing = commits.iter().zip(first..).find(|(found, wanted)| **found != *wanted).map(|(_, wanted)| wanted);
+        let commits: Vec<u64> = if first > version {
+            Vec::new()
+        } else {
+            self.commits
+                .range(first..=version)
+                .map(|(v, _)| *v)
+                .collect()
+        };
+        let missing = commits
+            .iter()
+            .zip(first..)
+            .find(|(found, wanted)| **found != *wanted)
+            .map(|(_, wanted)| wanted);
         let end = first + u64::try_from(commits.len()).unwrap_or(u64::MAX);
         if let Some(missing) = missing.or((end <= version).then_some(end)) {
             if let Some(v2) = self.v2.range(missing..=version).next_back() {
                 return Err(LogError::V2Checkpoint { version: *v2 });
             }
             return Err(match self.earliest(skip) {
-                Some(earliest) if version < earliest => LogError::NoSuchVersion { earliest, latest },
+                Some(earliest) if version < earliest => {
+                    LogError::NoSuchVersion { earliest, latest }
+                }
                 _ => LogError::Gap { missing },
             });
         }
         let checkpoint = base.and_then(|base| Some((base, self.checkpoint(base)?)));
-        Ok(Plan { checkpoint, commits, version })
+        Ok(Plan {
+            checkpoint,
+            commits,
+            version,
+        })
     }
 }
 
@@ -187,9 +232,14 @@ mod tests {
     async fn listing(names: &[&str]) -> Listing {
         let store = InMemory::new();
         for name in names {
-            store.put(&Path::from(format!("_delta_log/{name}")), "x".into()).await.unwrap();
+            store
+                .put(&Path::from(format!("_delta_log/{name}")), "x".into())
+                .await
+                .unwrap();
         }
-        Listing::read(&store, None, &Budgets::default()).await.unwrap()
+        Listing::read(&store, None, &Budgets::default())
+            .await
+            .unwrap()
     }
 
     #[test]
@@ -197,20 +247,45 @@ mod tests {
         let uuid = "3a0d65cd-4056-49b8-937b-95f9e3ee90e5";
         for (name, expected) in [
             ("00000000000000000007.json".to_owned(), Kind::Commit(7)),
-            ("00000000000000000007.checkpoint.parquet".to_owned(), Kind::Checkpoint(7)),
+            (
+                "00000000000000000007.checkpoint.parquet".to_owned(),
+                Kind::Checkpoint(7),
+            ),
             (
                 "00000000000000000007.checkpoint.0000000001.0000000003.parquet".to_owned(),
-                Kind::Part { version: 7, part: 1, of: 3 },
+                Kind::Part {
+                    version: 7,
+                    part: 1,
+                    of: 3,
+                },
             ),
-            ("00000000000000000007.checkpoint.0000000004.0000000003.parquet".to_owned(), Kind::Other),
-            ("00000000000000000007.checkpoint.0000000000.0000000003.parquet".to_owned(), Kind::Other),
-            (format!("00000000000000000007.checkpoint.{uuid}.json"), Kind::V2Checkpoint(7)),
-            (format!("00000000000000000007.checkpoint.{uuid}.parquet"), Kind::V2Checkpoint(7)),
-            ("00000000000000000004.00000000000000000007.compacted.json".to_owned(), Kind::Other),
+            (
+                "00000000000000000007.checkpoint.0000000004.0000000003.parquet".to_owned(),
+                Kind::Other,
+            ),
+            (
+                "00000000000000000007.checkpoint.0000000000.0000000003.parquet".to_owned(),
+                Kind::Other,
+            ),
+            (
+                format!("00000000000000000007.checkpoint.{uuid}.json"),
+                Kind::V2Checkpoint(7),
+            ),
+            (
+                format!("00000000000000000007.checkpoint.{uuid}.parquet"),
+                Kind::V2Checkpoint(7),
+            ),
+            (
+                "00000000000000000004.00000000000000000007.compacted.json".to_owned(),
+                Kind::Other,
+            ),
             ("00000000000000000007.crc".to_owned(), Kind::Other),
             ("00000000000000000007.json.tmp".to_owned(), Kind::Other),
             (".00000000000000000007.json".to_owned(), Kind::Other),
-            ("_staged_commits/00000000000000000007.json".to_owned(), Kind::Other),
+            (
+                "_staged_commits/00000000000000000007.json".to_owned(),
+                Kind::Other,
+            ),
             ("7.json".to_owned(), Kind::Other),
             ("+0000000000000000007.json".to_owned(), Kind::Other),
             ("99999999999999999999.json".to_owned(), Kind::Other),
@@ -223,7 +298,10 @@ mod tests {
     #[tokio::test]
     async fn plans() {
         let none = BTreeSet::new();
-        let plan = |l: &Listing, at| l.plan(at, &BTreeSet::new()).map(|p| (p.checkpoint.map(|c| c.0), p.commits));
+        let plan = |l: &Listing, at| {
+            l.plan(at, &BTreeSet::new())
+                .map(|p| (p.checkpoint.map(|c| c.0), p.commits))
+        };
 
         let empty = listing(&[]).await;
         assert!(matches!(empty.plan(None, &none), Err(LogError::NotATable)));
@@ -233,22 +311,47 @@ mod tests {
         let whole = listing(&names).await;
         assert_eq!(plan(&whole, None).unwrap(), (None, vec![0, 1, 2, 3]));
         assert_eq!(plan(&whole, Some(1)).unwrap(), (None, vec![0, 1]));
-        assert!(matches!(plan(&whole, Some(4)), Err(LogError::NoSuchVersion { earliest: 0, latest: 3 })));
+        assert!(matches!(
+            plan(&whole, Some(4)),
+            Err(LogError::NoSuchVersion {
+                earliest: 0,
+                latest: 3
+            })
+        ));
 
         let gap = listing(&[names[0], names[1], names[3]]).await;
-        assert!(matches!(plan(&gap, None), Err(LogError::Gap { missing: 2 })));
+        assert!(matches!(
+            plan(&gap, None),
+            Err(LogError::Gap { missing: 2 })
+        ));
         assert_eq!(plan(&gap, Some(1)).unwrap(), (None, vec![0, 1]));
         let cut = listing(&[names[2], names[3]]).await;
-        assert!(matches!(plan(&cut, None), Err(LogError::Gap { missing: 0 })));
+        assert!(matches!(
+            plan(&cut, None),
+            Err(LogError::Gap { missing: 0 })
+        ));
 
-        let cleaned = listing(&["00000000000000000002.checkpoint.parquet", names[2], names[3]]).await;
+        let cleaned = listing(&[
+            "00000000000000000002.checkpoint.parquet",
+            names[2],
+            names[3],
+        ])
+        .await;
         assert_eq!(plan(&cleaned, None).unwrap(), (Some(2), vec![3]));
         assert_eq!(plan(&cleaned, Some(2)).unwrap(), (Some(2), vec![]));
-        assert!(matches!(plan(&cleaned, Some(1)), Err(LogError::NoSuchVersion { earliest: 2, latest: 3 })));
+        assert!(matches!(
+            plan(&cleaned, Some(1)),
+            Err(LogError::NoSuchVersion {
+                earliest: 2,
+                latest: 3
+            })
+        ));
 
         let torn = listing(&[
             "00000000000000000002.checkpoint.0000000001.0000000002.parquet",
-            names[0], names[1], names[2],
+            names[0],
+            names[1],
+            names[2],
         ])
         .await;
         assert_eq!(plan(&torn, None).unwrap(), (None, vec![0, 1, 2]));
@@ -257,11 +360,20 @@ mod tests {
         let both = listing(&[names[0], names[1], names[2], v2]).await;
         assert_eq!(plan(&both, None).unwrap(), (None, vec![0, 1, 2]));
         let only = listing(&[names[3], v2]).await;
-        assert!(matches!(plan(&only, None), Err(LogError::V2Checkpoint { version: 2 })));
+        assert!(matches!(
+            plan(&only, None),
+            Err(LogError::V2Checkpoint { version: 2 })
+        ));
 
         let far = listing(&[names[0], "09223372036854775807.json"]).await;
-        assert!(matches!(plan(&far, None), Err(LogError::Gap { missing: 1 })));
+        assert!(matches!(
+            plan(&far, None),
+            Err(LogError::Gap { missing: 1 })
+        ));
         let last = listing(&["09223372036854775807.checkpoint.parquet"]).await;
-        assert_eq!(plan(&last, None).unwrap(), (Some(i64::MAX.unsigned_abs()), vec![]));
+        assert_eq!(
+            plan(&last, None).unwrap(),
+            (Some(i64::MAX.unsigned_abs()), vec![])
+        );
     }
 }

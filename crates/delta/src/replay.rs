@@ -43,12 +43,17 @@ pub struct Snapshot {
 impl Snapshot {
     /// Bytes of all active files.
     pub fn bytes(&self) -> u64 {
-        self.files.values().map(|file| file.size).fold(0, u64::saturating_add)
+        self.files
+            .values()
+            .map(|file| file.size)
+            .fold(0, u64::saturating_add)
     }
 
     /// Rows of all active files, without those in deletion vectors; `None` when a file's statistics do not say.
     pub fn rows(&self) -> Option<u64> {
-        self.files.values().try_fold(0u64, |sum, file| sum.checked_add(file.live_rows()?))
+        self.files
+            .values()
+            .try_fold(0u64, |sum, file| sum.checked_add(file.live_rows()?))
     }
 
     /// Whether this table can be shared and cloned here.
@@ -59,8 +64,14 @@ impl Snapshot {
 
 /// When a commit says it was made; see [`Snapshot::timestamp`].
 pub(crate) fn commit_time(info: Option<&Value>, modified: Timestamp) -> Timestamp {
-    let said = |name: &str| info.and_then(|info| info.get(name)).and_then(Value::as_i64).map(Timestamp::from_millis);
-    said("inCommitTimestamp").or_else(|| said("timestamp")).unwrap_or(modified)
+    let said = |name: &str| {
+        info.and_then(|info| info.get(name))
+            .and_then(Value::as_i64)
+            .map(Timestamp::from_millis)
+    };
+    said("inCommitTimestamp")
+        .or_else(|| said("timestamp"))
+        .unwrap_or(modified)
 }
 
 pub(crate) struct Replay<'a> {
@@ -96,11 +107,15 @@ impl<'a> Replay<'a> {
         let mut replay = Self::new(budgets);
         for (key, file) in &snapshot.files {
             replay.clock += 1;
-            replay.files.insert(key.clone(), (replay.clock, file.clone()));
+            replay
+                .files
+                .insert(key.clone(), (replay.clock, file.clone()));
         }
         for file in &snapshot.tombstones {
             replay.clock += 1;
-            replay.tombstones.insert(file.file_key(), (replay.clock, file.clone()));
+            replay
+                .tombstones
+                .insert(file.file_key(), (replay.clock, file.clone()));
         }
         replay.protocol = Some(snapshot.protocol.clone());
         replay.metadata = Some(snapshot.metadata.clone());
@@ -127,23 +142,38 @@ impl<'a> Replay<'a> {
                 let key = file.file_key();
                 self.files.remove(&key);
                 self.tombstones.insert(key, (self.clock, file));
-                within("tombstones", self.budgets.tombstones, count(self.tombstones.len()))?;
+                within(
+                    "tombstones",
+                    self.budgets.tombstones,
+                    count(self.tombstones.len()),
+                )?;
             }
             Action::Protocol(protocol) => self.protocol = Some(protocol),
             Action::Metadata(metadata) => self.metadata = Some(metadata),
             Action::Txn(txn) => {
                 self.txns.insert(txn.app_id, txn.version);
-                within("application transactions", self.budgets.entries, count(self.txns.len()))?;
+                within(
+                    "application transactions",
+                    self.budgets.entries,
+                    count(self.txns.len()),
+                )?;
             }
             Action::DomainMetadata(domain) if domain.removed => {
                 self.domains.remove(&domain.domain);
             }
             Action::DomainMetadata(domain) => {
                 self.domains.insert(domain.domain.clone(), domain);
-                within("metadata domains", self.budgets.entries, count(self.domains.len()))?;
+                within(
+                    "metadata domains",
+                    self.budgets.entries,
+                    count(self.domains.len()),
+                )?;
             }
             Action::CommitInfo(info) => self.commit_info = Some(info),
-            Action::Cdc(_) | Action::Sidecar(_) | Action::CheckpointMetadata | Action::Unknown(_) => {}
+            Action::Cdc(_)
+            | Action::Sidecar(_)
+            | Action::CheckpointMetadata
+            | Action::Unknown(_) => {}
         }
         Ok(())
     }
@@ -157,7 +187,11 @@ impl<'a> Replay<'a> {
         modified: Timestamp,
         head: Option<ObjectMeta>,
     ) -> Result<Snapshot, LogError> {
-        let missing = |what: &str| LogError::Broken { version, line: 0, what: format!("the log has no {what}") };
+        let missing = |what: &str| LogError::Broken {
+            version,
+            line: 0,
+            what: format!("the log has no {what}"),
+        };
         let protocol = self.protocol.ok_or_else(|| missing("protocol"))?;
         let names = unknown_reader_features(&protocol);
         if !names.is_empty() {
@@ -182,7 +216,10 @@ impl<'a> Replay<'a> {
 }
 
 fn in_order<T>(map: HashMap<FileKey, (u64, T)>) -> impl Iterator<Item = (FileKey, T)> {
-    let mut all: Vec<(u64, FileKey, T)> = map.into_iter().map(|(key, (at, file))| (at, key, file)).collect();
+    let mut all: Vec<(u64, FileKey, T)> = map
+        .into_iter()
+        .map(|(key, (at, file))| (at, key, file))
+        .collect();
     all.sort_unstable_by_key(|(at, _, _)| *at);
     all.into_iter().map(|(_, key, file)| (key, file))
 }
@@ -193,7 +230,12 @@ mod tests {
     use crate::actions::{At, parse_line};
 
     fn snapshot(lines: &[&str]) -> Result<Snapshot, LogError> {
-        let budgets = Budgets { files: 3, tombstones: 3, entries: 2, ..Budgets::default() };
+        let budgets = Budgets {
+            files: 3,
+            tombstones: 3,
+            entries: 2,
+            ..Budgets::default()
+        };
         let mut replay = Replay::new(&budgets);
         for (line, text) in lines.iter().enumerate() {
             for action in parse_line(text.as_bytes(), At { version: 0, line })? {
@@ -211,9 +253,15 @@ mod tests {
 
     #[test]
     fn one_path_with_different_deletion_vectors_is_two_files() {
-        for lines in [[PROTOCOL, METADATA, ADD, ADD_DV, REMOVE], [PROTOCOL, METADATA, ADD, REMOVE, ADD_DV]] {
+        for lines in [
+            [PROTOCOL, METADATA, ADD, ADD_DV, REMOVE],
+            [PROTOCOL, METADATA, ADD, REMOVE, ADD_DV],
+        ] {
             let s = snapshot(&lines).unwrap();
-            assert_eq!((s.files.len(), s.tombstones.len(), s.rows()), (1, 1, Some(7)));
+            assert_eq!(
+                (s.files.len(), s.tombstones.len(), s.rows()),
+                (1, 1, Some(7))
+            );
             assert_eq!(s.files[0].file_key().dv.as_deref(), Some("iq"));
         }
     }
@@ -243,12 +291,18 @@ mod tests {
         let add = |n| format!(r#"{{"add":{{"path":"{n}","size":1}}}}"#);
         let remove = |n| format!(r#"{{"remove":{{"path":"{n}"}}}}"#);
         let txn = |n| format!(r#"{{"txn":{{"appId":"{n}","version":1}}}}"#);
-        let domain = |n| format!(r#"{{"domainMetadata":{{"domain":"{n}","configuration":"","removed":false}}}}"#);
+        let domain = |n| {
+            format!(r#"{{"domainMetadata":{{"domain":"{n}","configuration":"","removed":false}}}}"#)
+        };
         let makers: [&dyn Fn(usize) -> String; 4] = [&add, &remove, &txn, &domain];
         for make in makers {
             let lines: Vec<String> = (0..5).map(make).collect();
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            assert!(matches!(snapshot(&lines), Err(LogError::Budget { .. })), "{}", lines[0]);
+            assert!(
+                matches!(snapshot(&lines), Err(LogError::Budget { .. })),
+                "{}",
+                lines[0]
+            );
         }
     }
 
@@ -267,13 +321,22 @@ mod tests {
         .unwrap();
         assert_eq!(s.txns["a"], 5);
         assert_eq!(s.domain_metadata.keys().collect::<Vec<_>>(), ["e"]);
-        assert_eq!((s.timestamp, s.modified), (Timestamp::from_millis(17), Timestamp::from_millis(1)));
+        assert_eq!(
+            (s.timestamp, s.modified),
+            (Timestamp::from_millis(17), Timestamp::from_millis(1))
+        );
     }
 
     #[test]
     fn without_protocol_metadata_or_knowledge_there_is_no_table() {
-        assert!(matches!(snapshot(&[METADATA]), Err(LogError::Broken { .. })));
-        assert!(matches!(snapshot(&[PROTOCOL]), Err(LogError::Broken { .. })));
+        assert!(matches!(
+            snapshot(&[METADATA]),
+            Err(LogError::Broken { .. })
+        ));
+        assert!(matches!(
+            snapshot(&[PROTOCOL]),
+            Err(LogError::Broken { .. })
+        ));
         let future = PROTOCOL.replace("deletionVectors", "hologram");
         match snapshot(&[&future, METADATA]) {
             Err(LogError::UnknownFeature { names }) => assert_eq!(names, ["hologram"]),

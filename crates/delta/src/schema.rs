@@ -25,7 +25,8 @@ impl Metadata {
     /// [`LogError::Schema`] when `schemaString` is not a schema of the protocol. Nesting ends at 128 levels, serde_json's
     /// own limit.
     pub fn schema(&self) -> Result<Vec<Column>, LogError> {
-        let schema: Value = serde_json::from_str(&self.schema_string).map_err(|_| broken("is not JSON"))?;
+        let schema: Value =
+            serde_json::from_str(&self.schema_string).map_err(|_| broken("is not JSON"))?;
         if schema.get("type").and_then(Value::as_str) != Some("struct") {
             return Err(broken("is not a struct"));
         }
@@ -38,18 +39,33 @@ fn broken(what: &'static str) -> LogError {
 }
 
 fn columns(schema: &Value) -> Result<Vec<Column>, LogError> {
-    let fields = schema.get("fields").and_then(Value::as_array).ok_or_else(|| broken("has no fields"))?;
+    let fields = schema
+        .get("fields")
+        .and_then(Value::as_array)
+        .ok_or_else(|| broken("has no fields"))?;
     fields
         .iter()
         .map(|field| {
-            let name = field.get("name").and_then(Value::as_str).ok_or_else(|| broken("has a column without name"))?;
-            let (type_text, children) =
-                data_type(field.get("type").ok_or_else(|| broken("has a column without type"))?)?;
+            let name = field
+                .get("name")
+                .and_then(Value::as_str)
+                .ok_or_else(|| broken("has a column without name"))?;
+            let (type_text, children) = data_type(
+                field
+                    .get("type")
+                    .ok_or_else(|| broken("has a column without type"))?,
+            )?;
             Ok(Column {
                 name: name.to_owned(),
                 type_text,
-                nullable: field.get("nullable").and_then(Value::as_bool).unwrap_or(true),
-                comment: field.pointer("/metadata/comment").and_then(Value::as_str).map(str::to_owned),
+                nullable: field
+                    .get("nullable")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(true),
+                comment: field
+                    .pointer("/metadata/comment")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
                 children,
             })
         })
@@ -57,7 +73,13 @@ fn columns(schema: &Value) -> Result<Vec<Column>, LogError> {
 }
 
 fn data_type(value: &Value) -> Result<(String, Vec<Column>), LogError> {
-    let inner = |name: &str| data_type(value.get(name).ok_or_else(|| broken("has a collection without element"))?);
+    let inner = |name: &str| {
+        data_type(
+            value
+                .get(name)
+                .ok_or_else(|| broken("has a collection without element"))?,
+        )
+    };
     if let Some(name) = value.as_str() {
         let sql = match name {
             "byte" => "tinyint",
@@ -71,7 +93,10 @@ fn data_type(value: &Value) -> Result<(String, Vec<Column>), LogError> {
     match value.get("type").and_then(Value::as_str) {
         Some("struct") => {
             let children = columns(value)?;
-            let fields: Vec<String> = children.iter().map(|c| format!("{}: {}", c.name, c.type_text)).collect();
+            let fields: Vec<String> = children
+                .iter()
+                .map(|c| format!("{}: {}", c.name, c.type_text))
+                .collect();
             Ok((format!("struct<{}>", fields.join(", ")), children))
         }
         Some("array") => {
@@ -122,7 +147,12 @@ mod tests {
         let types: Vec<&str> = columns.iter().map(|c| c.type_text.as_str()).collect();
         assert_eq!(
             types,
-            ["bigint", "decimal(10,2)", "timestamp_ntz", "struct<a: int, tags: array<map<string, smallint>>>"]
+            [
+                "bigint",
+                "decimal(10,2)",
+                "timestamp_ntz",
+                "struct<a: int, tags: array<map<string, smallint>>>"
+            ]
         );
         assert_eq!(columns[0].comment.as_deref(), Some("key"));
         assert!(!columns[0].nullable && columns[1].nullable);

@@ -10,7 +10,9 @@ use crate::replay::Snapshot;
 pub enum Support {
     Full,
     /// The reader feature that is needed, in the protocol's spelling.
-    RefusedFor { feature: String },
+    RefusedFor {
+        feature: String,
+    },
 }
 
 impl Support {
@@ -68,23 +70,39 @@ pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
     if protocol.min_reader > 3 {
         return vec![format!("reader version {}", protocol.min_reader)];
     }
-    let unknown = protocol.reader_features.iter().filter(|name| !KNOWN.contains(&name.as_str()));
+    let unknown = protocol
+        .reader_features
+        .iter()
+        .filter(|name| !KNOWN.contains(&name.as_str()));
     unknown.map(|name| crate::contain::shown(name)).collect()
 }
 
 pub(crate) fn support(snapshot: &Snapshot) -> Support {
-    let refused = |feature: &str| Support::RefusedFor { feature: feature.to_owned() };
+    let refused = |feature: &str| Support::RefusedFor {
+        feature: feature.to_owned(),
+    };
     let protocol = &snapshot.protocol;
-    if let Some(feature) = protocol.reader_features.iter().find(|name| !READ.contains(&name.as_str())) {
+    if let Some(feature) = protocol
+        .reader_features
+        .iter()
+        .find(|name| !READ.contains(&name.as_str()))
+    {
         return refused(feature);
     }
     // Reader version 2 has column mapping as its only feature, and names it nowhere. The setting counts by itself too:
     // a reader that went by the logical names would read nothing but nulls.
-    let mode = snapshot.metadata.configuration.get("delta.columnMapping.mode");
+    let mode = snapshot
+        .metadata
+        .configuration
+        .get("delta.columnMapping.mode");
     if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("none")) {
         return refused("columnMapping");
     }
-    if snapshot.files.values().any(|file| file.deletion_vector.is_some()) {
+    if snapshot
+        .files
+        .values()
+        .any(|file| file.deletion_vector.is_some())
+    {
         return refused("deletionVectors");
     }
     Support::Full

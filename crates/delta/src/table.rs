@@ -47,7 +47,9 @@ pub struct Commit {
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").field("objects", &self.objects.to_string()).finish_non_exhaustive()
+        f.debug_struct("Table")
+            .field("objects", &self.objects.to_string())
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,7 +104,12 @@ impl Table {
         loop {
             let error = match listing.plan(at, &skip) {
                 Ok(plan) => match self.build(&listing, &plan).await {
-                    Ok(snapshot) => return Ok(Snapshot { passed_over: !skip.is_empty(), ..snapshot }),
+                    Ok(snapshot) => {
+                        return Ok(Snapshot {
+                            passed_over: !skip.is_empty(),
+                            ..snapshot
+                        });
+                    }
                     Err(error) => error,
                 },
                 Err(error) if partial => error,
@@ -132,15 +139,26 @@ impl Table {
     /// # Errors
     /// As [`Table::snapshot`].
     pub async fn update(&self, snapshot: &Snapshot) -> Result<Snapshot, LogError> {
-        let Some(head) = &snapshot.head else { return self.snapshot(None).await };
-        let listing = Listing::read(self.objects.as_ref(), Some(snapshot.version), &self.budgets).await?;
+        let Some(head) = &snapshot.head else {
+            return self.snapshot(None).await;
+        };
+        let listing =
+            Listing::read(self.objects.as_ref(), Some(snapshot.version), &self.budgets).await?;
         // A log that was written anew has another object where our newest commit was.
         let same = listing.commits.get(&snapshot.version).is_some_and(|found| {
-            (found.size, found.last_modified, &found.e_tag) == (head.size, head.last_modified, &head.e_tag)
+            (found.size, found.last_modified, &found.e_tag)
+                == (head.size, head.last_modified, &head.e_tag)
         });
         let next = snapshot.version.saturating_add(1);
-        let commits: Vec<u64> = listing.commits.range(next..).map(|(version, _)| *version).collect();
-        let whole = commits.iter().zip(next..).all(|(found, wanted)| *found == wanted);
+        let commits: Vec<u64> = listing
+            .commits
+            .range(next..)
+            .map(|(version, _)| *version)
+            .collect();
+        let whole = commits
+            .iter()
+            .zip(next..)
+            .all(|(found, wanted)| *found == wanted);
         let version = commits.last().copied().unwrap_or(snapshot.version);
         if !same || !whole || listing.latest() != Some(version) {
             return self.snapshot(None).await;
@@ -150,11 +168,15 @@ impl Table {
         }
         let mut replay = Replay::from_snapshot(snapshot, &self.budgets);
         let mut spent = 0;
-        self.replay_commits(&mut replay, &commits, &mut spent).await?;
+        self.replay_commits(&mut replay, &commits, &mut spent)
+            .await?;
         let head = listing.commits.get(&version).cloned();
         let modified = head.as_ref().map_or(snapshot.modified, modified);
         let next = replay.finish(version, modified, head)?;
-        Ok(Snapshot { passed_over: snapshot.passed_over, ..next })
+        Ok(Snapshot {
+            passed_over: snapshot.passed_over,
+            ..next
+        })
     }
 
     /// One commit, whole.
@@ -164,11 +186,22 @@ impl Table {
     pub async fn commit(&self, version: u64) -> Result<Commit, LogError> {
         let mut actions = Vec::new();
         let path = commit_path(version);
-        let read = read_lines(self.objects.as_ref(), &path, version, &self.budgets, &mut 0, |at, line| {
-            actions.extend(parse_line(line, at)?);
-            within("actions of a commit", self.budgets.commit_actions, count(actions.len()))?;
-            Ok(true)
-        })
+        let read = read_lines(
+            self.objects.as_ref(),
+            &path,
+            version,
+            &self.budgets,
+            &mut 0,
+            |at, line| {
+                actions.extend(parse_line(line, at)?);
+                within(
+                    "actions of a commit",
+                    self.budgets.commit_actions,
+                    count(actions.len()),
+                )?;
+                Ok(true)
+            },
+        )
         .await;
         let meta = match read {
             Ok(meta) => meta,
@@ -182,7 +215,13 @@ impl Table {
             _ => None,
         });
         let modified = modified(&meta);
-        Ok(Commit { version, timestamp: commit_time(info, modified), modified, size: meta.size, actions })
+        Ok(Commit {
+            version,
+            timestamp: commit_time(info, modified),
+            modified,
+            size: meta.size,
+            actions,
+        })
     }
 
     async fn why_missing(&self, version: u64) -> Result<LogError, LogError> {
@@ -192,9 +231,10 @@ impl Table {
             (Some(earliest), Some(latest)) if *earliest < version && version <= latest => {
                 LogError::Gap { missing: version }
             }
-            (earliest, Some(latest)) => {
-                LogError::NoSuchVersion { earliest: earliest.copied().unwrap_or(latest), latest }
-            }
+            (earliest, Some(latest)) => LogError::NoSuchVersion {
+                earliest: earliest.copied().unwrap_or(latest),
+                latest,
+            },
         })
     }
 
@@ -205,7 +245,11 @@ impl Table {
     /// What is needed for version `at`, and whether the listing begins at a checkpoint. `_last_checkpoint` may be
     /// missing, torn, stale or a lie: it only says where to begin to look, and only if that checkpoint is there.
     async fn listing(&self, at: Option<u64>) -> Result<(Listing, bool), LogError> {
-        if let Some(hint) = self.hint().await?.filter(|hint| at.is_none_or(|at| *hint <= at)) {
+        if let Some(hint) = self
+            .hint()
+            .await?
+            .filter(|hint| at.is_none_or(|at| *hint <= at))
+        {
             let listing = Listing::read(self.objects.as_ref(), Some(hint), &self.budgets).await?;
             if listing.checkpoint(hint).is_some() {
                 return Ok((listing, true));
@@ -220,7 +264,11 @@ impl Table {
         struct Hint {
             version: u64,
         }
-        let found = match self.objects.get(&Path::from_iter([LOG, "_last_checkpoint"])).await {
+        let found = match self
+            .objects
+            .get(&Path::from_iter([LOG, "_last_checkpoint"]))
+            .await
+        {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -233,7 +281,9 @@ impl Table {
                 return Ok(None);
             }
         }
-        let hint = serde_json::from_slice::<Hint>(&text).ok().map(|hint| hint.version);
+        let hint = serde_json::from_slice::<Hint>(&text)
+            .ok()
+            .map(|hint| hint.version);
         Ok(hint.filter(|version| i64::try_from(*version).is_ok()))
     }
 
@@ -244,9 +294,18 @@ impl Table {
         if let Some((version, files)) = &plan.checkpoint {
             at = files.iter().map(modified).max().unwrap_or_default();
             let mut each = |action| replay.apply(action);
-            read_checkpoint(&self.objects, *version, files, &self.budgets, &mut spent, &mut each).await?;
+            read_checkpoint(
+                &self.objects,
+                *version,
+                files,
+                &self.budgets,
+                &mut spent,
+                &mut each,
+            )
+            .await?;
         }
-        self.replay_commits(&mut replay, &plan.commits, &mut spent).await?;
+        self.replay_commits(&mut replay, &plan.commits, &mut spent)
+            .await?;
         let head = listing.commits.get(&plan.version).cloned();
         if let Some(head) = &head {
             at = modified(head);
@@ -262,14 +321,21 @@ impl Table {
 
     async fn commit_info(&self, version: u64, spent: &mut u64) -> Result<Option<Value>, LogError> {
         let mut info = None;
-        read_lines(self.objects.as_ref(), &commit_path(version), version, &self.budgets, spent, |at, line| {
-            for action in parse_line(line, at)? {
-                if let Action::CommitInfo(found) = action {
-                    info = Some(found);
+        read_lines(
+            self.objects.as_ref(),
+            &commit_path(version),
+            version,
+            &self.budgets,
+            spent,
+            |at, line| {
+                for action in parse_line(line, at)? {
+                    if let Action::CommitInfo(found) = action {
+                        info = Some(found);
+                    }
                 }
-            }
-            Ok(info.is_none())
-        })
+                Ok(info.is_none())
+            },
+        )
         .await?;
         Ok(info)
     }
@@ -282,10 +348,19 @@ impl Table {
     ) -> Result<(), LogError> {
         for version in versions {
             replay.begin_commit();
-            read_lines(self.objects.as_ref(), &commit_path(*version), *version, &self.budgets, spent, |at, line| {
-                parse_line(line, at)?.into_iter().try_for_each(|action| replay.apply(action))?;
-                Ok(true)
-            })
+            read_lines(
+                self.objects.as_ref(),
+                &commit_path(*version),
+                *version,
+                &self.budgets,
+                spent,
+                |at, line| {
+                    parse_line(line, at)?
+                        .into_iter()
+                        .try_for_each(|action| replay.apply(action))?;
+                    Ok(true)
+                },
+            )
             .await?;
         }
         Ok(())
