@@ -298,8 +298,8 @@ impl Driver<'_> {
                 }));
             }
             // Rule 1: objects first, then a look at each, then the commit.
-            let added = plan.draft.adds.iter().map(|file| look_of(file));
-            if let Err(error) = objects(self.pair.target.objects().as_ref(), added).await {
+            let added = plan.draft.adds.iter().map(|file| look_of(file)).collect();
+            if let Err(error) = objects(self.pair.target.objects(), added).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
                     tokio::fs::remove_file(&job.receipts).await?;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use delta::{AddFile, LogError, Snapshot, Support, Table};
+use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
 use object_store::path::Path;
@@ -342,7 +343,6 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
     };
-    drop(reused);
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;
     if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
@@ -462,11 +462,11 @@ fn copies(adds: &[Arc<AddFile>]) -> Result<Vec<CopyItem>, PlanError> {
 
 /// Of the objects to copy, those that the replica still holds though it had removed their files: the source restored
 /// them (rule 6). The copier looks again; this look is for the plan's figures.
-async fn reusable<'a>(
+async fn reusable(
     pair: &Pair,
     held: Option<&Snapshot>,
-    copies: &'a [CopyItem],
-) -> Result<HashSet<&'a str>, PlanError> {
+    copies: &[CopyItem],
+) -> Result<HashSet<String>, PlanError> {
     let Some(held) = held else {
         return Ok(HashSet::new());
     };
@@ -475,19 +475,24 @@ async fn reusable<'a>(
         .iter()
         .map(|file| file.key.as_ref())
         .collect();
-    let again: Vec<&CopyItem> = copies
+    let again: Vec<CopyItem> = copies
         .iter()
         .filter(|item| tombstones.contains(item.dst.as_str()))
+        .cloned()
         .collect();
-    let looks = again.into_iter().map(|item| async move {
-        let Ok(key) = Path::parse(&item.dst) else {
-            return Ok(None);
-        };
-        match pair.target.objects().head(&key).await {
-            Ok(there) => Ok(is_finished(&there, item).then_some(item.dst.as_str())),
-            Err(StoreError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(PlanError::Store(format!("Replica: {}", say(&error)))),
+    let looks = again.into_iter().map(|item| {
+        let objects = Arc::clone(pair.target.objects());
+        async move {
+            let Ok(key) = Path::parse(&item.dst) else {
+                return Ok(None);
+            };
+            match objects.head(&key).await {
+                Ok(there) => Ok(is_finished(&there, &item).then_some(item.dst)),
+                Err(StoreError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(PlanError::Store(format!("Replica: {}", say(&error)))),
+            }
         }
+        .boxed()
     });
     let looks: Vec<_> = stream::iter(looks).buffer_unordered(LOOKS).collect().await;
     looks.into_iter().filter_map(Result::transpose).collect()

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicI64;
 use futures::FutureExt as _;
 use model::time::HOUR;
 use model::{Clock as _, Timestamp};
+use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
-use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use serde_json::json;
 
 use crate::testing::{Holds, World, add, remove};

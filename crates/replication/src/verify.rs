@@ -2,7 +2,10 @@
 //! metadata as intended), the counts (L1: files, bytes, rows), and that each object of the commit stands there with
 //! its size. No data byte is read.
 
+use std::sync::Arc;
+
 use delta::{Action, AddFile, LogError, Table};
+use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::Path};
 use serde::{Deserialize, Serialize};
@@ -77,7 +80,8 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
         Action::Add(file) => Some(look_of(file)),
         _ => None,
     });
-    let objects = objects(target.objects().as_ref(), added).await?;
+    let added = added.collect();
+    let objects = objects(target.objects(), added).await?;
     Ok(Verified {
         version,
         files,
@@ -93,27 +97,32 @@ pub(crate) fn look_of(file: &AddFile) -> (Path, u64) {
 
 /// Looks at each object: there, and of this size?
 pub(crate) async fn objects(
-    store: &dyn ObjectStore,
-    expected: impl Iterator<Item = (Path, u64)>,
+    store: &Arc<dyn ObjectStore>,
+    expected: Vec<(Path, u64)>,
 ) -> Result<u64, VerifyError> {
-    let looks = expected.map(|(key, size)| async move {
-        match store.head(&key).await {
-            Ok(there) if there.size == size => Ok(()),
-            Ok(there) => Err(VerifyError::Wrong(format!(
-                "the object `{key}` has {} bytes instead of {size}",
-                there.size
-            ))),
-            Err(StoreError::NotFound { .. }) => {
-                Err(VerifyError::Wrong(format!("the object `{key}` is missing")))
-            }
-            Err(error) => Err(VerifyError::Store(say(&error))),
-        }
+    let looks = expected.into_iter().map(|(key, size)| {
+        let store = Arc::clone(store);
+        async move { look(store.as_ref(), &key, size).await }.boxed()
     });
-    let mut looks = std::pin::pin!(stream::iter(looks).buffer_unordered(LOOKS));
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
     let mut count = 0;
     while let Some(look) = looks.next().await {
         look?;
         count += 1;
     }
     Ok(count)
+}
+
+async fn look(store: &dyn ObjectStore, key: &Path, size: u64) -> Result<(), VerifyError> {
+    match store.head(key).await {
+        Ok(there) if there.size == size => Ok(()),
+        Ok(there) => Err(VerifyError::Wrong(format!(
+            "the object `{key}` has {} bytes instead of {size}",
+            there.size
+        ))),
+        Err(StoreError::NotFound { .. }) => {
+            Err(VerifyError::Wrong(format!("the object `{key}` is missing")))
+        }
+        Err(error) => Err(VerifyError::Store(say(&error))),
+    }
 }
