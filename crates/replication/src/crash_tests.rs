@@ -55,12 +55,15 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
     two_syncs(&calm, &runs).await.unwrap();
     let expected = state(&calm).await;
 
-    for lost in [false, true] {
+    for mode in ["fails", "lost", "lost, lives on"] {
         let mut fired = 0;
         for n in 0.. {
             let world = world();
             let runs = [world.run(), world.run()];
-            world.faults.arm(n, lost);
+            match mode {
+                "lost, lives on" => world.faults.arm_once(n),
+                mode => world.faults.arm(n, mode == "lost"),
+            }
             let result = two_syncs(&world, &runs).await;
             if !world.faults.fired() {
                 result.unwrap();
@@ -81,10 +84,10 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
             }
             let again = runs.clone().map(|run| Run { attempt: 2, ..run });
             two_syncs(&world, &again).await.unwrap();
-            assert_eq!(state(&world).await, expected, "effect {n}, lost {lost}");
+            assert_eq!(state(&world).await, expected, "effect {n}, {mode}");
             for key in &finished {
                 let read = world.source.asked().contains(&format!("get {key}"));
-                assert!(!read, "effect {n}, lost {lost}: `{key}` was copied twice");
+                assert!(!read, "effect {n}, {mode}: `{key}` was copied twice");
             }
             for run in &again {
                 assert_eq!(world.journal.record(run.id).state, RunState::Done);

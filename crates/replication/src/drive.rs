@@ -187,6 +187,7 @@ impl Driver<'_> {
             ordinal,
             pin,
             expected: self.run.target_version,
+            claimed: true,
         }
     }
 
@@ -322,9 +323,7 @@ impl Driver<'_> {
                 Progress::Done(copied) => return Ok(Ok(copied)),
                 Progress::Failed { why, .. } => return Ok(Err(why)),
                 Progress::Running(copied) => {
-                    if copied != self.record.copied {
-                        self.record.copied = copied;
-                    }
+                    self.record.copied = copied;
                     self.engine.ended(reference, PROGRESS).await;
                     self.save(RunState::Copying).await?;
                 }
@@ -376,13 +375,8 @@ impl Driver<'_> {
     /// The version stands in the log: by this run, by another run of this replica table, or by a stranger.
     async fn taken(&mut self, plan: &PlanSummary) -> Result<(), RunError> {
         let version = plan.target_version;
-        let commit = self
-            .pair
-            .target
-            .commit(version)
-            .await
-            .map_err(RunError::Commit)?;
-        match mark_of(&commit, self.pair.replica_table) {
+        let mark = mark_of(&self.pair.target, version, self.pair.replica_table).await;
+        match mark.map_err(|error| RunError::Commit(error.into()))? {
             Some(mark) if mark.run == self.run.id && mark.source_version == plan.source_version => {
                 self.save(RunState::Verifying).await
             }

@@ -44,6 +44,21 @@ pub enum Progress {
     },
 }
 
+impl ExternalRef {
+    /// The same job has one name per attempt, so that a driver that was fenced cannot cancel its successor's.
+    pub(crate) fn of(job: &CopyJob) -> Self {
+        Self(format!("{}@{}", job.run_id, job.attempt))
+    }
+
+    /// Run and attempt.
+    pub(crate) fn parts(&self) -> (&str, i64) {
+        match self.0.rsplit_once('@') {
+            Some((run, attempt)) => (run, attempt.parse().unwrap_or_default()),
+            None => (&self.0, 0),
+        }
+    }
+}
+
 impl Progress {
     pub(crate) fn failed(why: CopyFailure) -> Self {
         Self::Failed {
@@ -72,7 +87,8 @@ pub trait CopyEngine: Send + Sync {
 
     async fn poll(&self, job: &ExternalRef) -> Result<Progress, EngineError>;
 
-    /// Stops the job if it runs, and forgets it. What was copied stays.
+    /// Stops the job if it runs, and forgets it, unless a later attempt has submitted it meanwhile. What was copied
+    /// stays.
     async fn cancel(&self, job: &ExternalRef) -> Result<(), EngineError>;
 
     /// Returns when the job may have ended, at the latest after `at_most`.
@@ -109,6 +125,8 @@ pub struct LocalEngine {
 }
 
 struct LocalJob {
+    /// The latest that submitted it.
+    attempt: i64,
     task: tokio::task::AbortHandle,
     progress: watch::Receiver<Progress>,
 }
@@ -128,27 +146,22 @@ impl LocalEngine {
     }
 
     fn watch(&self, job: &ExternalRef) -> Option<watch::Receiver<Progress>> {
-        self.jobs().get(&job.0).map(|job| job.progress.clone())
+        self.jobs()
+            .get(job.parts().0)
+            .map(|job| job.progress.clone())
     }
 }
 
 #[async_trait]
 impl CopyEngine for LocalEngine {
     async fn submit(&self, job: &CopyJob) -> Result<ExternalRef, EngineError> {
-        let reference = ExternalRef(job.run_id.clone());
-        let failed = |progress: &Progress| matches!(progress, Progress::Failed { .. });
-        if self
-            .watch(&reference)
-            .is_some_and(|progress| !failed(&progress.borrow()))
-        {
-            return Ok(reference);
-        }
+        let reference = ExternalRef::of(job);
         let ends = self.open.open(job).await.map_err(EngineError::Open)?;
         let mut jobs = self.jobs();
-        if jobs
-            .get(&job.run_id)
-            .is_some_and(|job| !failed(&job.progress.borrow()))
+        if let Some(known) = jobs.get_mut(&job.run_id)
+            && !matches!(*known.progress.borrow(), Progress::Failed { .. })
         {
+            known.attempt = known.attempt.max(job.attempt);
             return Ok(reference);
         }
         let (tell, progress) = watch::channel(Progress::Running(Copied::default()));
@@ -181,10 +194,12 @@ impl CopyEngine for LocalEngine {
                 }),
             });
         });
+        let (attempt, task) = (job.attempt, task.abort_handle());
         jobs.insert(
             job.run_id.clone(),
             LocalJob {
-                task: task.abort_handle(),
+                attempt,
+                task,
                 progress,
             },
         );
@@ -208,7 +223,11 @@ impl CopyEngine for LocalEngine {
     }
 
     async fn cancel(&self, job: &ExternalRef) -> Result<(), EngineError> {
-        if let Some(job) = self.jobs().remove(&job.0) {
+        let (run, attempt) = job.parts();
+        let mut jobs = self.jobs();
+        if jobs.get(run).is_some_and(|job| job.attempt == attempt)
+            && let Some(job) = jobs.remove(run)
+        {
             job.task.abort();
         }
         Ok(())
@@ -221,5 +240,77 @@ impl CopyEngine for LocalEngine {
         let ended = progress.wait_for(|progress| !matches!(progress, Progress::Running(_)));
         // Over time or ended without a verdict: both are seen by the next poll.
         let _ = tokio::time::timeout(at_most, ended).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::files::{CopyItem, write_manifest};
+
+    #[tokio::test]
+    async fn a_job_is_started_once_and_only_its_latest_submitter_cancels_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, target) = (Arc::new(InMemory::new()), Arc::new(InMemory::new()));
+        let job = CopyJob {
+            run_id: "run.1".into(),
+            attempt: 1,
+            manifest: folder.path().join("m"),
+            receipts: folder.path().join("r"),
+            source: String::new(),
+            target: String::new(),
+        };
+        let (src, dst) = ("a".to_owned(), "a".to_owned());
+        write_manifest(
+            &job.manifest,
+            &[CopyItem {
+                src,
+                dst,
+                size: 3,
+                modified: None,
+            }],
+        )
+        .await
+        .unwrap();
+        let ends = Ends {
+            source: source.clone(),
+            target: target.clone(),
+        };
+        let engine = LocalEngine::new(Arc::new(ends), CopyOptions::default());
+        let unknown = engine.poll(&ExternalRef::of(&job)).await;
+        assert!(matches!(unknown, Err(EngineError::Unknown(_))));
+
+        // Nothing at the source yet: the job fails, and submitting it again starts it again.
+        let first = engine.submit(&job).await.unwrap();
+        engine.ended(&first, Duration::from_secs(5)).await;
+        assert!(matches!(
+            engine.poll(&first).await.unwrap(),
+            Progress::Failed { terminal: true, .. }
+        ));
+        source.put(&"a".into(), "abc".into()).await.unwrap();
+        let second = engine
+            .submit(&CopyJob {
+                attempt: 2,
+                ..job.clone()
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            engine.submit(&CopyJob { attempt: 2, ..job }).await.unwrap(),
+            second
+        );
+        engine.cancel(&first).await.unwrap();
+        engine.ended(&second, Duration::from_secs(5)).await;
+        let done = Progress::Done(Copied {
+            files: 1,
+            bytes: 3,
+            bytes_read: 3,
+        });
+        assert_eq!(engine.poll(&second).await.unwrap(), done);
+        engine.cancel(&second).await.unwrap();
+        assert!(engine.poll(&second).await.is_err());
     }
 }

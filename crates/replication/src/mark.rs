@@ -2,9 +2,15 @@
 //! replica table. Since each of our commits is written right after one of ours was seen, and only if the next version is
 //! free, the latest commit being ours means that all are.
 
-use delta::{Action, Commit};
+use delta::Table;
 use model::{ReplicaTableId, SyncRunId};
+use object_store::path::Path;
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Our first two lines, `commitInfo` and `txn`, are far shorter. A first clone's commit may have many megabytes.
+const HEAD_BYTES: u64 = 64 << 10;
 
 /// `commitInfo.operation` of every commit of ours.
 pub const OPERATION: &str = "ENTREPOT SYNC";
@@ -27,22 +33,38 @@ pub(crate) struct Mark {
     pub(crate) source_fingerprint: String,
 }
 
-/// None: the commit is not ours, or not this replica table's.
-pub(crate) fn mark_of(commit: &Commit, replica_table: ReplicaTableId) -> Option<Mark> {
-    let app = app_id(replica_table);
-    let info = commit.actions.iter().find_map(|action| match action {
-        Action::CommitInfo(info) => Some(info),
-        _ => None,
-    })?;
-    if info.get("operation")?.as_str()? != OPERATION {
-        return None;
-    }
+/// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.
+///
+/// # Errors
+/// The store's, also when there is no such commit.
+pub(crate) async fn mark_of(
+    target: &Table,
+    version: u64,
+    replica_table: ReplicaTableId,
+) -> Result<Option<Mark>, StoreError> {
+    let key = Path::from(format!("_delta_log/{version:020}.json"));
+    let range = GetOptions::new().with_range(Some(GetRange::Bounded(0..HEAD_BYTES)));
+    let head = match target.objects().get_opts(&key, range).await {
+        Ok(head) => head.bytes().await?,
+        Err(error @ StoreError::NotFound { .. }) => return Err(error),
+        // Of an empty object there is no range to be had.
+        Err(error) => match target.objects().head(&key).await {
+            Ok(meta) if meta.size == 0 => return Ok(None),
+            _ => return Err(error),
+        },
+    };
+    Ok(parse(&head, replica_table))
+}
+
+fn parse(head: &[u8], replica_table: ReplicaTableId) -> Option<Mark> {
+    let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+    let mut line = || serde_json::from_slice::<Value>(lines.next()?).ok();
+    let (info, txn) = (line()?, line()?);
+    let (info, txn) = (info.get("commitInfo")?, txn.get("txn")?);
     let mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
-    let has_txn = commit.actions.iter().any(|action| match action {
-        Action::Txn(txn) => {
-            txn.app_id == app && u64::try_from(txn.version) == Ok(mark.source_version)
-        }
-        _ => false,
-    });
-    (has_txn && mark.replica_table == replica_table).then_some(mark)
+    let is_ours = info.get("operation")?.as_str()? == OPERATION
+        && mark.replica_table == replica_table
+        && txn.get("appId")?.as_str()? == app_id(replica_table)
+        && txn.get("version")?.as_u64()? == mark.source_version;
+    is_ours.then_some(mark)
 }

@@ -173,6 +173,8 @@ pub(crate) struct Ask {
     pub(crate) pin: Option<u64>,
     /// The replica's version as the exchange last recorded it.
     pub(crate) expected: Option<u64>,
+    /// The folder's marker was just seen.
+    pub(crate) claimed: bool,
 }
 
 /// Plans a run for the source's latest version. Reads logs only, never a data file; with nothing new, the tail of both
@@ -185,6 +187,7 @@ pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned,
             ordinal: 1,
             pin: None,
             expected: None,
+            claimed: false,
         },
         at,
     )
@@ -192,11 +195,14 @@ pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned,
 }
 
 /// Where the replica stands: its version, and what its latest commit says of itself.
-async fn standing(pair: &Pair, expected: Option<u64>) -> Result<Option<(u64, Mark)>, PlanError> {
+async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanError> {
     let target = &pair.target;
-    let marker = Marker::read(target.objects().as_ref(), pair.replica_table).await?;
+    let is_ours = ask.claimed
+        || Marker::read(target.objects().as_ref(), pair.replica_table)
+            .await?
+            .is_some();
     let latest = target.latest_version().await.map_err(PlanError::Target)?;
-    if let Some(expected) = expected
+    if let Some(expected) = ask.expected
         && latest.is_none_or(|latest| latest < expected)
     {
         let there = latest.map_or("has no log".to_owned(), |latest| {
@@ -209,18 +215,18 @@ async fn standing(pair: &Pair, expected: Option<u64>) -> Result<Option<(u64, Mar
     let Some(latest) = latest else {
         return Ok(None);
     };
-    if marker.is_none() {
+    if !is_ours {
         return Err(MarkerError::Foreign {
             found: "_delta_log".to_owned(),
         }
         .into());
     }
-    let commit = target.commit(latest).await.map_err(PlanError::Target)?;
-    match mark_of(&commit, pair.replica_table) {
-        Some(mark) => Ok(Some((latest, mark))),
-        None => Err(PlanError::Diverged {
+    match mark_of(target, latest, pair.replica_table).await {
+        Ok(Some(mark)) => Ok(Some((latest, mark))),
+        Ok(None) => Err(PlanError::Diverged {
             what: format!("somebody else wrote version {latest}"),
         }),
+        Err(error) => Err(PlanError::Store(format!("Replica: {}", say(&error)))),
     }
 }
 
@@ -243,7 +249,7 @@ async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, Pla
 }
 
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
-    let standing = standing(pair, ask.expected).await?;
+    let standing = standing(pair, ask).await?;
     let latest = pair
         .source
         .latest_version()

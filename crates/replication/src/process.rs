@@ -27,6 +27,8 @@ pub struct ProcessEngine {
 }
 
 struct Job {
+    /// The latest that submitted it.
+    attempt: i64,
     child: Child,
     errors: Option<JoinHandle<String>>,
     receipts: PathBuf,
@@ -45,7 +47,7 @@ impl ProcessEngine {
 
     async fn job(&self, job: &ExternalRef) -> Result<Arc<Mutex<Job>>, EngineError> {
         let jobs = self.jobs.lock().await;
-        jobs.get(&job.0)
+        jobs.get(job.parts().0)
             .cloned()
             .ok_or_else(|| EngineError::Unknown(job.0.clone()))
     }
@@ -83,6 +85,7 @@ impl ProcessEngine {
             .take()
             .map(|errors| tokio::spawn(tail(errors, ERROR_OUTPUT)));
         Ok(Job {
+            attempt: job.attempt,
             child,
             errors,
             receipts: job.receipts.clone(),
@@ -128,11 +131,12 @@ impl Job {
 #[async_trait]
 impl CopyEngine for ProcessEngine {
     async fn submit(&self, job: &CopyJob) -> Result<ExternalRef, EngineError> {
-        let reference = ExternalRef(job.run_id.clone());
+        let reference = ExternalRef::of(job);
         let mut jobs = self.jobs.lock().await;
         if let Some(known) = jobs.get(&job.run_id) {
-            let progress = known.lock().await.poll().await?;
-            if !matches!(progress, Progress::Failed { .. }) {
+            let mut known = known.lock().await;
+            if !matches!(known.poll().await?, Progress::Failed { .. }) {
+                known.attempt = known.attempt.max(job.attempt);
                 return Ok(reference);
             }
         }
@@ -146,15 +150,18 @@ impl CopyEngine for ProcessEngine {
     }
 
     async fn cancel(&self, job: &ExternalRef) -> Result<(), EngineError> {
-        let Some(job) = self.jobs.lock().await.remove(&job.0) else {
+        let (run, attempt) = job.parts();
+        let mut jobs = self.jobs.lock().await;
+        let Some(known) = jobs.get(run).cloned() else {
             return Ok(());
         };
-        job.lock()
-            .await
-            .child
-            .kill()
-            .await
-            .map_err(EngineError::Files)
+        let mut known = known.lock().await;
+        if known.attempt != attempt {
+            return Ok(());
+        }
+        jobs.remove(run);
+        drop(jobs);
+        known.child.kill().await.map_err(EngineError::Files)
     }
 
     async fn ended(&self, job: &ExternalRef, at_most: Duration) {

@@ -36,6 +36,9 @@ pub(crate) struct Faults {
     left: AtomicI64,
     armed: AtomicI64,
     lost: std::sync::atomic::AtomicBool,
+    once: std::sync::atomic::AtomicBool,
+    /// The effect that was made to fail.
+    what: Mutex<Option<String>>,
 }
 
 impl Faults {
@@ -43,7 +46,18 @@ impl Faults {
     pub(crate) fn arm(&self, n: i64, lost: bool) {
         self.left.store(n, Ordering::SeqCst);
         self.lost.store(lost, Ordering::SeqCst);
+        self.once.store(false, Ordering::SeqCst);
         self.armed.store(1, Ordering::SeqCst);
+    }
+
+    /// Only the answer of the n-th effect is lost; the process lives on.
+    pub(crate) fn arm_once(&self, n: i64) {
+        self.arm(n, true);
+        self.once.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn what(&self) -> Option<String> {
+        self.what.lock().unwrap().clone()
     }
 
     pub(crate) fn disarm(&self) {
@@ -56,14 +70,22 @@ impl Faults {
         self.left.load(Ordering::SeqCst) < 0
     }
 
-    fn hit(&self) -> Hit {
+    fn hit(&self, what: &str) -> Hit {
         if self.armed.load(Ordering::SeqCst) == 0 {
             return Hit::Passes;
         }
-        match self.left.fetch_sub(1, Ordering::SeqCst) {
-            0 if self.lost.load(Ordering::SeqCst) => Hit::Lost,
-            left if left <= 0 => Hit::Fails,
-            _ => Hit::Passes,
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        if left == 0 {
+            *self.what.lock().unwrap() = Some(what.to_owned());
+            if self.lost.load(Ordering::SeqCst) {
+                return Hit::Lost;
+            }
+        }
+        let lives_on = self.once.load(Ordering::SeqCst);
+        if left > 0 || (left < 0 && lives_on) {
+            Hit::Passes
+        } else {
+            Hit::Fails
         }
     }
 }
@@ -87,6 +109,8 @@ fn fault() -> Error {
 pub(crate) struct Probe {
     pub(crate) inner: InMemory,
     pub(crate) asked: Mutex<Vec<String>>,
+    /// When this is asked, an object is put first: key and content.
+    pub(crate) before: Mutex<Option<(String, &'static str, String)>>,
     faults: Arc<Faults>,
 }
 
@@ -98,17 +122,24 @@ impl fmt::Display for Probe {
 
 impl Probe {
     fn new(faults: &Arc<Faults>) -> Arc<Self> {
-        let (inner, asked) = (InMemory::new(), Mutex::default());
+        let (inner, asked, before) = (InMemory::new(), Mutex::default(), Mutex::default());
         Arc::new(Self {
             inner,
             asked,
+            before,
             faults: Arc::clone(faults),
         })
     }
 
     fn ask(&self, what: &str, key: &Path) -> Hit {
-        self.asked.lock().unwrap().push(format!("{what} {key}"));
-        self.faults.hit()
+        let asked = format!("{what} {key}");
+        self.asked.lock().unwrap().push(asked.clone());
+        let mut before = self.before.lock().unwrap();
+        if let Some((_, at, body)) = before.take_if(|(when, ..)| *when == asked) {
+            self.put_now(at, body);
+        }
+        drop(before);
+        self.faults.hit(&asked)
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -298,14 +329,14 @@ struct Upload {
 #[async_trait]
 impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        match self.faults.hit() {
+        match self.faults.hit("") {
             Hit::Passes => self.inner.put_part(data),
             _ => async { Err(fault()) }.boxed(),
         }
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        match self.faults.hit() {
+        match self.faults.hit("") {
             Hit::Fails => Err(fault()),
             Hit::Passes => self.inner.complete().await,
             Hit::Lost => self.inner.complete().await.and_then(|_| Err(fault())),
@@ -342,7 +373,7 @@ impl Journal {
 #[async_trait]
 impl RunJournal for Journal {
     async fn load(&self, run: SyncRunId) -> Result<Option<RunRecord>, JournalError> {
-        match self.faults.hit() {
+        match self.faults.hit("") {
             Hit::Passes => Ok(self
                 .runs
                 .lock()
@@ -359,7 +390,7 @@ impl RunJournal for Journal {
         attempt: i64,
         record: &RunRecord,
     ) -> Result<bool, JournalError> {
-        let hit = self.faults.hit();
+        let hit = self.faults.hit("");
         if hit == Hit::Fails {
             return Err(JournalError("made to fail".into()));
         }

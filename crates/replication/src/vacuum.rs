@@ -110,8 +110,8 @@ pub async fn plan_vacuum(
     let mut live = HashSet::new();
     let mut removed: HashMap<String, i64> = HashMap::new();
     if let Some(version) = version {
-        let commit = target.commit(version).await.map_err(VacuumError::Log)?;
-        if mark_of(&commit, replica_table).is_none() {
+        let mark = mark_of(target, version, replica_table).await;
+        if mark.map_err(|error| broken(&error))?.is_none() {
             return Err(VacuumError::Diverged { version });
         }
         let snapshot = target
