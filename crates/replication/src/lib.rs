@@ -25,6 +25,8 @@ mod vacuum;
 mod verify;
 
 #[cfg(test)]
+mod abort_tests;
+#[cfg(test)]
 mod copy_tests;
 #[cfg(test)]
 mod crash_tests;
