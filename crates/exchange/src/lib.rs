@@ -5,6 +5,7 @@
 //! behind [`ports`].
 
 pub mod audit;
+pub mod catalog;
 pub mod change;
 pub mod db;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod policy;
 pub mod ports;
 pub mod principal;
 pub mod secret;
+pub mod storages;
 #[cfg(test)]
 mod testing;
 

@@ -4,6 +4,8 @@
 
 mod catalog;
 mod people;
+mod storages;
 
 pub use catalog::*;
 pub use people::*;
+pub use storages::*;
