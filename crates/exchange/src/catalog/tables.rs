@@ -1,5 +1,6 @@
 //! The tables of a product as forms wish them and as rows hold them, and the words the product is found by.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Inspection, TableNew};
@@ -130,9 +131,8 @@ impl Exchange {
     ) -> Result<Vec<Inspection>, Error> {
         let mut opened: BTreeMap<StorageId, StorageAccess> = BTreeMap::new();
         for table in wanted {
-            if !opened.contains_key(&table.storage.id) {
-                let access = self.storage_open(table.storage.clone())?;
-                opened.insert(table.storage.id, access);
+            if let Entry::Vacant(place) = opened.entry(table.storage.id) {
+                place.insert(self.storage_open(table.storage.clone())?);
             }
         }
         let questions = wanted
@@ -207,8 +207,7 @@ async fn taken_by<'a>(
     let team: TeamId = row.get("team_id")?;
     let state: ProductState = row.get("state")?;
     let path: String = row.get("path")?;
-    let seen =
-        principal.sees_all() || principal.is_member(team) || state != ProductState::Draft;
+    let seen = principal.sees_all() || principal.is_member(team) || state != ProductState::Draft;
     let product = if seen {
         format!("the product {name}")
     } else {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccessPolicy, Classification, Cloud, Name, Payer, ProductId, ProductName, ProductState, TableId, Timestamp,
+    AccessPolicy, Classification, Cloud, Name, Payer, ProductId, ProductName, ProductState,
+    TableId, Timestamp,
 };
 
 /// A column of a table, as its schema has it.
