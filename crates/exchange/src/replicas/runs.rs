@@ -79,7 +79,10 @@ impl SyncTask {
     /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
     pub fn wants_sync(&self) -> bool {
         self.refused_for.is_none()
-            && matches!(self.replica_state, ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged)
+            && matches!(
+                self.replica_state,
+                ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+            )
     }
 
     /// How long the replica keeps what the source removed; microseconds.
