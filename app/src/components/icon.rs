@@ -7,7 +7,7 @@ use leptos::prelude::*;
 pub fn Icon(name: &'static str) -> impl IntoView {
     view! {
         <svg class="icon" aria-hidden="true" focusable="false">
-            <use_ href=format!("/icons.svg#{name}")></use_>
+            <use href=format!("/icons.svg#{name}")></use>
         </svg>
     }
 }

@@ -2,12 +2,26 @@
 
 use leptos::prelude::*;
 
+/// A column's heading, standing where its cells stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    Text(&'static str),
+    /// Cells carry the class `number`.
+    Number(&'static str),
+}
+
 /// `caption` names the table for everybody; the rows go into its `tbody`.
 #[component]
-pub fn Table(caption: &'static str, head: Vec<&'static str>, children: Children) -> impl IntoView {
+pub fn Table(caption: &'static str, head: Vec<Column>, children: Children) -> impl IntoView {
     let head = head
         .into_iter()
-        .map(|title| view! { <th scope="col">{title}</th> })
+        .map(|column| {
+            let (title, class) = match column {
+                Column::Text(title) => (title, None),
+                Column::Number(title) => (title, Some("number")),
+            };
+            view! { <th scope="col" class=class>{title}</th> }
+        })
         .collect_view();
     view! {
         // Focusable, or a keyboard could not scroll it.

@@ -10,7 +10,6 @@ use crate::components::badge::Badge;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
 use crate::components::icon::Icon;
-use crate::components::table::Table;
 use crate::ctx;
 use crate::ctx::Membership;
 use crate::ctx::Viewer;
@@ -38,29 +37,29 @@ fn desk(viewer: Viewer) -> impl IntoView {
                     </p>
                 </Notice>
             })}
-            {(!teams.is_empty()).then(|| team_table(teams))}
+            {(!teams.is_empty()).then(|| team_cards(teams))}
             {(!roles.is_empty()).then(|| role_list(roles))}
         </section>
     }
 }
 
-fn team_table(teams: Vec<Membership>) -> impl IntoView {
-    let rows = teams
+fn team_cards(teams: Vec<Membership>) -> impl IntoView {
+    let cards = teams
         .into_iter()
         .map(|membership| {
             let (word, may) = of_member(membership.role);
             view! {
-                <tr>
-                    <th scope="row">{membership.title}<span class="code muted">{membership.team}</span></th>
-                    <td><Badge>{word}</Badge></td>
-                    <td>{may}</td>
-                </tr>
+                <li class="card">
+                    <h3>{membership.title}</h3>
+                    <p class="card__facts"><Badge>{word}</Badge><span class="code muted">{membership.team}</span></p>
+                    <p>{may}</p>
+                </li>
             }
         })
         .collect_view();
     view! {
         <h2>"Your teams"</h2>
-        <Table caption="Your teams" head=vec!["Team", "You are", "You may"]>{rows}</Table>
+        <ul class="cards">{cards}</ul>
     }
 }
 
@@ -87,11 +86,11 @@ const fn of_member(role: MemberRole) -> (&'static str, &'static str) {
     match role {
         MemberRole::Consumer => (
             "Consumer",
-            "Find data products and ask for access in the team's name.",
+            "Find data products and ask for access in this team’s name.",
         ),
         MemberRole::Producer => (
             "Producer",
-            "Also register the team's tables as products and decide who gets access.",
+            "Ask in this team’s name, register its tables as products and decide who gets access.",
         ),
     }
 }
@@ -104,7 +103,7 @@ const fn of_organisation(role: Role) -> (&'static str, &'static str) {
         ),
         Role::Finance => (
             "Finance",
-            "Set the prices of routes, see every team's costs and issue statements.",
+            "Set the prices of routes, see every team’s costs and issue statements.",
         ),
         Role::Auditor => (
             "Auditor",
@@ -132,7 +131,7 @@ fn landing() -> impl IntoView {
                 </p>
             </div>
             <svg class="hero__picture" viewBox="0 0 480 320" aria-hidden="true" focusable="false">
-                <use_ href="/icons.svg#harbour"></use_>
+                <use href="/icons.svg#harbour"></use>
             </svg>
         </section>
         <section class="page" aria-labelledby="how">

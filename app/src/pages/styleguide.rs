@@ -16,6 +16,7 @@ use crate::components::flash::Notice;
 use crate::components::flash::Tone;
 use crate::components::icon::Icon;
 use crate::components::pager::Pager;
+use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::text_area::TextArea;
 use crate::components::time::Time;
@@ -61,9 +62,9 @@ fn Styleguide() -> impl IntoView {
             <Runs/>
             <Pager previous=Some("/styleguide?before=1".to_owned()) next=Some("/styleguide?after=9".to_owned())/>
             <h2>"Dialog"</h2>
-            <Dialog id="revoke" open="Revoke the grant" title="Revoke the grant?">
+            <div class="actions"><Dialog id="revoke" open="Revoke the grant" title="Revoke the grant?">
                 <p>"New calls are refused at once. URLs already handed out live for another fifteen minutes."</p>
-            </Dialog>
+            </Dialog></div>
         </section>
     }
 }
@@ -96,8 +97,15 @@ fn Form() -> impl IntoView {
 #[component]
 fn Runs() -> impl IntoView {
     let started = Timestamp::from_micros(1_769_846_400_000_000);
+    let columns = vec![
+        Column::Text("Table"),
+        Column::Text("Started"),
+        Column::Text("Versions"),
+        Column::Number("Copied"),
+        Column::Text("State"),
+    ];
     view! {
-        <Table caption="Sync runs" head=vec!["Table", "Started", "Versions", "Copied", "State"]>
+        <Table caption="Sync runs" head=columns>
             <tr>
                 <th scope="row" class="code">"visits"</th>
                 <td><Time at=started/></td>
