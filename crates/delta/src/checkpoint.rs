@@ -23,9 +23,10 @@ use parquet::schema::types::SchemaDescriptor;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::actions::{Action, At, parse_action};
+use crate::actions::{Action, parse_action};
 use crate::budgets::{count, within};
 use crate::contain::shown;
+use crate::fields::At;
 use crate::footer::check_nesting;
 use crate::{Budgets, LogError};
 

@@ -152,6 +152,10 @@ fn check_deeper(key: &str) -> Result<(), Escape> {
         if deeper.starts_with(['/', '\\']) {
             return Err(Escape::Absolute);
         }
+        if deeper.contains('\0') {
+            return Err(Escape::Control);
+        }
+        check_scheme(&deeper)?;
         match decode(&deeper) {
             Ok(next) if next != deeper => deeper = Cow::Owned(next.into_owned()),
             _ => return Ok(()),
@@ -177,6 +181,10 @@ fn check_text(text: &str) -> Result<(), Escape> {
     if text.chars().any(is_hidden) {
         return Err(Escape::Control);
     }
+    check_scheme(text)
+}
+
+fn check_scheme(text: &str) -> Result<(), Escape> {
     let first = text.split('/').next().unwrap_or_default();
     match first.split_once(':') {
         Some((scheme, _)) if is_scheme(scheme) => Err(Escape::Scheme),
@@ -302,6 +310,7 @@ mod tests {
             ("t=10:30/x.parquet", "t=10:30/x.parquet"),
             ("p=..a/..b..parquet", "p=..a/..b..parquet"),
             ("...", "..."),
+            ("p=a%255Cb%250A/x", "p=a%5Cb%0A/x"),
             ("p=100%/x", "p=100%/x"),
             ("p=%zz/x", "p=%zz/x"),
             ("x%2eparquet", "x.parquet"),
@@ -335,6 +344,7 @@ mod tests {
             ("s3://other/x.parquet", Escape::Scheme),
             ("s3%3A//other/x", Escape::Scheme),
             ("abfss://c@a.dfs.core.windows.net/x", Escape::Scheme),
+            ("file%253A%252F%252F%252Fetc", Escape::Scheme),
             ("C:/windows", Escape::Scheme),
             (":x", Escape::Scheme),
             ("..", Escape::Dots),
@@ -358,6 +368,7 @@ mod tests {
             ("a%5Cb", Escape::Backslash),
             ("a\0b", Escape::Control),
             ("a%00b", Escape::Control),
+            ("a%2500b", Escape::Control),
             ("a%0Ab", Escape::Control),
             ("a\u{202e}b", Escape::Control),
             ("a%E2%80%8Bb", Escape::Control),

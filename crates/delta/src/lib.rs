@@ -14,6 +14,7 @@ mod commit;
 mod contain;
 mod contained;
 mod error;
+mod fields;
 mod footer;
 mod inspect;
 mod lines;

@@ -5,8 +5,8 @@ use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::actions::At;
 use crate::budgets::{count, within};
+use crate::fields::At;
 use crate::{Budgets, LogError};
 
 /// Hands every line that is not blank to `each`, with its number from 1; stops early when `each` says false.

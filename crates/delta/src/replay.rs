@@ -227,7 +227,8 @@ fn in_order<T>(map: HashMap<FileKey, (u64, T)>) -> impl Iterator<Item = (FileKey
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::{At, parse_line};
+    use crate::actions::parse_line;
+    use crate::fields::At;
 
     fn snapshot(lines: &[&str]) -> Result<Snapshot, LogError> {
         let budgets = Budgets {

@@ -6,6 +6,9 @@ mod files;
 mod stats;
 mod types;
 
+/// Rows and schemas are Arrow's, of the version this crate was built with.
+pub use {arrow, arrow_schema};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
