@@ -16,7 +16,8 @@ use replication::{
 };
 use storage::{Cause, Meter, MeterKey};
 
-use super::{Context, Ended, Failure, LEASE};
+use super::handlers::Lakehand;
+use super::{LEASE, Outcome as Ended, WorkFailed};
 use crate::adapters::stores::TableAt;
 
 /// Which copy engine moves the bytes.
@@ -149,13 +150,13 @@ struct Opened {
     pair: Pair,
 }
 
-impl Context {
-    async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, Failure> {
-        let id: ReplicaTableId = leased.key.parse().map_err(|_| Failure::terminal("the work's key is not a replica table"))?;
+impl Lakehand {
+    async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, WorkFailed> {
+        let id: ReplicaTableId = leased.key.parse().map_err(|_| WorkFailed::terminal("the work's key is not a replica table"))?;
         Ok(self.exchange.sync_task(&Principal::system(), id).await?)
     }
 
-    async fn open_pair(&self, task: &SyncTask, source: &Meter, target: &Meter) -> Result<Opened, Failure> {
+    async fn open_pair(&self, task: &SyncTask, source: &Meter, target: &Meter) -> Result<Opened, WorkFailed> {
         let system = Principal::system();
         let from = self.exchange.storage_access_for_system(&system, task.source_storage).await?;
         let to = self.exchange.storage_access_for_system(&system, task.target_storage).await?;
@@ -182,7 +183,7 @@ impl Context {
     }
 
     /// Brings a replica table up to its source's newest version.
-    pub(super) async fn sync(&self, leased: &Leased) -> Result<Ended, Failure> {
+    pub(super) async fn sync(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
         let Some(task) = self.task(leased).await? else { return Ok(Ended::Done) };
         if !task.wants_sync() {
             return Ok(Ended::Done);
@@ -229,7 +230,8 @@ impl Context {
         };
         crash_point!("sync.finish.after");
         if !finished {
-            return Ok(Ended::Fenced);
+            // A later attempt drives the run: its files are still needed.
+            return Ok(Ended::Done);
         }
         // Manifest and receipts have done their duty.
         self.forget_files(run.id).await;
@@ -242,7 +244,7 @@ impl Context {
         run: &RunStart,
         ledger: &Ledger,
         (source, target): (&Meter, &Meter),
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Outcome, WorkFailed> {
         let opened = self.open_pair(task, source, target).await?;
         let folder = self.folder.join("runs");
         let described = Run {
@@ -264,8 +266,8 @@ impl Context {
         let counted = counted_elsewhere(&folder, run).await;
         ledger.elsewhere.store(counted, Ordering::SeqCst);
         driven.map_err(|error| match error {
-            replication::RunError::Fenced => Failure::fenced(),
-            error => Failure::passing(error.to_string()),
+            replication::RunError::Fenced => WorkFailed::passing(error.to_string()),
+            error => WorkFailed::passing(error.to_string()),
         })
     }
 
@@ -283,7 +285,7 @@ impl Context {
     }
 
     /// Deletes what the source forgot longer ago than the retention.
-    pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, Failure> {
+    pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
         let Some(task) = self.task(leased).await? else { return Ok(Ended::Done) };
         if task.replica_version.is_none() {
             return Ok(Ended::Done);
@@ -313,18 +315,21 @@ impl Context {
         crash_point!("vacuum.finish.before");
         let finished = self.exchange.run_vacuumed(&system, &task, &run, report.deleted, report.bytes).await?;
         crash_point!("vacuum.finish.after");
-        Ok(if finished { Ended::Done } else { Ended::Fenced })
+        if !finished {
+            tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
+        }
+        Ok(Ended::Done)
     }
 
     /// Checks a replica table against the last sync's promise.
-    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, Failure> {
+    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
         let Some(task) = self.task(leased).await? else { return Ok(Ended::Done) };
         let system = Principal::system();
         let Some(journal) = self.exchange.run_journal(&system, task.replica_table_id).await? else {
             return Ok(Ended::Done);
         };
         let record: RunRecord = serde_json::from_str(&journal)
-            .map_err(|error| Failure::terminal(format!("the last sync's journal cannot be read: {error}")))?;
+            .map_err(|error| WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}")))?;
         let Some(plan) = record.plan else { return Ok(Ended::Done) };
         let meter = Meter::new(MeterKey {
             product: Some(task.product_id),
@@ -335,17 +340,17 @@ impl Context {
         let opened = self.open_pair(&task, &meter, &meter).await?;
         match replication::verify(&opened.pair.target, &plan).await {
             Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
-            Err(error) if error.is_passing() => return Err(Failure::passing(error.to_string())),
+            Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
             Err(error) => self.exchange.replica_verified(&system, &task, Some(&error.to_string())).await?,
         }
         Ok(Ended::Done)
     }
 
     /// Makes a replica as wanted: once its time is over, deletes it.
-    pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, Failure> {
+    pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
         use exchange::replicas::ReplicaStep;
 
-        let id = leased.key.parse().map_err(|_| Failure::terminal("the work's key is not a replica"))?;
+        let id = leased.key.parse().map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
         let system = Principal::system();
         let (storage, tables) = match self.exchange.replica_step(&system, id).await? {
             ReplicaStep::Settled => return Ok(Ended::Done),
@@ -377,11 +382,11 @@ impl Context {
 
 fn vacuum_failure(error: replication::VacuumError) -> Failure {
     match error {
-        replication::VacuumError::Fenced => Failure::fenced(),
+        replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
         replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {
-            Failure::terminal(error.to_string())
+            WorkFailed::terminal(error.to_string())
         }
-        error => Failure::passing(error.to_string()),
+        error => WorkFailed::passing(error.to_string()),
     }
 }
 
