@@ -1,4 +1,4 @@
 //! server
 
-pub mod middleware;
-pub mod portal;
+pub mod adapters;
+pub mod gateway;
