@@ -7,6 +7,7 @@
 pub mod access;
 pub mod audit;
 pub mod billing;
+pub mod catalog;
 pub mod change;
 pub mod db;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod ports;
 pub mod principal;
 pub mod replicas;
 pub mod secret;
+pub mod storages;
 #[cfg(test)]
 mod testing;
 
