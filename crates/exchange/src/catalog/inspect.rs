@@ -150,7 +150,13 @@ mod tests {
 
     #[test]
     fn paths() {
-        for good in ["visits", "workshop/visits", "a=1/b c", "visits/", "größe/x.y"] {
+        for good in [
+            "visits",
+            "workshop/visits",
+            "a=1/b c",
+            "visits/",
+            "größe/x.y",
+        ] {
             let mut check = Check::new();
             let path = check_path(&mut check, "path", good);
             assert!(check.is_clean(), "{good}");

@@ -12,11 +12,7 @@ use crate::{Exchange, sql};
 
 impl Exchange {
     /// A product. A draft of another team answers as if it were not there.
-    pub async fn product(
-        &self,
-        principal: &Principal,
-        name: &str,
-    ) -> Result<ProductDetail, Error> {
+    pub async fn product(&self, principal: &Principal, name: &str) -> Result<ProductDetail, Error> {
         let record = self
             .product_for(principal, Operation::ProductRead, name)
             .await?;

@@ -11,6 +11,7 @@ use crate::error::{Check, Error};
 use crate::operation::Operation;
 use crate::people::TeamRecord;
 use crate::policy::{Scope, can};
+use crate::ports::Problem;
 use crate::principal::Principal;
 use crate::storages::StorageRecord;
 use crate::{Exchange, sql};
@@ -65,38 +66,16 @@ impl Exchange {
             .collect();
         let found = self.inspect_all(questions).await;
 
-        let mut tables = Vec::with_capacity(paths.len());
+        let mut answered: Vec<(String, Result<Inspection, Problem>)> =
+            paths.into_iter().zip(found).collect();
+        // The shallow folders first: they have no more of the path to make a longer name of.
+        answered.sort_by_key(|(path, _)| path.matches('/').count());
         let mut grouping = Grouping::new(&team, &storage);
-        for (path, found) in paths.into_iter().zip(found) {
-            let mut table = ScannedTable {
-                path,
-                product: None,
-                rows: None,
-                bytes: None,
-                refused_for: None,
-                problem: None,
-            };
-            match found {
-                Err(problem) => table.problem = Some(problem.sentence),
-                Ok(inspection) => {
-                    table.rows = inspection.rows;
-                    table.bytes = Some(inspection.bytes);
-                    table.refused_for.clone_from(&inspection.refused_for);
-                    if registered.iter().any(|path| overlaps(path, &table.path)) {
-                        table.problem = Some("registered already".to_owned());
-                    } else {
-                        match grouping.add(&table.path, &inspection) {
-                            Some(product) => table.product = Some(product),
-                            None => {
-                                table.problem =
-                                    Some("no name can be made of its path; register it by hand".to_owned());
-                            }
-                        }
-                    }
-                }
-            }
-            tables.push(table);
-        }
+        let mut tables: Vec<ScannedTable> = answered
+            .into_iter()
+            .map(|(path, found)| scanned(&mut grouping, &registered, path, found))
+            .collect();
+        tables.sort_by(|one, other| one.path.cmp(&other.path));
         let left_out: Vec<(String, String)> = tables
             .iter()
             .filter_map(|table| Some((table.path.clone(), table.problem.clone()?)))
@@ -146,6 +125,42 @@ impl Exchange {
             .map(|row| row.get("path"))
             .collect::<Result<_, _>>()?)
     }
+}
+
+/// One line of the report; what can be taken goes into the grouping.
+fn scanned(
+    grouping: &mut Grouping<'_>,
+    registered: &[String],
+    path: String,
+    found: Result<Inspection, Problem>,
+) -> ScannedTable {
+    let mut table = ScannedTable {
+        path,
+        product: None,
+        rows: None,
+        bytes: None,
+        refused_for: None,
+        problem: None,
+    };
+    let inspection = match found {
+        Ok(inspection) => inspection,
+        Err(problem) => {
+            table.problem = Some(problem.sentence);
+            return table;
+        }
+    };
+    table.rows = inspection.rows;
+    table.bytes = Some(inspection.bytes);
+    table.refused_for.clone_from(&inspection.refused_for);
+    if registered.iter().any(|path| overlaps(path, &table.path)) {
+        table.problem = Some("registered already".to_owned());
+        return table;
+    }
+    table.product = grouping.add(&table.path, &inspection);
+    if table.product.is_none() {
+        table.problem = Some("no name can be made of its path; register it by hand".to_owned());
+    }
+    table
 }
 
 /// Tables put together into products by the folder they lie in.

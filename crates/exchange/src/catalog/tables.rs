@@ -1,5 +1,6 @@
 //! The tables of a product as forms wish them and as rows hold them, and the words the product is found by.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Inspection, TableNew};
@@ -130,9 +131,8 @@ impl Exchange {
     ) -> Result<Vec<Inspection>, Error> {
         let mut opened: BTreeMap<StorageId, StorageAccess> = BTreeMap::new();
         for table in wanted {
-            if !opened.contains_key(&table.storage.id) {
-                let access = self.storage_open(table.storage.clone())?;
-                opened.insert(table.storage.id, access);
+            if let Entry::Vacant(place) = opened.entry(table.storage.id) {
+                place.insert(self.storage_open(table.storage.clone())?);
             }
         }
         let questions = wanted
@@ -207,8 +207,7 @@ async fn taken_by<'a>(
     let team: TeamId = row.get("team_id")?;
     let state: ProductState = row.get("state")?;
     let path: String = row.get("path")?;
-    let seen =
-        principal.sees_all() || principal.is_member(team) || state != ProductState::Draft;
+    let seen = principal.sees_all() || principal.is_member(team) || state != ProductState::Draft;
     let product = if seen {
         format!("the product {name}")
     } else {
@@ -271,8 +270,8 @@ pub(super) async fn note_inspection(
     let text = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
     sql!("update product_table set inspected_at = $1, version = $2, committed_at = $3, row_count = $4, file_count = $5,
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
-              updated_at = $1
-          where id = $11 and storage_id = $12 and path = $13")
+              updated_at = $1, recent_byte_count = $11
+          where id = $12 and storage_id = $13 and path = $14")
     .bind(change.at())
     .bind(found.version)
     .bind(found.committed_at)
@@ -283,6 +282,7 @@ pub(super) async fn note_inspection(
     .bind(text(&found.partition_columns)?)
     .bind(text(&found.features)?)
     .bind(found.refused_for.as_deref())
+    .bind(found.recent_bytes)
     .bind(id)
     .bind(storage)
     .bind(path)

@@ -1,7 +1,10 @@
 //! Changing a product: its description, its rules, its tables.
 
 use model::dto::{Inspection, ProductChange, ProductDetail};
-use model::{AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, ReplicaId, Role};
+use model::{
+    AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, ReplicaId,
+    Role,
+};
 use serde_json::json;
 
 use super::life::live_grants;
@@ -374,14 +377,15 @@ async fn follow_rules(
 
 /// Grants and replicas are made true again with the tables as they are now.
 async fn wake_users(change: &mut Change, product: ProductId) -> Result<(), Error> {
-    let grants: Vec<GrantId> =
-        sql!("select id from access_grant where product_id = $1 and desired = 'active' order by id")
-            .bind(product)
-            .rows(change.tx())
-            .await?
-            .iter()
-            .map(|row| row.get("id"))
-            .collect::<Result<_, _>>()?;
+    let grants: Vec<GrantId> = sql!(
+        "select id from access_grant where product_id = $1 and desired = 'active' order by id"
+    )
+    .bind(product)
+    .rows(change.tx())
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect::<Result<_, _>>()?;
     for grant in grants {
         change.wake(Wake::new(WorkKind::Grant, grant));
     }

@@ -88,9 +88,9 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 fn scalar(text: &str) -> String {
     const NOT_TEXT: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let plain = text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'/'))
+        && text.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'/')
+        })
         && !NOT_TEXT.contains(&text);
     if plain {
         return text.to_owned();

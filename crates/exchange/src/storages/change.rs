@@ -284,14 +284,12 @@ enum Given {
 }
 
 fn check_credential(check: &mut Check, new: Option<&CredentialNew>) -> Given {
-    const WRONG: &str =
-        "write env:ENTREPOT_CREDENTIAL_… or the secret as a JSON object; the keys are in docs/USING.md";
+    const WRONG: &str = "write env:ENTREPOT_CREDENTIAL_… or the secret as a JSON object; the keys are in docs/USING.md";
     let text = match new.map(|new| &new.0) {
         None | Some(serde_json::Value::Null) => return Given::None,
-        Some(serde_json::Value::Object(object)) => match serde_json::to_string(object) {
-            Ok(text) => text,
-            Err(_) => String::new(),
-        },
+        Some(serde_json::Value::Object(object)) => {
+            serde_json::to_string(object).unwrap_or_default()
+        }
         Some(serde_json::Value::String(text)) => text.trim().to_owned(),
         Some(_) => {
             check.fail("credential", WRONG);
@@ -349,9 +347,11 @@ fn kept(credential: &Credential) -> (Option<&str>, Option<Vec<u8>>, Option<&str>
     match credential {
         Credential::None => (None, None, None),
         Credential::Environment(name) => (Some(name.as_str()), None, None),
-        Credential::Sealed(sealed) => {
-            (None, Some(sealed.bytes.clone()), Some(sealed.key_id.as_str()))
-        }
+        Credential::Sealed(sealed) => (
+            None,
+            Some(sealed.bytes.clone()),
+            Some(sealed.key_id.as_str()),
+        ),
     }
 }
 

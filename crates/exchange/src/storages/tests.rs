@@ -20,8 +20,9 @@ fn storage(name: &str, url: &str) -> StorageNew {
         region: "eu-central-1".to_owned(),
         url: url.to_owned(),
         endpoint: None,
-        credential: (!url.starts_with("file:"))
-            .then(|| CredentialNew(json!({ "access_key_id": "AKIA", "secret_access_key": "s3cr3t" }))),
+        credential: (!url.starts_with("file:")).then(|| {
+            CredentialNew(json!({ "access_key_id": "AKIA", "secret_access_key": "s3cr3t" }))
+        }),
         replicas: false,
     }
 }
@@ -269,7 +270,10 @@ async fn each_role_sees_and_does_its_own() {
         let seen = exchange.storage(&producer, "az_weu").await.unwrap();
         assert!(seen.url.is_some() && seen.credential.is_none());
         let seen = exchange.storage(&consumer, "az_weu").await.unwrap();
-        assert_eq!((seen.url, seen.endpoint, seen.credential), (None, None, None));
+        assert_eq!(
+            (seen.url, seen.endpoint, seen.credential),
+            (None, None, None)
+        );
         assert!(seen.simulated);
         let list = exchange
             .storages(&consumer, &PageRequest::default())

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccessPolicy, Classification, Cloud, Name, Payer, ProductId, ProductName, ProductState, TableId, Timestamp,
+    AccessPolicy, Classification, Cloud, Name, Payer, ProductId, ProductName, ProductState,
+    TableId, Timestamp,
 };
 
 /// A column of a table, as its schema has it.
@@ -28,6 +29,9 @@ pub struct Inspection {
     pub rows: Option<u64>,
     pub files: u64,
     pub bytes: u64,
+    /// Bytes of those files that were written within 30 days before the last commit: a guess at a month's new bytes.
+    #[serde(default)]
+    pub recent_bytes: u64,
     /// Reader and writer features, sorted.
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.

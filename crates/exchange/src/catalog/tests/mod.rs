@@ -111,9 +111,9 @@ impl Company {
                 region: region.to_owned(),
                 url: url.to_owned(),
                 endpoint: None,
-                credential: url.starts_with("s3:").then(|| {
-                    CredentialNew::from("env:ENTREPOT_CREDENTIAL_LAKE")
-                }),
+                credential: url
+                    .starts_with("s3:")
+                    .then(|| CredentialNew::from("env:ENTREPOT_CREDENTIAL_LAKE")),
                 replicas: true,
             };
             exchange.storage_create(&operator, storage).await.unwrap();
@@ -138,7 +138,9 @@ impl Company {
 
     /// Puts a readable table with these columns at the lake.
     pub(super) fn put(&self, path: &str, columns: &[&str]) {
-        self.test.world.put_table(LAKE, path, Ok(inspection(columns)));
+        self.test
+            .world
+            .put_table(LAKE, path, Ok(inspection(columns)));
     }
 
     pub(super) fn break_table(&self, path: &str, problem: Problem) {
