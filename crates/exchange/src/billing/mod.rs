@@ -12,4 +12,5 @@ mod statements;
 
 pub use export::{charges_csv, statement_csv};
 pub use meter::MeterEventNew;
+pub(crate) use rates::check_side;
 pub use rates::{RateRecord, ServiceRateRecord};
