@@ -153,6 +153,15 @@ pub(super) struct Words {
     pub(super) joined: Option<Vec<String>>,
 }
 
+impl Words {
+    /// The joined names only.
+    pub(super) fn whole(&self) -> Vec<String> {
+        let mut whole = self.joined.clone().unwrap_or_default();
+        whole.retain(|word| !self.split.contains(word));
+        whole
+    }
+}
+
 /// The words of a search. Empty when the text holds no letter and no digit: then nothing can match.
 pub(super) fn words_of(text: &str) -> Words {
     let pieces = pieces(text);
@@ -223,6 +232,7 @@ mod tests {
         let words = words_of("visit_id Visit");
         assert_eq!(words.split, ["id", "visit"]);
         assert_eq!(words.joined, Some(vec!["visit".into(), "visitid".into()]));
+        assert_eq!(words.whole(), ["visitid"]);
         assert_eq!(words_of("two words").joined, None);
         assert!(words_of("%'_").split.is_empty());
     }
