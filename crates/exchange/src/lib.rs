@@ -8,6 +8,7 @@ pub mod audit;
 pub mod change;
 pub mod db;
 pub mod error;
+pub mod idempotency;
 pub mod jobs;
 pub mod operation;
 pub mod page;
@@ -15,6 +16,7 @@ pub mod people;
 pub mod policy;
 pub mod ports;
 pub mod principal;
+mod pulse;
 pub mod secret;
 #[cfg(test)]
 mod testing;
