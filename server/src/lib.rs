@@ -1,1 +1,4 @@
 //! server
+
+pub mod middleware;
+pub mod portal;
