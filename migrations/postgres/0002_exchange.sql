@@ -61,6 +61,7 @@ create table product_table (
     row_count bigint,
     file_count bigint,
     byte_count bigint,
+    recent_byte_count bigint,
     columns text collate "C" not null,
     partition_columns text collate "C" not null,
     features text collate "C" not null,
@@ -273,6 +274,7 @@ create table meter_event (
     from_location text collate "C" not null,
     to_location text collate "C" not null,
     bytes bigint not null,
+    busy_micros bigint not null,
     method text collate "C" not null,
     purpose text collate "C" not null,
     at bigint not null,
@@ -298,8 +300,10 @@ create table rate (
     created_at bigint not null
 );
 
-create table compute_rate (
+-- What is not a route: compute time per hour, storage per GB and month.
+create table service_rate (
     id uuid primary key,
+    kind text collate "C" not null,
     price_nano bigint not null,
     currency text collate "C" not null,
     valid_from bigint not null,
@@ -333,6 +337,8 @@ create table statement (
     id uuid primary key,
     team_id uuid not null references team (id),
     month text collate "C" not null,
+    first_day bigint not null,
+    end_day bigint not null,
     currency text collate "C" not null,
     total_micro bigint not null,
     content_hash bytea not null,

@@ -7,7 +7,7 @@ $$;
 
 create function meter_event_charge_once() returns trigger language plpgsql as $$
 begin
-    if old.charge_id is not null or new.bytes <> old.bytes or new.key <> old.key or new.at <> old.at then
+    if old.charge_id is not null or new.bytes <> old.bytes or new.key <> old.key or new.at <> old.at or new.busy_micros <> old.busy_micros then
         raise exception 'meter_event is append-only';
     end if;
     return new;

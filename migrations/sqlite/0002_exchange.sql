@@ -61,6 +61,7 @@ create table product_table (
     row_count integer,
     file_count integer,
     byte_count integer,
+    recent_byte_count integer,
     columns text not null,
     partition_columns text not null,
     features text not null,
@@ -273,6 +274,7 @@ create table meter_event (
     from_location text not null,
     to_location text not null,
     bytes integer not null,
+    busy_micros integer not null,
     method text not null,
     purpose text not null,
     at integer not null,
@@ -298,8 +300,10 @@ create table rate (
     created_at integer not null
 );
 
-create table compute_rate (
+-- What is not a route: compute time per hour, storage per GB and month.
+create table service_rate (
     id blob primary key not null,
+    kind text not null,
     price_nano integer not null,
     currency text not null,
     valid_from integer not null,
@@ -333,6 +337,8 @@ create table statement (
     id blob primary key not null,
     team_id blob not null references team (id),
     month text not null,
+    first_day integer not null,
+    end_day integer not null,
     currency text not null,
     total_micro integer not null,
     content_hash blob not null,

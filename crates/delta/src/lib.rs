@@ -1,1 +1,42 @@
-//! delta
+//! Delta tables: contained paths, the log, the state at a version, raw commits, checkpoints.
+//!
+//! Lives here: everything that reads or writes a `_delta_log`. This is the only crate that names deltalake and its
+//! kernel; they see a table only through a [`ContainedStore`], and only to write checkpoints.
+//! Does not live here: the database, credentials, what may be shared with whom.
+//!
+//! A log is hostile input. [`contain`] checks every path before anybody may touch what it names, [`Budgets`] hold
+//! before anything is parsed, and every [`LogError`] is a sentence for the table's owner.
+
+mod actions;
+mod budgets;
+mod checkpoint;
+mod commit;
+mod contain;
+mod contained;
+mod error;
+mod fields;
+mod footer;
+mod inspect;
+mod lines;
+mod listing;
+mod replay;
+mod schema;
+mod support;
+mod table;
+#[cfg(test)]
+mod tests;
+pub mod write;
+
+pub use actions::{
+    Action, AddFile, CdcFile, DomainMetadata, FileKey, Metadata, Protocol, RemoveFile, Txn,
+};
+pub use budgets::Budgets;
+pub use commit::Written;
+pub use contain::{Escape, MAX_KEY_BYTES, contain, deletion_vector_key, encode, shown};
+pub use contained::ContainedStore;
+pub use error::LogError;
+pub use inspect::{Inspection, inspect, scan};
+pub use replay::Snapshot;
+pub use schema::Column;
+pub use support::Support;
+pub use table::{Commit, Table};

@@ -4,7 +4,9 @@
 //! [`policy::can`] before it touches anything. This is the only crate that names sqlx. What lies outside the database is
 //! behind [`ports`].
 
+pub mod access;
 pub mod audit;
+pub mod billing;
 pub mod change;
 pub mod db;
 pub mod error;
@@ -17,6 +19,7 @@ pub mod policy;
 pub mod ports;
 pub mod principal;
 mod pulse;
+pub mod replicas;
 pub mod secret;
 #[cfg(test)]
 mod testing;

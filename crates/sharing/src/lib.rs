@@ -1,1 +1,61 @@
-//! sharing
+//! The Delta Sharing protocol (also called OpenSharing), provider's side, over one port: [`Gate`].
+//!
+//! Lives here: the routes, the wire types, the capabilities header, list pages, the rendering of a snapshot in both
+//! response formats and the protocol's error codes. Does not live here: who may see what, where a recipient reads,
+//! signing, the database. Those are behind [`Gate`]; the server implements it.
+//!
+//! # What is served
+//!
+//! Under the prefix where [`router`] is mounted (`/delta-sharing`), every call with `Authorization: Bearer <token>`:
+//!
+//! | call | answer |
+//! |---|---|
+//! | `GET /shares`, `GET /shares/{share}` | the shares that the recipient has |
+//! | `GET /shares/{share}/schemas`, `…/schemas/{schema}/tables`, `GET /shares/{share}/all-tables` | what is in them |
+//! | `GET …/tables/{table}` | one table, as listed |
+//! | `GET …/tables/{table}/version`, `HEAD …/tables/{table}` | `Delta-Table-Version` of the latest version |
+//! | `GET …/tables/{table}/metadata` | two lines: protocol and metadata of the latest version |
+//! | `POST …/tables/{table}/query` | these two lines and one line per file, with a signed URL |
+//!
+//! Names are compared without regard to case. What a recipient has no grant for answers like what does not exist: 404.
+//! Lists are paged: `maxResults` is clamped to [`Options::max_results`]; `nextPageToken` is opaque, holds for the same
+//! recipient and the same list only, and continues behind the last item seen, so that a list that changes meanwhile
+//! neither repeats nor skips what stays. The last page has no token.
+//!
+//! `/query` is written as it is signed, in pieces of 500 files, so that neither memory nor the time to the first byte
+//! grows with the table. Predicates are hints and are not used yet: the answer holds every file. `limitHint` is honoured
+//! where the files' statistics say how many rows they hold. A failure after the answer has begun ends in an
+//! `endStreamAction` with an `errorMessage` when the client negotiated one; else the connection breaks off, so that no
+//! client takes half a table for a whole one.
+//!
+//! # What is refused
+//!
+//! History is not shared yet: `version`, `timestamp`, `startingVersion`, `startingTimestamp`, `/changes` and page or
+//! refresh tokens of queries answer 400 with a sentence. `asyncquery` is ignored, as the protocol allows: the answer comes
+//! at once. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
+//!
+//! Errors are `{"errorCode", "message"}`; nothing a user did wrong answers 429 or 5xx, because clients repeat those. A
+//! 5xx carries a request id and no detail; the detail is in the log under the same id.
+//!
+//! The rules cited as C1…C7, E1…E12 and H1…H9 are those of the protocol's checklist: `PROTOCOL.md` of delta-io/delta-sharing
+//! and the behaviour of its clients.
+
+mod access_log;
+mod capabilities;
+mod error;
+mod gate;
+mod lines;
+mod lists;
+mod page;
+mod query;
+mod request;
+mod routes;
+mod schema;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use access_log::{Endpoint, Outcome, QueryRecord};
+pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+pub use request::Peer;
+pub use routes::{Options, router};

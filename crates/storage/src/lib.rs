@@ -1,1 +1,33 @@
-//! storage
+//! Object stores from a storage row: the URL and what overlaps with it, credentials, allow-lists, signing, metering,
+//! containment, limits, the doctor, and faults for tests.
+//!
+//! Lives here: everything that opens a store. No other crate builds one, so that no store opens without a [`Meter`],
+//! without the allow-lists ([`Limits`]) having been asked, or with a credential from the process's own environment.
+//! Does not live here: what is in the stores (tables, logs, replicas), databases, configuration files.
+
+pub mod doctor;
+pub mod faults;
+
+mod credential;
+mod error;
+mod files;
+mod http_service;
+mod limits;
+mod meter;
+mod open;
+mod policy;
+mod sign;
+mod storage_url;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use credential::{Credential, CredentialError};
+pub use error::StorageError;
+pub use limits::Limits;
+pub use meter::{Cause, Meter, MeterKey};
+pub use open::Stores;
+pub use sign::{MAX_TTL, MIN_TTL, Signed};
+pub use storage_url::{StorageUrl, UrlError};
+pub use store::{StorageSpec, Store, check_relative};

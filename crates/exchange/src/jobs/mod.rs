@@ -125,6 +125,25 @@ pub(crate) async fn enqueue<'a>(
     Ok(())
 }
 
+/// Puts work into the queue if it is not there at all: what a resync does, which must not hurry work that waits its turn.
+pub(crate) async fn ensure<'a>(
+    on: impl Into<On<'a>>,
+    wake: &Wake,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    sql!("insert into work (id, kind, key, payload, location, wanted, run_at, attempt, failures, parked, created_at)
+          values ($1, $2, $3, $4, $5, 1, 0, 0, 0, false, $6) on conflict (kind, key) do nothing")
+    .bind(WorkId::new(at))
+    .bind(wake.kind.as_str())
+    .bind(&wake.key)
+    .bind(wake.payload.to_string())
+    .bind(wake.location.as_ref().map(ToString::to_string))
+    .bind(at)
+    .execute(on)
+    .await?;
+    Ok(())
+}
+
 /// A lease on one piece of work.
 #[derive(Clone, Debug)]
 pub struct Leased {

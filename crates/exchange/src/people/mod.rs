@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{MemberRole, Name, PersonId, Role, TeamId};
 
+pub(crate) use accounts::taken;
 pub use organisation::TeamRecord;
 pub use sessions::SessionRecord;
 

@@ -2,8 +2,14 @@
 //!
 //! A `…New` or `…Change` comes in and denies unknown fields; the others go out.
 
+mod access;
+mod billing;
 mod catalog;
 mod people;
+mod replicas;
 
+pub use access::*;
+pub use billing::*;
 pub use catalog::*;
 pub use people::*;
+pub use replicas::*;

@@ -1,0 +1,154 @@
+//! What a producer sees of a table before it is registered, and the search for tables under a prefix.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use model::Timestamp;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::budgets::{count, within};
+use crate::listing::LOG;
+use crate::schema::Column;
+use crate::support::Support;
+use crate::{LogError, Table};
+
+/// A table as it stands.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    pub version: u64,
+    /// Of the last commit.
+    pub timestamp: Timestamp,
+    pub id: String,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub columns: Vec<Column>,
+    pub partition_columns: Vec<String>,
+    /// `None` when the statistics of some file do not say.
+    pub rows: Option<u64>,
+    pub files: u64,
+    pub bytes: u64,
+    pub min_reader: u32,
+    pub min_writer: u32,
+    /// Reader and writer features.
+    pub features: BTreeSet<String>,
+    pub support: Support,
+    pub configuration: BTreeMap<String, String>,
+    /// The oldest version that can still be read.
+    pub earliest_version: u64,
+    /// Whether `delta.enableChangeDataFeed` is on.
+    pub change_data_feed: bool,
+}
+
+/// Reads the table's newest version.
+///
+/// # Errors
+/// [`LogError`]: its text tells the producer what to do.
+pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
+    let snapshot = table.snapshot(None).await?;
+    let metadata = &snapshot.metadata;
+    let on = |name: &str| {
+        metadata
+            .configuration
+            .get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
+    Ok(Inspection {
+        version: snapshot.version,
+        timestamp: snapshot.timestamp,
+        id: metadata.id.clone(),
+        name: metadata.name.clone(),
+        description: metadata.description.clone(),
+        columns: metadata.schema()?,
+        partition_columns: metadata.partition_columns.clone(),
+        rows: snapshot.rows(),
+        files: count(snapshot.files.len()),
+        bytes: snapshot.bytes(),
+        min_reader: snapshot.protocol.min_reader,
+        min_writer: snapshot.protocol.min_writer,
+        features: snapshot
+            .protocol
+            .reader_features
+            .union(&snapshot.protocol.writer_features)
+            .cloned()
+            .collect(),
+        support: snapshot.support(),
+        configuration: metadata.configuration.clone(),
+        earliest_version: table.earliest_version().await?.unwrap_or(snapshot.version),
+        change_data_feed: on("delta.enableChangeDataFeed"),
+    })
+}
+
+/// How far [`scan`] goes: folders that are listed, and levels below the prefix.
+const MAX_FOLDERS: u64 = 20_000;
+const MAX_LEVELS: usize = 12;
+
+/// The folders under `prefix` that hold a `_delta_log`, sorted; `prefix` itself may be one. Folders inside a table and
+/// those whose names begin with `_` or `.` are not looked into.
+///
+/// # Errors
+/// [`LogError::Budget`] when there are too many folders, [`LogError::Storage`].
+pub async fn scan(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Vec<Path>, LogError> {
+    let mut found = Vec::new();
+    let mut open = VecDeque::from([(prefix.clone(), 0)]);
+    let mut seen = 0;
+    while let Some((folder, level)) = open.pop_front() {
+        seen += 1;
+        within("folders under the prefix", MAX_FOLDERS, seen)?;
+        let listed = objects.list_with_delimiter(Some(&folder)).await?;
+        if listed
+            .common_prefixes
+            .iter()
+            .any(|inner| inner.filename() == Some(LOG))
+        {
+            found.push(folder);
+        } else if level < MAX_LEVELS {
+            let inner = listed.common_prefixes.into_iter();
+            let inner = inner.filter(|path| {
+                path.filename()
+                    .is_some_and(|name| !name.starts_with(['_', '.']))
+            });
+            open.extend(inner.map(|path| (path, level + 1)));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tables_under_a_prefix() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        for key in [
+            "lake/b/_delta_log/00000000000000000000.json",
+            "lake/a/x/_delta_log/00000000000000000000.json",
+            "lake/a/x/inner/_delta_log/00000000000000000000.json",
+            "lake/_hidden/_delta_log/00000000000000000000.json",
+            "lake/.trash/t/_delta_log/00000000000000000000.json",
+            "lake/plain/file.parquet",
+            "lake2/c/_delta_log/00000000000000000000.json",
+        ] {
+            store.put(&Path::from(key), "{}".into()).await.unwrap();
+        }
+        let found = |prefix: &'static str| {
+            let store = store.clone();
+            async move {
+                let paths = scan(&store, &Path::from(prefix)).await.unwrap();
+                paths
+                    .iter()
+                    .map(|path| path.to_string())
+                    .collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(found("lake").await, ["lake/a/x", "lake/b"]);
+        assert_eq!(found("lake/b").await, ["lake/b"]);
+        assert_eq!(found("").await, ["lake/a/x", "lake/b", "lake2/c"]);
+        assert_eq!(found("nowhere").await, [""; 0]);
+    }
+}

@@ -1,0 +1,259 @@
+//! Decisions: who may say yes or no to what, once per stage, to exactly the request that was shown.
+
+use model::dto::{DecisionNew, Request};
+use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict};
+use serde_json::json;
+
+use super::{ProductInfo, RecipientInfo};
+use crate::audit::Object;
+use crate::change::Change;
+use crate::error::{Check, Error};
+use crate::jobs::{Wake, WorkKind};
+use crate::operation::Operation;
+use crate::policy::{Scope, can, can_see};
+use crate::principal::Principal;
+use crate::{Exchange, sql};
+
+impl Exchange {
+    /// Says yes or no to one stage of a request. The last yes makes the grant.
+    pub async fn request_decide(
+        &self,
+        principal: &Principal,
+        id: RequestId,
+        new: DecisionNew,
+    ) -> Result<Request, Error> {
+        let Some(record) = self.request_record(self.db(), id).await? else {
+            can(principal, Operation::RequestList, &Scope::NONE)?;
+            return Err(Error::NotFound("request"));
+        };
+        let scope = record.scope();
+        can_see(principal, Operation::RequestRead, &scope, "request")?;
+        can(principal, Operation::RequestDecide, &scope)?;
+        let decider = principal.person_id().ok_or(Error::Unauthenticated)?;
+        if record.requester_id == Some(decider) {
+            return Err(Error::forbidden(
+                "nobody decides on their own request; somebody else has to",
+            ));
+        }
+        let mut check = Check::new();
+        let verdict: Option<Verdict> = check.parse("verdict", &new.verdict);
+        let wanted: Option<Stage> = new
+            .stage
+            .as_deref()
+            .and_then(|stage| check.parse("stage", stage));
+        let note = check.text("note", &new.note, 0, 4_000, true);
+        if verdict == Some(Verdict::Reject) && note.is_empty() {
+            check.fail("note", "say why; the requester reads it");
+        }
+        check.done()?;
+        let Some(verdict) = verdict else {
+            return Err(Error::invalid("verdict", "missing"));
+        };
+
+        let product = self
+            .product_info_by_id(self.db(), record.product_id)
+            .await?
+            .ok_or(Error::NotFound("product"))?;
+        let recipient = self
+            .recipient_info_by_id(self.db(), record.recipient_id)
+            .await?
+            .ok_or(Error::NotFound("recipient"))?;
+        let mut change = self.change(principal).await?;
+        // The row is taken before anything is read again: two deciders wait for each other.
+        let taken = sql!(
+            "update request set revision = revision + 1, updated_at = $1 where id = $2 and revision = $3 and state = 'submitted'"
+        )
+        .bind(change.at())
+        .bind(id)
+        .bind(new.revision)
+        .execute(change.tx())
+        .await?;
+        if taken == 0 {
+            return Err(Error::changed("request"));
+        }
+        let decided = self.decisions_of(change.tx(), id).await?;
+        let stages = product.stages();
+        let open: Vec<Stage> = stages
+            .iter()
+            .copied()
+            .filter(|stage| !decided.iter().any(|decision| decision.stage == *stage))
+            .collect();
+        let stage = choose_stage(principal, &product, &open, wanted)?;
+        if decided
+            .iter()
+            .any(|decision| decision.decider_id == Some(decider))
+        {
+            return Err(Error::forbidden(
+                "you have decided on this request already; the other decision takes another person",
+            ));
+        }
+        if verdict == Verdict::Approve && record.until_at <= change.at() {
+            return Err(Error::conflict(
+                "the end that was asked for has passed; the request has to be made again",
+            ));
+        }
+        self.decision_store(
+            &mut change,
+            id,
+            stage,
+            verdict,
+            Some(decider),
+            &note,
+            new.revision,
+        )
+        .await?;
+        match verdict {
+            Verdict::Reject => {
+                self.request_close(&mut change, id, RequestState::Rejected)
+                    .await?
+            }
+            Verdict::Approve if open == [stage] => {
+                self.grant_make(
+                    &mut change,
+                    &product,
+                    &recipient,
+                    id,
+                    record.mode,
+                    record.until_at,
+                    None,
+                )
+                .await?;
+            }
+            Verdict::Approve => {}
+        }
+        change.commit().await?;
+        self.request(principal, id).await
+    }
+
+    /// Writes a decision; part of the caller's change.
+    #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+    pub(crate) async fn decision_store(
+        &self,
+        change: &mut Change,
+        request: RequestId,
+        stage: Stage,
+        verdict: Verdict,
+        decider: Option<PersonId>,
+        note: &str,
+        revision: i64,
+    ) -> Result<(), Error> {
+        let at = change.at();
+        sql!("insert into decision (id, request_id, stage, verdict, decider_id, note, request_revision, decided_at)
+              values ($1, $2, $3, $4, $5, $6, $7, $8)")
+        .bind(model::AuditId::new(at))
+        .bind(request)
+        .bind(stage)
+        .bind(verdict)
+        .bind(decider)
+        .bind(note)
+        .bind(revision)
+        .bind(at)
+        .execute(change.tx())
+        .await?;
+        change.note(
+            Operation::RequestDecide,
+            Object::new("request", request),
+            json!({ "stage": stage, "verdict": verdict, "revision": revision }),
+        );
+        Ok(())
+    }
+
+    async fn request_close(
+        &self,
+        change: &mut Change,
+        id: RequestId,
+        state: RequestState,
+    ) -> Result<(), Error> {
+        let at = change.at();
+        sql!(
+            "update request set state = $1, updated_at = $2 where id = $3 and state = 'submitted'"
+        )
+        .bind(state)
+        .bind(at)
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+        Ok(())
+    }
+
+    /// Makes the grant of an approved request and, for a replica, the replica; part of the caller's change.
+    #[expect(clippy::too_many_arguments, reason = "what a grant is made of")]
+    pub(crate) async fn grant_make(
+        &self,
+        change: &mut Change,
+        product: &ProductInfo,
+        recipient: &RecipientInfo,
+        request: RequestId,
+        mode: Mode,
+        until: Timestamp,
+        name: Option<&Name>,
+    ) -> Result<GrantId, Error> {
+        let at = change.at();
+        self.request_close(change, request, RequestState::Approved)
+            .await?;
+        let id = GrantId::new(at);
+        sql!("insert into access_grant (id, name, request_id, product_id, recipient_id, mode, until_at, desired, actual,
+                  generation, observed_generation, revision, created_at, updated_at)
+              values ($1, $2, $3, $4, $5, $6, $7, 'active', 'pending', 1, 0, 1, $8, $8)")
+        .bind(id)
+        .bind(name.map(ToString::to_string))
+        .bind(request)
+        .bind(product.id)
+        .bind(recipient.id)
+        .bind(mode)
+        .bind(until)
+        .bind(at)
+        .execute(change.tx())
+        .await?;
+        if mode == Mode::Replica {
+            let location = recipient.location()?;
+            let storage = sql!(
+                "select id from storage where cloud = $1 and region = $2 and replicas order by name limit 1"
+            )
+            .bind(location.cloud)
+            .bind(location.region())
+            .row(change.tx())
+            .await?
+            .ok_or_else(|| {
+                Error::conflict(format!("no storage in {location} takes replicas any more; ask an admin to add one"))
+            })?;
+            self.replica_ensure(change, product.id, &product.name, storage.get("id")?)
+                .await?;
+        }
+        change.wake(Wake::new(WorkKind::Grant, id));
+        change.note(
+            Operation::RequestDecide,
+            Object::new("grant", id),
+            json!({ "request": request, "product": product.name, "recipient": recipient.name, "mode": mode, "until": until }),
+        );
+        Ok(id)
+    }
+}
+
+/// The stage that this person decides: the one asked for, or the first open one that is theirs.
+fn choose_stage(
+    principal: &Principal,
+    product: &ProductInfo,
+    open: &[Stage],
+    wanted: Option<Stage>,
+) -> Result<Stage, Error> {
+    let may = |stage: &Stage| match stage {
+        Stage::Owner => principal.is_producer(product.team_id),
+        Stage::DataProtection => principal.has(model::Role::DataProtection),
+        Stage::Policy | Stage::Declared => false,
+    };
+    match wanted {
+        Some(stage) if !open.contains(&stage) => Err(Error::conflict(format!(
+            "the stage {stage} is not open; look at the request again"
+        ))),
+        Some(stage) if !may(&stage) => Err(Error::forbidden(format!(
+            "the stage {stage} is decided by somebody else"
+        ))),
+        Some(stage) => Ok(stage),
+        None => open
+            .iter()
+            .find(|stage| may(stage))
+            .copied()
+            .ok_or_else(|| Error::forbidden("what is still open is decided by somebody else")),
+    }
+}

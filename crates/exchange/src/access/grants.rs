@@ -1,0 +1,278 @@
+//! Grants: reading them, ending them, and their end by time.
+
+use model::dto::{Grant, RevokeNew};
+use model::{
+    Cloud, GrantActual, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
+    RequestId, TeamId, Timestamp,
+};
+use serde_json::json;
+
+use crate::audit::Object;
+use crate::change::Change;
+use crate::db::{DbError, On};
+use crate::error::{Check, Error};
+use crate::jobs::{Wake, WorkKind};
+use crate::operation::Operation;
+use crate::page::{Page, PageRequest};
+use crate::policy::{Scope, can, can_see};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// A grant's row with the names around it.
+#[derive(Clone, Debug)]
+pub(crate) struct GrantRecord {
+    pub id: GrantId,
+    pub name: Option<Name>,
+    pub request_id: RequestId,
+    pub product_id: ProductId,
+    pub product: ProductName,
+    pub owner_id: TeamId,
+    pub personal: bool,
+    pub recipient: Name,
+    pub team_id: TeamId,
+    pub team: Name,
+    pub cloud: Cloud,
+    pub region: String,
+    pub mode: Mode,
+    pub until_at: Timestamp,
+    pub desired: GrantDesired,
+    pub actual: GrantActual,
+    pub generation: i64,
+    pub verified_at: Option<Timestamp>,
+    pub first_read_at: Option<Timestamp>,
+    pub urls_until: Option<Timestamp>,
+    pub reason: Option<String>,
+    pub ended_at: Option<Timestamp>,
+    pub ended_reason: Option<String>,
+    pub revision: i64,
+}
+from_row!(GrantRecord {
+    id,
+    name,
+    request_id,
+    product_id,
+    product,
+    owner_id,
+    personal,
+    recipient,
+    team_id,
+    team,
+    cloud,
+    region,
+    mode,
+    until_at,
+    desired,
+    actual,
+    generation,
+    verified_at,
+    first_read_at,
+    urls_until,
+    reason,
+    ended_at,
+    ended_reason,
+    revision
+});
+
+impl GrantRecord {
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            owner: Some(self.owner_id),
+            consumer: Some(self.team_id),
+            person: None,
+            personal: self.personal,
+        }
+    }
+
+    /// Whether people want it and its time is not over.
+    pub(crate) fn is_wanted(&self, at: Timestamp) -> bool {
+        self.desired == GrantDesired::Active && self.until_at > at
+    }
+}
+
+impl TryFrom<GrantRecord> for Grant {
+    type Error = Error;
+    fn try_from(record: GrantRecord) -> Result<Self, Error> {
+        Ok(Self {
+            location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
+            id: record.id,
+            name: record.name,
+            request: record.request_id,
+            product: record.product,
+            recipient: record.recipient,
+            team: record.team,
+            mode: record.mode,
+            until: record.until_at,
+            desired: record.desired,
+            actual: record.actual,
+            verified_at: record.verified_at,
+            first_read_at: record.first_read_at,
+            urls_until: record.urls_until,
+            reason: record.reason,
+            ended_at: record.ended_at,
+            ended_reason: record.ended_reason,
+            revision: record.revision,
+        })
+    }
+}
+
+impl Exchange {
+    pub(crate) async fn grant_record<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        id: GrantId,
+    ) -> Result<Option<GrantRecord>, DbError> {
+        sql!(
+            "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
+                    product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
+                    recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
+                    until_at, desired, actual, generation, verified_at, first_read_at, urls_until, reason, ended_at, ended_reason,
+                    access_grant.revision
+             from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
+                 join team on team.id = recipient.team_id
+             where access_grant.id = $1"
+        )
+        .bind(id)
+        .first(on)
+        .await
+    }
+
+    /// Grants that concern the caller, newest first; of one product when `product` is given.
+    pub async fn grants(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Grant>, Error> {
+        can(principal, Operation::GrantList, &Scope::NONE)?;
+        let before: Option<GrantId> = page.parse_after()?;
+        let (person, team) = principal.scope();
+        let rows: Vec<GrantRecord> = sql!(
+            "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
+                    product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
+                    recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
+                    until_at, desired, actual, generation, verified_at, first_read_at, urls_until, reason, ended_at, ended_reason,
+                    access_grant.revision
+             from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
+                 join team on team.id = recipient.team_id
+             where (access_grant.id < $1 or $1 is null) and (product.name = $2 or cast($2 as text) is null)
+                 and ($3 or recipient.team_id = $5 or product.team_id = $5 or (classification = 'personal' and $6)
+                     or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
+                     or product.team_id in (select team_member.team_id from team_member where person_id = $4))
+             order by access_grant.id desc limit $7"
+        )
+        .bind(before)
+        .bind(product)
+        .bind(principal.sees_all())
+        .bind(person)
+        .bind(team)
+        .bind(principal.has(model::Role::DataProtection))
+        .bind(page.fetch())
+        .all(self.db())
+        .await?;
+        let page = page.cut(rows, |row| row.id.to_string());
+        let items = page
+            .items
+            .into_iter()
+            .map(Grant::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page {
+            items,
+            next: page.next,
+        })
+    }
+
+    pub async fn grant(&self, principal: &Principal, id: GrantId) -> Result<Grant, Error> {
+        let Some(record) = self.grant_record(self.db(), id).await? else {
+            can(principal, Operation::GrantList, &Scope::NONE)?;
+            return Err(Error::NotFound("grant"));
+        };
+        can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
+        Grant::try_from(record)
+    }
+
+    /// Ends a grant now: by the consumer (giving up), the owner, data protection or an admin. New calls are refused from
+    /// this commit on; the answer's `urls_until` says until when URLs that were handed out may still work. Ending what has
+    /// ended changes nothing.
+    pub async fn grant_revoke(
+        &self,
+        principal: &Principal,
+        id: GrantId,
+        new: RevokeNew,
+    ) -> Result<Grant, Error> {
+        let Some(record) = self.grant_record(self.db(), id).await? else {
+            can(principal, Operation::GrantList, &Scope::NONE)?;
+            return Err(Error::NotFound("grant"));
+        };
+        can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
+        can(principal, Operation::GrantRevoke, &record.scope())?;
+        let mut check = Check::new();
+        let reason = check.text("reason", &new.reason, 1, 1_000, true);
+        check.done()?;
+        if record.desired == GrantDesired::Ended {
+            return Grant::try_from(record);
+        }
+        let mut change = self.change(principal).await?;
+        self.grant_end(
+            &mut change,
+            Operation::GrantRevoke,
+            id,
+            record.product_id,
+            &reason,
+        )
+        .await?;
+        change.commit().await?;
+        self.grant(principal, id).await
+    }
+
+    /// Marks a grant as not wanted any more and drains what only it needed; part of the caller's change.
+    pub(crate) async fn grant_end(
+        &self,
+        change: &mut Change,
+        operation: Operation,
+        id: GrantId,
+        product: ProductId,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let at = change.at();
+        sql!("update access_grant set desired = 'ended', ended_reason = $1, generation = generation + 1,
+                  revision = revision + 1, updated_at = $2 where id = $3 and desired = 'active'")
+        .bind(reason)
+        .bind(at)
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+        self.replicas_drain_unused(change, product).await?;
+        change.wake(Wake::new(WorkKind::Grant, id));
+        change.note(
+            operation,
+            Object::new("grant", id),
+            json!({ "desired": "ended" }),
+        );
+        Ok(())
+    }
+
+    /// Ends the grants whose time is over. The sharing service refuses them from their last instant on; this makes it
+    /// visible and drains replicas.
+    pub async fn grants_expire(&self, principal: &Principal) -> Result<u64, Error> {
+        can(principal, Operation::GrantObserve, &Scope::NONE)?;
+        let rows = sql!("select id, product_id from access_grant where desired = 'active' and until_at <= $1 limit 500")
+            .bind(self.now())
+            .rows(self.db())
+            .await?;
+        let mut ended = 0;
+        for row in rows {
+            let mut change = self.change(principal).await?;
+            self.grant_end(
+                &mut change,
+                Operation::GrantObserve,
+                row.get("id")?,
+                row.get("product_id")?,
+                "its time is over",
+            )
+            .await?;
+            change.commit().await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+}

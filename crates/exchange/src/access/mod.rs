@@ -1,0 +1,173 @@
+//! Access: recipients and their credentials, what access would cost, requests, decisions, grants, and what the sharing
+//! service asks of them.
+//!
+//! People write what they want; only [`Exchange::grant_reconcile`](crate::Exchange::grant_reconcile) writes what is.
+
+mod decisions;
+mod grants;
+mod offers;
+mod reading;
+mod recipients;
+mod reconcile;
+mod requests;
+
+#[cfg(test)]
+mod tests;
+
+use model::{
+    AccessPolicy, Classification, Cloud, Location, Name, Payer, ProductId, ProductName,
+    ProductState, RecipientId, Stage, TeamId,
+};
+
+pub use reading::{GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable};
+pub use reconcile::NextLook;
+
+use crate::db::On;
+use crate::error::Error;
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// What access needs to know of a product.
+#[derive(Clone, Debug)]
+pub(crate) struct ProductInfo {
+    pub id: ProductId,
+    pub name: ProductName,
+    pub team_id: TeamId,
+    pub team: Name,
+    pub cost_center: String,
+    pub classification: Classification,
+    pub access_policy: AccessPolicy,
+    pub state: ProductState,
+    pub payer: Payer,
+    pub baseline_days: i64,
+}
+from_row!(ProductInfo {
+    id,
+    name,
+    team_id,
+    team,
+    cost_center,
+    classification,
+    access_policy,
+    state,
+    payer,
+    baseline_days
+});
+
+impl ProductInfo {
+    pub(crate) fn is_personal(&self) -> bool {
+        self.classification == Classification::Personal
+    }
+
+    pub(crate) fn is_visible_to(&self, principal: &Principal) -> bool {
+        self.state != ProductState::Draft
+            || principal.sees_all()
+            || principal.is_member(self.team_id)
+    }
+
+    /// Who has to say yes, in order.
+    pub(crate) fn stages(&self) -> Vec<Stage> {
+        match (self.is_personal(), self.access_policy) {
+            (true, _) => vec![Stage::Owner, Stage::DataProtection],
+            (false, AccessPolicy::Auto) => vec![Stage::Policy],
+            (false, AccessPolicy::Owner) => vec![Stage::Owner],
+        }
+    }
+}
+
+/// A recipient's row.
+#[derive(Clone, Debug)]
+pub(crate) struct RecipientInfo {
+    pub id: RecipientId,
+    pub name: Name,
+    pub team_id: TeamId,
+    pub team: Name,
+    pub cost_center: String,
+    pub cloud: Cloud,
+    pub region: String,
+    pub revision: i64,
+}
+from_row!(RecipientInfo {
+    id,
+    name,
+    team_id,
+    team,
+    cost_center,
+    cloud,
+    region,
+    revision
+});
+
+impl RecipientInfo {
+    pub(crate) fn location(&self) -> Result<Location, Error> {
+        Location::new(self.cloud, &self.region).map_err(Error::internal)
+    }
+}
+
+impl Exchange {
+    pub(crate) async fn product_info<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        name: &str,
+    ) -> Result<Option<ProductInfo>, Error> {
+        Ok(sql!(
+            "select product.id, product.name, team_id, team.name as team, cost_center, classification, access_policy, state,
+                    payer, baseline_days
+             from product join team on team.id = team_id where product.name = $1"
+        )
+        .bind(name)
+        .first(on)
+        .await?)
+    }
+
+    pub(crate) async fn product_info_by_id<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        id: ProductId,
+    ) -> Result<Option<ProductInfo>, Error> {
+        Ok(sql!(
+            "select product.id, product.name, team_id, team.name as team, cost_center, classification, access_policy, state,
+                    payer, baseline_days
+             from product join team on team.id = team_id where product.id = $1"
+        )
+        .bind(id)
+        .first(on)
+        .await?)
+    }
+
+    /// The product, if the caller may know of it.
+    pub(crate) async fn visible_product(
+        &self,
+        principal: &Principal,
+        name: &str,
+    ) -> Result<ProductInfo, Error> {
+        self.product_info(self.db(), name)
+            .await?
+            .filter(|product| product.is_visible_to(principal))
+            .ok_or(Error::NotFound("product"))
+    }
+
+    pub(crate) async fn recipient_info(&self, name: &str) -> Result<Option<RecipientInfo>, Error> {
+        Ok(sql!(
+            "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
+             from recipient join team on team.id = team_id where recipient.name = $1"
+        )
+        .bind(name)
+        .first(self.db())
+        .await?)
+    }
+
+    pub(crate) async fn recipient_info_by_id<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        id: RecipientId,
+    ) -> Result<Option<RecipientInfo>, Error> {
+        Ok(sql!(
+            "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
+             from recipient join team on team.id = team_id where recipient.id = $1"
+        )
+        .bind(id)
+        .first(on)
+        .await?)
+    }
+}

@@ -1,0 +1,370 @@
+//! What the sharing service asks: whose token this is, what that recipient may read right now, and where. Decided in the
+//! database at each call, so that an end is felt at once on every process.
+
+use model::{
+    Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId, StorageId,
+    TableId, TeamId, Timestamp,
+};
+
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::secret::{self, TokenKind};
+use crate::{Exchange, from_row, sql};
+
+/// Who reads.
+#[derive(Clone, Debug)]
+pub struct ReaderRecord {
+    pub id: RecipientId,
+    pub name: Name,
+    pub team_id: TeamId,
+    cloud: Cloud,
+    region: String,
+}
+from_row!(ReaderRecord {
+    id,
+    name,
+    team_id,
+    cloud,
+    region
+});
+
+impl ReaderRecord {
+    pub fn location(&self) -> Result<Location, Error> {
+        Location::new(self.cloud, &self.region).map_err(Error::internal)
+    }
+}
+
+/// Why a credential is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReaderRefused {
+    #[error("this is not a valid credential")]
+    Unknown,
+    #[error("this credential has expired; download a new profile")]
+    Expired,
+    #[error("this credential was revoked; download a new profile")]
+    Revoked,
+}
+
+/// Where a recipient reads a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The producer's own files.
+    Producer,
+    /// The verified replica in the recipient's region, at this source version.
+    Replica { source_version: u64 },
+}
+
+/// A table that a recipient may read right now.
+#[derive(Clone, Debug)]
+pub struct SharedTable {
+    pub grant_id: GrantId,
+    pub mode: Mode,
+    pub until_at: Timestamp,
+    pub product_id: ProductId,
+    pub share: ProductName,
+    pub schema: Name,
+    pub table_name: Name,
+    pub table_id: TableId,
+    pub refused_for: Option<String>,
+    source_storage: StorageId,
+    source_path: String,
+    source_cloud: Cloud,
+    source_region: String,
+    replica_storage: Option<StorageId>,
+    replica_path: Option<String>,
+    replica_cloud: Option<Cloud>,
+    replica_region: Option<String>,
+    replica_source_version: Option<u64>,
+}
+from_row!(SharedTable {
+    grant_id,
+    mode,
+    until_at,
+    product_id,
+    share,
+    schema,
+    table_name,
+    table_id,
+    refused_for,
+    source_storage,
+    source_path,
+    source_cloud,
+    source_region,
+    replica_storage,
+    replica_path,
+    replica_cloud,
+    replica_region,
+    replica_source_version
+});
+
+impl SharedTable {
+    /// Storage, path and location to read from. None: the replica is not there yet.
+    pub fn place(&self) -> Result<Option<(StorageId, &str, Location, ReadFrom)>, Error> {
+        match self.mode {
+            Mode::Live => {
+                let location = Location::new(self.source_cloud, &self.source_region)
+                    .map_err(Error::internal)?;
+                Ok(Some((
+                    self.source_storage,
+                    &self.source_path,
+                    location,
+                    ReadFrom::Producer,
+                )))
+            }
+            Mode::Replica => {
+                match (
+                    self.replica_storage,
+                    &self.replica_path,
+                    self.replica_cloud,
+                    &self.replica_region,
+                    self.replica_source_version,
+                ) {
+                    (
+                        Some(storage),
+                        Some(path),
+                        Some(cloud),
+                        Some(region),
+                        Some(source_version),
+                    ) => {
+                        let location = Location::new(cloud, region).map_err(Error::internal)?;
+                        Ok(Some((
+                            storage,
+                            path,
+                            location,
+                            ReadFrom::Replica { source_version },
+                        )))
+                    }
+                    _ => Ok(None),
+                }
+            }
+        }
+    }
+}
+
+/// A grant as the reconciler looks at it.
+#[derive(Clone, Debug)]
+pub struct GrantReading {
+    pub id: GrantId,
+    pub recipient_id: RecipientId,
+    pub recipient: Name,
+    pub product_id: ProductId,
+    pub product: ProductName,
+    pub mode: Mode,
+    /// Whether people want it and its time is not over.
+    pub wanted: bool,
+}
+
+/// One line of the access log.
+#[derive(Clone, Debug)]
+pub struct QueryLogNew {
+    pub id: QueryId,
+    pub recipient_id: Option<RecipientId>,
+    pub endpoint: &'static str,
+    pub share: String,
+    pub schema: String,
+    pub table: String,
+    pub table_id: Option<TableId>,
+    pub grant_id: Option<GrantId>,
+    pub version: Option<u64>,
+    pub files: u64,
+    pub bytes_signed: u64,
+    pub status: u16,
+    pub user_agent: String,
+    /// Until when the URLs of this answer work.
+    pub urls_until: Option<Timestamp>,
+}
+
+impl Exchange {
+    /// Whose credential this is. A token with a wrong checksum is refused without asking the database.
+    pub async fn reader_of_token(
+        &self,
+        principal: &Principal,
+        token: &str,
+    ) -> Result<Result<ReaderRecord, ReaderRefused>, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        if !secret::is_well_formed(TokenKind::Recipient, token) {
+            return Ok(Err(ReaderRefused::Unknown));
+        }
+        let row = sql!(
+            "select recipient.id, recipient.name, team_id, cloud, region, expires_at, revoked_at from recipient_token
+             join recipient on recipient.id = recipient_id where hash = $1"
+        )
+        .bind(secret::hash(token))
+        .row(self.db())
+        .await?;
+        let Some(row) = row else {
+            return Ok(Err(ReaderRefused::Unknown));
+        };
+        if row.get::<Option<Timestamp>>("revoked_at")?.is_some() {
+            return Ok(Err(ReaderRefused::Revoked));
+        }
+        if row.get::<Timestamp>("expires_at")? <= self.now() {
+            return Ok(Err(ReaderRefused::Expired));
+        }
+        Ok(Ok(crate::db::FromRow::from_row(&row)?))
+    }
+
+    /// A recipient by its id: for the reconciler, which looks with the recipient's identity but has no token.
+    pub async fn reader(
+        &self,
+        principal: &Principal,
+        id: RecipientId,
+    ) -> Result<Option<ReaderRecord>, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        Ok(
+            sql!("select id, name, team_id, cloud, region from recipient where id = $1")
+                .bind(id)
+                .first(self.db())
+                .await?,
+        )
+    }
+
+    /// Every table that a recipient may read right now, in the order of share, schema and name; where several grants give
+    /// the same table, the one that ends last counts, a replica before live.
+    pub async fn shared_tables(
+        &self,
+        principal: &Principal,
+        recipient: RecipientId,
+    ) -> Result<Vec<SharedTable>, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        let mut rows: Vec<SharedTable> = sql!(
+            "select access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
+                    schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
+                    product_table.storage_id as source_storage, product_table.path as source_path, source.cloud as source_cloud,
+                    source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
+                    target.cloud as replica_cloud, target.region as replica_region,
+                    replica_table.source_version as replica_source_version
+             from access_grant join product on product.id = access_grant.product_id
+                 join recipient on recipient.id = access_grant.recipient_id
+                 join product_table on product_table.product_id = product.id
+                 join storage as source on source.id = product_table.storage_id
+                 left join storage as target on target.cloud = recipient.cloud and target.region = recipient.region
+                     and exists (select 1 from replica where replica.product_id = product.id and replica.storage_id = target.id
+                                     and replica.state in ('pending', 'ready'))
+                 left join replica on replica.product_id = product.id and replica.storage_id = target.id
+                     and replica.state in ('pending', 'ready')
+                 left join replica_table on replica_table.replica_id = replica.id and replica_table.table_id = product_table.id
+                     and replica_table.state = 'ready'
+             where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
+                 and product.state <> 'draft'
+             order by product.name, schema_name, product_table.name,
+                 case when access_grant.mode = 'replica' then 0 else 1 end, until_at desc, access_grant.id"
+        )
+        .bind(recipient)
+        .bind(self.now())
+        .all(self.db())
+        .await?;
+        rows.dedup_by_key(|row| row.table_id);
+        Ok(rows)
+    }
+
+    /// Whether a grant is wanted at this instant: what the gateway asks before each byte range.
+    pub async fn grant_is_open(&self, principal: &Principal, id: GrantId) -> Result<bool, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        let row = sql!(
+            "select id from access_grant where id = $1 and desired = 'active' and until_at > $2"
+        )
+        .bind(id)
+        .bind(self.now())
+        .row(self.db())
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// A grant as the reconciler looks at it; None when it is gone.
+    pub async fn grant_reading(
+        &self,
+        principal: &Principal,
+        id: GrantId,
+    ) -> Result<Option<GrantReading>, Error> {
+        can(principal, Operation::GrantObserve, &Scope::NONE)?;
+        let row = sql!("select recipient_id from access_grant where id = $1")
+            .bind(id)
+            .row(self.db())
+            .await?;
+        let (Some(row), Some(record)) = (row, self.grant_record(self.db(), id).await?) else {
+            return Ok(None);
+        };
+        Ok(Some(GrantReading {
+            id,
+            recipient_id: row.get("recipient_id")?,
+            recipient: record.recipient.clone(),
+            product_id: record.product_id,
+            product: record.product.clone(),
+            mode: record.mode,
+            wanted: record.is_wanted(self.now()),
+        }))
+    }
+
+    /// Remembers, before URLs are handed out, until when they will work. False: the grant has ended meanwhile; hand out
+    /// nothing.
+    pub async fn urls_issued(
+        &self,
+        principal: &Principal,
+        grant: GrantId,
+        until: Timestamp,
+    ) -> Result<bool, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        let changed = sql!(
+            "update access_grant set urls_until = case when urls_until > $1 then urls_until else $1 end
+             where id = $2 and desired = 'active' and until_at > $3"
+        )
+        .bind(until)
+        .bind(grant)
+        .bind(self.now())
+        .execute(self.db())
+        .await?;
+        Ok(changed == 1)
+    }
+
+    /// Writes a line of the access log; an answered query is also the consumer's first read, once.
+    pub async fn query_logged(
+        &self,
+        principal: &Principal,
+        new: &QueryLogNew,
+    ) -> Result<(), Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        sql!("insert into query_log (id, at, recipient_id, endpoint, share, schema_name, table_name, table_id, grant_id,
+                  version, files, bytes_signed, status, user_agent)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
+        .bind(new.id)
+        .bind(now)
+        .bind(new.recipient_id)
+        .bind(new.endpoint)
+        .bind(clip(&new.share))
+        .bind(clip(&new.schema))
+        .bind(clip(&new.table))
+        .bind(new.table_id)
+        .bind(new.grant_id)
+        .bind(new.version)
+        .bind(new.files)
+        .bind(new.bytes_signed)
+        .bind(i64::from(new.status))
+        .bind(clip(&new.user_agent))
+        .execute(&mut tx)
+        .await?;
+        if let Some(grant) = new.grant_id
+            && new.endpoint == "query"
+            && new.status == 200
+        {
+            sql!(
+                "update access_grant set first_read_at = $1 where id = $2 and first_read_at is null"
+            )
+            .bind(now)
+            .bind(grant)
+            .execute(&mut tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// What a client sent, cut to what a log line holds.
+fn clip(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(255).collect()
+}

@@ -1,0 +1,462 @@
+//! Requests: one ask for access each, append-only; a renewal is a new request.
+
+use model::dto::{Decision, Offer, Request, RequestNew};
+use model::time::DAY;
+use model::{
+    Cloud, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId, RequestId,
+    RequestState, Stage, TeamId, Timestamp, Verdict,
+};
+use serde_json::json;
+
+use super::{ProductInfo, RecipientInfo};
+use crate::audit::Object;
+use crate::change::Change;
+use crate::db::{DbError, On};
+use crate::error::{Check, Error};
+use crate::operation::Operation;
+use crate::page::{Page, PageRequest};
+use crate::policy::{Scope, allows, can, can_see};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// The longest an access may last: everything has an end that somebody can foresee.
+const LONGEST: i64 = 5 * 366 * DAY;
+
+/// A request's row with the names around it.
+#[derive(Clone, Debug)]
+pub(super) struct RequestRecord {
+    pub id: RequestId,
+    pub product_id: ProductId,
+    pub product: ProductName,
+    pub owner_id: TeamId,
+    pub personal: bool,
+    pub recipient_id: RecipientId,
+    pub recipient: Name,
+    pub team_id: TeamId,
+    pub team: Name,
+    pub cloud: Cloud,
+    pub region: String,
+    pub requester_id: Option<PersonId>,
+    pub requester: Option<Name>,
+    pub purpose_code: String,
+    pub purpose_text: String,
+    pub mode: Mode,
+    pub until_at: Timestamp,
+    pub state: RequestState,
+    pub offer: String,
+    pub declared: Option<String>,
+    pub grant_id: Option<GrantId>,
+    pub revision: i64,
+    pub created_at: Timestamp,
+}
+from_row!(RequestRecord {
+    id,
+    product_id,
+    product,
+    owner_id,
+    personal,
+    recipient_id,
+    recipient,
+    team_id,
+    team,
+    cloud,
+    region,
+    requester_id,
+    requester,
+    purpose_code,
+    purpose_text,
+    mode,
+    until_at,
+    state,
+    offer,
+    declared,
+    grant_id,
+    revision,
+    created_at
+});
+
+impl RequestRecord {
+    pub(super) fn scope(&self) -> Scope {
+        Scope {
+            owner: Some(self.owner_id),
+            consumer: Some(self.team_id),
+            person: self.requester_id,
+            personal: self.personal,
+        }
+    }
+}
+
+/// A decision's row.
+pub(super) struct DecisionRecord {
+    pub stage: Stage,
+    pub verdict: Verdict,
+    pub decider_id: Option<PersonId>,
+    pub decider: Option<Name>,
+    pub note: String,
+    pub decided_at: Timestamp,
+}
+from_row!(DecisionRecord {
+    stage,
+    verdict,
+    decider_id,
+    decider,
+    note,
+    decided_at
+});
+
+/// A request that was checked and may be stored.
+pub(crate) struct RequestReady {
+    pub product: ProductInfo,
+    pub recipient: RecipientInfo,
+    pub mode: Mode,
+    pub until: Timestamp,
+    pub purpose_code: String,
+    pub purpose_text: String,
+    pub offer: Offer,
+}
+
+impl Exchange {
+    pub(super) async fn request_record<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        id: RequestId,
+    ) -> Result<Option<RequestRecord>, DbError> {
+        sql!(
+            "select request.id, request.product_id, product.name as product, product.team_id as owner_id,
+                    case when classification = 'personal' then true else false end as personal,
+                    request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
+                    recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
+                    request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
+                    request.created_at
+             from request join product on product.id = request.product_id
+                 join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
+                 left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id
+             where request.id = $1"
+        )
+        .bind(id)
+        .first(on)
+        .await
+    }
+
+    pub(super) async fn decisions_of<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        id: RequestId,
+    ) -> Result<Vec<DecisionRecord>, DbError> {
+        sql!(
+            "select stage, verdict, decider_id, person.name as decider, note, decided_at
+             from decision left join person on person.id = decider_id where request_id = $1 order by decided_at, stage"
+        )
+        .bind(id)
+        .all(on)
+        .await
+    }
+
+    async fn request_dto(&self, record: RequestRecord) -> Result<Request, Error> {
+        let decisions = self.decisions_of(self.db(), record.id).await?;
+        let open_stages = if record.state == RequestState::Submitted {
+            let product = self
+                .product_info_by_id(self.db(), record.product_id)
+                .await?;
+            let stages = product.map(|product| product.stages()).unwrap_or_default();
+            stages
+                .into_iter()
+                .filter(|stage| !decisions.iter().any(|decision| decision.stage == *stage))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Request {
+            location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
+            id: record.id,
+            product: record.product,
+            recipient: record.recipient,
+            team: record.team,
+            requester: record.requester,
+            mode: record.mode,
+            purpose_code: record.purpose_code,
+            purpose_text: record.purpose_text,
+            until: record.until_at,
+            state: record.state,
+            open_stages,
+            decisions: decisions
+                .into_iter()
+                .map(|decision| Decision {
+                    stage: decision.stage,
+                    verdict: decision.verdict,
+                    decider: decision.decider,
+                    note: decision.note,
+                    decided_at: decision.decided_at,
+                })
+                .collect(),
+            offer: serde_json::from_str(&record.offer).ok(),
+            grant: record.grant_id,
+            declared: record.declared,
+            revision: record.revision,
+            created_at: record.created_at,
+        })
+    }
+
+    /// Requests that concern the caller: of their teams, for their products, and personal ones for data protection.
+    pub async fn requests(
+        &self,
+        principal: &Principal,
+        state: Option<RequestState>,
+        page: &PageRequest,
+    ) -> Result<Page<Request>, Error> {
+        can(principal, Operation::RequestList, &Scope::NONE)?;
+        let before: Option<RequestId> = page.parse_after()?;
+        let (person, team) = principal.scope();
+        let rows: Vec<RequestRecord> = sql!(
+            "select request.id, request.product_id, product.name as product, product.team_id as owner_id,
+                    case when classification = 'personal' then true else false end as personal,
+                    request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
+                    recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
+                    request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
+                    request.created_at
+             from request join product on product.id = request.product_id
+                 join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
+                 left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id
+             where (request.id < $1 or $1 is null) and (request.state = $2 or cast($2 as text) is null)
+                 and ($3 or recipient.team_id = $5 or product.team_id = $5 or (classification = 'personal' and $6)
+                     or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
+                     or product.team_id in (select team_member.team_id from team_member where person_id = $4))
+             order by request.id desc limit $7"
+        )
+        .bind(before)
+        .bind(state)
+        .bind(principal.sees_all())
+        .bind(person)
+        .bind(team)
+        .bind(principal.has(model::Role::DataProtection))
+        .bind(page.fetch())
+        .all(self.db())
+        .await?;
+        let page = page.cut(rows, |row| row.id.to_string());
+        let mut items = Vec::with_capacity(page.items.len());
+        for record in page.items {
+            items.push(self.request_dto(record).await?);
+        }
+        Ok(Page {
+            items,
+            next: page.next,
+        })
+    }
+
+    pub async fn request(&self, principal: &Principal, id: RequestId) -> Result<Request, Error> {
+        let Some(record) = self.request_record(self.db(), id).await? else {
+            can(principal, Operation::RequestList, &Scope::NONE)?;
+            return Err(Error::NotFound("request"));
+        };
+        can_see(
+            principal,
+            Operation::RequestRead,
+            &record.scope(),
+            "request",
+        )?;
+        self.request_dto(record).await
+    }
+
+    /// Checks a request against what may be asked, and prices it as it will be shown to who decides.
+    pub(crate) async fn request_check(
+        &self,
+        principal: &Principal,
+        new: &RequestNew,
+    ) -> Result<RequestReady, Error> {
+        let mut check = Check::new();
+        let mode: Option<Mode> = check.parse("mode", &new.mode);
+        let until: Option<Timestamp> = check.parse("until", &new.until);
+        let code: Option<Name> = check.parse("purpose.code", &new.purpose.code);
+        let purpose_text = check.text("purpose.text", &new.purpose.text, 3, 4_000, true);
+        let now = self.now();
+        if until.is_some_and(|until| until <= now) {
+            check.fail("until", "must be in the future");
+        } else if until.is_some_and(|until| until.since(now) > LONGEST) {
+            check.fail(
+                "until",
+                "at most five years from now; ask again before it ends",
+            );
+        }
+        let product = self
+            .product_info(self.db(), &new.product)
+            .await?
+            .filter(|product| product.is_visible_to(principal));
+        let recipient = self
+            .recipient_info(&new.recipient)
+            .await?
+            .filter(|recipient| {
+                allows(
+                    principal,
+                    Operation::RecipientRead,
+                    &Scope::consumer(recipient.team_id),
+                )
+            });
+        if product.is_none() {
+            check.fail("product", "there is no such product, or you may not see it");
+        }
+        if recipient.is_none() {
+            check.fail(
+                "recipient",
+                "there is no such recipient of one of your teams",
+            );
+        }
+        check.done()?;
+        let (Some(product), Some(recipient), Some(mode), Some(until), Some(code)) =
+            (product, recipient, mode, until, code)
+        else {
+            return Err(Error::invalid("request", "incomplete"));
+        };
+        match product.state {
+            model::ProductState::Published => {}
+            model::ProductState::Draft => {
+                return Err(Error::invalid(
+                    "product",
+                    "it is not published yet; ask its team",
+                ));
+            }
+            model::ProductState::Retired => {
+                return Err(Error::invalid(
+                    "product",
+                    "it was retired; no new access is given",
+                ));
+            }
+        }
+        let offer = self.offer_for(&product, &recipient).await?;
+        if let Some(why_not) = offer
+            .modes
+            .iter()
+            .find(|offer| offer.mode == mode)
+            .and_then(|offer| offer.why_not.clone())
+        {
+            return Err(Error::invalid("mode", why_not));
+        }
+        let purpose_code = code.to_string();
+        Ok(RequestReady {
+            product,
+            recipient,
+            mode,
+            until,
+            purpose_code,
+            purpose_text,
+            offer,
+        })
+    }
+
+    /// Asks for access in the name of the recipient's team. With the policy `auto` it is granted at once.
+    pub async fn request_create(
+        &self,
+        principal: &Principal,
+        new: RequestNew,
+    ) -> Result<Request, Error> {
+        can(principal, Operation::RequestList, &Scope::NONE)?;
+        let ready = self.request_check(principal, &new).await?;
+        can(
+            principal,
+            Operation::RequestCreate,
+            &Scope::consumer(ready.recipient.team_id),
+        )?;
+        let mut change = self.change(principal).await?;
+        let id = self
+            .request_store(&mut change, &ready, principal.person_id(), None)
+            .await?;
+        if ready.product.stages() == [Stage::Policy] {
+            let note = "by the product's policy: auto";
+            self.decision_store(
+                &mut change,
+                id,
+                Stage::Policy,
+                Verdict::Approve,
+                None,
+                note,
+                1,
+            )
+            .await?;
+            self.grant_make(
+                &mut change,
+                &ready.product,
+                &ready.recipient,
+                id,
+                ready.mode,
+                ready.until,
+                None,
+            )
+            .await?;
+        }
+        change.commit().await?;
+        self.request(principal, id).await
+    }
+
+    /// Writes the request; part of the caller's change.
+    pub(crate) async fn request_store(
+        &self,
+        change: &mut Change,
+        ready: &RequestReady,
+        requester: Option<PersonId>,
+        declared: Option<&str>,
+    ) -> Result<RequestId, Error> {
+        let at = change.at();
+        let id = RequestId::new(at);
+        sql!("insert into request (id, product_id, recipient_id, requester_id, purpose_code, purpose_text, mode, until_at,
+                  state, offer, declared, revision, created_at, updated_at)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, 1, $11, $11)")
+        .bind(id)
+        .bind(ready.product.id)
+        .bind(ready.recipient.id)
+        .bind(requester)
+        .bind(&ready.purpose_code)
+        .bind(&ready.purpose_text)
+        .bind(ready.mode)
+        .bind(ready.until)
+        .bind(serde_json::to_string(&ready.offer).map_err(Error::internal)?)
+        .bind(declared)
+        .bind(at)
+        .execute(change.tx())
+        .await
+        .map_err(|error| match error {
+            DbError::Unique(_) => Error::conflict("the same request is waiting already; withdraw it to change it"),
+            other => other.into(),
+        })?;
+        change.note(
+            Operation::RequestCreate,
+            Object::new("request", id),
+            json!({ "product": ready.product.name, "recipient": ready.recipient.name, "mode": ready.mode,
+                    "until": ready.until, "purpose": ready.purpose_code, "declared": declared }),
+        );
+        Ok(id)
+    }
+
+    /// Takes back a request that nobody has finished deciding.
+    pub async fn request_withdraw(
+        &self,
+        principal: &Principal,
+        id: RequestId,
+    ) -> Result<Request, Error> {
+        let request = self.request(principal, id).await?;
+        let record = self
+            .request_record(self.db(), id)
+            .await?
+            .ok_or(Error::NotFound("request"))?;
+        can(principal, Operation::RequestWithdraw, &record.scope())?;
+        let mut change = self.change(principal).await?;
+        let changed = sql!(
+            "update request set state = 'withdrawn', revision = revision + 1, updated_at = $1
+             where id = $2 and state = 'submitted'"
+        )
+        .bind(change.at())
+        .bind(request.id)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Err(Error::conflict(
+                "it is decided already; to give up an access, end its grant",
+            ));
+        }
+        change.note(
+            Operation::RequestWithdraw,
+            Object::new("request", id),
+            serde_json::Value::Null,
+        );
+        change.commit().await?;
+        self.request(principal, id).await
+    }
+}

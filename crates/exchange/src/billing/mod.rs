@@ -1,0 +1,15 @@
+//! What moving bytes costs, and whom: rates, meter events, charges, statements, savings.
+//!
+//! Meter events are written by whoever counted; a daily report prices those of finished days into charges; a month's
+//! charges of a producing team are its statement. Charges and issued statements never change: corrections are new rows.
+
+mod charges;
+mod export;
+mod meter;
+mod rates;
+mod savings;
+mod statements;
+
+pub use export::{charges_csv, statement_csv};
+pub use meter::MeterEventNew;
+pub use rates::{RateRecord, ServiceRateRecord};

@@ -1,0 +1,133 @@
+//! What replicas have saved against a stated baseline: every consumer of the replica loads the whole table every
+//! `baseline_days` (a week, unless the product says otherwise).
+
+use model::dto::{Money, Saving};
+use model::time::DAY;
+use model::{Location, Micro, ProductId, ProductName, ReplicaId, Route, Timestamp};
+
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+struct ReplicaRow {
+    id: ReplicaId,
+    product_id: ProductId,
+    product: ProductName,
+    baseline_days: i64,
+    created_at: Timestamp,
+    from_cloud: model::Cloud,
+    from_region: String,
+    to_cloud: model::Cloud,
+    to_region: String,
+    table_bytes: u64,
+}
+from_row!(ReplicaRow {
+    id,
+    product_id,
+    product,
+    baseline_days,
+    created_at,
+    from_cloud,
+    from_region,
+    to_cloud,
+    to_region,
+    table_bytes
+});
+
+impl Exchange {
+    /// One row per replica of a product that the caller may see, since the replica was made.
+    pub async fn savings(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+    ) -> Result<Vec<Saving>, Error> {
+        can(principal, Operation::SavingRead, &Scope::NONE)?;
+        let now = self.now();
+        let (person, team) = principal.scope();
+        let replicas: Vec<ReplicaRow> = sql!(
+            "select replica.id, product.id as product_id, product.name as product, baseline_days, replica.created_at,
+                    source.cloud as from_cloud, source.region as from_region, target.cloud as to_cloud, target.region as to_region,
+                    (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table
+                     where product_table.product_id = product.id and refused_for is null) as table_bytes
+             from replica join product on product.id = replica.product_id join storage as source on source.id = product.storage_id
+                 join storage as target on target.id = replica.storage_id
+             where (product.name = $1 or cast($1 as text) is null) and (product.state <> 'draft' or $2 or team_id = $4
+                 or team_id in (select team_member.team_id from team_member where person_id = $3))
+             order by product.name, replica.id limit 1000"
+        )
+        .bind(product)
+        .bind(principal.sees_all())
+        .bind(person)
+        .bind(team)
+        .all(self.db())
+        .await?;
+        let mut savings = Vec::with_capacity(replicas.len());
+        for replica in replicas {
+            savings.push(self.saving(replica, now).await?);
+        }
+        Ok(savings)
+    }
+
+    async fn saving(&self, replica: ReplicaRow, now: Timestamp) -> Result<Saving, Error> {
+        let route = Route {
+            from: Location::new(replica.from_cloud, &replica.from_region)
+                .map_err(Error::internal)?,
+            to: Location::new(replica.to_cloud, &replica.to_region).map_err(Error::internal)?,
+        };
+        let row = sql!(
+            "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event
+             join sync_run on sync_run.id = run_id join replica_table on replica_table.id = replica_table_id
+             where replica_id = $1 and method = 'measured'"
+        )
+        .bind(replica.id)
+        .row(self.db())
+        .await?;
+        let actual: u64 = row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0);
+        let row = sql!(
+            "select cast(count(distinct recipient_id) as bigint) as consumers from access_grant
+             join recipient on recipient.id = recipient_id
+             where product_id = $1 and mode = 'replica' and cloud = $2 and region = $3"
+        )
+        .bind(replica.product_id)
+        .bind(replica.to_cloud)
+        .bind(&replica.to_region)
+        .row(self.db())
+        .await?;
+        let consumers: u64 = row
+            .map(|row| row.get("consumers"))
+            .transpose()?
+            .unwrap_or(0);
+        let days = now.since(replica.created_at).max(0) / DAY;
+        // The first load is made on the first day, then one each time the period has passed.
+        let loads = u64::try_from(1 + days / replica.baseline_days.max(1)).unwrap_or(1);
+        let baseline = replica
+            .table_bytes
+            .saturating_mul(loads)
+            .saturating_mul(consumers);
+        let saved_bytes =
+            i64::try_from(i128::from(baseline) - i128::from(actual)).unwrap_or(i64::MAX);
+        let saved = match self.rate_for(self.db(), &route, now).await? {
+            Some(rate) => Some(Money {
+                amount: Micro::charge(i128::from(saved_bytes), rate.price_nano, rate.unit)
+                    .map_err(Error::internal)?,
+                currency: rate.currency,
+            }),
+            None => None,
+        };
+        Ok(Saving {
+            product: replica.product,
+            route,
+            days,
+            baseline_bytes: baseline,
+            actual_bytes: actual,
+            saved_bytes,
+            saved,
+            baseline: format!(
+                "a full load of today's size every {} days by each of {consumers} consumers, priced at today's rate",
+                replica.baseline_days
+            ),
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! Replicas: one clone of a product per target storage, its tables, the job that keeps it fresh, and the runs of that job.
+//!
+//! Lives here: what is wanted, what was recorded, when the next run is due. The copying itself is the replication crate's;
+//! a worker of the server brings the two together.
+
+mod ensure;
+mod records;
+mod runs;
+mod schedule;
+
+pub use ensure::ReplicaStep;
+pub use records::{ReplicaRecord, ReplicaTableRecord};
+pub use runs::{RunProgress, RunRecord, RunStart, SyncOutcome, SyncTask};
+pub use schedule::Schedule;

@@ -1,0 +1,535 @@
+//! Reading replicas, their tables and their jobs; changing a job; asking for a sync, a vacuum or a check.
+
+use model::dto::{Replica, ReplicaTable, SyncJob, SyncJobChange};
+use model::{
+    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    StorageId, SyncJobId, TableId, TeamId, Timestamp,
+};
+use serde_json::json;
+
+use super::schedule::{self, Schedule};
+use crate::audit::Object;
+use crate::db::On;
+use crate::error::{Check, Error};
+use crate::jobs::{Wake, WorkKind};
+use crate::operation::Operation;
+use crate::page::{Page, PageRequest};
+use crate::policy::{Scope, can, can_see};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// A replica with the names around it.
+#[derive(Clone, Debug)]
+pub struct ReplicaRecord {
+    pub id: ReplicaId,
+    pub product_id: ProductId,
+    pub product: ProductName,
+    pub team_id: TeamId,
+    pub personal: bool,
+    pub storage_id: StorageId,
+    pub storage: Name,
+    pub cloud: Cloud,
+    pub region: String,
+    pub state: ReplicaState,
+    pub drain_until: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+from_row!(ReplicaRecord {
+    id,
+    product_id,
+    product,
+    team_id,
+    personal,
+    storage_id,
+    storage,
+    cloud,
+    region,
+    state,
+    drain_until,
+    reason
+});
+
+impl ReplicaRecord {
+    pub fn location(&self) -> Result<Location, Error> {
+        Location::new(self.cloud, &self.region).map_err(Error::internal)
+    }
+}
+
+/// A replica table with the names around it.
+#[derive(Clone, Debug)]
+pub struct ReplicaTableRecord {
+    pub id: ReplicaTableId,
+    pub replica_id: ReplicaId,
+    pub table_id: TableId,
+    pub schema: Name,
+    pub name: Name,
+    pub path: String,
+    pub state: ReplicaState,
+    pub source_version: Option<u64>,
+    pub source_committed_at: Option<Timestamp>,
+    pub replica_version: Option<u64>,
+    pub bytes: Option<u64>,
+    pub synced_at: Option<Timestamp>,
+    pub verified_at: Option<Timestamp>,
+    pub vacuumed_at: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+from_row!(ReplicaTableRecord {
+    id,
+    replica_id,
+    table_id,
+    schema,
+    name,
+    path,
+    state,
+    source_version,
+    source_committed_at,
+    replica_version,
+    bytes,
+    synced_at,
+    verified_at,
+    vacuumed_at,
+    reason
+});
+
+/// A job's row.
+#[derive(Clone, Debug)]
+pub(crate) struct JobRecord {
+    pub id: SyncJobId,
+    pub name: Option<Name>,
+    pub every_seconds: Option<i64>,
+    pub at_time: Option<String>,
+    pub cron: Option<String>,
+    pub timezone: String,
+    pub retention_hours: i64,
+    pub keep_hours: i64,
+    pub paused: bool,
+    pub next_due_at: Option<Timestamp>,
+    pub revision: i64,
+}
+from_row!(JobRecord {
+    id,
+    name,
+    every_seconds,
+    at_time,
+    cron,
+    timezone,
+    retention_hours,
+    keep_hours,
+    paused,
+    next_due_at,
+    revision
+});
+
+impl JobRecord {
+    pub(crate) fn schedule(&self) -> Result<Schedule, schedule::ScheduleError> {
+        Schedule::new(
+            self.every_seconds,
+            self.at_time.as_deref(),
+            self.cron.as_deref(),
+            &self.timezone,
+        )
+    }
+}
+
+impl From<JobRecord> for SyncJob {
+    fn from(record: JobRecord) -> Self {
+        Self {
+            name: record.name,
+            every: record.every_seconds.map(schedule::format_every),
+            at: record.at_time,
+            cron: record.cron,
+            timezone: record.timezone,
+            retention_hours: record.retention_hours,
+            keep_hours: record.keep_hours,
+            paused: record.paused,
+            next_due_at: record.next_due_at,
+            revision: record.revision,
+        }
+    }
+}
+
+impl From<ReplicaTableRecord> for ReplicaTable {
+    fn from(record: ReplicaTableRecord) -> Self {
+        Self {
+            id: record.id,
+            schema: record.schema,
+            name: record.name,
+            path: record.path,
+            state: record.state,
+            source_version: record.source_version,
+            source_committed_at: record.source_committed_at,
+            replica_version: record.replica_version,
+            bytes: record.bytes,
+            synced_at: record.synced_at,
+            verified_at: record.verified_at,
+            vacuumed_at: record.vacuumed_at,
+            reason: record.reason,
+        }
+    }
+}
+
+impl Exchange {
+    pub(crate) async fn replica_record<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        id: ReplicaId,
+    ) -> Result<Option<ReplicaRecord>, Error> {
+        Ok(sql!(
+            "select replica.id, product_id, product.name as product, team_id,
+                    case when classification = 'personal' then true else false end as personal,
+                    replica.storage_id, storage.name as storage, storage.cloud, storage.region, replica.state, drain_until, reason
+             from replica join product on product.id = product_id join storage on storage.id = replica.storage_id
+             where replica.id = $1"
+        )
+        .bind(id)
+        .first(on)
+        .await?)
+    }
+
+    pub(crate) async fn replica_tables<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        replica: ReplicaId,
+    ) -> Result<Vec<ReplicaTableRecord>, Error> {
+        Ok(sql!(
+            "select replica_table.id, replica_id, table_id, schema_name as schema, name, replica_table.path, replica_table.state,
+                    source_version, source_committed_at, replica_version, replica_table.byte_count as bytes, synced_at,
+                    verified_at, vacuumed_at, reason
+             from replica_table join product_table on product_table.id = table_id
+             where replica_id = $1 order by schema_name, name"
+        )
+        .bind(replica)
+        .all(on)
+        .await?)
+    }
+
+    pub(crate) async fn job_of<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        replica: ReplicaId,
+    ) -> Result<Option<JobRecord>, Error> {
+        Ok(sql!(
+            "select id, name, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused,
+                    next_due_at, revision from sync_job where replica_id = $1"
+        )
+        .bind(replica)
+        .first(on)
+        .await?)
+    }
+
+    /// The replica that `text` names: its id, or `product@storage`.
+    async fn replica_by_ref(&self, text: &str) -> Result<ReplicaRecord, Error> {
+        let id = if let Some((product, storage)) = text.split_once('@') {
+            let row = sql!(
+                "select replica.id from replica join product on product.id = product_id
+                 join storage on storage.id = replica.storage_id
+                 where product.name = $1 and storage.name = $2 and replica.state <> 'deleted'"
+            )
+            .bind(product)
+            .bind(storage)
+            .row(self.db())
+            .await?;
+            row.map(|row| row.get("id")).transpose()?
+        } else {
+            text.parse::<ReplicaId>().ok()
+        };
+        let id = id.ok_or(Error::NotFound("replica"))?;
+        self.replica_record(self.db(), id)
+            .await?
+            .ok_or(Error::NotFound("replica"))
+    }
+
+    /// What rules about a replica look at: its owner, and any of the caller's teams that consumes it.
+    async fn replica_scope(
+        &self,
+        principal: &Principal,
+        replica: &ReplicaRecord,
+    ) -> Result<Scope, Error> {
+        let rows = sql!(
+            "select distinct recipient.team_id from access_grant join recipient on recipient.id = recipient_id
+             where product_id = $1 and mode = 'replica' and desired = 'active' and cloud = $2 and region = $3"
+        )
+        .bind(replica.product_id)
+        .bind(replica.cloud)
+        .bind(&replica.region)
+        .rows(self.db())
+        .await?;
+        let mut consumer = None;
+        for row in rows {
+            let team: TeamId = row.get("team_id")?;
+            if principal.is_member(team) {
+                consumer = Some(team);
+            }
+        }
+        Ok(Scope {
+            owner: Some(replica.team_id),
+            consumer,
+            person: None,
+            personal: replica.personal,
+        })
+    }
+
+    async fn replica_dto(&self, record: ReplicaRecord) -> Result<Replica, Error> {
+        let location = record.location()?;
+        let tables = self.replica_tables(self.db(), record.id).await?;
+        let job = self.job_of(self.db(), record.id).await?;
+        Ok(Replica {
+            id: record.id,
+            product: record.product,
+            storage: record.storage,
+            location,
+            state: record.state,
+            drain_until: record.drain_until,
+            reason: record.reason,
+            tables: tables.into_iter().map(ReplicaTable::from).collect(),
+            job: job.map(SyncJob::from),
+        })
+    }
+
+    /// Replicas of products that the caller may see, not the deleted ones; of one product when `product` is given.
+    pub async fn replicas(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Replica>, Error> {
+        can(principal, Operation::ReplicaList, &Scope::NONE)?;
+        let after: Option<ReplicaId> = page.parse_after()?;
+        let (person, team) = principal.scope();
+        let rows: Vec<ReplicaRecord> = sql!(
+            "select replica.id, product_id, product.name as product, team_id,
+                    case when classification = 'personal' then true else false end as personal,
+                    replica.storage_id, storage.name as storage, storage.cloud, storage.region, replica.state, drain_until, reason
+             from replica join product on product.id = product_id join storage on storage.id = replica.storage_id
+             where (replica.id > $1 or $1 is null) and replica.state <> 'deleted'
+                 and (product.name = $2 or cast($2 as text) is null)
+                 and (product.state <> 'draft' or $3 or team_id = $5
+                      or team_id in (select team_member.team_id from team_member where person_id = $4))
+             order by replica.id limit $6"
+        )
+        .bind(after)
+        .bind(product)
+        .bind(principal.sees_all())
+        .bind(person)
+        .bind(team)
+        .bind(page.fetch())
+        .all(self.db())
+        .await?;
+        let page = page.cut(rows, |row| row.id.to_string());
+        let mut items = Vec::with_capacity(page.items.len());
+        for record in page.items {
+            items.push(self.replica_dto(record).await?);
+        }
+        Ok(Page {
+            items,
+            next: page.next,
+        })
+    }
+
+    pub async fn replica(&self, principal: &Principal, reference: &str) -> Result<Replica, Error> {
+        can(principal, Operation::ReplicaRead, &Scope::NONE)?;
+        let record = self.replica_by_ref(reference).await?;
+        self.replica_dto(record).await
+    }
+
+    /// Changes when and how a replica is synced.
+    pub async fn sync_job_update(
+        &self,
+        principal: &Principal,
+        reference: &str,
+        new: SyncJobChange,
+    ) -> Result<Replica, Error> {
+        can(principal, Operation::ReplicaRead, &Scope::NONE)?;
+        let replica = self.replica_by_ref(reference).await?;
+        can(
+            principal,
+            Operation::SyncJobUpdate,
+            &Scope::owner(replica.team_id),
+        )?;
+        let mut job = self
+            .job_of(self.db(), replica.id)
+            .await?
+            .ok_or(Error::NotFound("sync job"))?;
+        let seen = new.revision.unwrap_or(job.revision);
+        let changed_schedule = new.every.is_some()
+            || new.at.is_some()
+            || new.cron.is_some()
+            || new.timezone.is_some()
+            || new.paused.is_some();
+        apply(&mut job, new)?;
+        let schedule = job
+            .schedule()
+            .map_err(|error| Error::invalid("every", error))?;
+        if changed_schedule {
+            job.next_due_at = if job.paused {
+                None
+            } else {
+                schedule.next_due(self.now())
+            };
+        }
+        let mut change = self.change(principal).await?;
+        let at = change.at();
+        let changed = sql!(
+            "update sync_job set name = $1, every_seconds = $2, at_time = $3, cron = $4, timezone = $5, retention_hours = $6,
+                 keep_hours = $7, paused = $8, next_due_at = $9, revision = revision + 1, updated_at = $10
+             where id = $11 and revision = $12"
+        )
+        .bind(job.name.as_ref().map(ToString::to_string))
+        .bind(job.every_seconds)
+        .bind(job.at_time.as_deref())
+        .bind(job.cron.as_deref())
+        .bind(&job.timezone)
+        .bind(job.retention_hours)
+        .bind(job.keep_hours)
+        .bind(job.paused)
+        .bind(job.next_due_at)
+        .bind(at)
+        .bind(job.id)
+        .bind(seen)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Err(Error::changed("sync job"));
+        }
+        change.note(
+            Operation::SyncJobUpdate,
+            Object::new("replica", replica.id),
+            json!({ "schedule": schedule.describe(), "retention_hours": job.retention_hours,
+                    "keep_hours": job.keep_hours, "paused": job.paused }),
+        );
+        change.commit().await?;
+        self.replica(principal, &replica.id.to_string()).await
+    }
+
+    /// Asks for a sync of every table now.
+    pub async fn sync_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+    ) -> Result<Replica, Error> {
+        self.replica_start(principal, reference, Operation::SyncStart, WorkKind::Sync)
+            .await
+    }
+
+    /// Asks for a vacuum of every table now.
+    pub async fn vacuum_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+    ) -> Result<Replica, Error> {
+        self.replica_start(
+            principal,
+            reference,
+            Operation::VacuumStart,
+            WorkKind::Vacuum,
+        )
+        .await
+    }
+
+    /// Asks for a check of every table now.
+    pub async fn verify_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+    ) -> Result<Replica, Error> {
+        self.replica_start(
+            principal,
+            reference,
+            Operation::VerifyStart,
+            WorkKind::Verify,
+        )
+        .await
+    }
+
+    async fn replica_start(
+        &self,
+        principal: &Principal,
+        reference: &str,
+        operation: Operation,
+        kind: WorkKind,
+    ) -> Result<Replica, Error> {
+        can(principal, Operation::ReplicaRead, &Scope::NONE)?;
+        let replica = self.replica_by_ref(reference).await?;
+        let scope = self.replica_scope(principal, &replica).await?;
+        can_see(principal, Operation::ReplicaRead, &scope, "replica")?;
+        can(principal, operation, &scope)?;
+        let syncs = matches!(
+            replica.state,
+            ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+        );
+        if replica.state == ReplicaState::Deleted || (kind != WorkKind::Vacuum && !syncs) {
+            return Err(Error::conflict(
+                "this replica is on its way out; ask for access again to bring it back",
+            ));
+        }
+        let location = replica.location()?;
+        let mut change = self.change(principal).await?;
+        for table in self.replica_tables(change.tx(), replica.id).await? {
+            change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
+        }
+        change.note(
+            operation,
+            Object::new("replica", replica.id),
+            serde_json::Value::Null,
+        );
+        change.commit().await?;
+        self.replica_dto(replica).await
+    }
+}
+
+fn apply(job: &mut JobRecord, new: SyncJobChange) -> Result<(), Error> {
+    let mut check = Check::new();
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    if let Some(name) = new.name {
+        job.name = check.parse("name", &name);
+    }
+    if let Some(every) = new.every {
+        job.every_seconds = match some(every) {
+            Some(every) => schedule::parse_every(&every)
+                .map_err(|error| check.fail("every", error))
+                .ok(),
+            None => None,
+        };
+        if job.every_seconds.is_some() && new.cron.is_none() {
+            job.cron = None;
+        }
+    }
+    if let Some(at) = new.at {
+        job.at_time = some(at);
+    }
+    if let Some(cron) = new.cron {
+        job.cron = some(cron);
+        if job.cron.is_some() {
+            job.every_seconds = None;
+            job.at_time = None;
+        }
+    }
+    if let Some(zone) = new.timezone {
+        job.timezone = check.text("timezone", &zone, 1, 64, false);
+    }
+    if let Some(hours) = new.retention_hours {
+        job.retention_hours = hours;
+        // Delta's default is seven days; a reader at an older version must not find its files gone under it.
+        if !(1..=24 * 3650).contains(&hours) {
+            check.fail("retention_hours", "from 1 to 87600");
+        }
+    }
+    if let Some(hours) = new.keep_hours {
+        job.keep_hours = hours;
+        if !(0..=24 * 3650).contains(&hours) {
+            check.fail("keep_hours", "from 0 to 87600");
+        }
+    }
+    job.paused = new.paused.unwrap_or(job.paused);
+    match job.schedule() {
+        Ok(_) => {}
+        Err(error @ schedule::ScheduleError::Zone) => check.fail("timezone", error),
+        Err(error @ (schedule::ScheduleError::At | schedule::ScheduleError::AtWithoutDays)) => {
+            check.fail("at", error)
+        }
+        Err(error @ schedule::ScheduleError::Cron(_)) => check.fail("cron", error),
+        Err(error) => check.fail("every", error),
+    }
+    check.done()
+}

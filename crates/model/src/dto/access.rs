@@ -1,0 +1,196 @@
+//! Recipients, offers, requests, decisions, grants.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName,
+    RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    pub name: Name,
+    pub team: Name,
+    pub location: Location,
+    pub revision: i64,
+    pub tokens: Vec<RecipientToken>,
+}
+
+/// A sharing credential, without the credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientToken {
+    pub id: RecipientTokenId,
+    /// The last four characters.
+    pub hint: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientNew {
+    pub name: String,
+    pub team: String,
+    pub cloud: String,
+    pub region: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileNew {
+    /// Days until the credential ends; the installation's lifetime when absent.
+    #[serde(default)]
+    pub days: Option<u32>,
+}
+
+/// A Delta Sharing profile, version 1 (protocol, "Profile File Format"): the one answer that holds the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    pub share_credentials_version: u32,
+    pub endpoint: String,
+    pub bearer_token: String,
+    pub expiration_time: Timestamp,
+}
+
+/// What each mode would cost and how fresh it would be, before anybody asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub product: ProductName,
+    pub recipient: Name,
+    pub as_of: Timestamp,
+    /// Who would decide, in order.
+    pub stages: Vec<Stage>,
+    /// The team and the cost centre that would pay.
+    pub payer: Name,
+    pub cost_center: String,
+    pub modes: Vec<ModeOffer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeOffer {
+    pub mode: Mode,
+    /// Why it cannot be had; None when it can.
+    pub why_not: Option<String>,
+    /// Bytes that would cross at first; 0 where a replica is already there.
+    pub first_copy_bytes: u64,
+    pub month_bytes: u64,
+    pub month_storage_bytes: u64,
+    /// None where no rate is known for the route: said, never guessed.
+    pub first_copy: Option<Money>,
+    pub month_transfer: Option<Money>,
+    pub month_storage: Option<Money>,
+    /// What the monthly figure assumes, in words.
+    pub basis: String,
+    /// When the data was last committed at the source and, for a replica that is there, last synced.
+    pub committed_at: Option<Timestamp>,
+    pub synced_at: Option<Timestamp>,
+    /// How old the data may get, in words: `at once`, `every 2 days`.
+    pub freshness: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    pub amount: Micro,
+    pub currency: Currency,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestNew {
+    pub product: String,
+    pub recipient: String,
+    pub mode: String,
+    /// A day or an instant.
+    pub until: String,
+    pub purpose: PurposeNew,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurposeNew {
+    /// A word of the organisation's vocabulary: `warranty`.
+    pub code: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub id: RequestId,
+    pub product: ProductName,
+    pub recipient: Name,
+    pub team: Name,
+    pub location: Location,
+    /// Name and title of who asked; None for a declared one.
+    pub requester: Option<Name>,
+    pub mode: Mode,
+    pub purpose_code: String,
+    pub purpose_text: String,
+    pub until: Timestamp,
+    pub state: RequestState,
+    /// Stages that still wait for somebody.
+    pub open_stages: Vec<Stage>,
+    pub decisions: Vec<Decision>,
+    /// As it was shown when the request was made.
+    pub offer: Option<Offer>,
+    pub grant: Option<GrantId>,
+    /// For a declared request: file and commit.
+    pub declared: Option<String>,
+    pub revision: i64,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub stage: Stage,
+    pub verdict: Verdict,
+    pub decider: Option<Name>,
+    pub note: String,
+    pub decided_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionNew {
+    pub verdict: String,
+    #[serde(default)]
+    pub note: String,
+    /// The revision of the request that was looked at; 409 when it has moved on.
+    pub revision: i64,
+    /// `owner` or `data_protection`, for somebody who could be both; else found out.
+    #[serde(default)]
+    pub stage: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub id: GrantId,
+    pub name: Option<Name>,
+    pub request: RequestId,
+    pub product: ProductName,
+    pub recipient: Name,
+    pub team: Name,
+    pub location: Location,
+    pub mode: Mode,
+    pub until: Timestamp,
+    pub desired: GrantDesired,
+    pub actual: GrantActual,
+    /// When it was last seen to work, by looking.
+    pub verified_at: Option<Timestamp>,
+    /// The consumer's own first read.
+    pub first_read_at: Option<Timestamp>,
+    /// Until when URLs that were handed out may still work.
+    pub urls_until: Option<Timestamp>,
+    /// Why it is not active, in words.
+    pub reason: Option<String>,
+    pub ended_at: Option<Timestamp>,
+    pub ended_reason: Option<String>,
+    pub revision: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeNew {
+    pub reason: String,
+}

@@ -1,0 +1,158 @@
+//! Rates, charges, statements, savings.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Money;
+use crate::{
+    ChargeId, Currency, Location, MeterEventId, Method, Micro, Name, Nano, ProductName, Purpose,
+    QueryId, RateId, Route, StatementState, SyncRunId, Timestamp, Unit,
+};
+
+/// `aws:eu-central-1`, `aws:*` or `*:*` on either side; the most specific match wins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    pub id: RateId,
+    pub from: String,
+    pub to: String,
+    pub price: Nano,
+    pub unit: Unit,
+    pub currency: Currency,
+    pub valid_from: Timestamp,
+    /// Exclusive; None: until further notice.
+    pub valid_until: Option<Timestamp>,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateNew {
+    pub from: String,
+    pub to: String,
+    pub price: String,
+    pub unit: String,
+    pub currency: String,
+    pub valid_from: String,
+    #[serde(default)]
+    pub valid_until: Option<String>,
+    pub source: String,
+}
+
+/// A price that is not a route's: `compute` per hour of sync runs, `storage` per GB and month.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRate {
+    pub id: RateId,
+    pub kind: String,
+    pub price: Nano,
+    pub currency: Currency,
+    pub valid_from: Timestamp,
+    pub valid_until: Option<Timestamp>,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceRateNew {
+    pub kind: String,
+    pub price: String,
+    pub currency: String,
+    pub valid_from: String,
+    #[serde(default)]
+    pub valid_until: Option<String>,
+    pub source: String,
+}
+
+/// Bytes of one leg, as counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterEvent {
+    pub id: MeterEventId,
+    pub product: Option<ProductName>,
+    pub from: Location,
+    pub to: Location,
+    pub bytes: u64,
+    pub busy_micros: i64,
+    pub method: Method,
+    pub purpose: Purpose,
+    pub run: Option<SyncRunId>,
+    pub query: Option<QueryId>,
+    pub at: Timestamp,
+    /// Whether a charge holds it already.
+    pub charged: bool,
+}
+
+/// Priced meter events of one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub id: ChargeId,
+    /// `2026-06-15`, UTC.
+    pub day: String,
+    /// `transfer` or `compute`.
+    pub kind: String,
+    pub product: ProductName,
+    /// Who pays.
+    pub team: Name,
+    pub consumer: Option<Name>,
+    pub from: Location,
+    pub to: Location,
+    pub method: Method,
+    pub bytes: u64,
+    pub busy_micros: i64,
+    pub amount: Micro,
+    pub currency: Currency,
+}
+
+/// What a run of the daily report did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportResult {
+    pub charges: u64,
+    pub events: u64,
+    /// Events of finished days whose route has no rate: they wait, and no statement of their month is issued.
+    pub unrated: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementSummary {
+    pub team: Name,
+    /// `2026-06`.
+    pub month: String,
+    pub currency: Currency,
+    pub total: Micro,
+    pub state: StatementState,
+    pub issued_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    #[serde(flatten)]
+    pub summary: StatementSummary,
+    pub cost_center: String,
+    pub lines: Vec<StatementLine>,
+    /// Handed out as signed URLs, not billed: an estimate of what was read.
+    pub signed_bytes: u64,
+    /// Events of the month that have no rate yet.
+    pub unrated: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementLine {
+    pub kind: String,
+    pub product: ProductName,
+    pub route: Route,
+    pub method: Method,
+    pub bytes: u64,
+    pub busy_micros: i64,
+    pub amount: Micro,
+}
+
+/// What a product's replicas have saved, against a stated baseline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saving {
+    pub product: ProductName,
+    pub route: Route,
+    pub days: i64,
+    pub baseline_bytes: u64,
+    pub actual_bytes: u64,
+    /// Negative when more was moved than the baseline would have: shown, never clamped.
+    pub saved_bytes: i64,
+    pub saved: Option<Money>,
+    pub baseline: String,
+}

@@ -1,0 +1,114 @@
+//! Replicas, sync jobs and sync runs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind, RunState,
+    SyncRunId, Timestamp,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    pub id: ReplicaId,
+    pub product: ProductName,
+    pub storage: Name,
+    pub location: Location,
+    pub state: ReplicaState,
+    /// While draining: when it will be deleted.
+    pub drain_until: Option<Timestamp>,
+    pub reason: Option<String>,
+    pub tables: Vec<ReplicaTable>,
+    pub job: Option<SyncJob>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaTable {
+    pub id: ReplicaTableId,
+    pub schema: Name,
+    pub name: Name,
+    /// Relative to the storage.
+    pub path: String,
+    pub state: ReplicaState,
+    pub source_version: Option<u64>,
+    /// When the source committed what the replica holds.
+    pub source_committed_at: Option<Timestamp>,
+    pub replica_version: Option<u64>,
+    pub bytes: Option<u64>,
+    pub synced_at: Option<Timestamp>,
+    pub verified_at: Option<Timestamp>,
+    pub vacuumed_at: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncJob {
+    pub name: Option<Name>,
+    /// `2d`, `6h`, `30m`; None with `cron`, or when it runs by hand only.
+    pub every: Option<String>,
+    /// Time of day, `03:00`, for an `every` of whole days.
+    pub at: Option<String>,
+    pub cron: Option<String>,
+    pub timezone: String,
+    /// How long the replica keeps what the source removed.
+    pub retention_hours: i64,
+    /// How long a replica that nobody may read any more is kept before it is deleted.
+    pub keep_hours: i64,
+    pub paused: bool,
+    pub next_due_at: Option<Timestamp>,
+    pub revision: i64,
+}
+
+/// What is absent stays as it is; `every: ""` and `cron: ""` take a schedule away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncJobChange {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub every: Option<String>,
+    #[serde(default)]
+    pub at: Option<String>,
+    #[serde(default)]
+    pub cron: Option<String>,
+    #[serde(default)]
+    pub timezone: Option<String>,
+    #[serde(default)]
+    pub retention_hours: Option<i64>,
+    #[serde(default)]
+    pub keep_hours: Option<i64>,
+    #[serde(default)]
+    pub paused: Option<bool>,
+    #[serde(default)]
+    pub revision: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncRun {
+    pub id: SyncRunId,
+    pub kind: RunKind,
+    pub product: ProductName,
+    pub schema: Name,
+    pub table: Name,
+    pub to: Name,
+    pub to_location: Location,
+    pub state: RunState,
+    pub attempt: i64,
+    pub from_version: Option<u64>,
+    pub to_version: Option<u64>,
+    pub replica_version: Option<u64>,
+    pub files_planned: u64,
+    pub bytes_planned: u64,
+    pub files_copied: u64,
+    pub bytes_copied: u64,
+    /// What a full copy would have moved.
+    pub bytes_full: u64,
+    /// What came from the source store, log reads and retries included: what is billed.
+    pub bytes_received: u64,
+    pub files_deleted: u64,
+    pub bytes_deleted: u64,
+    pub error: Option<String>,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// Time the workers were busy with it, over all attempts; microseconds.
+    pub busy_micros: i64,
+}

@@ -1,0 +1,243 @@
+//! One entry of the access log per request on a table, whatever becomes of the request: answered, refused, broken off, or
+//! left by the client.
+
+use std::any::Any;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::StatusCode;
+use model::{GrantId, QueryId, TableId};
+use tokio::task::JoinHandle;
+
+use crate::error::Failure;
+use crate::request::{Call, TableNames};
+use crate::{Gate, Readable, Reader};
+
+/// What was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    Version,
+    Metadata,
+    Query,
+    Changes,
+    TemporaryCredentials,
+}
+
+impl Endpoint {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Metadata => "metadata",
+            Self::Query => "query",
+            Self::Changes => "changes",
+            Self::TemporaryCredentials => "temporary_credentials",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The whole answer was handed out.
+    Answered,
+    /// `status` and `error_code` say why not.
+    Refused,
+    /// Began with 200 and broke off on our side; `error_code` says why.
+    Failed,
+    /// The client went away before the end.
+    Abandoned,
+}
+
+/// One request on a table.
+#[derive(Clone)]
+pub struct QueryRecord {
+    /// None: nobody we know.
+    pub reader: Option<Reader>,
+    /// None: refused before the table was opened.
+    pub query: Option<QueryId>,
+    pub endpoint: Endpoint,
+    /// As asked for, in lower case, at most 255 characters each, without control characters; as listed once it was opened.
+    pub share: String,
+    pub schema: String,
+    pub table: String,
+    pub table_id: Option<TableId>,
+    pub grant: Option<GrantId>,
+    pub version: Option<u64>,
+    /// URLs signed, and the bytes behind them by the table's log: an estimate of what will be read.
+    pub files: u64,
+    pub bytes_signed: u64,
+    /// The HTTP status that was sent.
+    pub status: u16,
+    pub error_code: Option<&'static str>,
+    pub outcome: Outcome,
+    pub peer: Option<IpAddr>,
+    /// At most 256 characters, without control characters.
+    pub user_agent: String,
+    pub request_id: String,
+    /// [`Readable::handle`] of the table that was opened.
+    pub handle: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for QueryRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryRecord")
+            .field("reader", &self.reader)
+            .field("query", &self.query)
+            .field("endpoint", &self.endpoint)
+            .field("share", &self.share)
+            .field("schema", &self.schema)
+            .field("table", &self.table)
+            .field("version", &self.version)
+            .field("files", &self.files)
+            .field("bytes_signed", &self.bytes_signed)
+            .field("status", &self.status)
+            .field("error_code", &self.error_code)
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The entry of a request under way. Dropped without [`Entry::close`] it is written as abandoned.
+pub(crate) struct Entry {
+    gate: Arc<dyn Gate>,
+    record: Option<QueryRecord>,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        gate: Arc<dyn Gate>,
+        endpoint: Endpoint,
+        call: &Call,
+        names: &TableNames,
+    ) -> Self {
+        let record = QueryRecord {
+            reader: None,
+            query: None,
+            endpoint,
+            share: plain(&names.share, 255),
+            schema: plain(&names.schema, 255),
+            table: plain(&names.table, 255),
+            table_id: None,
+            grant: None,
+            version: None,
+            files: 0,
+            bytes_signed: 0,
+            // What the client saw, should it leave before there is an answer: nothing.
+            status: 0,
+            error_code: None,
+            outcome: Outcome::Abandoned,
+            peer: call.peer,
+            user_agent: plain(&call.user_agent(), 256),
+            request_id: call.request_id.clone(),
+            handle: None,
+        };
+        Self {
+            gate,
+            record: Some(record),
+        }
+    }
+
+    pub(crate) fn read_by(&mut self, reader: &Reader) {
+        if let Some(record) = &mut self.record {
+            record.reader = Some(reader.clone());
+        }
+    }
+
+    pub(crate) fn opened(&mut self, readable: &Readable) {
+        if let Some(record) = &mut self.record {
+            record.query = Some(readable.query);
+            record.share.clone_from(&readable.share);
+            record.schema.clone_from(&readable.schema);
+            record.table.clone_from(&readable.name);
+            record.table_id = Some(readable.table_id);
+            record.grant = Some(readable.grant);
+            record.handle = Some(Arc::clone(&readable.handle));
+        }
+    }
+
+    pub(crate) fn version(&mut self, version: u64) {
+        if let Some(record) = &mut self.record {
+            record.version = Some(version);
+        }
+    }
+
+    pub(crate) fn signed(&mut self, files: u64, bytes: u64) {
+        if let Some(record) = &mut self.record {
+            record.files = record.files.saturating_add(files);
+            record.bytes_signed = record.bytes_signed.saturating_add(bytes);
+        }
+    }
+
+    /// The answer has begun.
+    pub(crate) fn began(&mut self, status: StatusCode) {
+        if let Some(record) = &mut self.record {
+            record.status = status.as_u16();
+        }
+    }
+
+    pub(crate) async fn answered(mut self, status: StatusCode) {
+        self.write(|record| {
+            record.status = status.as_u16();
+            record.outcome = Outcome::Answered;
+        })
+        .await;
+    }
+
+    pub(crate) async fn refused(mut self, failure: &Failure) {
+        self.write(|record| {
+            record.status = failure.status().as_u16();
+            record.error_code = Some(failure.code());
+            record.outcome = Outcome::Refused;
+        })
+        .await;
+    }
+
+    /// Broke off after the answer had begun.
+    pub(crate) async fn failed(mut self, failure: &Failure) {
+        self.write(|record| {
+            record.error_code = Some(failure.code());
+            record.outcome = Outcome::Failed;
+        })
+        .await;
+    }
+
+    async fn write(&mut self, end: impl FnOnce(&mut QueryRecord)) {
+        if let Some(record) = &mut self.record {
+            end(record);
+        }
+        if let Some(task) = self.hand_over()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "an access could not be recorded");
+        }
+    }
+
+    /// Gives the record to a task of its own: a client that goes away drops whatever waits for it, and must not take the
+    /// entry along.
+    fn hand_over(&mut self) -> Option<JoinHandle<()>> {
+        let record = self.record.take()?;
+        let gate = Arc::clone(&self.gate);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => Some(runtime.spawn(async move { gate.record(record).await })),
+            Err(_) => {
+                tracing::error!(
+                    ?record,
+                    "an access could not be recorded: the runtime has ended"
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        drop(self.hand_over());
+    }
+}
+
+/// At most `max` characters of `text`, without control characters, so that a log line stays a line (C-39).
+fn plain(text: &str, max: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(max).collect()
+}

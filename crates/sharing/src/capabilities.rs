@@ -1,0 +1,228 @@
+//! The headers by which client and server agree: `delta-sharing-capabilities` (H1–H4) and `fileidhash` (H6).
+
+use std::collections::BTreeSet;
+
+use delta::{Snapshot, Support};
+use http::{HeaderMap, HeaderName};
+
+use crate::error::{Failure, needs};
+use crate::schema;
+
+pub(crate) const CAPABILITIES: HeaderName = HeaderName::from_static("delta-sharing-capabilities");
+pub(crate) const FILE_ID_HASH: HeaderName = HeaderName::from_static("fileidhash");
+
+/// The reader feature for timestamps without a zone, as in the capabilities header.
+const TIMESTAMP_NTZ: &str = "timestampntz";
+
+/// The shape of an answer's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Parquet,
+    Delta,
+}
+
+impl Format {
+    /// Lower case: clients compare it so.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// What the client says it can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    parquet: bool,
+    delta: bool,
+    /// In lower case.
+    reader_features: BTreeSet<String>,
+    pub(crate) end_stream_action: bool,
+}
+
+impl Capabilities {
+    /// Keys and values in any case; unknown keys and values are ignored; no header means parquet.
+    pub(crate) fn parse(headers: &HeaderMap) -> Result<Self, Failure> {
+        let mut formats: Option<BTreeSet<String>> = None;
+        let mut reader_features = BTreeSet::new();
+        let mut end_stream_action = false;
+        for header in headers.get_all(CAPABILITIES) {
+            let text = String::from_utf8_lossy(header.as_bytes()).to_lowercase();
+            for (key, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
+                let values = value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|value| !value.is_empty())
+                    .map(str::to_owned);
+                match key.trim() {
+                    "responseformat" => formats.get_or_insert_default().extend(values),
+                    "readerfeatures" => reader_features.extend(values),
+                    "includeendstreamaction" => end_stream_action = value.trim() == "true",
+                    _ => {}
+                }
+            }
+        }
+        let (parquet, delta) = match formats {
+            None => (true, false),
+            Some(formats) => (formats.contains("parquet"), formats.contains("delta")),
+        };
+        if !parquet && !delta {
+            return Err(Failure::unsupported(
+                "none of the response formats asked for is served: send delta-sharing-capabilities: responseformat=parquet or responseformat=delta",
+            ));
+        }
+        Ok(Self {
+            parquet,
+            delta,
+            reader_features,
+            end_stream_action,
+        })
+    }
+
+    /// The format of the answer; H2: one asked for is used; of both, parquet unless the table uses what only delta can say.
+    /// Refuses a table whose features the client or this server lacks.
+    pub(crate) fn choose(&self, snapshot: &Snapshot) -> Result<Format, Failure> {
+        // Also looks at each file: a deletion vector left behind when the property was switched off still deletes rows.
+        if let Support::RefusedFor { feature } = snapshot.support() {
+            return Err(needs(&feature));
+        }
+        let needs_ntz = schema::uses_timestamp_ntz(&snapshot.metadata.schema_string)?;
+        let knows_ntz = self.reader_features.contains(TIMESTAMP_NTZ);
+        match (self.parquet, self.delta) {
+            (true, true) if needs_ntz && knows_ntz => Ok(Format::Delta),
+            (true, _) => Ok(Format::Parquet),
+            (false, _) if needs_ntz && !knows_ntz => Err(Failure::unsupported(
+                "the table uses the Delta feature `timestampNtz`: send delta-sharing-capabilities: responseformat=delta;readerfeatures=timestampntz if the client can read it",
+            )),
+            (false, _) => Ok(Format::Delta),
+        }
+    }
+
+    /// H3: a client that names no reader features is told a protocol without any.
+    pub(crate) fn names_features(&self) -> bool {
+        !self.reader_features.is_empty()
+    }
+}
+
+/// How file ids are derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileIds {
+    scheme: Format,
+    /// The client asked for it, so the answer says it back.
+    pub(crate) asked: bool,
+}
+
+impl FileIds {
+    /// From the `fileidhash` header, or none.
+    pub(crate) fn parse(headers: &HeaderMap) -> Result<Option<Format>, Failure> {
+        let Some(header) = headers.get(FILE_ID_HASH) else {
+            return Ok(None);
+        };
+        let raw = String::from_utf8_lossy(header.as_bytes());
+        match raw.trim().to_lowercase().as_str() {
+            "parquet" => Ok(Some(Format::Parquet)),
+            "delta" => Ok(Some(Format::Delta)),
+            _ => Err(Failure::invalid(format!(
+                "Unsupported fileidhash: '{}'. Supported: parquet, delta",
+                raw.chars().take(64).collect::<String>()
+            ))),
+        }
+    }
+
+    pub(crate) fn new(asked: Option<Format>, answer: Format) -> Self {
+        Self {
+            scheme: asked.unwrap_or(answer),
+            asked: asked.is_some(),
+        }
+    }
+
+    pub(crate) fn scheme(self) -> Format {
+        self.scheme
+    }
+
+    /// The id of the file that the log calls `path`: the same as the reference server's, so that a client's cache holds
+    /// across servers.
+    pub(crate) fn id(self, path: &str) -> String {
+        use sha2::Digest as _;
+        match self.scheme {
+            Format::Parquet => hex::encode(md5::Md5::digest(path.as_bytes())),
+            Format::Delta => hex::encode(sha2::Sha256::digest(path.as_bytes())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &str) -> Result<Capabilities, Failure> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CAPABILITIES, value.parse().unwrap());
+        Capabilities::parse(&headers)
+    }
+
+    #[test]
+    fn the_header_is_read_in_any_case_and_unknown_keys_are_ignored() {
+        let none = Capabilities::parse(&HeaderMap::new()).unwrap();
+        assert!(none.parquet && !none.delta && !none.names_features() && !none.end_stream_action);
+
+        let all = parse("responseFormat=DELTA, parquet;ReaderFeatures=deletionVectors,timestampNTZ;includeEndStreamAction=True;asyncquery=true;x=y;junk").unwrap();
+        assert!(all.parquet && all.delta && all.end_stream_action);
+        assert_eq!(
+            all.reader_features,
+            ["deletionvectors", "timestampntz"]
+                .map(str::to_owned)
+                .into()
+        );
+
+        assert!(
+            !parse("includeendstreamaction=false")
+                .unwrap()
+                .end_stream_action
+        );
+        assert!(parse("responseformat=iceberg,delta").unwrap().delta);
+        assert_eq!(
+            parse("responseformat=iceberg").unwrap_err().code(),
+            "UNSUPPORTED_OPERATION"
+        );
+    }
+
+    /// The value that the reference client's own test expects for table2 (H6).
+    #[test]
+    fn file_ids_are_those_of_the_reference_server() {
+        let path =
+            "date=2021-04-28/part-00000-8b0086f2-7b27-4935-ac5a-8ed6215a6640.c000.snappy.parquet";
+        assert_eq!(
+            FileIds::new(None, Format::Parquet).id(path),
+            "9f1a49539c5cffe1ea7f9e055d5c003c"
+        );
+        assert_eq!(
+            FileIds::new(Some(Format::Delta), Format::Parquet)
+                .id("a")
+                .as_str(),
+            "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+        );
+    }
+
+    #[test]
+    fn a_file_id_scheme_is_one_of_two() {
+        for (value, expected) in [
+            (" Parquet ", Some(Format::Parquet)),
+            ("DELTA", Some(Format::Delta)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(FILE_ID_HASH, value.parse().unwrap());
+            assert_eq!(FileIds::parse(&headers).unwrap(), expected);
+        }
+        for value in ["", "md5", "parquet,delta"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(FILE_ID_HASH, value.parse().unwrap());
+            assert_eq!(
+                FileIds::parse(&headers).unwrap_err().code(),
+                "INVALID_PARAMETER_VALUE",
+                "{value}"
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The port to the rest of Entrepôt: who calls, what they may see, where they read, and what is written down about it.
+
+use std::any::Any;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{GrantId, QueryId, RecipientId, TableId, Timestamp};
+use object_store::path::Path;
+use uuid::Uuid;
+
+use crate::QueryRecord;
+
+/// What this crate asks of its surroundings. Every call decides anew: nothing here caches an answer (C-31).
+#[async_trait]
+pub trait Gate: Send + Sync + 'static {
+    /// Who holds this bearer token. `peer` is the address of the caller where it is known.
+    async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Reader, Refused>;
+
+    /// All tables that this recipient may see now, in any order.
+    async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused>;
+
+    /// All shares that this recipient has now, in any order; also those without tables.
+    async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused>;
+
+    /// One table for reading: from where this recipient should read it. The names arrive in lower case. What the recipient
+    /// may not see is [`Refused::NotFound`], exactly like what does not exist.
+    async fn open(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+    ) -> Result<Readable, Refused>;
+
+    /// One URL per key, in the order of `keys`. The keys are relative to the table's folder and contained.
+    async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused>;
+
+    /// Writes down one request on a table: the access log and, where files were signed, the `signed` meter event.
+    /// Called once per request, denials included.
+    async fn record(&self, record: QueryRecord);
+}
+
+/// Why the gate says no.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// 401: no such token.
+    #[error("the bearer token is unknown")]
+    Unknown,
+    /// 401: the token's time is over. `urls_until`: until when URLs handed out with it may still work.
+    #[error("the bearer token has expired")]
+    Expired { urls_until: Option<Timestamp> },
+    /// 401: the token was taken back. `urls_until` as above.
+    #[error("the bearer token was revoked")]
+    Revoked { urls_until: Option<Timestamp> },
+    /// 403: known, but refused by a policy, for example by address. `why` is shown to the caller.
+    #[error("refused: {why}")]
+    Forbidden { why: String },
+    /// 404.
+    #[error("not found")]
+    NotFound,
+    /// 400: the table needs a feature that is not served.
+    #[error("the table needs the feature {feature}")]
+    Unsupported { feature: String },
+    /// 429.
+    #[error("too many requests")]
+    TooMany { retry_after_seconds: u64 },
+    /// 503: worth another try.
+    #[error("not available now: {0}")]
+    Unavailable(String),
+    /// 500: never shown, only logged.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The recipient that calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    pub recipient: RecipientId,
+    pub name: String,
+}
+
+/// One share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareInfo {
+    /// The product's name.
+    pub name: String,
+    pub id: Uuid,
+    /// The product's title; 255 characters of it are sent.
+    pub display_name: Option<String>,
+    /// The product's description; 65,536 characters of it are sent.
+    pub comment: Option<String>,
+}
+
+/// One table as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The product's name.
+    pub share: String,
+    pub share_id: Uuid,
+    pub schema: String,
+    pub name: String,
+    pub table_id: TableId,
+}
+
+/// A table that a recipient may read now.
+#[derive(Clone)]
+pub struct Readable {
+    /// Where this recipient reads it: the producer's table or a verified replica.
+    pub table: delta::Table,
+    pub share: String,
+    pub schema: String,
+    pub name: String,
+    pub share_id: Uuid,
+    pub table_id: TableId,
+    pub grant: GrantId,
+    /// The identity of this request in the access log and in meter events.
+    pub query: QueryId,
+    /// The gate's own: comes back in [`Gate::sign`] and in [`QueryRecord::handle`].
+    pub handle: Arc<dyn Any + Send + Sync>,
+}
+
+/// One object, readable by whoever holds the URL, until it expires. Secret: no `Debug`.
+#[derive(Clone)]
+pub struct SignedFile {
+    pub url: String,
+    pub expires_at: Timestamp,
+}

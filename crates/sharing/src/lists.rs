@@ -1,0 +1,269 @@
+//! Lists: shares, schemas, tables. Of these a recipient sees what it has a grant for, in the order of names.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::page::Scope;
+use crate::request::{Call, TableNames, fold, is_name, json, not_found};
+use crate::routes::App;
+use crate::{Reader, ShareInfo, Shared};
+
+type OneName = Result<Path<String>, PathRejection>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<T> {
+    items: Vec<T>,
+    /// Absent on the last page: a client takes an empty one for another page and never ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShareItem {
+    name: String,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+impl From<ShareInfo> for ShareItem {
+    fn from(share: ShareInfo) -> Self {
+        let shortened =
+            |text: Option<String>, most: usize| text.map(|text| text.chars().take(most).collect());
+        Self {
+            name: share.name,
+            id: share.id.to_string(),
+            display_name: shortened(share.display_name, 255),
+            comment: shortened(share.comment, 65_536),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ShareAnswer {
+    share: ShareItem,
+}
+
+#[derive(Serialize)]
+struct SchemaItem {
+    name: String,
+    share: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TableItem {
+    name: String,
+    schema: String,
+    share: String,
+    share_id: String,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'static str>,
+}
+
+impl From<Shared> for TableItem {
+    fn from(table: Shared) -> Self {
+        Self {
+            name: table.name,
+            schema: table.schema,
+            share: table.share,
+            share_id: table.share_id.to_string(),
+            id: table.table_id.to_string(),
+            format: None,
+        }
+    }
+}
+
+fn answer(call: &Call, result: Result<Response, Failure>) -> Response {
+    result.unwrap_or_else(|failure| failure.respond(call))
+}
+
+/// The share of a path, if the recipient has it.
+async fn share_of(app: &App, reader: &Reader, name: OneName) -> Result<ShareInfo, Failure> {
+    let name = name.map(|Path(name)| name).unwrap_or_default();
+    find_share(app, reader, &name)
+        .await?
+        .ok_or_else(|| not_found(&format!("share '{name}'")))
+}
+
+async fn find_share(app: &App, reader: &Reader, name: &str) -> Result<Option<ShareInfo>, Failure> {
+    if !is_name(name) {
+        return Ok(None);
+    }
+    let name = fold(name);
+    Ok(app
+        .gate
+        .shares(reader)
+        .await?
+        .into_iter()
+        .find(|share| fold(&share.name) == name))
+}
+
+async fn tables_of(app: &App, reader: &Reader, share: &ShareInfo) -> Result<Vec<Shared>, Failure> {
+    let name = fold(&share.name);
+    let mut tables = app.gate.tables(reader).await?;
+    tables.retain(|table| fold(&table.share) == name);
+    Ok(tables)
+}
+
+fn by_name(table: &Shared) -> String {
+    fold(&table.name)
+}
+
+/// No name holds a control character, so that this orders by schema and then by table.
+fn by_schema_and_name(table: &Shared) -> String {
+    format!("{}\0{}", fold(&table.schema), fold(&table.name))
+}
+
+/// E1.
+pub(crate) async fn shares(State(app): State<App>, call: Call) -> Response {
+    let result = async {
+        let reader = call.reader(&*app.gate).await?;
+        let parameters = call.parameters()?;
+        let shares = app.gate.shares(&reader).await?;
+        let (page, next_page_token) =
+            app.pager
+                .page(&reader, Scope::Shares, &parameters, shares, |share| {
+                    fold(&share.name)
+                })?;
+        let items: Vec<ShareItem> = page.into_iter().map(ShareItem::from).collect();
+        Ok(json(&List {
+            items,
+            next_page_token,
+        }))
+    };
+    answer(&call, result.await)
+}
+
+/// E2.
+pub(crate) async fn share(State(app): State<App>, call: Call, name: OneName) -> Response {
+    let result = async {
+        let reader = call.reader(&*app.gate).await?;
+        let share = share_of(&app, &reader, name).await?;
+        Ok(json(&ShareAnswer {
+            share: share.into(),
+        }))
+    };
+    answer(&call, result.await)
+}
+
+/// E3.
+pub(crate) async fn schemas(State(app): State<App>, call: Call, name: OneName) -> Response {
+    let result = async {
+        let reader = call.reader(&*app.gate).await?;
+        let parameters = call.parameters()?;
+        let share = share_of(&app, &reader, name).await?;
+        let mut schemas: Vec<String> = tables_of(&app, &reader, &share)
+            .await?
+            .into_iter()
+            .map(|table| table.schema)
+            .collect();
+        schemas.sort_by_cached_key(|schema| fold(schema));
+        schemas.dedup_by_key(|schema| fold(schema));
+        let scope = Scope::Schemas { share: &share.name };
+        let (page, next_page_token) =
+            app.pager
+                .page(&reader, scope, &parameters, schemas, |schema| fold(schema))?;
+        let items: Vec<SchemaItem> = page
+            .into_iter()
+            .map(|name| SchemaItem {
+                name,
+                share: share.name.clone(),
+            })
+            .collect();
+        Ok(json(&List {
+            items,
+            next_page_token,
+        }))
+    };
+    answer(&call, result.await)
+}
+
+/// E4.
+pub(crate) async fn tables(
+    State(app): State<App>,
+    call: Call,
+    names: Result<Path<(String, String)>, PathRejection>,
+) -> Response {
+    let result = async {
+        let reader = call.reader(&*app.gate).await?;
+        let parameters = call.parameters()?;
+        let (share_name, schema) = names.map(|Path(names)| names).unwrap_or_default();
+        let missing = || not_found(&format!("schema '{share_name}.{schema}'"));
+        let share = find_share(&app, &reader, &share_name)
+            .await?
+            .ok_or_else(missing)?;
+        let mut tables = tables_of(&app, &reader, &share).await?;
+        let wanted = fold(&schema);
+        tables.retain(|table| fold(&table.schema) == wanted);
+        if tables.is_empty() {
+            return Err(missing());
+        }
+        let scope = Scope::Tables {
+            share: &share.name,
+            schema: &schema,
+        };
+        let (page, next_page_token) =
+            app.pager
+                .page(&reader, scope, &parameters, tables, by_name)?;
+        let items: Vec<TableItem> = page.into_iter().map(TableItem::from).collect();
+        Ok(json(&List {
+            items,
+            next_page_token,
+        }))
+    };
+    answer(&call, result.await)
+}
+
+/// E5.
+pub(crate) async fn all_tables(State(app): State<App>, call: Call, name: OneName) -> Response {
+    let result = async {
+        let reader = call.reader(&*app.gate).await?;
+        let parameters = call.parameters()?;
+        let share = share_of(&app, &reader, name).await?;
+        let tables = tables_of(&app, &reader, &share).await?;
+        let scope = Scope::AllTables { share: &share.name };
+        let (page, next_page_token) =
+            app.pager
+                .page(&reader, scope, &parameters, tables, by_schema_and_name)?;
+        let items: Vec<TableItem> = page.into_iter().map(TableItem::from).collect();
+        Ok(json(&List {
+            items,
+            next_page_token,
+        }))
+    };
+    answer(&call, result.await)
+}
+
+/// E12: one table, as listed.
+pub(crate) async fn table(
+    State(app): State<App>,
+    call: Call,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+) -> Response {
+    let result = async {
+        let reader = call.reader(&*app.gate).await?;
+        let names = TableNames::new(path);
+        let found = app.gate.tables(&reader).await?.into_iter().find(|table| {
+            fold(&table.share) == names.share
+                && fold(&table.schema) == names.schema
+                && fold(&table.name) == names.table
+        });
+        let item = found
+            .map(TableItem::from)
+            .ok_or_else(|| names.not_found())?;
+        Ok(json(&TableItem {
+            format: Some("delta"),
+            ..item
+        }))
+    };
+    answer(&call, result.await)
+}

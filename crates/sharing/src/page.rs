@@ -1,0 +1,153 @@
+//! Pages of lists. A page token says behind which item to go on, not at which number, so that items that come and go
+//! meanwhile neither repeat nor hide others. It is authenticated, and holds for one recipient and one list only.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::digest::common::Key;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::Reader;
+use crate::error::Failure;
+use crate::request::{Parameters, fold};
+
+/// Bytes of the authentication tag in front of a token's payload.
+const TAG: usize = 32;
+/// No token of ours is longer.
+const TOKEN_LIMIT: usize = 4_096;
+
+/// Which list. Names in any case.
+#[derive(Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    Shares,
+    Schemas { share: &'a str },
+    Tables { share: &'a str, schema: &'a str },
+    AllTables { share: &'a str },
+}
+
+impl Scope<'_> {
+    fn bytes(self) -> Vec<u8> {
+        let (kind, names) = match self {
+            Self::Shares => (1_u8, [None, None]),
+            Self::Schemas { share } => (2, [Some(share), None]),
+            Self::Tables { share, schema } => (3, [Some(share), Some(schema)]),
+            Self::AllTables { share } => (4, [Some(share), None]),
+        };
+        let mut out = vec![kind];
+        for name in names.into_iter().flatten() {
+            let name = fold(name);
+            // Lengths in front, so that no two lists have the same bytes.
+            out.extend_from_slice(&(name.len() as u64).to_be_bytes());
+            out.extend_from_slice(name.as_bytes());
+        }
+        out
+    }
+}
+
+/// Where a page begins.
+#[derive(Debug, PartialEq, Eq)]
+enum Position {
+    Start,
+    /// Behind the item with this key.
+    After(String),
+}
+
+impl Position {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Start => vec![0],
+            Self::After(key) => [&[1], key.as_bytes()].concat(),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (0, []) => Some(Self::Start),
+            (1, key) => Some(Self::After(String::from_utf8(key.to_vec()).ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// Makes and reads page tokens.
+#[derive(Clone)]
+pub(crate) struct Pager {
+    key: [u8; 32],
+    most: usize,
+}
+
+impl Pager {
+    /// `most`: items on a page, also when more are asked for.
+    pub(crate) fn new(key: [u8; 32], most: usize) -> Self {
+        Self {
+            key,
+            most: most.max(1),
+        }
+    }
+
+    fn mac(&self, reader: &Reader, scope: Scope<'_>, payload: &[u8]) -> Hmac<Sha256> {
+        // A shorter key is padded with zeros to the block's size: so says RFC 2104, so this needs no fallible call.
+        let mut block = Key::<Hmac<Sha256>>::default();
+        block[..self.key.len()].copy_from_slice(&self.key);
+        Hmac::<Sha256>::new(&block)
+            .chain_update(b"entrepot sharing list page 1\0")
+            .chain_update(reader.recipient.0.as_bytes())
+            .chain_update((payload.len() as u64).to_be_bytes())
+            .chain_update(payload)
+            .chain_update(scope.bytes())
+    }
+
+    fn token(&self, reader: &Reader, scope: Scope<'_>, position: &Position) -> String {
+        let payload = position.bytes();
+        let tag = self.mac(reader, scope, &payload).finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode([tag.as_slice(), &payload].concat())
+    }
+
+    fn position(&self, reader: &Reader, scope: Scope<'_>, token: &str) -> Option<Position> {
+        if token.len() > TOKEN_LIMIT {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (tag, payload) = bytes.split_at_checked(TAG)?;
+        self.mac(reader, scope, payload).verify_slice(tag).ok()?;
+        Position::parse(payload)
+    }
+
+    /// The page of `items` that `parameters` ask for, in the order of `key`, and the token of the next page unless this is
+    /// the last. Keys must be unique.
+    pub(crate) fn page<T>(
+        &self,
+        reader: &Reader,
+        scope: Scope<'_>,
+        parameters: &Parameters,
+        mut items: Vec<T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<(Vec<T>, Option<String>), Failure> {
+        let length = parameters
+            .max_results()?
+            .unwrap_or(self.most)
+            .min(self.most);
+        // An empty token is the first page: some clients always send the parameter.
+        let position = match parameters.text("pageToken") {
+            None | Some("") => Position::Start,
+            Some(token) => self
+                .position(reader, scope, token)
+                .ok_or_else(|| Failure::invalid("invalid 'nextPageToken'"))?,
+        };
+        items.sort_by_cached_key(&key);
+        let first = match &position {
+            Position::Start => 0,
+            Position::After(last) => items.partition_point(|item| key(item) <= *last),
+        };
+        let mut page: Vec<T> = items.drain(first..).collect();
+        let more = page.len() > length;
+        page.truncate(length);
+        let next = match page.last() {
+            _ if !more => None,
+            Some(last) => Some(Position::After(key(last))),
+            // maxResults=0: nothing is seen, so the next page begins where this one did.
+            None => Some(position),
+        };
+        Ok((page, next.map(|next| self.token(reader, scope, &next))))
+    }
+}

@@ -1,0 +1,294 @@
+//! The body of `/query` (checklist §1.4). Unknown fields are tolerated, wrong types are not; whole numbers may come as
+//! strings (C5).
+
+use serde_json::{Map, Value};
+
+use crate::error::Failure;
+use crate::request::TableNames;
+
+/// What is asked of a table's latest version.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct QueryRequest {
+    /// Rows that are enough; only without predicates, for these may leave none of the first files' rows.
+    pub(crate) limit: Option<u64>,
+    /// The client knows the line that ends an answer, though it need not be negotiated: it sent `includeRefreshToken`
+    /// or `maxFiles` (H4).
+    pub(crate) expects_end: bool,
+    history: bool,
+    refresh_token: bool,
+    page_token: bool,
+}
+
+impl QueryRequest {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Failure> {
+        if body.trim_ascii().is_empty() {
+            return Err(Failure::malformed(
+                "the body is empty: send a JSON object, {} asks for everything",
+            ));
+        }
+        let body: Value = serde_json::from_slice(body).map_err(|error| {
+            Failure::malformed(format!(
+                "the body is not JSON: line {}, column {}",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        let Value::Object(body) = body else {
+            return Err(Failure::malformed("the body must be a JSON object"));
+        };
+        let fields = Fields(&body);
+
+        let predicate_hints = fields.texts("predicateHints")?;
+        let json_predicate_hints = fields.text("jsonPredicateHints")?;
+        let limit = fields.number("limitHint")?;
+        let version = fields.number("version")?;
+        let timestamp = fields.text("timestamp")?;
+        let starting_version = fields.number("startingVersion")?;
+        fields.number("endingVersion")?;
+        fields.flag("includeHistoricalProtocol")?;
+        let max_files = fields.number("maxFiles")?;
+        let page_token = fields.text("pageToken")?.filter(|token| !token.is_empty());
+        let include_refresh_token = fields.flag("includeRefreshToken")?.unwrap_or(false);
+        let refresh_token = fields
+            .text("refreshToken")?
+            .filter(|token| !token.is_empty());
+        // The document's name and the one that clients send.
+        fields.text("idempotencyKey")?;
+        fields.text("idempotency_key")?;
+
+        let versions = usize::from(version.is_some())
+            + usize::from(timestamp.is_some())
+            + usize::from(starting_version.is_some());
+        let refused = if versions > 1 {
+            Some("Please only provide one of: version,timestamp,startingVersion")
+        } else if version.is_some_and(|version| version < 0) {
+            Some("table version cannot be negative.")
+        } else if starting_version.is_some_and(|version| version < 0) {
+            Some("startingVersion cannot be negative.")
+        } else if limit.is_some_and(|limit| limit < 0) {
+            Some("limitHint cannot be negative.")
+        } else if max_files.is_some_and(|files| files <= 0) {
+            Some("maxFiles must be positive.")
+        } else if versions > 0 && include_refresh_token {
+            Some("includeRefreshToken cannot be used when querying a specific version.")
+        } else if page_token.is_some() && include_refresh_token {
+            Some("includeRefreshToken must be used in the first page request.")
+        } else if versions > 0 && refresh_token.is_some() {
+            Some("refreshToken cannot be used when querying a specific version.")
+        } else if page_token.is_some() && refresh_token.is_some() {
+            Some("refreshToken must be used in the first page request.")
+        } else {
+            None
+        };
+        if let Some(message) = refused {
+            return Err(Failure::invalid(message));
+        }
+        let predicates = predicate_hints > 0
+            || json_predicate_hints.is_some_and(|hints| !hints.trim().is_empty());
+        Ok(Self {
+            limit: limit
+                .filter(|_| !predicates)
+                .and_then(|limit| u64::try_from(limit).ok()),
+            expects_end: include_refresh_token || max_files.is_some(),
+            history: versions > 0,
+            refresh_token: refresh_token.is_some(),
+            page_token: page_token.is_some(),
+        })
+    }
+
+    /// What is valid, but not served. Asked after the table was opened, so that the answer does not tell whether it exists.
+    pub(crate) fn check_served(&self, table: &TableNames) -> Result<(), Failure> {
+        if self.history {
+            return Err(no_history(table));
+        }
+        if self.refresh_token {
+            return Err(Failure::invalid(
+                "this server issues no refresh tokens: query the table again without refreshToken",
+            ));
+        }
+        if self.page_token {
+            return Err(Failure::invalid(
+                "this server issues no page tokens of queries: query the table again without pageToken",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The reference server's words, which client tests look for.
+pub(crate) fn no_history(table: &TableNames) -> Failure {
+    let TableNames {
+        share,
+        schema,
+        table,
+    } = table;
+    Failure::invalid(format!(
+        "Reading table by version or timestamp is not supported because history sharing is not enabled on table: {share}.{schema}.{table}"
+    ))
+}
+
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl<'a> Fields<'a> {
+    /// `null` is as good as nothing.
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
+        self.get(name)
+            .map(|value| {
+                read(value).ok_or_else(|| Failure::malformed(format!("'{name}' must be {what}")))
+            })
+            .transpose()
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {
+        self.read(name, "a string", Value::as_str)
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, Failure> {
+        self.read(name, "true or false", Value::as_bool)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, Failure> {
+        self.read(name, "a whole number", |value| match value {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// The number of strings in a list.
+    fn texts(&self, name: &str) -> Result<usize, Failure> {
+        let count = self.read(name, "a list of strings", |value| {
+            value
+                .as_array()
+                .filter(|list| list.iter().all(Value::is_string))
+                .map(Vec::len)
+        })?;
+        Ok(count.unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies() {
+        let plain = QueryRequest::default();
+        for (body, expected) in [
+            ("{}", plain),
+            (
+                r#"{"limitHint":3,"unknown":{"x":[1]}}"#,
+                QueryRequest {
+                    limit: Some(3),
+                    ..Default::default()
+                },
+            ),
+            (
+                r#"{"limitHint":"3","predicateHints":[]}"#,
+                QueryRequest {
+                    limit: Some(3),
+                    ..Default::default()
+                },
+            ),
+            (
+                r#"{"limitHint":3,"predicateHints":["a = 1"]}"#,
+                QueryRequest::default(),
+            ),
+            (
+                r#"{"limitHint":3,"jsonPredicateHints":"{}"}"#,
+                QueryRequest::default(),
+            ),
+            (
+                r#"{"version":null,"includeRefreshToken":true}"#,
+                QueryRequest {
+                    expects_end: true,
+                    ..Default::default()
+                },
+            ),
+            (
+                r#"{"includeRefreshToken":false,"idempotency_key":"a"}"#,
+                QueryRequest::default(),
+            ),
+            (
+                r#"{"maxFiles":"7"}"#,
+                QueryRequest {
+                    expects_end: true,
+                    ..Default::default()
+                },
+            ),
+            (
+                r#"{"version":"3"}"#,
+                QueryRequest {
+                    history: true,
+                    ..Default::default()
+                },
+            ),
+            (
+                r#"{"refreshToken":"x"}"#,
+                QueryRequest {
+                    refresh_token: true,
+                    ..Default::default()
+                },
+            ),
+        ] {
+            assert_eq!(
+                QueryRequest::parse(body.as_bytes()).unwrap(),
+                expected,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_bodies() {
+        let deep = format!("{{\"x\":{}", "[".repeat(100_000));
+        for (body, code) in [
+            ("", "MALFORMED_REQUEST"),
+            (" \n", "MALFORMED_REQUEST"),
+            ("{", "MALFORMED_REQUEST"),
+            ("[]", "MALFORMED_REQUEST"),
+            ("null", "MALFORMED_REQUEST"),
+            (deep.as_str(), "MALFORMED_REQUEST"),
+            (r#"{"predicateHints":"a = 1"}"#, "MALFORMED_REQUEST"),
+            (r#"{"predicateHints":[1]}"#, "MALFORMED_REQUEST"),
+            (r#"{"jsonPredicateHints":{}}"#, "MALFORMED_REQUEST"),
+            (r#"{"limitHint":"many"}"#, "MALFORMED_REQUEST"),
+            (r#"{"limitHint":1.5}"#, "MALFORMED_REQUEST"),
+            (r#"{"limitHint":99999999999999999999}"#, "MALFORMED_REQUEST"),
+            (r#"{"includeRefreshToken":"yes"}"#, "MALFORMED_REQUEST"),
+            (r#"{"version":true}"#, "MALFORMED_REQUEST"),
+            (r#"{"limitHint":-1}"#, "INVALID_PARAMETER_VALUE"),
+            (r#"{"version":-1}"#, "INVALID_PARAMETER_VALUE"),
+            (r#"{"startingVersion":-1}"#, "INVALID_PARAMETER_VALUE"),
+            (
+                r#"{"version":1,"timestamp":"2022-04-29T00:00:00Z"}"#,
+                "INVALID_PARAMETER_VALUE",
+            ),
+            (r#"{"maxFiles":0}"#, "INVALID_PARAMETER_VALUE"),
+            (
+                r#"{"version":1,"includeRefreshToken":true}"#,
+                "INVALID_PARAMETER_VALUE",
+            ),
+            (
+                r#"{"pageToken":"x","includeRefreshToken":true}"#,
+                "INVALID_PARAMETER_VALUE",
+            ),
+        ] {
+            assert_eq!(
+                QueryRequest::parse(body.as_bytes()).unwrap_err().code(),
+                code,
+                "{}",
+                &body[..body.len().min(80)]
+            );
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The protocol's paths.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::error::{Failure, Kind};
+use crate::page::Pager;
+use crate::request::{Call, not_found, shortened};
+use crate::{Gate, lists, tables};
+
+/// What the protocol leaves to the server.
+#[derive(Clone)]
+pub struct Options {
+    /// Authenticates page tokens. The same on every process that serves, and across restarts, else lists break off.
+    pub page_key: [u8; 32],
+    /// The most items on a page of a list, and how many there are if the client does not say; at least 1.
+    pub max_results: usize,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("page_key", &"****")
+            .field("max_results", &self.max_results)
+            .finish()
+    }
+}
+
+/// What every handler holds.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) gate: Arc<dyn Gate>,
+    pub(crate) pager: Pager,
+}
+
+/// The protocol's endpoints; mount it under the prefix that profiles name. The caller's address comes from a [`crate::Peer`]
+/// extension or from `ConnectInfo<SocketAddr>`; the request's id from `x-request-id`, if there is one.
+pub fn router(gate: Arc<dyn Gate>, options: Options) -> Router {
+    let app = App {
+        gate,
+        pager: Pager::new(options.page_key, options.max_results),
+    };
+    const TABLE: &str = "/shares/{share}/schemas/{schema}/tables/{table}";
+    let of_table = |rest: &str| format!("{TABLE}{rest}");
+    Router::new()
+        .route("/shares", get(lists::shares))
+        .route("/shares/{share}", get(lists::share))
+        .route("/shares/{share}/schemas", get(lists::schemas))
+        .route("/shares/{share}/all-tables", get(lists::all_tables))
+        .route(
+            "/shares/{share}/schemas/{schema}/tables",
+            get(lists::tables),
+        )
+        .route(TABLE, get(lists::table).head(tables::version))
+        .route(&of_table("/version"), get(tables::version))
+        .route(&of_table("/metadata"), get(tables::metadata))
+        .route(&of_table("/query"), post(tables::query))
+        .route(&of_table("/changes"), get(tables::changes))
+        .route(
+            &of_table("/temporary-table-credentials"),
+            post(tables::temporary_credentials),
+        )
+        .route(&of_table("/queries/{query}"), post(no_query))
+        .method_not_allowed_fallback(no_method)
+        .fallback(no_endpoint)
+        .with_state(app)
+}
+
+async fn refuse(app: &App, call: &Call, failure: Failure) -> Response {
+    call.reader(&*app.gate)
+        .await
+        .err()
+        .unwrap_or(failure)
+        .respond(call)
+}
+
+/// E10: queries are answered at once, so that there is none to ask about.
+async fn no_query(State(app): State<App>, call: Call) -> Response {
+    refuse(&app, &call, not_found("the query id")).await
+}
+
+async fn no_method(State(app): State<App>, call: Call) -> Response {
+    refuse(
+        &app,
+        &call,
+        Failure::new(
+            Kind::MethodNotAllowed,
+            "this endpoint does not know that method",
+        ),
+    )
+    .await
+}
+
+async fn no_endpoint(State(app): State<App>, call: Call, uri: http::Uri) -> Response {
+    refuse(
+        &app,
+        &call,
+        not_found(&format!("the endpoint '{}'", shortened(uri.path()))),
+    )
+    .await
+}

@@ -1,0 +1,9 @@
+//! The router as clients see it: real requests through `oneshot`, a gate that is a table of grants, and tables that are real
+//! logs in memory.
+
+mod access;
+mod answers;
+mod listing;
+mod refusals;
+mod streaming;
+mod world;

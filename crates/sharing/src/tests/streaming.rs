@@ -1,0 +1,108 @@
+//! Answers that are longer than one piece.
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::world::{CAPABILITIES, Fault, World, add, call, metadata, protocol, visits};
+use crate::Outcome;
+
+/// A table of `count` files.
+async fn wide(count: usize) -> World {
+    let files: Vec<Value> = (0..count)
+        .map(|n| add(&format!("f{n:05}.parquet"), Some("2021-04-28"), Some(1)))
+        .collect();
+    World::of(&[&[protocol(), metadata()], &files]).await
+}
+
+fn query(headers: &[(&str, &str)]) -> http::Request<axum::body::Body> {
+    let headers = [&[("authorization", "Bearer token-alice")], headers].concat();
+    call(Method::POST, &visits("/query"), &headers, "{}")
+}
+
+#[tokio::test]
+async fn an_answer_is_written_as_it_is_signed() {
+    let world = wide(1_201).await;
+    let response = world.begin(query(&[])).await;
+    assert_eq!(world.sign_calls(), 1, "the rest waits until it is read");
+    drop(response);
+    world.recorded().await;
+    let record = world.record();
+    assert_eq!(
+        (
+            record.outcome,
+            record.status,
+            record.files,
+            record.bytes_signed
+        ),
+        (Outcome::Abandoned, 200, 500, 500 * 573)
+    );
+
+    let world = wide(1_201).await;
+    let answer = world.send(query(&[])).await;
+    assert!(!answer.broken);
+    assert_eq!(world.sign_calls(), 3);
+    let lines = answer.lines();
+    assert_eq!(lines.len(), 2 + 1_201);
+    for (n, line) in lines[2..].iter().enumerate() {
+        assert!(line.contains(&format!("/f{n:05}.parquet?")), "{line}");
+    }
+    let record = world.record();
+    assert_eq!(
+        (record.outcome, record.files, record.bytes_signed),
+        (Outcome::Answered, 1_201, 1_201 * 573)
+    );
+}
+
+/// H5: a client must never take a part for the whole.
+#[tokio::test]
+async fn an_answer_that_fails_half_way_says_so_or_breaks_off() {
+    let world = wide(1_201).await;
+    world.fault(Fault::SignFrom(1));
+    let answer = world
+        .send(query(&[(CAPABILITIES, "includeendstreamaction=true")]))
+        .await;
+    assert!(!answer.broken);
+    let lines = answer.lines();
+    assert_eq!(lines.len(), 2 + 500 + 1);
+    let last: Value = serde_json::from_str(lines[502]).unwrap();
+    let message = last["endStreamAction"]["errorMessage"].as_str().unwrap();
+    assert!(
+        message.starts_with("internal error (request ") && !message.contains("account"),
+        "{message}"
+    );
+    let record = world.record();
+    assert_eq!(
+        (
+            record.outcome,
+            record.status,
+            record.error_code,
+            record.files
+        ),
+        (Outcome::Failed, 200, Some("INTERNAL_ERROR"), 500)
+    );
+
+    for headers in [vec![], vec![(CAPABILITIES, "includeendstreamaction=false")]] {
+        let world = wide(1_201).await;
+        world.fault(Fault::SignFrom(1));
+        let answer = world.send(query(&headers)).await;
+        assert!(answer.broken && !answer.body.contains("endStreamAction"));
+        assert_eq!(world.record().outcome, Outcome::Failed);
+    }
+
+    // What fails at once is an error, not half an answer.
+    for fault in [Fault::SignFrom(0), Fault::ShortSign] {
+        let world = wide(3).await;
+        world.fault(fault);
+        let answer = world.send(query(&[])).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+            "{fault:?}"
+        );
+        let record = world.record();
+        assert_eq!(
+            (record.outcome, record.status, record.files),
+            (Outcome::Refused, 500, 0)
+        );
+    }
+}

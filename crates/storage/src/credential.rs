@@ -1,0 +1,407 @@
+//! Storage credentials. Parsed from a few fields that mean something (C-22): whatever else object_store could be
+//! configured with (endpoints of token services, files to read, proxies, unsigned requests) has no way in.
+//! No message here repeats a value, for a value may be the secret.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+
+use crate::StorageUrl;
+
+/// What opens a store. `Debug` shows the kind alone.
+#[derive(Clone)]
+pub enum Credential {
+    /// For `file:`, and nothing else.
+    None,
+    S3 {
+        access_key_id: String,
+        secret_access_key: SecretString,
+        session_token: Option<SecretString>,
+    },
+    /// The account's key, in base64.
+    AzureKey { account_key: SecretString },
+    /// A shared-access signature; with it URLs cannot be signed.
+    AzureSas { sas: SecretString },
+    /// A service account's RSA key as PEM.
+    Gcs {
+        client_email: String,
+        private_key: SecretString,
+        private_key_id: String,
+    },
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::S3 { .. } => "S3(****)",
+            Self::AzureKey { .. } => "AzureKey(****)",
+            Self::AzureSas { .. } => "AzureSas(****)",
+            Self::Gcs { .. } => "Gcs(****)",
+        })
+    }
+}
+
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum CredentialError {
+    #[error("a {scheme} storage needs a credential: a JSON object with {expected}")]
+    Missing {
+        scheme: &'static str,
+        expected: &'static str,
+    },
+    #[error("a file storage takes no credential: remove it")]
+    NotTaken,
+    #[error("the credential is not a JSON object with {expected}")]
+    NotAnObject { expected: &'static str },
+    #[error("the credential has an unknown field `{field}`: give {expected} and nothing else")]
+    Unknown {
+        field: String,
+        expected: &'static str,
+    },
+    #[error("the credential's field `{field}` is missing or not as it should be: {wanted}")]
+    Field {
+        field: &'static str,
+        wanted: &'static str,
+    },
+}
+
+const S3_FIELDS: &str = "access_key_id, secret_access_key and, for temporary keys, session_token";
+const AZURE_FIELDS: &str = "account_key, or sas";
+const GCS_FIELDS: &str =
+    "the fields of a Google service-account key: client_email, private_key, private_key_id";
+
+/// What a service-account file also holds; known, not used.
+const GCS_IGNORED: [&str; 7] = [
+    "type",
+    "project_id",
+    "client_id",
+    "auth_uri",
+    "auth_provider_x509_cert_url",
+    "client_x509_cert_url",
+    "universe_domain",
+];
+
+impl Credential {
+    /// From the JSON text kept (encrypted) with the storage. Empty text and `null` mean that there is none.
+    pub fn parse(url: &StorageUrl, json: &str) -> Result<Self, CredentialError> {
+        let absent = matches!(json.trim(), "" | "null");
+        let expected = match url {
+            StorageUrl::File { .. } if absent => return Ok(Self::None),
+            StorageUrl::File { .. } => return Err(CredentialError::NotTaken),
+            StorageUrl::S3 { .. } => S3_FIELDS,
+            StorageUrl::Azure { .. } => AZURE_FIELDS,
+            StorageUrl::Gcs { .. } => GCS_FIELDS,
+        };
+        if absent {
+            return Err(CredentialError::Missing {
+                scheme: url.scheme(),
+                expected,
+            });
+        }
+        let fields: Map<String, Value> =
+            serde_json::from_str(json).map_err(|_| CredentialError::NotAnObject { expected })?;
+        let mut fields = Fields { fields, expected };
+        let credential = match url {
+            StorageUrl::S3 { .. } => fields.s3()?,
+            StorageUrl::Azure { .. } => fields.azure()?,
+            StorageUrl::Gcs { .. } => fields.gcs()?,
+            StorageUrl::File { .. } => return Err(CredentialError::NotTaken),
+        };
+        fields.nothing_left()?;
+        Ok(credential)
+    }
+
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The fields as JSON, to be encrypted; `null` when there is none. Holds the secret in the clear.
+    pub fn to_json(&self) -> SecretString {
+        let value = match self {
+            Self::None => Value::Null,
+            Self::S3 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => {
+                let mut value = serde_json::json!({
+                    "access_key_id": access_key_id,
+                    "secret_access_key": secret_access_key.expose_secret(),
+                });
+                if let Some(token) = session_token {
+                    value["session_token"] = token.expose_secret().into();
+                }
+                value
+            }
+            Self::AzureKey { account_key } => {
+                serde_json::json!({ "account_key": account_key.expose_secret() })
+            }
+            Self::AzureSas { sas } => serde_json::json!({ "sas": sas.expose_secret() }),
+            Self::Gcs {
+                client_email,
+                private_key,
+                private_key_id,
+            } => serde_json::json!({
+                "client_email": client_email,
+                "private_key": private_key.expose_secret(),
+                "private_key_id": private_key_id,
+            }),
+        };
+        value.to_string().into()
+    }
+}
+
+struct Fields {
+    fields: Map<String, Value>,
+    expected: &'static str,
+}
+
+impl Fields {
+    /// A visible ASCII text: these go into headers, where anything else would be an injection.
+    fn ascii(&mut self, field: &'static str) -> Result<Option<String>, CredentialError> {
+        let wanted = "a text of visible ASCII characters";
+        match self.fields.shift_remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text))
+                if !text.is_empty()
+                    && text.len() <= 16_384
+                    && text.bytes().all(|b| b.is_ascii_graphic()) =>
+            {
+                Ok(Some(text))
+            }
+            Some(_) => Err(CredentialError::Field { field, wanted }),
+        }
+    }
+
+    fn required(&mut self, field: &'static str) -> Result<String, CredentialError> {
+        self.ascii(field)?.ok_or(CredentialError::Field {
+            field,
+            wanted: "it must be there",
+        })
+    }
+
+    fn s3(&mut self) -> Result<Credential, CredentialError> {
+        Ok(Credential::S3 {
+            access_key_id: self.required("access_key_id")?,
+            secret_access_key: self.required("secret_access_key")?.into(),
+            session_token: self.ascii("session_token")?.map(Into::into),
+        })
+    }
+
+    fn azure(&mut self) -> Result<Credential, CredentialError> {
+        match (self.ascii("account_key")?, self.ascii("sas")?) {
+            (Some(key), None) if BASE64.decode(&key).is_ok_and(|key| !key.is_empty()) => {
+                Ok(Credential::AzureKey {
+                    account_key: key.into(),
+                })
+            }
+            (Some(_), None) => Err(CredentialError::Field {
+                field: "account_key",
+                wanted: "the account's key in base64",
+            }),
+            (None, Some(sas)) if sas.contains("sig=") && sas.contains("sv=") => {
+                Ok(Credential::AzureSas { sas: sas.into() })
+            }
+            (None, Some(_)) => {
+                let wanted =
+                    "the query part of a shared-access signature, beginning with sv= or ?sv=";
+                Err(CredentialError::Field {
+                    field: "sas",
+                    wanted,
+                })
+            }
+            _ => Err(CredentialError::Field {
+                field: "account_key",
+                wanted: "give either account_key or sas",
+            }),
+        }
+    }
+
+    fn gcs(&mut self) -> Result<Credential, CredentialError> {
+        for ignored in GCS_IGNORED {
+            self.fields.shift_remove(ignored);
+        }
+        // The token service of a service account is Google's and nobody else's.
+        let token_uri = self.ascii("token_uri")?;
+        if token_uri.is_some_and(|uri| uri != "https://oauth2.googleapis.com/token") {
+            let wanted = "leave it out, or https://oauth2.googleapis.com/token";
+            return Err(CredentialError::Field {
+                field: "token_uri",
+                wanted,
+            });
+        }
+        let client_email = self.required("client_email")?;
+        let private_key_id = self.ascii("private_key_id")?.unwrap_or_default();
+        let wanted = "the service account's RSA key as PEM";
+        match self.fields.shift_remove("private_key") {
+            Some(Value::String(pem)) if pem.contains("-----BEGIN") && pem.len() <= 16_384 => {
+                Ok(Credential::Gcs {
+                    client_email,
+                    private_key: pem.into(),
+                    private_key_id,
+                })
+            }
+            _ => Err(CredentialError::Field {
+                field: "private_key",
+                wanted,
+            }),
+        }
+    }
+
+    fn nothing_left(&self) -> Result<(), CredentialError> {
+        match self.fields.keys().next() {
+            None => Ok(()),
+            Some(field) => {
+                // Somebody may have put the secret where the name belongs: only a short plain word is repeated.
+                let plain =
+                    field.len() <= 40 && field.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                let field = if plain {
+                    field.clone()
+                } else {
+                    "…".to_owned()
+                };
+                Err(CredentialError::Unknown {
+                    field,
+                    expected: self.expected,
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> StorageUrl {
+        StorageUrl::parse(text).unwrap()
+    }
+
+    const AZURE: &str = "abfss://c01@acct.dfs.core.windows.net/x";
+
+    #[test]
+    fn known_fields_are_taken_and_come_back() {
+        for (place, json) in [
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t"}"#,
+            ),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","session_token":"s3cr3t"}"#,
+            ),
+            (AZURE, r#"{"account_key":"czNjcjN0czNjcjN0"}"#),
+            (AZURE, r#"{"sas":"?sv=2023-11-03&sp=r&sig=s3cr3t"}"#),
+            (
+                "gs://bbb/a",
+                r#"{"client_email":"a@b.iam","private_key":"-----BEGIN s3cr3t","private_key_id":"1"}"#,
+            ),
+            ("file:///srv/x", "null"),
+        ] {
+            let credential = Credential::parse(&url(place), json).unwrap();
+            assert!(!format!("{credential:?} {credential:#?}").contains("s3cr3t"));
+            let again =
+                Credential::parse(&url(place), credential.to_json().expose_secret()).unwrap();
+            assert_eq!(
+                again.to_json().expose_secret(),
+                credential.to_json().expose_secret()
+            );
+        }
+    }
+
+    #[test]
+    fn dangerous_and_unknown_fields_are_refused() {
+        let keys = [
+            "aws_endpoint",
+            "endpoint",
+            "endpoint_url",
+            "metadata_endpoint",
+            "proxy_url",
+            "proxy_ca_certificate",
+            "allow_http",
+            "allow_invalid_certificates",
+            "azure_msi_endpoint",
+            "azure_identity_endpoint",
+            "authority_host",
+            "federated_token_file",
+            "web_identity_token_file",
+            "container_credentials_relative_uri",
+            "container_credentials_full_uri",
+            "google_service_account",
+            "google_service_account_path",
+            "google_application_credentials",
+            "use_azure_cli",
+            "skip_signature",
+            "use_emulator",
+            "google_base_url",
+            "gcs_base_url",
+            "disable_oauth",
+            "role_arn",
+            "",
+            "x",
+        ];
+        for key in keys {
+            for (place, json) in [
+                (
+                    "s3://bbb/a",
+                    serde_json::json!({"access_key_id": "AKIA", "secret_access_key": "k", key: "http://127.0.0.1"}),
+                ),
+                (
+                    AZURE,
+                    serde_json::json!({"account_key": "czNjcjN0", key: true}),
+                ),
+                (
+                    "gs://bbb/a",
+                    serde_json::json!({"client_email": "a@b", "private_key": "-----BEGIN", key: "x"}),
+                ),
+            ] {
+                let error = Credential::parse(&url(place), &json.to_string()).unwrap_err();
+                assert!(
+                    matches!(error, CredentialError::Unknown { .. }),
+                    "{key}: {error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn messages_repeat_no_value() {
+        for (place, json) in [
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":["s3cr3t"]}"#,
+            ),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t\r\nX-Evil: 1"}"#,
+            ),
+            ("s3://bbb/a", r#"{"access_key_id":"AKIA"}"#),
+            ("s3://bbb/a", r#""s3cr3t""#),
+            (
+                "s3://bbb/a",
+                r#"{"s3cr3t/+AB":"AKIA","access_key_id":"a","secret_access_key":"b"}"#,
+            ),
+            (AZURE, r#"{"account_key":"s3cr3t!"}"#),
+            (
+                AZURE,
+                r#"{"account_key":"czNjcjN0","sas":"sv=1&sig=s3cr3t"}"#,
+            ),
+            (
+                "gs://bbb/a",
+                r#"{"client_email":"a@b","private_key":"s3cr3t"}"#,
+            ),
+            (
+                "gs://bbb/a",
+                r#"{"client_email":"a@b","private_key":"-----BEGIN","token_uri":"http://127.0.0.1/s3cr3t"}"#,
+            ),
+            ("s3://bbb/a", ""),
+            ("file:///srv/x", r#"{"a":"s3cr3t"}"#),
+        ] {
+            let error = Credential::parse(&url(place), json).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
+        }
+    }
+}

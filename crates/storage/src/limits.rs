@@ -1,0 +1,450 @@
+//! What the operator allows: folders for `file:` storages and hosts for endpoints (C-17, C-21). Nothing is allowed
+//! by default but the clouds' own public endpoints.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Component, Path, PathBuf};
+
+use url::{Host, Url};
+
+use crate::StorageError;
+
+/// From the configuration; never from a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Folders beneath which `file:` storages may lie; none: no `file:` storages.
+    pub file_roots: Vec<PathBuf>,
+    /// `host:port`, `host` (any port) or `*.suffix` (any host below it, any port). Addresses in private, loopback,
+    /// link-local and metadata ranges, and plain `http`, are taken only where the host itself is listed.
+    pub endpoints: Vec<String>,
+    /// Requests in flight per storage.
+    pub parallel_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_roots: Vec::new(),
+            endpoints: Vec::new(),
+            parallel_requests: 32,
+        }
+    }
+}
+
+/// How far one may trust where a name leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// The operator has listed this host: it may be anywhere, and speak plain `http`.
+    Listed,
+    /// A cloud's own endpoint: private links are usual, the machine itself and its metadata service are not.
+    Cloud,
+    /// Below a listed suffix: public addresses only.
+    Suffix,
+    Refused,
+}
+
+/// The endpoint list, parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints(Vec<Entry>);
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Exact { host: String, port: Option<u16> },
+    Suffix { suffix: String, port: Option<u16> },
+}
+
+impl Endpoints {
+    pub(crate) fn new(entries: &[String]) -> Self {
+        let parsed = entries.iter().filter_map(|entry| {
+            let parsed = Entry::parse(entry);
+            if parsed.is_none() {
+                tracing::warn!(entry, "an entry of the endpoint allow-list is not host:port, host or *.suffix and allows nothing");
+            }
+            parsed
+        });
+        Self(parsed.collect())
+    }
+
+    /// Whether this endpoint may be used; looks nothing up.
+    pub(crate) fn check(&self, endpoint: &Url) -> Result<(), StorageError> {
+        let refuse = |why: &str| {
+            Err(StorageError::NotAllowed {
+                what: format!("the endpoint {}", shown(endpoint)),
+                why: why.to_owned(),
+            })
+        };
+        if !matches!(endpoint.scheme(), "https" | "http") {
+            return refuse("an endpoint begins with https://");
+        }
+        if !endpoint.username().is_empty() || endpoint.password().is_some() {
+            return refuse(
+                "an endpoint holds no user name and no password; give them as the storage's credential",
+            );
+        }
+        if endpoint.query().is_some() || endpoint.fragment().is_some() {
+            return refuse("an endpoint is a host and a port, without `?` and `#`");
+        }
+        let Some(host) = endpoint.host() else {
+            return refuse("it names no host");
+        };
+        let name = host.to_string();
+        if name.ends_with('.')
+            || name.contains(|c: char| !(c.is_ascii_alphanumeric() || "-._:[]".contains(c)))
+        {
+            return refuse("its host is not written plainly");
+        }
+        match self.trust(&host.to_owned(), endpoint.port_or_known_default()) {
+            Trust::Listed => Ok(()),
+            Trust::Suffix | Trust::Cloud if endpoint.scheme() == "http" => refuse(
+                "plain http is taken only where the host itself stands on the endpoint allow-list; use https",
+            ),
+            Trust::Suffix => Ok(()),
+            Trust::Cloud | Trust::Refused => refuse(
+                "its host is not on the endpoint allow-list; ask the operator to add it to `storage.endpoints`",
+            ),
+        }
+    }
+
+    fn trust(&self, host: &Host<String>, port: Option<u16>) -> Trust {
+        let name = host.to_string();
+        let port_fits =
+            |wanted: &Option<u16>| wanted.is_none() || *wanted == port || port.is_none();
+        if self.0.iter().any(|entry| matches!(entry, Entry::Exact { host, port } if *host == name && port_fits(port))) {
+            return Trust::Listed;
+        }
+        // A suffix is about names: an address has none.
+        let Host::Domain(_) = host else {
+            return Trust::Refused;
+        };
+        let below = |suffix: &str| {
+            name.strip_suffix(suffix)
+                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+        };
+        if self.0.iter().any(|entry| matches!(entry, Entry::Suffix { suffix, port } if below(suffix) && port_fits(port))) {
+            return Trust::Suffix;
+        }
+        if is_cloud_endpoint(&name) {
+            Trust::Cloud
+        } else {
+            Trust::Refused
+        }
+    }
+
+    /// Whether a connection to `address` may be made for the name `host`. Asked at the moment of connecting, so that a
+    /// name that changes its address after it was checked gains nothing.
+    pub(crate) fn may_connect(&self, host: &str, address: IpAddr) -> bool {
+        let Ok(parsed) = Host::parse(host) else {
+            return false;
+        };
+        match self.trust(&parsed, None) {
+            Trust::Listed => true,
+            Trust::Cloud => is_public(address) || is_private_network(address),
+            Trust::Suffix => is_public(address),
+            Trust::Refused => false,
+        }
+    }
+}
+
+impl Entry {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        // `host:port`, but not the colons inside of `[::1]`.
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
+            _ => (text.as_str(), None),
+        };
+        if let Some(suffix) = host.strip_prefix("*.") {
+            let plain = !suffix.is_empty() && !suffix.contains('*') && !suffix.starts_with('.');
+            return plain.then(|| Self::Suffix {
+                suffix: suffix.to_owned(),
+                port,
+            });
+        }
+        let host = Host::parse(host).ok()?.to_string();
+        Some(Self::Exact { host, port })
+    }
+}
+
+/// The endpoints that are used where a storage names none.
+fn is_cloud_endpoint(name: &str) -> bool {
+    let aws = name
+        .strip_suffix(".amazonaws.com")
+        .is_some_and(|rest| rest.starts_with("s3.") || rest.contains(".s3."));
+    aws || name == "storage.googleapis.com" || name.ends_with(".blob.core.windows.net")
+}
+
+/// An endpoint as it may be shown in a message: without user name, password, path and query.
+fn shown(endpoint: &Url) -> String {
+    let host = endpoint.host_str().unwrap_or("?");
+    match endpoint.port() {
+        Some(port) => format!("{}://{host}:{port}", endpoint.scheme()),
+        None => format!("{}://{host}", endpoint.scheme()),
+    }
+}
+
+/// A network of one's own (RFC 1918, RFC 4193), where private links to a cloud lead. Not a cloud's metadata service.
+fn is_private_network(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.is_private(),
+            None => {
+                v6.is_unique_local() && v6 != Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+            }
+        },
+    }
+}
+
+/// An address of the public internet, whichever way it is written.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(v4: Ipv4Addr) -> bool {
+    let [a, b, c, _] = v4.octets();
+    !(v4.is_private()
+        || v4.is_loopback()
+        || v4.is_link_local()
+        || v4.is_unspecified()
+        || v4.is_broadcast()
+        || v4.is_multicast()
+        || v4.is_documentation()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && (b == 18 || b == 19))
+        // Azure's wire server, which hands out a machine's certificates.
+        || v4 == Ipv4Addr::new(168, 63, 129, 16))
+}
+
+fn is_public_v6(v6: Ipv6Addr) -> bool {
+    let s = v6.segments();
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match s {
+        // IPv4-mapped, IPv4-compatible and NAT64 addresses are what is in their last 32 bits, 6to4 in its second.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded(high, low)
+        }
+        [0, 0, 0, 0, 0, 0, ..] => false,
+        [0x2002, high, low, ..] => embedded(high, low),
+        [0x2001, 0, ..] | [0x2001, 0xdb8, ..] | [0x64, 0xff9b, 1, ..] | [0x100, 0, 0, 0, ..] => {
+            false
+        }
+        // Global unicast is 2000::/3.
+        _ => s[0] & 0xe000 == 0x2000,
+    }
+}
+
+/// Where a `file:` storage lies: the allowed root and the parts below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rooted {
+    pub(crate) anchor: PathBuf,
+    pub(crate) parts: Vec<String>,
+}
+
+/// The allowed folders, each as written and as it is after following its own links.
+#[derive(Clone, Debug)]
+pub(crate) struct FileRoots(Vec<(PathBuf, PathBuf)>);
+
+impl FileRoots {
+    pub(crate) fn new(roots: &[PathBuf]) -> Self {
+        let usable = roots.iter().filter(|root| {
+            if !root.is_absolute() {
+                tracing::warn!(root = %root.display(), "a folder of the file allow-list is not absolute and allows nothing");
+            }
+            root.is_absolute()
+        });
+        Self(
+            usable
+                .map(|root| {
+                    (
+                        root.clone(),
+                        root.canonicalize().unwrap_or_else(|_| root.clone()),
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    /// Finds the allowed root that `root` lies in, looking at the names only; links below it are refused on opening.
+    pub(crate) fn locate(&self, root: &Path) -> Result<Rooted, StorageError> {
+        let refuse = |why: &str| {
+            Err(StorageError::NotAllowed {
+                what: format!("the folder {}", root.display()),
+                why: why.to_owned(),
+            })
+        };
+        if self.0.is_empty() {
+            return refuse(
+                "file storages are switched off; the operator allows folders in `storage.file_roots`",
+            );
+        }
+        for (written, canonical) in &self.0 {
+            let Ok(below) = root
+                .strip_prefix(written)
+                .or_else(|_| root.strip_prefix(canonical))
+            else {
+                continue;
+            };
+            let parts = below.components().map(|part| match part {
+                Component::Normal(name) => name.to_str().map(str::to_owned),
+                _ => None,
+            });
+            return match parts.collect() {
+                Some(parts) => Ok(Rooted {
+                    anchor: canonical.clone(),
+                    parts,
+                }),
+                None => refuse("its path is not plain"),
+            };
+        }
+        refuse("it lies in none of the folders that the operator allows in `storage.file_roots`")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(entries: &[&str]) -> Endpoints {
+        Endpoints::new(
+            &entries
+                .iter()
+                .map(|&entry| entry.to_owned())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn entries_allow_what_they_say() {
+        let list = endpoints(&[
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "minio.intern",
+            "*.store.example",
+            "nonsense/x",
+            "*.",
+            "*",
+        ]);
+        for good in [
+            "http://127.0.0.1:9000",
+            "http://127.0.0.1:9000/",
+            "http://[::1]:9000",
+            "http://minio.intern:1",
+            "https://minio.intern",
+            "https://a.store.example",
+            "https://a.b.store.example:8443",
+            "https://MINIO.intern",
+        ] {
+            list.check(&Url::parse(good).unwrap()).unwrap();
+        }
+        for bad in [
+            "http://127.0.0.1:9001",
+            "http://127.0.0.2:9000",
+            "http://a.store.example",
+            "https://store.example",
+            "https://astore.example",
+            "https://a.store.example.evil.example",
+            "https://minio.intern.",
+            "https://x.minio.intern",
+            "https://user@minio.intern",
+            "https://user:pw@minio.intern",
+            "https://minio.intern?x",
+            "https://minio.intern#x",
+            "ftp://minio.intern",
+            "https://s3.eu-central-1.amazonaws.com.evil.example",
+        ] {
+            assert!(list.check(&Url::parse(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_public_or_not_however_they_are_written() {
+        for private in [
+            "127.0.0.1",
+            "127.8.8.8",
+            "10.1.1.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.100.100.200",
+            "0.0.0.0",
+            "0.1.2.3",
+            "168.63.129.16",
+            "255.255.255.255",
+            "224.0.0.1",
+            "198.18.0.1",
+            "192.0.0.192",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in [
+            "52.219.140.1",
+            "8.8.8.8",
+            "2a05:d050::1",
+            "::ffff:8.8.8.8",
+            "2606:4700::1",
+        ] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn connecting_is_judged_by_name_and_address() {
+        let list = endpoints(&["127.0.0.1:9000", "minio.intern:9000", "*.store.example"]);
+        let may = |host: &str, address: &str| list.may_connect(host, address.parse().unwrap());
+        assert!(may("minio.intern", "10.0.0.5"));
+        assert!(may("a.store.example", "8.8.8.8"));
+        assert!(!may("a.store.example", "10.0.0.5"));
+        assert!(!may("a.store.example", "::ffff:127.0.0.1"));
+        assert!(may("bucket.s3.eu-central-1.amazonaws.com", "10.0.0.5"));
+        assert!(!may(
+            "bucket.s3.eu-central-1.amazonaws.com",
+            "169.254.169.254"
+        ));
+        assert!(!may("acct.blob.core.windows.net", "127.0.0.1"));
+        assert!(!may("acct.blob.core.windows.net", "fd00:ec2::254"));
+        assert!(!may("ec2-1-2-3-4.compute.amazonaws.com", "8.8.8.8"));
+        assert!(!may("evil.example", "8.8.8.8"));
+    }
+
+    #[test]
+    fn folders_must_lie_in_an_allowed_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = FileRoots::new(&[folder.path().to_owned()]);
+        let below = roots.locate(&folder.path().join("a/b")).unwrap();
+        assert_eq!(below.parts, ["a", "b"]);
+        assert_eq!(
+            roots.locate(folder.path()).unwrap().parts,
+            Vec::<String>::new()
+        );
+        for bad in [
+            "/etc",
+            "/",
+            &format!("{}x", folder.path().display()),
+            &format!("{}/../x", folder.path().display()),
+        ] {
+            assert!(roots.locate(Path::new(bad)).is_err(), "{bad}");
+        }
+        assert!(FileRoots::new(&[]).locate(Path::new("/srv/x")).is_err());
+    }
+}

@@ -1,0 +1,357 @@
+//! Opening stores. Every setting of object_store that matters is set here, from the storage's row and nothing else:
+//! no builder reads the environment, and a cloud store without a credential is an error before any request (C-23).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use model::Cloud as CloudName;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::prefix::PrefixStore;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use crate::files::FileStore;
+use crate::http_service::{Clients, Connector, Gate, Lookup, authority_of};
+use crate::limits::{Endpoints, FileRoots};
+use crate::sign::{AzureSigner, Signing};
+use crate::store::{Cloud, Inner, Kind};
+use crate::{Credential, Limits, Meter, StorageError, StorageSpec, StorageUrl, Store};
+
+/// Opens stores within the operator's limits. Clones share connections and limits.
+#[derive(Clone)]
+pub struct Stores(Arc<Shared>);
+
+struct Shared {
+    roots: FileRoots,
+    endpoints: Endpoints,
+    parallel: usize,
+    clients: Result<Clients, String>,
+    /// One per storage, so that however often a storage is opened, its limit holds.
+    gates: Mutex<HashMap<String, Gate>>,
+}
+
+impl Stores {
+    pub fn new(limits: Limits) -> Self {
+        Self::build(&limits, None)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_lookup(limits: &Limits, lookup: Lookup) -> Self {
+        Self::build(limits, Some(lookup))
+    }
+
+    fn build(limits: &Limits, lookup: Option<Lookup>) -> Self {
+        let endpoints = Endpoints::new(&limits.endpoints);
+        let clients = Clients::new(endpoints.clone(), lookup).map_err(|error| error.to_string());
+        Self(Arc::new(Shared {
+            roots: FileRoots::new(&limits.file_roots),
+            endpoints,
+            parallel: limits.parallel_requests,
+            clients,
+            gates: Mutex::default(),
+        }))
+    }
+
+    /// Whether the allow-lists take this storage and it can be opened at all. Does no IO.
+    pub fn check(&self, spec: &StorageSpec) -> Result<(), StorageError> {
+        self.plan(spec).map(|_| ())
+    }
+
+    fn plan(&self, spec: &StorageSpec) -> Result<Plan, StorageError> {
+        let refuse = |why: String| {
+            Err(StorageError::NotAllowed {
+                what: format!("the storage `{}`", spec.name),
+                why,
+            })
+        };
+        if let StorageUrl::File { root } = &spec.url {
+            if spec.endpoint.is_some() {
+                return refuse("a file storage has no endpoint; remove it".to_owned());
+            }
+            if !spec.credential.is_none() {
+                return refuse("a file storage takes no credential; remove it".to_owned());
+            }
+            return Ok(Plan::File(self.0.roots.locate(root)?));
+        }
+        let fits = matches!(
+            (&spec.url, &spec.credential),
+            (StorageUrl::S3 { .. }, Credential::S3 { .. })
+                | (
+                    StorageUrl::Azure { .. },
+                    Credential::AzureKey { .. } | Credential::AzureSas { .. }
+                )
+                | (StorageUrl::Gcs { .. }, Credential::Gcs { .. })
+        );
+        if !fits {
+            let scheme = spec.url.scheme();
+            return refuse(format!(
+                "a {scheme} storage needs a credential of its own kind; credentials of this process are never used"
+            ));
+        }
+        match &spec.endpoint {
+            Some(endpoint) => self.0.endpoints.check(endpoint)?,
+            None => {
+                let at_home = matches!(
+                    (&spec.url, spec.location.cloud),
+                    (StorageUrl::S3 { .. }, CloudName::Aws)
+                        | (StorageUrl::Azure { .. }, CloudName::Azure)
+                        | (StorageUrl::Gcs { .. }, CloudName::Gcp)
+                );
+                if !at_home {
+                    return refuse(format!(
+                        "a {} storage in {} needs an endpoint; without one it would be the cloud's public service",
+                        spec.url.scheme(),
+                        spec.location
+                    ));
+                }
+            }
+        }
+        Ok(Plan::Cloud(service_of(spec)?))
+    }
+
+    /// Opens a storage; what it moves is counted by `meter`. Does no request yet.
+    pub fn open(&self, spec: &StorageSpec, meter: &Meter) -> Result<Store, StorageError> {
+        let gate = self.gate(spec);
+        let service = match self.plan(spec)? {
+            Plan::File(root) => {
+                let files = FileStore::new(root, gate, meter.clone());
+                let objects = Arc::new(files.clone());
+                return Ok(Store::new(Inner {
+                    spec: spec.clone(),
+                    meter: meter.clone(),
+                    objects,
+                    kind: Kind::File(files),
+                }));
+            }
+            Plan::Cloud(service) => service,
+        };
+        let failed = |why: String| StorageError::Other {
+            what: format!("opening the storage `{}`", spec.name),
+            why,
+        };
+        let clients = self
+            .0
+            .clients
+            .as_ref()
+            .map_err(|why| failed(format!("the HTTP client cannot be set up: {why}")))?;
+        let plain = service.scheme() == "http";
+        let authority = service
+            .as_str()
+            .parse::<http::Uri>()
+            .ok()
+            .and_then(|uri| authority_of(&uri))
+            .ok_or_else(|| failed("its endpoint is not an address".to_owned()))?;
+        let connector = Connector {
+            client: clients.for_scheme(plain),
+            meter: meter.clone(),
+            gate,
+            authority,
+        };
+        let (bucket, signing) =
+            build(spec, &service, connector.clone()).map_err(|error| match error {
+                // object_store's text may hold what it was given.
+                object_store::Error::Generic { .. } => {
+                    failed("its credential cannot be used; give it anew".to_owned())
+                }
+                error => error.into(),
+            })?;
+        let prefix = spec.url.prefix();
+        let objects: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix));
+        let kind = Kind::Cloud(Cloud {
+            bucket,
+            signing,
+            http: connector.http_client(),
+        });
+        Ok(Store::new(Inner {
+            spec: spec.clone(),
+            meter: meter.clone(),
+            objects,
+            kind,
+        }))
+    }
+
+    fn gate(&self, spec: &StorageSpec) -> Gate {
+        let endpoint = spec.endpoint.as_ref().map(Url::as_str).unwrap_or_default();
+        let key = format!("{} {} {endpoint}", spec.name, spec.url);
+        let mut gates = self.0.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates
+            .entry(key)
+            .or_insert_with(|| Gate::new(self.0.parallel))
+            .clone()
+    }
+}
+
+enum Plan {
+    File(crate::limits::Rooted),
+    /// The URL of the service.
+    Cloud(Url),
+}
+
+/// Where the store answers: what object_store will be told, and where alone its requests may go.
+fn service_of(spec: &StorageSpec) -> Result<Url, StorageError> {
+    let refuse = |why: &str| {
+        Err(StorageError::NotAllowed {
+            what: format!("the endpoint of `{}`", spec.name),
+            why: why.to_owned(),
+        })
+    };
+    let text = match (&spec.endpoint, &spec.url) {
+        (Some(endpoint), StorageUrl::Azure { account, .. }) => {
+            // Emulators and gateways name the account in the path, Azure's own clouds in the host.
+            let mut endpoint = endpoint.clone();
+            let named =
+                endpoint.host_str().and_then(|host| host.split('.').next()) == Some(account);
+            match endpoint.path().trim_matches('/') {
+                "" if named => {}
+                "" => endpoint.set_path(account),
+                path if path == account && !named => endpoint.set_path(account),
+                _ => {
+                    return refuse(
+                        "an Azure endpoint is https://host:port, with no path but the account's name",
+                    );
+                }
+            }
+            return Ok(endpoint);
+        }
+        (Some(endpoint), _) if endpoint.path() != "/" => {
+            return refuse(
+                "an endpoint is https://host:port without a path; the bucket stands in the storage's URL",
+            );
+        }
+        (Some(endpoint), _) => return Ok(endpoint.clone()),
+        // A certificate for *.s3.region.amazonaws.com does not cover a bucket with a dot in its name.
+        (None, StorageUrl::S3 { bucket, .. }) if bucket.contains('.') => {
+            format!("https://s3.{}.amazonaws.com", spec.location.region())
+        }
+        (None, StorageUrl::S3 { bucket, .. }) => format!(
+            "https://{bucket}.s3.{}.amazonaws.com",
+            spec.location.region()
+        ),
+        (None, StorageUrl::Azure { account, .. }) => {
+            format!("https://{account}.blob.core.windows.net")
+        }
+        (None, _) => "https://storage.googleapis.com".to_owned(),
+    };
+    Url::parse(&text).or_else(|_| refuse("it is no URL"))
+}
+
+fn build(
+    spec: &StorageSpec,
+    service: &Url,
+    connector: Connector,
+) -> object_store::Result<(Arc<dyn ObjectStore>, Signing)> {
+    let options = ClientOptions::new().with_allow_http(service.scheme() == "http");
+    let retry = RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
+            base: 2.0,
+        },
+        max_retries: 5,
+        retry_timeout: Duration::from_secs(120),
+    };
+    let address = service.as_str().trim_end_matches('/');
+    match (&spec.url, &spec.credential) {
+        (
+            StorageUrl::S3 { bucket, .. },
+            Credential::S3 {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            },
+        ) => {
+            let virtual_hosted = spec.endpoint.is_none() && !bucket.contains('.');
+            let mut builder = AmazonS3Builder::new()
+                .with_bucket_name(bucket)
+                .with_region(spec.location.region())
+                .with_access_key_id(access_key_id)
+                .with_secret_access_key(secret_access_key.expose_secret())
+                .with_endpoint(address)
+                .with_virtual_hosted_style_request(virtual_hosted)
+                .with_client_options(options)
+                .with_retry(retry)
+                .with_http_connector(connector);
+            if let Some(token) = session_token {
+                builder = builder.with_token(token.expose_secret());
+            }
+            let store = builder.build()?;
+            Ok((Arc::new(store.clone()), Signing::S3(Box::new(store))))
+        }
+        (
+            StorageUrl::Azure {
+                account, container, ..
+            },
+            credential,
+        ) => {
+            let builder = MicrosoftAzureBuilder::new()
+                .with_account(account)
+                .with_container_name(container)
+                .with_endpoint(address.to_owned())
+                .with_client_options(options)
+                .with_retry(retry)
+                .with_http_connector(connector);
+            let (builder, signing) = match credential {
+                Credential::AzureKey { account_key } => {
+                    let signer = AzureSigner {
+                        service: service.clone(),
+                        account: account.clone(),
+                        container: container.clone(),
+                        key: account_key.clone(),
+                    };
+                    (
+                        builder.with_access_key(account_key.expose_secret()),
+                        Signing::Azure(signer),
+                    )
+                }
+                Credential::AzureSas { sas } => (
+                    builder.with_config(AzureConfigKey::SasKey, sas.expose_secret()),
+                    Signing::No,
+                ),
+                _ => return Err(no_credential()),
+            };
+            Ok((Arc::new(builder.build()?), signing))
+        }
+        (
+            StorageUrl::Gcs { bucket, .. },
+            Credential::Gcs {
+                client_email,
+                private_key,
+                private_key_id,
+            },
+        ) => {
+            // Only these three fields reach object_store, which takes more (a base URL among them) from this text.
+            let key = serde_json::json!({
+                "client_email": client_email,
+                "private_key": private_key.expose_secret(),
+                "private_key_id": private_key_id,
+            });
+            let store = GoogleCloudStorageBuilder::new()
+                .with_bucket_name(bucket)
+                .with_service_account_key(key.to_string())
+                .with_base_url(address)
+                .with_client_options(options)
+                .with_retry(retry)
+                .with_http_connector(connector)
+                .build()?;
+            // Signatures cover the host, and object_store knows only Google's own.
+            let signing = if spec.endpoint.is_none() {
+                Signing::Gcs(Box::new(store.clone()))
+            } else {
+                Signing::No
+            };
+            Ok((Arc::new(store), signing))
+        }
+        _ => Err(no_credential()),
+    }
+}
+
+fn no_credential() -> object_store::Error {
+    object_store::Error::Generic {
+        store: "storage",
+        source: "no credential of the storage's kind".into(),
+    }
+}

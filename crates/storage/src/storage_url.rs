@@ -1,0 +1,410 @@
+//! The root URL of a storage. Parsed by hand and strictly: `url::Url` would quietly turn `a/../b` into `b`, and what
+//! two people write differently must not name the same place twice (C-24).
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+/// Where a storage's tables lie. The prefix has no leading and no trailing `/` and may be empty.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum StorageUrl {
+    S3 {
+        bucket: String,
+        prefix: String,
+    },
+    Azure {
+        account: String,
+        container: String,
+        prefix: String,
+    },
+    Gcs {
+        bucket: String,
+        prefix: String,
+    },
+    File {
+        root: PathBuf,
+    },
+}
+
+/// The host that ADLS Gen2 URLs carry after the account's name.
+const AZURE_HOST: &str = ".dfs.core.windows.net";
+/// Longest key a cloud store takes, in bytes.
+const MAX_PREFIX: usize = 1024;
+
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum UrlError {
+    #[error(
+        "not a storage: write s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, \
+         gs://bucket/prefix or file:///folder"
+    )]
+    Scheme,
+    #[error(
+        "not a bucket or container: 3 to 63 of a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit"
+    )]
+    Bucket,
+    #[error("not an Azure place: write abfss://container@account.dfs.core.windows.net/prefix")]
+    Azure,
+    #[error(
+        "the path in the URL is not plain: no `.`, `..` or empty parts, no backslash, `%`, `?`, `#`, `*` or invisible \
+         characters, and at most 1024 bytes"
+    )]
+    Path,
+    #[error(
+        "a file storage needs a folder of its own: write file:///folder/below, with three slashes"
+    )]
+    File,
+}
+
+impl StorageUrl {
+    /// Takes `s3://`, `s3a://` (which becomes `s3://`), `abfss://`, `gs://` and `file:///`.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+        match scheme {
+            "s3" | "s3a" => {
+                let (bucket, prefix) = split(rest)?;
+                Ok(Self::S3 {
+                    bucket: bucket_name(bucket)?,
+                    prefix,
+                })
+            }
+            "gs" => {
+                let (bucket, prefix) = split(rest)?;
+                Ok(Self::Gcs {
+                    bucket: bucket_name(bucket)?,
+                    prefix,
+                })
+            }
+            "abfss" => {
+                let (authority, prefix) = split(rest)?;
+                let (container, host) = authority.split_once('@').ok_or(UrlError::Azure)?;
+                let account = host.strip_suffix(AZURE_HOST).ok_or(UrlError::Azure)?;
+                let account_fits = (3..=24).contains(&account.len())
+                    && account
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+                if !account_fits || container.contains('.') {
+                    return Err(UrlError::Azure);
+                }
+                let container = bucket_name(container)?;
+                Ok(Self::Azure {
+                    account: account.to_owned(),
+                    container,
+                    prefix,
+                })
+            }
+            "file" => {
+                let path = rest.strip_prefix('/').ok_or(UrlError::File)?;
+                let path = plain_prefix(path)?;
+                if path.is_empty() {
+                    return Err(UrlError::File);
+                }
+                Ok(Self::File {
+                    root: PathBuf::from(format!("/{path}")),
+                })
+            }
+            _ => Err(UrlError::Scheme),
+        }
+    }
+
+    /// Whether one is the other, contains it, or lies under it. Endpoints are not looked at: two stores that hold a
+    /// bucket of the same name count as one, which errs on the safe side.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::S3 {
+                    bucket: a,
+                    prefix: p,
+                },
+                Self::S3 {
+                    bucket: b,
+                    prefix: q,
+                },
+            )
+            | (
+                Self::Gcs {
+                    bucket: a,
+                    prefix: p,
+                },
+                Self::Gcs {
+                    bucket: b,
+                    prefix: q,
+                },
+            ) => a == b && nested(p, q),
+            (
+                Self::Azure {
+                    account: a,
+                    container: c,
+                    prefix: p,
+                },
+                Self::Azure {
+                    account: b,
+                    container: d,
+                    prefix: q,
+                },
+            ) => a == b && c == d && nested(p, q),
+            (Self::File { root: a }, Self::File { root: b }) => {
+                a.starts_with(b) || b.starts_with(a)
+            }
+            _ => false,
+        }
+    }
+
+    pub const fn scheme(&self) -> &'static str {
+        match self {
+            Self::S3 { .. } => "s3",
+            Self::Azure { .. } => "abfss",
+            Self::Gcs { .. } => "gs",
+            Self::File { .. } => "file",
+        }
+    }
+
+    /// The storage's root as a key of its bucket or container; empty for `file:`.
+    pub(crate) fn prefix(&self) -> Path {
+        let prefix = match self {
+            Self::S3 { prefix, .. } | Self::Azure { prefix, .. } | Self::Gcs { prefix, .. } => {
+                prefix.as_str()
+            }
+            Self::File { .. } => "",
+        };
+        // `plain_prefix` has refused whatever Path refuses.
+        Path::parse(prefix).unwrap_or_default()
+    }
+}
+
+fn split(rest: &str) -> Result<(&str, String), UrlError> {
+    let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    Ok((authority, plain_prefix(prefix)?))
+}
+
+fn plain_prefix(text: &str) -> Result<String, UrlError> {
+    let text = text.strip_suffix('/').unwrap_or(text);
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    if text.len() > MAX_PREFIX
+        || !text.split('/').all(is_plain_segment)
+        || text.contains(['%', '?', '#', '*'])
+    {
+        return Err(UrlError::Path);
+    }
+    Ok(text.to_owned())
+}
+
+/// One part of a path that people or rows give: no walking up, nothing invisible.
+pub(crate) fn is_plain_segment(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && segment.trim() == segment
+        && segment.len() <= 255
+        && !segment
+            .chars()
+            .any(|c| c == '\\' || c == '/' || c.is_control() || is_format(c))
+}
+
+/// Characters that cannot be seen and change how text reads (Unicode's category Cf, and the byte-order mark).
+const fn is_format(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+fn bucket_name(text: &str) -> Result<String, UrlError> {
+    let bytes = text.as_bytes();
+    let fits = (3..=63).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && bytes[0].is_ascii_alphanumeric()
+        && bytes[bytes.len() - 1].is_ascii_alphanumeric()
+        && !text.contains("..");
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(UrlError::Bucket)
+    }
+}
+
+/// Compares on the boundary of a part: `t` contains `t/a`, not `t2`.
+fn nested(a: &str, b: &str) -> bool {
+    let under = |inner: &str, outer: &str| {
+        outer.is_empty()
+            || inner
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    under(a, b) || under(b, a)
+}
+
+impl fmt::Display for StorageUrl {
+    /// Canonical, without a trailing `/`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = match self {
+            Self::S3 { bucket, prefix } => {
+                write!(f, "s3://{bucket}")?;
+                prefix
+            }
+            Self::Gcs { bucket, prefix } => {
+                write!(f, "gs://{bucket}")?;
+                prefix
+            }
+            Self::Azure {
+                account,
+                container,
+                prefix,
+            } => {
+                write!(f, "abfss://{container}@{account}{AZURE_HOST}")?;
+                prefix
+            }
+            Self::File { root } => return write!(f, "file://{}", root.display()),
+        };
+        if prefix.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "/{prefix}")
+        }
+    }
+}
+
+impl FromStr for StorageUrl {
+    type Err = UrlError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for StorageUrl {
+    type Error = UrlError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<StorageUrl> for String {
+    fn from(url: StorageUrl) -> Self {
+        url.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_round_trip_in_one_form() {
+        for (text, canonical) in [
+            ("s3://lake/aftersales", "s3://lake/aftersales"),
+            ("s3a://lake/aftersales/", "s3://lake/aftersales"),
+            ("s3://lake", "s3://lake"),
+            ("s3://lake/", "s3://lake"),
+            ("gs://lake/a b/ü", "gs://lake/a b/ü"),
+            (
+                "abfss://c01@acct.dfs.core.windows.net/x/y/",
+                "abfss://c01@acct.dfs.core.windows.net/x/y",
+            ),
+            ("file:///srv/az_weu/", "file:///srv/az_weu"),
+        ] {
+            let url = StorageUrl::parse(text).unwrap();
+            assert_eq!(url.to_string(), canonical);
+            assert_eq!(StorageUrl::parse(canonical).unwrap(), url);
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_is_refused() {
+        for text in [
+            "",
+            "lake/a",
+            "http://lake/a",
+            "https://lake/a",
+            "S3://lake/a",
+            "s3:/lake/a",
+            "s3://",
+            "s3://B/a",
+            "s3://B0B/a",
+            "s3://b//a",
+            "s3://lake//a",
+            "s3://lake/a//b",
+            "s3://lake/a/../b",
+            "s3://lake/./a",
+            "s3://lake/..",
+            "s3://lake/%2e%2e/a",
+            "s3://lake/a?x=1",
+            "s3://lake/a#b",
+            "s3://lake/a\\b",
+            "s3://lake/a\0b",
+            "s3://lake/a\u{200b}b",
+            "s3://lake/a\u{202e}b",
+            "s3://user@lake/a",
+            "s3://lake:9000/a",
+            "s3://-lake/a",
+            "s3://la..ke/a",
+            "s3://lake./a",
+            "gs://",
+            "gs://a",
+            "abfss://c01@acct.blob.core.windows.net/x",
+            "abfss://acct.dfs.core.windows.net/x",
+            "abfss://c01@evil.example/x",
+            "abfss://c01@acct.dfs.core.windows.net.evil.example/x",
+            "abfss://c01@AC.dfs.core.windows.net/",
+            "file://",
+            "file:///",
+            "file://host/share",
+            "file://localhost/srv",
+            "file:///srv/../etc",
+            "file:///srv//x",
+            "file:/srv",
+            "file:///srv/%2e%2e/etc",
+            &format!("s3://lake/{}", "a/".repeat(600)),
+        ] {
+            assert!(StorageUrl::parse(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn overlap_is_on_the_boundary_of_parts() {
+        let url = |text: &str| StorageUrl::parse(text).unwrap();
+        for (a, b) in [
+            ("s3://bbb/a", "s3://bbb/a"),
+            ("s3://bbb/a", "s3://bbb/a/b"),
+            ("s3://bbb/a", "s3a://bbb/a/"),
+            ("s3://bbb", "s3://bbb/a"),
+            ("gs://bbb/x", "gs://bbb"),
+            ("file:///srv/x", "file:///srv"),
+            ("file:///srv/x", "file:///srv/x/y"),
+            (
+                "abfss://ccc@acct.dfs.core.windows.net/a",
+                "abfss://ccc@acct.dfs.core.windows.net/a/b",
+            ),
+        ] {
+            assert!(
+                url(a).overlaps(&url(b)) && url(b).overlaps(&url(a)),
+                "{a} {b}"
+            );
+        }
+        for (a, b) in [
+            ("s3://bbb/a", "s3://bbb/ab"),
+            ("s3://bbb/a", "s3://bbc/a"),
+            ("s3://bbb/a", "gs://bbb/a"),
+            ("file:///srv/x", "file:///srv/xy"),
+            (
+                "abfss://ccc@acct.dfs.core.windows.net/a",
+                "abfss://ccd@acct.dfs.core.windows.net/a",
+            ),
+            (
+                "abfss://ccc@acct.dfs.core.windows.net/a",
+                "abfss://ccc@acct2.dfs.core.windows.net/a",
+            ),
+        ] {
+            assert!(
+                !url(a).overlaps(&url(b)) && !url(b).overlaps(&url(a)),
+                "{a} {b}"
+            );
+        }
+    }
+}
