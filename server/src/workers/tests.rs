@@ -85,9 +85,8 @@ async fn wake(world: &World, kind: WorkKind, key: &str) {
 }
 
 async fn rows(world: &World) -> Vec<exchange::jobs::WorkRow> {
-    let list = world
-        .exchange
-        .work_list(&Principal::operator(), &PageRequest::default());
+    let (operator, page) = (Principal::operator(), PageRequest::default());
+    let list = world.exchange.work_list(&operator, &page);
     list.await.unwrap().items
 }
 
