@@ -10,8 +10,9 @@ use futures::stream::{self, StreamExt as _};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::Path};
 use serde::{Deserialize, Serialize};
 
+use crate::diff::keys_digest;
 use crate::intent::{self, Needs};
-use crate::plan::{PlanSummary, is_passing, keys_digest};
+use crate::plan::{PlanSummary, is_passing};
 use crate::say::say;
 
 const LOOKS: usize = 16;
