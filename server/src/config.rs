@@ -32,10 +32,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("database", &["url"]),
     ("location", &["cloud", "region"]),
-    (
-        "storage",
-        &["file_roots", "endpoints", "parallel_requests"],
-    ),
+    ("storage", &["file_roots", "endpoints", "parallel_requests"]),
     ("keys", &["file"]),
     ("telemetry", &["format", "filter"]),
     (

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    #[error("the data folder {folder} is in use by another Entrepôt process; stop that one, or use another folder with --data")]
+    #[error(
+        "the data folder {folder} is in use by another Entrepôt process; stop that one, or use another folder with --data"
+    )]
     InUse { folder: PathBuf },
     #[error("the data folder {folder} cannot be used: {source}")]
     Io {

@@ -32,6 +32,7 @@ async fn ready(State(exchange): State<Exchange>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let found = json!({ "database": is_reached, "migrations": is_migrated, "workers": workers > 0 });
+    let found =
+        json!({ "database": is_reached, "migrations": is_migrated, "workers": workers > 0 });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(found)).into_response()
 }

@@ -58,7 +58,10 @@ pub(crate) fn request(method: &Method, route: &str, status: StatusCode, took: Du
 
 /// How much work waits and how much is parked.
 pub(crate) fn work(waiting: i64, parked: i64) {
-    #[expect(clippy::cast_precision_loss, reason = "gauges are floats; queues are not that long")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "gauges are floats; queues are not that long"
+    )]
     {
         metrics::gauge!("work_waiting").set(waiting as f64);
         metrics::gauge!("work_parked").set(parked as f64);

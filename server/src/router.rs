@@ -14,6 +14,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::config::PublicUrl;
 use crate::middleware::csrf::{self, Guard};
+use crate::middleware::headers::{self, Policy};
 use crate::middleware::observe;
 use crate::middleware::principal::{self, Bearers};
 use crate::sign_in::SignIn;
@@ -37,14 +38,21 @@ pub struct Parts {
 pub fn build(parts: Parts) -> Router {
     let api = api(&parts);
     let browser = browser(&parts);
-    let health = health::router(parts.exchange);
-    let routes = browser.nest("/api/v1", api).merge(health).merge(parts.machines);
-    outermost(routes.route_layer(from_fn(observe::note_route)))
+    let health = health::router(parts.exchange.clone());
+    let routes = browser
+        .nest("/api/v1", api)
+        .merge(health)
+        .merge(parts.machines);
+    let policy = Policy {
+        https: parts.public_url.is_https(),
+    };
+    outermost(routes.route_layer(from_fn(observe::note_route)), policy)
 }
 
-/// Request id, trace, panics, time: whatever happens inside, an answer comes out and a line is logged.
-fn outermost(routes: Router) -> Router {
+/// Request id, trace, panics, time, headers: whatever happens inside, an answer comes out and a line is logged.
+fn outermost(routes: Router, policy: Policy) -> Router {
     routes
+        .layer(from_fn_with_state(policy, headers::apply))
         .layer(from_fn(observe::limit_time))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(observe::observe))
@@ -73,14 +81,21 @@ fn browser(parts: &Parts) -> Router {
         .portal
         .clone()
         .merge(sign_in.router())
-        .layer(from_fn_with_state(parts.exchange.clone(), principal::of_session))
+        .layer(from_fn_with_state(
+            parts.exchange.clone(),
+            principal::of_session,
+        ))
         .layer(session::layer(parts.exchange.clone(), &parts.public_url));
     guarded(pages, guard)
 }
 
 fn guarded(pages: Router, guard: Guard) -> Router {
+    // Behind a proxy that rewrites Host, our own origin is still ours.
+    let cross_site = CsrfLayer::new()
+        .add_trusted_origin(&guard.origin)
+        .unwrap_or_else(|_| CsrfLayer::new());
     pages
-        .layer(CsrfLayer::new())
+        .layer(cross_site)
         .layer(from_fn_with_state(guard, csrf::guard))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
 }

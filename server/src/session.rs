@@ -3,10 +3,10 @@
 
 use std::fmt;
 
+use app::ctx::Flash;
 use async_trait::async_trait;
 use exchange::{Error, Exchange};
 use model::PersonId;
-use serde::{Deserialize, Serialize};
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
@@ -39,16 +39,6 @@ pub fn layer(exchange: Exchange, url: &PublicUrl) -> SessionManagerLayer<Store> 
         .with_expiry(Expiry::OnInactivity(lifetime))
 }
 
-/// What the last form left behind, shown once: what was typed (never secrets), what was wrong, what was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flash {
-    /// Field and value.
-    pub values: Vec<(String, String)>,
-    /// Field and sentence; an empty field speaks of the whole form.
-    pub errors: Vec<(String, String)>,
-    pub notice: Option<String>,
-}
-
 /// Whose session it is.
 pub async fn person(session: &Session) -> Result<Option<PersonId>, Error> {
     session.get(PERSON).await.map_err(Error::internal)
@@ -57,7 +47,10 @@ pub async fn person(session: &Session) -> Result<Option<PersonId>, Error> {
 /// Makes the session a person's, under a new id: whoever knew the old one has nothing.
 pub async fn sign_in(session: &Session, person: PersonId) -> Result<(), Error> {
     session.cycle_id().await.map_err(Error::internal)?;
-    session.insert(PERSON, person).await.map_err(Error::internal)
+    session
+        .insert(PERSON, person)
+        .await
+        .map_err(Error::internal)
 }
 
 /// Ends the session, in the database too.

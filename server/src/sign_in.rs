@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::ctx::Flash;
+use app::next::local_path;
+use app::pages::sign_in::REFUSED;
 use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::extract::{FromRequest as _, rejection::FormRejection};
@@ -18,11 +21,7 @@ use tower_sessions::Session;
 use crate::middleware::client;
 use crate::middleware::limiter::Limiter;
 use crate::middleware::observe::sentence;
-use crate::redirect::local_path;
-use crate::session::{self, Flash};
-
-/// The same for an unknown name, a wrong password and a disabled account (C-55).
-pub const REFUSED: &str = "Name or password is wrong.";
+use crate::session;
 
 const NAME_MAX: usize = 63;
 
@@ -66,16 +65,26 @@ async fn sign_in(
     session: Session,
     request: Request,
 ) -> Result<Response, Failed> {
-    let address = client::address(request.extensions(), request.headers(), &state.trusted_proxies)
-        .map_or_else(|| "in process".to_owned(), |address| address.to_string());
+    let address = client::address(
+        request.extensions(),
+        request.headers(),
+        &state.trusted_proxies,
+    )
+    .map_or_else(|| "in process".to_owned(), |address| address.to_string());
     let form: Result<Form<Credentials>, FormRejection> = Form::from_request(request, &()).await;
     let form = match form {
         Ok(Form(form)) => form,
         Err(FormRejection::InvalidFormContentType(_)) => {
-            return Ok(sentence(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the form as a browser does."));
+            return Ok(sentence(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Send the form as a browser does.",
+            ));
         }
         Err(FormRejection::BytesRejection(_)) => {
-            return Ok(sentence(StatusCode::PAYLOAD_TOO_LARGE, "This is more than the form can hold."));
+            return Ok(sentence(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "This is more than the form can hold.",
+            ));
         }
         Err(_) => {
             let flash = refused("The form could not be read; please fill it in again.", "");
@@ -101,7 +110,8 @@ async fn sign_in(
             session::put_flash(&session, &refused(REFUSED, &name)).await?;
             let mut back = "/sign-in".to_owned();
             if next != "/" {
-                let query = serde_urlencoded::to_string([("next", &next)]).map_err(Error::internal)?;
+                let query =
+                    serde_urlencoded::to_string([("next", &next)]).map_err(Error::internal)?;
                 back = format!("{back}?{query}");
             }
             Ok(go_to(&back))
@@ -160,7 +170,10 @@ impl From<Error> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        tracing::error!(error = &self.0 as &dyn std::error::Error, "signing in or out failed");
+        tracing::error!(
+            error = &self.0 as &dyn std::error::Error,
+            "signing in or out failed"
+        );
         sentence(
             StatusCode::SERVICE_UNAVAILABLE,
             "Signing in is not possible at the moment. Please try again soon.",

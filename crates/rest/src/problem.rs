@@ -50,7 +50,8 @@ impl Problem {
         self
     }
 
-    pub(crate) fn with_request_id(mut self, id: Option<String>) -> Self {
+    #[must_use]
+    pub fn with_request_id(mut self, id: Option<String>) -> Self {
         self.request_id = id.or(self.request_id);
         self
     }

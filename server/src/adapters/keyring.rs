@@ -27,7 +27,9 @@ pub enum KeyFileError {
         #[source]
         source: std::io::Error,
     },
-    #[error("line {line} of the key file {file} is not `id:` and 64 hexadecimal digits, or repeats an id")]
+    #[error(
+        "line {line} of the key file {file} is not `id:` and 64 hexadecimal digits, or repeats an id"
+    )]
     Line { file: PathBuf, line: usize },
     #[error("the key file {file} holds no key")]
     Empty { file: PathBuf },
@@ -144,7 +146,9 @@ impl KeyRing for FileKeyRing {
 
     fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem> {
         let broken = || {
-            Problem::new("the sealed credential does not open: it was changed or moved; enter it anew")
+            Problem::new(
+                "the sealed credential does not open: it was changed or moved; enter it anew",
+            )
         };
         let cipher = self.cipher(&sealed.key_id)?;
         let (nonce, bytes) = sealed.bytes.split_at_checked(NONCE).ok_or_else(broken)?;
@@ -252,24 +256,40 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
-        assert!(FileKeyRing::open(&file, false).is_err(), "never made unasked");
+        assert!(
+            FileKeyRing::open(&file, false).is_err(),
+            "never made unasked"
+        );
         let sealed = FileKeyRing::open(&file, true)
             .unwrap()
             .seal("p", &secret())
             .unwrap();
         let mode = fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(FileKeyRing::open(&file, true).unwrap().open("p", &sealed).is_ok());
+        assert!(
+            FileKeyRing::open(&file, true)
+                .unwrap()
+                .open("p", &sealed)
+                .is_ok()
+        );
     }
 
     #[test]
     fn the_environment_is_read_by_prefix_only() {
         let ring = ring(&format!("k1:{}", "ab".repeat(32))).unwrap();
-        for name in ["PATH", "HOME", "ENTREPOT_TOKEN", "ENTREPOT_CREDENTIAL_", "entrepot_credential_x"] {
+        for name in [
+            "PATH",
+            "HOME",
+            "ENTREPOT_TOKEN",
+            "ENTREPOT_CREDENTIAL_",
+            "entrepot_credential_x",
+        ] {
             let refused = ring.from_environment(name).unwrap_err();
             assert!(refused.sentence.starts_with("only variables"), "{name}");
         }
-        let refused = ring.from_environment("ENTREPOT_CREDENTIAL_NOT_SET").unwrap_err();
+        let refused = ring
+            .from_environment("ENTREPOT_CREDENTIAL_NOT_SET")
+            .unwrap_err();
         assert!(refused.sentence.contains("has no variable"));
     }
 }

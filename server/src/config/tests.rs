@@ -67,21 +67,25 @@ fn wrong_keys_and_values_are_named() {
             &[],
             "unknown key `server.adr` in the configuration; did you mean `server.addr`?",
         ),
-        (
-            "[sever]\naddr = \"x\"",
-            &[],
-            "did you mean `server.addr`?",
-        ),
+        ("[sever]\naddr = \"x\"", &[], "did you mean `server.addr`?"),
         ("url = \"x\"", &[], "did you mean `keys.file`?"),
         (
             "",
             &[("ENTREPOT__DATABASE__URI", "x")],
             "did you mean `database.url`?",
         ),
-        ("[server]\naddr = \"x\"", &[], "server.addr: give address and port"),
+        (
+            "[server]\naddr = \"x\"",
+            &[],
+            "server.addr: give address and port",
+        ),
         ("[server\naddr", &[], "cannot be read"),
         ("[server]\nconnections = \"many\"", &[], "connections"),
-        ("[telemetry]\nformat = \"xml\"", &[], "telemetry.format: json or text"),
+        (
+            "[telemetry]\nformat = \"xml\"",
+            &[],
+            "telemetry.format: json or text",
+        ),
         ("[location]\ncloud = \"aws\"", &[], "location: give both"),
         (
             "[server]\naddr = \"127.0.0.1:1\"\nmetrics_addr = \"127.0.0.1:1\"",
@@ -109,15 +113,43 @@ fn wrong_keys_and_values_are_named() {
 #[test]
 fn the_public_url_is_https_or_says_why_not() {
     let cases = [
-        ("https://data.example.org", false, Some("https://data.example.org")),
-        ("https://data.example.org/", false, Some("https://data.example.org")),
-        ("https://Data.Example.org:443", false, Some("https://data.example.org")),
-        ("https://data.example.org:8443", false, Some("https://data.example.org:8443")),
-        ("http://127.0.0.1:3000", false, Some("http://127.0.0.1:3000")),
+        (
+            "https://data.example.org",
+            false,
+            Some("https://data.example.org"),
+        ),
+        (
+            "https://data.example.org/",
+            false,
+            Some("https://data.example.org"),
+        ),
+        (
+            "https://Data.Example.org:443",
+            false,
+            Some("https://data.example.org"),
+        ),
+        (
+            "https://data.example.org:8443",
+            false,
+            Some("https://data.example.org:8443"),
+        ),
+        (
+            "http://127.0.0.1:3000",
+            false,
+            Some("http://127.0.0.1:3000"),
+        ),
         ("http://[::1]:3000", false, Some("http://[::1]:3000")),
-        ("http://localhost:3000", false, Some("http://localhost:3000")),
+        (
+            "http://localhost:3000",
+            false,
+            Some("http://localhost:3000"),
+        ),
         ("http://data.example.org", false, None),
-        ("http://data.example.org", true, Some("http://data.example.org")),
+        (
+            "http://data.example.org",
+            true,
+            Some("http://data.example.org"),
+        ),
         ("http://127.0.0.1.evil.org", false, None),
         ("http://localhost.evil.org", false, None),
         ("ftp://127.0.0.1", true, None),

@@ -52,6 +52,9 @@ mod tests {
             let found = address(&extensions, &headers, &[proxy]).unwrap();
             assert_eq!(found.to_string(), expected, "{peer} {forwarded}");
         }
-        assert_eq!(address(&Extensions::new(), &HeaderMap::new(), &[proxy]), None);
+        assert_eq!(
+            address(&Extensions::new(), &HeaderMap::new(), &[proxy]),
+            None
+        );
     }
 }

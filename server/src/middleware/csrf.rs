@@ -20,11 +20,13 @@ pub struct Guard {
     pub cookie: &'static str,
 }
 
-const REFUSED: &str =
-    "This request did not come from this site's own pages, so nothing was done. Load the page again and repeat it there.";
+const REFUSED: &str = "This request did not come from this site's own pages, so nothing was done. Load the page again and repeat it there.";
 
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let is_safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
     if is_safe || is_ours(&guard, request.headers()) {
         return next.run(request).await;
     }
@@ -33,20 +35,42 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
 }
 
 fn is_ours(guard: &Guard, headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
-    let comes_from_us = match (text(header::HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
-        // An Origin that is another's is never good, whatever else is said.
-        (_, Some(origin)) if origin != guard.origin => false,
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(_)) => true,
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("\u{fffd}"))
+    };
+    let comes_from_us = match (
+        text(header::HeaderName::from_static("sec-fetch-site")),
+        text(header::ORIGIN),
+    ) {
+        // The browser itself says "same origin": then the page was loaded from where this request goes, which is perhaps
+        // another of our names, like localhost.
+        (Some("same-origin"), Some(origin)) => origin == guard.origin || is_host(headers, origin),
+        (Some(site), None) => matches!(site, "same-origin" | "none"),
+        (Some(site), Some(origin)) => site == "none" && origin == guard.origin,
+        (None, Some(origin)) => origin == guard.origin,
         (None, None) => !has_cookie(headers, guard.cookie),
     };
     comes_from_us && is_form_or_json(text(header::CONTENT_TYPE))
 }
 
+fn is_host(headers: &HeaderMap, origin: &str) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    host.is_some() && host == authority
+}
+
 fn is_form_or_json(kind: Option<&str>) -> bool {
     let Some(kind) = kind else { return true };
-    let essence = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
     matches!(
         essence.as_str(),
         "application/x-www-form-urlencoded" | "multipart/form-data" | "application/json"
@@ -93,11 +117,61 @@ mod tests {
             (&[cookie, ("origin", "http://data.example")], false),
             (&[cookie, ("origin", "https://data.example.evil")], false),
             (&[cookie, ("origin", "https://data.example:8443")], false),
-            (&[cookie, ("origin", "https://evil"), ("sec-fetch-site", "same-origin")], false),
+            (
+                &[
+                    cookie,
+                    ("origin", "https://evil"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    cookie,
+                    ("host", "localhost:3000"),
+                    ("origin", "http://localhost:3000"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    cookie,
+                    ("host", "localhost:3000"),
+                    ("origin", "http://localhost:3000"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    cookie,
+                    ("host", "localhost:3000"),
+                    ("origin", "http://localhost:3000"),
+                    ("sec-fetch-site", "same-site"),
+                ],
+                false,
+            ),
             (&[cookie, us, ("content-type", "text/plain")], false),
-            (&[cookie, us, ("content-type", "text/plain; charset=utf-8")], false),
-            (&[cookie, us, ("content-type", "application/x-www-form-urlencoded")], true),
-            (&[cookie, us, ("content-type", "application/json; charset=utf-8")], true),
+            (
+                &[cookie, us, ("content-type", "text/plain; charset=utf-8")],
+                false,
+            ),
+            (
+                &[
+                    cookie,
+                    us,
+                    ("content-type", "application/x-www-form-urlencoded"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    cookie,
+                    us,
+                    ("content-type", "application/json; charset=utf-8"),
+                ],
+                true,
+            ),
         ];
         for (pairs, expected) in cases {
             let mut headers = HeaderMap::new();

@@ -64,7 +64,8 @@ impl Limiter {
     /// Brings a bucket up to `now`, and answers whether something is in it.
     fn settle(&self, bucket: &mut Bucket, now: Instant) -> Result<(), u64> {
         let passed = now.saturating_duration_since(bucket.seen);
-        bucket.left = (bucket.left + passed.as_secs_f64() / self.refill.as_secs_f64()).min(self.burst);
+        bucket.left =
+            (bucket.left + passed.as_secs_f64() / self.refill.as_secs_f64()).min(self.burst);
         bucket.seen = now;
         if bucket.left >= 1.0 {
             return Ok(());
@@ -86,15 +87,26 @@ mod tests {
             assert_eq!(limiter.take_at("a", start), Ok(()));
         }
         assert_eq!(limiter.take_at("a", start), Err(7));
-        assert_eq!(limiter.take_at("b", start), Ok(()), "others are not held up");
+        assert_eq!(
+            limiter.take_at("b", start),
+            Ok(()),
+            "others are not held up"
+        );
         assert_eq!(limiter.take_at("a", start + Duration::from_secs(5)), Err(2));
         assert_eq!(limiter.take_at("a", start + Duration::from_secs(7)), Ok(()));
-        assert!(limiter.take_at("a", start + Duration::from_secs(7)).is_err());
+        assert!(
+            limiter
+                .take_at("a", start + Duration::from_secs(7))
+                .is_err()
+        );
         let later = start + Duration::from_secs(3_600);
         for _ in 0..3 {
             assert_eq!(limiter.take_at("a", later), Ok(()));
         }
-        assert!(limiter.take_at("a", later).is_err(), "no more than the burst is saved up");
+        assert!(
+            limiter.take_at("a", later).is_err(),
+            "no more than the burst is saved up"
+        );
         assert!(limiter.check("a").is_ok() || limiter.check("a").is_err());
     }
 

@@ -29,7 +29,8 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     // Never the query: it may hold what is not for the log.
     let path: String = request.uri().path().chars().take(256).collect();
-    let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.path = %path);
+    let span =
+        tracing::info_span!("request", request.id = %id, http.method = %method, http.path = %path);
     let started = Instant::now();
     let mut response = async {
         let response = next.run(request).await;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::ctx::Flash;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,10 +14,10 @@ use model::dto::Me;
 use rest::Problem;
 use tower_sessions::Session;
 
+use super::client;
 use super::limiter::Limiter;
 use super::observe::{RequestId, sentence};
-use super::client;
-use crate::session::{self, Flash};
+use crate::session;
 
 /// What a page may know of who looks at it, and what the last form left behind.
 #[derive(Clone, Debug, Default)]
@@ -31,14 +32,19 @@ pub async fn of_session(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match visit(&exchange, &request).await {
+    let session = request.extensions().get::<Session>().cloned();
+    let is_page = is_page(&request);
+    match visit(&exchange, session.as_ref(), is_page).await {
         Ok((principal, visit)) => {
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(visit);
             next.run(request).await
         }
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a session could not be read");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a session could not be read"
+            );
             sentence(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The server cannot read sessions at the moment. Please try again soon.",
@@ -47,8 +53,12 @@ pub async fn of_session(
     }
 }
 
-async fn visit(exchange: &Exchange, request: &Request) -> Result<(Principal, Visit), Error> {
-    let Some(session) = request.extensions().get::<Session>() else {
+async fn visit(
+    exchange: &Exchange,
+    session: Option<&Session>,
+    is_page: bool,
+) -> Result<(Principal, Visit), Error> {
+    let Some(session) = session else {
         return Ok((Principal::nobody(), Visit::default()));
     };
     let principal = match session::person(session).await? {
@@ -61,7 +71,7 @@ async fn visit(exchange: &Exchange, request: &Request) -> Result<(Principal, Vis
         None
     };
     // A flash is for the next page, not for the files and calls that a page makes.
-    let flash = if is_page(request) {
+    let flash = if is_page {
         session::take_flash(session).await?
     } else {
         Flash::default()
@@ -90,7 +100,11 @@ pub struct Bearers {
 }
 
 impl Bearers {
-    pub fn new(exchange: Exchange, per_second: u32, trusted_proxies: Arc<[std::net::IpAddr]>) -> Self {
+    pub fn new(
+        exchange: Exchange,
+        per_second: u32,
+        trusted_proxies: Arc<[std::net::IpAddr]>,
+    ) -> Self {
         let refill = Duration::from_secs(1) / per_second.max(1);
         Self {
             exchange,
@@ -103,10 +117,17 @@ impl Bearers {
 
 /// Leaves a [`Principal`] in the request's extensions: of the bearer token, or nobody. A cookie counts for nothing here.
 pub async fn of_token(State(state): State<Bearers>, mut request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone());
     let refuse = |problem: Problem| problem.with_request_id(id.clone()).into_response();
-    let address = client::address(request.extensions(), request.headers(), &state.trusted_proxies)
-        .map_or_else(|| "in process".to_owned(), |address| address.to_string());
+    let address = client::address(
+        request.extensions(),
+        request.headers(),
+        &state.trusted_proxies,
+    )
+    .map_or_else(|| "in process".to_owned(), |address| address.to_string());
     let token = match bearer(request.headers()) {
         Ok(token) => token,
         Err(()) => return refuse(Problem::unauthenticated()),
@@ -128,7 +149,9 @@ pub async fn of_token(State(state): State<Bearers>, mut request: Request, next: 
             }
         }
     };
-    let key = principal.token_id().map_or(address, |token| token.to_string());
+    let key = principal
+        .token_id()
+        .map_or(address, |token| token.to_string());
     if let Err(seconds) = state.requests.take(&key) {
         return refuse(Problem::too_many(seconds));
     }

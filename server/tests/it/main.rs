@@ -1,0 +1,14 @@
+//! The server as a whole, in one binary: real router, real database (SQLite always, PostgreSQL where `TEST_POSTGRES_URL` names
+//! a server), a clock that stands still.
+
+mod api;
+mod bad_input;
+mod cli;
+mod cross_site;
+mod health;
+mod idempotency;
+mod logs;
+mod matrix;
+mod people;
+mod sessions;
+mod support;
