@@ -1,0 +1,7 @@
+//! The demo world: a carmaker's after-sales data in three clouds, a month of it, and the whole journey from registering
+//! a product to the bill, played by the same operations as everybody's. What is in it is invented.
+
+mod cars;
+mod clouds;
+mod random;
+mod tables;
