@@ -5,3 +5,7 @@ mod cars;
 mod clouds;
 mod random;
 mod tables;
+
+/// In the data folder: every version of every source table as our own reader saw it when it was committed.
+/// `end2end/python/check_demo.py` compares it with what Python `deltalake` sees.
+const MANIFEST: &str = "demo-tables.json";

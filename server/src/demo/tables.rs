@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use delta::Snapshot;
 use delta::write::arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -22,6 +23,7 @@ use delta::write::{NewTable, Writer};
 use model::Timestamp;
 use model::time::MINUTE;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::cars::Fleet;
 use super::clouds::{Clouds, Place};
@@ -87,7 +89,57 @@ pub(super) struct Version {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) rows: Option<u64>,
-    pub(super) columns: Vec<String>,
+    /// SHA-256 over the data files, sorted, one `path<tab>size` a line, in hexadecimal.
+    pub(super) digest: String,
+    pub(super) columns: Vec<Shown>,
+}
+
+/// A column as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Shown {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) type_text: String,
+    pub(super) nullable: bool,
+    pub(super) comment: Option<String>,
+}
+
+impl Version {
+    fn of(snapshot: &Snapshot, at: Timestamp, what: String) -> anyhow::Result<Self> {
+        let columns = snapshot.metadata.schema()?;
+        Ok(Self {
+            version: snapshot.version,
+            at,
+            what,
+            files: snapshot.files.len() as u64,
+            bytes: snapshot.bytes(),
+            rows: snapshot.rows(),
+            digest: digest(snapshot),
+            columns: columns
+                .into_iter()
+                .map(|column| Shown {
+                    name: column.name,
+                    type_text: column.type_text,
+                    nullable: column.nullable,
+                    comment: column.comment,
+                })
+                .collect(),
+        })
+    }
+}
+
+fn digest(snapshot: &Snapshot) -> String {
+    let mut lines: Vec<String> = snapshot
+        .files
+        .values()
+        .map(|file| format!("{}\t{}\n", file.key, file.size))
+        .collect();
+    lines.sort_unstable();
+    let mut hash = Sha256::new();
+    for line in lines {
+        hash.update(line.as_bytes());
+    }
+    hex::encode(hash.finalize())
 }
 
 /// A table with all its versions.
@@ -191,21 +243,7 @@ impl Source {
         for key in added.chain([log]) {
             date(&self.folder.join(key), at)?;
         }
-        self.history.versions.push(Version {
-            version: snapshot.version,
-            at,
-            what,
-            files: snapshot.files.len() as u64,
-            bytes: snapshot.bytes(),
-            rows: snapshot.rows(),
-            columns: self
-                .writer
-                .schema()
-                .fields()
-                .iter()
-                .map(|field| field.name().clone())
-                .collect(),
-        });
+        self.history.versions.push(Version::of(snapshot, at, what)?);
         Ok(())
     }
 }
