@@ -7,9 +7,11 @@
 pub mod access;
 pub mod audit;
 pub mod billing;
+pub mod catalog;
 pub mod change;
 pub mod db;
 pub mod error;
+pub mod idempotency;
 pub mod jobs;
 pub mod operation;
 pub mod page;
@@ -17,8 +19,10 @@ pub mod people;
 pub mod policy;
 pub mod ports;
 pub mod principal;
+mod pulse;
 pub mod replicas;
 pub mod secret;
+pub mod storages;
 #[cfg(test)]
 mod testing;
 

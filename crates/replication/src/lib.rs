@@ -1,1 +1,46 @@
-//! replication
+//! Replication: a Delta table of one storage kept as a clone in another, copying only what is new.
+//!
+//! Lives here: planning (the difference between the source's state and the replica's), copy engines (the only part
+//! that moves data), the replica's commits as raw JSON, verifying, vacuuming, and the state machine of a sync run that
+//! survives `kill -9` at any point. Does not live here: reading logs and containing their paths (`delta`), credentials
+//! and counting bytes (`storage`), the database (a [`RunJournal`] keeps a run's state), schedules and leases.
+//!
+//! What crosses between planning and copying are two files: the manifest (what to copy) and the receipts (what was
+//! copied), both JSON lines. An engine never sees a log.
+
+mod commit;
+mod copy;
+mod diff;
+mod drive;
+mod engine;
+mod erase;
+mod files;
+mod intent;
+mod journal;
+mod mark;
+mod marker;
+mod plan;
+mod process;
+mod say;
+mod vacuum;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use copy::{CopyError, CopyOptions, copy};
+pub use drive::{Outcome, Run, RunError, drive};
+pub use engine::{
+    CopyEngine, CopyJob, Ends, EngineError, ExternalRef, LocalEngine, OpenEnds, Progress,
+};
+pub use erase::erase;
+pub use files::{Copied, CopyFailure, CopyItem, FailureKind, Receipt};
+pub use journal::{JournalError, RunJournal, RunRecord};
+pub use mark::{OPERATION, app_id};
+pub use marker::{MARKER, Marker, MarkerError};
+pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
+pub use process::ProcessEngine;
+pub use vacuum::{
+    Doomed, Fence, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum, vacuum, vacuum_planned,
+};
+pub use verify::{Verified, VerifyError, verify};

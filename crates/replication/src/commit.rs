@@ -1,0 +1,138 @@
+//! The replica's commit as raw JSON lines: `commitInfo` first, then `txn`, protocol, metadata, removes and adds. The
+//! same plan and the same time give the same bytes, so that a run that is driven again recognises its own commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use delta::AddFile;
+use model::{ReplicaTableId, Timestamp};
+use serde_json::{Value, json};
+
+use crate::intent::{self, Needs};
+use crate::mark::{Mark, OPERATION, app_id};
+use crate::plan::{FullReason, PlanSummary};
+
+/// The actions of a plan, before their time is known.
+pub(crate) struct Draft {
+    pub(crate) needs: Needs,
+    pub(crate) configuration: BTreeMap<String, String>,
+    pub(crate) protocol: Option<Value>,
+    pub(crate) metadata: Option<Value>,
+    /// Commits of the table carry `inCommitTimestamp`.
+    pub(crate) timestamps: bool,
+    /// They begin to with this commit, and earlier ones do not.
+    pub(crate) timestamps_begin: bool,
+    /// Time of the replica's latest commit, milliseconds.
+    pub(crate) held_millis: Option<i64>,
+    pub(crate) adds: Vec<Arc<AddFile>>,
+    /// Files the replica holds, of which the source says something new.
+    pub(crate) updates: Vec<Arc<AddFile>>,
+    pub(crate) removes: Vec<Arc<AddFile>>,
+}
+
+impl Draft {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.protocol.is_none()
+            && self.metadata.is_none()
+            && self.adds.is_empty()
+            && self.updates.is_empty()
+            && self.removes.is_empty()
+    }
+
+    /// The commit's bytes. `at` is the replica's time, for the commit and for tombstones.
+    pub(crate) fn body(
+        &self,
+        summary: &PlanSummary,
+        replica_table: ReplicaTableId,
+        at: Timestamp,
+    ) -> Bytes {
+        let mut lines = Vec::new();
+        let mut line = |kind: &str, action: &Value| {
+            lines.extend_from_slice(json!({ kind: action }).to_string().as_bytes());
+            lines.push(b'\n');
+        };
+        let stamp = self
+            .held_millis
+            .map_or(at.millis(), |held| at.millis().max(held.saturating_add(1)));
+        line(
+            "commitInfo",
+            &self.commit_info(summary, replica_table, at, stamp),
+        );
+        line(
+            "txn",
+            &json!({
+                "appId": app_id(replica_table),
+                "version": summary.source_version,
+                "lastUpdated": at.millis(),
+            }),
+        );
+        if let Some(protocol) = &self.protocol {
+            line("protocol", protocol);
+        }
+        if let Some(metadata) = &self.metadata {
+            let mut metadata = metadata.clone();
+            if self.timestamps_begin {
+                metadata["configuration"][intent::ICT_VERSION] =
+                    summary.target_version.to_string().into();
+                metadata["configuration"][intent::ICT_TIMESTAMP] = stamp.to_string().into();
+            }
+            line("metaData", &metadata);
+        }
+        for file in &self.removes {
+            line("remove", &intent::remove_action(file, at.millis()));
+        }
+        for file in &self.adds {
+            line("add", &intent::add_action(file, true));
+        }
+        // The rows were there before: whoever reads the replica as a stream must not see them again (rule 8).
+        for file in &self.updates {
+            line("add", &intent::add_action(file, false));
+        }
+        lines.into()
+    }
+
+    fn commit_info(
+        &self,
+        summary: &PlanSummary,
+        replica_table: ReplicaTableId,
+        at: Timestamp,
+        stamp: i64,
+    ) -> Value {
+        let mark = Mark {
+            replica_table,
+            run: summary.run,
+            source_version: summary.source_version,
+            source_table: summary.source_table.clone(),
+            source_fingerprint: summary.source_fingerprint.clone(),
+        };
+        let mode = match summary.full {
+            Some(FullReason::First) => "first",
+            Some(FullReason::Recreated) => "recreated",
+            None => "incremental",
+        };
+        let mut info = json!({
+            "timestamp": at.millis(),
+            "operation": OPERATION,
+            "operationParameters": { "mode": mode, "sourceVersion": summary.source_version.to_string() },
+            "operationMetrics": {
+                "sourceTableSize": summary.bytes_full.to_string(),
+                "sourceNumOfFiles": summary.files_full.to_string(),
+                "numRemovedFiles": summary.files_removed.to_string(),
+                "removedFilesSize": summary.bytes_removed.to_string(),
+                "numCopiedFiles": summary.files_copy.to_string(),
+                "copiedFilesSize": summary.bytes_copy.to_string(),
+            },
+            "isBlindAppend": false,
+            "engineInfo": concat!("Entrepot/", env!("CARGO_PKG_VERSION")),
+            "txnId": format!("{}.{}", summary.run, summary.ordinal),
+            "sourceVersion": summary.source_version,
+            "sourceTimestamp": summary.source_timestamp.millis(),
+            "entrepot": mark,
+        });
+        if self.timestamps {
+            info["inCommitTimestamp"] = stamp.into();
+        }
+        info
+    }
+}

@@ -1,0 +1,435 @@
+//! The copying itself: source store to target store, following a manifest, leaving receipts. Both engines run this.
+//!
+//! Memory is bounded by one budget for all parts in flight, whatever the files' sizes: a file larger than one part goes
+//! through as ranged reads, in order, each uploaded as soon as it is there. Every range is asked for with the first
+//! one's etag, so a file that changes in between is noticed and begun anew. No object is read whose receipt says it is
+//! finished, or that already stands at the target with the right size and is not older than the source's file.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesOrdered, StreamExt as _};
+use model::Timestamp;
+use object_store::path::Path;
+use object_store::{
+    Error as StoreError, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutResult,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::files::{Copied, CopyFailure, CopyItem, FailureKind, Manifest, Receipt, Receipts};
+use crate::say::say;
+
+/// S3 takes 10,000 parts per object; Azure 50,000 blocks.
+const MOST_PARTS: u64 = 9_000;
+const KIB: u64 = 1024;
+
+#[derive(Clone, Copy, Debug)]
+pub struct CopyOptions {
+    /// Objects copied at the same time.
+    pub files: usize,
+    /// Bytes of one part, and the size up to which an object goes through in one piece. Stores ask for at least 5 MiB.
+    pub part_bytes: u64,
+    /// Bytes in flight over all files.
+    pub budget_bytes: u64,
+    /// Ranges of one file read ahead.
+    pub read_ahead: usize,
+    /// Written into each receipt.
+    pub attempt: i64,
+}
+
+impl Default for CopyOptions {
+    fn default() -> Self {
+        Self {
+            files: 4,
+            part_bytes: 8 << 20,
+            // Allocators keep about as much again of what was freed.
+            budget_bytes: 40 << 20,
+            read_ahead: 2,
+            attempt: 0,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The first object that could not be copied; those begun before it were finished.
+    #[error("{0}")]
+    Object(CopyFailure),
+    #[error("manifest or receipts: {0}")]
+    Files(#[from] std::io::Error),
+}
+
+struct Copier {
+    source: Arc<dyn ObjectStore>,
+    target: Arc<dyn ObjectStore>,
+    receipts: Receipts,
+    options: CopyOptions,
+    /// In KiB.
+    budget: Arc<Semaphore>,
+    stopped: AtomicBool,
+    files: AtomicU64,
+    bytes: AtomicU64,
+    read: AtomicU64,
+    progress: Arc<dyn Fn(Copied) + Send + Sync>,
+}
+
+/// Copies what `manifest` names from `source` to `target` and appends a receipt per object to `receipts`. Both stores
+/// are rooted at their table's folder. On a failure nothing new is begun, what is under way is finished, and the
+/// reason is also appended as a line. Running it again copies only what is missing.
+pub async fn copy(
+    source: Arc<dyn ObjectStore>,
+    target: Arc<dyn ObjectStore>,
+    manifest: &FilePath,
+    receipts: &FilePath,
+    options: CopyOptions,
+    progress: Arc<dyn Fn(Copied) + Send + Sync>,
+) -> Result<Copied, CopyError> {
+    let manifest = Manifest::open(manifest).await?;
+    let receipts = Receipts::open(receipts).await?;
+    let options = CopyOptions {
+        files: options.files.max(1),
+        read_ahead: options.read_ahead.max(1),
+        part_bytes: options.part_bytes.max(KIB),
+        // The permits of a semaphore are counted in 32 bits at a time.
+        budget_bytes: options.budget_bytes.clamp(KIB, u64::from(u32::MAX)),
+        ..options
+    };
+    let copier = Arc::new(Copier {
+        budget: Arc::new(Semaphore::new(kib(options.budget_bytes) as usize)),
+        read: AtomicU64::new(receipts.before.bytes_read),
+        source,
+        target,
+        receipts,
+        options,
+        stopped: AtomicBool::new(false),
+        files: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        progress,
+    });
+    let items = stream::try_unfold(manifest, |mut manifest| async move {
+        Ok(manifest.next().await?.map(|item| (item, manifest)))
+    });
+    let results = items.map(|item| {
+        let copier = Arc::clone(&copier);
+        async move { copier.item(item).await }.boxed()
+    });
+    let results = results.buffer_unordered(options.files);
+    let mut results = std::pin::pin!(results);
+    let mut first = None;
+    while let Some(result) = results.next().await {
+        if let Err(error) = result {
+            copier.stopped.store(true, Ordering::Relaxed);
+            first.get_or_insert(error);
+        }
+    }
+    first.map_or_else(|| Ok(copier.copied()), Err)
+}
+
+/// A share of the budget; `None` would mean a closed semaphore, and it is never closed.
+type Permit = Option<OwnedSemaphorePermit>;
+
+fn kib(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX)
+}
+
+fn failure(kind: FailureKind, item: &CopyItem, message: String) -> CopyFailure {
+    CopyFailure {
+        kind,
+        src: item.src.clone(),
+        message,
+    }
+}
+
+fn other(item: &CopyItem, side: &str, error: &StoreError) -> CopyFailure {
+    failure(
+        FailureKind::Other,
+        item,
+        format!("copying `{}`, {side}: {}", item.src, say(error)),
+    )
+}
+
+enum Read {
+    Failed(CopyFailure),
+    /// The object changed between two ranges.
+    Changed,
+}
+
+impl From<CopyFailure> for Read {
+    fn from(failure: CopyFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Copier {
+    fn copied(&self) -> Copied {
+        Copied {
+            files: self.files.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            bytes_read: self.read.load(Ordering::Relaxed),
+        }
+    }
+
+    async fn item(self: &Arc<Self>, item: std::io::Result<CopyItem>) -> Result<(), CopyError> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let item = item?;
+        if self.receipts.finished.size_of(&item.dst) != Some(item.size) {
+            match self.object(&item).await {
+                Ok(receipt) => {
+                    model::crash_point!("sync.receipt.before");
+                    self.receipts.append(&receipt).await?;
+                    model::crash_point!("sync.receipt.after");
+                }
+                Err(failure) => {
+                    let receipt = Receipt {
+                        dst: item.dst,
+                        size: item.size,
+                        etag: None,
+                        bytes_read: 0,
+                        attempt: self.options.attempt,
+                        failure: Some(failure.clone()),
+                    };
+                    self.receipts.append(&receipt).await?;
+                    return Err(CopyError::Object(failure));
+                }
+            }
+        }
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(item.size, Ordering::Relaxed);
+        (self.progress)(self.copied());
+        Ok(())
+    }
+
+    async fn object(self: &Arc<Self>, item: &CopyItem) -> Result<Receipt, CopyFailure> {
+        let key =
+            |name: &str| Path::parse(name).map_err(|error| other(item, "its name", &error.into()));
+        let (src, dst) = (key(&item.src)?, key(&item.dst)?);
+        let receipt = |etag, bytes_read| Receipt {
+            dst: item.dst.clone(),
+            size: item.size,
+            etag,
+            bytes_read,
+            attempt: self.options.attempt,
+            failure: None,
+        };
+        match self.target.head(&dst).await {
+            Ok(there) if is_finished(&there, item) => return Ok(receipt(there.e_tag, 0)),
+            Ok(_) | Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(other(item, "looking at the target", &error)),
+        }
+        model::crash_point!("sync.copy.before");
+        let mut written = self.move_bytes(item, &src, &dst).await;
+        if matches!(written, Err(Read::Changed)) {
+            written = self.move_bytes(item, &src, &dst).await;
+        }
+        let written = match written {
+            Ok(written) => written,
+            Err(Read::Failed(failure)) => return Err(failure),
+            Err(Read::Changed) => {
+                let message = format!(
+                    "`{}` at the source keeps changing while it is read",
+                    item.src
+                );
+                return Err(failure(FailureKind::Other, item, message));
+            }
+        };
+        model::crash_point!("sync.copy.after");
+        Ok(receipt(written.e_tag, item.size))
+    }
+
+    async fn move_bytes(
+        self: &Arc<Self>,
+        item: &CopyItem,
+        src: &Path,
+        dst: &Path,
+    ) -> Result<PutResult, Read> {
+        // A part never exceeds the budget's count, though a huge object's part may exceed its bytes.
+        let part = self.options.part_bytes.max(item.size.div_ceil(MOST_PARTS));
+        if item.size <= part {
+            let _permit = self.permit(item.size).await;
+            let (bytes, _) = self.range(item, src, 0..item.size, None).await?;
+            return self
+                .target
+                .put(dst, bytes.into())
+                .await
+                .map_err(|error| other(item, "writing it", &error).into());
+        }
+        let first_permit = self.permit(part).await;
+        let (first, meta) = self.range(item, src, 0..part, None).await?;
+        let mut upload = self
+            .target
+            .put_multipart(dst)
+            .await
+            .map_err(|error| other(item, "writing it", &error))?;
+        let result = self
+            .parts(
+                item,
+                src,
+                part,
+                (first, first_permit),
+                meta,
+                upload.as_mut(),
+            )
+            .await;
+        if result.is_err() {
+            // Parts of an upload that is never completed would be paid for.
+            if let Err(error) = upload.abort().await {
+                tracing::warn!(object = %item.dst, error = %say(&error), "an upload could not be aborted");
+            }
+        }
+        result
+    }
+
+    /// The parts of a large object, in order: each is uploaded while the next ones are read.
+    async fn parts(
+        self: &Arc<Self>,
+        item: &CopyItem,
+        src: &Path,
+        part: u64,
+        first: (Bytes, Permit),
+        meta: ObjectMeta,
+        upload: &mut dyn MultipartUpload,
+    ) -> Result<PutResult, Read> {
+        let mut uploads = JoinSet::new();
+        let mut send = |upload: &mut dyn MultipartUpload, (bytes, permit): (Bytes, Permit)| {
+            let sent = upload.put_part(bytes.into());
+            uploads.spawn(async move {
+                let _permit = permit;
+                sent.await
+            });
+            uploads.try_join_next()
+        };
+        let mut sent = send(upload, first);
+        let mut reads: FuturesOrdered<BoxFuture<'static, Result<(Bytes, Permit), Read>>> =
+            FuturesOrdered::new();
+        let mut from = part;
+        loop {
+            if let Some(done) = sent {
+                uploaded(item, done)?;
+            }
+            while from < item.size && reads.len() < self.options.read_ahead {
+                let end = from.saturating_add(part).min(item.size);
+                // Only who holds nothing but running uploads may wait for budget; else all files could wait for one
+                // another, each with a part read and not sent.
+                let permit = if reads.is_empty() {
+                    self.permit(end - from).await
+                } else {
+                    let Some(permit) = self.permit_now(end - from) else {
+                        break;
+                    };
+                    Some(permit)
+                };
+                let (copier, item, src) = (Arc::clone(self), item.clone(), src.clone());
+                let (range, etag) = (from..end, meta.e_tag.clone());
+                let read = async move {
+                    let (bytes, _) = copier.range(&item, &src, range, etag).await?;
+                    Ok((bytes, permit))
+                };
+                reads.push_back(read.boxed());
+                from = end;
+            }
+            match reads.next().await {
+                Some(read) => sent = send(upload, read?),
+                None => break,
+            }
+        }
+        while let Some(done) = uploads.join_next().await {
+            uploaded(item, done)?;
+        }
+        upload
+            .complete()
+            .await
+            .map_err(|error| other(item, "finishing the upload", &error).into())
+    }
+
+    fn permit_now(&self, bytes: u64) -> Permit {
+        let most = kib(self.options.budget_bytes);
+        Arc::clone(&self.budget)
+            .try_acquire_many_owned(kib(bytes).min(most))
+            .ok()
+    }
+
+    async fn permit(&self, bytes: u64) -> Permit {
+        let most = kib(self.options.budget_bytes);
+        Arc::clone(&self.budget)
+            .acquire_many_owned(kib(bytes).min(most))
+            .await
+            .ok()
+    }
+
+    /// Reads a range and checks all that a store says of it.
+    async fn range(
+        &self,
+        item: &CopyItem,
+        src: &Path,
+        range: std::ops::Range<u64>,
+        etag: Option<String>,
+    ) -> Result<(Bytes, ObjectMeta), Read> {
+        let whole = range == (0..item.size);
+        let length = range.end - range.start;
+        let mut options = GetOptions::new().with_if_match(etag);
+        if !whole {
+            options = options.with_range(Some(GetRange::Bounded(range)));
+        }
+        let got = match self.source.get_opts(src, options).await {
+            Ok(got) => got,
+            Err(StoreError::NotFound { .. }) => {
+                let message = format!(
+                    "`{}` is not there, though the source's log names it",
+                    item.src
+                );
+                return Err(failure(FailureKind::Missing, item, message).into());
+            }
+            Err(StoreError::Precondition { .. }) => return Err(Read::Changed),
+            Err(error) => return Err(other(item, "reading it", &error).into()),
+        };
+        let meta = got.meta.clone();
+        if meta.size != item.size {
+            let message = format!(
+                "`{}` has {} bytes, but the source's log says {}: the source is damaged or its log is wrong",
+                item.src, meta.size, item.size
+            );
+            return Err(failure(FailureKind::Size, item, message).into());
+        }
+        let bytes = got
+            .bytes()
+            .await
+            .map_err(|error| other(item, "reading it", &error))?;
+        let read = bytes.len() as u64;
+        self.read.fetch_add(read, Ordering::Relaxed);
+        if read != length {
+            let message = format!("`{}` broke off after {read} of {length} bytes", item.src);
+            return Err(failure(FailureKind::Other, item, message).into());
+        }
+        if !whole {
+            (self.progress)(self.copied());
+        }
+        Ok((bytes, meta))
+    }
+}
+
+type Uploaded = Result<Result<(), StoreError>, tokio::task::JoinError>;
+
+fn uploaded(item: &CopyItem, done: Uploaded) -> Result<(), CopyFailure> {
+    match done {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(other(item, "writing it", &error)),
+        Err(_) => {
+            let message = format!("copying `{}`: an upload was broken off", item.src);
+            Err(failure(FailureKind::Other, item, message))
+        }
+    }
+}
+
+/// A file of a Delta table is never changed once written, and a copy becomes visible only when it is whole.
+pub(crate) fn is_finished(there: &ObjectMeta, item: &CopyItem) -> bool {
+    let at = Timestamp::from_datetime(there.last_modified);
+    there.size == item.size && item.modified.is_none_or(|modified| at.millis() >= modified)
+}

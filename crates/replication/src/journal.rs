@@ -1,0 +1,67 @@
+//! Where a run's state is kept between crashes: a port that the server implements on its database.
+
+use async_trait::async_trait;
+use model::{RunState, SyncRunId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::files::Copied;
+use crate::plan::PlanSummary;
+use crate::verify::Verified;
+
+/// All that is kept of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub state: RunState,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// The current plan; None before there is one, and in the end if nothing was new.
+    pub plan: Option<PlanSummary>,
+    /// How many plans the run has had.
+    pub plans: u32,
+    /// The source lost a planned file once already (rule 27).
+    pub lost_file: bool,
+    /// The replica's time of the commit, fixed before the first try.
+    pub commit_at: Option<Timestamp>,
+    pub copied: Copied,
+    /// With nothing new: the source version at which the replica was found.
+    pub nothing_at: Option<u64>,
+    pub verified: Option<Verified>,
+    /// Why the run was parked or failed, for people.
+    pub why: Option<String>,
+}
+
+impl RunRecord {
+    pub fn new(at: Timestamp) -> Self {
+        Self {
+            state: RunState::Planned,
+            started_at: at,
+            ended_at: None,
+            plan: None,
+            plans: 0,
+            lost_file: false,
+            commit_at: None,
+            copied: Copied::default(),
+            nothing_at: None,
+            verified: None,
+            why: None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the run's journal: {0}")]
+pub struct JournalError(pub String);
+
+#[async_trait]
+pub trait RunJournal: Send + Sync {
+    /// None: the run has not been driven yet.
+    async fn load(&self, run: SyncRunId) -> Result<Option<RunRecord>, JournalError>;
+
+    /// Keeps the record if `attempt` is still the run's; `false` means fenced: somebody else drives the run now.
+    async fn save(
+        &self,
+        run: SyncRunId,
+        attempt: i64,
+        record: &RunRecord,
+    ) -> Result<bool, JournalError>;
+}

@@ -1,0 +1,70 @@
+//! How a commit of ours is recognised: by its operation, by our own object in `commitInfo`, and by the `txn` of its
+//! replica table. Since each of our commits is written right after one of ours was seen, and only if the next version is
+//! free, the latest commit being ours means that all are.
+
+use delta::Table;
+use model::{ReplicaTableId, SyncRunId};
+use object_store::path::Path;
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStoreExt as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Our first two lines, `commitInfo` and `txn`, are far shorter. A first clone's commit may have many megabytes.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// `commitInfo.operation` of every commit of ours.
+pub const OPERATION: &str = "ENTREPOT SYNC";
+
+/// The `txn.appId` of a replica table: at most one commit per source version.
+pub fn app_id(replica_table: ReplicaTableId) -> String {
+    format!("entrepot/{replica_table}")
+}
+
+/// What one of our commits says about itself, under `commitInfo.entrepot`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mark {
+    pub(crate) replica_table: ReplicaTableId,
+    pub(crate) run: SyncRunId,
+    pub(crate) source_version: u64,
+    /// `metaData.id` of the source: another one means the table was made anew.
+    pub(crate) source_table: String,
+    /// Of the source's commit file, so that a table made anew up to the same version is noticed.
+    pub(crate) source_fingerprint: String,
+}
+
+/// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.
+///
+/// # Errors
+/// The store's, also when there is no such commit.
+pub(crate) async fn mark_of(
+    target: &Table,
+    version: u64,
+    replica_table: ReplicaTableId,
+) -> Result<Option<Mark>, StoreError> {
+    let key = Path::from(format!("_delta_log/{version:020}.json"));
+    let range = GetOptions::new().with_range(Some(GetRange::Bounded(0..HEAD_BYTES)));
+    let head = match target.objects().get_opts(&key, range).await {
+        Ok(head) => head.bytes().await?,
+        Err(error @ StoreError::NotFound { .. }) => return Err(error),
+        // Of an empty object there is no range to be had.
+        Err(error) => match target.objects().head(&key).await {
+            Ok(meta) if meta.size == 0 => return Ok(None),
+            _ => return Err(error),
+        },
+    };
+    Ok(parse(&head, replica_table))
+}
+
+fn parse(head: &[u8], replica_table: ReplicaTableId) -> Option<Mark> {
+    let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+    let mut line = || serde_json::from_slice::<Value>(lines.next()?).ok();
+    let (info, txn) = (line()?, line()?);
+    let (info, txn) = (info.get("commitInfo")?, txn.get("txn")?);
+    let mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
+    let is_ours = info.get("operation")?.as_str()? == OPERATION
+        && mark.replica_table == replica_table
+        && txn.get("appId")?.as_str()? == app_id(replica_table)
+        && txn.get("version")?.as_u64()? == mark.source_version;
+    is_ours.then_some(mark)
+}

@@ -1,0 +1,358 @@
+//! Planning a sync run: the difference between the source's state at one pinned version and what the replica holds, by
+//! raw path and deletion vector. The difference of states needs no history, so a first clone, a source made anew, a
+//! restore and a log cleaned up long ago are all the same question.
+
+use std::sync::Arc;
+
+use delta::{AddFile, LogError, Support, Table};
+use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStoreExt as _};
+use serde::{Deserialize, Serialize};
+
+use crate::commit::Draft;
+use crate::diff::{copies, draft, keys_digest, reusable};
+use crate::files::CopyItem;
+use crate::intent;
+use crate::mark::{Mark, mark_of};
+use crate::marker::{Marker, MarkerError};
+use crate::say::say;
+
+/// Actions below which a commit is surely small enough to be read back.
+const MANY: usize = 5_000;
+
+/// A source table and its replica table, both rooted at their folders.
+#[derive(Clone)]
+pub struct Pair {
+    pub source: Table,
+    pub target: Table,
+    pub replica_table: ReplicaTableId,
+    pub product: ProductName,
+    /// How long the sync job keeps files that the source has deleted. The replica's log remembers their tombstones
+    /// for longer.
+    pub retention_hours: u32,
+}
+
+/// Why everything is compared and not only what is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FullReason {
+    /// The first sync.
+    First,
+    /// The source was made anew: another table id, or a version below the last one.
+    Recreated,
+}
+
+/// What a plan comes down to, without the list of files: small enough for a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    pub run: SyncRunId,
+    /// Counts the plans of the run from 1.
+    pub ordinal: u32,
+    pub planned_at: Timestamp,
+    /// The pinned version: commits that arrive meanwhile wait for the next run.
+    pub source_version: u64,
+    pub source_timestamp: Timestamp,
+    pub source_table: String,
+    pub source_fingerprint: String,
+    /// The source version the replica stands at; None before the first sync.
+    pub from_version: Option<u64>,
+    /// The version to write on the replica.
+    pub target_version: u64,
+    pub full: Option<FullReason>,
+    /// Objects that have to cross, and their bytes.
+    pub files_copy: u64,
+    pub bytes_copy: u64,
+    /// Files to add whose objects the replica still holds.
+    pub files_reused: u64,
+    pub files_removed: u64,
+    pub bytes_removed: u64,
+    /// Files of which the source says something new, without a byte to copy.
+    pub files_updated: u64,
+    /// The table as the replica will stand: what a full copy would have cost.
+    pub files_full: u64,
+    pub bytes_full: u64,
+    /// None where a file has no statistics.
+    pub rows_full: Option<u64>,
+    /// What verifying compares.
+    pub keys_digest: String,
+    pub protocol_digest: String,
+    pub metadata_digest: String,
+}
+
+/// A plan with its files.
+pub struct Plan {
+    pub summary: PlanSummary,
+    /// In the order of the source's log.
+    pub copies: Vec<CopyItem>,
+    pub(crate) draft: Draft,
+}
+
+pub enum Planned {
+    /// The replica stands at the source's version.
+    Nothing {
+        source_version: u64,
+        target_version: u64,
+    },
+    Work(Box<Plan>),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Marker(#[from] MarkerError),
+    #[error(
+        "The replica has diverged: {what}. Delete its folder and let it be cloned anew, or take it over by hand."
+    )]
+    Diverged { what: String },
+    #[error(
+        "The source needs the table feature `{feature}`, which cannot be cloned yet. Drop it from the table, or grant live access."
+    )]
+    Unsupported { feature: String },
+    #[error(
+        "The source's log names the data file `{path}`, which lies where a replica keeps its own files. It is not copied."
+    )]
+    Reserved { path: String },
+    #[error(
+        "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
+    )]
+    TooLarge { bytes: u64, limit: u64 },
+    #[error("The source's log no longer has version {version}.")]
+    PinGone { version: u64 },
+    #[error("Source: {0}")]
+    Source(LogError),
+    #[error("Replica: {0}")]
+    Target(LogError),
+    #[error("{0}")]
+    Store(String),
+}
+
+/// What is to become of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// May be better next time.
+    Retry,
+    /// Only the source's owner can help, by another version.
+    Fail,
+    /// A person has to look at the replica.
+    Park,
+}
+
+impl PlanError {
+    pub(crate) fn fate(&self) -> Fate {
+        match self {
+            Self::Marker(error) if error.is_passing() => Fate::Retry,
+            Self::Marker(_) | Self::Diverged { .. } => Fate::Park,
+            Self::Unsupported { .. } | Self::Reserved { .. } | Self::TooLarge { .. } => Fate::Fail,
+            Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
+            Self::Source(_) => Fate::Fail,
+            Self::Target(_) => Fate::Park,
+            Self::PinGone { .. } | Self::Store(_) => Fate::Retry,
+        }
+    }
+}
+
+/// Whether a log may be readable the next time: the store failed, or a cleaner was faster than the reader.
+pub(crate) fn is_passing(error: &LogError) -> bool {
+    matches!(error, LogError::Storage(_) | LogError::NoSuchVersion { .. })
+}
+
+/// What is asked of the planner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) run: SyncRunId,
+    pub(crate) ordinal: u32,
+    /// The source version to plan for; None: the latest.
+    pub(crate) pin: Option<u64>,
+    /// The replica's version as the exchange last recorded it.
+    pub(crate) expected: Option<u64>,
+    /// The folder's marker was just seen.
+    pub(crate) claimed: bool,
+}
+
+/// Plans a run for the source's latest version. Reads logs only, never a data file; with nothing new, the tail of both
+/// logs.
+pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned, PlanError> {
+    plan_for(
+        pair,
+        Ask {
+            run,
+            ordinal: 1,
+            pin: None,
+            expected: None,
+            claimed: false,
+        },
+        at,
+    )
+    .await
+}
+
+/// Where the replica stands: its version, and what its latest commit says of itself.
+async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanError> {
+    let target = &pair.target;
+    let is_ours = ask.claimed
+        || Marker::read(target.objects().as_ref(), pair.replica_table)
+            .await?
+            .is_some();
+    let latest = target.latest_version().await.map_err(PlanError::Target)?;
+    if let Some(expected) = ask.expected
+        && latest.is_none_or(|latest| latest < expected)
+    {
+        let there = latest.map_or("has no log".to_owned(), |latest| {
+            format!("ends at {latest}")
+        });
+        return Err(PlanError::Diverged {
+            what: format!("version {expected} was written, but its log {there}"),
+        });
+    }
+    let Some(latest) = latest else {
+        return Ok(None);
+    };
+    if !is_ours {
+        return Err(MarkerError::Foreign {
+            found: "_delta_log".to_owned(),
+        }
+        .into());
+    }
+    match mark_of(target, latest, pair.replica_table).await {
+        Ok(Some(mark)) => Ok(Some((latest, mark))),
+        Ok(None) => Err(PlanError::Diverged {
+            what: format!("somebody else wrote version {latest}"),
+        }),
+        Err(error) => Err(PlanError::Store(format!("Replica: {}", say(&error)))),
+    }
+}
+
+/// Tells one commit file from another of the same version, without reading it. None: the log begins after it.
+async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, PlanError> {
+    match source
+        .objects()
+        .head(&Path::from(format!("_delta_log/{version:020}.json")))
+        .await
+    {
+        Ok(meta) => {
+            let tag = meta
+                .e_tag
+                .unwrap_or_else(|| meta.last_modified.to_rfc3339());
+            Ok(Some(format!("{tag}/{}", meta.size)))
+        }
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(PlanError::Store(format!("Source: {}", say(&error)))),
+    }
+}
+
+pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
+    let standing = standing(pair, ask).await?;
+    let latest = pair
+        .source
+        .latest_version()
+        .await
+        .map_err(PlanError::Source)?;
+    let latest = latest.ok_or(PlanError::Source(LogError::NotATable))?;
+    let version = match ask.pin {
+        Some(pin) if pin > latest => return Err(PlanError::PinGone { version: pin }),
+        Some(pin) => pin,
+        None => latest,
+    };
+    let print = fingerprint(&pair.source, version)
+        .await?
+        .unwrap_or_default();
+    if let Some((target_version, mark)) = &standing
+        && mark.source_version == version
+        && !print.is_empty()
+        && mark.source_fingerprint == print
+    {
+        return Ok(Planned::Nothing {
+            source_version: version,
+            target_version: *target_version,
+        });
+    }
+    let source = match pair.source.snapshot(Some(version)).await {
+        Ok(source) => source,
+        Err(LogError::NoSuchVersion { .. }) => return Err(PlanError::PinGone { version }),
+        Err(error) => return Err(PlanError::Source(error)),
+    };
+    if let Support::RefusedFor { feature } = source.support() {
+        return Err(PlanError::Unsupported { feature });
+    }
+    let held = match &standing {
+        Some((version, _)) => Some(
+            pair.target
+                .snapshot(Some(*version))
+                .await
+                .map_err(PlanError::Target)?,
+        ),
+        None => None,
+    };
+    let full = match &standing {
+        None => Some(FullReason::First),
+        Some((_, mark)) if mark.source_table != source.metadata.id => Some(FullReason::Recreated),
+        Some((target_version, mark)) if version < mark.source_version => {
+            if ask.pin.is_some() {
+                // Another run has meanwhile brought the replica further than this one was to.
+                let source_version = mark.source_version;
+                return Ok(Planned::Nothing {
+                    source_version,
+                    target_version: *target_version,
+                });
+            }
+            Some(FullReason::Recreated)
+        }
+        Some(_) => None,
+    };
+    let draft = draft(pair, &source, held.as_ref(), at)?;
+    if let Some((target_version, mark)) = &standing
+        && full.is_none()
+        && mark.source_version == version
+        && draft.is_empty()
+    {
+        return Ok(Planned::Nothing {
+            source_version: version,
+            target_version: *target_version,
+        });
+    }
+    let copies = copies(&draft.adds)?;
+    let reused = reusable(pair, held.as_ref(), &copies).await?;
+    let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
+    let summary = PlanSummary {
+        run: ask.run,
+        ordinal: ask.ordinal,
+        planned_at: at,
+        source_version: version,
+        source_timestamp: source.timestamp,
+        source_table: source.metadata.id.clone(),
+        source_fingerprint: print,
+        from_version: standing.as_ref().map(|(_, mark)| mark.source_version),
+        target_version: standing.as_ref().map_or(0, |(version, _)| version + 1),
+        full,
+        files_copy: (copies.len() - reused.len()) as u64,
+        bytes_copy: copies
+            .iter()
+            .filter(|item| !reused.contains(item.dst.as_str()))
+            .map(|item| item.size)
+            .sum(),
+        files_reused: reused.len() as u64,
+        files_removed: draft.removes.len() as u64,
+        bytes_removed: sum(&draft.removes),
+        files_updated: draft.updates.len() as u64,
+        files_full: source.files.len() as u64,
+        bytes_full: source.bytes(),
+        rows_full: source.rows(),
+        keys_digest: keys_digest(&source),
+        protocol_digest: draft.needs.digest(),
+        metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
+    };
+    // What could not be read back must not be written, and that is to be known before the first byte crosses.
+    let limit = pair.target.budgets().commit_bytes;
+    if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
+        let bytes = draft.body(&summary, pair.replica_table, at).len() as u64;
+        if bytes > limit {
+            return Err(PlanError::TooLarge { bytes, limit });
+        }
+    }
+    Ok(Planned::Work(Box::new(Plan {
+        summary,
+        copies,
+        draft,
+    })))
+}

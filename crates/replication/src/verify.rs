@@ -1,0 +1,129 @@
+//! Verifying a replica after its commit by looking: the log's algebra (L0: the live files are the source's, protocol and
+//! metadata as intended), the counts (L1: files, bytes, rows), and that each object of the commit stands there with
+//! its size. No data byte is read.
+
+use std::sync::Arc;
+
+use delta::{Action, AddFile, LogError, Table};
+use futures::FutureExt as _;
+use futures::stream::{self, StreamExt as _};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::Path};
+use serde::{Deserialize, Serialize};
+
+use crate::diff::keys_digest;
+use crate::intent::{self, Needs};
+use crate::plan::{PlanSummary, is_passing};
+use crate::say::say;
+
+const LOOKS: usize = 16;
+
+/// What was found true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// The replica's version.
+    pub version: u64,
+    pub files: u64,
+    pub bytes: u64,
+    pub rows: Option<u64>,
+    /// Objects whose presence and size were looked at.
+    pub objects: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error("The replica is not what it was meant to be: {0}.")]
+    Wrong(String),
+    #[error("Replica: {0}")]
+    Log(LogError),
+    #[error("Replica: {0}")]
+    Store(String),
+}
+
+impl VerifyError {
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Wrong(_) => false,
+            Self::Log(error) => is_passing(error),
+            Self::Store(_) => true,
+        }
+    }
+}
+
+/// Compares the replica at the plan's version with what the plan meant it to be.
+pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, VerifyError> {
+    let version = plan.target_version;
+    let there = target
+        .snapshot(Some(version))
+        .await
+        .map_err(VerifyError::Log)?;
+    let wrong = |what: &str| Err(VerifyError::Wrong(format!("{what} of version {version}")));
+    if keys_digest(&there) != plan.keys_digest {
+        return wrong("the live files");
+    }
+    if Needs::of(&there.protocol).digest() != plan.protocol_digest {
+        return wrong("the protocol");
+    }
+    if intent::metadata_digest(&there.metadata, &there.metadata.configuration)
+        != plan.metadata_digest
+    {
+        return wrong("the metadata");
+    }
+    let (files, bytes, rows) = (there.files.len() as u64, there.bytes(), there.rows());
+    if (files, bytes) != (plan.files_full, plan.bytes_full) {
+        return wrong("the number of files or bytes");
+    }
+    if rows.is_some() && plan.rows_full.is_some() && rows != plan.rows_full {
+        return wrong("the number of rows");
+    }
+    drop(there);
+    let commit = target.commit(version).await.map_err(VerifyError::Log)?;
+    let added = commit.actions.iter().filter_map(|action| match action {
+        Action::Add(file) => Some(look_of(file)),
+        _ => None,
+    });
+    let added = added.collect();
+    let objects = objects(target.objects(), added).await?;
+    Ok(Verified {
+        version,
+        files,
+        bytes,
+        rows,
+        objects,
+    })
+}
+
+pub(crate) fn look_of(file: &AddFile) -> (Path, u64) {
+    (file.key.clone(), file.size)
+}
+
+/// Looks at each object: there, and of this size?
+pub(crate) async fn objects(
+    store: &Arc<dyn ObjectStore>,
+    expected: Vec<(Path, u64)>,
+) -> Result<u64, VerifyError> {
+    let looks = expected.into_iter().map(|(key, size)| {
+        let store = Arc::clone(store);
+        async move { look(store.as_ref(), &key, size).await }.boxed()
+    });
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
+    let mut count = 0;
+    while let Some(look) = looks.next().await {
+        look?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+async fn look(store: &dyn ObjectStore, key: &Path, size: u64) -> Result<(), VerifyError> {
+    match store.head(key).await {
+        Ok(there) if there.size == size => Ok(()),
+        Ok(there) => Err(VerifyError::Wrong(format!(
+            "the object `{key}` has {} bytes instead of {size}",
+            there.size
+        ))),
+        Err(StoreError::NotFound { .. }) => {
+            Err(VerifyError::Wrong(format!("the object `{key}` is missing")))
+        }
+        Err(error) => Err(VerifyError::Store(say(&error))),
+    }
+}

@@ -1,0 +1,175 @@
+//! The checks that look at sources alone: formatting, edges, lints, licences, unused dependencies.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::edges;
+use crate::process::{ask, run, step};
+use crate::repo::{HOST, Repo, is_executable};
+use crate::setup;
+
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_MACHETE: &str = "0.9.2";
+
+/// Name on the command line, title in the output, the work.
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    /// Also part of `test --quick`.
+    pub(crate) quick: bool,
+    pub(crate) work: fn(&Repo) -> Result<String>,
+}
+
+pub(crate) const CHECKS: [Check; 6] = [
+    Check {
+        name: "fmt",
+        title: "formatting",
+        quick: true,
+        work: formatting,
+    },
+    Check {
+        name: "edges",
+        title: "edges between crates",
+        quick: true,
+        work: edges::check,
+    },
+    Check {
+        name: "machete",
+        title: "unused dependencies",
+        quick: false,
+        work: machete,
+    },
+    Check {
+        name: "deny",
+        title: "licences, bans and sources",
+        quick: false,
+        work: deny,
+    },
+    Check {
+        name: "clippy",
+        title: "lints, host",
+        quick: true,
+        work: clippy_host,
+    },
+    Check {
+        name: "clippy",
+        title: "lints, browser bundle",
+        quick: false,
+        work: clippy_browser,
+    },
+];
+
+/// The named checks, or all.
+pub(crate) fn check(repo: &Repo, names: &[String]) -> Result<ExitCode> {
+    for name in names {
+        if !CHECKS.iter().any(|check| check.name == name) {
+            bail!("no check is called {name:?}");
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    for check in CHECKS
+        .iter()
+        .filter(|check| names.is_empty() || names.iter().any(|name| name == check.name))
+    {
+        if let Err(error) = step(check.title, || (check.work)(repo)) {
+            eprintln!("error: {error:#}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+fn formatting(repo: &Repo) -> Result<String> {
+    run(repo.cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(String::new())
+}
+
+fn clippy_host(repo: &Repo) -> Result<String> {
+    run(repo.cargo().args(["clippy", "--locked"]).args(HOST).args([
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    Ok(String::new())
+}
+
+fn clippy_browser(repo: &Repo) -> Result<String> {
+    let mut clippy = setup::wasm_target(repo)?.cargo(repo, "clippy");
+    run(clippy.args(["--locked", "--", "-D", "warnings"]))?;
+    // The bundle's generator is behind a feature that no host call has.
+    let mut generator = repo.cargo();
+    generator.args([
+        "clippy",
+        "--locked",
+        "--package",
+        "xtask",
+        "--features",
+        "bindgen",
+        "--bin",
+        "bindgen",
+    ]);
+    run(generator.args(["--", "-D", "warnings"]))?;
+    Ok(String::new())
+}
+
+fn deny(repo: &Repo) -> Result<String> {
+    // Hardly optimised: it works for seconds, and this builds in half the time.
+    let deny = tool(repo, "cargo-deny", CARGO_DENY, &["--no-default-features"])?;
+    run(repo
+        .command(deny)
+        .args([
+            "--workspace",
+            "--all-features",
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+        ])
+        .args(["licenses", "bans", "sources"]))?;
+    Ok(String::new())
+}
+
+fn machete(repo: &Repo) -> Result<String> {
+    let machete = tool(repo, "cargo-machete", CARGO_MACHETE, &[])?;
+    run(repo.command(machete).args(["--skip-target-dir", "."]))?;
+    Ok(String::new())
+}
+
+/// A cargo tool at exactly this version, installed in a folder of our own where it is missing.
+fn tool(repo: &Repo, name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
+    let root = repo.tools()?;
+    let program = root.join("bin").join(name);
+    let is_there = || {
+        is_executable(&program)
+            && ask(repo.command(&program).arg("--version"))
+                .is_some_and(|answer| answer.ends_with(version))
+    };
+    if is_there() {
+        return Ok(program);
+    }
+    println!("    installing {name} {version} (once per machine)");
+    let mut cargo = repo.cargo();
+    cargo
+        .args([
+            "install",
+            "--quiet",
+            "--locked",
+            "--profile",
+            "dev",
+            "--version",
+            version,
+        ])
+        .arg("--root")
+        .arg(&root)
+        .args(options)
+        .arg(name);
+    run(cargo
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1"))?;
+    if !is_there() {
+        bail!("{name} {version} is missing after its installation: cargo install --locked {name}");
+    }
+    Ok(program)
+}

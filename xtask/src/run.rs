@@ -1,0 +1,283 @@
+//! `run` and `dev`: from a fresh checkout to a portal that answers.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::bundle::{self, Mode};
+use crate::process::{Running, run as run_to_end, step};
+use crate::repo::{HOST, Repo};
+use crate::setup::{self, Scope};
+use crate::stamp::collect;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    address: SocketAddr,
+    /// Relative to the caller's folder; without it `data` in the checkout.
+    data: Option<PathBuf>,
+    empty: bool,
+}
+
+impl Options {
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            data: None,
+            empty: false,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .with_context(|| format!("{argument} wants a value"))
+            };
+            match argument.as_str() {
+                "--addr" => {
+                    let value = value()?;
+                    options.address = value.parse().with_context(|| {
+                        format!("--addr {value}: not an address like 127.0.0.1:3000")
+                    })?;
+                }
+                "--data" => options.data = Some(PathBuf::from(value()?)),
+                "--empty" => options.empty = true,
+                other => bail!("unexpected argument {other:?}"),
+            }
+        }
+        Ok(options)
+    }
+
+    fn data_folder(&self, repo: &Repo) -> Result<PathBuf> {
+        match &self.data {
+            Some(data) => Ok(std::env::current_dir()?.join(data)),
+            None => Ok(repo.root.join("data")),
+        }
+    }
+}
+
+/// Sets up, builds, makes the demo world, and becomes the server.
+pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
+    let data = options.data_folder(repo)?;
+    setup::set_up(repo, Scope::Run)?;
+    step("browser bundle", || bundle::build(repo, Mode::Release))?;
+    step("server", || build_server(repo))?;
+    prepare(repo, options, &data)?;
+    announce(options, &data);
+    // The server takes our place: Ctrl-C, exit status and terminal are its own.
+    let error = serve(repo, options, &data).exec();
+    Err(error).context("start the server")
+}
+
+fn build_server(repo: &Repo) -> Result<&'static str> {
+    // `--examples` (there are none) makes cargo resolve features as it does for tests: without it `run` and `test` would
+    // compile parquet and all above it twice.
+    run_to_end(
+        repo.cargo()
+            .args(["build", "--locked", "--bins", "--examples"])
+            .args(HOST),
+    )?;
+    Ok("")
+}
+
+fn serve(repo: &Repo, options: &Options, data: &Path) -> Command {
+    let mut command = repo.command(repo.debug_binary("entrepot"));
+    command
+        .arg("serve")
+        .arg("--data")
+        .arg(data)
+        .args(["--addr", &options.address.to_string()])
+        .arg("--site")
+        .arg(repo.site());
+    command
+}
+
+/// The data folder: the demo world where there is none yet, migrations where there is.
+fn prepare(repo: &Repo, options: &Options, data: &Path) -> Result<()> {
+    let entrepot = || repo.command(repo.debug_binary("entrepot"));
+    // Lies outside the data folder: the demo wants it empty.
+    let unfinished = repo.target.join("demo-unfinished");
+    let mark = data.display().to_string();
+    if std::fs::read_to_string(&unfinished).is_ok_and(|kept| kept == mark) && !is_empty(data)? {
+        bail!(
+            "the demo world in {mark} was not finished; remove that folder and start again: rm -r '{mark}'"
+        );
+    }
+    if options.empty || !is_empty(data)? {
+        return step("migrations", || {
+            run_to_end(entrepot().arg("migrate").arg("--data").arg(data)).map(|()| "")
+        });
+    }
+    step("demo world", || {
+        std::fs::write(&unfinished, &mark)
+            .with_context(|| format!("write {}", unfinished.display()))?;
+        run_to_end(entrepot().args(["demo", "--headless", "--data"]).arg(data))?;
+        std::fs::remove_file(&unfinished)
+            .with_context(|| format!("remove {}", unfinished.display()))?;
+        Ok("")
+    })
+}
+
+/// True if the folder is not there or has nothing in it.
+fn is_empty(folder: &Path) -> Result<bool> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).with_context(|| format!("list {}", folder.display())),
+    }
+}
+
+fn announce(options: &Options, data: &Path) {
+    println!(
+        "\nOpen http://{}  (data in {}; Ctrl-C stops)",
+        options.address,
+        data.display()
+    );
+    if options.empty {
+        println!("No user exists yet: target/debug/entrepot user --help\n");
+    } else {
+        println!("Sign in with an account that the demo world printed when it was made.\n");
+    }
+}
+
+/// Serves, and does it again whenever a source changes. What does not compile leaves the old server running.
+pub(crate) fn dev(repo: &Repo, options: &Options) -> Result<()> {
+    let data = options.data_folder(repo)?;
+    setup::set_up(repo, Scope::Run)?;
+    let mut server: Option<Running> = None;
+    let mut prepared = false;
+    loop {
+        let seen = newest(repo)?;
+        let built = step("browser bundle", || bundle::build(repo, Mode::Dev))
+            .and_then(|()| step("server", || build_server(repo)));
+        match built {
+            Ok(()) => {
+                drop(server.take());
+                if !prepared {
+                    prepare(repo, options, &data)?;
+                    prepared = true;
+                }
+                announce(options, &data);
+                server = Some(Running::start(&mut serve(repo, options, &data), "TERM")?);
+            }
+            Err(error) => eprintln!("error: {error:#}\nwaiting for a change"),
+        }
+        while newest(repo)? == seen {
+            thread::sleep(Duration::from_millis(400));
+            if let Some(running) = &mut server
+                && let Some(status) = running.ended()?
+            {
+                eprintln!("the server ended ({status}); waiting for a change");
+                server = None;
+            }
+        }
+    }
+}
+
+/// Number and youngest change of all sources; another answer means that something changed.
+fn newest(repo: &Repo) -> Result<(usize, Option<SystemTime>)> {
+    let mut files = BTreeSet::new();
+    for source in [
+        "app",
+        "server",
+        "crates",
+        "migrations",
+        "style",
+        "public",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
+        collect(&repo.root.join(source), &mut files)?;
+    }
+    let youngest = files
+        .iter()
+        .filter_map(|file| {
+            file.metadata()
+                .and_then(|metadata| metadata.modified())
+                .ok()
+        })
+        .max();
+    Ok((files.len(), youngest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Folder;
+
+    fn parse(arguments: &[&str]) -> Result<Options> {
+        Options::parse(
+            &arguments
+                .iter()
+                .map(|argument| (*argument).to_owned())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn options_have_defaults_and_refuse_nonsense() -> Result<()> {
+        let defaults = parse(&[])?;
+        assert_eq!(
+            defaults,
+            Options {
+                address: "127.0.0.1:3000".parse()?,
+                data: None,
+                empty: false
+            }
+        );
+        let all = parse(&["--empty", "--data", "d", "--addr", "[::1]:8080"])?;
+        assert_eq!(
+            all,
+            Options {
+                address: "[::1]:8080".parse()?,
+                data: Some("d".into()),
+                empty: true
+            }
+        );
+        for bad in [
+            &["--addr"][..],
+            &["--addr", "nowhere"],
+            &["--data"],
+            &["--fast"],
+            &["extra"],
+        ] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_missing_folder_is_empty_and_one_with_a_file_is_not() -> Result<()> {
+        let folder = Folder::temporary("run-test")?;
+        assert!(is_empty(&folder.path().join("gone"))?);
+        assert!(is_empty(folder.path())?);
+        std::fs::write(folder.path().join("entrepot.db"), "")?;
+        assert!(!is_empty(folder.path())?);
+        Ok(())
+    }
+
+    #[test]
+    fn an_unfinished_demo_world_is_not_served() -> Result<()> {
+        let folder = Folder::temporary("run-test")?;
+        let repo = Repo {
+            root: folder.path().to_owned(),
+            target: folder.path().join("target"),
+        };
+        let data = folder.path().join("data");
+        std::fs::create_dir_all(&repo.target)?;
+        std::fs::create_dir_all(&data)?;
+        std::fs::write(data.join("entrepot.db"), "half")?;
+        std::fs::write(
+            repo.target.join("demo-unfinished"),
+            data.display().to_string(),
+        )?;
+        let error = prepare(&repo, &parse(&[])?, &data).expect_err("it must not be served");
+        assert!(error.to_string().contains("was not finished"), "{error}");
+        Ok(())
+    }
+}

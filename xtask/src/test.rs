@@ -1,0 +1,331 @@
+//! `test`: every check and test in one run, cheapest first. It stops at the first step that fails; the last line is always
+//! `N passed, N failed`.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::bundle;
+use crate::check::CHECKS;
+use crate::http;
+use crate::process::{Folder, Running, bound, lines, shown};
+use crate::repo::{HOST, Repo};
+use crate::services::{Azurite, Postgres, tail};
+use crate::setup::{self, Scope};
+use crate::tally::{self, Tally};
+
+/// Variables by which tests find their servers. A test that needs one that is not set fails, except in a quick run
+/// (`TEST_QUICK=1`).
+const OUR_VARIABLES: [&str; 5] = [
+    "TEST_POSTGRES_URL",
+    "TEST_AZURITE_URL",
+    "TEST_PYTHON",
+    "TEST_SITE",
+    "TEST_QUICK",
+];
+
+const QUICK_LEAVES_OUT: &str = "quick: without PostgreSQL, Azurite, the Python clients, the browser bundle and its lints, \
+     browser tests, licences and unused dependencies";
+
+/// The run so far.
+struct Report {
+    tally: Tally,
+    stopped: bool,
+}
+
+impl Report {
+    /// One step. Its own counts are added; a step that counts nothing is one test by itself.
+    fn step(&mut self, name: &str, work: impl FnOnce(&mut Tally) -> Result<String>) {
+        if self.stopped {
+            println!("--- {name}: not run");
+            return;
+        }
+        let start = Instant::now();
+        println!("==> {name}");
+        let mut counts = Tally::default();
+        let result = work(&mut counts);
+        let seconds = start.elapsed().as_secs_f64();
+        match &result {
+            Ok(note) if note.is_empty() => println!("    {name}: {seconds:.1} s"),
+            Ok(note) => println!("    {name}: {seconds:.1} s, {note}"),
+            Err(error) => println!("    {name}: FAILED after {seconds:.1} s: {error:#}"),
+        }
+        self.tally += settle(counts, result.is_ok());
+        self.stopped = self.tally.failed > 0;
+    }
+}
+
+/// What a step adds to the sum: a failure without a failed test is one failure.
+fn settle(mut counts: Tally, good: bool) -> Tally {
+    if good && counts == Tally::default() {
+        counts.passed = 1;
+    }
+    if !good && counts.failed == 0 {
+        counts.failed = 1;
+    }
+    counts
+}
+
+pub(crate) fn test(repo: &Repo, quick: bool) -> Result<ExitCode> {
+    let start = Instant::now();
+    let mut report = Report {
+        tally: Tally::default(),
+        stopped: false,
+    };
+    if quick {
+        println!("{QUICK_LEAVES_OUT}");
+        report.step("prerequisites", |_| {
+            setup::prerequisites(Scope::Quick).map(str::to_owned)
+        });
+    } else {
+        set_up(repo, &mut report);
+    }
+    for check in CHECKS.iter().filter(|check| !quick || check.quick) {
+        report.step(check.title, |_| (check.work)(repo));
+    }
+    if quick {
+        report.step("unit and integration tests on SQLite", |counts| {
+            cargo_test(repo, counts, &[("TEST_QUICK", "1".to_owned())])
+        });
+    } else {
+        report.step("browser bundle", |_| {
+            bundle::build(repo, bundle::Mode::Release)
+        });
+        report.step("size of the browser bundle", |_| {
+            bundle::within_budget(repo)
+        });
+        report.step("unit and integration tests", |counts| {
+            full_cargo_test(repo, counts)
+        });
+        report.step("browser tests", |counts| browser_tests(repo, counts));
+    }
+    if quick {
+        println!("{QUICK_LEAVES_OUT}");
+    }
+    if report.tally.skipped > 0 {
+        println!("{} skipped by their own mark", report.tally.skipped);
+    }
+    println!("{:.0} s in all", start.elapsed().as_secs_f64());
+    println!("{}", report.tally.last_line());
+    Ok(if report.tally.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn set_up(repo: &Repo, report: &mut Report) {
+    report.step("prerequisites", |_| {
+        setup::prerequisites(Scope::All).map(str::to_owned)
+    });
+    report.step("wasm target", |_| {
+        setup::wasm_target(repo).map(|_| String::new())
+    });
+    report.step("npm packages of the bundle", |_| {
+        setup::npm(repo, "").map(str::to_owned)
+    });
+    report.step("npm packages of the tests", |_| {
+        setup::npm(repo, "end2end").map(str::to_owned)
+    });
+    report.step("Python packages of the tests", |_| {
+        setup::python(repo).map(str::to_owned)
+    });
+}
+
+/// Cargo's tests with every server they may want. The servers run only as long as the tests.
+fn full_cargo_test(repo: &Repo, counts: &mut Tally) -> Result<String> {
+    // Compiled first: a cluster that waits for a compiler is a cluster that can be disturbed.
+    let mut compile = repo.cargo();
+    crate::process::run(compile.args(["test", "--locked", "--no-run"]).args(HOST))?;
+    let servers = Servers::start(repo)?;
+    cargo_test(repo, counts, &servers.variables)
+}
+
+/// What the integration tests talk to, and how they find it.
+struct Servers {
+    variables: [(&'static str, String); 4],
+    _postgres: Postgres,
+    _azurite: Azurite,
+}
+
+impl Servers {
+    fn start(repo: &Repo) -> Result<Self> {
+        let postgres = Postgres::start()?;
+        let azurite = Azurite::start(repo)?;
+        let variables = [
+            ("TEST_POSTGRES_URL", postgres.url.clone()),
+            ("TEST_AZURITE_URL", azurite.url.clone()),
+            (
+                "TEST_PYTHON",
+                setup::venv_python(repo).display().to_string(),
+            ),
+            ("TEST_SITE", repo.site().display().to_string()),
+        ];
+        Ok(Self {
+            variables,
+            _postgres: postgres,
+            _azurite: azurite,
+        })
+    }
+}
+
+/// The test servers alone, until a signal comes.
+pub(crate) fn services(repo: &Repo) -> Result<()> {
+    setup::set_up(repo, Scope::All)?;
+    let start = Instant::now();
+    let servers = Servers::start(repo)?;
+    println!(
+        "started in {:.1} s; Ctrl-C ends them",
+        start.elapsed().as_secs_f64()
+    );
+    for (name, value) in &servers.variables {
+        println!("export {name}='{value}'");
+    }
+    loop {
+        // The thread that waits for signals ends the process, and the servers with it.
+        std::thread::park();
+    }
+}
+
+fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -> Result<String> {
+    let mut cargo = repo.cargo();
+    for name in OUR_VARIABLES {
+        cargo.env_remove(name);
+    }
+    cargo
+        .args(["test", "--locked", "--no-fail-fast"])
+        .args(HOST);
+    let environment = environment
+        .iter()
+        .map(|(name, value)| (name, value.as_str()));
+    let status = lines(cargo.envs(environment), |line| {
+        println!("{line}");
+        if let Some(found) = tally::of_cargo(line) {
+            *counts += found;
+        }
+    })?;
+    if !status.success() {
+        bail!(
+            "`{}` failed ({status}), {} tests",
+            shown(&cargo),
+            counts.failed
+        );
+    }
+    if counts.passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(format!("{} tests", counts.passed))
+}
+
+/// Playwright against the demo world, served by the binary that the tests have just built.
+fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
+    let results = repo.target.join("end2end");
+    std::fs::create_dir_all(&results)?;
+    let entrepot = repo.debug_binary("entrepot");
+    let folder = Folder::temporary("end2end")?;
+    let data = folder.path().join("data");
+
+    let demo = results.join("demo.json");
+    let mut play = repo.command(&entrepot);
+    play.args(["demo", "--headless", "--json", "--data"])
+        .arg(&data)
+        .stdout(File::create(&demo)?);
+    crate::process::run(&mut play).context("make the demo world")?;
+
+    let address = SocketAddr::from(([127, 0, 0, 1], http::free_port()?));
+    let log_file = results.join("server.log");
+    let log = File::create(&log_file)?;
+    let mut serve = bound(&entrepot, None, "KILL");
+    serve
+        .current_dir(&repo.root)
+        .arg("serve")
+        .arg("--data")
+        .arg(&data)
+        .args(["--addr", &address.to_string()])
+        .arg("--site")
+        .arg(repo.site());
+    let mut server = Running::start(serve.stdout(log.try_clone()?).stderr(log), "TERM")?;
+    server
+        .wait_until("the server", Duration::from_secs(60), || {
+            http::is_ready(address)
+        })
+        .with_context(|| tail(&log_file))?;
+
+    let report = results.join("report.json");
+    if report.exists() {
+        std::fs::remove_file(&report)?;
+    }
+    let mut playwright = repo.command("node");
+    playwright
+        .current_dir(repo.root.join("end2end"))
+        .args(["node_modules/.bin/playwright", "test"]);
+    playwright
+        .env("E2E_BASE_URL", format!("http://{address}"))
+        .env("E2E_DATA", &data)
+        .env("E2E_DEMO", &demo);
+    playwright
+        .env("E2E_ENTREPOT", &entrepot)
+        .env("E2E_REPORT", &report)
+        .stdout(Stdio::inherit());
+    playwright.env(
+        "CHROMIUM",
+        setup::chromium().context("Chromium is missing: sudo apt-get install chromium")?,
+    );
+    let outcome = crate::process::run(&mut playwright);
+    let text = std::fs::read_to_string(&report)
+        .with_context(|| format!("Playwright wrote no {}", report.display()))?;
+    *counts += tally::of_playwright(&text)?;
+    outcome.with_context(|| format!("traces are in end2end/test-results; {}", tail(&log_file)))?;
+    if let Some(status) = server.ended()? {
+        bail!(
+            "the server ended during the tests ({status}); {}",
+            tail(&log_file)
+        );
+    }
+    if counts.passed == 0 {
+        bail!("no browser test ran");
+    }
+    Ok(format!("{} tests", counts.passed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_counts_as_one_test_and_a_failure_is_never_lost() {
+        let counts = |passed, failed| Tally {
+            passed,
+            failed,
+            skipped: 0,
+        };
+        assert_eq!(settle(counts(0, 0), true), counts(1, 0), "a check");
+        assert_eq!(
+            settle(counts(0, 0), false),
+            counts(0, 1),
+            "a check that failed, or tests that did not compile"
+        );
+        assert_eq!(settle(counts(40, 0), true), counts(40, 0));
+        assert_eq!(settle(counts(40, 2), false), counts(40, 2));
+        assert_eq!(
+            settle(counts(40, 0), false),
+            counts(40, 1),
+            "a test program that died"
+        );
+    }
+
+    #[test]
+    fn after_a_failed_step_nothing_more_runs() {
+        let mut report = Report {
+            tally: Tally::default(),
+            stopped: false,
+        };
+        report.step("one", |_| Ok(String::new()));
+        report.step("two", |_| bail!("no"));
+        report.step("three", |_| panic!("must not run"));
+        assert_eq!(report.tally.last_line(), "1 passed, 1 failed");
+    }
+}
