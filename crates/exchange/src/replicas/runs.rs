@@ -79,7 +79,10 @@ impl SyncTask {
     /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
     pub fn wants_sync(&self) -> bool {
         self.refused_for.is_none()
-            && matches!(self.replica_state, ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged)
+            && matches!(
+                self.replica_state,
+                ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+            )
     }
 
     /// How long the replica keeps what the source removed; microseconds.
@@ -327,6 +330,25 @@ impl Exchange {
             bytes_received: 0,
             started_at: now,
         })
+    }
+
+    /// Whether a run of that kind was left open, as by a crash.
+    pub async fn run_is_open(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+        kind: RunKind,
+    ) -> Result<bool, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let row = sql!(
+            "select id from sync_run where replica_table_id = $1 and kind = $2
+                 and state in ('planned', 'copying', 'committing', 'verifying')"
+        )
+        .bind(id)
+        .bind(kind)
+        .row(self.db())
+        .await?;
+        Ok(row.is_some())
     }
 
     /// Saves where a run stands. False: a later attempt has taken over; stop at once.

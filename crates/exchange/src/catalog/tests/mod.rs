@@ -261,6 +261,7 @@ pub(super) fn inspection(columns: &[&str]) -> Inspection {
         rows: Some(1_000),
         files: 4,
         bytes: 50_000,
+        recent_bytes: 0,
         features: Vec::new(),
         refused_for: None,
         change_data_feed: false,

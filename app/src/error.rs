@@ -1,0 +1,173 @@
+//! The one error of the portal's server functions: what went wrong in words a page can show. Internals stay in the
+//! log, found again by the request's id.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Serialize;
+use server_fn::codec::JsonEncoding;
+use server_fn::error::FromServerFnError;
+use server_fn::error::ServerFnErrorErr;
+
+/// One wrong field of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// The field's name; empty when the whole form is meant.
+    pub field: String,
+    /// A sentence that says what is wrong and what to do.
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "error")]
+pub enum AppError {
+    Invalid {
+        fields: Vec<FieldError>,
+    },
+    Unauthenticated,
+    Forbidden,
+    /// Does not exist, or may not be seen by the viewer: both look the same.
+    NotFound,
+    /// Somebody else was faster; what was shown is no longer what is.
+    Conflict,
+    /// `request_id` is absent when the request never reached the server.
+    Internal {
+        request_id: Option<String>,
+    },
+}
+
+impl AppError {
+    /// The HTTP status this error stands for.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid { .. } => 422,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::Internal { .. } => 500,
+        }
+    }
+
+    /// The sentence for one field, if that field is wrong.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let Self::Invalid { fields } = self else {
+            return None;
+        };
+        fields
+            .iter()
+            .find(|wrong| wrong.field == name)
+            .map(|wrong| wrong.message.as_str())
+    }
+}
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { fields } => match fields.first() {
+                Some(first) => f.write_str(&first.message),
+                None => f.write_str("The form could not be read."),
+            },
+            Self::Unauthenticated => f.write_str("Please sign in."),
+            Self::Forbidden => f.write_str("Your roles do not allow this."),
+            Self::NotFound => f.write_str("This does not exist, or you may not see it."),
+            Self::Conflict => f.write_str(
+                "It has changed since you opened the page. Load it again and decide anew.",
+            ),
+            Self::Internal {
+                request_id: Some(id),
+            } => {
+                write!(
+                    f,
+                    "Something went wrong on our side. Please quote request {id} when you report it."
+                )
+            }
+            Self::Internal { request_id: None } => {
+                f.write_str("The server could not be reached. Please try again.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AppError {}
+
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    /// What failed around a server function rather than in it. The texts are dropped: they name types and bytes.
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
+                let message = "The form could not be read. Load the page again.".to_owned();
+                Self::Invalid {
+                    fields: vec![FieldError {
+                        field: String::new(),
+                        message,
+                    }],
+                }
+            }
+            _ => Self::Internal { request_id: None },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn travels_as_json() {
+        let errors = [
+            AppError::Invalid {
+                fields: vec![FieldError {
+                    field: "until".to_owned(),
+                    message: "Too late.".to_owned(),
+                }],
+            },
+            AppError::Unauthenticated,
+            AppError::Forbidden,
+            AppError::NotFound,
+            AppError::Conflict,
+            AppError::Internal {
+                request_id: Some("r-1".to_owned()),
+            },
+        ];
+        for error in errors {
+            let text = serde_json::to_string(&error).unwrap();
+            assert_eq!(
+                serde_json::from_str::<AppError>(&text).unwrap(),
+                error,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn internals_do_not_leak() {
+        let secret = "password=hunter2 at src/lib.rs".to_owned();
+        for raw in [
+            ServerFnErrorErr::Args(secret.clone()),
+            ServerFnErrorErr::ServerError(secret.clone()),
+            ServerFnErrorErr::Deserialization(secret.clone()),
+            ServerFnErrorErr::Request(secret.clone()),
+        ] {
+            let error = AppError::from_server_fn_error(raw);
+            assert!(!error.to_string().contains("hunter2"));
+            assert!(!serde_json::to_string(&error).unwrap().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn names_the_wrong_field() {
+        let error = AppError::Invalid {
+            fields: vec![FieldError {
+                field: "until".to_owned(),
+                message: "Too late.".to_owned(),
+            }],
+        };
+        assert_eq!(error.field("until"), Some("Too late."));
+        assert_eq!(error.field("mode"), None);
+        assert_eq!(AppError::Conflict.field("until"), None);
+        assert_eq!(error.status(), 422);
+    }
+}

@@ -1,0 +1,155 @@
+//! Home: who you are to the exchange; for strangers, what the exchange is.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use model::MemberRole;
+use model::Role;
+
+use crate::components::badge::Badge;
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
+use crate::components::icon::Icon;
+use crate::ctx;
+use crate::ctx::Membership;
+use crate::ctx::Viewer;
+
+#[component]
+pub fn Home() -> impl IntoView {
+    match ctx::viewer() {
+        Some(viewer) => desk(viewer).into_any(),
+        None => landing().into_any(),
+    }
+}
+
+fn desk(viewer: Viewer) -> impl IntoView {
+    let belongs_nowhere = viewer.teams.is_empty() && viewer.roles.is_empty();
+    let Viewer { name, teams, roles } = viewer;
+    view! {
+        <Title text="Home"/>
+        <section class="page">
+            <p class="stencil">"Your desk"</p>
+            <h1>"Welcome, "{name}</h1>
+            {belongs_nowhere.then(|| view! {
+                <Notice tone=Tone::Plain>
+                    <p>
+                        "You belong to no team yet, so there is nothing to see. Everything here is owned by teams: ask an administrator to add you to yours."
+                    </p>
+                </Notice>
+            })}
+            {(!teams.is_empty()).then(|| team_cards(teams))}
+            {(!roles.is_empty()).then(|| role_list(roles))}
+        </section>
+    }
+}
+
+fn team_cards(teams: Vec<Membership>) -> impl IntoView {
+    let cards = teams
+        .into_iter()
+        .map(|membership| {
+            let (word, may) = of_member(membership.role);
+            view! {
+                <li class="card">
+                    <h3>{membership.title}</h3>
+                    <p class="card__facts"><Badge>{word}</Badge><span class="code muted">{membership.team}</span></p>
+                    <p>{may}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <h2>"Your teams"</h2>
+        <ul class="cards">{cards}</ul>
+    }
+}
+
+fn role_list(roles: Vec<Role>) -> impl IntoView {
+    let cards = roles
+        .into_iter()
+        .map(|role| {
+            let (word, may) = of_organisation(role);
+            view! {
+                <li class="card">
+                    <h3>{word}</h3>
+                    <p>{may}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <h2>"Your roles in the organisation"</h2>
+        <ul class="cards">{cards}</ul>
+    }
+}
+
+const fn of_member(role: MemberRole) -> (&'static str, &'static str) {
+    match role {
+        MemberRole::Consumer => (
+            "Consumer",
+            "Find data products and ask for access in this team’s name.",
+        ),
+        MemberRole::Producer => (
+            "Producer",
+            "Ask in this team’s name, register its tables as products and decide who gets access.",
+        ),
+    }
+}
+
+const fn of_organisation(role: Role) -> (&'static str, &'static str) {
+    match role {
+        Role::DataProtection => (
+            "Data protection",
+            "Decide, together with the owner, on requests for personal data.",
+        ),
+        Role::Finance => (
+            "Finance",
+            "Set the prices of routes, see every team’s costs and issue statements.",
+        ),
+        Role::Auditor => (
+            "Auditor",
+            "Read the audit trail and check that nobody has altered it.",
+        ),
+        Role::Admin => (
+            "Administrator",
+            "Manage people, teams, domains and storages.",
+        ),
+    }
+}
+
+fn landing() -> impl IntoView {
+    view! {
+        <Title text="A data exchange"/>
+        <section class="hero">
+            <div class="hero__text">
+                <p class="stencil">"A data exchange"</p>
+                <h1>"Landed once,"<br/>"read by everybody"</h1>
+                <p class="lead">
+                    "Data products of the whole company, found in one place. Ask for access, and what you were granted arrives in your own cloud, checked, kept fresh, and crossing each border once."
+                </p>
+                <p class="actions">
+                    <A href="/sign-in" attr:class="button button--primary">"Sign in"<Icon name="right"/></A>
+                </p>
+            </div>
+            <svg class="hero__picture" viewBox="0 0 480 320" aria-hidden="true" focusable="false">
+                <use href="/icons.svg#harbour"></use>
+            </svg>
+        </section>
+        <section class="page" aria-labelledby="how">
+            <h2 id="how">"How it works"</h2>
+            <ol class="cards cards--numbered">
+                <li class="card">
+                    <h3>"Find"</h3>
+                    <p>"Search by words, columns, domain, cloud or region. Each product says whose it is and how fresh."</p>
+                </li>
+                <li class="card">
+                    <h3>"Ask"</h3>
+                    <p>"Say what for and until when. Before you ask you see what it costs: read live, or as a copy near you."</p>
+                </li>
+                <li class="card">
+                    <h3>"Read"</h3>
+                    <p>"Once the owner agrees, the rest is automatic. Any Delta Sharing client reads it; nobody mails files."</p>
+                </li>
+            </ol>
+        </section>
+    }
+}

@@ -1,0 +1,230 @@
+//! Runs that are cut off at every effect in turn, and runs that race.
+
+use futures::FutureExt as _;
+use model::RunState;
+
+use super::world::{Holds, World, metadata, protocol, remove};
+use crate::drive::{Outcome, Run, RunError};
+use crate::{Copied, CopyOptions, VacuumError, vacuum};
+
+/// A first sync and an incremental one with copies in one piece and in parts, a remove and a file to copy.
+fn world() -> World {
+    let mut world = World::new();
+    world.options = CopyOptions {
+        files: 2,
+        part_bytes: 1024,
+        budget_bytes: 4096,
+        read_ahead: 2,
+        attempt: 0,
+    };
+    let big = world.add("p=1/big", 5_000);
+    world.commit(
+        0,
+        &[
+            protocol(),
+            metadata("source-1"),
+            world.add("a", 10),
+            big,
+            world.add("z", 0),
+        ],
+    );
+    world
+}
+
+/// The state of the replica, without what differs between attempts: nothing should.
+async fn state(world: &World) -> (Vec<String>, Vec<String>, Vec<Vec<serde_json::Value>>) {
+    let commits = (0..2)
+        .map(|version| world.replica_commit(version))
+        .collect();
+    (world.target.keys(), world.replica_paths().await, commits)
+}
+
+async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
+    world.drive(&runs[0]).await?;
+    if !world.source.keys().contains(&"c".to_owned()) {
+        world.commit(1, &[world.add("c", 3_000), remove("a", 1)]);
+    }
+    world.drive(&runs[1]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_twice() {
+    let calm = world();
+    let runs = [calm.run(), calm.run()];
+    two_syncs(&calm, &runs).await.unwrap();
+    let expected = state(&calm).await;
+
+    for mode in ["fails", "lost", "lost, lives on"] {
+        let mut fired = 0;
+        for n in 0.. {
+            let world = world();
+            let runs = [world.run(), world.run()];
+            match mode {
+                "lost, lives on" => world.faults.arm_once(n),
+                mode => world.faults.arm(n, mode == "lost"),
+            }
+            let result = two_syncs(&world, &runs).await;
+            if !world.faults.fired() {
+                result.unwrap();
+                break;
+            }
+            fired += 1;
+            world.faults.disarm();
+            let finished = world.target.data();
+            world.source.forget();
+            // The next attempt, on the same machine or on another one without the receipts.
+            if n % 2 == 1 {
+                for file in std::fs::read_dir(world.folder.path()).unwrap() {
+                    std::fs::remove_file(file.unwrap().path()).unwrap();
+                }
+            }
+            for run in &runs {
+                world.journal.lease(run.id, 2);
+            }
+            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            two_syncs(&world, &again).await.unwrap();
+            assert_eq!(state(&world).await, expected, "effect {n}, {mode}");
+            for key in &finished {
+                let read = world.source.asked().contains(&format!("get {key}"));
+                assert!(!read, "effect {n}, {mode}: `{key}` was copied twice");
+            }
+            for run in &again {
+                assert_eq!(world.journal.record(run.id).state, RunState::Done);
+            }
+        }
+        assert!(fired > 60, "only {fired} effects");
+    }
+}
+
+#[tokio::test]
+async fn rule_35_of_two_runs_of_one_replica_one_commits() {
+    let world = world();
+    let runs = [world.run(), world.run()];
+    let (first, second) = futures::join!(world.drive(&runs[0]), world.drive(&runs[1]));
+    let outcomes = [first.unwrap(), second.unwrap()];
+    let done = outcomes
+        .iter()
+        .filter(|o| matches!(o, Outcome::Done(_)))
+        .count();
+    let nothing = outcomes
+        .iter()
+        .filter(|o| matches!(o, Outcome::Nothing { .. }))
+        .count();
+    assert_eq!((done, nothing), (1, 1), "{outcomes:?}");
+    assert_eq!(
+        world
+            .target
+            .keys()
+            .iter()
+            .filter(|key| key.starts_with("_delta_log/"))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_fenced_driver_stops_at_once() {
+    let world = world();
+    let run = world.run();
+    let other = Run {
+        attempt: 2,
+        ..run.clone()
+    };
+    world.journal.lease(run.id, 1);
+    // The lease is lost while the first driver copies; another one takes the run to its end.
+    let plan = world.drive(&run);
+    let mut plan = std::pin::pin!(plan);
+    // Polled once: with stores in memory the driver stands at its first wait, the copy.
+    assert!(plan.as_mut().now_or_never().is_none());
+    world.journal.lease(run.id, 2);
+    assert!(matches!(
+        world.drive(&other).await.unwrap(),
+        Outcome::Done(_)
+    ));
+    let before = world.target.keys();
+    assert!(matches!(plan.await, Err(RunError::Fenced)));
+    assert_eq!(world.target.keys(), before);
+    assert_eq!(world.journal.record(run.id).state, RunState::Done);
+}
+
+#[tokio::test]
+async fn a_run_that_ended_says_the_same_again() {
+    let world = world();
+    let run = world.run();
+    let first = world.drive(&run).await.unwrap();
+    world.source.forget();
+    assert_eq!(world.drive(&run).await.unwrap(), first);
+    assert!(world.source.asked().is_empty());
+    let record = world.journal.record(run.id);
+    assert_eq!(
+        record.copied,
+        Copied {
+            files: 3,
+            bytes: 5_010,
+            bytes_read: 5_010
+        }
+    );
+    let verified = record.verified.unwrap();
+    assert_eq!(
+        (verified.files, verified.objects, verified.rows),
+        (3, 3, Some(9))
+    );
+}
+
+#[tokio::test]
+async fn a_vacuum_cut_off_at_any_effect_ends_the_same() {
+    let world_to_vacuum = async || {
+        let world = world();
+        world.sync().await;
+        world.commit(1, &[remove("a", 1), remove("z", 1)]);
+        world.sync().await;
+        world.clock.advance(200 * model::time::HOUR);
+        world
+    };
+    let table = World::replica_table();
+    for n in 0.. {
+        let world = world_to_vacuum().await;
+        let fence = Holds::for_ever();
+        world.faults.arm(n, n % 2 == 1);
+        let now = model::Clock::now(&world.clock);
+        let first = vacuum(&world.pair().target, table, 168, now, &fence).await;
+        if !world.faults.fired() {
+            assert_eq!(first.unwrap().deleted, 2);
+            break;
+        }
+        assert!(matches!(
+            first,
+            Err(VacuumError::Store(_) | VacuumError::Log(_) | VacuumError::Marker(_))
+        ));
+        world.faults.disarm();
+        vacuum(&world.pair().target, table, 168, now, &fence)
+            .await
+            .unwrap();
+        assert_eq!(world.target.data(), ["p=1/big"]);
+    }
+}
+
+/// The server drives runs as tasks.
+#[tokio::test]
+async fn everything_long_can_be_spawned() {
+    fn spawnable<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> impl Sized {
+        tokio::spawn(task)
+    }
+    let world = std::sync::Arc::new(world());
+    let run = world.run();
+    let driven = std::sync::Arc::clone(&world);
+    let handle = spawnable(async move {
+        driven.drive(&run).await.unwrap();
+        let now = model::Clock::now(&driven.clock);
+        let fence = Holds::for_ever();
+        let target = driven.pair().target;
+        vacuum(&target, World::replica_table(), 168, now, &fence)
+            .await
+            .unwrap();
+        crate::erase(&target, World::replica_table(), &fence)
+            .await
+            .unwrap();
+    });
+    drop(handle);
+}

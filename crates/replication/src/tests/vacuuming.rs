@@ -1,0 +1,219 @@
+//! What vacuuming and erasing delete, and what they never touch.
+
+use std::sync::atomic::AtomicI64;
+
+use futures::FutureExt as _;
+use model::time::HOUR;
+use model::{Clock as _, Timestamp};
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
+use serde_json::json;
+
+use super::world::{Holds, World, add, remove};
+use crate::vacuum::Why;
+use crate::{MARKER, VacuumError, erase, plan_vacuum, vacuum, vacuum_planned};
+
+const RETENTION: u32 = 168;
+
+async fn synced() -> World {
+    let world = World::with_two_files();
+    world.sync_done().await;
+    world
+}
+
+fn modified(world: &World, key: &str) -> Timestamp {
+    let meta = world
+        .target
+        .inner
+        .head(&Path::from(key))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    Timestamp::from_datetime(meta.last_modified)
+}
+
+#[tokio::test]
+async fn files_deleted_at_the_source_are_gone_after_the_retention_and_not_before() {
+    let world = synced().await;
+    world.clock.advance(HOUR);
+    world.commit(1, &[remove("a", 1)]);
+    world.sync_done().await;
+    let removed = world.clock.now();
+    let (pair, table) = (world.pair(), World::replica_table());
+    world.clock.advance(168 * HOUR - 1);
+    let early = vacuum(
+        &pair.target,
+        table,
+        RETENTION,
+        world.clock.now(),
+        &Holds::for_ever(),
+    )
+    .await
+    .unwrap();
+    assert_eq!((early.deleted, early.kept), (0, 2));
+    assert_eq!(world.target.data(), ["a", "b"]);
+    world.clock.advance(1);
+    let plan = plan_vacuum(&pair.target, table, RETENTION, world.clock.now())
+        .await
+        .unwrap();
+    assert_eq!(plan.delete.len(), 1);
+    assert_eq!(
+        (plan.delete[0].key.as_str(), plan.delete[0].why),
+        ("a", Why::Tombstoned(removed))
+    );
+    assert_eq!(world.target.data(), ["a", "b"], "a plan deletes nothing");
+    let report = vacuum_planned(&pair.target, &plan, &Holds::for_ever())
+        .await
+        .unwrap();
+    assert_eq!(
+        (report.deleted, report.bytes, report.kept, report.not_found),
+        (1, 10, 1, 0)
+    );
+    assert_eq!(world.target.data(), ["b"]);
+    // The replica goes on.
+    world.commit(2, &[world.add("c", 5)]);
+    world.sync_done().await;
+    assert_eq!(world.replica_paths().await, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn a_restored_file_is_kept_though_it_once_was_removed() {
+    let world = synced().await;
+    world.commit(1, &[remove("a", 1)]);
+    world.sync_done().await;
+    world.commit(2, &[add("a", 10)]);
+    world.sync_done().await;
+    let late = world.clock.now().plus(10_000 * HOUR);
+    let fence = Holds::for_ever();
+    vacuum(
+        &world.pair().target,
+        World::replica_table(),
+        RETENTION,
+        late,
+        &fence,
+    )
+    .await
+    .unwrap();
+    assert_eq!(world.target.data(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn orphans_go_by_the_stores_time_and_log_and_marker_never() {
+    let world = synced().await;
+    for key in [
+        "left/behind",
+        "_delta_log/stray.tmp",
+        "_delta_log/deep/x",
+        "_entrepot/note",
+    ] {
+        world.target.put_now(key, "x");
+    }
+    let (pair, table) = (world.pair(), World::replica_table());
+    let at = modified(&world, "left/behind");
+    let early = plan_vacuum(&pair.target, table, RETENTION, at.plus(168 * HOUR - 1))
+        .await
+        .unwrap();
+    assert!(early.delete.is_empty());
+    let plan = plan_vacuum(&pair.target, table, RETENTION, at.plus(168 * HOUR))
+        .await
+        .unwrap();
+    assert_eq!(plan.delete.len(), 1);
+    assert_eq!(
+        (plan.delete[0].key.as_str(), plan.delete[0].why),
+        ("left/behind", Why::Orphan(at))
+    );
+    let before = world.target.keys().len();
+    world.target.delete_now("left/behind");
+    let report = vacuum_planned(&pair.target, &plan, &Holds::for_ever())
+        .await
+        .unwrap();
+    // Stores may or may not say that an object was gone already; memory does not.
+    assert_eq!(report.deleted + report.not_found, 1);
+    assert_eq!(world.target.keys().len(), before - 1);
+}
+
+#[tokio::test]
+async fn a_foreign_folder_or_commit_or_a_moved_replica_stops_it() {
+    let table = World::replica_table();
+    let world = World::with_two_files();
+    world.target.put_now("precious", "x");
+    let fence = Holds::for_ever();
+    let late = Timestamp::from_micros(i64::MAX / 2);
+    let error = vacuum(&world.pair().target, table, 0, late, &fence)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, VacuumError::NoMarker));
+    assert!(matches!(
+        erase(&world.pair().target, table, &fence).await,
+        Err(VacuumError::NoMarker)
+    ));
+    assert_eq!(world.target.keys(), ["precious"]);
+
+    let world = synced().await;
+    world.commit(1, &[remove("a", 1)]);
+    world.sync_done().await;
+    let plan = plan_vacuum(&world.pair().target, table, 0, late)
+        .await
+        .unwrap();
+    assert_eq!(plan.delete.len(), 1);
+    world.commit(2, &[add("a", 10)]);
+    world.sync_done().await;
+    let moved = vacuum_planned(&world.pair().target, &plan, &fence).await;
+    assert!(matches!(moved, Err(VacuumError::Moved)));
+    let foreign = json!({ "commitInfo": { "operation": "WRITE" } }).to_string();
+    world
+        .target
+        .put_now("_delta_log/00000000000000000003.json", foreign);
+    let error = vacuum(&world.pair().target, table, 0, late, &fence)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, VacuumError::Diverged { version: 3 }));
+    assert_eq!(world.target.data(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_fenced_vacuum_stops_between_batches() {
+    let world = synced().await;
+    for n in 0..150 {
+        world.target.put_now(&format!("orphan-{n}"), "x");
+    }
+    let late = modified(&world, "orphan-149").plus(200 * HOUR);
+    let fence = Holds(AtomicI64::new(1));
+    let target = world.pair().target;
+    let table = World::replica_table();
+    let plan = plan_vacuum(&target, table, RETENTION, late).await.unwrap();
+    assert_eq!(plan.delete.len(), 150);
+    let error = vacuum_planned(&target, &plan, &fence).await.unwrap_err();
+    assert!(matches!(error, VacuumError::Fenced));
+    assert_eq!(world.target.data().len(), 2 + 50);
+}
+
+#[tokio::test]
+async fn erasing_ends_with_the_marker_and_can_be_taken_up_again() {
+    let world = synced().await;
+    let target = world.pair().target;
+    let table = World::replica_table();
+    let fence = Holds(AtomicI64::new(1));
+    assert!(matches!(
+        erase(&target, table, &fence).await,
+        Err(VacuumError::Fenced)
+    ));
+    assert!(world.target.keys().contains(&MARKER.to_owned()));
+    erase(&target, table, &Holds::for_ever()).await.unwrap();
+    assert!(world.target.keys().is_empty());
+    assert_eq!(
+        erase(&target, table, &Holds::for_ever())
+            .await
+            .unwrap()
+            .deleted,
+        0
+    );
+    let deletes: Vec<_> = world
+        .target
+        .asked()
+        .into_iter()
+        .filter(|a| a.starts_with("delete "))
+        .collect();
+    assert_eq!(deletes.last().unwrap(), &format!("delete {MARKER}"));
+    assert!(deletes[deletes.len() - 2].contains("_delta_log"));
+}
