@@ -24,6 +24,7 @@ create table product (
     team_id uuid not null references team (id),
     storage_id uuid not null references storage (id),
     title text collate "C" not null,
+    title_key text collate "C" not null default '',
     description text collate "C" not null,
     classification text collate "C" not null,
     access_policy text collate "C" not null,
@@ -71,6 +72,7 @@ create table product_table (
     updated_at bigint not null,
     unique (product_id, schema_name, name)
 );
+create index product_table_place on product_table (storage_id, path);
 
 create table search_term (
     term text collate "C" not null,

@@ -24,6 +24,7 @@ create table product (
     team_id blob not null references team (id),
     storage_id blob not null references storage (id),
     title text not null,
+    title_key text not null default '',
     description text not null,
     classification text not null,
     access_policy text not null,
@@ -71,6 +72,7 @@ create table product_table (
     updated_at integer not null,
     unique (product_id, schema_name, name)
 );
+create index product_table_place on product_table (storage_id, path);
 
 create table search_term (
     term text not null,

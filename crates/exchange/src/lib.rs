@@ -7,6 +7,7 @@
 pub mod access;
 pub mod audit;
 pub mod billing;
+pub mod catalog;
 pub mod change;
 pub mod db;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod principal;
 mod pulse;
 pub mod replicas;
 pub mod secret;
+pub mod storages;
 #[cfg(test)]
 mod testing;
 

@@ -10,6 +10,7 @@
 
 mod commit;
 mod copy;
+mod diff;
 mod drive;
 mod engine;
 mod erase;
@@ -25,17 +26,7 @@ mod vacuum;
 mod verify;
 
 #[cfg(test)]
-mod abort_tests;
-#[cfg(test)]
-mod copy_tests;
-#[cfg(test)]
-mod crash_tests;
-#[cfg(test)]
-mod rule_tests;
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod vacuum_tests;
+mod tests;
 
 pub use copy::{CopyError, CopyOptions, copy};
 pub use drive::{Outcome, Run, RunError, drive};

@@ -10,8 +10,9 @@ use futures::stream::{self, StreamExt as _};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::Path};
 use serde::{Deserialize, Serialize};
 
+use crate::diff::keys_digest;
 use crate::intent::{self, Needs};
-use crate::plan::{PlanSummary, is_passing, keys_digest};
+use crate::plan::{PlanSummary, is_passing};
 use crate::say::say;
 
 const LOOKS: usize = 16;
@@ -39,7 +40,8 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Whether it may be better next time.
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Wrong(_) => false,
             Self::Log(error) => is_passing(error),

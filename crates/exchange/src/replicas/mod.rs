@@ -10,5 +10,5 @@ mod schedule;
 
 pub use ensure::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
-pub use runs::{RunProgress, RunRecord, RunStart, SyncOutcome, SyncTask};
+pub use runs::{RunProgress, RunRecord, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 pub use schedule::Schedule;

@@ -76,6 +76,15 @@ impl SyncTask {
         Location::new(self.target_cloud, &self.target_region).map_err(Error::internal)
     }
 
+    /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
+    pub fn wants_sync(&self) -> bool {
+        self.refused_for.is_none()
+            && matches!(
+                self.replica_state,
+                ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+            )
+    }
+
     /// How long the replica keeps what the source removed; microseconds.
     pub fn retention(&self) -> i64 {
         self.retention_hours.unwrap_or(168) * HOUR
@@ -116,11 +125,17 @@ pub struct RunProgress {
 #[derive(Clone, Debug)]
 pub struct SyncOutcome {
     pub source_version: u64,
+    /// What was committed; None when nothing was new.
+    pub committed: Option<SyncCommitted>,
+}
+
+/// What a sync has committed.
+#[derive(Clone, Debug)]
+pub struct SyncCommitted {
     pub source_committed_at: Timestamp,
     pub replica_version: u64,
+    /// Bytes of the table as the replica now stands.
     pub bytes: u64,
-    /// Whether anything new was committed.
-    pub changed: bool,
 }
 
 /// A run's row with the names around it.
@@ -377,14 +392,15 @@ impl Exchange {
         outcome: &SyncOutcome,
     ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let committed = outcome.committed.as_ref();
         let mut change = self.change(principal).await?;
         let at = change.at();
         let changed = sql!(
-            "update sync_run set state = 'done', to_version = $1, replica_version = $2, finished_at = $3, updated_at = $3,
-                 error = null where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
+            "update sync_run set state = 'done', to_version = $1, replica_version = coalesce($2, replica_version), finished_at = $3,
+                 updated_at = $3, error = null where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
         )
         .bind(outcome.source_version)
-        .bind(outcome.replica_version)
+        .bind(committed.map(|committed| committed.replica_version))
         .bind(at)
         .bind(run.id)
         .bind(run.attempt)
@@ -393,12 +409,13 @@ impl Exchange {
         if changed == 0 {
             return Ok(false);
         }
-        sql!("update replica_table set state = 'ready', source_version = $1, source_committed_at = $2, replica_version = $3,
-                  byte_count = $4, synced_at = $5, verified_at = $5, reason = null, updated_at = $5 where id = $6")
+        sql!("update replica_table set state = 'ready', source_version = $1,
+                  source_committed_at = coalesce($2, source_committed_at), replica_version = coalesce($3, replica_version),
+                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5 where id = $6")
         .bind(outcome.source_version)
-        .bind(outcome.source_committed_at)
-        .bind(outcome.replica_version)
-        .bind(outcome.bytes)
+        .bind(committed.map(|committed| committed.source_committed_at))
+        .bind(committed.map(|committed| committed.replica_version))
+        .bind(committed.map(|committed| committed.bytes))
         .bind(at)
         .bind(task.replica_table_id)
         .execute(change.tx())
@@ -424,8 +441,7 @@ impl Exchange {
         change.note(
             Operation::SyncRunWrite,
             Object::new("sync_run", run.id),
-            json!({ "state": "done", "source_version": outcome.source_version, "replica_version": outcome.replica_version,
-                    "changed": outcome.changed }),
+            json!({ "state": "done", "source_version": outcome.source_version, "changed": committed.is_some() }),
         );
         change.commit().await?;
         Ok(true)
@@ -557,6 +573,23 @@ impl Exchange {
             json!({ "verified": problem.is_none() }),
         );
         change.commit().await
+    }
+
+    /// The journal of the newest sync that committed something to a replica table: what a check compares with.
+    pub async fn run_journal(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+    ) -> Result<Option<String>, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let row = sql!(
+            "select journal from sync_run where replica_table_id = $1 and kind = 'sync' and state = 'done'
+                 and replica_version is not null order by id desc limit 1"
+        )
+        .bind(id)
+        .row(self.db())
+        .await?;
+        Ok(row.map(|row| row.get("journal")).transpose()?)
     }
 
     /// Wakes a sync of every replica table whose job is due, and says when the next one will be.

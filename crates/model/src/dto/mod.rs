@@ -7,9 +7,11 @@ mod billing;
 mod catalog;
 mod people;
 mod replicas;
+mod storages;
 
 pub use access::*;
 pub use billing::*;
 pub use catalog::*;
 pub use people::*;
 pub use replicas::*;
+pub use storages::*;

@@ -16,9 +16,9 @@ use object_store::{
     PutPayload, PutResult, Result,
 };
 
+use super::world::body;
 use crate::copy::{CopyError, CopyOptions, copy};
 use crate::files::{Copied, CopyItem, FailureKind, write_manifest};
-use crate::testing::body;
 
 struct Job {
     folder: tempfile::TempDir,

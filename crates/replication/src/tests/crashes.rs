@@ -3,8 +3,8 @@
 use futures::FutureExt as _;
 use model::RunState;
 
+use super::world::{Holds, World, metadata, protocol, remove};
 use crate::drive::{Outcome, Run, RunError};
-use crate::testing::{Holds, World, metadata, protocol, remove};
 use crate::{Copied, CopyOptions, VacuumError, vacuum};
 
 /// A first sync and an incremental one with copies in one piece and in parts, a remove and a file to copy.

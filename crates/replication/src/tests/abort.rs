@@ -13,11 +13,11 @@ use model::{ManualClock, SyncRunId, Timestamp};
 use object_store::local::LocalFileSystem;
 use serde_json::json;
 
+use super::world::{Holds, START, World, add, body, metadata, protocol, remove};
 use crate::drive::{Outcome, Run, drive};
-use crate::engine::{Ends, LocalEngine};
+use crate::engine::{CopyEngine, Ends, LocalEngine};
 use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::plan::Pair;
-use crate::testing::{Holds, START, World, add, body, metadata, protocol, remove};
 use crate::{CopyOptions, MARKER, vacuum};
 
 const FOLDER: &str = "ENTREPOT_TEST_ABORT_FOLDER";
@@ -46,7 +46,7 @@ impl RunJournal for Files {
 }
 
 /// A replica followed over all versions, then vacuumed. Doing it again takes up where it stopped.
-async fn journey(folder: &Path) {
+async fn journey(folder: &Path, by_processes: bool) {
     for name in ["source/_delta_log", "target", "runs", "journal"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }
@@ -103,8 +103,13 @@ async fn journey(folder: &Path) {
             part_bytes: 1024,
             ..CopyOptions::default()
         };
-        let engine = LocalEngine::new(Arc::new(ends), options);
-        let outcome = drive(&run, &pair, &engine, &journal, &clock).await.unwrap();
+        let engine: Box<dyn CopyEngine> = match by_processes {
+            true => Box::new(crate::process::tests::engine(folder)),
+            false => Box::new(LocalEngine::new(Arc::new(ends), options)),
+        };
+        let outcome = drive(&run, &pair, engine.as_ref(), &journal, &clock)
+            .await
+            .unwrap();
         let Outcome::Done(plan) = outcome else {
             panic!("{outcome:?}")
         };
@@ -162,9 +167,21 @@ fn listed(folder: &Path) -> BTreeMap<String, SystemTime> {
 async fn a_journey_on_folders() {
     let made = tempfile::tempdir().unwrap();
     let folder = std::env::var_os(FOLDER).map_or_else(|| made.path().to_owned(), PathBuf::from);
-    journey(&folder).await;
+    journey(&folder, false).await;
     assert_eq!(
         listed(&folder.join("target"))
+            .into_keys()
+            .collect::<BTreeSet<_>>(),
+        expected()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_journey_copied_by_child_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    journey(folder.path(), true).await;
+    assert_eq!(
+        listed(&folder.path().join("target"))
             .into_keys()
             .collect::<BTreeSet<_>>(),
         expected()
@@ -174,7 +191,7 @@ async fn a_journey_on_folders() {
 fn child(folder: &Path) -> Command {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
-        .args(["--exact", "abort_tests::a_journey_on_folders"])
+        .args(["--exact", "tests::abort::a_journey_on_folders"])
         .env(FOLDER, folder);
     child
         .env_remove(CRASH_AT)

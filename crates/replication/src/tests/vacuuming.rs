@@ -9,7 +9,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 use serde_json::json;
 
-use crate::testing::{Holds, World, add, remove};
+use super::world::{Holds, World, add, remove};
 use crate::vacuum::Why;
 use crate::{MARKER, VacuumError, erase, plan_vacuum, vacuum, vacuum_planned};
 

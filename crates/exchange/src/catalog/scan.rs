@@ -1,0 +1,299 @@
+//! Scanning a storage: every table under a prefix, as an `entrepot.yml` to read through and deploy. Nothing is stored.
+
+use std::collections::BTreeMap;
+
+use model::dto::{Inspection, ScanReport, ScannedTable, StorageScan};
+use model::{Name, ProductName};
+
+use super::inspect::{check_path, overlaps};
+use super::yaml::{Product, Table, fragment};
+use crate::error::{Check, Error};
+use crate::operation::Operation;
+use crate::people::TeamRecord;
+use crate::policy::{Scope, can};
+use crate::ports::Problem;
+use crate::principal::Principal;
+use crate::storages::StorageRecord;
+use crate::{Exchange, sql};
+
+/// The most tables that one scan looks at.
+const TABLES_MAX: usize = 1_000;
+
+impl Exchange {
+    /// Lists the tables under a prefix, looks at each, and writes the declaration that would register them: one product
+    /// per folder that holds tables.
+    pub async fn storage_scan(
+        &self,
+        principal: &Principal,
+        storage: &str,
+        form: StorageScan,
+    ) -> Result<ScanReport, Error> {
+        can(principal, Operation::StorageScan, &Scope::NONE)?;
+        let storage = self
+            .storage_by_name(storage)
+            .await?
+            .ok_or(Error::NotFound("storage"))?;
+        let mut check = Check::new();
+        let prefix = if form.prefix.trim_matches('/').is_empty() {
+            Some(String::new())
+        } else {
+            check_path(&mut check, "prefix", &form.prefix)
+        };
+        let team = self.scanning_team(principal, form.team).await?;
+        if team.is_none() {
+            check.fail("team", "name the team that will own the products");
+        }
+        check.done()?;
+        let (Some(prefix), Some(team)) = (prefix, team) else {
+            return Err(Error::invalid("prefix", "missing"));
+        };
+        let access = self.storage_open(storage.clone())?;
+        let mut paths = self
+            .ports()
+            .inspector
+            .scan(&access, &prefix)
+            .await
+            .map_err(|problem| {
+                if problem.transient {
+                    Error::Unavailable(problem.sentence)
+                } else {
+                    Error::invalid("prefix", problem.sentence)
+                }
+            })?;
+        paths.sort();
+        paths.dedup();
+        if paths.len() > TABLES_MAX {
+            return Err(Error::invalid(
+                "prefix",
+                format!(
+                    "there are {} tables; name a folder with at most {TABLES_MAX}",
+                    paths.len()
+                ),
+            ));
+        }
+        let registered = self.registered_in(&storage).await?;
+        let questions = paths
+            .iter()
+            .map(|path| (access.clone(), path.clone()))
+            .collect();
+        let found = self.inspect_all(questions).await;
+
+        let mut answered: Vec<(String, Result<Inspection, Problem>)> =
+            paths.into_iter().zip(found).collect();
+        // The shallow folders first: they have no more of the path to make a longer name of.
+        answered.sort_by_key(|(path, _)| path.matches('/').count());
+        let mut grouping = Grouping::new(&team, &storage);
+        let mut tables: Vec<ScannedTable> = answered
+            .into_iter()
+            .map(|(path, found)| scanned(&mut grouping, &registered, path, found))
+            .collect();
+        tables.sort_by(|one, other| one.path.cmp(&other.path));
+        let left_out: Vec<(String, String)> = tables
+            .iter()
+            .filter_map(|table| Some((table.path.clone(), table.problem.clone()?)))
+            .collect();
+        Ok(ScanReport {
+            yaml: fragment(&grouping.products(), &left_out),
+            tables,
+        })
+    }
+
+    /// The team named, or the only one that the caller produces for.
+    async fn scanning_team(
+        &self,
+        principal: &Principal,
+        named: Option<String>,
+    ) -> Result<Option<TeamRecord>, Error> {
+        if let Some(name) = named.filter(|name| !name.is_empty()) {
+            return match self.team_by_name(&name).await? {
+                Some(team) => Ok(Some(team)),
+                None => Err(Error::invalid("team", "there is no such team")),
+            };
+        }
+        let mut produced = principal
+            .teams()
+            .keys()
+            .copied()
+            .filter(|team| principal.is_producer(*team));
+        match (produced.next(), produced.next()) {
+            (Some(team), None) => Ok(self.team_by_id(self.db(), team).await?),
+            _ => Ok(None),
+        }
+    }
+
+    /// The folders of a storage that are in use, by products and by replicas.
+    async fn registered_in(&self, storage: &StorageRecord) -> Result<Vec<String>, Error> {
+        let rows = sql!(
+            "select path from product_table join product on product.id = product_id
+             where product_table.storage_id = $1 and product.state <> 'retired'
+             union select path from replica_table join replica on replica.id = replica_id
+             where replica.storage_id = $1 and replica.state <> 'deleted'"
+        )
+        .bind(storage.id)
+        .rows(self.db())
+        .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.get("path"))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+/// One line of the report; what can be taken goes into the grouping.
+fn scanned(
+    grouping: &mut Grouping<'_>,
+    registered: &[String],
+    path: String,
+    found: Result<Inspection, Problem>,
+) -> ScannedTable {
+    let mut table = ScannedTable {
+        path,
+        product: None,
+        rows: None,
+        bytes: None,
+        refused_for: None,
+        problem: None,
+    };
+    let inspection = match found {
+        Ok(inspection) => inspection,
+        Err(problem) => {
+            table.problem = Some(problem.sentence);
+            return table;
+        }
+    };
+    table.rows = inspection.rows;
+    table.bytes = Some(inspection.bytes);
+    table.refused_for.clone_from(&inspection.refused_for);
+    if registered.iter().any(|path| overlaps(path, &table.path)) {
+        table.problem = Some("registered already".to_owned());
+        return table;
+    }
+    table.product = grouping.add(&table.path, &inspection);
+    if table.product.is_none() {
+        table.problem = Some("no name can be made of its path; register it by hand".to_owned());
+    }
+    table
+}
+
+/// Tables put together into products by the folder they lie in.
+struct Grouping<'a> {
+    team: &'a TeamRecord,
+    storage: &'a StorageRecord,
+    /// By product name: the folder and its tables.
+    products: BTreeMap<String, (String, Vec<Table>)>,
+}
+
+impl<'a> Grouping<'a> {
+    fn new(team: &'a TeamRecord, storage: &'a StorageRecord) -> Self {
+        Self {
+            team,
+            storage,
+            products: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a table in; answers the product's name, or None where no name fits.
+    fn add(&mut self, path: &str, inspection: &Inspection) -> Option<String> {
+        let (folder, last) = path.rsplit_once('/').unwrap_or((path, path));
+        let name = self.product_name(folder)?;
+        let (_, tables) = self
+            .products
+            .entry(name.clone())
+            .or_insert_with(|| (folder.to_owned(), Vec::new()));
+        let base = slug(last, 50)?;
+        let mut table_name = base.clone();
+        let mut number = 1;
+        while tables.iter().any(|table| table.name == table_name) {
+            number += 1;
+            table_name = format!("{base}_{number}");
+        }
+        let _: Name = table_name.parse().ok()?;
+        tables.push(Table {
+            name: table_name,
+            path: path.to_owned(),
+            history: true,
+            change_data_feed: inspection.change_data_feed,
+            remark: inspection
+                .refused_for
+                .as_ref()
+                .map(|feature| format!("shown, but neither shared nor cloned: {feature}")),
+        });
+        Some(name)
+    }
+
+    /// The domain and the folder's last segment; with more of the path where another folder has that name.
+    fn product_name(&self, folder: &str) -> Option<String> {
+        let segments: Vec<&str> = folder.split('/').collect();
+        for from in (0..segments.len()).rev() {
+            let own = slug(&segments[from..].join("-"), 60)?.replace('_', "-");
+            let name = format!("{}-{own}", self.team.domain);
+            let _: ProductName = name.parse().ok()?;
+            match self.products.get(&name) {
+                Some((taken, _)) if taken != folder => {}
+                _ => return Some(name),
+            }
+        }
+        None
+    }
+
+    fn products(&self) -> Vec<Product> {
+        self.products
+            .iter()
+            .map(|(name, (folder, tables))| Product {
+                name: name.clone(),
+                title: title(folder),
+                team: self.team.name.to_string(),
+                storage: self.storage.name.to_string(),
+                tables: tables.clone(),
+            })
+            .collect()
+    }
+}
+
+/// A name made of a folder's: lower case, everything else than letters and digits an underscore.
+fn slug(text: &str, max: usize) -> Option<String> {
+    let mut slug = String::new();
+    for c in text.to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('_') {
+            slug.push('_');
+        }
+    }
+    if slug.starts_with(|c: char| c.is_ascii_digit()) {
+        slug.insert_str(0, "t_");
+    }
+    slug.truncate(max);
+    let slug = slug.trim_end_matches('_').to_owned();
+    (!slug.is_empty()).then_some(slug)
+}
+
+/// The folder's last segment as a heading: `workshop_visits` becomes `Workshop visits`.
+fn title(folder: &str) -> String {
+    let last = folder.rsplit('/').next().unwrap_or(folder);
+    let words = last.replace(['_', '-'], " ");
+    let mut chars = words.trim().chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).take(200).collect(),
+        None => last.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_of_folders() {
+        for (text, expected) in [
+            ("Workshop Visits", Some("workshop_visits")),
+            ("2024", Some("t_2024")),
+            ("_x_", Some("x")),
+            ("größe", Some("gr_e")),
+            ("--", None),
+        ] {
+            assert_eq!(slug(text, 50).as_deref(), expected, "{text}");
+        }
+        assert_eq!(title("lake/workshop_visits"), "Workshop visits");
+    }
+}

@@ -1,0 +1,416 @@
+//! Registering: what goes in, what is refused, and that a refusal stores nothing.
+
+use model::dto::{ProductNew, ProductPublish, ProductQuery, StorageScan, TableInspect, TableNew};
+use serde_json::json;
+
+use super::{Company, LAKE, fields, inspection, product, said, table};
+use crate::error::Error;
+use crate::ports::Problem;
+use crate::principal::Principal;
+use crate::sql;
+
+#[tokio::test]
+async fn a_product_is_registered_with_what_its_logs_say() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        let mut found = inspection(&["vin", "visit_id", "day"]);
+        found.partition_columns = vec!["day".to_owned()];
+        found.features = vec!["deletionVectors".to_owned()];
+        found.refused_for = Some("deletionVectors".to_owned());
+        company
+            .test
+            .world
+            .put_table(LAKE, "workshop/visits", Ok(found));
+        company.put("workshop/parts", &["part_no"]);
+        let mut form = product("vehicle-workshop-visits", "workshop/visits/");
+        form.tables.push(table("parts", "workshop/parts"));
+        let made = exchange
+            .product_register(&company.mara, form)
+            .await
+            .unwrap();
+        assert_eq!(made.state.as_str(), "draft");
+        assert_eq!(made.tags, ["warranty"]);
+        assert!(made.editable && !made.simulated);
+        assert_eq!(made.tables.len(), 2);
+        let visits = &made.tables[1];
+        assert_eq!(visits.name.as_str(), "visits");
+        assert_eq!(visits.path.as_deref(), Some("workshop/visits"));
+        assert_eq!(visits.version, Some(7));
+        assert_eq!(visits.rows, Some(1_000));
+        assert_eq!(visits.columns.len(), 3);
+        assert_eq!(visits.partition_columns, ["day"]);
+        assert_eq!(visits.refused_for.as_deref(), Some("deletionVectors"));
+
+        // Shown, though neither shared nor cloned.
+        let published = exchange
+            .product_publish(
+                &company.mara,
+                "vehicle-workshop-visits",
+                ProductPublish { revision: Some(1) },
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            (published.state.as_str(), published.revision),
+            ("published", 2)
+        );
+        let seen = exchange
+            .product(&company.otto, "vehicle-workshop-visits")
+            .await
+            .unwrap();
+        assert!(!seen.editable);
+        assert_eq!(seen.tables[1].path, None, "the layout is the producer's");
+        assert_eq!(seen.contact, "aftersales@example.org");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_read_is_a_field_error_and_nothing_is_stored() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        let problem = |sentence: &str, escape, transient| Problem {
+            sentence: sentence.to_owned(),
+            escape,
+            transient,
+        };
+        company.put("good", &["a"]);
+        company.break_table(
+            "feature",
+            problem("the table needs the feature `variantType`", false, false),
+        );
+        company.break_table(
+            "escape",
+            problem("version 3 names ../finance, outside the table", true, false),
+        );
+        company.break_table("down", problem("the store does not answer", false, true));
+        company.break_table(
+            "gap",
+            problem("version 4 is missing from the log", false, false),
+        );
+        for (path, sentence) in [
+            ("nothing", "no Delta log"),
+            ("feature", "variantType"),
+            ("escape", "outside the table"),
+            ("down", "does not answer"),
+            ("gap", "version 4 is missing"),
+        ] {
+            let mut form = product("vehicle-visits", "good");
+            form.tables.push(table("second", path));
+            let refused = exchange.product_register(&company.mara, form).await;
+            let text = said(refused);
+            assert!(
+                text.contains("tables[1].path") && text.contains(sentence),
+                "{text}"
+            );
+        }
+        // Two at once are said at once.
+        let mut form = product("vehicle-visits", "gap");
+        form.tables.push(table("second", "escape"));
+        let refused = exchange.product_register(&company.mara, form).await;
+        assert_eq!(fields(refused), ["tables[0].path", "tables[1].path"]);
+        nothing_stored(&company).await;
+    }
+}
+
+async fn nothing_stored(company: &Company) {
+    let row = sql!(
+        "select (select count(*) from product) + (select count(*) from product_table) + (select count(*) from search_term)
+             + (select count(*) from product_tag) as count"
+    )
+    .row(company.exchange().db())
+    .await
+    .unwrap()
+    .unwrap();
+    assert_eq!(row.get::<i64>("count").unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_wrong_form_is_refused_field_by_field() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        company.put("good", &["a"]);
+        company.put("good/inner", &["a"]);
+        let base = || product("vehicle-visits", "good");
+        let tables = |tables: Vec<TableNew>| ProductNew { tables, ..base() };
+        let one = |change: fn(&mut TableNew)| {
+            let mut form = base();
+            change(&mut form.tables[0]);
+            form
+        };
+        let cases: Vec<(ProductNew, &[&str])> = vec![
+            (product("ledger-visits", "good"), &["name"]),
+            (product("vehicle", "good"), &["name"]),
+            (product("Vehicle-Visits", "good"), &["name"]),
+            (
+                ProductNew {
+                    title: String::new(),
+                    description: "x".repeat(10_001),
+                    tags: vec!["a,b".into()],
+                    storage: "mars".into(),
+                    classification: "secret".into(),
+                    access_policy: "everyone".into(),
+                    payer: "nobody".into(),
+                    baseline_days: 0,
+                    tables: Vec::new(),
+                    ..base()
+                },
+                &[
+                    "title",
+                    "description",
+                    "tags[0]",
+                    "classification",
+                    "access_policy",
+                    "payer",
+                    "baseline_days",
+                    "storage",
+                ],
+            ),
+            (
+                ProductNew {
+                    classification: "personal".into(),
+                    access_policy: "auto".into(),
+                    ..base()
+                },
+                &["access_policy"],
+            ),
+            (
+                one(|table| table.format = "iceberg".into()),
+                &["tables[0].format"],
+            ),
+            (
+                one(|table| table.format = "csv".into()),
+                &["tables[0].format"],
+            ),
+            (
+                one(|table| table.path = "../good".into()),
+                &["tables[0].path"],
+            ),
+            (one(|table| table.path = "a//b".into()), &["tables[0].path"]),
+            (
+                one(|table| table.path = "x".repeat(1_025)),
+                &["tables[0].path"],
+            ),
+            (
+                one(|table| table.name = "Visits!".into()),
+                &["tables[0].name"],
+            ),
+            (
+                one(|table| table.schema = String::new()),
+                &["tables[0].schema"],
+            ),
+            (
+                one(|table| table.storage = Some("mars".into())),
+                &["tables[0].storage"],
+            ),
+            (
+                tables(vec![table("a", "good"), table("a", "other")]),
+                &["tables[1].name"],
+            ),
+            (
+                tables(vec![table("a", "good"), table("b", "good")]),
+                &["tables[1].path"],
+            ),
+            (
+                tables(vec![table("a", "good"), table("b", "good/inner")]),
+                &["tables[1].path"],
+            ),
+        ];
+        for (form, expected) in cases {
+            let shown = format!("{form:?}");
+            let refused = exchange.product_register(&company.mara, form).await;
+            assert_eq!(fields(refused), expected, "{shown:.300}");
+        }
+        nothing_stored(&company).await;
+        for forged in ["owner", "team_id", "state", "price", "revision"] {
+            let mut body = serde_json::to_value(base()).unwrap();
+            body[forged] = json!("x");
+            assert!(
+                serde_json::from_value::<ProductNew>(body).is_err(),
+                "C-08: {forged}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_producers_of_the_team_and_admins_register() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        company.put("good", &["a"]);
+        for principal in [&company.nils, &company.otto, &company.rita] {
+            let refused = exchange
+                .product_register(principal, product("vehicle-visits", "good"))
+                .await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        }
+        let mut forged = product("vehicle-visits", "good");
+        forged.team = "nowhere".to_owned();
+        let refused = exchange
+            .product_register(&company.rita, forged.clone())
+            .await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+        assert_eq!(
+            fields(exchange.product_register(&company.admin, forged).await),
+            ["team"]
+        );
+        let refused = exchange
+            .product_register(&Principal::nobody(), product("vehicle-visits", "good"))
+            .await;
+        assert!(matches!(refused, Err(Error::Unauthenticated)));
+        nothing_stored(&company).await;
+        exchange
+            .product_register(&company.admin, product("vehicle-visits", "good"))
+            .await
+            .unwrap();
+        let again = exchange
+            .product_register(&company.mara, product("vehicle-visits", "other"))
+            .await;
+        assert_eq!(fields(again), ["tables[0].path"], "looked at first");
+        company.put("other", &["a"]);
+        let again = exchange
+            .product_register(&company.mara, product("vehicle-visits", "other"))
+            .await;
+        assert_eq!(fields(again), ["name"]);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_product() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        for path in ["lake/a", "lake/a/b", "lake", "lake/ab"] {
+            company.put(path, &["x"]);
+        }
+        exchange
+            .product_register(&company.mara, product("vehicle-first", "lake/a"))
+            .await
+            .unwrap();
+        for path in ["lake/a", "lake/a/b", "lake"] {
+            let second = product("vehicle-second", path);
+            let refused = said(exchange.product_register(&company.mara, second).await);
+            assert!(
+                refused.contains("tables[0].path") && refused.contains("vehicle-first"),
+                "{refused}"
+            );
+        }
+        // Another team's draft is not named.
+        let mut foreign = product("finance-second", "lake/a");
+        foreign.team = "ledger".to_owned();
+        let refused = said(exchange.product_register(&company.rita, foreign).await);
+        assert!(
+            refused.contains("another product") && !refused.contains("vehicle-first"),
+            "{refused}"
+        );
+        exchange
+            .product_register(&company.mara, product("vehicle-second", "lake/ab"))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn looking_at_a_table_stores_nothing() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        company.put("good", &["a"]);
+        company.break_table(
+            "down",
+            Problem {
+                transient: true,
+                ..Problem::new("the store does not answer")
+            },
+        );
+        let look = |storage: &str, path: &str| TableInspect {
+            storage: storage.to_owned(),
+            path: path.to_owned(),
+        };
+        let found = exchange
+            .table_inspect(&company.mara, look("aws_eu", "good"))
+            .await
+            .unwrap();
+        assert_eq!((found.version, found.files), (7, 4));
+        for (storage, path, field) in [
+            ("mars", "good", "storage"),
+            ("aws_eu", "../good", "path"),
+            ("aws_eu", "nothing", "path"),
+        ] {
+            let refused = exchange
+                .table_inspect(&company.mara, look(storage, path))
+                .await;
+            assert_eq!(fields(refused), [field]);
+        }
+        let down = exchange
+            .table_inspect(&company.mara, look("aws_eu", "down"))
+            .await;
+        assert!(matches!(down, Err(Error::Unavailable(_))));
+        let refused = exchange
+            .table_inspect(&company.otto, look("aws_eu", "good"))
+            .await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+        nothing_stored(&company).await;
+    }
+}
+
+#[tokio::test]
+async fn a_scan_writes_a_declaration() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        company.put("workshop/Visits", &["vin"]);
+        company.put("workshop/parts: new", &["no"]);
+        company.put("archive/workshop/old", &["vin"]);
+        company.put("top", &["x"]);
+        company.put("taken", &["x"]);
+        company.break_table("broken", Problem::new("version 4 is missing\nfrom the log"));
+        exchange
+            .product_register(&company.mara, product("vehicle-taken", "taken"))
+            .await
+            .unwrap();
+        let report = exchange
+            .storage_scan(&company.mara, "aws_eu", StorageScan::default())
+            .await
+            .unwrap();
+        assert_eq!(report.tables.len(), 6);
+        let read: serde_json::Value = serde_saphyr::from_str(&report.yaml).unwrap();
+        let products = read["products"].as_object().unwrap();
+        let mut names: Vec<&String> = products.keys().collect();
+        names.sort();
+        let expected = [
+            "vehicle-archive-workshop",
+            "vehicle-top",
+            "vehicle-workshop",
+        ];
+        assert_eq!(names, expected, "{}", report.yaml);
+        assert_eq!(
+            products["vehicle-workshop"]["tables"][1]["path"],
+            "workshop/parts: new"
+        );
+        assert!(report.yaml.contains("# left out: broken"));
+        assert!(
+            report
+                .yaml
+                .contains("# left out: taken: registered already")
+        );
+
+        let nowhere = exchange
+            .storage_scan(&company.admin, "aws_eu", StorageScan::default())
+            .await;
+        assert_eq!(fields(nowhere), ["team"]);
+        let refused = exchange
+            .storage_scan(&company.otto, "aws_eu", StorageScan::default())
+            .await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+        let outside = StorageScan {
+            prefix: "../x".to_owned(),
+            team: None,
+        };
+        let refused = exchange
+            .storage_scan(&company.mara, "aws_eu", outside)
+            .await;
+        assert_eq!(fields(refused), ["prefix"]);
+        let all = exchange
+            .products(&company.mara, ProductQuery::default())
+            .await
+            .unwrap();
+        assert_eq!(all.total, 1, "a scan registers nothing");
+    }
+}

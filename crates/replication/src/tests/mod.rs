@@ -1,0 +1,10 @@
+//! Tests of whole runs. Those of one module's own stand beside it.
+
+mod abort;
+mod copying;
+mod crashes;
+mod probe;
+mod rules;
+mod rules_of_files;
+mod vacuuming;
+pub(crate) mod world;
