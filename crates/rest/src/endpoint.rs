@@ -25,6 +25,8 @@ pub(crate) struct Shape {
     pub answer: Option<Schema>,
     pub creates: bool,
     pub query: Vec<&'static str>,
+    /// Whether the answer also comes as CSV.
+    pub has_csv: bool,
     /// Whether the answer holds a secret that is shown once, and so is never kept.
     pub is_secret: bool,
 }
@@ -92,7 +94,12 @@ impl Endpoints {
 
     /// The body is a `T`.
     pub(crate) fn takes<T: DeserializeOwned>(self) -> Self {
-        self.last(|shape| shape.body = Some(schema::of::<T>()))
+        self.reads(schema::of::<T>())
+    }
+
+    /// The body is what `schema` says.
+    pub(crate) fn reads(self, schema: Schema) -> Self {
+        self.last(|shape| shape.body = Some(schema))
     }
 
     /// Answers 200 with a `T`.
@@ -119,6 +126,11 @@ impl Endpoints {
     /// Takes these query parameters too.
     pub(crate) fn query(self, names: &[&'static str]) -> Self {
         self.last(|shape| shape.query.extend(names))
+    }
+
+    /// Answers CSV too, where the caller accepts that or says `format=csv`.
+    pub(crate) fn csv(self) -> Self {
+        self.last(|shape| shape.has_csv = true)
     }
 
     /// The answer is shown once and never kept.

@@ -85,9 +85,14 @@ async fn wake(world: &World, kind: WorkKind, key: &str) {
 }
 
 async fn rows(world: &World) -> Vec<exchange::jobs::WorkRow> {
-    let (operator, page) = (Principal::operator(), PageRequest::default());
-    let list = world.exchange.work_list(&operator, &page);
-    list.await.unwrap().items
+    let operator = Principal::operator();
+    let page = PageRequest::default();
+    world
+        .exchange
+        .work_list(&operator, &page)
+        .await
+        .unwrap()
+        .items
 }
 
 #[tokio::test]
