@@ -4,11 +4,18 @@
 //! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.)
 
 mod audit;
+mod billing;
 mod call;
 mod copy;
 mod domain;
+mod grant;
+mod product;
+mod recipient;
+mod replica;
+mod request;
 mod run;
 mod show;
+mod storage;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -94,6 +101,37 @@ enum Command {
     /// Teams and their members
     #[command(subcommand)]
     Team(team::Team),
+    /// Storages: places for tables
+    #[command(subcommand)]
+    Storage(storage::Storage),
+    /// See whether a storage can be used, and what permission is missing
+    Doctor(storage::Doctor),
+    /// Find the tables under a prefix, and print a declaration of them
+    Scan(storage::Scan),
+    /// Data products
+    #[command(subcommand)]
+    Product(product::Product),
+    /// Machine identities of consuming teams, and their credentials
+    #[command(subcommand)]
+    Recipient(recipient::Recipient),
+    /// Requests for access, and the decisions on them
+    #[command(subcommand)]
+    Request(request::Request),
+    /// What approved requests became
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    /// Replicas, their schedules and runs
+    #[command(subcommand)]
+    Replica(replica::Replica),
+    /// Bring a replica up to date now
+    Sync(replica::One),
+    /// Remove from a replica what the source removed
+    Vacuum(replica::One),
+    /// Check a replica against what was promised
+    Verify(replica::One),
+    /// Prices, charges, statements, savings
+    #[command(subcommand)]
+    Billing(billing::Billing),
     /// The audit log and its check
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -145,6 +183,18 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => command.act()?,
         Command::Domain(command) => command.act()?,
         Command::Team(command) => command.act()?,
+        Command::Storage(command) => command.act()?,
+        Command::Doctor(command) => command.act()?,
+        Command::Scan(command) => command.act()?,
+        Command::Product(command) => command.act()?,
+        Command::Recipient(command) => command.act()?,
+        Command::Request(command) => command.act()?,
+        Command::Grant(command) => command.act()?,
+        Command::Replica(command) => command.act()?,
+        Command::Sync(one) => one.act("sync"),
+        Command::Vacuum(one) => one.act("vacuum"),
+        Command::Verify(one) => one.act("verify"),
+        Command::Billing(command) => command.act()?,
         Command::Audit(command) => command.act()?,
         Command::Work(command) => command.act()?,
     };
