@@ -6,7 +6,9 @@
 pub mod adapters;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod folder;
+pub mod gateway;
 pub mod health;
 pub mod listen;
 pub mod metrics;
