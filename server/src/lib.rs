@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod folder;
 pub mod health;
 pub mod listen;

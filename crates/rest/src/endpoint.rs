@@ -3,6 +3,7 @@
 
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter};
+use exchange::operation::Who;
 use exchange::{Exchange, Operation};
 use serde::de::DeserializeOwned;
 
@@ -33,6 +34,8 @@ pub(crate) struct Shape {
 /// What the guard needs to know of an endpoint.
 #[derive(Clone)]
 pub(crate) struct Rules {
+    /// Whether nobody in particular may call it too; else nobody is turned away before the body is read.
+    pub is_open: bool,
     pub query: Vec<&'static str>,
     pub is_secret: bool,
 }
@@ -40,6 +43,7 @@ pub(crate) struct Rules {
 impl Rules {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         Self {
+            is_open: endpoint.operation.line().who.contains(&Who::Anyone),
             query: endpoint.shape.query.clone(),
             is_secret: endpoint.shape.is_secret,
         }

@@ -7,6 +7,7 @@ mod audit;
 mod billing;
 mod call;
 mod columns;
+mod copy;
 mod domain;
 mod grant;
 mod product;
@@ -86,6 +87,8 @@ enum Command {
     Serve(run::Serve),
     /// Do the work that is due, without serving
     Worker(run::Work),
+    /// Copy the objects of a manifest and leave receipts
+    Copy(copy::Copy),
     /// Bring the database up to this version
     Migrate,
     #[command(flatten)]
@@ -116,7 +119,7 @@ enum Calls {
     Scan(storage::Scan),
     /// Data products
     #[command(subcommand)]
-    Product(Box<product::Product>),
+    Product(product::Product),
     /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),
@@ -208,6 +211,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(serve) => run::serve(&globals, serve).await,
         Command::Worker(work) => run::work(&globals, work).await,
+        Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Migrate => run::migrate(&globals).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }

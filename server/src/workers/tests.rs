@@ -87,7 +87,12 @@ async fn wake(world: &World, kind: WorkKind, key: &str) {
 async fn rows(world: &World) -> Vec<exchange::jobs::WorkRow> {
     let operator = Principal::operator();
     let page = PageRequest::default();
-    world.exchange.work_list(&operator, &page).await.unwrap().items
+    world
+        .exchange
+        .work_list(&operator, &page)
+        .await
+        .unwrap()
+        .items
 }
 
 #[tokio::test]

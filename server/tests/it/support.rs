@@ -1,8 +1,9 @@
 //! `TestApp`: one installation for one test, and the requests to it.
 
+use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,12 +16,50 @@ use serde_json::Value;
 use server::adapters;
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::pending::Pending;
-use server::config::PublicUrl;
+use server::config::{LogFormat, PublicUrl, TelemetrySettings};
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Everything that all tests of this binary log, at the most talkative level.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+static LOG: OnceLock<Log> = OnceLock::new();
+
+impl Log {
+    /// Of the process: a subscriber of one thread would miss what runs on others.
+    pub(crate) fn shared() -> &'static Self {
+        LOG.get_or_init(|| {
+            let log = Self::default();
+            let writer = log.clone();
+            let settings = TelemetrySettings {
+                format: LogFormat::Text,
+                filter: "trace".to_owned(),
+            };
+            let subscriber = server::telemetry::subscriber(&settings, move || writer.clone());
+            tracing::subscriber::set_global_default(subscriber.unwrap()).unwrap();
+            log
+        })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -76,6 +115,7 @@ impl TestApp {
     }
 
     async fn on(db: Db, folder: TempDir, build: Build) -> Self {
+        Log::shared();
         db.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
