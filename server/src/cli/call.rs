@@ -140,7 +140,7 @@ impl Client {
     pub(super) async fn local(settings: Settings) -> anyhow::Result<Self> {
         let node = Node::open(settings, Use::Command).await?;
         let router =
-            rest::router(node.exchange.clone()).layer(axum::Extension(Principal::operator()));
+            rest::router(node.exchange().clone()).layer(axum::Extension(Principal::operator()));
         Ok(Self::Local {
             router,
             _node: Box::new(node),
