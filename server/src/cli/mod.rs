@@ -119,7 +119,7 @@ enum Calls {
     Scan(storage::Scan),
     /// Data products
     #[command(subcommand)]
-    Product(Box<product::Product>),
+    Product(product::Product),
     /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),

@@ -37,6 +37,7 @@ pub(super) enum Replica {
 }
 
 #[derive(Debug, Args)]
+#[group(id = "sync_schedule")]
 pub(super) struct Timetable {
     /// A name for the job
     #[arg(long)]
