@@ -39,7 +39,7 @@ const KEYS: &[(&str, &[&str])] = &[
         "session",
         &["idle_hours", "lifetime_hours", "sign_ins_per_minute"],
     ),
-    ("worker", &["parallel", "poll_millis"]),
+    ("worker", &["parallel", "poll_millis", "engine"]),
 ];
 
 /// Keys that hold lists: in the environment their items are separated by commas.
@@ -140,6 +140,7 @@ struct RawSession {
 struct RawWorker {
     parallel: Option<usize>,
     poll_millis: Option<u64>,
+    engine: Option<CopyEngine>,
 }
 
 /// What flags say; each overrides file and environment.
@@ -208,6 +209,17 @@ pub struct WorkerSettings {
     pub parallel: usize,
     /// How long an idle worker waits before it looks again.
     pub poll: std::time::Duration,
+    /// What moves the bytes of a sync.
+    pub engine: CopyEngine,
+}
+
+/// `local`: in the worker's process. `process`: in a child process, `entrepot copy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyEngine {
+    #[default]
+    Local,
+    Process,
 }
 
 /// `https://host[:port]`, or `http` where that is allowed. Without a trailing slash.
@@ -388,6 +400,7 @@ impl Settings {
                 poll: std::time::Duration::from_millis(
                     raw.worker.poll_millis.unwrap_or(500).max(10),
                 ),
+                engine: raw.worker.engine.unwrap_or_default(),
             },
             data,
         })

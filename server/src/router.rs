@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::any;
+use axum::{Extension, Router};
 use exchange::Exchange;
-use rest::BODY_LIMIT;
+use rest::{BODY_LIMIT, Problem};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -15,7 +16,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::config::PublicUrl;
 use crate::middleware::csrf::{self, Guard};
 use crate::middleware::headers::{self, Policy};
-use crate::middleware::observe;
+use crate::middleware::observe::{self, RequestId};
 use crate::middleware::principal::{self, Bearers};
 use crate::sign_in::SignIn;
 use crate::{health, session};
@@ -41,6 +42,8 @@ pub fn build(parts: Parts) -> Router {
     let health = health::router(parts.exchange.clone());
     let routes = browser
         .nest("/api/v1", api)
+        // A nest does not hold this one, which would lead to the portal's page.
+        .route("/api/v1/", any(nothing_here))
         .merge(health)
         .merge(parts.machines);
     let policy = Policy {
@@ -56,6 +59,10 @@ fn outermost(routes: Router, policy: Policy) -> Router {
         .layer(from_fn(observe::limit_time))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(observe::observe))
+}
+
+async fn nothing_here(Extension(id): Extension<RequestId>) -> Problem {
+    Problem::no_such_path().with_request_id(Some(id.0))
 }
 
 fn api(parts: &Parts) -> Router {

@@ -30,6 +30,22 @@ pub(crate) fn done() -> Result<Nothing> {
     Ok(Answer(StatusCode::NO_CONTENT, Nothing))
 }
 
+/// A CSV file to save. `name` holds nothing that a header may not.
+pub(crate) fn csv(name: &str, text: String) -> std::result::Result<Response, Problem> {
+    let file = format!("attachment; filename=\"{name}\"");
+    let file = HeaderValue::from_str(&file).map_err(Error::internal)?;
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
+        ),
+        (header::CONTENT_DISPOSITION, file),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::VARY, HeaderValue::from_static("accept")),
+    ];
+    Ok((headers, text).into_response())
+}
+
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         let Self(status, value) = self;

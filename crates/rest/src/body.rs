@@ -32,6 +32,20 @@ impl<T: DeserializeOwned> FromRequest<Exchange> for Body<T> {
     }
 }
 
+/// A JSON body that is not read yet: for what is one of several forms.
+pub(crate) struct Json(pub Bytes);
+
+impl FromRequest<Exchange> for Json {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Exchange) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::wrong_media_type());
+        }
+        read(request, state).await.map(Self)
+    }
+}
+
 /// Reads a body within the limit.
 pub(crate) async fn read(request: Request, state: &Exchange) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state)
@@ -88,7 +102,7 @@ fn with_revision(bytes: &[u8], revision: i64) -> Result<Bytes, Problem> {
     Ok(Bytes::from(value.to_string()))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -4,7 +4,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use exchange::page::{MAX_LIMIT, PageRequest};
 use exchange::{Error, Exchange, FieldError, Principal};
+use http::header;
 use http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::body;
@@ -67,6 +69,43 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Exchange> for Filter<T> {
     async fn from_request_parts(parts: &mut Parts, _: &Exchange) -> Result<Self, Problem> {
         let (_, rest) = split(parts)?;
         query(&rest).map(Self)
+    }
+}
+
+/// A list's filter by product.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfProduct {
+    #[serde(default)]
+    pub product: Option<String>,
+}
+
+/// What the caller would rather have, by its `Accept`.
+pub(crate) struct Accepted {
+    /// CSV is named, and JSON not before it.
+    pub csv: bool,
+}
+
+impl FromRequestParts<Exchange> for Accepted {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &Exchange,
+    ) -> Result<Self, std::convert::Infallible> {
+        let mut first = None;
+        for value in parts.headers.get_all(header::ACCEPT) {
+            for range in value.to_str().unwrap_or("").split(',') {
+                let essence = range.split(';').next().unwrap_or("").trim();
+                let is_csv = essence.eq_ignore_ascii_case("text/csv");
+                if is_csv || essence.eq_ignore_ascii_case("application/json") {
+                    first.get_or_insert(is_csv);
+                }
+            }
+        }
+        Ok(Self {
+            csv: first.unwrap_or(false),
+        })
     }
 }
 

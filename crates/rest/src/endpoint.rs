@@ -3,6 +3,7 @@
 
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter};
+use exchange::operation::Who;
 use exchange::{Exchange, Operation};
 use serde::de::DeserializeOwned;
 
@@ -24,6 +25,8 @@ pub(crate) struct Shape {
     pub answer: Option<Schema>,
     pub creates: bool,
     pub query: Vec<&'static str>,
+    /// Whether the answer also comes as CSV.
+    pub has_csv: bool,
     /// Whether the answer holds a secret that is shown once, and so is never kept.
     pub is_secret: bool,
 }
@@ -31,6 +34,8 @@ pub(crate) struct Shape {
 /// What the guard needs to know of an endpoint.
 #[derive(Clone)]
 pub(crate) struct Rules {
+    /// Whether nobody in particular may call it too; else nobody is turned away before the body is read.
+    pub is_open: bool,
     pub query: Vec<&'static str>,
     pub is_secret: bool,
 }
@@ -38,6 +43,7 @@ pub(crate) struct Rules {
 impl Rules {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         Self {
+            is_open: endpoint.operation.line().who.contains(&Who::Anyone),
             query: endpoint.shape.query.clone(),
             is_secret: endpoint.shape.is_secret,
         }
@@ -88,7 +94,12 @@ impl Endpoints {
 
     /// The body is a `T`.
     pub(crate) fn takes<T: DeserializeOwned>(self) -> Self {
-        self.last(|shape| shape.body = Some(schema::of::<T>()))
+        self.reads(schema::of::<T>())
+    }
+
+    /// The body is what `schema` says.
+    pub(crate) fn reads(self, schema: Schema) -> Self {
+        self.last(|shape| shape.body = Some(schema))
     }
 
     /// Answers 200 with a `T`.
@@ -115,6 +126,11 @@ impl Endpoints {
     /// Takes these query parameters too.
     pub(crate) fn query(self, names: &[&'static str]) -> Self {
         self.last(|shape| shape.query.extend(names))
+    }
+
+    /// Answers CSV too, where the caller accepts that or says `format=csv`.
+    pub(crate) fn csv(self) -> Self {
+        self.last(|shape| shape.has_csv = true)
     }
 
     /// The answer is shown once and never kept.

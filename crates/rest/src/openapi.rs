@@ -102,10 +102,16 @@ fn responses(endpoint: &Endpoint, schemas: &mut Map<String, Value>) -> Value {
     let mut found = Map::new();
     let good = match &shape.answer {
         None => ("204", json!({ "description": "Done" })),
-        Some(answer) => (
-            if shape.creates { "201" } else { "200" },
-            json!({ "description": "Done", "content": json_content(answer, schemas) }),
-        ),
+        Some(answer) => {
+            let mut content = json_content(answer, schemas);
+            if shape.has_csv {
+                content["text/csv"] = json!({ "schema": { "type": "string" } });
+            }
+            (
+                if shape.creates { "201" } else { "200" },
+                json!({ "description": "Done", "content": content }),
+            )
+        }
     };
     found.insert(good.0.to_owned(), good.1);
     let refused = json!({

@@ -11,7 +11,10 @@ use serde::Serialize;
 
 /// A refusal on its way to the caller. What only an operator may read stays in `source` and goes to the log.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
@@ -35,24 +38,24 @@ struct Document<'a> {
 
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             detail: detail.into(),
             errors: Vec::new(),
             headers: HeaderMap::new(),
             request_id: None,
             source: None,
-        }
+        }))
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
     #[must_use]
     pub fn with_request_id(mut self, id: Option<String>) -> Self {
-        self.request_id = id.or(self.request_id);
+        self.0.request_id = id.or(self.0.request_id);
         self
     }
 
@@ -124,13 +127,13 @@ impl Problem {
     }
 
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     pub(crate) fn log(&self, request_id: Option<&str>) {
-        if !self.status.is_server_error() {
+        if !self.0.status.is_server_error() {
             tracing::debug!(
-                http.status = self.status.as_u16(),
+                http.status = self.0.status.as_u16(),
                 request.id = request_id,
                 "refused"
             );
@@ -138,17 +141,17 @@ impl Problem {
         }
         let mut chain = Vec::new();
         let mut error: Option<&dyn std::error::Error> =
-            self.source.as_deref().and_then(Error::source);
+            self.0.source.as_deref().and_then(Error::source);
         while let Some(found) = error {
             chain.push(found.to_string());
             error = found.source();
         }
         tracing::error!(
-            http.status = self.status.as_u16(),
+            http.status = self.0.status.as_u16(),
             request.id = request_id,
             error = chain.join(": "),
             "{}",
-            self.detail
+            self.0.detail
         );
     }
 }
@@ -172,7 +175,7 @@ impl From<Error> for Problem {
         };
         let mut problem = Self::new(status, detail);
         match &error {
-            Error::Invalid(fields) => problem.errors.clone_from(fields),
+            Error::Invalid(fields) => problem.0.errors.clone_from(fields),
             Error::Unauthenticated => {
                 problem = problem.with_header(
                     header::WWW_AUTHENTICATE,
@@ -182,7 +185,7 @@ impl From<Error> for Problem {
             Error::Unavailable(_) => problem = problem.retry_after(5),
             _ => {}
         }
-        problem.source = Some(Arc::new(error));
+        problem.0.source = Some(Arc::new(error));
         problem
     }
 }
@@ -191,21 +194,21 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = Document {
             kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Problem"),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            errors: &self.errors,
-            request_id: self.request_id.as_deref(),
+            title: self.0.status.canonical_reason().unwrap_or("Problem"),
+            status: self.0.status.as_u16(),
+            detail: &self.0.detail,
+            errors: &self.0.errors,
+            request_id: self.0.request_id.as_deref(),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.headers.clone());
+        headers.extend(self.0.headers.clone());
         response.extensions_mut().insert(self);
         response
     }

@@ -1,4 +1,4 @@
-//! What stands before every handler: unknown query parameters are refused, and a POST with an `Idempotency-Key` is answered
+//! What stands before every handler: nobody is turned away before their body is read, unknown query parameters are refused, and a POST with an `Idempotency-Key` is answered
 //! once, however often it is sent.
 
 use axum::body::{Body, to_bytes};
@@ -22,6 +22,13 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_nobody = request
+        .extensions()
+        .get::<Principal>()
+        .is_none_or(Principal::is_nobody);
+    if is_nobody && !rules.is_open {
+        return Problem::unauthenticated().into_response();
+    }
     if let Err(problem) = check_query(&request, &rules) {
         return problem.into_response();
     }

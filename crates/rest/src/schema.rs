@@ -105,6 +105,30 @@ pub(crate) fn all_of(parts: impl IntoIterator<Item = Schema>) -> Schema {
     found
 }
 
+/// One of several forms.
+pub(crate) fn any_of(parts: impl IntoIterator<Item = Schema>) -> Schema {
+    let mut found = Schema::default();
+    let mut any = Vec::new();
+    for part in parts {
+        found.definitions.extend(part.definitions);
+        any.push(part.value);
+    }
+    found.value = json!({ "anyOf": any });
+    found
+}
+
+/// All of a list in one answer: `items`, and never a `next`.
+pub(crate) fn list_of(item: Schema) -> Schema {
+    Schema {
+        value: json!({
+            "type": "object",
+            "required": ["items"],
+            "properties": { "items": { "type": "array", "items": item.value } },
+        }),
+        definitions: item.definitions,
+    }
+}
+
 /// An object of these fields, all of them required.
 pub(crate) fn object<const N: usize>(fields: [(&str, Schema); N]) -> Schema {
     let mut found = Schema::default();

@@ -1,8 +1,11 @@
 //! The ports of the other crates, implemented over what this process has.
 
 pub mod clock;
+pub mod inspector;
 pub mod keyring;
 pub mod pending;
+pub mod probe;
+pub mod stores;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod call;
+mod copy;
 mod domain;
 mod run;
 mod show;
@@ -77,6 +78,8 @@ enum Command {
     Serve(run::Serve),
     /// Do the work that is due, without serving
     Worker(run::Work),
+    /// Copy the objects of a manifest and leave receipts
+    Copy(copy::Copy),
     /// Bring the database up to this version
     Migrate,
     /// People: accounts, roles, passwords
@@ -136,6 +139,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let act = match cli.command {
         Command::Serve(serve) => return run::serve(&globals, serve).await,
         Command::Worker(work) => return run::work(&globals, work).await,
+        Command::Copy(copy) => return copy::copy(&globals, copy).await,
         Command::Migrate => return run::migrate(&globals).await,
         Command::User(command) => command.act()?,
         Command::Token(command) => command.act()?,

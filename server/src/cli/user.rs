@@ -28,7 +28,7 @@ pub(super) enum User {
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
         #[command(flatten)]
-        password: Password,
+        password: PasswordFrom,
     },
     /// Change an account, or disable it
     Update {
@@ -53,14 +53,14 @@ pub(super) enum User {
     Password {
         name: String,
         #[command(flatten)]
-        password: Password,
+        password: PasswordFrom,
     },
 }
 
 /// Where the password comes from. It is never an argument: other people of the machine can read those.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub(super) struct Password {
+pub(super) struct PasswordFrom {
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
@@ -69,7 +69,7 @@ pub(super) struct Password {
     generate: bool,
 }
 
-impl Password {
+impl PasswordFrom {
     fn read(&self) -> anyhow::Result<Option<String>> {
         if self.generate {
             return Ok(Some(exchange::secret::random_text(20)?));

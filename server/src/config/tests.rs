@@ -61,7 +61,12 @@ fn the_environment_overrides_the_file_and_flags_both() {
 
 #[test]
 fn wrong_keys_and_values_are_named() {
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    type Case = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    let cases: &[Case] = &[
         (
             "[server]\nadr = \"x\"",
             &[],

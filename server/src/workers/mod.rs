@@ -4,6 +4,9 @@
 //! There is nothing to save at the end: told to stop, a worker leases no more and goes. What was under way is leased again by
 //! somebody else when its lease runs out (crash-only).
 
+pub mod handlers;
+pub mod sync;
+
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// So long a lease holds without being renewed; microseconds.
-const LEASE: i64 = 30 * SECOND;
+pub(crate) const LEASE: i64 = 30 * SECOND;
 /// It is renewed when so much of it is over.
 const RENEWAL: Duration = Duration::from_secs(10);
 /// How often a worker says that it lives.

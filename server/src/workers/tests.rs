@@ -85,10 +85,14 @@ async fn wake(world: &World, kind: WorkKind, key: &str) {
 }
 
 async fn rows(world: &World) -> Vec<exchange::jobs::WorkRow> {
-    let list = world
+    let operator = Principal::operator();
+    let page = PageRequest::default();
+    world
         .exchange
-        .work_list(&Principal::operator(), &PageRequest::default());
-    list.await.unwrap().items
+        .work_list(&operator, &page)
+        .await
+        .unwrap()
+        .items
 }
 
 #[tokio::test]

@@ -4,8 +4,15 @@
 //! come from the exchange's table; the test of the table says what is still missing.
 
 mod audit;
+mod billing;
 mod domains;
+mod grants;
 mod people;
+mod products;
+mod recipients;
+mod replicas;
+mod requests;
+mod storages;
 mod teams;
 mod tokens;
 mod work;
@@ -17,6 +24,13 @@ pub(crate) fn all() -> Endpoints {
         .and(tokens::endpoints())
         .and(domains::endpoints())
         .and(teams::endpoints())
+        .and(storages::endpoints())
+        .and(products::endpoints())
+        .and(recipients::endpoints())
+        .and(requests::endpoints())
+        .and(grants::endpoints())
+        .and(replicas::endpoints())
+        .and(billing::endpoints())
         .and(audit::endpoints())
         .and(work::endpoints())
 }
