@@ -12,6 +12,7 @@ pub mod change;
 pub mod db;
 pub mod error;
 pub mod idempotency;
+pub mod installation;
 pub mod jobs;
 pub mod operation;
 pub mod page;

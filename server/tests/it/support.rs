@@ -13,10 +13,10 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
 use model::{ManualClock, Timestamp};
 use serde_json::Value;
-use server::adapters;
+use server::adapters::connect::{Connected, Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
-use server::adapters::pending::Pending;
-use server::config::{LogFormat, PublicUrl, TelemetrySettings};
+use server::adapters::stores::Lake;
+use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -64,6 +64,7 @@ impl Write for Log {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct TestApp {
+    pub(crate) connected: Connected,
     pub(crate) exchange: Exchange,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
@@ -77,6 +78,8 @@ pub(crate) struct Build {
     pub(crate) public_url: &'static str,
     pub(crate) sign_ins_per_minute: u32,
     pub(crate) requests_per_second: u32,
+    /// Stores that may be reached beside the clouds' own.
+    pub(crate) endpoints: &'static [&'static str],
 }
 
 impl Default for Build {
@@ -85,6 +88,7 @@ impl Default for Build {
             public_url: "https://data.example",
             sign_ins_per_minute: 1_000,
             requests_per_second: 10_000,
+            endpoints: &[],
         }
     }
 }
@@ -121,14 +125,30 @@ impl TestApp {
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));
         let keys = FileKeyRing::open(&folder.path().join("keys"), true).unwrap();
-        let pending = Arc::new(Pending);
-        let ports = adapters::ports(pending.clone(), pending.clone(), Arc::new(keys), pending);
         let public_url = PublicUrl::parse(build.public_url, false).unwrap();
         let options = Options {
             public_url: build.public_url.to_owned(),
             ..Options::default()
         };
-        let exchange = Exchange::new(db, clock.clone(), ports, options);
+        let lake = Lake::of(&StorageSettings {
+            file_roots: vec![folder.path().to_owned()],
+            endpoints: build
+                .endpoints
+                .iter()
+                .map(|host| (*host).to_owned())
+                .collect(),
+            parallel_requests: 32,
+        });
+        let wiring = Wiring {
+            db,
+            clock: clock.clone(),
+            keys: Arc::new(keys),
+            lake,
+            options,
+            here: None,
+        };
+        let connected = connect(wiring).await.unwrap();
+        let exchange = connected.exchange.clone();
         let router = router::build(Parts {
             exchange: exchange.clone(),
             public_url: public_url.clone(),
@@ -136,9 +156,10 @@ impl TestApp {
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
             portal: server::site::portal(exchange.clone(), folder.path()),
-            machines: Router::new(),
+            machines: connected.machines(),
         });
         Self {
+            connected,
             exchange,
             clock,
             router,
