@@ -208,22 +208,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let globals = cli.globals;
-    let act = match cli.command {
-        Command::Serve(serve) => return run::serve(&globals, serve).await,
-        Command::Worker(work) => return run::work(&globals, work).await,
-        Command::Copy(copy) => return copy::copy(&globals, copy).await,
-        Command::Migrate => return run::migrate(&globals).await,
-        Command::User(command) => command.act()?,
-        Command::Token(command) => command.act()?,
-        Command::Domain(command) => command.act()?,
-        Command::Team(command) => command.act()?,
-        Command::Audit(command) => command.act()?,
-        Command::Work(command) => command.act()?,
-    };
-    perform(&globals, act).await
     match cli.command {
         Command::Serve(serve) => run::serve(&globals, serve).await,
         Command::Worker(work) => run::work(&globals, work).await,
+        Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Migrate => run::migrate(&globals).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }
