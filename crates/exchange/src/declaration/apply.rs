@@ -146,8 +146,16 @@ impl Exchange {
         };
         can(principal, Operation::GrantDeclare, &scope)?;
         let mut change = self.change(principal).await?;
-        self.product_hold(&mut change, ready.product.id).await?;
         let at = change.at();
+        // The product's row is held first: two deployments wait for each other here, and no retiring comes in between.
+        let held =
+            sql!("update product set revision = revision where id = $1 and state = 'published'")
+                .bind(ready.product.id)
+                .execute(change.tx())
+                .await?;
+        if held == 0 {
+            return Err(Error::changed("product"));
+        }
         let stands = sql!(
             "select id from access_grant where name = $1 and desired = 'active' and until_at > $2"
         )
