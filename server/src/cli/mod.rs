@@ -6,8 +6,8 @@
 mod audit;
 mod billing;
 mod call;
-mod copy;
 mod columns;
+mod copy;
 mod domain;
 mod grant;
 mod product;

@@ -37,7 +37,13 @@ pub(super) async fn of_day(journey: &mut Journey<'_, '_>, day: u32) -> anyhow::R
                 },
             )
             .await?;
-            let request = approve(journey, request, Stage::Owner, "Welcome; the table is yours to read.").await?;
+            let request = approve(
+                journey,
+                request,
+                Stage::Owner,
+                "Welcome; the table is yours to read.",
+            )
+            .await?;
             granted(journey, &request).await?;
             every_second_day(journey, VISITS, RECIPIENT).await?;
             let request = ask(
@@ -69,8 +75,15 @@ pub(super) async fn of_day(journey: &mut Journey<'_, '_>, day: u32) -> anyhow::R
                 },
             )
             .await?;
-            let request = approve(journey, request, Stage::Owner, "Agreed with the quality board.").await?;
-            let note = "For the study only; whoever asks to be forgotten is forgotten in the replica too.";
+            let request = approve(
+                journey,
+                request,
+                Stage::Owner,
+                "Agreed with the quality board.",
+            )
+            .await?;
+            let note =
+                "For the study only; whoever asks to be forgotten is forgotten in the replica too.";
             let request = approve(journey, request, Stage::DataProtection, note).await?;
             granted(journey, &request).await?;
             every_second_day(journey, CLAIMS, RECIPIENT).await?;
@@ -107,12 +120,16 @@ pub(super) async fn of_day(journey: &mut Journey<'_, '_>, day: u32) -> anyhow::R
             granted(journey, &request).await?;
             every_second_day(journey, VISITS, LABORATORY).await?;
             journey.download_profile(LABORATORY).await?;
-            journey.read(LABORATORY, VISITS.product, VISITS.table).await?;
+            journey
+                .read(LABORATORY, VISITS.product, VISITS.table)
+                .await?;
         }
         8 | 15 | 22 | 29 => {
             read_all(journey).await?;
             if day > 9 {
-                journey.read(LABORATORY, VISITS.product, VISITS.table).await?;
+                journey
+                    .read(LABORATORY, VISITS.product, VISITS.table)
+                    .await?;
             }
         }
         _ => {}
@@ -240,15 +257,23 @@ async fn decide(
         .request_decide(who, request.id, new)
         .await
         .map_err(told)?;
-    journey.tell(&format!("{name} says {}: “{note}”", if verdict == "approve" { "yes" } else { "no" }));
+    journey.tell(&format!(
+        "{name} says {}: “{note}”",
+        if verdict == "approve" { "yes" } else { "no" }
+    ));
     Ok(decided)
 }
 
 /// The server grants, copies where a replica is wanted, and looks; then it must be active.
 async fn granted(journey: &mut Journey<'_, '_>, request: &Request) -> anyhow::Result<()> {
     journey.settle().await?;
-    let request = journey.exchange().request(&journey.cast.mara, request.id).await?;
-    let id = request.grant.context("the request was approved and has no grant")?;
+    let request = journey
+        .exchange()
+        .request(&journey.cast.mara, request.id)
+        .await?;
+    let id = request
+        .grant
+        .context("the request was approved and has no grant")?;
     let grant = journey.exchange().grant(&journey.cast.mara, id).await?;
     ensure!(
         grant.actual == GrantActual::Active && grant.verified_at.is_some(),
@@ -271,7 +296,10 @@ async fn every_second_day(
     recipient: &str,
 ) -> anyhow::Result<()> {
     let exchange = journey.exchange();
-    let to = exchange.recipient(&journey.cast.mara, recipient).await?.location;
+    let to = exchange
+        .recipient(&journey.cast.mara, recipient)
+        .await?
+        .location;
     let page = exchange::page::PageRequest::all();
     let replicas = exchange
         .replicas(&journey.cast.jonas, Some(place.product), &page)
@@ -292,7 +320,9 @@ async fn every_second_day(
         .sync_job_update(&journey.cast.jonas, &replica.id.to_string(), change)
         .await
         .map_err(told)?;
-    journey.tell(&format!("jonas has the replica in {to} synced every 2 days at 03:00"));
+    journey.tell(&format!(
+        "jonas has the replica in {to} synced every 2 days at 03:00"
+    ));
     Ok(())
 }
 
@@ -301,7 +331,11 @@ async fn issue(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
     let lena = journey.cast.lena.clone();
     let exchange = journey.exchange().clone();
     let result = exchange.billing_report(&lena).await?;
-    ensure!(result.unrated == 0, "{} meter events have no rate", result.unrated);
+    ensure!(
+        result.unrated == 0,
+        "{} meter events have no rate",
+        result.unrated
+    );
     let this_month = month(journey.stage.now)?;
     for summary in exchange.statements(&lena).await? {
         let summary = if summary.month < this_month && summary.state == StatementState::Open {
@@ -329,7 +363,11 @@ fn month(at: model::Timestamp) -> anyhow::Result<String> {
 }
 
 async fn savings(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
-    for saving in journey.exchange().savings(&journey.cast.jonas, None).await? {
+    for saving in journey
+        .exchange()
+        .savings(&journey.cast.jonas, None)
+        .await?
+    {
         journey.tell(&format!(
             "{} on {}: {} crossed instead of {}, {} saved ({})",
             saving.product,

@@ -93,7 +93,10 @@ pub async fn play(stage: &Stage, story: &mut Story<'_>) -> anyhow::Result<Report
             .await
             .with_context(|| format!("day {day} of the demo world failed"))?;
     }
-    journey.today().await.context("the last day of the demo world failed")
+    journey
+        .today()
+        .await
+        .context("the last day of the demo world failed")
 }
 
 /// The organisation, made by who holds the data folder: accounts, the declaration, memberships.
@@ -111,7 +114,12 @@ async fn people_and_declaration(
             title: account.person.title.to_owned(),
             email: format!("{}@example.org", account.person.name),
             password: Some(account.password.clone()),
-            roles: account.person.roles.iter().map(|role| (*role).to_owned()).collect(),
+            roles: account
+                .person
+                .roles
+                .iter()
+                .map(|role| (*role).to_owned())
+                .collect(),
         };
         exchange.person_create(&operator, new).await?;
     }
@@ -132,7 +140,9 @@ async fn people_and_declaration(
             let role = MemberChange {
                 role: (*role).to_owned(),
             };
-            exchange.member_set(&operator, team, person.name, role).await?;
+            exchange
+                .member_set(&operator, team, person.name, role)
+                .await?;
         }
     }
     story.on(
@@ -151,7 +161,11 @@ async fn people_and_declaration(
             signed_in.insert(name, principal);
         }
     }
-    let mut take = |name| signed_in.remove(name).context("somebody of the story is missing");
+    let mut take = |name| {
+        signed_in
+            .remove(name)
+            .context("somebody of the story is missing")
+    };
     Ok(Cast {
         mara: take(MARA)?,
         jonas: take(JONAS)?,
@@ -201,7 +215,9 @@ impl Journey<'_, '_> {
                 }
             }
             // The pipeline's last step tells the exchange that there is something new.
-            self.exchange().product_refresh(&self.cast.jonas, history.product).await?;
+            self.exchange()
+                .product_refresh(&self.cast.jonas, history.product)
+                .await?;
         }
         self.settle().await
     }
@@ -212,9 +228,13 @@ impl Journey<'_, '_> {
         let system = Principal::system();
         let operator = Principal::operator();
         self.settle().await?;
-        let grants = report::every(async |page| self.exchange().grants(&operator, None, &page).await).await?;
+        let grants =
+            report::every(async |page| self.exchange().grants(&operator, None, &page).await)
+                .await?;
         for grant in &grants {
-            self.exchange().wake(&system, &Wake::new(WorkKind::Grant, grant.id)).await?;
+            self.exchange()
+                .wake(&system, &Wake::new(WorkKind::Grant, grant.id))
+                .await?;
         }
         self.settle().await?;
         acts::of_today(&mut self).await?;
@@ -224,11 +244,14 @@ impl Journey<'_, '_> {
     /// Looks at the clock, does all that is due, and tells what was synced.
     pub(super) async fn settle(&mut self) -> anyhow::Result<()> {
         for tick in &self.stage.worker.ticks {
-            (tick.run)().await.with_context(|| format!("the periodic task {} failed", tick.name))?;
+            (tick.run)()
+                .await
+                .with_context(|| format!("the periodic task {} failed", tick.name))?;
         }
         self.stage.worker.drain().await;
         let operator = Principal::operator();
-        let work = report::every(async |page| self.exchange().work_list(&operator, &page).await).await?;
+        let work =
+            report::every(async |page| self.exchange().work_list(&operator, &page).await).await?;
         for row in work {
             ensure!(
                 row.last_error.is_none() && !row.parked,
@@ -245,7 +268,11 @@ impl Journey<'_, '_> {
     async fn tell_runs(&mut self) -> anyhow::Result<()> {
         let operator = Principal::operator();
         let page = exchange::page::PageRequest::all();
-        let runs = self.exchange().sync_runs(&operator, None, &page).await?.items;
+        let runs = self
+            .exchange()
+            .sync_runs(&operator, None, &page)
+            .await?
+            .items;
         let newest = runs.first().map(|run| run.id);
         let new: Vec<_> = runs
             .into_iter()
@@ -291,7 +318,9 @@ impl Journey<'_, '_> {
         let file = folder.join(format!("{recipient}.share"));
         let text = serde_json::to_string_pretty(&profile)?;
         world::write_secret(&file, &format!("{text}\n"))?;
-        self.tell(&format!("mara downloads the profile of {recipient}: profiles/{recipient}.share"));
+        self.tell(&format!(
+            "mara downloads the profile of {recipient}: profiles/{recipient}.share"
+        ));
         self.profiles.insert(recipient, (profile, file));
         Ok(())
     }
@@ -335,21 +364,28 @@ impl Journey<'_, '_> {
     async fn finish(self) -> anyhow::Result<Report> {
         let operator = Principal::operator();
         let exchange = self.exchange();
-        let requests = report::every(async |page| exchange.requests(&operator, None, &page).await).await?;
-        let grants = report::every(async |page| exchange.grants(&operator, None, &page).await).await?;
-        let runs = report::every(async |page| exchange.sync_runs(&operator, None, &page).await).await?;
+        let requests =
+            report::every(async |page| exchange.requests(&operator, None, &page).await).await?;
+        let grants =
+            report::every(async |page| exchange.grants(&operator, None, &page).await).await?;
+        let runs =
+            report::every(async |page| exchange.sync_runs(&operator, None, &page).await).await?;
         let (sync_runs, vacuum_runs) = report::runs(runs);
         let mut statement_lines = Vec::new();
         for summary in exchange.statements(&self.cast.lena).await? {
             let found = exchange
                 .statement(&self.cast.lena, summary.team.as_str(), &summary.month)
                 .await?;
-            let same = |statement: &model::dto::Statement| statement.summary.currency == summary.currency;
+            let same =
+                |statement: &model::dto::Statement| statement.summary.currency == summary.currency;
             statement_lines.extend(found.into_iter().filter(same).flat_map(report::bill));
         }
         let manifest = serde_json::to_vec(&self.tables.histories())?;
         write(&self.stage.data.join(MANIFEST), &manifest)?;
-        let (_, profile) = self.profiles.get(acts::RECIPIENT).context("nobody has a profile")?;
+        let (_, profile) = self
+            .profiles
+            .get(acts::RECIPIENT)
+            .context("nobody has a profile")?;
         let report = Report {
             products: report::products(exchange, &operator).await?,
             requests: requests.into_iter().rev().map(Into::into).collect(),

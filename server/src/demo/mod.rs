@@ -10,6 +10,8 @@ mod reading;
 mod report;
 mod story;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use journey::{Stage, play};

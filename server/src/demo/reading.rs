@@ -53,7 +53,10 @@ impl Reader<'_> {
                 .with_context(|| format!("no version of {share}/{table} in the answer"))?,
             ..Read::default()
         };
-        for line in answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in answer
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
             let line: Value = serde_json::from_slice(line)?;
             let Some(file) = line.get("file") else {
                 continue;
@@ -68,11 +71,16 @@ impl Reader<'_> {
     async fn file(&self, file: &Value) -> anyhow::Result<u64> {
         let url = file["url"].as_str().context("a file without a URL")?;
         let size = file["size"].as_u64().context("a file without a size")?;
-        let request = Request::builder()
-            .uri(path_of(url)?)
-            .body(Body::empty())?;
-        let (_, bytes) = self.send(request).await.context("the gateway does not give a file")?;
-        ensure!(bytes.len() as u64 == size, "a file came with {} of {size} bytes", bytes.len());
+        let request = Request::builder().uri(path_of(url)?).body(Body::empty())?;
+        let (_, bytes) = self
+            .send(request)
+            .await
+            .context("the gateway does not give a file")?;
+        ensure!(
+            bytes.len() as u64 == size,
+            "a file came with {} of {size} bytes",
+            bytes.len()
+        );
         ensure!(
             bytes.starts_with(PARQUET) && bytes.ends_with(PARQUET),
             "what came is no Parquet file"
@@ -105,9 +113,13 @@ fn path_of(url: &str) -> anyhow::Result<String> {
 }
 
 fn rows(file: &Value) -> anyhow::Result<u64> {
-    let stats = file["stats"].as_str().context("a file without statistics")?;
+    let stats = file["stats"]
+        .as_str()
+        .context("a file without statistics")?;
     let stats: Value = serde_json::from_str(stats)?;
-    stats["numRecords"].as_u64().context("statistics without a number of rows")
+    stats["numRecords"]
+        .as_u64()
+        .context("statistics without a number of rows")
 }
 
 #[cfg(test)]

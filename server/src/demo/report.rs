@@ -4,8 +4,8 @@ use exchange::page::{Page, PageRequest};
 use exchange::{Error, Exchange, Principal};
 use model::dto::{Grant, ProductQuery, Request, Saving, Statement, SyncRun};
 use model::{
-    Classification, Currency, GrantActual, GrantId, Location, Method, Micro, Mode, Name, ProductName,
-    RequestId, RequestState, Route, RunKind, RunState, StatementState, Timestamp,
+    Classification, Currency, GrantActual, GrantId, Location, Method, Micro, Mode, Name,
+    ProductName, RequestId, RequestState, Route, RunKind, RunState, StatementState, Timestamp,
 };
 use serde::Serialize;
 
@@ -142,7 +142,9 @@ pub(super) async fn products(
     exchange: &Exchange,
     principal: &Principal,
 ) -> Result<Vec<ProductLine>, Error> {
-    let page = exchange.products(principal, ProductQuery::default()).await?;
+    let page = exchange
+        .products(principal, ProductQuery::default())
+        .await?;
     page.items
         .into_iter()
         .map(|card| {
@@ -217,7 +219,6 @@ pub(super) fn runs(mut runs: Vec<SyncRun>) -> (Vec<RunLine>, Vec<VacuumLine>) {
                 bytes_deleted: run.bytes_deleted,
                 at: run.started_at,
             }),
-            RunKind::Verify => {}
         }
     }
     (syncs, vacuums)

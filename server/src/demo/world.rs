@@ -234,12 +234,20 @@ mod tests {
         let file = one.path().join(ACCOUNTS_FILE);
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(accounts_text(one.path()).unwrap().contains(&first[0].password));
+        assert!(
+            accounts_text(one.path())
+                .unwrap()
+                .contains(&first[0].password)
+        );
         // A second time would lock everybody out of the first world.
         assert!(accounts_with(one.path(), None).is_err());
         let given = tempfile::tempdir().unwrap();
         let given = accounts_with(given.path(), Some("correct horse battery")).unwrap();
-        assert!(given.iter().all(|account| account.password == "correct horse battery"));
+        assert!(
+            given
+                .iter()
+                .all(|account| account.password == "correct horse battery")
+        );
     }
 
     #[test]
