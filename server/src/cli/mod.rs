@@ -6,8 +6,8 @@
 mod audit;
 mod billing;
 mod call;
-mod copy;
 mod columns;
+mod copy;
 mod domain;
 mod grant;
 mod product;
@@ -119,7 +119,7 @@ enum Calls {
     Scan(storage::Scan),
     /// Data products
     #[command(subcommand)]
-    Product(Box<product::Product>),
+    Product(product::Product),
     /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),
