@@ -46,10 +46,11 @@ pub struct CopyOptions {
 impl Default for CopyOptions {
     fn default() -> Self {
         Self {
-            files: 8,
+            files: 4,
             part_bytes: 8 << 20,
-            budget_bytes: 64 << 20,
-            read_ahead: 4,
+            // Allocators keep about as much again of what was freed.
+            budget_bytes: 40 << 20,
+            read_ahead: 2,
             attempt: 0,
         }
     }

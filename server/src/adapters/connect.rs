@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::Router;
 use exchange::db::Db;
 use exchange::ports::{AccessTarget, KeyRing, Observation, Ports};
-use exchange::{Exchange, Options};
+use exchange::{Exchange, Options, Principal};
 use model::{Clock, GrantId, Location};
 
 use super::access::SharingTarget;
@@ -15,11 +16,39 @@ use super::probe::Probe;
 use super::stores::Lake;
 use crate::gateway::Gateway;
 
+/// Items on one page of a sharing list.
+const MAX_RESULTS: usize = 500;
+
 /// What one process is made of.
 pub struct Connected {
     pub exchange: Exchange,
+    pub lake: Lake,
     pub gate: Arc<ShareGate>,
     pub gateway: Gateway,
+    /// Signs the page tokens of the sharing protocol's lists; the same on every process.
+    page_key: [u8; 32],
+}
+
+impl Connected {
+    /// What machines call without a session: the sharing protocol and the gateway.
+    pub fn machines(&self) -> Router {
+        let options = sharing::Options {
+            page_key: self.page_key,
+            max_results: MAX_RESULTS,
+        };
+        let gate: Arc<dyn sharing::Gate> = self.gate.clone();
+        Router::new()
+            .nest("/delta-sharing", sharing::router(gate, options))
+            .merge(self.gateway.router())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("the installation's keys cannot be read: {0}")]
+    Keys(#[from] exchange::Error),
+    #[error("no HTTP client can be made: {0}")]
+    Http(#[from] reqwest::Error),
 }
 
 /// What is needed for it.
@@ -31,13 +60,11 @@ pub struct Wiring {
     pub options: Options,
     /// Where this process runs, if known.
     pub here: Option<Location>,
-    /// Signs gateway URLs; the same on every process of the installation.
-    pub gateway_key: [u8; 32],
 }
 
 /// The gate and the gateway ask an exchange of their own over the same database, so that the exchange, whose port they are,
-/// does not hold itself.
-pub fn connect(wiring: Wiring) -> Result<Connected, reqwest::Error> {
+/// does not hold itself. The database is migrated.
+pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
     let Wiring {
         db,
         clock,
@@ -45,7 +72,6 @@ pub fn connect(wiring: Wiring) -> Result<Connected, reqwest::Error> {
         lake,
         options,
         here,
-        gateway_key,
     } = wiring;
     let ports = |access: Arc<dyn AccessTarget>| Ports {
         inspector: Arc::new(Inspector::new(lake.clone())),
@@ -59,13 +85,18 @@ pub fn connect(wiring: Wiring) -> Result<Connected, reqwest::Error> {
         ports(Arc::new(Unasked)),
         options.clone(),
     );
+    let system = Principal::system();
+    let gateway_key = inner.installation_key(&system, "gateway").await?;
+    let page_key = inner.installation_key(&system, "pages").await?;
     let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key);
     let gate = Arc::new(ShareGate::new(inner, lake.clone(), gateway.clone(), here));
     let access = Arc::new(SharingTarget::new(Arc::clone(&gate))?);
     Ok(Connected {
         exchange: Exchange::new(db, clock, ports(access), options),
+        lake,
         gate,
         gateway,
+        page_key,
     })
 }
 

@@ -40,6 +40,16 @@ impl Lake {
         }
     }
 
+    /// As the configuration allows.
+    pub fn of(settings: &crate::config::StorageSettings) -> Self {
+        let limits = Limits {
+            file_roots: settings.file_roots.clone(),
+            endpoints: settings.endpoints.clone(),
+            parallel_requests: settings.parallel_requests,
+        };
+        Self::new(limits, Budgets::default())
+    }
+
     /// The storage as the storage crate knows it, held against the allow-lists. Does no IO.
     pub fn check(&self, access: &StorageAccess) -> Result<StorageSpec, Problem> {
         let spec = spec(access)?;
@@ -197,7 +207,7 @@ mod tests {
             (access("s3://lake/x", None, None), "needs a credential"),
             (
                 access("s3://lake/x", None, Some(r#"{"s3cr3t":1}"#)),
-                "unknown field",
+                "credential",
             ),
             (
                 access("s3://lake/x", Some("not an address"), Some(keys)),

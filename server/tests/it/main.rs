@@ -4,3 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adapters;
+mod api;
+mod bad_input;
+mod cli;
+mod crash;
+mod cross_site;
+mod health;
+mod idempotency;
+mod logs;
+mod matrix;
+mod people;
+mod sessions;
+mod support;

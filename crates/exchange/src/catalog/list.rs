@@ -2,7 +2,8 @@
 //! come from the same visible products, so that no number tells of what one may not see.
 //!
 //! Order by relevance: the exact name, the exact title, what begins the name, what begins the title, then the sum of the
-//! words' weights (a whole word counts twice what a beginning counts), then the name.
+//! words' weights (a whole word counts twice what a beginning counts, a whole name of several words sixteen times that), then
+//! the name.
 
 use model::dto::{FacetCount, Facets, MyAccess, ProductCard, ProductPage, ProductQuery};
 use model::{Classification, Cloud, PersonId, ProductName, ProductState, TeamId, Timestamp};
@@ -19,12 +20,16 @@ use crate::{Exchange, sql};
 
 const QUERY_MAX: usize = 200;
 const SUMMARY: usize = 240;
+/// How many whole names count extra.
+const BONUS: usize = 3;
 
 /// A search, checked.
 struct Search {
     /// The whole text, folded.
     text: String,
     words: Vec<String>,
+    /// Names asked for that were split into words: who has one whole comes before who has its parts here and there.
+    whole: Vec<String>,
     /// Tried when `words` find nothing.
     joined: Option<Vec<String>>,
     domain: Option<String>,
@@ -67,6 +72,7 @@ impl Exchange {
             && let Some(joined) = search.joined.take()
         {
             search.words = joined;
+            search.whole.clear();
             (total, facets) = self.count(&search).await?;
         }
         let mut rows = if total == 0 {
@@ -150,6 +156,7 @@ impl Exchange {
         let (person, team_of_token) = principal.scope();
         Ok(Search {
             text: fold(&text),
+            whole: words.whole(),
             words: words.split,
             joined: words.joined,
             domain,
@@ -182,48 +189,52 @@ impl Exchange {
                      select distinct word.lo, search_term.product_id from word cross join search_term
                      where search_term.term >= word.lo and search_term.term < word.hi) as found
                  group by product_id having count(*) = $25),
-             mine as (
+             candidate as (
                  select product_id, max(level) as level from (
-                     select product_id, case when actual = 'active' then 2 else 1 end as level
+                     select product_id, 1 as found, 0 as level from hit
+                     union all
+                     select id, 1, 0 from product where $25 = 0
+                     union all
+                     select product_id, 0, case when actual = 'active' then 2 else 1 end
                      from access_grant join recipient on recipient.id = recipient_id
                      where desired = 'active' and until_at > $29
                          and (team_id = $28 or team_id in (select team_id from team_member where person_id = $27))
                      union all
-                     select product_id, 1 as level from request join recipient on recipient.id = recipient_id
+                     select product_id, 0, 1 from request join recipient on recipient.id = recipient_id
                      where request.state = 'submitted'
-                         and (team_id = $28 or team_id in (select team_id from team_member where person_id = $27))) as held
-                 group by product_id),
+                         and (team_id = $28 or team_id in (select team_id from team_member where person_id = $27))) as parts
+                 group by product_id having max(found) = 1),
              seen as (
-                 select domain.name as domain, domain.title as domain_title, team.name as team, team.title as team_title,
-                     storage.cloud, storage.region, product.classification, product.state,
-                     case mine.level when 2 then 'active' when 1 then 'pending' else 'none' end as access
-                 from product join domain on domain.id = product.domain_id join team on team.id = product.team_id
-                     join storage on storage.id = product.storage_id left join mine on mine.product_id = product.id
+                 select domain_id, team_id, storage_id, classification, state, level, count(*) as number
+                 from candidate join product on product.id = candidate.product_id
                  where (product.state <> 'draft' or $26 or product.team_id = $28
                          or product.team_id in (select team_id from team_member where person_id = $27))
-                     and ($25 = 0 or product.id in (select product_id from hit))),
+                 group by domain_id, team_id, storage_id, classification, state, level),
              judged as (
-                 select domain, domain_title, team, team_title, cloud, region, classification, state, access,
-                     (domain = $30 or $30 is null) as in_domain, (team = $31 or $31 is null) as in_team,
-                     (cloud = $32 or $32 is null) as in_cloud, (region = $33 or $33 is null) as in_region,
+                 select domain.name as domain, domain.title as domain_title, team.name as team, team.title as team_title,
+                     storage.cloud, storage.region, classification, state, number,
+                     case level when 2 then 'active' when 1 then 'pending' else 'none' end as access,
+                     (domain.name = $30 or $30 is null) as in_domain, (team.name = $31 or $31 is null) as in_team,
+                     (storage.cloud = $32 or $32 is null) as in_cloud, (storage.region = $33 or $33 is null) as in_region,
                      (classification = $34 or $34 is null) as in_class, (state = $35 or $35 is null) as in_state,
-                     (access = $36 or $36 is null) as in_access
-                 from seen)
-             select 'domain' as facet, domain as value, domain_title as title, count(*) as count from judged
+                     (case level when 2 then 'active' when 1 then 'pending' else 'none' end = $36 or $36 is null) as in_access
+                 from seen join domain on domain.id = seen.domain_id join team on team.id = seen.team_id
+                     join storage on storage.id = seen.storage_id)
+             select 'domain' as facet, domain as value, domain_title as title, cast(sum(number) as bigint) as count from judged
                  where in_team and in_cloud and in_region and in_class and in_state and in_access group by domain, domain_title
-             union all select 'team', team, team_title, count(*) from judged
+             union all select 'team', team, team_title, cast(sum(number) as bigint) from judged
                  where in_domain and in_cloud and in_region and in_class and in_state and in_access group by team, team_title
-             union all select 'cloud', cloud, cloud, count(*) from judged
+             union all select 'cloud', cloud, cloud, cast(sum(number) as bigint) from judged
                  where in_domain and in_team and in_region and in_class and in_state and in_access group by cloud
-             union all select 'region', region, region, count(*) from judged
+             union all select 'region', region, region, cast(sum(number) as bigint) from judged
                  where in_domain and in_team and in_cloud and in_class and in_state and in_access group by region
-             union all select 'classification', classification, classification, count(*) from judged
+             union all select 'classification', classification, classification, cast(sum(number) as bigint) from judged
                  where in_domain and in_team and in_cloud and in_region and in_state and in_access group by classification
-             union all select 'state', state, state, count(*) from judged
+             union all select 'state', state, state, cast(sum(number) as bigint) from judged
                  where in_domain and in_team and in_cloud and in_region and in_class and in_access group by state
-             union all select 'access', access, access, count(*) from judged
+             union all select 'access', access, access, cast(sum(number) as bigint) from judged
                  where in_domain and in_team and in_cloud and in_region and in_class and in_state group by access
-             union all select 'total', '', '', count(*) from judged
+             union all select 'total', '', '', cast(coalesce(sum(number), 0) as bigint) from judged
                  where in_domain and in_team and in_cloud and in_region and in_class and in_state and in_access"
         );
         let rows = bind(query, search).rows(self.db()).await?;
@@ -266,62 +277,73 @@ impl Exchange {
         let query = sql!(
             "with word (lo, hi) as (values (cast($1 as text), cast($2 as text)), ($3, $4), ($5, $6), ($7, $8), ($9, $10),
                  ($11, $12), ($13, $14), ($15, $16), ($17, $18), ($19, $20), ($21, $22), ($23, $24)),
-             found as (
-                 select word.lo, search_term.product_id,
-                     max(case when search_term.term = word.lo then weight * 2 else weight end) as best
-                 from word cross join search_term where search_term.term >= word.lo and search_term.term < word.hi
-                 group by word.lo, search_term.product_id),
+             bonus (lo, hi) as (values (cast($43 as text), cast($44 as text)), ($45, $46), ($47, $48)),
              hit as (
-                 select product_id, cast(sum(best) as bigint) as score from found group by product_id having count(*) = $25),
-             mine as (
-                 select product_id, max(level) as level from (
-                     select product_id, case when actual = 'active' then 2 else 1 end as level
+                 select product_id, cast(sum(best) as bigint) as score from (
+                     select word.lo, search_term.product_id, 1 as needed,
+                         max(case when search_term.term = word.lo then weight * 2 else weight end) as best
+                     from word cross join search_term where search_term.term >= word.lo and search_term.term < word.hi
+                     group by word.lo, search_term.product_id
+                     union all
+                     select bonus.lo, search_term.product_id, 0,
+                         max(case when search_term.term = bonus.lo then weight * 32 else weight * 16 end)
+                     from bonus cross join search_term where search_term.term >= bonus.lo and search_term.term < bonus.hi
+                     group by bonus.lo, search_term.product_id) as found
+                 group by product_id having sum(needed) = $25),
+             candidate as (
+                 select product_id, max(score) as score, max(level) as level from (
+                     select product_id, score, 0 as level from hit
+                     union all
+                     select id, 0, 0 from product where $25 = 0
+                     union all
+                     select product_id, -1, case when actual = 'active' then 2 else 1 end
                      from access_grant join recipient on recipient.id = recipient_id
                      where desired = 'active' and until_at > $29
                          and (team_id = $28 or team_id in (select team_id from team_member where person_id = $27))
                      union all
-                     select product_id, 1 as level from request join recipient on recipient.id = recipient_id
+                     select product_id, -1, 1 from request join recipient on recipient.id = recipient_id
                      where request.state = 'submitted'
-                         and (team_id = $28 or team_id in (select team_id from team_member where person_id = $27))) as held
-                 group by product_id),
+                         and (team_id = $28 or team_id in (select team_id from team_member where person_id = $27))) as parts
+                 group by product_id having max(score) >= 0),
              ranked as (
-                 select product.id, product.name, product.title, product.description, domain.name as domain,
-                     team.name as team, team.title as team_title, storage.cloud, storage.region, storage.url,
-                     product.classification, product.state, cast(coalesce(mine.level, 0) as bigint) as level,
-                     case when $37 then 0 else coalesce(hit.score, 0) + case
+                 select product.id, product.name, level,
+                     case when $37 then 0 else score + case
                          when product.name = $38 then 4000000 when product.title_key = $38 then 3000000
                          when product.name >= $38 and product.name < $39 then 2000000
                          when product.title_key >= $38 and product.title_key < $39 then 1000000 else 0 end end as rank
-                 from product join domain on domain.id = product.domain_id join team on team.id = product.team_id
-                     join storage on storage.id = product.storage_id left join hit on hit.product_id = product.id
-                     left join mine on mine.product_id = product.id
+                 from candidate join product on product.id = candidate.product_id
                  where (product.state <> 'draft' or $26 or product.team_id = $28
                          or product.team_id in (select team_id from team_member where person_id = $27))
-                     and ($25 = 0 or hit.product_id is not null)
-                     and (domain.name = $30 or $30 is null) and (team.name = $31 or $31 is null)
-                     and (storage.cloud = $32 or $32 is null) and (storage.region = $33 or $33 is null)
+                     and (product.domain_id in (select id from domain where name = $30) or $30 is null)
+                     and (product.team_id in (select id from team where name = $31) or $31 is null)
+                     and (product.storage_id in (select id from storage where cloud = $32) or $32 is null)
+                     and (product.storage_id in (select id from storage where region = $33) or $33 is null)
                      and (product.classification = $34 or $34 is null) and (product.state = $35 or $35 is null)
-                     and (case mine.level when 2 then 'active' when 1 then 'pending' else 'none' end = $36 or $36 is null)),
+                     and (case level when 2 then 'active' when 1 then 'pending' else 'none' end = $36 or $36 is null)),
              page as (
-                 select id, name, title, description, domain, team, team_title, cloud, region, url, classification, state, level,
-                     rank
+                 select id, cast(level as bigint) as level, cast(rank as bigint) as rank
                  from ranked where rank < $40 or (rank = $40 and name > $41) order by rank desc, name limit $42)
-             select name, title, description, domain, team, team_title, cloud, region, url, classification, state, level, rank,
+             select product.name, product.title, product.description, domain.name as domain, team.name as team,
+                 team.title as team_title, storage.cloud, storage.region, storage.url, product.classification, product.state,
+                 level, rank,
                  (select string_agg(tag, ',' order by tag) from product_tag where product_id = page.id) as tags,
                  (select count(*) from product_table where product_id = page.id) as tables,
                  (select case when count(*) = count(row_count) then cast(sum(row_count) as bigint) end from product_table
                       where product_id = page.id) as row_count,
                  (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table where product_id = page.id) as bytes,
                  (select max(committed_at) from product_table where product_id = page.id) as committed_at
-             from page order by rank desc, name"
+             from page join product on product.id = page.id join domain on domain.id = product.domain_id
+                 join team on team.id = product.team_id join storage on storage.id = product.storage_id
+             order by rank desc, product.name"
         );
-        Ok(bind(query, search)
+        let query = bind(query, search)
             .bind(search.by_name)
             .bind(&search.text)
             .bind(above(&search.text))
             .bind(search.after.0)
             .bind(&search.after.1)
-            .bind(search.page.fetch())
+            .bind(search.page.fetch());
+        Ok(bind_words(query, &search.whole, BONUS)
             .rows(self.db())
             .await?)
     }
@@ -355,17 +377,22 @@ impl Exchange {
     }
 }
 
-/// $1 to $36, which both texts share.
-fn bind(mut query: Query, search: &Search) -> Query {
-    for slot in 0..WORDS_MAX {
+/// Binds `slots` pairs of bounds.
+fn bind_words(mut query: Query, words: &[String], slots: usize) -> Query {
+    for slot in 0..slots {
         // An empty slot asks for what lies between the empty text and itself: nothing.
-        let (lo, hi) = match search.words.get(slot) {
+        let (lo, hi) = match words.get(slot) {
             Some(word) => (word.clone(), above(word)),
             None => (String::new(), String::new()),
         };
         query = query.bind(lo).bind(hi);
     }
     query
+}
+
+/// $1 to $36, which both texts share.
+fn bind(query: Query, search: &Search) -> Query {
+    bind_words(query, &search.words, WORDS_MAX)
         .bind(search.words.len())
         .bind(search.all)
         .bind(search.person)

@@ -3,7 +3,7 @@
 use model::dto::{FacetCount, ProductChange, ProductNew, ProductPublish, ProductQuery};
 use model::{ProductName, RequestState};
 
-use super::{Company, fields, product};
+use super::{Company, fields, product, table};
 use crate::error::Error;
 use crate::principal::Principal;
 
@@ -27,9 +27,12 @@ async fn found(company: &Company, query: ProductQuery) -> Vec<String> {
         .collect()
 }
 
-/// Published products of mara's team: name, title, description, tags, columns.
+/// Name, title, description, tags, columns.
+type Shelved<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+
+/// Published products of mara's team.
 async fn shelf(company: &Company) {
-    let rows: [(&str, &str, &str, &[&str], &[&str]); 6] = [
+    let rows: [Shelved<'_>; 6] = [
         (
             "vehicle-visits",
             "Visits",
@@ -80,6 +83,7 @@ async fn shelf(company: &Company) {
             title: title.to_owned(),
             description: description.to_owned(),
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            tables: vec![table("rows", &path)],
             ..product(name, &path)
         };
         let exchange = company.exchange();
@@ -107,7 +111,6 @@ async fn the_golden_set() {
                     "vehicle-visits-daily",
                     "vehicle-recalls",
                     "vehicle-workshop-visits",
-                    "vehicle-zeta",
                 ],
             ),
             // The exact title first, whatever its case.
@@ -117,9 +120,9 @@ async fn the_golden_set() {
             ("par spa", &["vehicle-parts"]),
             ("vis work", &["vehicle-workshop-visits"]),
             // Columns, with and without their underscores and capitals.
-            ("visit_id", &["vehicle-visits"]),
+            ("visit_id", &["vehicle-visits", "vehicle-workshop-visits"]),
             ("visitid", &["vehicle-visits"]),
-            ("VISIT-ID", &["vehicle-visits"]),
+            ("VISIT-ID", &["vehicle-visits", "vehicle-workshop-visits"]),
             ("visit_count", &["vehicle-visits-daily"]),
             ("count", &["vehicle-visits-daily"]),
             ("part_no", &["vehicle-parts"]),
@@ -139,7 +142,7 @@ async fn the_golden_set() {
             ("'", &[]),
             ("\"", &[]),
             ("v%", &[]),
-            ("' or 1=1 --", &[]),
+            ("' union select --", &[]),
             ("100%", &["vehicle-parts"]),
             ("\u{10ffff}", &[]),
         ];
@@ -160,6 +163,38 @@ async fn the_golden_set() {
                 continue;
             }
             assert_eq!(names, *expected, "{q}");
+        }
+    }
+}
+
+/// Who has the column comes before who has its words apart in weightier places.
+#[tokio::test]
+async fn a_whole_column_name_comes_first() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        for (name, title, column) in [
+            ("vehicle-a", "Order line id", "x"),
+            ("vehicle-b", "Something else", "order_line_id"),
+        ] {
+            company.put(name, &[column]);
+            let form = ProductNew {
+                title: title.to_owned(),
+                ..product(name, name)
+            };
+            exchange
+                .product_register(&company.mara, form)
+                .await
+                .unwrap();
+            exchange
+                .product_publish(&company.mara, name, ProductPublish::default())
+                .await
+                .unwrap();
+        }
+        for (q, expected) in [
+            ("order_line_id", ["vehicle-b", "vehicle-a"]),
+            ("order line id", ["vehicle-a", "vehicle-b"]),
+        ] {
+            assert_eq!(found(&company, query(q)).await, expected, "{q}");
         }
     }
 }
