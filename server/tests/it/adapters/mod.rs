@@ -32,7 +32,8 @@ use model::dto::{
 use model::{Cloud, GrantId, Location, ManualClock, Timestamp};
 use secrecy::SecretString;
 use serde_json::Value;
-use server::adapters::connect::{Connected, Wiring, connect};
+use server::adapters::connect::{Wiring, connect};
+use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
 use storage::Limits;
 use tempfile::TempDir;
@@ -66,29 +67,42 @@ pub(super) struct Build {
     pub(super) public_url: Option<String>,
 }
 
-/// What storages' credentials are, by the name of a variable.
-#[derive(Default)]
-pub(super) struct Keys(pub(super) Mutex<BTreeMap<String, String>>);
+/// A key ring whose environment a test can change.
+pub(super) struct Keys {
+    ring: FileKeyRing,
+    environment: Mutex<BTreeMap<String, String>>,
+}
 
 impl Keys {
+    fn new(folder: &TempDir) -> Self {
+        Self {
+            ring: FileKeyRing::open(&folder.path().join("keys"), true).unwrap(),
+            environment: Mutex::default(),
+        }
+    }
+
     pub(super) fn set(&self, name: &str, value: &str) {
-        let mut keys = self.0.lock().unwrap();
-        keys.insert(name.to_owned(), value.to_owned());
+        let mut environment = self.environment.lock().unwrap();
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(super) fn clear(&self) {
+        self.environment.lock().unwrap().clear();
     }
 }
 
 impl KeyRing for Keys {
-    fn seal(&self, _: &str, _: &SecretString) -> Result<Sealed, Problem> {
-        Err(Problem::new("these tests seal nothing"))
+    fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
+        self.ring.seal(place, secret)
     }
 
-    fn open(&self, _: &str, _: &Sealed) -> Result<SecretString, Problem> {
-        Err(Problem::new("these tests seal nothing"))
+    fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem> {
+        self.ring.open(place, sealed)
     }
 
     fn from_environment(&self, name: &str) -> Result<SecretString, Problem> {
-        let keys = self.0.lock().unwrap();
-        let found = keys.get(name).cloned();
+        let environment = self.environment.lock().unwrap();
+        let found = environment.get(name).cloned();
         found
             .map(SecretString::from)
             .ok_or_else(|| Problem::new("the environment has no such variable"))
@@ -155,7 +169,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));
-        let keys = Arc::new(Keys::default());
+        let keys = Arc::new(Keys::new(&folder));
         let limits = Limits {
             file_roots: vec![folder.path().to_owned()],
             endpoints: build.endpoints.clone(),
@@ -163,11 +177,7 @@ impl World {
         };
         let lake = Lake::new(limits, Budgets::default());
         let public_url = build.public_url.clone();
-        let Connected {
-            exchange,
-            gate,
-            gateway,
-        } = connect(Wiring {
+        let connected = connect(Wiring {
             db,
             clock: clock.clone(),
             keys: keys.clone(),
@@ -177,19 +187,12 @@ impl World {
                 ..Options::default()
             },
             here: build.here.clone(),
-            gateway_key: [7; 32],
         })
+        .await
         .unwrap();
-        let options = sharing::Options {
-            page_key: [1; 32],
-            max_results: 500,
-        };
-        let router = Router::new()
-            .nest("/delta-sharing", sharing::router(gate.clone(), options))
-            .merge(gateway.router());
         let world = Self {
-            exchange,
-            router,
+            router: connected.machines(),
+            exchange: connected.exchange,
             clock,
             lake,
             keys,

@@ -155,7 +155,7 @@ async fn a_broken_credential_file_or_server_is_never_active() {
             );
             assert!(!active().await, "{wrong}");
         }
-        world.keys.0.lock().unwrap().clear();
+        world.keys.clear();
         assert!(!active().await);
         world.keys.set("ENTREPOT_CREDENTIAL_LAKE", KEYS);
         assert!(active().await);
