@@ -8,6 +8,7 @@ mod billing;
 mod call;
 mod columns;
 mod copy;
+mod demo;
 mod domain;
 mod grant;
 mod product;
@@ -89,6 +90,8 @@ enum Command {
     Worker(run::Work),
     /// Copy the objects of a manifest and leave receipts
     Copy(copy::Copy),
+    /// Play the demo world into an empty data folder, and serve it
+    Demo(demo::Demo),
     /// Bring the database up to this version
     Migrate,
     #[command(flatten)]
@@ -119,7 +122,7 @@ enum Calls {
     Scan(storage::Scan),
     /// Data products
     #[command(subcommand)]
-    Product(Box<product::Product>),
+    Product(product::Product),
     /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),
@@ -212,6 +215,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => run::serve(&globals, serve).await,
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
+        Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate => run::migrate(&globals).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }

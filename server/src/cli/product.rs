@@ -76,8 +76,8 @@ pub(super) enum Product {
     Offer {
         product: String,
         /// Who would read
-        #[arg(long, value_name = "RECIPIENT")]
-        to: String,
+        #[arg(long)]
+        recipient: String,
     },
 }
 
@@ -107,6 +107,7 @@ pub(super) struct Find {
 
 /// What a product is offered with, and its tables.
 #[derive(Debug, Args)]
+#[group(id = "product_terms")]
 pub(super) struct Terms {
     #[arg(long)]
     description: Option<String>,
@@ -238,8 +239,8 @@ impl Product {
             Self::Inspect { storage, path } => Act::post(&["inspections"])
                 .body(json!({ "storage": storage, "path": path }))
                 .show(Show::words(inspection)),
-            Self::Offer { product, to } => Act::get(&["products", &product, "offer"])
-                .query("recipient", Some(to))
+            Self::Offer { product, recipient } => Act::get(&["products", &product, "offer"])
+                .query("recipient", Some(recipient))
                 .show(Show::words(offer)),
         })
     }

@@ -21,8 +21,8 @@ pub(super) enum Request {
     Create {
         product: String,
         /// Who will read
-        #[arg(long, value_name = "RECIPIENT")]
-        to: String,
+        #[arg(long)]
+        recipient: String,
         /// live or replica; `entrepot product offer` prices both
         #[arg(long)]
         mode: String,
@@ -74,7 +74,7 @@ impl Request {
             Self::Show { request } => Act::get(&["requests", &request]).show(Show::words(words)),
             Self::Create {
                 product,
-                to,
+                recipient,
                 mode,
                 until,
                 purpose,
@@ -82,7 +82,7 @@ impl Request {
             } => Act::post(&["requests"])
                 .body(json!({
                     "product": product,
-                    "recipient": to,
+                    "recipient": recipient,
                     "mode": mode,
                     "until": until,
                     "purpose": { "code": purpose, "text": text },

@@ -65,7 +65,7 @@ pub(super) enum Storage {
 
 /// Where the credential comes from. The secret itself is never an argument: other people of the machine can read those.
 #[derive(Debug, Args)]
-#[group(multiple = false)]
+#[group(id = "credential_from", multiple = false)]
 pub(super) struct Credential {
     /// Where the server finds it: env:ENTREPOT_CREDENTIAL_…
     #[arg(long, value_name = "env:NAME")]

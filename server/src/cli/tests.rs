@@ -155,7 +155,7 @@ fn commands_are_calls() {
             json!({ "storage": "s", "path": "w/visits" }),
         ),
         (
-            "product offer v-a --to rnd_weu",
+            "product offer v-a --recipient rnd_weu",
             "GET",
             "products/v-a/offer?recipient=rnd_weu",
             none(),
@@ -193,7 +193,7 @@ fn commands_are_calls() {
         ),
         ("request show ID", "GET", "requests/ID", none()),
         (
-            "request create v-a --to rnd_weu --mode replica --until 2027-12-31 --purpose warranty --text why",
+            "request create v-a --recipient rnd_weu --mode replica --until 2027-12-31 --purpose warranty --text why",
             "POST",
             "requests",
             json!({ "product": "v-a", "recipient": "rnd_weu", "mode": "replica", "until": "2027-12-31",

@@ -22,7 +22,7 @@ impl Stage {
             .await
             .unwrap()
             .items;
-        grants.sort_by_key(|grant| grant.id);
+        grants.sort_by_key(|grant| (grant.until, grant.desired == GrantDesired::Active));
         grants
     }
 
@@ -152,6 +152,9 @@ async fn personal_data_waits_for_data_protection() {
         stage.deploy(&stage.operator, &yaml).await.unwrap();
         assert_eq!(stage.waiting().await.len(), 0);
         assert_eq!(stage.plan(&stage.operator, &yaml).await.exit_status(), 0);
+        // And forth: what was withdrawn by a file is no refusal.
+        stage.deploy(&stage.operator, &longer).await.unwrap();
+        assert_eq!(stage.waiting().await.len(), 1);
         let longest = yaml.replace("until: 2027-12-31", "until: 2029-06-30");
         stage.deploy(&stage.operator, &longest).await.unwrap();
         let waiting = stage.waiting().await;
@@ -161,6 +164,49 @@ async fn personal_data_waits_for_data_protection() {
         assert_eq!(desired, [GrantDesired::Ended, GrantDesired::Active]);
         assert_eq!(grants[1].until.to_string(), "2029-06-30T00:00:00Z");
         assert_eq!(stage.plan(&stage.operator, &longest).await.exit_status(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_personal_any_more_does_not_wait() {
+    for stage in Stage::each().await {
+        stage
+            .deploy(&stage.operator, &personal(CONTRACT))
+            .await
+            .unwrap();
+        assert_eq!(stage.waiting().await.len(), 1);
+        let plan = stage.plan(&stage.operator, CONTRACT).await;
+        let (action, fields, _) = line(&plan, "grant", "rnd_visits");
+        assert_eq!(action, DeclarationAction::Update);
+        assert_eq!(fields, ["state: submitted -> approved"]);
+        stage.deploy(&stage.operator, CONTRACT).await.unwrap();
+        assert_eq!(stage.waiting().await.len(), 0);
+        assert_eq!(stage.grants_now().await.len(), 1);
+        assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
+        // The other way round nothing that stands slips through.
+        let back = stage
+            .deploy(&stage.operator, &personal(CONTRACT))
+            .await
+            .unwrap_err();
+        assert!(
+            back.to_string().contains("no data-protection officer"),
+            "{back}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_producer_does_not_call_personal_data_harmless() {
+    for stage in Stage::each().await {
+        let yaml = personal(CONTRACT);
+        stage.deploy(&stage.operator, &yaml).await.unwrap();
+        let mara = stage
+            .person("mara", &[], &[("aftersales", MemberRole::Producer)])
+            .await;
+        let refused = stage.deploy(&mara, CONTRACT).await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        assert_eq!(stage.grants_now().await.len(), 0);
+        assert_eq!(stage.waiting().await.len(), 1);
     }
 }
 

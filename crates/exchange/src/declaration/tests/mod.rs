@@ -2,6 +2,7 @@
 
 mod files;
 mod grants;
+mod mistakes;
 mod round;
 mod rules;
 
@@ -139,7 +140,7 @@ impl Stage {
     }
 
     async fn deployments(&self) -> Vec<(String, String, i64, Option<String>)> {
-        sql!("select actor, file, commit_id, changes, finished_at, failure from deployment order by id")
+        sql!("select actor, file, commit_id, changes, finished_at, failure from deployment order by changes desc")
             .rows(self.exchange().db())
             .await
             .unwrap()
