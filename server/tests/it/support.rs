@@ -14,9 +14,12 @@ use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
 use model::{ManualClock, Timestamp};
 use serde_json::Value;
 use server::adapters;
+use server::adapters::inspector::Inspector;
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::pending::Pending;
-use server::config::{LogFormat, PublicUrl, TelemetrySettings};
+use server::adapters::probe::Probe;
+use server::adapters::stores::Lake;
+use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -69,6 +72,7 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) public_url: PublicUrl,
     pub(crate) folder: TempDir,
+    pub(crate) lake: Lake,
 }
 
 /// How a [`TestApp`] differs from the usual.
@@ -121,8 +125,18 @@ impl TestApp {
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));
         let keys = FileKeyRing::open(&folder.path().join("keys"), true).unwrap();
-        let pending = Arc::new(Pending);
-        let ports = adapters::ports(pending.clone(), pending.clone(), Arc::new(keys), pending);
+        let lake = Lake::of(&StorageSettings {
+            file_roots: vec![folder.path().canonicalize().unwrap().join("lakes")],
+            endpoints: Vec::new(),
+            parallel_requests: 8,
+        });
+        std::fs::create_dir(folder.path().join("lakes")).unwrap();
+        let ports = adapters::ports(
+            Arc::new(Inspector::new(lake.clone())),
+            Arc::new(Probe::new(lake.clone())),
+            Arc::new(keys),
+            Arc::new(Pending),
+        );
         let public_url = PublicUrl::parse(build.public_url, false).unwrap();
         let options = Options {
             public_url: build.public_url.to_owned(),
@@ -144,6 +158,7 @@ impl TestApp {
             router,
             public_url,
             folder,
+            lake,
         }
     }
 
