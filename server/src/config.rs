@@ -158,6 +158,8 @@ pub struct Flags {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub data: PathBuf,
+    /// The configuration file, where a flag names one.
+    pub file: Option<PathBuf>,
     pub addr: SocketAddr,
     /// How the outside reaches this installation; None: as `addr` says once it is bound.
     pub public_url: Option<PublicUrl>,
@@ -402,6 +404,7 @@ impl Settings {
                 ),
                 engine: raw.worker.engine.unwrap_or_default(),
             },
+            file: flags.config.clone(),
             data,
         })
     }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod folder;
+pub mod gateway;
 pub mod health;
 pub mod listen;
 pub mod metrics;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use exchange::db::Db;
-use exchange::{Exchange, Options};
+use exchange::{Exchange, Options, Principal};
 
 use crate::adapters::clock::SystemClock;
+use crate::adapters::connect::{Connected, Wiring, connect};
 use crate::adapters::keyring::FileKeyRing;
-use crate::adapters::pending::Pending;
-use crate::adapters::{self};
+use crate::adapters::stores::Lake;
 use crate::config::{PublicUrl, Settings};
 use crate::folder::{self, FolderError, Lock};
 
@@ -24,7 +24,7 @@ pub enum Use {
 
 pub struct Node {
     pub settings: Settings,
-    pub exchange: Exchange,
+    pub connected: Connected,
     pub public_url: PublicUrl,
     _lock: Option<Lock>,
 }
@@ -37,6 +37,10 @@ impl Node {
             .clone()
             .unwrap_or_else(|| PublicUrl::of_address(settings.addr));
         Self::open_as(settings, purpose, public_url).await
+    }
+
+    pub fn exchange(&self) -> &Exchange {
+        &self.connected.exchange
     }
 
     /// The same where the public address is known better than the settings say it.
@@ -57,22 +61,35 @@ impl Node {
             .context("the database cannot be opened")?;
         if lock.is_some() {
             db.migrate().await.context("the migrations failed")?;
-        } else if purpose == Use::Command && !db.is_migrated().await? {
+        } else if !db.is_migrated().await? {
             bail!("the database is not at this version; run `entrepot migrate` first");
         }
         let keys = FileKeyRing::open(&settings.keys, settings.is_embedded())?;
-        let pending = Arc::new(Pending);
-        let ports = adapters::ports(pending.clone(), pending.clone(), Arc::new(keys), pending);
         let options = Options {
             public_url: public_url.as_str().to_owned(),
             session_idle: settings.session_idle,
             session_lifetime: settings.session_lifetime,
             ..Options::default()
         };
-        let exchange = Exchange::new(db, Arc::new(SystemClock), ports, options);
+        let connected = connect(Wiring {
+            db,
+            clock: Arc::new(SystemClock),
+            keys: Arc::new(keys),
+            lake: Lake::of(&settings.storage),
+            options,
+            here: settings.location.clone(),
+        })
+        .await?;
+        if lock.is_some() && purpose == Use::Serve {
+            // Nobody else can be alive on this folder: what the process before held is free at once.
+            connected
+                .exchange
+                .work_release_all(&Principal::system())
+                .await?;
+        }
         Ok(Self {
             settings,
-            exchange,
+            connected,
             public_url,
             _lock: lock,
         })

@@ -1,48 +1,49 @@
-//! `entrepot billing`: prices, what was counted, charges, statements, savings.
+//! `entrepot billing`: prices, counted bytes, charges, statements, savings.
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::call::Act;
-use super::product::money;
-use super::show::{Show, cell};
+use super::columns::{
+    amount, at, bytes, duration, facts, given, items, list, money, rows, table, time,
+};
+use super::show::Show;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Billing {
-    /// The prices of routes
+    /// The prices of routes, and of compute and storage
     Rates,
-    /// Set a price: of a route, or of a service
-    Rate(Rate),
-    /// What was counted
+    /// Set a price from a day on: of a route with --from and --to, else of a --kind
+    Rate(Box<Rate>),
+    /// Counted bytes, newest first
     Events {
         #[arg(long)]
         product: Option<String>,
     },
-    /// Price what was counted on finished days; also done by a worker every day
+    /// Price the finished days
     Report,
-    /// Priced days
+    /// Charges, newest first
     Charges {
         #[arg(long)]
         product: Option<String>,
         /// As CSV
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         csv: bool,
     },
-    /// Months and their bills
+    /// The months of each team
     Statements,
-    /// One month of one team
+    /// One team's month
     Statement {
         team: String,
         /// 2026-06
         month: String,
         /// As CSV
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         csv: bool,
     },
-    /// Issue a month's bill; it never changes afterwards
+    /// Close a team's month: it never changes afterwards
     Issue { team: String, month: String },
-    /// What replicas have saved against full loads
+    /// What replicas saved against loading in full
     Savings {
         #[arg(long)]
         product: Option<String>,
@@ -52,106 +53,103 @@ pub(super) enum Billing {
 #[derive(Debug, Args)]
 pub(super) struct Rate {
     /// aws:eu-central-1, aws:* or *:*
-    #[arg(long, requires = "to", conflicts_with = "kind")]
+    #[arg(long, required_unless_present = "kind", requires = "to")]
     from: Option<String>,
     #[arg(long, requires = "from")]
     to: Option<String>,
-    /// compute (per hour) or storage (per GB and month), instead of a route
-    #[arg(long)]
+    /// compute (per hour of sync runs) or storage (per GB and month)
+    #[arg(long, conflicts_with_all = ["from", "to", "unit"])]
     kind: Option<String>,
-    /// 0.09
+    /// Decimal: 0.09
     #[arg(long)]
     price: String,
-    /// GB or GiB, of a route
-    #[arg(long, default_value = "GB", conflicts_with = "kind")]
-    unit: String,
+    /// GB or GiB, of a route's price
+    #[arg(long, required_unless_present = "kind")]
+    unit: Option<String>,
     #[arg(long)]
     currency: String,
+    /// A day or an instant: 2026-01-01
     #[arg(long)]
     valid_from: String,
+    /// Exclusive; until further notice when absent
     #[arg(long)]
     valid_until: Option<String>,
-    /// Where the price is from
+    /// Where the price comes from, in words
     #[arg(long)]
     source: String,
 }
 
 impl Rate {
-    fn body(self) -> anyhow::Result<Value> {
-        let mut body = json!({
-            "price": self.price,
-            "currency": self.currency,
-            "valid_from": self.valid_from,
-            "valid_until": self.valid_until,
-            "source": self.source,
-        });
-        match (self.kind, self.from, self.to) {
-            (Some(kind), None, None) => body["kind"] = Value::String(kind),
-            (None, Some(from), Some(to)) => {
-                body["from"] = Value::String(from);
-                body["to"] = Value::String(to);
-                body["unit"] = Value::String(self.unit);
-            }
-            _ => bail!("say what the price is of: --from and --to, or --kind"),
-        }
-        Ok(body)
+    fn act(self) -> Act {
+        let body = given([
+            ("from", self.from.map(Value::from)),
+            ("to", self.to.map(Value::from)),
+            ("kind", self.kind.map(Value::from)),
+            ("price", Some(Value::from(self.price))),
+            ("unit", self.unit.map(Value::from)),
+            ("currency", Some(Value::from(self.currency))),
+            ("valid_from", Some(Value::from(self.valid_from))),
+            ("valid_until", self.valid_until.map(Value::from)),
+            ("source", Some(Value::from(self.source))),
+        ]);
+        Act::post(&["rates"])
+            .body(body.into())
+            .show(Show::said("The price is set."))
     }
 }
 
 impl Billing {
-    pub(super) fn act(self) -> anyhow::Result<Act> {
-        Ok(match self {
-            Self::Rates => Act::get(&["rates"])
-                .query("limit", Some("200".to_owned()))
-                .show(Show::words(rates)),
-            Self::Rate(rate) => Act::post(&["rates"])
-                .body(rate.body()?)
-                .show(Show::said("The price is set.")),
+    pub(super) fn act(self) -> Act {
+        match self {
+            Self::Rates => Act::list(&["rates"]).show(Show::words(rates)),
+            Self::Rate(rate) => rate.act(),
             Self::Events { product } => Act::list(&["meter-events"])
                 .query("product", product)
-                .show(Show::Table(&[
-                    ("AT", "/at"),
-                    ("PRODUCT", "/product"),
-                    ("FROM", "/from"),
-                    ("TO", "/to"),
-                    ("BYTES", "/bytes"),
-                    ("METHOD", "/method"),
-                    ("PURPOSE", "/purpose"),
-                    ("CHARGED", "/charged"),
+                .show(table(&[
+                    ("AT", |e| time(e, "/at")),
+                    ("PRODUCT", |e| at(e, "/product")),
+                    ("FROM", |e| at(e, "/from")),
+                    ("TO", |e| at(e, "/to")),
+                    ("BYTES", |e| bytes(e, "/bytes")),
+                    ("METHOD", |e| at(e, "/method")),
+                    ("FOR", |e| at(e, "/purpose")),
+                    ("CHARGED", |e| at(e, "/charged")),
                 ])),
             Self::Report => Act::post(&["billing", "report"]).show(Show::words(|done| {
                 format!(
-                    "{} charges of {} events; {} events have no rate yet.",
-                    cell(done.get("charges")),
-                    cell(done.get("events")),
-                    cell(done.get("unrated"))
+                    "{} charges of {} events. Waiting for a price: {} events.",
+                    at(done, "/charges"),
+                    at(done, "/events"),
+                    at(done, "/unrated")
                 )
             })),
             Self::Charges { product, csv: true } => Act::get(&["charges"])
                 .query("product", product)
                 .query("format", Some("csv".to_owned()))
-                .show(text()),
-            Self::Charges { product, .. } => Act::list(&["charges"])
+                .show(Show::words(as_it_came)),
+            Self::Charges {
+                product,
+                csv: false,
+            } => Act::list(&["charges"])
                 .query("product", product)
-                .show(Show::Table(&[
-                    ("DAY", "/day"),
-                    ("KIND", "/kind"),
-                    ("PRODUCT", "/product"),
-                    ("TEAM", "/team"),
-                    ("FROM", "/from"),
-                    ("TO", "/to"),
-                    ("METHOD", "/method"),
-                    ("BYTES", "/bytes"),
-                    ("AMOUNT", "/amount"),
-                    ("CURRENCY", "/currency"),
+                .show(table(&[
+                    ("DAY", |c| at(c, "/day")),
+                    ("KIND", |c| at(c, "/kind")),
+                    ("PRODUCT", |c| at(c, "/product")),
+                    ("PAID BY", |c| at(c, "/team")),
+                    ("CONSUMER", |c| at(c, "/consumer")),
+                    ("FROM", |c| at(c, "/from")),
+                    ("TO", |c| at(c, "/to")),
+                    ("BYTES", |c| bytes(c, "/bytes")),
+                    ("METHOD", |c| at(c, "/method")),
+                    ("AMOUNT", |c| amount(c, "/amount")),
                 ])),
-            Self::Statements => Act::get(&["statements"]).show(Show::Table(&[
-                ("TEAM", "/team"),
-                ("MONTH", "/month"),
-                ("TOTAL", "/total"),
-                ("CURRENCY", "/currency"),
-                ("STATE", "/state"),
-                ("ISSUED", "/issued_at"),
+            Self::Statements => Act::get(&["statements"]).show(table(&[
+                ("TEAM", |s| at(s, "/team")),
+                ("MONTH", |s| at(s, "/month")),
+                ("TOTAL", |s| amount(s, "/total")),
+                ("STATE", |s| at(s, "/state")),
+                ("ISSUED", |s| time(s, "/issued_at")),
             ])),
             Self::Statement {
                 team,
@@ -159,97 +157,99 @@ impl Billing {
                 csv: true,
             } => Act::get(&["statements", &team, &month])
                 .query("format", Some("csv".to_owned()))
-                .show(text()),
-            Self::Statement { team, month, .. } => {
-                Act::get(&["statements", &team, &month]).show(Show::words(statements))
-            }
+                .show(Show::words(as_it_came)),
+            Self::Statement {
+                team,
+                month,
+                csv: false,
+            } => Act::get(&["statements", &team, &month]).show(Show::words(statements)),
             Self::Issue { team, month } => {
                 Act::post(&["statements", &team, &month, "issue"]).show(Show::words(statements))
             }
-            Self::Savings { product } => Act::get(&["savings"])
-                .query("product", product)
-                .show(Show::words(savings)),
-        })
+            Self::Savings { product } => {
+                Act::get(&["savings"])
+                    .query("product", product)
+                    .show(table(&[
+                        ("PRODUCT", |s| at(s, "/product")),
+                        ("ROUTE", |s| at(s, "/route")),
+                        ("DAYS", |s| at(s, "/days")),
+                        ("BASELINE", |s| bytes(s, "/baseline_bytes")),
+                        ("MOVED", |s| bytes(s, "/actual_bytes")),
+                        ("SAVED", |s| bytes(s, "/saved_bytes")),
+                        ("AMOUNT", |s| money(s, "/saved")),
+                        ("AGAINST", |s| at(s, "/baseline")),
+                    ]))
+            }
+        }
     }
 }
 
-/// CSV comes as it is.
-fn text() -> Show {
-    Show::words(|answer| answer.as_str().unwrap_or("").to_owned())
+fn as_it_came(answer: &Value) -> String {
+    answer.as_str().unwrap_or("").to_owned()
 }
 
 fn rates(found: &Value) -> String {
-    let mut text = Show::Table(&[
-        ("FROM", "/from"),
-        ("TO", "/to"),
-        ("PRICE", "/price"),
-        ("UNIT", "/unit"),
-        ("CURRENCY", "/currency"),
-        ("VALID FROM", "/valid_from"),
-        ("UNTIL", "/valid_until"),
-        ("SOURCE", "/source"),
-    ])
-    .text(found);
-    for rate in found["service_rates"].as_array().into_iter().flatten() {
-        text.push_str(&format!(
-            "{}: {} {} from {}\n",
-            cell(rate.get("kind")),
-            cell(rate.get("price")),
-            cell(rate.get("currency")),
-            cell(rate.get("valid_from"))
-        ));
-    }
+    let mut text = rows(
+        &[
+            ("FROM", |r| at(r, "/from")),
+            ("TO", |r| at(r, "/to")),
+            ("PRICE", |r| {
+                format!("{} per {}", amount(r, "/price"), at(r, "/unit"))
+            }),
+            ("VALID FROM", |r| time(r, "/valid_from")),
+            ("UNTIL", |r| time(r, "/valid_until")),
+            ("SOURCE", |r| at(r, "/source")),
+        ],
+        items(found),
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("KIND", |r| at(r, "/kind")),
+            ("PRICE", |r| amount(r, "/price")),
+            ("VALID FROM", |r| time(r, "/valid_from")),
+            ("UNTIL", |r| time(r, "/valid_until")),
+            ("SOURCE", |r| at(r, "/source")),
+        ],
+        list(found, "service_rates"),
+    ));
     text
 }
 
 fn statements(found: &Value) -> String {
-    let mut all = String::new();
-    for statement in found["items"].as_array().into_iter().flatten() {
-        all.push_str(
-            &Show::Fields(&[
-                ("Team", "/team"),
-                ("Cost centre", "/cost_center"),
-                ("Month", "/month"),
-                ("State", "/state"),
-                ("Total", "/total"),
-                ("Currency", "/currency"),
-                ("Handed out, not billed", "/signed_bytes"),
-                ("Without a rate", "/unrated"),
-            ])
-            .text(statement),
-        );
-        let lines = json!({ "items": statement["lines"] });
-        all.push_str(
-            &Show::Table(&[
-                ("KIND", "/kind"),
-                ("PRODUCT", "/product"),
-                ("ROUTE", "/route"),
-                ("METHOD", "/method"),
-                ("BYTES", "/bytes"),
-                ("AMOUNT", "/amount"),
-            ])
-            .text(&lines),
-        );
+    if items(found).is_empty() {
+        return "There is nothing to pay in this month.".to_owned();
     }
-    all
+    let parts: Vec<String> = items(found).iter().map(statement).collect();
+    parts.join("\n")
 }
 
-fn savings(found: &Value) -> String {
-    let mut text = String::new();
-    for saving in found["items"].as_array().into_iter().flatten() {
-        text.push_str(&format!(
-            "{} {}: {} bytes instead of {} in {} days, saved {} ({})\n",
-            cell(saving.get("product")),
-            cell(saving.get("route")),
-            cell(saving.get("actual_bytes")),
-            cell(saving.get("baseline_bytes")),
-            cell(saving.get("days")),
-            money(&saving["saved"]),
-            cell(saving.get("baseline"))
-        ));
-    }
-    if text.is_empty() {
-        text.push_str("none");
-    }
+fn statement(statement: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Team", |s| at(s, "/team")),
+            ("Cost centre", |s| at(s, "/cost_center")),
+            ("Month", |s| at(s, "/month")),
+            ("State", |s| at(s, "/state")),
+            ("Issued", |s| time(s, "/issued_at")),
+            ("Total", |s| amount(s, "/total")),
+            ("Handed out as signed URLs", |s| bytes(s, "/signed_bytes")),
+            ("Events without a price", |s| at(s, "/unrated")),
+        ],
+        statement,
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("KIND", |l| at(l, "/kind")),
+            ("PRODUCT", |l| at(l, "/product")),
+            ("ROUTE", |l| at(l, "/route")),
+            ("METHOD", |l| at(l, "/method")),
+            ("BYTES", |l| bytes(l, "/bytes")),
+            ("TIME", |l| duration(l, "/busy_micros")),
+            ("AMOUNT", |l| at(l, "/amount")),
+        ],
+        list(statement, "lines"),
+    ));
     text
 }

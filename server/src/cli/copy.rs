@@ -111,7 +111,7 @@ async fn open(
         let (id, path) = words.split_once('/').context("write storage:ID/PATH")?;
         let id: StorageId = id.parse().context("not a storage's id")?;
         let access = node
-            .exchange
+            .exchange()
             .storage_access_for_system(&Principal::system(), id)
             .await?;
         return Ok(lake.table(&access, path, meter)?.objects);

@@ -6,6 +6,7 @@
 mod audit;
 mod billing;
 mod call;
+mod columns;
 mod copy;
 mod domain;
 mod grant;
@@ -14,6 +15,7 @@ mod recipient;
 mod replica;
 mod request;
 mod run;
+mod save;
 mod show;
 mod storage;
 mod team;
@@ -89,6 +91,13 @@ enum Command {
     Copy(copy::Copy),
     /// Bring the database up to this version
     Migrate,
+    #[command(flatten)]
+    Call(Calls),
+}
+
+/// Commands that are calls of the REST interface.
+#[derive(Debug, Subcommand)]
+enum Calls {
     /// People: accounts, roles, passwords
     #[command(subcommand)]
     User(user::User),
@@ -101,35 +110,35 @@ enum Command {
     /// Teams and their members
     #[command(subcommand)]
     Team(team::Team),
-    /// Storages: places for tables
+    /// Storages: the places for tables
     #[command(subcommand)]
     Storage(storage::Storage),
-    /// See whether a storage can be used, and what permission is missing
+    /// Try what Entrepôt needs of a storage; exit status 1 when something fails
     Doctor(storage::Doctor),
-    /// Find the tables under a prefix, and print a declaration of them
+    /// Find the tables under a prefix, and print them as a declaration
     Scan(storage::Scan),
     /// Data products
     #[command(subcommand)]
     Product(product::Product),
-    /// Machine identities of consuming teams, and their credentials
+    /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),
-    /// Requests for access, and the decisions on them
+    /// Requests for access, and the decisions
     #[command(subcommand)]
     Request(request::Request),
-    /// What approved requests became
+    /// Grants: what approved requests became
     #[command(subcommand)]
     Grant(grant::Grant),
     /// Replicas, their schedules and runs
     #[command(subcommand)]
     Replica(replica::Replica),
-    /// Bring a replica up to date now
-    Sync(replica::One),
-    /// Remove from a replica what the source removed
-    Vacuum(replica::One),
-    /// Check a replica against what was promised
-    Verify(replica::One),
-    /// Prices, charges, statements, savings
+    /// Ask for a sync of a replica now
+    Sync(replica::Target),
+    /// Ask for a check of a replica now
+    Verify(replica::Target),
+    /// Ask for the removal of what a replica need not keep any more
+    Vacuum(replica::Target),
+    /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
     Billing(billing::Billing),
     /// The audit log and its check
@@ -138,6 +147,31 @@ enum Command {
     /// The queue of work
     #[command(subcommand)]
     Work(work::Queue),
+}
+
+impl Calls {
+    fn act(self) -> anyhow::Result<Act> {
+        Ok(match self {
+            Self::User(command) => command.act()?,
+            Self::Token(command) => command.act()?,
+            Self::Domain(command) => command.act()?,
+            Self::Team(command) => command.act()?,
+            Self::Storage(command) => command.act()?,
+            Self::Doctor(command) => command.act(),
+            Self::Scan(command) => command.act(),
+            Self::Product(command) => command.act()?,
+            Self::Recipient(command) => command.act(),
+            Self::Request(command) => command.act(),
+            Self::Grant(command) => command.act(),
+            Self::Replica(command) => command.act()?,
+            Self::Sync(target) => target.start("sync"),
+            Self::Verify(target) => target.start("verify"),
+            Self::Vacuum(target) => target.start("vacuum"),
+            Self::Billing(command) => command.act(),
+            Self::Audit(command) => command.act()?,
+            Self::Work(command) => command.act()?,
+        })
+    }
 }
 
 /// Runs one command.
@@ -174,31 +208,13 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let globals = cli.globals;
-    let act = match cli.command {
-        Command::Serve(serve) => return run::serve(&globals, serve).await,
-        Command::Worker(work) => return run::work(&globals, work).await,
-        Command::Copy(copy) => return copy::copy(&globals, copy).await,
-        Command::Migrate => return run::migrate(&globals).await,
-        Command::User(command) => command.act()?,
-        Command::Token(command) => command.act()?,
-        Command::Domain(command) => command.act()?,
-        Command::Team(command) => command.act()?,
-        Command::Storage(command) => command.act()?,
-        Command::Doctor(command) => command.act()?,
-        Command::Scan(command) => command.act()?,
-        Command::Product(command) => command.act()?,
-        Command::Recipient(command) => command.act()?,
-        Command::Request(command) => command.act()?,
-        Command::Grant(command) => command.act()?,
-        Command::Replica(command) => command.act()?,
-        Command::Sync(one) => one.act("sync"),
-        Command::Vacuum(one) => one.act("vacuum"),
-        Command::Verify(one) => one.act("verify"),
-        Command::Billing(command) => command.act()?,
-        Command::Audit(command) => command.act()?,
-        Command::Work(command) => command.act()?,
-    };
-    perform(&globals, act).await
+    match cli.command {
+        Command::Serve(serve) => run::serve(&globals, serve).await,
+        Command::Worker(work) => run::work(&globals, work).await,
+        Command::Copy(copy) => copy::copy(&globals, copy).await,
+        Command::Migrate => run::migrate(&globals).await,
+        Command::Call(command) => perform(&globals, command.act()?).await,
+    }
 }
 
 async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
@@ -206,11 +222,20 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
         Some(server) => Client::remote(server, globals.token.as_deref())?,
         None => Client::local(Settings::load(&globals.flags())?).await?,
     };
+    // The file comes first: an answer that is given only once must not be lost for want of a place.
+    let file = act.save.as_ref().map(save::Save::begin).transpose()?;
     let answer = client.perform(&act.call).await?;
-    let text = if globals.json {
-        show::json(&answer)
-    } else {
-        act.show.text(&answer)
+    let text = match file {
+        Some(file) => {
+            let path = file.end(&answer)?;
+            if globals.json {
+                show::json(&serde_json::json!({ "saved": path }))
+            } else {
+                format!("Saved in {path}.\n")
+            }
+        }
+        None if globals.json => show::json(&answer),
+        None => act.show.text(&answer),
     };
     let mut out = std::io::stdout().lock();
     // A reader that has gone away, as `head` does, is no failure.

@@ -1,10 +1,14 @@
-//! `entrepot recipient`: machine identities of consuming teams.
+//! `entrepot recipient`: who reads, and the credentials.
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::call::Act;
-use super::show::{Show, json as as_json};
+use super::columns::{at, facts, given, list, rows, time};
+use super::save::Save;
+use super::show::Show;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Recipient {
@@ -12,20 +16,24 @@ pub(super) enum Recipient {
     List,
     /// One recipient and its credentials
     Show { recipient: String },
-    /// Make a recipient
+    /// Make a recipient: the machine identity of a team in one cloud region
     Create {
         name: String,
         #[arg(long)]
         team: String,
+        /// aws, azure, gcp or onprem
         #[arg(long)]
         cloud: String,
         #[arg(long)]
         region: String,
     },
-    /// Make a credential and print its profile, once
+    /// Make a credential, and give its Delta Sharing profile once
     Profile {
         recipient: String,
-        /// How many days the credential lives
+        /// Save it in this file, readable by its owner only, instead of printing it
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// How many days it lives
         #[arg(long)]
         days: Option<u32>,
     },
@@ -33,22 +41,17 @@ pub(super) enum Recipient {
     RevokeToken { recipient: String, token: String },
 }
 
-const RECIPIENT: Show = Show::Fields(&[
-    ("Name", "/name"),
-    ("Team", "/team"),
-    ("Location", "/location"),
-    ("Credentials", "/tokens"),
-]);
-
 impl Recipient {
-    pub(super) fn act(self) -> anyhow::Result<Act> {
-        Ok(match self {
+    pub(super) fn act(self) -> Act {
+        match self {
             Self::List => Act::list(&["recipients"]).show(Show::Table(&[
                 ("NAME", "/name"),
                 ("TEAM", "/team"),
                 ("LOCATION", "/location"),
             ])),
-            Self::Show { recipient } => Act::get(&["recipients", &recipient]).show(RECIPIENT),
+            Self::Show { recipient } => {
+                Act::get(&["recipients", &recipient]).show(Show::words(words))
+            }
             Self::Create {
                 name,
                 team,
@@ -56,15 +59,47 @@ impl Recipient {
                 region,
             } => Act::post(&["recipients"])
                 .body(json!({ "name": name, "team": team, "cloud": cloud, "region": region }))
-                .show(RECIPIENT),
-            // A profile is a file for machines: what is printed can be redirected into one.
-            Self::Profile { recipient, days } => Act::post(&["recipients", &recipient, "profile"])
-                .body(json!({ "days": days }))
-                .show(Show::words(as_json)),
+                .show(Show::said(format!("The recipient {name} is made."))),
+            Self::Profile {
+                recipient,
+                output,
+                days,
+            } => Act::post(&["recipients", &recipient, "profile"])
+                .body(given([("days", days.map(Value::from))]).into())
+                .save(output.map(|path| Save { path, text: file }))
+                .show(Show::words(file)),
             Self::RevokeToken { recipient, token } => {
                 Act::delete(&["recipients", &recipient, "tokens", &token])
                     .show(Show::said("The credential is revoked."))
             }
-        })
+        }
     }
+}
+
+/// The profile file, as clients read it.
+fn file(profile: &Value) -> String {
+    format!("{profile:#}\n")
+}
+
+fn words(recipient: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Name", |r| at(r, "/name")),
+            ("Team", |r| at(r, "/team")),
+            ("Location", |r| at(r, "/location")),
+        ],
+        recipient,
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("CREDENTIAL", |t| at(t, "/id")),
+            ("ENDS IN", |t| at(t, "/hint")),
+            ("MADE", |t| time(t, "/created_at")),
+            ("UNTIL", |t| time(t, "/expires_at")),
+            ("REVOKED", |t| time(t, "/revoked_at")),
+        ],
+        list(recipient, "tokens"),
+    ));
+    text
 }

@@ -15,9 +15,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Globals;
-use crate::config::{PublicUrl, Settings};
+use crate::config::{CopyEngine, PublicUrl, Settings};
 use crate::node::{Node, Use};
-use crate::workers::{self, Handlers, Worker};
+use crate::workers::handlers::Lakehand;
+use crate::workers::sync::Engine;
+use crate::workers::{self, Worker};
 use crate::{folder, listen, metrics, router, site, telemetry};
 
 #[derive(Debug, Args)]
@@ -70,7 +72,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     if !serve.no_worker {
         running.spawn(worker(&node, None).run(stop.clone()));
     }
-    if node.exchange.db().is_migrated().await? && !node.exchange.has_people().await? {
+    if node.exchange().db().is_migrated().await? && !node.exchange().has_people().await? {
         tracing::info!(
             "nobody can sign in yet; make the first account: entrepot user create NAME --role admin --generate"
         );
@@ -82,7 +84,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     // The listener also ends when it breaks; then everything ends.
     stop.cancel();
     while running.join_next().await.is_some() {}
-    node.exchange.db().close().await;
+    node.exchange().db().close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -94,7 +96,7 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
     let node = Node::open(settings, Use::Serve).await?;
     tracing::info!("working");
     worker(&node, work.parallel).run(stop).await;
-    node.exchange.db().close().await;
+    node.exchange().db().close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -135,25 +137,52 @@ fn stopping() -> anyhow::Result<CancellationToken> {
 /// All routes of this process.
 pub(crate) fn routes(node: &Node) -> Router {
     router::build(router::Parts {
-        exchange: node.exchange.clone(),
+        exchange: node.exchange().clone(),
         public_url: node.public_url.clone(),
         trusted_proxies: Arc::from(node.settings.trusted_proxies.as_slice()),
         requests_per_second: node.settings.requests_per_second,
         sign_ins_per_minute: node.settings.sign_ins_per_minute,
-        portal: site::portal(node.exchange.clone(), &node.settings.site),
-        machines: Router::new(),
+        portal: site::portal(node.exchange().clone(), &node.settings.site),
+        machines: node.connected.machines(),
     })
 }
 
 /// The worker of this process.
 fn worker(node: &Node, parallel: Option<usize>) -> Worker {
+    let mut ticks = workers::housekeeping(node.exchange());
+    ticks.extend(workers::handlers::ticks(node.exchange()));
     Worker {
-        exchange: node.exchange.clone(),
+        exchange: node.exchange().clone(),
         owner: workers::owner(),
         location: node.settings.location.clone(),
-        handlers: Handlers::new(),
-        ticks: workers::housekeeping(&node.exchange),
+        handlers: workers::handlers::handlers(Arc::new(hand(node))),
+        ticks,
         parallel: parallel.unwrap_or(node.settings.worker.parallel).max(1),
         poll: node.settings.worker.poll,
+    }
+}
+
+/// What this process's workers work with.
+pub(crate) fn hand(node: &Node) -> Lakehand {
+    Lakehand {
+        exchange: node.exchange().clone(),
+        lake: node.connected.lake.clone(),
+        engine: engine(&node.settings),
+        folder: node.settings.data.clone(),
+    }
+}
+
+/// A child of the same binary on the same data and configuration, where the settings ask for one.
+fn engine(settings: &Settings) -> Engine {
+    match (settings.worker.engine, std::env::current_exe()) {
+        (CopyEngine::Process, Ok(program)) => {
+            let mut command = vec![program.into_os_string(), "copy".into(), "--data".into()];
+            command.push(settings.data.clone().into_os_string());
+            if let Some(file) = &settings.file {
+                command.extend(["--config".into(), file.clone().into_os_string()]);
+            }
+            Engine::Process { command }
+        }
+        _ => Engine::Local,
     }
 }

@@ -1,13 +1,18 @@
-//! `entrepot storage`, `doctor` and `scan`: places for tables.
+//! `entrepot storage`, `doctor` and `scan`.
 
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::Act;
-use super::show::{Show, cell};
+use super::columns::{at, facts, given, list};
+use super::show::{Show, grid};
+
+/// The most bytes that a file with a credential may have.
+const CREDENTIAL_LIMIT: u64 = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Storage {
@@ -18,70 +23,83 @@ pub(super) enum Storage {
     /// Make a storage
     Create {
         name: String,
+        /// aws, azure, gcp or onprem
         #[arg(long)]
         cloud: String,
         #[arg(long)]
         region: String,
-        /// s3://, abfss://, gs:// or file:///
+        /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder
         #[arg(long)]
         url: String,
-        /// For stores that are not at their cloud's own address
+        /// For stores that are not at their cloud's own address; must be on the allow-list of the configuration
         #[arg(long)]
         endpoint: Option<String>,
-        /// Whether replicas may be made here
-        #[arg(long)]
-        replicas: bool,
         #[command(flatten)]
         credential: Credential,
+        /// Let replicas be made here
+        #[arg(long)]
+        replicas: bool,
     },
-    /// Change a storage
+    /// Change a storage; what is not given stays
     Update {
-        storage: String,
+        name: String,
         #[arg(long)]
         cloud: Option<String>,
         #[arg(long)]
         region: Option<String>,
         #[arg(long)]
         url: Option<String>,
-        /// Empty: none
+        /// Empty takes it away
         #[arg(long)]
         endpoint: Option<String>,
-        #[arg(long, value_name = "BOOL")]
-        replicas: Option<bool>,
         #[command(flatten)]
         credential: Credential,
+        /// Whether replicas may be made here
+        #[arg(long, value_name = "true|false")]
+        replicas: Option<bool>,
+        /// Only if this is still the revision
+        #[arg(long)]
+        revision: Option<i64>,
     },
 }
 
-/// Where the credential comes from. The secret itself is never an argument.
+/// Where the credential comes from. The secret itself is never an argument: other people of the machine can read those.
 #[derive(Debug, Args)]
 #[group(id = "credential_from", multiple = false)]
 pub(super) struct Credential {
-    /// The name of a variable of the server's environment, ENTREPOT_CREDENTIAL_…
-    #[arg(long, value_name = "NAME")]
-    credential_env: Option<String>,
-    /// Read the credential, a JSON object, from standard input
-    #[arg(long)]
-    credential_stdin: bool,
+    /// Where the server finds it: env:ENTREPOT_CREDENTIAL_…
+    #[arg(long, value_name = "env:NAME")]
+    credential: Option<String>,
+    /// A file that holds the secret as JSON, to be sealed; - is standard input
+    #[arg(long, value_name = "FILE")]
+    credential_file: Option<PathBuf>,
 }
 
 impl Credential {
-    fn read(&self) -> anyhow::Result<Option<Value>> {
-        if let Some(name) = &self.credential_env {
-            return Ok(Some(Value::String(format!("env:{name}"))));
+    fn read(self) -> anyhow::Result<Option<Value>> {
+        if let Some(reference) = self.credential {
+            if !reference.starts_with("env:") {
+                bail!(
+                    "--credential takes env:NAME; give a secret with --credential-file, so that nobody reads it off the list of processes"
+                );
+            }
+            return Ok(Some(Value::from(reference)));
         }
-        if !self.credential_stdin {
+        let Some(path) = self.credential_file else {
             return Ok(None);
-        }
+        };
         let mut text = String::new();
-        std::io::stdin()
-            .lock()
-            .read_to_string(&mut text)
-            .context("standard input cannot be read")?;
-        match serde_json::from_str(&text) {
-            Ok(value @ Value::Object(_)) => Ok(Some(value)),
-            _ => bail!("standard input does not hold a JSON object"),
+        if path == Path::new("-") {
+            std::io::stdin()
+                .take(CREDENTIAL_LIMIT)
+                .read_to_string(&mut text)
+                .context("standard input cannot be read")?;
+        } else {
+            std::fs::File::open(&path)
+                .and_then(|file| file.take(CREDENTIAL_LIMIT).read_to_string(&mut text))
+                .with_context(|| format!("{} cannot be read", path.display()))?;
         }
+        Ok(Some(Value::from(text)))
     }
 }
 
@@ -89,11 +107,12 @@ const STORAGE: Show = Show::Fields(&[
     ("Name", "/name"),
     ("Cloud", "/cloud"),
     ("Region", "/region"),
-    ("Takes replicas", "/replicas"),
-    ("Simulated", "/simulated"),
     ("URL", "/url"),
     ("Endpoint", "/endpoint"),
     ("Credential", "/credential"),
+    ("Takes replicas", "/replicas"),
+    ("Simulated", "/simulated"),
+    ("Revision", "/revision"),
 ]);
 
 impl Storage {
@@ -114,8 +133,8 @@ impl Storage {
                 region,
                 url,
                 endpoint,
-                replicas,
                 credential,
+                replicas,
             } => Act::post(&["storages"])
                 .body(json!({
                     "name": name,
@@ -123,33 +142,35 @@ impl Storage {
                     "region": region,
                     "url": url,
                     "endpoint": endpoint,
-                    "replicas": replicas,
                     "credential": credential.read()?,
+                    "replicas": replicas,
                 }))
-                .show(STORAGE),
+                .show(Show::said(format!(
+                    "The storage {name} is made. Try it with: entrepot doctor {name}"
+                ))),
             Self::Update {
-                storage,
+                name,
                 cloud,
                 region,
                 url,
                 endpoint,
-                replicas,
                 credential,
+                replicas,
+                revision,
             } => {
-                let mut body = Map::new();
-                let mut set = |key: &str, value: Option<Value>| {
-                    body.extend(value.map(|value| (key.to_owned(), value)));
-                };
-                set("cloud", cloud.map(Value::from));
-                set("region", region.map(Value::from));
-                set("url", url.map(Value::from));
-                set("endpoint", endpoint.map(Value::from));
-                set("replicas", replicas.map(Value::from));
-                set("credential", credential.read()?);
+                let mut body = given([
+                    ("cloud", cloud.map(Value::from)),
+                    ("region", region.map(Value::from)),
+                    ("url", url.map(Value::from)),
+                    ("endpoint", endpoint.map(Value::from)),
+                    ("credential", credential.read()?),
+                    ("replicas", replicas.map(Value::from)),
+                ]);
                 if body.is_empty() {
                     bail!("say what to change; entrepot storage update --help lists it");
                 }
-                Act::patch(&["storages", &storage])
+                body.extend(given([("revision", revision.map(Value::from))]));
+                Act::patch(&["storages", &name])
                     .body(body.into())
                     .show(STORAGE)
             }
@@ -157,43 +178,49 @@ impl Storage {
     }
 }
 
-/// What `entrepot doctor` takes.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     storage: String,
-    /// Write a probe and delete it again; when absent: where replicas may be made
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    write: Option<bool>,
+    /// Also write a probe and delete it again; without this only where replicas may be made
+    #[arg(long)]
+    write: bool,
 }
 
 impl Doctor {
-    pub(super) fn act(self) -> anyhow::Result<Act> {
-        Ok(Act::post(&["storages", &self.storage, "doctor"])
-            .body(json!({ "write": self.write }))
+    pub(super) fn act(self) -> Act {
+        let body = given([("write", self.write.then_some(Value::Bool(true)))]);
+        Act::post(&["storages", &self.storage, "doctor"])
+            .body(body.into())
             .show(Show::words(report))
-            .status(|report| {
-                let checks = report["checks"].as_array().map_or(&[][..], Vec::as_slice);
-                u8::from(checks.iter().any(|check| check["outcome"] == "failed"))
-            }))
+            .status(|report| u8::from(has_failed(report)))
     }
+}
+
+fn has_failed(report: &Value) -> bool {
+    list(report, "checks")
+        .iter()
+        .any(|check| check["outcome"] == "failed")
 }
 
 fn report(report: &Value) -> String {
-    let mut text = String::new();
-    for check in report["checks"].as_array().into_iter().flatten() {
-        let outcome = cell(check.get("outcome"));
-        let name = cell(check.get("name"));
-        text.push_str(&format!(
-            "{outcome:8} {name}: {}\n",
-            cell(check.get("sentence"))
-        ));
+    let rows: Vec<Vec<String>> = list(report, "checks")
+        .iter()
+        .map(|check| {
+            ["/outcome", "/name", "/sentence"]
+                .map(|pointer| at(check, pointer))
+                .to_vec()
+        })
+        .collect();
+    let mut text = grid(&rows);
+    if let Some(policy) = report["least_policy"]
+        .as_str()
+        .filter(|text| !text.is_empty())
+    {
+        text.push_str(&format!("\nThe least policy that would do:\n\n{policy}\n"));
     }
-    text.push_str("\nThe least policy that would do:\n");
-    text.push_str(report["least_policy"].as_str().unwrap_or("-"));
     text
 }
 
-/// What `entrepot scan` takes.
 #[derive(Debug, Args)]
 pub(super) struct Scan {
     storage: String,
@@ -206,11 +233,47 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn act(self) -> anyhow::Result<Act> {
-        Ok(Act::post(&["storages", &self.storage, "scan"])
-            .body(json!({ "prefix": self.prefix, "team": self.team }))
+    pub(super) fn act(self) -> Act {
+        let mut body = given([("team", self.team.map(Value::from))]);
+        body.insert("prefix".to_owned(), Value::from(self.prefix));
+        Act::post(&["storages", &self.storage, "scan"])
+            .body(body.into())
             .show(Show::words(|found| {
                 found["yaml"].as_str().unwrap_or("").to_owned()
-            })))
+            }))
     }
+}
+
+/// What an inspection of a table found; of `product inspect`.
+pub(super) fn inspection(found: &Value) -> String {
+    use super::columns::{bytes, time};
+    let mut text = facts(
+        &[
+            ("Version", |t| at(t, "/version")),
+            ("Committed", |t| time(t, "/committed_at")),
+            ("Rows", |t| at(t, "/rows")),
+            ("Files", |t| at(t, "/files")),
+            ("Size", |t| bytes(t, "/bytes")),
+            ("Partitioned by", |t| at(t, "/partition_columns")),
+            ("Features", |t| at(t, "/features")),
+            ("Not shared because of", |t| at(t, "/refused_for")),
+        ],
+        found,
+    );
+    text.push('\n');
+    text.push_str(&columns_of(found));
+    text
+}
+
+/// A table's columns.
+pub(super) fn columns_of(table: &Value) -> String {
+    super::columns::rows(
+        &[
+            ("COLUMN", |c| at(c, "/name")),
+            ("TYPE", |c| at(c, "/type_text")),
+            ("NULLABLE", |c| at(c, "/nullable")),
+            ("COMMENT", |c| at(c, "/comment")),
+        ],
+        list(table, "columns"),
+    )
 }

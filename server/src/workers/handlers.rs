@@ -17,7 +17,7 @@ use crate::adapters::stores::Lake;
 /// What the work on lakes takes: the exchange's record, the stores, and a folder for manifests and receipts.
 pub struct Lakehand {
     pub exchange: Exchange,
-    pub lake: Arc<Lake>,
+    pub lake: Lake,
     pub engine: Engine,
     /// This process's own folder, kept over restarts.
     pub folder: PathBuf,

@@ -390,7 +390,13 @@ impl Lakehand {
                 "staged files could not be swept"
             );
         }
-        if planned.delete.is_empty() {
+        // A vacuum that died after its last delete still has to be finished.
+        if planned.delete.is_empty()
+            && !self
+                .exchange
+                .run_is_open(&system, id, RunKind::Vacuum)
+                .await?
+        {
             return Ok(Ended::Done);
         }
         let run = self

@@ -9,9 +9,9 @@ use exchange::page::PageRequest;
 use model::{ManualClock, Timestamp};
 
 use super::*;
-use crate::adapters;
+use crate::adapters::connect::{Wiring, connect};
 use crate::adapters::keyring::FileKeyRing;
-use crate::adapters::pending::Pending;
+use crate::adapters::stores::Lake;
 
 struct World {
     exchange: Exchange,
@@ -25,12 +25,17 @@ async fn world() -> World {
         .unwrap();
     db.migrate().await.unwrap();
     let keys = FileKeyRing::open(&folder.path().join("keys"), true).unwrap();
-    let pending = Arc::new(Pending);
-    let ports = adapters::ports(pending.clone(), pending.clone(), Arc::new(keys), pending);
     let clock = ManualClock::at(Timestamp::parse("2026-06-15").unwrap());
-    let exchange = Exchange::new(db, Arc::new(clock), ports, exchange::Options::default());
+    let wiring = Wiring {
+        db,
+        clock: Arc::new(clock),
+        keys: Arc::new(keys),
+        lake: Lake::new(storage::Limits::default(), delta::Budgets::default()),
+        options: exchange::Options::default(),
+        here: None,
+    };
     World {
-        exchange,
+        exchange: connect(wiring).await.unwrap().exchange,
         _folder: folder,
     }
 }

@@ -9,6 +9,8 @@ use exchange::Principal;
 use exchange::ports::StorageAccess;
 use model::dto::{ProductNew, ProductPublish, StorageNew, TableNew};
 use model::{Purpose, StorageId, Timestamp};
+use server::adapters::stores::Lake;
+use server::config::StorageSettings;
 use storage::{Cause, Meter, MeterKey};
 
 use crate::support::TestApp;
@@ -56,7 +58,12 @@ impl TestApp {
             cause: Cause::Operation("test"),
             purpose: Purpose::Inspect,
         });
-        let table = self.lake.table(&access, path, &meter).unwrap().table;
+        let lake = Lake::of(&StorageSettings {
+            file_roots: vec![self.folder.path().to_owned()],
+            endpoints: Vec::new(),
+            parallel_requests: 8,
+        });
+        let table = lake.table(&access, path, &meter).unwrap().table;
         let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));
         let new = NewTable {
             name: None,

@@ -13,11 +13,8 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
 use model::{ManualClock, Timestamp};
 use serde_json::Value;
-use server::adapters;
-use server::adapters::inspector::Inspector;
+use server::adapters::connect::{Connected, Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
-use server::adapters::pending::Pending;
-use server::adapters::probe::Probe;
 use server::adapters::stores::Lake;
 use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
 use server::router::{self, Parts};
@@ -67,12 +64,12 @@ impl Write for Log {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct TestApp {
+    pub(crate) connected: Connected,
     pub(crate) exchange: Exchange,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
     pub(crate) public_url: PublicUrl,
     pub(crate) folder: TempDir,
-    pub(crate) lake: Lake,
 }
 
 /// How a [`TestApp`] differs from the usual.
@@ -81,6 +78,8 @@ pub(crate) struct Build {
     pub(crate) public_url: &'static str,
     pub(crate) sign_ins_per_minute: u32,
     pub(crate) requests_per_second: u32,
+    /// Stores that may be reached beside the clouds' own.
+    pub(crate) endpoints: &'static [&'static str],
 }
 
 impl Default for Build {
@@ -89,6 +88,7 @@ impl Default for Build {
             public_url: "https://data.example",
             sign_ins_per_minute: 1_000,
             requests_per_second: 10_000,
+            endpoints: &[],
         }
     }
 }
@@ -125,24 +125,30 @@ impl TestApp {
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));
         let keys = FileKeyRing::open(&folder.path().join("keys"), true).unwrap();
-        let lake = Lake::of(&StorageSettings {
-            file_roots: vec![folder.path().canonicalize().unwrap().join("lakes")],
-            endpoints: Vec::new(),
-            parallel_requests: 8,
-        });
-        std::fs::create_dir(folder.path().join("lakes")).unwrap();
-        let ports = adapters::ports(
-            Arc::new(Inspector::new(lake.clone())),
-            Arc::new(Probe::new(lake.clone())),
-            Arc::new(keys),
-            Arc::new(Pending),
-        );
         let public_url = PublicUrl::parse(build.public_url, false).unwrap();
         let options = Options {
             public_url: build.public_url.to_owned(),
             ..Options::default()
         };
-        let exchange = Exchange::new(db, clock.clone(), ports, options);
+        let lake = Lake::of(&StorageSettings {
+            file_roots: vec![folder.path().to_owned()],
+            endpoints: build
+                .endpoints
+                .iter()
+                .map(|host| (*host).to_owned())
+                .collect(),
+            parallel_requests: 32,
+        });
+        let wiring = Wiring {
+            db,
+            clock: clock.clone(),
+            keys: Arc::new(keys),
+            lake,
+            options,
+            here: None,
+        };
+        let connected = connect(wiring).await.unwrap();
+        let exchange = connected.exchange.clone();
         let router = router::build(Parts {
             exchange: exchange.clone(),
             public_url: public_url.clone(),
@@ -150,15 +156,15 @@ impl TestApp {
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
             portal: server::site::portal(exchange.clone(), folder.path()),
-            machines: Router::new(),
+            machines: connected.machines(),
         });
         Self {
+            connected,
             exchange,
             clock,
             router,
             public_url,
             folder,
-            lake,
         }
     }
 
