@@ -25,7 +25,7 @@ pub(super) enum Replica {
         #[arg(value_name = "PRODUCT@STORAGE")]
         replica: String,
         #[command(flatten)]
-        schedule: Box<Schedule>,
+        schedule: Box<Timetable>,
     },
     /// The runs, newest first
     Runs {
@@ -38,7 +38,7 @@ pub(super) enum Replica {
 
 #[derive(Debug, Args)]
 #[group(id = "sync_schedule")]
-pub(super) struct Schedule {
+pub(super) struct Timetable {
     /// A name for the job
     #[arg(long)]
     name: Option<String>,
@@ -176,7 +176,7 @@ impl Replica {
     }
 }
 
-impl Schedule {
+impl Timetable {
     fn body(self) -> anyhow::Result<Value> {
         let paused = (self.pause || self.resume).then_some(Value::Bool(self.pause));
         let mut body = given([

@@ -6,9 +6,11 @@
 mod api;
 mod bad_input;
 mod cli;
+mod crash;
 mod cross_site;
 mod health;
 mod idempotency;
+mod lake;
 mod logs;
 mod matrix;
 mod people;

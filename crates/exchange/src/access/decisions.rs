@@ -14,6 +14,9 @@ use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
 
+/// Why a grant ended that another one of a declaration followed.
+pub(crate) const REPLACED: &str = "a declared grant takes its place";
+
 impl Exchange {
     /// Says yes or no to one stage of a request. The last yes makes the grant.
     pub async fn request_decide(
@@ -238,7 +241,7 @@ impl Exchange {
                 Operation::GrantDeclare,
                 row.get("id")?,
                 row.get("product_id")?,
-                "a declared grant takes its place",
+                REPLACED,
             )
             .await?;
         }

@@ -19,6 +19,7 @@ use model::{
     ProductState, RecipientId, Stage, TeamId,
 };
 
+pub(crate) use decisions::REPLACED;
 pub use reading::{GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable};
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

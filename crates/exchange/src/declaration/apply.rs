@@ -215,11 +215,12 @@ impl Exchange {
     }
 }
 
-/// Takes back a declared request that waits. Who declares it anew, or otherwise, had the right to declare it.
+/// Takes back a declared request that waits, and its name with it, so that the file may come back to it. Who declares
+/// otherwise had the right to declare it.
 async fn withdraw(change: &mut Change, request: RequestId) -> Result<(), Error> {
     let at = change.at();
     let withdrawn = sql!(
-        "update request set state = 'withdrawn', revision = revision + 1, updated_at = $1
+        "update request set state = 'withdrawn', grant_name = null, revision = revision + 1, updated_at = $1
          where id = $2 and state = 'submitted' and grant_name is not null"
     )
     .bind(at)

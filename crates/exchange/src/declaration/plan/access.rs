@@ -7,7 +7,7 @@ use model::{Classification, Location, Mode, Name, Payer, ProductName, ProductSta
 use super::super::live::Ask;
 use super::super::wanted::WantedGrant;
 use super::{Act, Fields, GrantAct, Planner, has};
-use crate::access::LONGEST;
+use crate::access::{LONGEST, REPLACED};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, allows};
@@ -29,8 +29,8 @@ struct Found<'a> {
     stands: Option<&'a Ask>,
     /// The declared request that waits: of this name, or of one that the file has no more.
     waits: Option<&'a Ask>,
-    /// The last request of this name.
-    last: Option<&'a Ask>,
+    /// The very same under this name, which came to its end otherwise than by a declaration.
+    ended: Option<&'a Ask>,
     /// A grant that stands for the same product, recipient and mode, and no other entry of the file claims.
     same: Option<&'a Ask>,
     /// Somebody's request for the same that waits.
@@ -39,7 +39,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn all(&self) -> impl Iterator<Item = &'a Ask> {
-        [self.stands, self.waits, self.last, self.same]
+        [self.stands, self.waits, self.ended, self.same]
             .into_iter()
             .flatten()
     }
@@ -73,7 +73,13 @@ impl<'a> Planner<'a> {
                     ask.grant_name.is_some() && !claimed(ask) && ask.waits() && gives(ask, wanted)
                 })
             }),
-            last: newest(&|ask| named(ask)),
+            ended: newest(&|ask| {
+                named(ask)
+                    && equals(ask, wanted)
+                    && !ask.stands(at)
+                    && !ask.waits()
+                    && ask.ended_reason.as_deref() != Some(REPLACED)
+            }),
             same: newest(&|ask| {
                 !named(ask) && !claimed(ask) && ask.stands(at) && gives(ask, wanted)
             }),
@@ -122,14 +128,14 @@ impl<'a> Planner<'a> {
             return self.note(WAITS);
         }
         if found.stands.is_none()
-            && found.last.is_none()
+            && found.ended.is_none()
             && found
                 .same
                 .is_some_and(|ask| ask.grant_name.is_none() && equals(ask, wanted))
         {
             return self.unchanged("grant", name);
         }
-        if let Some(why) = self.settled(&found, wanted) {
+        if let Some(why) = self.settled(&found) {
             return match why {
                 Settled::Over => {
                     self.unchanged("grant", name);
@@ -172,25 +178,21 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether the same was declared before and came to its end.
-    fn settled(&self, found: &Found<'_>, wanted: &WantedGrant) -> Option<Settled> {
-        if found.waits.is_some() {
-            return None;
-        }
-        let last = found.last.filter(|ask| equals(ask, wanted))?;
-        if last.desired.is_none() {
-            let why = format!(
-                "this request was {}; change it, or take it out of the file",
-                last.state
-            );
-            return Some(Settled::Refused(why));
-        }
-        if last.until_at <= self.live.at {
+    fn settled(&self, found: &Found<'_>) -> Option<Settled> {
+        let ended = found.ended?;
+        if ended.until_at <= self.live.at {
             return Some(Settled::Over);
         }
-        let why = format!(
-            "it was ended ({}); to give it again change its end or its name, or take it out of the file",
-            last.ended_reason.as_deref().unwrap_or("no reason given")
-        );
+        let why = match (ended.desired, ended.ended_reason.as_deref()) {
+            (None, _) => format!(
+                "this request was {}; change it, or take it out of the file",
+                ended.state
+            ),
+            (Some(_), reason) => format!(
+                "it was ended ({}); to give it again change its end or its name, or take it out of the file",
+                reason.unwrap_or("no reason given")
+            ),
+        };
         Some(Settled::Refused(why))
     }
 

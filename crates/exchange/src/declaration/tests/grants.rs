@@ -22,7 +22,7 @@ impl Stage {
             .await
             .unwrap()
             .items;
-        grants.sort_by_key(|grant| grant.id);
+        grants.sort_by_key(|grant| (grant.until, grant.desired == GrantDesired::Active));
         grants
     }
 
@@ -152,6 +152,9 @@ async fn personal_data_waits_for_data_protection() {
         stage.deploy(&stage.operator, &yaml).await.unwrap();
         assert_eq!(stage.waiting().await.len(), 0);
         assert_eq!(stage.plan(&stage.operator, &yaml).await.exit_status(), 0);
+        // And forth: what was withdrawn by a file is no refusal.
+        stage.deploy(&stage.operator, &longer).await.unwrap();
+        assert_eq!(stage.waiting().await.len(), 1);
         let longest = yaml.replace("until: 2027-12-31", "until: 2029-06-30");
         stage.deploy(&stage.operator, &longest).await.unwrap();
         let waiting = stage.waiting().await;

@@ -139,7 +139,7 @@ impl Stage {
     }
 
     async fn deployments(&self) -> Vec<(String, String, i64, Option<String>)> {
-        sql!("select actor, file, commit_id, changes, finished_at, failure from deployment order by id")
+        sql!("select actor, file, commit_id, changes, finished_at, failure from deployment order by changes desc")
             .rows(self.exchange().db())
             .await
             .unwrap()
