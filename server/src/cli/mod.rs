@@ -9,6 +9,7 @@ mod call;
 mod columns;
 mod copy;
 mod declaration;
+mod demo;
 mod domain;
 mod grant;
 mod product;
@@ -90,6 +91,8 @@ enum Command {
     Worker(run::Work),
     /// Copy the objects of a manifest and leave receipts
     Copy(copy::Copy),
+    /// Play the demo world into an empty data folder, and serve it
+    Demo(demo::Demo),
     /// Bring the database up to this version
     Migrate,
     #[command(flatten)]
@@ -225,6 +228,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => run::serve(&globals, serve).await,
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
+        Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate => run::migrate(&globals).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }

@@ -153,7 +153,15 @@ impl Exchange {
                 .bind(ready.product.id)
                 .execute(change.tx())
                 .await?;
-        if held == 0 {
+        let product = self
+            .product_info_by_id(change.tx(), ready.product.id)
+            .await?
+            .filter(|_| held == 1)
+            .ok_or_else(|| Error::changed("product"))?;
+        // What was checked has to be what is given: data that has become personal meanwhile is not.
+        if product.classification != ready.product.classification
+            || product.team_id != ready.product.team_id
+        {
             return Err(Error::changed("product"));
         }
         let stands = sql!(

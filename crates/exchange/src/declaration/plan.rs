@@ -79,6 +79,7 @@ pub(super) struct Planner<'a> {
     wanted: &'a Wanted,
     live: &'a Live,
     steps: Vec<Step>,
+    asks: access::Asks<'a>,
     /// What the file's replica grants lead to.
     replicas: Vec<access::ReplicaToCome>,
 }
@@ -96,6 +97,7 @@ pub(super) async fn plan(
         wanted,
         live: &live,
         steps: Vec::new(),
+        asks: access::Asks::of(&live),
         replicas: Vec::new(),
     };
     planner.exchange_name();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use model::{Mode, Name};
+use serde_saphyr::{Location as At, Spanned};
 
-use super::super::file::{File, GrantEntry, RecipientEntry, SyncJobEntry};
+use super::super::file::{File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry};
 use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, WantedSchedule};
 use super::{Checker, Place};
 use crate::replicas::{Schedule, ScheduleError, parse_every};
@@ -40,12 +41,7 @@ impl Checker {
                 grant.mode,
             );
             if let Some(other) = given.insert(what, name) {
-                let place = file
-                    .grants
-                    .iter()
-                    .flatten()
-                    .find(|(key, _)| key.0.value == name.as_str())
-                    .map(|(key, _)| key.0.referenced);
+                let place = place_of(&file.grants, name);
                 self.problems.push(super::problem(
                     &format!("grants.{name}"),
                     place,
@@ -91,12 +87,7 @@ impl Checker {
         for (name, job) in jobs.iter().flatten() {
             let what = (job.product.to_string(), job.to.to_string());
             if let Some(other) = kept.insert(what, name) {
-                let place = file
-                    .sync_jobs
-                    .iter()
-                    .flatten()
-                    .find(|(key, _)| key.0.value == name.as_str())
-                    .map(|(key, _)| key.0.referenced);
+                let place = place_of(&file.sync_jobs, name);
                 self.problems.push(super::problem(
                     &format!("sync_jobs.{name}"),
                     place,
@@ -180,4 +171,10 @@ impl Checker {
             (None, None) => None,
         }
     }
+}
+
+fn place_of<T>(section: &Section<T>, name: &Name) -> Option<At> {
+    let key = Key(Spanned::new(name.to_string(), At::UNKNOWN, At::UNKNOWN));
+    let (key, _) = section.as_ref()?.get_key_value(&key)?;
+    Some(key.0.referenced)
 }

@@ -1,10 +1,14 @@
 //! Grants: a declared one is a request that the owner has decided by declaring it. What somebody ended or refused is not
 //! given again behind their back.
 
-use model::dto::{DeclarationAction, PurposeNew, RequestNew};
-use model::{Classification, Location, Mode, Name, Payer, ProductName, ProductState, Role};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::live::Ask;
+use model::dto::{DeclarationAction, PurposeNew, RequestNew};
+use model::{
+    Classification, Location, Mode, Name, Payer, ProductName, ProductState, RequestState, Role,
+};
+
+use super::super::live::{Ask, Live};
 use super::super::wanted::WantedGrant;
 use super::{Act, Fields, GrantAct, Planner, has};
 use crate::access::{LONGEST, REPLACED};
@@ -21,6 +25,29 @@ pub(super) struct ReplicaToCome {
     pub(super) product: ProductName,
     pub(super) location: Location,
     pub(super) waits: bool,
+}
+
+/// Asks by what a grant is found by; each list oldest first.
+pub(super) struct Asks<'a> {
+    named: BTreeMap<&'a Name, Vec<&'a Ask>>,
+    giving: BTreeMap<(&'a ProductName, &'a Name, Mode), Vec<&'a Ask>>,
+}
+
+impl<'a> Asks<'a> {
+    pub(super) fn of(live: &'a Live) -> Self {
+        let mut asks = Self {
+            named: BTreeMap::new(),
+            giving: BTreeMap::new(),
+        };
+        for ask in &live.asks {
+            if let Some(name) = &ask.grant_name {
+                asks.named.entry(name).or_default().push(ask);
+            }
+            let what = (&ask.product, &ask.recipient, ask.mode);
+            asks.giving.entry(what).or_default().push(ask);
+        }
+        asks
+    }
 }
 
 /// What is live under a grant's name, or gives the same.
@@ -58,35 +85,36 @@ impl<'a> Planner<'a> {
     }
 
     fn find(&self, name: &Name, wanted: &WantedGrant) -> Found<'a> {
+        fn newest<'a>(asks: Option<&Vec<&'a Ask>>, is: impl Fn(&Ask) -> bool) -> Option<&'a Ask> {
+            asks?.iter().rev().copied().find(|ask| is(ask))
+        }
         let at = self.live.at;
-        let newest = |is: &dyn Fn(&Ask) -> bool| self.live.asks.iter().rev().find(|ask| is(ask));
-        let named = |ask: &Ask| ask.grant_name.as_ref() == Some(name);
+        let named = self.asks.named.get(name);
+        let what = (&wanted.product, &wanted.recipient, wanted.mode);
+        let giving = self.asks.giving.get(&what);
+        // Another name that the file has, or none at all; what has this name is found by it.
         let claimed = |ask: &Ask| {
             ask.grant_name
                 .as_ref()
-                .is_some_and(|name| has(&self.wanted.grants, name))
+                .is_some_and(|other| has(&self.wanted.grants, other))
         };
         Found {
-            stands: newest(&|ask| named(ask) && ask.stands(at)),
-            waits: newest(&|ask| named(ask) && ask.waits()).or_else(|| {
-                newest(&|ask| {
-                    ask.grant_name.is_some() && !claimed(ask) && ask.waits() && gives(ask, wanted)
+            stands: newest(named, |ask| ask.stands(at)),
+            waits: newest(named, Ask::waits).or_else(|| {
+                newest(giving, |ask| {
+                    ask.grant_name.is_some() && !claimed(ask) && ask.waits()
                 })
             }),
-            ended: newest(&|ask| {
-                named(ask)
-                    && equals(ask, wanted)
+            ended: newest(named, |ask| {
+                equals(ask, wanted)
                     && !ask.stands(at)
                     && !ask.waits()
                     && ask.ended_reason.as_deref() != Some(REPLACED)
             }),
-            same: newest(&|ask| {
-                !named(ask) && !claimed(ask) && ask.stands(at) && gives(ask, wanted)
-            }),
-            asked: newest(&|ask| {
-                (ask.grant_name.is_none() || claimed(ask) && !named(ask))
-                    && ask.waits()
-                    && gives(ask, wanted)
+            same: newest(giving, |ask| !claimed(ask) && ask.stands(at)),
+            asked: newest(giving, |ask| {
+                let other = claimed(ask) && ask.grant_name.as_ref() != Some(name);
+                (ask.grant_name.is_none() || other) && ask.waits()
             }),
         }
     }
@@ -148,6 +176,10 @@ impl<'a> Planner<'a> {
         let mut fields = Fields::default();
         let from = found.stands.or(found.waits).or(found.same);
         describe(&mut fields, name, from, wanted);
+        if fields.is_empty() {
+            // It waited for data protection, and the data is not personal any more.
+            fields.compare("state", RequestState::Submitted, RequestState::Approved);
+        }
         if let Some(why) = self.hindrance(&found, wanted) {
             return self.refuse("grant", name, fields, why);
         }
@@ -365,11 +397,17 @@ impl<'a> Planner<'a> {
 
     pub(super) fn foreign_grants(&mut self) {
         let (live, principal) = (self.live, self.principal);
+        let given: BTreeSet<_> = self
+            .wanted
+            .grants
+            .iter()
+            .flatten()
+            .map(|(_, wanted)| (&wanted.product, &wanted.recipient, wanted.mode))
+            .collect();
         for ask in live.asks.iter().filter(|ask| ask.stands(live.at)) {
-            let declared =
-                self.wanted.grants.iter().flatten().any(|(name, wanted)| {
-                    ask.grant_name.as_ref() == Some(name) || gives(ask, wanted)
-                });
+            let named = ask.grant_name.as_ref();
+            let declared = named.is_some_and(|name| has(&self.wanted.grants, name))
+                || given.contains(&(&ask.product, &ask.recipient, ask.mode));
             if !declared && ask.is_visible_to(principal) {
                 self.foreign_one("grant", export_name(ask));
             }

@@ -221,14 +221,12 @@ impl Planner<'_> {
         if url.trim_end_matches('/') == live.url {
             return true;
         }
+        let Ok(access) = self.exchange.storage_open(live.clone()) else {
+            return false;
+        };
         let access = StorageAccess {
-            id: live.id,
-            name: live.name.clone(),
-            location: live.location.clone(),
             url: url.to_owned(),
-            endpoint: live.endpoint.clone(),
-            credential: None,
-            replicas: live.replicas,
+            ..access
         };
         let ports = self.exchange.ports();
         ports.probe.check(&access).is_ok_and(|url| url == live.url)

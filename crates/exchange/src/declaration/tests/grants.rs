@@ -168,6 +168,49 @@ async fn personal_data_waits_for_data_protection() {
 }
 
 #[tokio::test]
+async fn what_is_not_personal_any_more_does_not_wait() {
+    for stage in Stage::each().await {
+        stage
+            .deploy(&stage.operator, &personal(CONTRACT))
+            .await
+            .unwrap();
+        assert_eq!(stage.waiting().await.len(), 1);
+        let plan = stage.plan(&stage.operator, CONTRACT).await;
+        let (action, fields, _) = line(&plan, "grant", "rnd_visits");
+        assert_eq!(action, DeclarationAction::Update);
+        assert_eq!(fields, ["state: submitted -> approved"]);
+        stage.deploy(&stage.operator, CONTRACT).await.unwrap();
+        assert_eq!(stage.waiting().await.len(), 0);
+        assert_eq!(stage.grants_now().await.len(), 1);
+        assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
+        // The other way round nothing that stands slips through.
+        let back = stage
+            .deploy(&stage.operator, &personal(CONTRACT))
+            .await
+            .unwrap_err();
+        assert!(
+            back.to_string().contains("no data-protection officer"),
+            "{back}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_producer_does_not_call_personal_data_harmless() {
+    for stage in Stage::each().await {
+        let yaml = personal(CONTRACT);
+        stage.deploy(&stage.operator, &yaml).await.unwrap();
+        let mara = stage
+            .person("mara", &[], &[("aftersales", MemberRole::Producer)])
+            .await;
+        let refused = stage.deploy(&mara, CONTRACT).await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        assert_eq!(stage.grants_now().await.len(), 0);
+        assert_eq!(stage.waiting().await.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn who_declares_does_not_agree_for_data_protection_too() {
     for stage in Stage::each().await {
         let both = stage

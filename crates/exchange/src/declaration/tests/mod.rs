@@ -2,6 +2,7 @@
 
 mod files;
 mod grants;
+mod mistakes;
 mod round;
 mod rules;
 

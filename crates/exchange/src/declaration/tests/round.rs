@@ -383,6 +383,30 @@ async fn everybody_exports_what_they_may_see() {
 }
 
 #[tokio::test]
+async fn what_a_scan_writes_is_deployed_as_it_is() {
+    for stage in Stage::each().await {
+        let (organisation, _) = CONTRACT.split_once("products:").unwrap();
+        stage.deploy(&stage.operator, organisation).await.unwrap();
+        let mara = stage
+            .person("mara", &[], &[("aftersales", MemberRole::Producer)])
+            .await;
+        let form = model::dto::StorageScan {
+            prefix: "workshop".to_owned(),
+            team: None,
+        };
+        let scan = stage
+            .exchange()
+            .storage_scan(&mara, "aws_eu", form)
+            .await
+            .unwrap();
+        let plan = stage.plan(&mara, &scan.yaml).await;
+        assert_eq!(acts(&plan), ["create product vehicle-workshop"]);
+        stage.deploy(&mara, &scan.yaml).await.unwrap();
+        assert_eq!(stage.plan(&mara, &scan.yaml).await.exit_status(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_sealed_credential_stays_where_it_is() {
     for stage in Stage::each_deployed().await {
         let exchange = stage.exchange();
