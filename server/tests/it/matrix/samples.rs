@@ -98,6 +98,17 @@ impl World {
                 named(&["aftersales", "zoe"])
             }
             Operation::AuditVerify => none().with(json!({})),
+            Operation::DeclarationValidate | Operation::DeclarationPlan => {
+                let yaml = "domains: { parts: { title: Parts } }";
+                none().with(json!({ "yaml": yaml }))
+            }
+            Operation::DeclarationDeploy => {
+                let name = self.fresh("declared");
+                let yaml = format!("domains: {{ {name}: {{ title: D }} }}");
+                let file = "entrepot.yml";
+                none().with(json!({ "yaml": yaml, "file": file, "commit": "c0ffee" }))
+            }
+            Operation::DeclarationExport => none(),
             Operation::WorkRetry => {
                 let wake = Wake::new(WorkKind::Refresh, self.fresh("work"));
                 self.exchange()
