@@ -32,7 +32,7 @@ use model::dto::{
 use model::{Cloud, GrantId, Location, ManualClock, Timestamp};
 use secrecy::SecretString;
 use serde_json::Value;
-use server::adapters::connect::{Connected, Wiring, connect};
+use server::adapters::connect::{Wiring, connect};
 use server::adapters::stores::Lake;
 use storage::Limits;
 use tempfile::TempDir;
@@ -163,11 +163,7 @@ impl World {
         };
         let lake = Lake::new(limits, Budgets::default());
         let public_url = build.public_url.clone();
-        let Connected {
-            exchange,
-            gate,
-            gateway,
-        } = connect(Wiring {
+        let connected = connect(Wiring {
             db,
             clock: clock.clone(),
             keys: keys.clone(),
@@ -177,18 +173,12 @@ impl World {
                 ..Options::default()
             },
             here: build.here.clone(),
-            gateway_key: [7; 32],
         })
+        .await
         .unwrap();
-        let options = sharing::Options {
-            page_key: [1; 32],
-            max_results: 500,
-        };
-        let router = Router::new()
-            .nest("/delta-sharing", sharing::router(gate.clone(), options))
-            .merge(gateway.router());
+        let router = connected.machines();
         let world = Self {
-            exchange,
+            exchange: connected.exchange,
             router,
             clock,
             lake,
