@@ -55,6 +55,19 @@ impl Azurite {
         serde_json::json!({ "account_key": KEY })
     }
 
+    /// What a program of `end2end/python` needs to open the table at `path` of the container, past the proxy.
+    pub(crate) fn python(&self, path: &str) -> serde_json::Value {
+        serde_json::json!({
+            "url": self.url(path),
+            "storage_options": {
+                "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
+                "AZURE_STORAGE_ACCOUNT_KEY": KEY,
+                "AZURE_STORAGE_ENDPOINT": self.direct(),
+                "ALLOW_HTTP": "true",
+            },
+        })
+    }
+
     /// "Create Container" with the account's key ("Authorize with Shared Key", Azure Storage's REST reference).
     async fn create_container(&self) {
         let date = now();

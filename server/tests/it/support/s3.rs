@@ -65,6 +65,22 @@ impl S3 {
         serde_json::json!({ "access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY })
     }
 
+    /// What a program of `end2end/python` needs to open the table at `url`, past the proxy.
+    pub(crate) fn python(&self, url: &str) -> serde_json::Value {
+        serde_json::json!({
+            "url": url,
+            "storage_options": {
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+                "AWS_REGION": "eu-central-1",
+                "AWS_ENDPOINT_URL": self.direct(),
+                "AWS_ALLOW_HTTP": "true",
+                "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+                "AWS_CONDITIONAL_PUT": "etag",
+            },
+        })
+    }
+
     /// The file behind a key of the bucket, to break it.
     pub(crate) fn file(&self, key: &str) -> PathBuf {
         self.folder.path().join(BUCKET).join(key)
