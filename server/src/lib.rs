@@ -1,4 +1,23 @@
-//! server
+//! The binary `entrepot`: command line, configuration, telemetry, routes, middleware, workers, and the adapters that give the
+//! exchange its ports.
+//!
+//! Does not live here: rules (the exchange's), pages (the app's), JSON shapes (the model's).
 
+pub mod adapters;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod folder;
+pub mod gateway;
+pub mod health;
+pub mod listen;
+pub mod metrics;
 pub mod middleware;
+pub mod node;
 pub mod portal;
+pub mod router;
+pub mod session;
+pub mod sign_in;
+pub mod site;
+pub mod telemetry;
+pub mod workers;

@@ -40,7 +40,8 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Whether it may be better next time.
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Wrong(_) => false,
             Self::Log(error) => is_passing(error),

@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     Malformed,
     TooLarge,
     Unsupported,
+    Preparing,
     MethodNotAllowed,
     TooMany { retry_after_seconds: u64 },
     Unavailable,
@@ -37,7 +38,9 @@ impl Kind {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::InvalidParameter | Self::Malformed | Self::Unsupported => StatusCode::BAD_REQUEST,
+            Self::InvalidParameter | Self::Malformed | Self::Unsupported | Self::Preparing => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -55,7 +58,7 @@ impl Kind {
             Self::Malformed | Self::TooLarge => "MALFORMED_REQUEST",
             Self::Unsupported | Self::MethodNotAllowed => "UNSUPPORTED_OPERATION",
             Self::TooMany { .. } => "REQUEST_LIMIT_EXCEEDED",
-            Self::Unavailable => "TEMPORARILY_UNAVAILABLE",
+            Self::Preparing | Self::Unavailable => "TEMPORARILY_UNAVAILABLE",
             Self::Internal => "INTERNAL_ERROR",
         }
     }
@@ -202,6 +205,7 @@ impl From<Refused> for Failure {
             Refused::Forbidden { why } => Self::new(Kind::Forbidden, why),
             Refused::NotFound => Self::new(Kind::NotFound, "no such share, schema or table"),
             Refused::Unsupported { feature } => needs(&feature),
+            Refused::Preparing { why } => Self::new(Kind::Preparing, why),
             Refused::TooMany {
                 retry_after_seconds,
             } => Self::new(

@@ -62,6 +62,10 @@ pub enum Refused {
     /// 400: the table needs a feature that is not served.
     #[error("the table needs the feature {feature}")]
     Unsupported { feature: String },
+    /// 400: granted, but there is nothing to read yet. `why` is shown to the caller. No 5xx: clients would repeat the call
+    /// for minutes, while a first copy may take hours.
+    #[error("not there yet: {why}")]
+    Preparing { why: String },
     /// 429.
     #[error("too many requests")]
     TooMany { retry_after_seconds: u64 },

@@ -17,7 +17,7 @@ use crate::adapters::stores::Lake;
 /// What the work on lakes takes: the exchange's record, the stores, and a folder for manifests and receipts.
 pub struct Lakehand {
     pub exchange: Exchange,
-    pub lake: Arc<Lake>,
+    pub lake: Lake,
     pub engine: Engine,
     /// This process's own folder, kept over restarts.
     pub folder: PathBuf,
@@ -25,17 +25,26 @@ pub struct Lakehand {
 
 impl WorkFailed {
     pub(crate) fn terminal(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), terminal: true }
+        Self {
+            sentence: sentence.into(),
+            terminal: true,
+        }
     }
 
     pub(crate) fn passing(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), terminal: false }
+        Self {
+            sentence: sentence.into(),
+            terminal: false,
+        }
     }
 }
 
 impl From<exchange::ports::Problem> for WorkFailed {
     fn from(problem: exchange::ports::Problem) -> Self {
-        Self { terminal: problem.escape, sentence: problem.sentence }
+        Self {
+            terminal: problem.escape,
+            sentence: problem.sentence,
+        }
     }
 }
 
@@ -49,15 +58,23 @@ impl Handler for Lakehand {
             WorkKind::Verify => self.verify(work).await,
             WorkKind::Replica => self.replica(work).await,
             WorkKind::Grant => {
-                let id = work.key.parse().map_err(|_| WorkFailed::terminal("the work's key is not a grant"))?;
+                let id = work
+                    .key
+                    .parse()
+                    .map_err(|_| WorkFailed::terminal("the work's key is not a grant"))?;
                 Ok(match self.exchange.grant_reconcile(&system, id).await? {
                     NextLook::Settled => Outcome::Done,
                     NextLook::In(micros) => Outcome::Later(micros),
                 })
             }
             WorkKind::Refresh => {
-                let id = work.key.parse().map_err(|_| WorkFailed::terminal("the work's key is not a product"))?;
-                self.exchange.product_refresh_for_system(&system, id).await?;
+                let id = work
+                    .key
+                    .parse()
+                    .map_err(|_| WorkFailed::terminal("the work's key is not a product"))?;
+                self.exchange
+                    .product_refresh_for_system(&system, id)
+                    .await?;
                 Ok(Outcome::Done)
             }
             WorkKind::Report => {
@@ -70,20 +87,38 @@ impl Handler for Lakehand {
 
 /// The same hand for every kind.
 pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
-    WorkKind::ALL.into_iter().map(|kind| (kind, Arc::clone(&hand) as Arc<dyn Handler>)).collect()
+    WorkKind::ALL
+        .into_iter()
+        .map(|kind| (kind, Arc::clone(&hand) as Arc<dyn Handler>))
+        .collect()
 }
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report) = (exchange.clone(), exchange.clone(), exchange.clone(), exchange.clone());
+    let (due, ended, lost, report) = (
+        exchange.clone(),
+        exchange.clone(),
+        exchange.clone(),
+        exchange.clone(),
+    );
     vec![
         Tick::new("schedules", Duration::from_secs(5), move || {
             let exchange = due.clone();
-            async move { exchange.schedules_tick(&Principal::system()).await.map(|_| ()) }
+            async move {
+                exchange
+                    .schedules_tick(&Principal::system())
+                    .await
+                    .map(|_| ())
+            }
         }),
         Tick::new("expiry", Duration::from_secs(5), move || {
             let exchange = ended.clone();
-            async move { exchange.grants_expire(&Principal::system()).await.map(|_| ()) }
+            async move {
+                exchange
+                    .grants_expire(&Principal::system())
+                    .await
+                    .map(|_| ())
+            }
         }),
         Tick::new("resync", Duration::from_secs(30), move || {
             let exchange = lost.clone();
@@ -91,7 +126,11 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         }),
         Tick::new("report", Duration::from_secs(15 * 60), move || {
             let exchange = report.clone();
-            async move { exchange.wake(&Principal::system(), &Wake::new(WorkKind::Report, "report")).await }
+            async move {
+                exchange
+                    .wake(&Principal::system(), &Wake::new(WorkKind::Report, "report"))
+                    .await
+            }
         }),
     ]
 }

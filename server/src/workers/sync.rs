@@ -12,13 +12,17 @@ use exchange::replicas::{RunProgress, RunStart, SyncCommitted, SyncOutcome, Sync
 use exchange::{Exchange, Principal};
 use model::{Method, Purpose, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
-    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run, RunJournal, RunRecord,
+    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
+    RunJournal, RunRecord,
 };
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
 use super::{LEASE, Outcome as Ended, WorkFailed};
 use crate::adapters::stores::TableAt;
+
+/// How the ends of a copy are named to an engine outside this process: `storage:ID/PATH`.
+pub(crate) const STORAGE_WORD: &str = "storage:";
 
 /// Which copy engine moves the bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +61,9 @@ impl Ledger {
         let counted = self.source.received() + self.elsewhere.load(Ordering::SeqCst);
         let bytes = counted.saturating_sub(written.bytes);
         let now = Instant::now();
-        let busy = written.since.map_or(0, |since| now.duration_since(since).as_micros());
+        let busy = written
+            .since
+            .map_or(0, |since| now.duration_since(since).as_micros());
         let busy = i64::try_from(busy).unwrap_or(i64::MAX);
         if bytes == 0 && busy < 1_000 {
             return Ok(());
@@ -79,7 +85,9 @@ impl Ledger {
         };
         crash_point!("sync.meter.before");
         self.exchange.meter_record(&system, &event).await?;
-        self.exchange.run_spent(&system, &self.run, bytes, busy).await?;
+        self.exchange
+            .run_spent(&system, &self.run, bytes, busy)
+            .await?;
         crash_point!("sync.meter.after");
         written.bytes = counted;
         written.parts += 1;
@@ -100,10 +108,17 @@ impl RunJournal for Journal<'_> {
         if journal.is_empty() {
             return Ok(None);
         }
-        serde_json::from_str(journal).map(Some).map_err(|error| replication::JournalError(error.to_string()))
+        serde_json::from_str(journal)
+            .map(Some)
+            .map_err(|error| replication::JournalError(error.to_string()))
     }
 
-    async fn save(&self, _: SyncRunId, _: i64, record: &RunRecord) -> Result<bool, replication::JournalError> {
+    async fn save(
+        &self,
+        _: SyncRunId,
+        _: i64,
+        record: &RunRecord,
+    ) -> Result<bool, replication::JournalError> {
         let error = |error: &dyn std::error::Error| replication::JournalError(error.to_string());
         let plan = record.plan.as_ref();
         // The last step, together with what the replica now is, is the exchange's own change.
@@ -126,7 +141,11 @@ impl RunJournal for Journal<'_> {
         };
         self.ledger.settle().await.map_err(|found| error(&found))?;
         let system = Principal::system();
-        self.ledger.exchange.run_save(&system, &self.ledger.run, &progress).await.map_err(|found| error(&found))
+        self.ledger
+            .exchange
+            .run_save(&system, &self.ledger.run, &progress)
+            .await
+            .map_err(|found| error(&found))
     }
 }
 
@@ -139,7 +158,10 @@ struct LeaseFence<'a> {
 #[async_trait]
 impl Fence for LeaseFence<'_> {
     async fn holds(&self) -> bool {
-        self.exchange.work_renew(self.leased, LEASE).await.unwrap_or(false)
+        self.exchange
+            .work_renew(self.leased, LEASE)
+            .await
+            .unwrap_or(false)
     }
 }
 
@@ -152,14 +174,28 @@ struct Opened {
 
 impl Lakehand {
     async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, WorkFailed> {
-        let id: ReplicaTableId = leased.key.parse().map_err(|_| WorkFailed::terminal("the work's key is not a replica table"))?;
+        let id: ReplicaTableId = leased
+            .key
+            .parse()
+            .map_err(|_| WorkFailed::terminal("the work's key is not a replica table"))?;
         Ok(self.exchange.sync_task(&Principal::system(), id).await?)
     }
 
-    async fn open_pair(&self, task: &SyncTask, source: &Meter, target: &Meter) -> Result<Opened, WorkFailed> {
+    async fn open_pair(
+        &self,
+        task: &SyncTask,
+        source: &Meter,
+        target: &Meter,
+    ) -> Result<Opened, WorkFailed> {
         let system = Principal::system();
-        let from = self.exchange.storage_access_for_system(&system, task.source_storage).await?;
-        let to = self.exchange.storage_access_for_system(&system, task.target_storage).await?;
+        let from = self
+            .exchange
+            .storage_access_for_system(&system, task.source_storage)
+            .await?;
+        let to = self
+            .exchange
+            .storage_access_for_system(&system, task.target_storage)
+            .await?;
         let source = self.lake.table(&from, &task.source_path, source)?;
         let target = self.lake.table(&to, &task.target_path, target)?;
         let hours = task.retention() / model::time::HOUR;
@@ -170,7 +206,11 @@ impl Lakehand {
             product: task.product.clone(),
             retention_hours: u32::try_from(hours).unwrap_or(u32::MAX),
         };
-        Ok(Opened { source, target, pair })
+        Ok(Opened {
+            source,
+            target,
+            pair,
+        })
     }
 
     fn meter(task: &SyncTask, run: SyncRunId, purpose: Purpose) -> Meter {
@@ -184,12 +224,17 @@ impl Lakehand {
 
     /// Brings a replica table up to its source's newest version.
     pub(super) async fn sync(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else { return Ok(Ended::Done) };
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
         if !task.wants_sync() {
             return Ok(Ended::Done);
         }
         let system = Principal::system();
-        let run = self.exchange.run_begin(&system, &task, RunKind::Sync, leased).await?;
+        let run = self
+            .exchange
+            .run_begin(&system, &task, RunKind::Sync, leased)
+            .await?;
         crash_point!("sync.begin.after");
         let source = Self::meter(&task, run.id, Purpose::Sync);
         let target = Self::meter(&task, run.id, Purpose::Sync);
@@ -200,7 +245,10 @@ impl Lakehand {
             source: source.clone(),
             elsewhere: AtomicU64::new(0),
             purpose: Purpose::Sync,
-            written: tokio::sync::Mutex::new(Written { since: Some(Instant::now()), ..Written::default() }),
+            written: tokio::sync::Mutex::new(Written {
+                since: Some(Instant::now()),
+                ..Written::default()
+            }),
         };
         let driven = self.drive(&task, &run, &ledger, (&source, &target)).await;
         ledger.settle().await?;
@@ -208,8 +256,13 @@ impl Lakehand {
         crash_point!("sync.finish.before");
         let finished = match outcome {
             Outcome::Nothing { source_version } => {
-                let outcome = SyncOutcome { source_version, committed: None };
-                self.exchange.run_done(&system, &task, &run, &outcome).await?
+                let outcome = SyncOutcome {
+                    source_version,
+                    committed: None,
+                };
+                self.exchange
+                    .run_done(&system, &task, &run, &outcome)
+                    .await?
             }
             Outcome::Done(plan) => {
                 let committed = SyncCommitted {
@@ -217,15 +270,24 @@ impl Lakehand {
                     replica_version: plan.target_version,
                     bytes: plan.bytes_full,
                 };
-                let outcome = SyncOutcome { source_version: plan.source_version, committed: Some(committed) };
-                self.exchange.run_done(&system, &task, &run, &outcome).await?
+                let outcome = SyncOutcome {
+                    source_version: plan.source_version,
+                    committed: Some(committed),
+                };
+                self.exchange
+                    .run_done(&system, &task, &run, &outcome)
+                    .await?
             }
             // Runs are parked only over what stands in the replica's folder: nobody should read that.
             Outcome::Parked { why } => {
-                self.exchange.run_ended(&system, &task, &run, RunState::Parked, &why, true).await?
+                self.exchange
+                    .run_ended(&system, &task, &run, RunState::Parked, &why, true)
+                    .await?
             }
             Outcome::Failed { why } => {
-                self.exchange.run_ended(&system, &task, &run, RunState::Failed, &why, false).await?
+                self.exchange
+                    .run_ended(&system, &task, &run, RunState::Failed, &why, false)
+                    .await?
             }
         };
         crash_point!("sync.finish.after");
@@ -252,17 +314,27 @@ impl Lakehand {
             attempt: run.attempt,
             folder: folder.clone(),
             target_version: task.replica_version,
-            source: format!("{}/{}", task.source_storage, task.source_path),
-            target: format!("{}/{}", task.target_storage, task.target_path),
+            source: format!("{STORAGE_WORD}{}/{}", task.source_storage, task.source_path),
+            target: format!("{STORAGE_WORD}{}/{}", task.target_storage, task.target_path),
         };
-        let ends = Ends { source: opened.source.objects.clone(), target: opened.target.objects.clone() };
+        let ends = Ends {
+            source: opened.source.objects.clone(),
+            target: opened.target.objects.clone(),
+        };
         let engine: Box<dyn CopyEngine> = match &self.engine {
             Engine::Local => Box::new(LocalEngine::new(Arc::new(ends), CopyOptions::default())),
             Engine::Process { command } => Box::new(ProcessEngine::new(command.clone())),
         };
         let journal = Journal { ledger };
         let clock = self.exchange.clock();
-        let driven = replication::drive(&described, &opened.pair, engine.as_ref(), &journal, clock.as_ref()).await;
+        let driven = replication::drive(
+            &described,
+            &opened.pair,
+            engine.as_ref(),
+            &journal,
+            clock.as_ref(),
+        )
+        .await;
         let counted = counted_elsewhere(&folder, run).await;
         ledger.elsewhere.store(counted, Ordering::SeqCst);
         driven.map_err(|error| match error {
@@ -273,20 +345,27 @@ impl Lakehand {
 
     async fn forget_files(&self, run: SyncRunId) {
         let folder = self.folder.join("runs");
-        let Ok(mut entries) = tokio::fs::read_dir(&folder).await else { return };
+        let Ok(mut entries) = tokio::fs::read_dir(&folder).await else {
+            return;
+        };
         let prefix = format!("{run}.");
         while let Ok(Some(entry)) = entries.next_entry().await {
             if entry.file_name().to_string_lossy().starts_with(&prefix)
                 && let Err(error) = tokio::fs::remove_file(entry.path()).await
             {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a finished run's file stays behind");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a finished run's file stays behind"
+                );
             }
         }
     }
 
     /// Deletes what the source forgot longer ago than the retention.
     pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else { return Ok(Ended::Done) };
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
         if task.replica_version.is_none() {
             return Ok(Ended::Done);
         }
@@ -302,18 +381,40 @@ impl Lakehand {
         let target = &opened.pair.target;
         let id = task.replica_table_id;
         let now = self.exchange.now();
-        let planned = replication::plan_vacuum(target, id, hours, now).await.map_err(vacuum_failure)?;
+        let planned = replication::plan_vacuum(target, id, hours, now)
+            .await
+            .map_err(vacuum_failure)?;
         if let Err(error) = opened.target.sweep(model::time::DAY).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "staged files could not be swept");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "staged files could not be swept"
+            );
         }
-        if planned.delete.is_empty() {
+        // A vacuum that died after its last delete still has to be finished.
+        if planned.delete.is_empty()
+            && !self
+                .exchange
+                .run_is_open(&system, id, RunKind::Vacuum)
+                .await?
+        {
             return Ok(Ended::Done);
         }
-        let run = self.exchange.run_begin(&system, &task, RunKind::Vacuum, leased).await?;
-        let fence = LeaseFence { exchange: &self.exchange, leased };
-        let report = replication::vacuum_planned(target, &planned, &fence).await.map_err(vacuum_failure)?;
+        let run = self
+            .exchange
+            .run_begin(&system, &task, RunKind::Vacuum, leased)
+            .await?;
+        let fence = LeaseFence {
+            exchange: &self.exchange,
+            leased,
+        };
+        let report = replication::vacuum_planned(target, &planned, &fence)
+            .await
+            .map_err(vacuum_failure)?;
         crash_point!("vacuum.finish.before");
-        let finished = self.exchange.run_vacuumed(&system, &task, &run, report.deleted, report.bytes).await?;
+        let finished = self
+            .exchange
+            .run_vacuumed(&system, &task, &run, report.deleted, report.bytes)
+            .await?;
         crash_point!("vacuum.finish.after");
         if !finished {
             tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
@@ -323,14 +424,23 @@ impl Lakehand {
 
     /// Checks a replica table against the last sync's promise.
     pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else { return Ok(Ended::Done) };
-        let system = Principal::system();
-        let Some(journal) = self.exchange.run_journal(&system, task.replica_table_id).await? else {
+        let Some(task) = self.task(leased).await? else {
             return Ok(Ended::Done);
         };
-        let record: RunRecord = serde_json::from_str(&journal)
-            .map_err(|error| WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}")))?;
-        let Some(plan) = record.plan else { return Ok(Ended::Done) };
+        let system = Principal::system();
+        let Some(journal) = self
+            .exchange
+            .run_journal(&system, task.replica_table_id)
+            .await?
+        else {
+            return Ok(Ended::Done);
+        };
+        let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
+            WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
+        })?;
+        let Some(plan) = record.plan else {
+            return Ok(Ended::Done);
+        };
         let meter = Meter::new(MeterKey {
             product: Some(task.product_id),
             table: Some(task.table_id),
@@ -341,7 +451,11 @@ impl Lakehand {
         match replication::verify(&opened.pair.target, &plan).await {
             Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
             Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
-            Err(error) => self.exchange.replica_verified(&system, &task, Some(&error.to_string())).await?,
+            Err(error) => {
+                self.exchange
+                    .replica_verified(&system, &task, Some(&error.to_string()))
+                    .await?
+            }
         }
         Ok(Ended::Done)
     }
@@ -350,7 +464,10 @@ impl Lakehand {
     pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
         use exchange::replicas::ReplicaStep;
 
-        let id = leased.key.parse().map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
+        let id = leased
+            .key
+            .parse()
+            .map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
         let system = Principal::system();
         let (storage, tables) = match self.exchange.replica_step(&system, id).await? {
             ReplicaStep::Settled => return Ok(Ended::Done),
@@ -358,8 +475,14 @@ impl Lakehand {
             ReplicaStep::Wait(_) => return Ok(Ended::Done),
             ReplicaStep::Delete { storage, tables } => (storage, tables),
         };
-        let access = self.exchange.storage_access_for_system(&system, storage).await?;
-        let fence = LeaseFence { exchange: &self.exchange, leased };
+        let access = self
+            .exchange
+            .storage_access_for_system(&system, storage)
+            .await?;
+        let fence = LeaseFence {
+            exchange: &self.exchange,
+            leased,
+        };
         let (mut objects, mut bytes) = (0, 0);
         for table in tables {
             let meter = Meter::new(MeterKey {
@@ -369,18 +492,22 @@ impl Lakehand {
                 purpose: Purpose::Vacuum,
             });
             let opened = self.lake.table(&access, &table.path, &meter)?;
-            let report = replication::erase(&opened.table, table.id, &fence).await.map_err(vacuum_failure)?;
+            let report = replication::erase(&opened.table, table.id, &fence)
+                .await
+                .map_err(vacuum_failure)?;
             objects += report.deleted;
             bytes += report.bytes;
         }
         crash_point!("replica.delete.before");
-        self.exchange.replica_deleted(&system, id, objects, bytes).await?;
+        self.exchange
+            .replica_deleted(&system, id, objects, bytes)
+            .await?;
         crash_point!("replica.delete.after");
         Ok(Ended::Done)
     }
 }
 
-fn vacuum_failure(error: replication::VacuumError) -> Failure {
+fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
     match error {
         replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
         replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {
@@ -392,14 +519,18 @@ fn vacuum_failure(error: replication::VacuumError) -> Failure {
 
 /// What child processes of this attempt counted at their stores: `entrepot copy` leaves it beside the receipts.
 async fn counted_elsewhere(folder: &std::path::Path, run: &RunStart) -> u64 {
-    let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return 0 };
+    let Ok(mut entries) = tokio::fs::read_dir(folder).await else {
+        return 0;
+    };
     let (prefix, suffix) = (format!("{}.", run.id), format!(".{}.meter", run.attempt));
     let mut bytes = 0;
     while let Ok(Some(entry)) = entries.next_entry().await {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with(&prefix) && name.ends_with(&suffix) {
-            let text = tokio::fs::read_to_string(entry.path()).await.unwrap_or_default();
+            let text = tokio::fs::read_to_string(entry.path())
+                .await
+                .unwrap_or_default();
             bytes += text.trim().parse::<u64>().unwrap_or(0);
         }
     }

@@ -206,6 +206,27 @@ impl Exchange {
         Ok(Ok(crate::db::FromRow::from_row(&row)?))
     }
 
+    /// Until when URLs that were handed out to the holder of this token may still work: for the answer that refuses it.
+    pub async fn urls_until_of_token(
+        &self,
+        principal: &Principal,
+        token: &str,
+    ) -> Result<Option<Timestamp>, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        let row = sql!(
+            "select max(urls_until) as urls_until from recipient_token
+             join access_grant on access_grant.recipient_id = recipient_token.recipient_id where hash = $1"
+        )
+        .bind(secret::hash(token))
+        .row(self.db())
+        .await?;
+        let until: Option<Timestamp> = match row {
+            Some(row) => row.get("urls_until")?,
+            None => None,
+        };
+        Ok(until.filter(|until| *until > self.now()))
+    }
+
     /// A recipient by its id: for the reconciler, which looks with the recipient's identity but has no token.
     pub async fn reader(
         &self,
@@ -222,7 +243,7 @@ impl Exchange {
     }
 
     /// Every table that a recipient may read right now, in the order of share, schema and name; where several grants give
-    /// the same table, the one that ends last counts, a replica before live.
+    /// the same table, the one that ends last counts, a replica that is there before live, and live before a replica that is not.
     pub async fn shared_tables(
         &self,
         principal: &Principal,
@@ -250,7 +271,8 @@ impl Exchange {
              where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
                  and product.state <> 'draft'
              order by product.name, schema_name, product_table.name,
-                 case when access_grant.mode = 'replica' then 0 else 1 end, until_at desc, access_grant.id"
+                 case when access_grant.mode = 'replica' and replica_table.source_version is not null then 0
+                     when access_grant.mode = 'live' then 1 else 2 end, until_at desc, access_grant.id"
         )
         .bind(recipient)
         .bind(self.now())

@@ -10,6 +10,9 @@ mod rates;
 mod savings;
 mod statements;
 
+#[cfg(test)]
+mod tests;
+
 pub use export::{charges_csv, statement_csv};
 pub use meter::MeterEventNew;
 pub use rates::{RateRecord, ServiceRateRecord};

@@ -23,7 +23,6 @@ use model::{
     ProductState, StorageId, TableId, TeamId, Timestamp,
 };
 
-use crate::change::Change;
 use crate::db::{DbError, FromRow, On, Row};
 use crate::error::Error;
 use crate::operation::Operation;
@@ -234,22 +233,6 @@ impl Exchange {
         .await
     }
 
-    /// One table. Asks no policy.
-    pub(crate) async fn table_by_id<'a>(
-        &self,
-        on: impl Into<On<'a>>,
-        id: TableId,
-    ) -> Result<Option<TableRecord>, DbError> {
-        sql!("select product_table.id, product_id, storage_id, storage.name as storage, storage.cloud, storage.region,
-                     schema_name, product_table.name, path, format, history, change_data_feed, inspected_at, version,
-                     committed_at, row_count, file_count, byte_count, columns, partition_columns, features, refused_for, problem
-              from product_table join storage on storage.id = storage_id
-              where product_table.id = $1")
-        .bind(id)
-        .first(on)
-        .await
-    }
-
     /// The tags of a product, in order.
     pub(crate) async fn tags_of<'a>(
         &self,
@@ -283,26 +266,6 @@ impl Exchange {
             .ok_or(Error::NotFound("product"))?;
         can(principal, operation, &record.scope())?;
         Ok(record)
-    }
-
-    /// Holds a published product as it is until the change is through: what makes requests and grants for it calls this
-    /// first, so that it is not retired under their hands. Conflict when it is no longer published.
-    pub(crate) async fn product_hold(
-        &self,
-        change: &mut Change,
-        product: ProductId,
-    ) -> Result<(), Error> {
-        let held = sql!("update product set revision = revision where id = $1 and state = $2")
-            .bind(product)
-            .bind(ProductState::Published)
-            .execute(change.tx())
-            .await?;
-        if held == 0 {
-            return Err(Error::conflict(
-                "the product is not published; it takes no requests and no grants",
-            ));
-        }
-        Ok(())
     }
 }
 

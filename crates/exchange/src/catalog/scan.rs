@@ -16,6 +16,9 @@ use crate::principal::Principal;
 use crate::storages::StorageRecord;
 use crate::{Exchange, sql};
 
+/// The most tables that one scan looks at.
+const TABLES_MAX: usize = 1_000;
+
 impl Exchange {
     /// Lists the tables under a prefix, looks at each, and writes the declaration that would register them: one product
     /// per folder that holds tables.
@@ -59,6 +62,15 @@ impl Exchange {
             })?;
         paths.sort();
         paths.dedup();
+        if paths.len() > TABLES_MAX {
+            return Err(Error::invalid(
+                "prefix",
+                format!(
+                    "there are {} tables; name a folder with at most {TABLES_MAX}",
+                    paths.len()
+                ),
+            ));
+        }
         let registered = self.registered_in(&storage).await?;
         let questions = paths
             .iter()

@@ -181,10 +181,17 @@ pub(super) fn words_of(text: &str) -> Words {
     }
 }
 
+/// Each word once; one that begins another is asked for by the longer one already.
 fn unique(mut words: Vec<String>) -> Vec<String> {
     words.sort();
-    words.dedup();
-    words
+    let mut kept: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        match kept.last_mut() {
+            Some(last) if word.starts_with(last.as_str()) => *last = word,
+            _ => kept.push(word),
+        }
+    }
+    kept
 }
 
 /// What every text that begins with `prefix` lies below, in code-point order.
@@ -231,7 +238,8 @@ mod tests {
     fn searches_ask_for_each_word_once() {
         let words = words_of("visit_id Visit");
         assert_eq!(words.split, ["id", "visit"]);
-        assert_eq!(words.joined, Some(vec!["visit".into(), "visitid".into()]));
+        assert_eq!(words.joined, Some(vec!["visitid".into()]));
+        assert_eq!(words_of("a ab b abc a").split, ["abc", "b"]);
         assert_eq!(words.whole(), ["visitid"]);
         assert_eq!(words_of("two words").joined, None);
         assert!(words_of("%'_").split.is_empty());

@@ -81,7 +81,8 @@ impl Exchange {
         Ok(record)
     }
 
-    /// Writes a session. False: a session of that id is already there and `fresh` was asked for.
+    /// Writes a session. `fresh`: a new one, and false when that id is taken. Else one that is there, and false when it has
+    /// been ended meanwhile: a request that was under way does not bring it back.
     pub async fn session_save(
         &self,
         id: &str,
@@ -102,15 +103,13 @@ impl Exchange {
             .execute(self.db())
             .await?
         } else {
-            sql!("insert into session (id_hash, person_id, data, created_at, last_seen_at, expires_at)
-                  values ($1, $2, $3, $4, $4, $5)
-                  on conflict (id_hash) do update set person_id = excluded.person_id, data = excluded.data,
-                      last_seen_at = excluded.last_seen_at")
-            .bind(secret::hash(id))
+            sql!(
+                "update session set person_id = $1, data = $2, last_seen_at = $3 where id_hash = $4"
+            )
             .bind(person)
             .bind(data)
             .bind(now)
-            .bind(ends)
+            .bind(secret::hash(id))
             .execute(self.db())
             .await?
         };

@@ -81,8 +81,10 @@ async fn accounts_sign_in_and_lose_it() {
             "a new password ends all sessions"
         );
 
+        let saved = exchange.session_save("the-id", Some(id), "{}", false).await;
+        assert!(!saved.unwrap(), "what was ended stays ended");
         exchange
-            .session_save("other", Some(id), "{}", false)
+            .session_save("other", Some(id), "{}", true)
             .await
             .unwrap();
         test.clock.advance(DAY);

@@ -332,6 +332,25 @@ impl Exchange {
         })
     }
 
+    /// Whether a run of that kind was left open, as by a crash.
+    pub async fn run_is_open(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+        kind: RunKind,
+    ) -> Result<bool, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let row = sql!(
+            "select id from sync_run where replica_table_id = $1 and kind = $2
+                 and state in ('planned', 'copying', 'committing', 'verifying')"
+        )
+        .bind(id)
+        .bind(kind)
+        .row(self.db())
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Saves where a run stands. False: a later attempt has taken over; stop at once.
     pub async fn run_save(
         &self,

@@ -7,7 +7,7 @@ mod change;
 #[cfg(test)]
 mod tests;
 
-use model::dto::{Storage, StorageReport};
+use model::dto::{Storage, StorageDoctor, StorageReport};
 use model::{Cloud, Location, MemberRole, Name, StorageId};
 
 use crate::db::{DbError, FromRow, On, Row};
@@ -200,18 +200,19 @@ impl Exchange {
         }
     }
 
-    /// Tries what Entrepôt will need of the storage, writing included where replicas may be made.
+    /// Tries what Entrepôt will need of the storage; unless the form says otherwise, writing where replicas may be made.
     pub async fn storage_doctor(
         &self,
         principal: &Principal,
         name: &str,
+        form: StorageDoctor,
     ) -> Result<StorageReport, Error> {
         can(principal, Operation::StorageDoctor, &Scope::NONE)?;
         let record = self
             .storage_by_name(name)
             .await?
             .ok_or(Error::NotFound("storage"))?;
-        let write = record.replicas;
+        let write = form.write.unwrap_or(record.replicas);
         let access = self.storage_open(record)?;
         self.ports()
             .probe

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::dto::{CredentialNew, StorageChange, StorageNew};
+use model::dto::{CredentialNew, StorageChange, StorageDoctor, StorageNew};
 use model::{MemberRole, PersonId, Role, StorageId, TeamId, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -291,9 +291,16 @@ async fn each_role_sees_and_does_its_own() {
                 .await;
             assert!(matches!(refused, Err(Error::Forbidden(_))));
         }
-        assert!(exchange.storage_doctor(&producer, "az_weu").await.is_ok());
+        assert!(
+            exchange
+                .storage_doctor(&producer, "az_weu", StorageDoctor::default())
+                .await
+                .is_ok()
+        );
         assert!(matches!(
-            exchange.storage_doctor(&consumer, "az_weu").await,
+            exchange
+                .storage_doctor(&consumer, "az_weu", StorageDoctor::default())
+                .await,
             Err(Error::Forbidden(_))
         ));
         assert!(matches!(

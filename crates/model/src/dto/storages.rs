@@ -87,6 +87,15 @@ pub struct StorageChange {
     pub revision: Option<i64>,
 }
 
+/// What `doctor` shall try.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageDoctor {
+    /// Whether to write a probe and delete it again; when absent: where replicas may be made.
+    #[serde(default)]
+    pub write: Option<bool>,
+}
+
 /// One thing that `doctor` tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageCheck {

@@ -27,9 +27,12 @@ async fn found(company: &Company, query: ProductQuery) -> Vec<String> {
         .collect()
 }
 
-/// Published products of mara's team: name, title, description, tags, columns.
+/// Name, title, description, tags, columns.
+type Shelved<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+
+/// Published products of mara's team.
 async fn shelf(company: &Company) {
-    let rows: [(&str, &str, &str, &[&str], &[&str]); 6] = [
+    let rows: [Shelved<'_>; 6] = [
         (
             "vehicle-visits",
             "Visits",

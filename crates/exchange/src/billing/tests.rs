@@ -1,0 +1,421 @@
+//! Billing on both databases: what is counted once is billed once, to the byte and to the micro-unit.
+
+use model::dto::{
+    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, ServiceRateNew, StorageNew,
+    TableNew, TeamNew,
+};
+use model::time::DAY;
+use model::{Method, ProductId, Purpose, StatementState, Timestamp};
+
+use super::{MeterEventNew, statement_csv};
+use crate::error::Error;
+use crate::page::PageRequest;
+use crate::principal::Principal;
+use crate::testing::TestExchange;
+use crate::{Exchange, sql};
+
+/// One product in Frankfurt, a rate to Azure.
+struct Books {
+    test: TestExchange,
+    operator: Principal,
+    system: Principal,
+    finance: Principal,
+    product: ProductId,
+}
+
+impl Books {
+    async fn each() -> Vec<Self> {
+        let mut all = Vec::new();
+        for test in TestExchange::start_each().await.unwrap() {
+            all.push(Self::on(test).await);
+        }
+        all
+    }
+
+    fn exchange(&self) -> &Exchange {
+        &self.test.exchange
+    }
+
+    async fn on(test: TestExchange) -> Self {
+        let exchange = test.exchange.clone();
+        let operator = Principal::operator();
+        let domain = DomainNew {
+            name: "vehicle".into(),
+            title: "Vehicle".into(),
+            description: String::new(),
+        };
+        exchange.domain_create(&operator, domain).await.unwrap();
+        let team = TeamNew {
+            name: "aftersales".into(),
+            domain: "vehicle".into(),
+            title: "After-Sales".into(),
+            cost_center: "=4711".into(),
+            contact: String::new(),
+        };
+        exchange.team_create(&operator, team).await.unwrap();
+        let person = model::dto::PersonNew {
+            name: "fina".into(),
+            title: "Fina".into(),
+            email: String::new(),
+            password: None,
+            roles: vec!["finance".into()],
+        };
+        exchange.person_create(&operator, person).await.unwrap();
+        let id = exchange.person_by_name("fina").await.unwrap().unwrap().id;
+        let finance = exchange.principal_of(id).await.unwrap().unwrap();
+        let storage = StorageNew {
+            name: "aws_eu".into(),
+            cloud: "aws".into(),
+            region: "eu-central-1".into(),
+            url: "file:///srv/aws_eu".into(),
+            endpoint: None,
+            credential: None,
+            replicas: false,
+        };
+        exchange.storage_create(&operator, storage).await.unwrap();
+        let inspection = Inspection {
+            version: 1,
+            committed_at: Timestamp::from_micros(0),
+            columns: Vec::new(),
+            partition_columns: Vec::new(),
+            rows: None,
+            files: 1,
+            bytes: 1_000,
+            recent_bytes: 0,
+            features: Vec::new(),
+            refused_for: None,
+            change_data_feed: false,
+        };
+        test.world
+            .put_table("file:///srv/aws_eu", "t", Ok(inspection));
+        let new = ProductNew {
+            name: "vehicle-visits".into(),
+            team: "aftersales".into(),
+            title: "Visits".into(),
+            description: String::new(),
+            tags: Vec::new(),
+            storage: "aws_eu".into(),
+            classification: "internal".into(),
+            access_policy: "owner".into(),
+            payer: "producer".into(),
+            baseline_days: 7,
+            tables: vec![TableNew {
+                name: "t".into(),
+                schema: "default".into(),
+                path: "t".into(),
+                storage: None,
+                format: "delta".into(),
+                history: false,
+                change_data_feed: false,
+            }],
+        };
+        exchange.product_register(&operator, new).await.unwrap();
+        exchange
+            .product_publish(&operator, "vehicle-visits", ProductPublish::default())
+            .await
+            .unwrap();
+        let row = sql!("select id from product where name = 'vehicle-visits'")
+            .row(exchange.db())
+            .await
+            .unwrap();
+        let product = row.unwrap().get("id").unwrap();
+        let books = Self {
+            test,
+            operator,
+            system: Principal::system(),
+            finance,
+            product,
+        };
+        books.rate("azure:*", "0.09", "2026-01-01").await.unwrap();
+        books
+    }
+
+    async fn rate(&self, to: &str, price: &str, from: &str) -> Result<(), Error> {
+        let rate = RateNew {
+            from: "aws:eu-central-1".into(),
+            to: to.into(),
+            price: price.into(),
+            unit: "GB".into(),
+            currency: "USD".into(),
+            valid_from: from.into(),
+            valid_until: None,
+            source: "list price".into(),
+        };
+        self.exchange()
+            .rate_create(&self.finance, rate)
+            .await
+            .map(|_| ())
+    }
+
+    async fn count(&self, key: &str, to: &str, bytes: u64, method: Method) {
+        let event = MeterEventNew {
+            key: key.into(),
+            product: Some(self.product),
+            table: None,
+            grant: None,
+            recipient: None,
+            run: None,
+            query: None,
+            from: "aws:eu-central-1".parse().unwrap(),
+            to: to.parse().unwrap(),
+            bytes,
+            busy: 1_800_000_000,
+            method,
+            purpose: Purpose::Sync,
+        };
+        self.exchange()
+            .meter_record(&self.system, &event)
+            .await
+            .unwrap();
+    }
+
+    fn at(&self, text: &str) {
+        self.test.clock.set(Timestamp::parse(text).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_once_is_billed_once() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        for _ in 0..100 {
+            books
+                .count("run/1", "azure:westeurope", 1_234_567_891, Method::Measured)
+                .await;
+        }
+        books
+            .count("run/2", "azure:westeurope", 1, Method::Measured)
+            .await;
+        books
+            .count("run/3", "aws:eu-central-1", 5_000, Method::Measured)
+            .await;
+        books
+            .count("query/1", "azure:westeurope", 9_999, Method::Signed)
+            .await;
+        assert_eq!(
+            exchange
+                .billing_report(&books.system)
+                .await
+                .unwrap()
+                .charges,
+            0,
+            "the day is not over"
+        );
+        books.test.clock.advance(DAY);
+        let first = exchange.billing_report(&books.system).await.unwrap();
+        assert_eq!((first.charges, first.events, first.unrated), (2, 3, 0));
+        for _ in 0..5 {
+            assert_eq!(
+                exchange
+                    .billing_report(&books.system)
+                    .await
+                    .unwrap()
+                    .charges,
+                0
+            );
+        }
+        let charges = exchange
+            .charges(&books.finance, None, &PageRequest::all())
+            .await
+            .unwrap()
+            .items;
+        let crossed = charges
+            .iter()
+            .find(|charge| charge.bytes == 1_234_567_892)
+            .unwrap();
+        // 1 234 567 892 B × 0.09 USD/GB = 0.111 111 110 28, rounded half-even to 0.111111.
+        assert_eq!(crossed.amount.to_string(), "0.111111");
+        let local = charges.iter().find(|charge| charge.bytes == 5_000).unwrap();
+        assert_eq!(local.amount.0, 0);
+        let [statement] = exchange
+            .statement(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert_eq!(
+            (statement.summary.total, statement.signed_bytes),
+            (crossed.amount, 9_999)
+        );
+    }
+}
+
+#[tokio::test]
+async fn compute_time_has_a_price() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        let rate = ServiceRateNew {
+            kind: "compute".into(),
+            price: "0.50".into(),
+            currency: "USD".into(),
+            valid_from: "2026-01-01".into(),
+            valid_until: None,
+            source: "own".into(),
+        };
+        exchange
+            .service_rate_create(&books.finance, rate)
+            .await
+            .unwrap();
+        books
+            .count("run/1", "azure:westeurope", 1_000, Method::Measured)
+            .await;
+        books.test.clock.advance(DAY);
+        assert_eq!(
+            exchange
+                .billing_report(&books.system)
+                .await
+                .unwrap()
+                .charges,
+            2
+        );
+        let charges = exchange
+            .charges(&books.finance, None, &PageRequest::all())
+            .await
+            .unwrap()
+            .items;
+        let compute = charges
+            .iter()
+            .find(|charge| charge.kind == "compute")
+            .unwrap();
+        // Half an hour at 0.50 an hour.
+        assert_eq!(
+            (compute.amount.to_string().as_str(), compute.bytes),
+            ("0.25", 0)
+        );
+    }
+}
+
+#[tokio::test]
+async fn bytes_without_a_rate_wait_and_hold_the_statement() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        books
+            .count("run/1", "gcp:europe-west3", 1_000_000_000, Method::Measured)
+            .await;
+        books.at("2026-07-02");
+        let result = exchange.billing_report(&books.system).await.unwrap();
+        assert_eq!((result.charges, result.unrated), (0, 1));
+        let held = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await;
+        assert!(matches!(held, Err(Error::Conflict(_))));
+        books.rate("gcp:*", "0.02", "2026-06-01").await.unwrap();
+        let [issued] = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert_eq!(issued.summary.total.to_string(), "0.02");
+    }
+}
+
+#[tokio::test]
+async fn an_issued_statement_never_changes_and_late_bytes_go_to_the_month_they_came_in() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        books
+            .count("run/1", "azure:westeurope", 1_000_000_000, Method::Measured)
+            .await;
+        let early = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await;
+        assert!(
+            matches!(early, Err(Error::Conflict(_))),
+            "the month is not over"
+        );
+        books.at("2026-07-03T12:00:00Z");
+        exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap();
+        let again = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await;
+        assert!(matches!(again, Err(Error::Conflict(_))), "issued once");
+        let before = exchange
+            .statement(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap();
+        assert_eq!(before[0].summary.state, StatementState::Issued);
+        // An event of June that is written down late, as a log import would.
+        books.at("2026-06-20T12:00:00Z");
+        books
+            .count("late/1", "azure:westeurope", 2_000_000_000, Method::Logged)
+            .await;
+        books.at("2026-07-04T12:00:00Z");
+        assert_eq!(
+            exchange
+                .billing_report(&books.system)
+                .await
+                .unwrap()
+                .charges,
+            1
+        );
+        assert_eq!(
+            exchange
+                .statement(&books.finance, "aftersales", "2026-06")
+                .await
+                .unwrap()[0]
+                .lines,
+            before[0].lines
+        );
+        let july = exchange
+            .statement(&books.finance, "aftersales", "2026-07")
+            .await
+            .unwrap();
+        assert_eq!(
+            (july[0].summary.state, july[0].summary.total.to_string()),
+            (StatementState::Open, "0.18".to_owned())
+        );
+        let csv = statement_csv(&july).unwrap();
+        assert!(
+            csv.lines()
+                .nth(1)
+                .unwrap()
+                .starts_with("aftersales,'=4711,2026-07,open,transfer,vehicle-visits,")
+        );
+    }
+}
+
+#[tokio::test]
+async fn rates_do_not_overlap_and_the_nearest_wins() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        // Ends the one before where it begins.
+        books.rate("azure:*", "0.08", "2026-06-10").await.unwrap();
+        assert!(matches!(
+            books.rate("azure:*", "0.07", "2026-06-05").await,
+            Err(Error::Conflict(_))
+        ));
+        books
+            .rate("azure:westeurope", "0.05", "2026-01-01")
+            .await
+            .unwrap();
+        books.rate("*", "0.20", "2026-01-01").await.unwrap();
+        for (to, at, price) in [
+            ("azure:northeurope", "2026-06-01", "0.09"),
+            ("azure:northeurope", "2026-06-10", "0.08"),
+            ("azure:westeurope", "2026-06-10", "0.05"),
+            ("gcp:europe-west3", "2026-06-10", "0.20"),
+        ] {
+            let route = format!("aws:eu-central-1->{to}").parse().unwrap();
+            let rate = exchange
+                .rate_for(exchange.db(), &route, Timestamp::parse(at).unwrap())
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(rate.price_nano.to_string(), price, "{to} at {at}");
+        }
+        for (to, price, from) in [
+            ("mars", "1", "2026-01-01"),
+            ("azure:*", "-1", "2026-01-01"),
+            ("azure:*", "1e3", "x"),
+        ] {
+            assert!(
+                matches!(books.rate(to, price, from).await, Err(Error::Invalid(_))),
+                "{to} {price} {from}"
+            );
+        }
+    }
+}

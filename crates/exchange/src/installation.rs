@@ -1,0 +1,97 @@
+//! What belongs to the installation as a whole and must be the same on every process: keys that sign what Entrepôt itself
+//! hands out. They are made at first use and kept sealed.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::ports::Sealed;
+use crate::principal::Principal;
+use crate::{Exchange, sql};
+
+impl Exchange {
+    /// The installation's key for one use (`gateway`, `pages`): 32 random bytes, made by whoever asks first.
+    pub async fn installation_key(
+        &self,
+        principal: &Principal,
+        usage: &str,
+    ) -> Result<[u8; 32], Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        let name = format!("key.{usage}");
+        let place = format!("setting|{name}|value");
+        let keys = &self.ports().keys;
+        if self.setting(&name).await?.is_none() {
+            let mut fresh = [0_u8; 32];
+            getrandom::fill(&mut fresh).map_err(|error| Error::internal(error.to_string()))?;
+            let sealed = keys
+                .seal(&place, &SecretString::from(hex::encode(fresh)))
+                .map_err(Error::internal)?;
+            // Two processes start at once: the first one's key counts.
+            sql!("insert into setting (name, value, updated_at) values ($1, $2, $3) on conflict (name) do nothing")
+                .bind(&name)
+                .bind(format!("{}:{}", sealed.key_id, hex::encode(sealed.bytes)))
+                .bind(self.now())
+                .execute(self.db())
+                .await?;
+        }
+        let stored = self.setting(&name).await?.unwrap_or_default();
+        let (key_id, bytes) = stored
+            .split_once(':')
+            .ok_or_else(|| Error::internal("a stored key has no key id"))?;
+        let sealed = Sealed {
+            key_id: key_id.to_owned(),
+            bytes: hex::decode(bytes).map_err(Error::internal)?,
+        };
+        let opened = keys.open(&place, &sealed).map_err(Error::internal)?;
+        let mut key = [0_u8; 32];
+        hex::decode_to_slice(opened.expose_secret(), &mut key).map_err(Error::internal)?;
+        Ok(key)
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
+        let row = sql!("select value from setting where name = $1")
+            .bind(name)
+            .row(self.db())
+            .await?;
+        Ok(row.map(|row| row.get("value")).transpose()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::principal::Principal;
+    use crate::testing::TestExchange;
+
+    #[tokio::test]
+    async fn keys_are_made_once_and_differ_by_use() {
+        for test in TestExchange::start_each().await.unwrap() {
+            let system = Principal::system();
+            let first = test
+                .exchange
+                .installation_key(&system, "gateway")
+                .await
+                .unwrap();
+            assert_eq!(
+                test.exchange
+                    .installation_key(&system, "gateway")
+                    .await
+                    .unwrap(),
+                first
+            );
+            assert_ne!(
+                test.exchange
+                    .installation_key(&system, "pages")
+                    .await
+                    .unwrap(),
+                first
+            );
+            assert!(
+                test.exchange
+                    .installation_key(&Principal::operator(), "pages")
+                    .await
+                    .is_err()
+            );
+        }
+    }
+}

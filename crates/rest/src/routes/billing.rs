@@ -1,0 +1,218 @@
+//! Rates, meter events, charges, statements, savings. Charges and statements also come as CSV.
+
+use axum::response::{IntoResponse, Response};
+use exchange::page::{Page, PageRequest};
+use exchange::{Error, Operation, billing};
+use model::ProductName;
+use model::dto::{
+    Charge, MeterEvent, Rate, RateNew, ReportResult, Saving, ServiceRate, ServiceRateNew,
+    Statement, StatementLine, StatementSummary,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::answer::{Result, created, csv, ok};
+use crate::body::{Json, parse};
+use crate::call::{Accepted, At, Call, Filter, OfProduct, Paged};
+use crate::endpoint::Endpoints;
+use crate::problem::Problem;
+use crate::schema::{all_of, any_of, list_of, object, of, page_of};
+
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> Endpoints {
+    let rates = all_of([page_of::<Rate>(), object([("service_rates", of::<Vec<ServiceRate>>())])]);
+    let rate_new = any_of([of::<RateNew>(), of::<ServiceRateNew>()]);
+    let rate = any_of([of::<Rate>(), of::<ServiceRate>()]);
+    let statement = all_of([of::<StatementSummary>(), object([
+        ("cost_center", of::<String>()),
+        ("lines", of::<Vec<StatementLine>>()),
+        ("signed_bytes", of::<u64>()),
+        ("unrated", of::<u64>()),
+    ])]);
+    let statements = list_of(statement);
+    Endpoints::new()
+        .on(Operation::RateList, rate_list).pages::<Rate>().shows(rates)
+        .on(Operation::RateCreate, rate_create).reads(rate_new).shows(rate).created()
+        .on(Operation::MeterList, events).pages::<MeterEvent>().query(&["product"])
+        .on(Operation::ReportRun, report).answers::<ReportResult>()
+        .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "format"]).csv()
+        .on(Operation::StatementList, statement_list).shows(list_of(of::<StatementSummary>()))
+        .on(Operation::StatementRead, statement_show).shows(statements.clone()).query(&["format"]).csv()
+        .on(Operation::StatementIssue, statement_issue).shows(statements)
+        .on(Operation::SavingRead, savings).shows(list_of(of::<Saving>())).query(&["product"])
+}
+
+/// All of something: a page without a next one.
+fn whole<T>(items: Vec<T>) -> Page<T> {
+    Page { items, next: None }
+}
+
+/// A page of route prices, and all prices that are not a route's.
+#[derive(Serialize)]
+struct Rates {
+    #[serde(flatten)]
+    page: Page<Rate>,
+    service_rates: Vec<ServiceRate>,
+}
+
+async fn rate_list(call: Call, Paged(page): Paged) -> Result<Rates> {
+    let page = call.exchange.rates(&call.principal, &page).await?;
+    let service_rates = call.exchange.service_rates(&call.principal).await?;
+    ok(Rates {
+        page,
+        service_rates,
+    })
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Price {
+    Route(Rate),
+    Service(ServiceRate),
+}
+
+/// A body with a `kind` prices a service, any other a route.
+async fn rate_create(call: Call, Json(body): Json) -> Result<Price> {
+    let Call {
+        exchange,
+        principal,
+    } = call;
+    let is_service = parse::<Value>(&body)?.get("kind").is_some();
+    created(if is_service {
+        let new: ServiceRateNew = parse(&body)?;
+        Price::Service(exchange.service_rate_create(&principal, new).await?)
+    } else {
+        let new: RateNew = parse(&body)?;
+        Price::Route(exchange.rate_create(&principal, new).await?)
+    })
+}
+
+async fn events(
+    call: Call,
+    Paged(page): Paged,
+    Filter(filter): Filter<OfProduct>,
+) -> Result<Page<MeterEvent>> {
+    ok(call
+        .exchange
+        .meter_events(&call.principal, filter.product.as_deref(), &page)
+        .await?)
+}
+
+async fn report(call: Call) -> Result<ReportResult> {
+    ok(call.exchange.billing_report(&call.principal).await?)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Json,
+    Csv,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Charges {
+    #[serde(default)]
+    product: Option<String>,
+    #[serde(default)]
+    format: Option<Format>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    #[serde(default)]
+    format: Option<Format>,
+}
+
+fn is_csv(format: Option<Format>, accepted: &Accepted) -> bool {
+    match format {
+        Some(format) => format == Format::Csv,
+        None => accepted.csv,
+    }
+}
+
+/// As JSON a page; as CSV all of them, newest first.
+async fn charges(
+    call: Call,
+    accepted: Accepted,
+    Paged(page): Paged,
+    Filter(filter): Filter<Charges>,
+) -> std::result::Result<Response, Problem> {
+    let product = filter.product.as_deref();
+    let Call {
+        exchange,
+        principal,
+    } = &call;
+    if !is_csv(filter.format, &accepted) {
+        let page = exchange.charges(principal, product, &page).await?;
+        return Ok(ok(page)?.into_response());
+    }
+    for (name, is_given) in [
+        ("after", page.after.is_some()),
+        ("limit", page.limit.is_some()),
+    ] {
+        if is_given {
+            let why = "leave it out: the CSV holds all charges";
+            return Err(Problem::invalid(name, why));
+        }
+    }
+    let mut all = Vec::new();
+    let mut page = PageRequest::all();
+    loop {
+        let found = exchange.charges(principal, product, &page).await?;
+        all.extend(found.items);
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => break,
+        }
+    }
+    let text = billing::charges_csv(&all).map_err(Error::internal)?;
+    // What is no name has no charges; it does not get into a header.
+    let name = match product.and_then(|product| product.parse::<ProductName>().ok()) {
+        Some(product) => format!("charges-{product}.csv"),
+        None => "charges.csv".to_owned(),
+    };
+    csv(&name, text)
+}
+
+async fn statement_list(call: Call) -> Result<Page<StatementSummary>> {
+    ok(whole(call.exchange.statements(&call.principal).await?))
+}
+
+/// One statement per currency.
+async fn statement_show(
+    call: Call,
+    accepted: Accepted,
+    At((team, month)): At<(String, String)>,
+    Filter(filter): Filter<Shown>,
+) -> std::result::Result<Response, Problem> {
+    let found: Vec<Statement> = call
+        .exchange
+        .statement(&call.principal, &team, &month)
+        .await?;
+    if !is_csv(filter.format, &accepted) {
+        return Ok(ok(whole(found))?.into_response());
+    }
+    let text = billing::statement_csv(&found).map_err(Error::internal)?;
+    csv(&format!("statement-{team}-{month}.csv"), text)
+}
+
+async fn statement_issue(
+    call: Call,
+    At((team, month)): At<(String, String)>,
+) -> Result<Page<Statement>> {
+    let issued = call
+        .exchange
+        .statement_issue(&call.principal, &team, &month)
+        .await?;
+    ok(whole(issued))
+}
+
+async fn savings(call: Call, Filter(filter): Filter<OfProduct>) -> Result<Page<Saving>> {
+    let found = call
+        .exchange
+        .savings(&call.principal, filter.product.as_deref())
+        .await?;
+    ok(whole(found))
+}

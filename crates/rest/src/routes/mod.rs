@@ -1,0 +1,36 @@
+//! The handlers, one file per area. Each calls one operation of the exchange.
+//!
+//! To add an operation: an `.on(Operation::X, handler)` line with what it takes and answers, and the handler. Method and path
+//! come from the exchange's table; the test of the table says what is still missing.
+
+mod audit;
+mod billing;
+mod domains;
+mod grants;
+mod people;
+mod products;
+mod recipients;
+mod replicas;
+mod requests;
+mod storages;
+mod teams;
+mod tokens;
+mod work;
+
+use crate::endpoint::Endpoints;
+
+pub(crate) fn all() -> Endpoints {
+    people::endpoints()
+        .and(tokens::endpoints())
+        .and(domains::endpoints())
+        .and(teams::endpoints())
+        .and(storages::endpoints())
+        .and(products::endpoints())
+        .and(recipients::endpoints())
+        .and(requests::endpoints())
+        .and(grants::endpoints())
+        .and(replicas::endpoints())
+        .and(billing::endpoints())
+        .and(audit::endpoints())
+        .and(work::endpoints())
+}

@@ -1,0 +1,65 @@
+//! People, their roles and passwords, and who is asking.
+
+use exchange::Operation;
+use model::dto::{Me, PasswordChange, Person, PersonChange, PersonNew, RolesChange};
+
+use crate::answer::{Nothing, Result, created, done, ok};
+use crate::body::Body;
+use crate::call::{At, Call, Paged};
+use crate::endpoint::Endpoints;
+
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .on(Operation::PersonRead, me).answers::<Me>()
+        .on(Operation::PersonList, list).pages::<Person>()
+        .on(Operation::PersonCreate, create).takes::<PersonNew>().answers::<Person>().created()
+        .on(Operation::PersonUpdate, update).takes::<PersonChange>().answers::<Person>()
+        .on(Operation::RoleSet, set_roles).takes::<RolesChange>().answers::<Person>()
+        .on(Operation::PasswordSet, set_password).takes::<PasswordChange>()
+}
+
+async fn me(call: Call) -> Result<Me> {
+    ok(call.exchange.me(&call.principal).await?)
+}
+
+async fn list(call: Call, Paged(page): Paged) -> Result<exchange::page::Page<Person>> {
+    ok(call.exchange.people(&call.principal, &page).await?)
+}
+
+async fn create(call: Call, Body(new): Body<PersonNew>) -> Result<Person> {
+    created(call.exchange.person_create(&call.principal, new).await?)
+}
+
+async fn update(
+    call: Call,
+    At(person): At<String>,
+    Body(new): Body<PersonChange>,
+) -> Result<Person> {
+    ok(call
+        .exchange
+        .person_update(&call.principal, &person, new)
+        .await?)
+}
+
+async fn set_roles(
+    call: Call,
+    At(person): At<String>,
+    Body(new): Body<RolesChange>,
+) -> Result<Person> {
+    ok(call
+        .exchange
+        .roles_set(&call.principal, &person, new)
+        .await?)
+}
+
+async fn set_password(
+    call: Call,
+    At(person): At<String>,
+    Body(new): Body<PasswordChange>,
+) -> Result<Nothing> {
+    call.exchange
+        .password_set(&call.principal, &person, new)
+        .await?;
+    done()
+}

@@ -1,0 +1,66 @@
+//! Recipients and their sharing credentials.
+
+use axum::response::{IntoResponse, Response};
+use exchange::page::Page;
+use exchange::{Error, Operation};
+use http::{HeaderValue, header};
+use model::RecipientTokenId;
+use model::dto::{Profile, ProfileNew, Recipient, RecipientNew};
+
+use crate::answer::{Result, created, ok};
+use crate::body::Body;
+use crate::call::{At, Call, Paged};
+use crate::endpoint::Endpoints;
+use crate::problem::Problem;
+
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .on(Operation::RecipientList, list).pages::<Recipient>()
+        .on(Operation::RecipientRead, show).answers::<Recipient>()
+        .on(Operation::RecipientCreate, create).takes::<RecipientNew>().answers::<Recipient>().created()
+        .on(Operation::ProfileCreate, profile).takes::<ProfileNew>().answers::<Profile>().secret()
+        .on(Operation::RecipientTokenRevoke, revoke_token).answers::<Recipient>()
+}
+
+async fn list(call: Call, Paged(page): Paged) -> Result<Page<Recipient>> {
+    ok(call.exchange.recipients(&call.principal, &page).await?)
+}
+
+async fn show(call: Call, At(recipient): At<String>) -> Result<Recipient> {
+    ok(call.exchange.recipient(&call.principal, &recipient).await?)
+}
+
+async fn create(call: Call, Body(new): Body<RecipientNew>) -> Result<Recipient> {
+    created(call.exchange.recipient_create(&call.principal, new).await?)
+}
+
+/// The profile as a file to save: the only answer that ever holds the token.
+async fn profile(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<ProfileNew>,
+) -> std::result::Result<Response, Problem> {
+    let profile = call
+        .exchange
+        .profile_create(&call.principal, &recipient, new)
+        .await?;
+    let mut response = ok(profile)?.into_response();
+    // A recipient that was found has a name of letters, digits, `-` and `_`.
+    let file = format!("attachment; filename=\"{recipient}.share\"");
+    let file = HeaderValue::from_str(&file).map_err(Error::internal)?;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_DISPOSITION, file);
+    Ok(response)
+}
+
+async fn revoke_token(
+    call: Call,
+    At((recipient, token)): At<(String, RecipientTokenId)>,
+) -> Result<Recipient> {
+    ok(call
+        .exchange
+        .recipient_token_revoke(&call.principal, &recipient, token)
+        .await?)
+}

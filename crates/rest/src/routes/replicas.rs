@@ -1,0 +1,83 @@
+//! Replicas, their jobs, and the runs. A replica is named by its id or as `product@storage`.
+
+use exchange::Operation;
+use exchange::page::Page;
+use model::SyncRunId;
+use model::dto::{Replica, SyncJobChange, SyncRun};
+
+use crate::answer::{Result, ok};
+use crate::body::Body;
+use crate::call::{At, Call, Filter, OfProduct, Paged};
+use crate::endpoint::Endpoints;
+
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .on(Operation::ReplicaList, list).pages::<Replica>().query(&["product"])
+        .on(Operation::ReplicaRead, show).answers::<Replica>()
+        .on(Operation::SyncJobUpdate, schedule).takes::<SyncJobChange>().answers::<Replica>()
+        .on(Operation::SyncStart, sync).answers::<Replica>()
+        .on(Operation::VacuumStart, vacuum).answers::<Replica>()
+        .on(Operation::VerifyStart, verify).answers::<Replica>()
+        .on(Operation::SyncRunList, runs).pages::<SyncRun>().query(&["product"])
+        .on(Operation::SyncRunRead, run).answers::<SyncRun>()
+}
+
+async fn list(
+    call: Call,
+    Paged(page): Paged,
+    Filter(filter): Filter<OfProduct>,
+) -> Result<Page<Replica>> {
+    ok(call
+        .exchange
+        .replicas(&call.principal, filter.product.as_deref(), &page)
+        .await?)
+}
+
+async fn show(call: Call, At(replica): At<String>) -> Result<Replica> {
+    ok(call.exchange.replica(&call.principal, &replica).await?)
+}
+
+async fn schedule(
+    call: Call,
+    At(replica): At<String>,
+    Body(new): Body<SyncJobChange>,
+) -> Result<Replica> {
+    ok(call
+        .exchange
+        .sync_job_update(&call.principal, &replica, new)
+        .await?)
+}
+
+async fn sync(call: Call, At(replica): At<String>) -> Result<Replica> {
+    ok(call.exchange.sync_start(&call.principal, &replica).await?)
+}
+
+async fn vacuum(call: Call, At(replica): At<String>) -> Result<Replica> {
+    ok(call
+        .exchange
+        .vacuum_start(&call.principal, &replica)
+        .await?)
+}
+
+async fn verify(call: Call, At(replica): At<String>) -> Result<Replica> {
+    ok(call
+        .exchange
+        .verify_start(&call.principal, &replica)
+        .await?)
+}
+
+async fn runs(
+    call: Call,
+    Paged(page): Paged,
+    Filter(filter): Filter<OfProduct>,
+) -> Result<Page<SyncRun>> {
+    ok(call
+        .exchange
+        .sync_runs(&call.principal, filter.product.as_deref(), &page)
+        .await?)
+}
+
+async fn run(call: Call, At(run): At<SyncRunId>) -> Result<SyncRun> {
+    ok(call.exchange.sync_run(&call.principal, run).await?)
+}

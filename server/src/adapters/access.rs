@@ -1,0 +1,668 @@
+//! Looks at a grant as its recipient would: through the sharing protocol, in this process. Lists the tables, queries them,
+//! fetches the first and the last bytes of files; for a replica also that it stands where the last sync has left it.
+//!
+//! Nothing of it shows as the consumer's: no line in the access log, no first read, no URL that leaves the house.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use exchange::access::{GrantReading, ReadFrom, ReaderRecord, SharedTable};
+use exchange::page::PageRequest;
+use exchange::ports::{AccessTarget, Observation};
+use exchange::{Error, Principal};
+use futures::StreamExt as _;
+use futures::future::try_join_all;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use model::dto::{Replica, TableDetail};
+use model::{GrantId, Mode, ReplicaState, Timestamp};
+use object_store::path::Path;
+use serde::Deserialize;
+use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use tower::ServiceExt as _;
+
+use super::gate::{Look, Reading, ShareGate, listed, shares_of};
+
+/// So many tables of a product are read at one look; the next look goes on behind them.
+const TABLES: usize = 5;
+/// So many files of a table are touched at one look, likewise, among the first [`FILES_SEEN`] of its answer.
+const FILES: usize = 8;
+const FILES_SEEN: usize = 500;
+/// Between two looks at a grant that works; what is looked at moves on with it.
+const ROUND: i64 = 15 * model::time::MINUTE;
+/// A look takes no longer.
+const LONGEST: Duration = Duration::from_secs(60);
+/// An answer that holds no file in so many bytes is not read further.
+const ANSWER: usize = 64 << 20;
+
+/// [`AccessTarget`] over the sharing protocol.
+pub struct SharingTarget {
+    gate: Arc<ShareGate>,
+    http: reqwest::Client,
+}
+
+/// Why a look shows no working access.
+enum Seen {
+    Waits(String),
+    Broken(String),
+}
+
+impl From<Error> for Seen {
+    fn from(error: Error) -> Self {
+        Self::Broken(format!("Entrepôt could not look: {error}"))
+    }
+}
+
+impl From<Refused> for Seen {
+    fn from(refused: Refused) -> Self {
+        Self::Broken(format!("Entrepôt could not look: {refused}"))
+    }
+}
+
+impl SharingTarget {
+    pub fn new(gate: Arc<ShareGate>) -> Result<Self, reqwest::Error> {
+        // The URLs are signed for a store that the allow-lists took; nothing may lead elsewhere.
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("entrepot/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(20))
+            .build()?;
+        Ok(Self { gate, http })
+    }
+
+    async fn look(&self, id: GrantId) -> Result<Observation, Seen> {
+        let system = Principal::system();
+        let exchange = self.gate.exchange();
+        let Some(grant) = exchange.grant_reading(&system, id).await? else {
+            return Ok(Observation::Closed);
+        };
+        let Some(recipient) = exchange.reader(&system, grant.recipient_id).await? else {
+            return Ok(Observation::Closed);
+        };
+        let seen_at = exchange.now();
+        let looker = Looker::new(&self.gate, &grant, &recipient);
+        let seen = if grant.wanted {
+            self.see_open(&looker, &grant, &recipient, seen_at).await
+        } else {
+            looker.see_closed(&grant).await
+        };
+        for reading in looker.gate.readings() {
+            self.gate.count_own_reads(&reading).await;
+        }
+        match seen? {
+            true => Ok(Observation::Works { seen_at }),
+            false => Ok(Observation::Closed),
+        }
+    }
+
+    /// Everything that must work does.
+    async fn see_open(
+        &self,
+        looker: &Looker,
+        grant: &GrantReading,
+        recipient: &ReaderRecord,
+        at: Timestamp,
+    ) -> Result<bool, Seen> {
+        let tables = self.expected(grant).await?;
+        let granted = self.gate.granted(grant.recipient_id).await?;
+        self.wait_for_replica(grant, recipient, &granted).await?;
+        let listed = looker.list(grant.product.as_str()).await?;
+        for table in &tables {
+            let name = (table.schema.to_string(), table.name.to_string());
+            if !listed.contains(&name) {
+                return Err(broken(table, "the sharing service does not list it"));
+            }
+        }
+        let round = usize::try_from(at.micros().div_euclid(ROUND)).unwrap_or(0);
+        for table in turn(&tables, round, TABLES) {
+            self.see_table(looker, grant, table, round).await?;
+        }
+        Ok(true)
+    }
+
+    /// The product's tables that can be shared, as the catalog has them, at least one.
+    async fn expected(&self, grant: &GrantReading) -> Result<Vec<TableDetail>, Seen> {
+        let product = self
+            .gate
+            .exchange()
+            .product(&Principal::operator(), grant.product.as_str())
+            .await?;
+        let (refused, tables): (Vec<_>, Vec<_>) = product
+            .tables
+            .into_iter()
+            .partition(|table| table.refused_for.is_some());
+        if tables.is_empty() {
+            let feature = refused
+                .iter()
+                .find_map(|table| table.refused_for.as_deref());
+            return Err(Seen::Broken(match feature {
+                Some(feature) => format!(
+                    "none of the product's tables can be shared: reading them needs the feature {feature}, which is not \
+                     supported here yet"
+                ),
+                None => "the product has no table".to_owned(),
+            }));
+        }
+        Ok(tables)
+    }
+
+    /// For a replica: there must be one, in order, with every table in it.
+    async fn wait_for_replica(
+        &self,
+        grant: &GrantReading,
+        recipient: &ReaderRecord,
+        granted: &[SharedTable],
+    ) -> Result<(), Seen> {
+        let mut missing = Vec::new();
+        for row in granted.iter().filter(|row| {
+            row.product_id == grant.product_id
+                && row.mode == Mode::Replica
+                && row.refused_for.is_none()
+        }) {
+            if row.place()?.is_none() {
+                missing.push(row);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let location = recipient.location()?;
+        let replicas = self
+            .gate
+            .exchange()
+            .replicas(
+                &Principal::operator(),
+                Some(grant.product.as_str()),
+                &PageRequest::default(),
+            )
+            .await?;
+        let replica = replicas
+            .items
+            .into_iter()
+            .find(|replica| replica.location == location);
+        let Some(replica) = replica else {
+            return Err(Seen::Broken(format!(
+                "there is no replica in {location}; a storage there must take replicas"
+            )));
+        };
+        Err(replica_state(&replica, missing.len()))
+    }
+
+    /// One table: queried, some of its files touched, and a replica where it should stand.
+    async fn see_table(
+        &self,
+        looker: &Looker,
+        grant: &GrantReading,
+        table: &TableDetail,
+        round: usize,
+    ) -> Result<(), Seen> {
+        let (version, files) = looker.query(grant.product.as_str(), table).await?;
+        let reading = looker
+            .gate
+            .readings()
+            .pop()
+            .ok_or_else(|| broken(table, "the sharing service answered without opening it"))?;
+        let files = turn(&files, round, FILES);
+        let touching = files.into_iter().map(|file| self.touch(&reading, file));
+        try_join_all(touching)
+            .await
+            .map_err(|why| broken(table, &why))?;
+        if let ReadFrom::Replica { source_version } = reading.from {
+            stands_at(&reading, version, source_version)
+                .await
+                .map_err(|why| broken(table, &why))?;
+        }
+        Ok(())
+    }
+
+    /// The first and the last byte of a file, by the URL that the consumer would get.
+    async fn touch(&self, reading: &Reading, file: &FileLine) -> Result<(), String> {
+        if file.size == 0 {
+            return Ok(());
+        }
+        let last = file.size - 1;
+        for at in BTreeSet::from([0, last]) {
+            let (status, range, body) = self.fetch(&file.url, &format!("bytes={at}-{at}")).await?;
+            if status != StatusCode::PARTIAL_CONTENT {
+                return Err(format!(
+                    "one of its files cannot be fetched: {}",
+                    why_not(status)
+                ));
+            }
+            reading
+                .fetched
+                .fetch_add(body.len() as u64, Ordering::Relaxed);
+            if body.len() != 1 || range != format!("bytes {at}-{at}/{}", file.size) {
+                return Err("one of its files has another size than the log says".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, url: &str, range: &str) -> Result<(StatusCode, String, Bytes), String> {
+        // A whole file is never taken in: the answer must be one byte, or an error's short text.
+        const SHORT: usize = 64 << 10;
+        let got_range = |headers: &HeaderMap| {
+            let value = headers.get(header::CONTENT_RANGE);
+            value
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let unreachable =
+            || "one of its files cannot be fetched: the store does not answer".to_owned();
+        if let Some(response) = self.gate.gateway().fetch(url, range).await {
+            let (parts, body) = response.into_parts();
+            let body = http_body_util::Limited::new(body, SHORT).collect().await;
+            let body = body.map_err(|_| unreachable())?.to_bytes();
+            return Ok((parts.status, got_range(&parts.headers), body));
+        }
+        let request = self.http.get(url).header(header::RANGE, range);
+        // The error's own text holds the signed URL.
+        let response = request.send().await.map_err(|_| unreachable())?;
+        let (status, range) = (response.status(), got_range(response.headers()));
+        let mut body = BytesMut::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            body.extend_from_slice(&chunk.map_err(|_| unreachable())?);
+            if body.len() > SHORT {
+                break;
+            }
+        }
+        Ok((status, range, body.freeze()))
+    }
+}
+
+#[async_trait]
+impl AccessTarget for SharingTarget {
+    async fn observe(&self, grant: GrantId) -> Observation {
+        match tokio::time::timeout(LONGEST, self.look(grant)).await {
+            Ok(Ok(observation)) => observation,
+            Ok(Err(Seen::Waits(reason))) => Observation::Waits { reason },
+            Ok(Err(Seen::Broken(reason))) => Observation::Broken { reason },
+            Err(_) => Observation::Broken {
+                reason: format!(
+                    "the provider's storage did not answer within {} seconds; this is looked at again",
+                    LONGEST.as_secs()
+                ),
+            },
+        }
+    }
+}
+
+fn broken(table: &TableDetail, why: &str) -> Seen {
+    Seen::Broken(format!("{}.{}: {why}", table.schema, table.name))
+}
+
+fn why_not(status: StatusCode) -> String {
+    match status {
+        StatusCode::NOT_FOUND => "it is gone; its producer has to restore it".to_owned(),
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
+            "the store refuses; its credential may lack permission to read".to_owned()
+        }
+        status => format!("the store answered {}", status.as_u16()),
+    }
+}
+
+fn replica_state(replica: &Replica, missing: usize) -> Seen {
+    let location = &replica.location;
+    let table = replica
+        .tables
+        .iter()
+        .find(|table| table.state != ReplicaState::Ready && table.reason.is_some());
+    let reason = table
+        .and_then(|table| table.reason.as_deref())
+        .or(replica.reason.as_deref());
+    let diverged = replica.state == ReplicaState::Diverged
+        || table.is_some_and(|table| table.state == ReplicaState::Diverged);
+    match (diverged, reason) {
+        (true, reason) => Seen::Broken(format!(
+            "the replica in {location} is not as it was left: {}",
+            reason.unwrap_or("somebody else wrote into it")
+        )),
+        (false, Some(reason)) => Seen::Waits(format!(
+            "the first copy to {location} is not complete: {reason}"
+        )),
+        (false, None) => Seen::Waits(format!(
+            "the first copy to {location} is under way: {missing} of {} tables are still to come",
+            replica.tables.len()
+        )),
+    }
+}
+
+/// The replica's own log says which version of the source it stands at: in the `txn` that syncs write.
+async fn stands_at(reading: &Reading, version: u64, source_version: u64) -> Result<(), String> {
+    let snapshot = reading
+        .at
+        .table
+        .snapshot(None)
+        .await
+        .map_err(|error| error.to_string())?;
+    let ours = snapshot
+        .txns
+        .iter()
+        .filter(|(application, _)| application.starts_with("entrepot/"))
+        .filter_map(|(_, version)| u64::try_from(*version).ok())
+        .max();
+    if snapshot.version < version {
+        return Err("the replica went back to an older version while it was looked at".to_owned());
+    }
+    match ours {
+        // A sync may have committed since and not been noted yet.
+        Some(stands) if stands >= source_version => Ok(()),
+        Some(stands) => Err(format!(
+            "the replica stands at version {stands} of its source and should stand at {source_version}"
+        )),
+        None => Err("the replica holds no commit of a sync".to_owned()),
+    }
+}
+
+/// `most` of `all`, beginning anew behind those of the round before.
+fn turn<T>(all: &[T], round: usize, most: usize) -> Vec<&T> {
+    if all.len() <= most {
+        return all.iter().collect();
+    }
+    let start = round.wrapping_mul(most) % all.len();
+    all.iter().cycle().skip(start).take(most).collect()
+}
+
+/// The sharing service as one recipient meets it, for one look.
+struct Looker {
+    gate: Arc<VerifyingGate>,
+    router: Router,
+}
+
+impl Looker {
+    fn new(gate: &Arc<ShareGate>, grant: &GrantReading, recipient: &ReaderRecord) -> Self {
+        let gate = Arc::new(VerifyingGate {
+            gate: Arc::clone(gate),
+            reader: Reader {
+                recipient: recipient.id,
+                name: recipient.name.to_string(),
+            },
+            // Whether this very grant still opens anything shows only without the others.
+            only: (!grant.wanted).then_some(grant.id),
+            readings: Mutex::default(),
+        });
+        let options = sharing::Options {
+            // The page tokens of this router never leave it.
+            page_key: [0; 32],
+            max_results: 1_000,
+        };
+        Self {
+            router: sharing::router(gate.clone(), options),
+            gate,
+        }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &'static str) -> Result<Response, Seen> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, "Bearer in-process")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(
+                "delta-sharing-capabilities",
+                "responseformat=parquet;includeendstreamaction=true",
+            )
+            .body(Body::from(body))
+            .map_err(|error| Seen::Broken(error.to_string()))?;
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => Ok(response),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Schema and name of every table that the share lists; none where there is no such share.
+    async fn list(&self, share: &str) -> Result<BTreeSet<(String, String)>, Seen> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Page {
+            #[serde(default)]
+            items: Vec<Item>,
+            next_page_token: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Item {
+            schema: String,
+            name: String,
+        }
+
+        let mut found = BTreeSet::new();
+        let mut token = None::<String>;
+        loop {
+            let query = token.map_or(String::new(), |token| format!("?pageToken={token}"));
+            let path = format!("/shares/{share}/all-tables{query}");
+            let response = self.call(Method::GET, &path, "").await?;
+            let status = response.status();
+            let body = response.into_body().collect().await;
+            let body = body
+                .map_err(|_| Seen::Broken("the sharing service broke off its list".to_owned()))?
+                .to_bytes();
+            match status {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND => return Ok(found),
+                status => return Err(Seen::Broken(answered(status, &body))),
+            }
+            let page: Page = serde_json::from_slice(&body)
+                .map_err(|_| Seen::Broken("the sharing service's list is not JSON".to_owned()))?;
+            found.extend(page.items.into_iter().map(|item| (item.schema, item.name)));
+            token = page.next_page_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The table's version, and the first files of the answer.
+    async fn query(&self, share: &str, table: &TableDetail) -> Result<(u64, Vec<FileLine>), Seen> {
+        let path = format!(
+            "/shares/{share}/schemas/{}/tables/{}/query",
+            table.schema, table.name
+        );
+        let response = self.call(Method::POST, &path, "{}").await?;
+        let (parts, body) = response.into_parts();
+        let mut chunks = body.into_data_stream();
+        let mut answer = Answer::default();
+        while let Some(chunk) = chunks.next().await {
+            let chunk =
+                chunk.map_err(|_| broken(table, "the sharing service broke off its answer"))?;
+            if parts.status == StatusCode::OK {
+                answer.take(&chunk).map_err(|why| broken(table, &why))?;
+            } else {
+                answer.rest.extend_from_slice(&chunk);
+            }
+            if answer.files.len() >= FILES_SEEN || answer.rest.len() > ANSWER {
+                break;
+            }
+        }
+        if parts.status != StatusCode::OK {
+            return Err(broken(table, &answered(parts.status, &answer.rest)));
+        }
+        if answer.heads < 2 {
+            return Err(broken(table, "the sharing service's answer is not whole"));
+        }
+        let version = parts
+            .headers
+            .get("delta-table-version")
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .ok_or_else(|| broken(table, "the sharing service's answer names no version"))?;
+        Ok((version, answer.files))
+    }
+
+    /// Whether an ended grant still opens something: true would be wrong.
+    async fn see_closed(&self, grant: &GrantReading) -> Result<bool, Seen> {
+        Ok(!self.list(grant.product.as_str()).await?.is_empty())
+    }
+}
+
+fn answered(status: StatusCode, body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        message: String,
+    }
+
+    match serde_json::from_slice::<Body>(body) {
+        Ok(body) => body.message,
+        Err(_) => format!("the sharing service answered {}", status.as_u16()),
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct FileLine {
+    url: String,
+    size: u64,
+}
+
+/// An answer as it comes in, line by line.
+#[derive(Default)]
+struct Answer {
+    rest: BytesMut,
+    /// Lines of protocol and metadata.
+    heads: usize,
+    files: Vec<FileLine>,
+}
+
+impl Answer {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Line {
+            protocol: Option<serde::de::IgnoredAny>,
+            meta_data: Option<serde::de::IgnoredAny>,
+            file: Option<FileLine>,
+            end_stream_action: Option<End>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct End {
+            error_message: Option<String>,
+        }
+
+        self.rest.extend_from_slice(chunk);
+        while let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line = self.rest.split_to(at + 1);
+            let line: Line = serde_json::from_slice(&line)
+                .map_err(|_| "the sharing service's answer is not JSON lines".to_owned())?;
+            self.heads += usize::from(line.protocol.is_some() || line.meta_data.is_some());
+            self.files.extend(line.file);
+            if let Some(why) = line.end_stream_action.and_then(|end| end.error_message) {
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The real gate, entered as a recipient without its token, leaving no trace of a read.
+struct VerifyingGate {
+    gate: Arc<ShareGate>,
+    reader: Reader,
+    /// What this grant alone gives; None: what the recipient has.
+    only: Option<GrantId>,
+    readings: Mutex<Vec<Arc<Reading>>>,
+}
+
+impl VerifyingGate {
+    fn readings(&self) -> Vec<Arc<Reading>> {
+        let readings = self.readings.lock();
+        readings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn granted(&self, reader: &Reader) -> Result<Vec<SharedTable>, Refused> {
+        let mut granted = self.gate.granted(reader.recipient).await?;
+        if let Some(only) = self.only {
+            granted.retain(|row| row.grant_id == only);
+        }
+        Ok(granted)
+    }
+}
+
+#[async_trait]
+impl Gate for VerifyingGate {
+    async fn authenticate(&self, _: &str, _: Option<std::net::IpAddr>) -> Result<Reader, Refused> {
+        Ok(self.reader.clone())
+    }
+
+    async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused> {
+        Ok(listed(&self.granted(reader).await?))
+    }
+
+    async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused> {
+        Ok(shares_of(&self.granted(reader).await?))
+    }
+
+    async fn open(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+    ) -> Result<Readable, Refused> {
+        let granted = self.granted(reader).await?;
+        let names = (share, schema, table);
+        let opened = self
+            .gate
+            .open_granted(reader.recipient, &granted, names, Look::Verification);
+        let (readable, reading) = opened.await?;
+        let readings = self.readings.lock();
+        readings
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(reading);
+        Ok(readable)
+    }
+
+    async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
+        self.gate.sign(table, keys).await
+    }
+
+    /// Not a read of the consumer's. What was read of the log is counted when the look is over.
+    async fn record(&self, _: QueryRecord) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_come_to_all() {
+        let all: Vec<usize> = (0..12).collect();
+        let mut seen = BTreeSet::new();
+        for round in 100..103 {
+            let turn = turn(&all, round, 5);
+            assert_eq!(turn.len(), 5);
+            seen.extend(turn.into_iter().copied());
+        }
+        assert_eq!(seen.len(), 12);
+        assert_eq!(turn(&all[..5], 7, 5), all[..5].iter().collect::<Vec<_>>());
+        assert!(turn(&all[..0], 7, 5).is_empty());
+    }
+
+    #[test]
+    fn answers_are_read_line_by_line_however_they_come() {
+        let text = "{\"protocol\":{}}\n{\"metaData\":{}}\n{\"file\":{\"url\":\"u\",\"size\":3,\"id\":\"x\"}}\n";
+        for size in [1, 7, 1_000] {
+            let mut answer = Answer::default();
+            for chunk in text.as_bytes().chunks(size) {
+                answer.take(chunk).unwrap();
+            }
+            assert_eq!(
+                (answer.heads, answer.files.len(), answer.rest.len()),
+                (2, 1, 0)
+            );
+        }
+        let mut answer = Answer::default();
+        let end = b"{\"endStreamAction\":{\"errorMessage\":\"no\"}}\n";
+        assert_eq!(answer.take(end), Err("no".to_owned()));
+        assert!(Answer::default().take(b"{\n").is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! Puts the exchange, the stores, the gate and the gateway together.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use exchange::db::Db;
+use exchange::ports::{AccessTarget, KeyRing, Observation, Ports};
+use exchange::{Exchange, Options, Principal};
+use model::{Clock, GrantId, Location};
+
+use super::access::SharingTarget;
+use super::gate::ShareGate;
+use super::inspector::Inspector;
+use super::probe::Probe;
+use super::stores::Lake;
+use crate::gateway::Gateway;
+
+/// Items on one page of a sharing list.
+const MAX_RESULTS: usize = 500;
+
+/// What one process is made of.
+pub struct Connected {
+    pub exchange: Exchange,
+    pub lake: Lake,
+    pub gate: Arc<ShareGate>,
+    pub gateway: Gateway,
+    /// Signs the page tokens of the sharing protocol's lists; the same on every process.
+    page_key: [u8; 32],
+}
+
+impl Connected {
+    /// What machines call without a session: the sharing protocol and the gateway.
+    pub fn machines(&self) -> Router {
+        let options = sharing::Options {
+            page_key: self.page_key,
+            max_results: MAX_RESULTS,
+        };
+        let gate: Arc<dyn sharing::Gate> = self.gate.clone();
+        Router::new()
+            .nest("/delta-sharing", sharing::router(gate, options))
+            .merge(self.gateway.router())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("the installation's keys cannot be read: {0}")]
+    Keys(#[from] exchange::Error),
+    #[error("no HTTP client can be made: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// What is needed for it.
+pub struct Wiring {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub keys: Arc<dyn KeyRing>,
+    pub lake: Lake,
+    pub options: Options,
+    /// Where this process runs, if known.
+    pub here: Option<Location>,
+}
+
+/// The gate and the gateway ask an exchange of their own over the same database, so that the exchange, whose port they are,
+/// does not hold itself. The database is migrated.
+pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
+    let Wiring {
+        db,
+        clock,
+        keys,
+        lake,
+        options,
+        here,
+    } = wiring;
+    let ports = |access: Arc<dyn AccessTarget>| Ports {
+        inspector: Arc::new(Inspector::new(lake.clone())),
+        probe: Arc::new(Probe::new(lake.clone())),
+        keys: Arc::clone(&keys),
+        access,
+    };
+    let inner = Exchange::new(
+        db.clone(),
+        Arc::clone(&clock),
+        ports(Arc::new(Unasked)),
+        options.clone(),
+    );
+    let system = Principal::system();
+    let gateway_key = inner.installation_key(&system, "gateway").await?;
+    let page_key = inner.installation_key(&system, "pages").await?;
+    let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key);
+    let gate = Arc::new(ShareGate::new(inner, lake.clone(), gateway.clone(), here));
+    let access = Arc::new(SharingTarget::new(Arc::clone(&gate))?);
+    Ok(Connected {
+        exchange: Exchange::new(db, clock, ports(access), options),
+        lake,
+        gate,
+        gateway,
+        page_key,
+    })
+}
+
+/// The port of the inner exchange: nobody reconciles with that one.
+struct Unasked;
+
+#[async_trait]
+impl AccessTarget for Unasked {
+    async fn observe(&self, _: GrantId) -> Observation {
+        Observation::Waits {
+            reason: "this part of Entrepôt does not look at grants".to_owned(),
+        }
+    }
+}

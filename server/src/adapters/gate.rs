@@ -1,0 +1,478 @@
+//! The gate of the sharing protocol: whose token this is, what they may read, from where, by which URLs, and what is written
+//! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use exchange::access::{QueryLogNew, ReadFrom, ReaderRefused, SharedTable};
+use exchange::billing::MeterEventNew;
+use exchange::ports::Problem;
+use exchange::{Error, Exchange, Principal};
+use model::{
+    GrantId, Location, Method, ProductId, Purpose, QueryId, RecipientId, StorageId, TableId,
+    Timestamp,
+};
+use object_store::path::Path;
+use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError};
+
+use super::stores::{Lake, TableAt};
+use crate::gateway::{Gateway, Ticket};
+
+/// [`Gate`] over the exchange and the lake.
+pub struct ShareGate {
+    exchange: Exchange,
+    lake: Lake,
+    gateway: Gateway,
+    /// Where this process runs, if that is known: what it reads of a log crosses from the store to here.
+    here: Option<Location>,
+}
+
+/// For whom a table is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// A consumer reads.
+    Consumer,
+    /// We look, as the consumer would; nobody is handed anything.
+    Verification,
+}
+
+/// One table that was opened for one request: what [`Readable::handle`] holds.
+pub(crate) struct Reading {
+    pub(crate) at: TableAt,
+    pub(crate) from: ReadFrom,
+    look: Look,
+    product: ProductId,
+    table: TableId,
+    grant: GrantId,
+    recipient: RecipientId,
+    query: QueryId,
+    storage: StorageId,
+    /// Where the recipient is.
+    to: Location,
+    until: Timestamp,
+    meter: Meter,
+    /// Whether URLs of the store itself were handed out: what is read through them we do not see.
+    signed_by_store: AtomicBool,
+    /// Bytes that were fetched for a verification beside `meter`.
+    pub(crate) fetched: AtomicU64,
+}
+
+impl ShareGate {
+    pub fn new(exchange: Exchange, lake: Lake, gateway: Gateway, here: Option<Location>) -> Self {
+        Self {
+            exchange,
+            lake,
+            gateway,
+            here,
+        }
+    }
+
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Everything that a recipient's grants give it now, also what cannot be served.
+    pub(crate) async fn granted(
+        &self,
+        recipient: RecipientId,
+    ) -> Result<Vec<SharedTable>, Refused> {
+        self.exchange
+            .shared_tables(&Principal::system(), recipient)
+            .await
+            .map_err(refused)
+    }
+
+    /// Opens one of the `granted` tables.
+    pub(crate) async fn open_granted(
+        &self,
+        recipient: RecipientId,
+        granted: &[SharedTable],
+        (share, schema, table): (&str, &str, &str),
+        look: Look,
+    ) -> Result<(Readable, Arc<Reading>), Refused> {
+        let found = granted
+            .iter()
+            .find(|row| {
+                row.share.as_str() == share
+                    && row.schema.as_str() == schema
+                    && row.table_name.as_str() == table
+            })
+            .ok_or(Refused::NotFound)?;
+        if let Some(feature) = &found.refused_for {
+            return Err(Refused::Unsupported {
+                feature: feature.clone(),
+            });
+        }
+        let system = Principal::system();
+        let reader = self.exchange.reader(&system, recipient).await;
+        let reader = reader.map_err(refused)?.ok_or(Refused::NotFound)?;
+        let to = reader.location().map_err(refused)?;
+        let Some((storage, path, _, from)) = found.place().map_err(refused)? else {
+            return Err(Refused::Preparing {
+                why: format!(
+                    "the replica of {share}.{schema}.{table} in {to} is being prepared: its first copy is not complete; \
+                     try again later"
+                ),
+            });
+        };
+        let access = self
+            .exchange
+            .storage_access_for_system(&system, storage)
+            .await
+            .map_err(refused)?;
+        let query = QueryId::new(self.exchange.now());
+        let meter = Meter::new(MeterKey {
+            product: Some(found.product_id),
+            table: Some(found.table_id),
+            cause: Cause::Query(query),
+            purpose: match look {
+                Look::Consumer => Purpose::Query,
+                Look::Verification => Purpose::Verify,
+            },
+        });
+        let at = self
+            .lake
+            .table(&access, path, &meter)
+            .map_err(|problem| cannot_open(&problem))?;
+        let reading = Arc::new(Reading {
+            from,
+            look,
+            product: found.product_id,
+            table: found.table_id,
+            grant: found.grant_id,
+            recipient,
+            query,
+            storage,
+            to,
+            until: found.until_at,
+            meter,
+            signed_by_store: AtomicBool::new(false),
+            fetched: AtomicU64::new(0),
+            at,
+        });
+        let readable = Readable {
+            table: reading.at.table.clone(),
+            share: found.share.to_string(),
+            schema: found.schema.to_string(),
+            name: found.table_name.to_string(),
+            share_id: found.product_id.into(),
+            table_id: found.table_id,
+            grant: found.grant_id,
+            query,
+            handle: reading.clone(),
+        };
+        Ok((readable, reading))
+    }
+
+    /// One URL per key. They are handed out only if the grant is still open once they are made (C-15); the keys come from
+    /// the snapshot that the protocol answers with.
+    async fn sign_keys(
+        &self,
+        reading: &Reading,
+        keys: &[Path],
+    ) -> Result<Vec<SignedFile>, Refused> {
+        let system = Principal::system();
+        let now = self.exchange.now();
+        let ttl = url_life(
+            self.exchange.options().url_lifetime,
+            reading.until.since(now),
+        );
+        let mut signed = Vec::with_capacity(keys.len());
+        let mut last = now;
+        for key in keys {
+            let key = reading.at.key(key);
+            let by_store = reading
+                .at
+                .store
+                .sign_get(&key, ttl)
+                .await
+                .map_err(unsigned)?;
+            let file = match by_store {
+                Some(by_store) => {
+                    reading.signed_by_store.store(true, Ordering::Relaxed);
+                    SignedFile {
+                        url: by_store.url.into(),
+                        expires_at: by_store.expires_at,
+                    }
+                }
+                None => self.through_gateway(reading, key, now.plus(micros(ttl)))?,
+            };
+            last = last.max(file.expires_at);
+            signed.push(file);
+        }
+        let open = match reading.look {
+            Look::Consumer => {
+                self.exchange
+                    .urls_issued(&system, reading.grant, last)
+                    .await
+            }
+            // Nobody outside gets them, so nothing is left to wait for.
+            Look::Verification => self.exchange.grant_is_open(&system, reading.grant).await,
+        };
+        if open.map_err(refused)? {
+            Ok(signed)
+        } else {
+            Err(Refused::NotFound)
+        }
+    }
+
+    fn through_gateway(
+        &self,
+        reading: &Reading,
+        key: Path,
+        expires_at: Timestamp,
+    ) -> Result<SignedFile, Refused> {
+        let ticket = Ticket {
+            look: reading.look,
+            grant: reading.grant,
+            product: reading.product,
+            table: reading.table,
+            storage: reading.storage,
+            recipient: reading.recipient,
+            query: reading.query,
+            to: reading.to.clone(),
+            expires_at,
+            key,
+        };
+        let url = self
+            .gateway
+            .url(&ticket)
+            .map_err(|error| Refused::Internal(error.to_string()))?;
+        Ok(SignedFile { url, expires_at })
+    }
+
+    /// Writes down what this process itself has read for a request, where that crossed a border.
+    pub(crate) async fn count_own_reads(&self, reading: &Reading) {
+        let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
+        let from = reading.at.store.location();
+        let Some(here) = self.here.as_ref().filter(|here| *here != from) else {
+            return;
+        };
+        if bytes > 0 {
+            let purpose = reading.meter.key().purpose;
+            let key = format!("query/{}/log", reading.query);
+            self.count(reading, key, bytes, here.clone(), Method::Measured, purpose)
+                .await;
+        }
+    }
+
+    async fn count(
+        &self,
+        reading: &Reading,
+        key: String,
+        bytes: u64,
+        to: Location,
+        method: Method,
+        purpose: Purpose,
+    ) {
+        let event = MeterEventNew {
+            key,
+            product: Some(reading.product),
+            table: Some(reading.table),
+            grant: Some(reading.grant),
+            recipient: Some(reading.recipient),
+            run: None,
+            query: Some(reading.query),
+            from: reading.at.store.location().clone(),
+            to,
+            bytes,
+            busy: 0,
+            method,
+            purpose,
+        };
+        if let Err(error) = self
+            .exchange
+            .meter_record(&Principal::system(), &event)
+            .await
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                key = event.key,
+                bytes,
+                "bytes were not counted"
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for ShareGate {
+    async fn authenticate(&self, bearer: &str, _: Option<IpAddr>) -> Result<Reader, Refused> {
+        let system = Principal::system();
+        let found = self.exchange.reader_of_token(&system, bearer).await;
+        let expired = match found.map_err(refused)? {
+            Ok(reader) => {
+                return Ok(Reader {
+                    recipient: reader.id,
+                    name: reader.name.to_string(),
+                });
+            }
+            Err(ReaderRefused::Unknown) => return Err(Refused::Unknown),
+            Err(ReaderRefused::Expired) => true,
+            Err(ReaderRefused::Revoked) => false,
+        };
+        let until = self.exchange.urls_until_of_token(&system, bearer).await;
+        let urls_until = until.map_err(refused)?;
+        Err(if expired {
+            Refused::Expired { urls_until }
+        } else {
+            Refused::Revoked { urls_until }
+        })
+    }
+
+    async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused> {
+        Ok(listed(&self.granted(reader.recipient).await?))
+    }
+
+    async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused> {
+        Ok(shares_of(&self.granted(reader.recipient).await?))
+    }
+
+    async fn open(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+    ) -> Result<Readable, Refused> {
+        let granted = self.granted(reader.recipient).await?;
+        let names = (share, schema, table);
+        let opened = self.open_granted(reader.recipient, &granted, names, Look::Consumer);
+        Ok(opened.await?.0)
+    }
+
+    async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
+        let reading = table.handle.downcast_ref::<Reading>();
+        let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;
+        self.sign_keys(reading, keys).await
+    }
+
+    async fn record(&self, record: QueryRecord) {
+        let now = self.exchange.now();
+        let reading = record
+            .handle
+            .as_ref()
+            .and_then(|handle| handle.downcast_ref::<Reading>());
+        let line = QueryLogNew {
+            id: record.query.unwrap_or_else(|| QueryId::new(now)),
+            recipient_id: record.reader.as_ref().map(|reader| reader.recipient),
+            endpoint: record.endpoint.as_str(),
+            share: record.share,
+            schema: record.schema,
+            table: record.table,
+            table_id: record.table_id,
+            grant_id: record.grant,
+            version: record.version,
+            files: record.files,
+            bytes_signed: record.bytes_signed,
+            status: record.status,
+            user_agent: record.user_agent,
+            urls_until: None,
+        };
+        if let Err(error) = self
+            .exchange
+            .query_logged(&Principal::system(), &line)
+            .await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, query = %line.id, "an access was not logged");
+        }
+        let Some(reading) = reading else { return };
+        // What goes through the gateway is measured there.
+        if reading.signed_by_store.load(Ordering::Relaxed) && record.bytes_signed > 0 {
+            let key = format!("query/{}", reading.query);
+            let to = reading.to.clone();
+            let (method, purpose) = (Method::Signed, Purpose::Query);
+            self.count(reading, key, record.bytes_signed, to, method, purpose)
+                .await;
+        }
+        self.count_own_reads(reading).await;
+    }
+}
+
+/// The tables that can be served, as lists show them. What needs a feature that is not served is not shared; asked for by
+/// name it says which.
+pub(crate) fn listed(granted: &[SharedTable]) -> Vec<Shared> {
+    let served = granted.iter().filter(|row| row.refused_for.is_none());
+    let listed = served.map(|row| Shared {
+        share: row.share.to_string(),
+        share_id: row.product_id.into(),
+        schema: row.schema.to_string(),
+        name: row.table_name.to_string(),
+        table_id: row.table_id,
+    });
+    listed.collect()
+}
+
+pub(crate) fn shares_of(granted: &[SharedTable]) -> Vec<ShareInfo> {
+    // In the order of shares, so that equal ones are neighbours.
+    let shares = granted.chunk_by(|one, other| one.product_id == other.product_id);
+    let shares = shares.filter_map(|rows| rows.first()).map(|row| ShareInfo {
+        name: row.share.to_string(),
+        id: row.product_id.into(),
+        display_name: None,
+        comment: None,
+    });
+    shares.collect()
+}
+
+/// As long as the installation says, not beyond the grant's end, and within what stores sign.
+fn url_life(wanted: i64, left: i64) -> Duration {
+    let micros = u64::try_from(wanted.min(left)).unwrap_or(0);
+    Duration::from_micros(micros).clamp(MIN_TTL, MAX_TTL)
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn refused(error: Error) -> Refused {
+    match error {
+        Error::NotFound(_) => Refused::NotFound,
+        Error::Unavailable(why) => Refused::Unavailable(why),
+        error => Refused::Internal(error.to_string()),
+    }
+}
+
+/// A storage whose row or credential is no good. Asking again does not mend it, so it is no 5xx; what is wrong is for the
+/// owner alone.
+fn cannot_open(problem: &Problem) -> Refused {
+    tracing::warn!(
+        problem = problem.sentence,
+        "a storage cannot be opened for sharing"
+    );
+    Refused::Forbidden {
+        why: "the provider's storage cannot be opened; its owner has to look at it".to_owned(),
+    }
+}
+
+fn unsigned(error: StorageError) -> Refused {
+    match error {
+        StorageError::Unreachable { .. } => Refused::Unavailable(error.to_string()),
+        error => Refused::Internal(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::time::{DAY, HOUR, MINUTE};
+
+    use super::*;
+
+    #[test]
+    fn urls_live_no_longer_than_grants_where_stores_allow_it() {
+        let minutes = |wanted, left| url_life(wanted, left).as_secs() / 60;
+        assert_eq!(minutes(HOUR, DAY), 60);
+        assert_eq!(minutes(DAY, DAY), 60);
+        assert_eq!(minutes(HOUR, 20 * MINUTE), 20);
+        assert_eq!(minutes(HOUR, MINUTE), 15);
+        assert_eq!(minutes(HOUR, -MINUTE), 15);
+    }
+}

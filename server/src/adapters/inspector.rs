@@ -1,0 +1,101 @@
+//! Reads tables before they are registered and when they are refreshed: contained, within budgets, and not for ever.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use exchange::ports::{Problem, StorageAccess, TableInspector};
+use model::Purpose;
+use model::dto::{Column, Inspection};
+use object_store::ObjectStore;
+use storage::{Cause, Meter, MeterKey, check_relative};
+
+use super::stores::{Lake, problem_of_log, problem_of_store};
+
+/// A person waits for the answer, and a request ends after a minute.
+const LONGEST: Duration = Duration::from_secs(45);
+
+/// [`TableInspector`] over the lake.
+#[derive(Clone)]
+pub struct Inspector {
+    lake: Lake,
+    longest: Duration,
+}
+
+impl Inspector {
+    pub fn new(lake: Lake) -> Self {
+        Self {
+            lake,
+            longest: LONGEST,
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, delta::LogError>>,
+    ) -> Result<T, Problem> {
+        match tokio::time::timeout(self.longest, work).await {
+            Ok(done) => done.map_err(problem_of_log),
+            Err(_) => Err(Problem {
+                sentence: format!(
+                    "{what} took longer than {} seconds and was given up. Try again; if the store is slow or the table's log \
+                     is long, write a checkpoint first.",
+                    self.longest.as_secs()
+                ),
+                escape: false,
+                transient: true,
+            }),
+        }
+    }
+}
+
+fn meter(operation: &'static str) -> Meter {
+    Meter::new(MeterKey {
+        product: None,
+        table: None,
+        cause: Cause::Operation(operation),
+        purpose: Purpose::Inspect,
+    })
+}
+
+#[async_trait]
+impl TableInspector for Inspector {
+    async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem> {
+        let at = self.lake.table(storage, path, &meter("table.inspect"))?;
+        let found = self
+            .in_time("Reading the table's log", delta::inspect(&at.table))
+            .await?;
+        Ok(Inspection {
+            version: found.version,
+            committed_at: found.timestamp,
+            columns: found.columns.into_iter().map(column).collect(),
+            partition_columns: found.partition_columns,
+            rows: found.rows,
+            files: found.files,
+            bytes: found.bytes,
+            recent_bytes: found.recent_bytes,
+            features: found.features.into_iter().collect(),
+            refused_for: found.support.feature().map(str::to_owned),
+            change_data_feed: found.change_data_feed,
+        })
+    }
+
+    async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem> {
+        let store = self.lake.open(storage, &meter("storage.scan"))?;
+        let prefix = check_relative(prefix).map_err(problem_of_store)?;
+        let objects: std::sync::Arc<dyn ObjectStore> = store.objects();
+        let found = self
+            .in_time("Looking for tables", delta::scan(&objects, &prefix))
+            .await?;
+        Ok(found.into_iter().map(String::from).collect())
+    }
+}
+
+fn column(column: delta::Column) -> Column {
+    Column {
+        name: column.name,
+        type_text: column.type_text,
+        nullable: column.nullable,
+        comment: column.comment,
+    }
+}

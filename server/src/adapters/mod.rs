@@ -1,0 +1,10 @@
+//! The ports of the other crates, implemented over what this process has.
+
+pub mod access;
+pub mod clock;
+pub mod connect;
+pub mod gate;
+pub mod inspector;
+pub mod keyring;
+pub mod probe;
+pub mod stores;

@@ -1,0 +1,87 @@
+//! Looks at storages as such: their addresses against the allow-lists, and with the doctor at what they let us do.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use exchange::ports::{Problem, StorageAccess, StoreProbe};
+use model::Purpose;
+use model::dto::{CheckOutcome, StorageCheck, StorageReport};
+use storage::doctor::{self, Outcome};
+use storage::{Cause, Meter, MeterKey, StorageUrl};
+
+use super::stores::Lake;
+
+/// A person waits for the answer.
+const LONGEST: Duration = Duration::from_secs(45);
+
+/// [`StoreProbe`] over the lake.
+#[derive(Clone)]
+pub struct Probe {
+    lake: Lake,
+}
+
+impl Probe {
+    pub fn new(lake: Lake) -> Self {
+        Self { lake }
+    }
+}
+
+#[async_trait]
+impl StoreProbe for Probe {
+    fn check(&self, storage: &StorageAccess) -> Result<String, Problem> {
+        Ok(self.lake.check(storage)?.url.to_string())
+    }
+
+    fn overlap(&self, one: &str, other: &str) -> bool {
+        match (StorageUrl::parse(one), StorageUrl::parse(other)) {
+            (Ok(one), Ok(other)) => one.overlaps(&other),
+            // What cannot be told apart is taken for the same place.
+            _ => true,
+        }
+    }
+
+    fn is_simulated(&self, url: &str) -> bool {
+        matches!(StorageUrl::parse(url), Ok(StorageUrl::File { .. }))
+    }
+
+    async fn examine(
+        &self,
+        storage: &StorageAccess,
+        write: bool,
+    ) -> Result<StorageReport, Problem> {
+        let meter = Meter::new(MeterKey {
+            product: None,
+            table: None,
+            cause: Cause::Operation("storage.doctor"),
+            purpose: Purpose::Inspect,
+        });
+        let store = self.lake.open(storage, &meter)?;
+        let report = tokio::time::timeout(LONGEST, doctor::examine(&store, write))
+            .await
+            .map_err(|_| Problem {
+                sentence: format!(
+                    "The storage did not answer within {} seconds. Check its endpoint and the network, then try again.",
+                    LONGEST.as_secs()
+                ),
+                escape: false,
+                transient: true,
+            })?;
+        Ok(StorageReport {
+            checks: report.checks.into_iter().map(check).collect(),
+            least_policy: report.least_policy,
+        })
+    }
+}
+
+fn check(check: doctor::Check) -> StorageCheck {
+    StorageCheck {
+        name: check.name,
+        outcome: match check.outcome {
+            Outcome::Ok => CheckOutcome::Ok,
+            Outcome::Warned => CheckOutcome::Warned,
+            Outcome::Failed => CheckOutcome::Failed,
+            Outcome::Skipped => CheckOutcome::Skipped,
+        },
+        sentence: check.sentence,
+    }
+}

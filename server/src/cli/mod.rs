@@ -1,0 +1,170 @@
+//! The command line. A command is a call of a REST route: over HTTP with `--server` and `--token`, else in process on the
+//! data folder, as the operator. One file per area says which call, and how to show the answer; `--json` shows it as it is.
+//!
+//! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.)
+
+mod audit;
+mod call;
+mod copy;
+mod domain;
+mod run;
+mod show;
+mod team;
+#[cfg(test)]
+mod tests;
+mod token;
+mod user;
+mod work;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Flags, Settings};
+use call::{Act, Client};
+
+/// Entrepôt, a data exchange: data products shared across teams and clouds.
+#[derive(Debug, Parser)]
+#[command(name = "entrepot", version, propagate_version = false)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+struct Globals {
+    /// The data folder
+    #[arg(long, global = true, env = "ENTREPOT_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file, instead of entrepot.toml in the data folder
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Call this server instead of working on the data folder
+    #[arg(long, global = true, env = "ENTREPOT_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// A service token for --server; better given in the environment
+    #[arg(
+        long,
+        global = true,
+        env = "ENTREPOT_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Globals {
+    fn flags(&self) -> Flags {
+        Flags {
+            data: self.data.clone(),
+            config: self.config.clone(),
+            ..Flags::default()
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the portal, the REST interface and the sharing protocol
+    Serve(run::Serve),
+    /// Do the work that is due, without serving
+    Worker(run::Work),
+    /// Copy the objects of a manifest and leave receipts
+    Copy(copy::Copy),
+    /// Bring the database up to this version
+    Migrate,
+    /// People: accounts, roles, passwords
+    #[command(subcommand)]
+    User(user::User),
+    /// Service tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Domains
+    #[command(subcommand)]
+    Domain(domain::Domain),
+    /// Teams and their members
+    #[command(subcommand)]
+    Team(team::Team),
+    /// The audit log and its check
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// The queue of work
+    #[command(subcommand)]
+    Work(work::Queue),
+}
+
+/// Runs one command.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_asked_for = !error.use_stderr();
+            let _ = error.print();
+            return if is_asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "entrepot: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let globals = cli.globals;
+    let act = match cli.command {
+        Command::Serve(serve) => return run::serve(&globals, serve).await,
+        Command::Worker(work) => return run::work(&globals, work).await,
+        Command::Copy(copy) => return copy::copy(&globals, copy).await,
+        Command::Migrate => return run::migrate(&globals).await,
+        Command::User(command) => command.act()?,
+        Command::Token(command) => command.act()?,
+        Command::Domain(command) => command.act()?,
+        Command::Team(command) => command.act()?,
+        Command::Audit(command) => command.act()?,
+        Command::Work(command) => command.act()?,
+    };
+    perform(&globals, act).await
+}
+
+async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
+    let client = match &globals.server {
+        Some(server) => Client::remote(server, globals.token.as_deref())?,
+        None => Client::local(Settings::load(&globals.flags())?).await?,
+    };
+    let answer = client.perform(&act.call).await?;
+    let text = if globals.json {
+        show::json(&answer)
+    } else {
+        act.show.text(&answer)
+    };
+    let mut out = std::io::stdout().lock();
+    // A reader that has gone away, as `head` does, is no failure.
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+    Ok(ExitCode::from((act.status)(&answer)))
+}

@@ -1,0 +1,188 @@
+//! `entrepot serve`, `worker` and `migrate`: what is a process of its own rather than a call.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use clap::Args;
+use exchange::db::Db;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Globals;
+use crate::config::{CopyEngine, PublicUrl, Settings};
+use crate::node::{Node, Use};
+use crate::workers::handlers::Lakehand;
+use crate::workers::sync::Engine;
+use crate::workers::{self, Worker};
+use crate::{folder, listen, metrics, router, site, telemetry};
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Address and port to listen on
+    #[arg(long)]
+    addr: Option<SocketAddr>,
+    /// The folder with the browser bundle
+    #[arg(long, value_name = "DIR")]
+    site: Option<PathBuf>,
+    /// Leave the work to `entrepot worker` processes
+    #[arg(long)]
+    no_worker: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    /// How much is done at a time
+    #[arg(long)]
+    parallel: Option<usize>,
+}
+
+pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<ExitCode> {
+    let mut flags = globals.flags();
+    flags.addr = serve.addr;
+    flags.site = serve.site;
+    let settings = Settings::load(&flags)?;
+    telemetry::init(&settings.telemetry)?;
+    let stop = stopping()?;
+    // The listener comes first: with port 0 only it knows the public address.
+    let listener = TcpListener::bind(settings.addr)
+        .await
+        .with_context(|| format!("{} cannot be listened on", settings.addr))?;
+    let addr = listener.local_addr()?;
+    let public_url = settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_address(addr));
+    let node = Node::open_as(settings, Use::Serve, public_url).await?;
+    let mut running = JoinSet::new();
+    if let Some(metrics_addr) = node.settings.metrics_addr
+        && let Some(handle) = metrics::install()
+    {
+        let listener = TcpListener::bind(metrics_addr)
+            .await
+            .with_context(|| format!("{metrics_addr} cannot be listened on"))?;
+        let shown = metrics::router(handle);
+        running.spawn(listen::serve(listener, shown, 64, stop.clone()));
+    }
+    if !serve.no_worker {
+        running.spawn(worker(&node, None).run(stop.clone()));
+    }
+    if node.exchange().db().is_migrated().await? && !node.exchange().has_people().await? {
+        tracing::info!(
+            "nobody can sign in yet; make the first account: entrepot user create NAME --role admin --generate"
+        );
+    }
+    let router = routes(&node);
+    let _ = writeln!(std::io::stdout(), "Entrepôt serves http://{addr}");
+    tracing::info!(%addr, public_url = node.public_url.as_str(), "serving");
+    listen::serve(listener, router, node.settings.connections, stop.clone()).await;
+    // The listener also ends when it breaks; then everything ends.
+    stop.cancel();
+    while running.join_next().await.is_some() {}
+    node.exchange().db().close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(&globals.flags())?;
+    telemetry::init(&settings.telemetry)?;
+    let stop = stopping()?;
+    let node = Node::open(settings, Use::Serve).await?;
+    tracing::info!("working");
+    worker(&node, work.parallel).run(stop).await;
+    node.exchange().db().close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn migrate(globals: &Globals) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(&globals.flags())?;
+    folder::create(&settings.data)?;
+    let _lock = settings
+        .is_embedded()
+        .then(|| folder::lock(&settings.data))
+        .transpose()?;
+    let db = Db::open(&settings.database_url)
+        .await
+        .context("the database cannot be opened")?;
+    db.migrate().await.context("the migrations failed")?;
+    db.close().await;
+    let text = if globals.json {
+        "{\n  \"migrated\": true\n}"
+    } else {
+        "The database is at this version."
+    };
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cancelled by SIGTERM or Ctrl-C.
+fn stopping() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let signal = listen::on_signal()?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        signal.await;
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+/// All routes of this process.
+pub(crate) fn routes(node: &Node) -> Router {
+    router::build(router::Parts {
+        exchange: node.exchange().clone(),
+        public_url: node.public_url.clone(),
+        trusted_proxies: Arc::from(node.settings.trusted_proxies.as_slice()),
+        requests_per_second: node.settings.requests_per_second,
+        sign_ins_per_minute: node.settings.sign_ins_per_minute,
+        portal: site::portal(node.exchange().clone(), &node.settings.site),
+        machines: node.connected.machines(),
+    })
+}
+
+/// The worker of this process.
+fn worker(node: &Node, parallel: Option<usize>) -> Worker {
+    let mut ticks = workers::housekeeping(node.exchange());
+    ticks.extend(workers::handlers::ticks(node.exchange()));
+    Worker {
+        exchange: node.exchange().clone(),
+        owner: workers::owner(),
+        location: node.settings.location.clone(),
+        handlers: workers::handlers::handlers(Arc::new(hand(node))),
+        ticks,
+        parallel: parallel.unwrap_or(node.settings.worker.parallel).max(1),
+        poll: node.settings.worker.poll,
+    }
+}
+
+/// What this process's workers work with.
+pub(crate) fn hand(node: &Node) -> Lakehand {
+    Lakehand {
+        exchange: node.exchange().clone(),
+        lake: node.connected.lake.clone(),
+        engine: engine(&node.settings),
+        folder: node.settings.data.clone(),
+    }
+}
+
+/// A child of the same binary on the same data and configuration, where the settings ask for one.
+fn engine(settings: &Settings) -> Engine {
+    match (settings.worker.engine, std::env::current_exe()) {
+        (CopyEngine::Process, Ok(program)) => {
+            let mut command = vec![program.into_os_string(), "copy".into(), "--data".into()];
+            command.push(settings.data.clone().into_os_string());
+            if let Some(file) = &settings.file {
+                command.extend(["--config".into(), file.clone().into_os_string()]);
+            }
+            Engine::Process { command }
+        }
+        _ => Engine::Local,
+    }
+}

@@ -1,0 +1,210 @@
+//! `entrepot user`: accounts, roles, passwords.
+
+use std::io::BufRead as _;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::call::Act;
+use super::show::{Show, cell};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// Who the token, or the operator, is
+    Whoami,
+    /// All accounts
+    List,
+    /// Make an account; the first one is made here
+    Create {
+        /// What the person signs in with
+        name: String,
+        /// The person's name for others to read; the name when absent
+        #[arg(long)]
+        title: Option<String>,
+        #[arg(long, default_value = "")]
+        email: String,
+        /// data_protection, finance, auditor or admin; may be repeated
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Change an account, or disable it
+    Update {
+        name: String,
+        #[arg(long)]
+        title: Option<String>,
+        #[arg(long)]
+        email: Option<String>,
+        /// End all sessions and let nobody sign in
+        #[arg(long, conflicts_with = "enable")]
+        disable: bool,
+        #[arg(long)]
+        enable: bool,
+    },
+    /// Set exactly these roles; none takes all away
+    Roles {
+        name: String,
+        #[arg(value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+    /// Set a password; ends the person's sessions
+    Password {
+        name: String,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+}
+
+/// Where the password comes from. It is never an argument: other people of the machine can read those.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct PasswordFrom {
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// Make a password and print it once
+    #[arg(long)]
+    generate: bool,
+}
+
+impl PasswordFrom {
+    fn read(&self) -> anyhow::Result<Option<String>> {
+        if self.generate {
+            return Ok(Some(exchange::secret::random_text(20)?));
+        }
+        if !self.password_stdin {
+            return Ok(None);
+        }
+        let mut line = String::new();
+        std::io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("standard input cannot be read")?;
+        let password = line.trim_end_matches(['\r', '\n']);
+        if password.is_empty() {
+            bail!("standard input holds no password");
+        }
+        Ok(Some(password.to_owned()))
+    }
+}
+
+const PERSON: Show = Show::Fields(&[
+    ("Name", "/name"),
+    ("Title", "/title"),
+    ("E-mail", "/email"),
+    ("Roles", "/roles"),
+    ("Disabled", "/disabled"),
+]);
+
+impl User {
+    pub(super) fn act(self) -> anyhow::Result<Act> {
+        Ok(match self {
+            Self::Whoami => Act::get(&["me"]).show(Show::words(whoami)),
+            Self::List => Act::list(&["people"]).show(Show::Table(&[
+                ("NAME", "/name"),
+                ("TITLE", "/title"),
+                ("ROLES", "/roles"),
+                ("DISABLED", "/disabled"),
+            ])),
+            Self::Create {
+                name,
+                title,
+                email,
+                roles,
+                password,
+            } => {
+                let generated = password.generate;
+                let password = password.read()?;
+                let body = json!({
+                    "name": name,
+                    "title": title.unwrap_or_else(|| name.clone()),
+                    "email": email,
+                    "roles": roles,
+                    "password": password,
+                });
+                Act::post(&["people"])
+                    .body(body)
+                    .show(created(&name, password, generated))
+            }
+            Self::Update {
+                name,
+                title,
+                email,
+                disable,
+                enable,
+            } => {
+                let mut body = Map::new();
+                let mut set = |key: &str, value: Option<Value>| {
+                    body.extend(value.map(|value| (key.to_owned(), value)));
+                };
+                set("title", title.map(Value::from));
+                set("email", email.map(Value::from));
+                set(
+                    "disabled",
+                    (disable || enable).then_some(Value::Bool(disable)),
+                );
+                if body.is_empty() {
+                    bail!("say what to change: --title, --email, --disable or --enable");
+                }
+                Act::patch(&["people", &name])
+                    .body(body.into())
+                    .show(PERSON)
+            }
+            Self::Roles { name, roles } => Act::put(&["people", &name, "roles"])
+                .body(json!({ "roles": roles }))
+                .show(PERSON),
+            Self::Password { name, password } => {
+                let generated = password.generate;
+                let Some(password) = password.read()? else {
+                    bail!("say where the password comes from: --password-stdin or --generate");
+                };
+                let said = said(
+                    &format!("The password of {name} is set."),
+                    &password,
+                    generated,
+                );
+                Act::put(&["people", &name, "password"])
+                    .body(json!({ "password": password }))
+                    .show(Show::said(said))
+            }
+        })
+    }
+}
+
+fn created(name: &str, password: Option<String>, generated: bool) -> Show {
+    Show::said(match password {
+        Some(password) => said(&format!("{name} can sign in."), &password, generated),
+        None => format!(
+            "{name} has an account without a password; set one with: entrepot user password {name} --generate"
+        ),
+    })
+}
+
+/// A generated password is said once, and kept nowhere.
+fn said(sentence: &str, password: &str, generated: bool) -> String {
+    if generated {
+        format!("{sentence}\nPassword, shown only now: {password}")
+    } else {
+        sentence.to_owned()
+    }
+}
+
+fn whoami(me: &Value) -> String {
+    let mut text = cell(me.get("title"));
+    if let Some(name) = me["name"].as_str() {
+        text.push_str(&format!(" ({name})"));
+    }
+    if me["roles"]
+        .as_array()
+        .is_some_and(|roles| !roles.is_empty())
+    {
+        text.push_str(&format!("\nRoles: {}", cell(me.get("roles"))));
+    }
+    for team in me["teams"].as_array().into_iter().flatten() {
+        let role = cell(team.get("role"));
+        text.push_str(&format!("\n{role} in {}", cell(team.get("team"))));
+    }
+    text
+}

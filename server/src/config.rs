@@ -1,0 +1,475 @@
+//! Configuration: `entrepot.toml`, then `ENTREPOT__SECTION__KEY` in the environment, then flags. Read once at start, checked
+//! whole, and never looked at again as text.
+
+mod nearest;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use model::Location;
+use model::time::HOUR;
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// Every key there is, by section; a key that is not here is refused with the nearest one that is.
+const KEYS: &[(&str, &[&str])] = &[
+    (
+        "server",
+        &[
+            "addr",
+            "public_url",
+            "allow_http",
+            "site",
+            "metrics_addr",
+            "trusted_proxies",
+            "requests_per_second",
+            "connections",
+        ],
+    ),
+    ("database", &["url"]),
+    ("location", &["cloud", "region"]),
+    ("storage", &["file_roots", "endpoints", "parallel_requests"]),
+    ("keys", &["file"]),
+    ("telemetry", &["format", "filter"]),
+    (
+        "session",
+        &["idle_hours", "lifetime_hours", "sign_ins_per_minute"],
+    ),
+    ("worker", &["parallel", "poll_millis", "engine"]),
+];
+
+/// Keys that hold lists: in the environment their items are separated by commas.
+const LISTS: [&str; 3] = [
+    "server.trusted_proxies",
+    "storage.file_roots",
+    "storage.endpoints",
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration cannot be read: {0}")]
+    Unreadable(String),
+    #[error("unknown key `{key}` in the configuration; did you mean `{nearest}`?")]
+    UnknownKey { key: String, nearest: String },
+    #[error("{key}: {why}")]
+    Wrong { key: &'static str, why: String },
+}
+
+fn wrong(key: &'static str, why: impl ToString) -> ConfigError {
+    ConfigError::Wrong {
+        key,
+        why: why.to_string(),
+    }
+}
+
+/// What stands in the file and the environment, before it is checked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Raw {
+    server: RawServer,
+    database: RawDatabase,
+    location: RawLocation,
+    storage: RawStorage,
+    keys: RawKeys,
+    telemetry: RawTelemetry,
+    session: RawSession,
+    worker: RawWorker,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawServer {
+    addr: Option<String>,
+    public_url: Option<String>,
+    allow_http: bool,
+    site: Option<PathBuf>,
+    metrics_addr: Option<String>,
+    trusted_proxies: Vec<String>,
+    requests_per_second: Option<u32>,
+    connections: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawDatabase {
+    url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawLocation {
+    cloud: Option<String>,
+    region: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawStorage {
+    file_roots: Vec<PathBuf>,
+    endpoints: Vec<String>,
+    parallel_requests: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawKeys {
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawTelemetry {
+    format: Option<String>,
+    filter: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawSession {
+    idle_hours: Option<u32>,
+    lifetime_hours: Option<u32>,
+    sign_ins_per_minute: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawWorker {
+    parallel: Option<usize>,
+    poll_millis: Option<u64>,
+    engine: Option<CopyEngine>,
+}
+
+/// What flags say; each overrides file and environment.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The data folder; `data` below the working folder when absent.
+    pub data: Option<PathBuf>,
+    /// The file to read instead of `entrepot.toml` in the data folder.
+    pub config: Option<PathBuf>,
+    pub addr: Option<SocketAddr>,
+    pub site: Option<PathBuf>,
+}
+
+/// The configuration of one process, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub data: PathBuf,
+    /// The configuration file, where a flag names one.
+    pub file: Option<PathBuf>,
+    pub addr: SocketAddr,
+    /// How the outside reaches this installation; None: as `addr` says once it is bound.
+    pub public_url: Option<PublicUrl>,
+    pub site: PathBuf,
+    pub metrics_addr: Option<SocketAddr>,
+    /// Only these peers' `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    pub requests_per_second: u32,
+    pub connections: usize,
+    /// `sqlite://…` or `postgres://…`.
+    pub database_url: String,
+    pub location: Option<Location>,
+    pub storage: StorageSettings,
+    /// Where the keys stand that seal credentials.
+    pub keys: PathBuf,
+    pub telemetry: TelemetrySettings,
+    /// Microseconds.
+    pub session_idle: i64,
+    pub session_lifetime: i64,
+    pub sign_ins_per_minute: u32,
+    pub worker: WorkerSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct StorageSettings {
+    /// Folders that `file:` storages may lie under; none: no `file:` storages.
+    pub file_roots: Vec<PathBuf>,
+    /// `host:port` or `*.suffix` of stores other than the clouds' own.
+    pub endpoints: Vec<String>,
+    pub parallel_requests: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    pub format: LogFormat,
+    /// As the `tracing` crates read it: `info,exchange=debug`.
+    pub filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// How many pieces of work one process does at a time.
+    pub parallel: usize,
+    /// How long an idle worker waits before it looks again.
+    pub poll: std::time::Duration,
+    /// What moves the bytes of a sync.
+    pub engine: CopyEngine,
+}
+
+/// `local`: in the worker's process. `process`: in a child process, `entrepot copy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyEngine {
+    #[default]
+    Local,
+    Process,
+}
+
+/// `https://host[:port]`, or `http` where that is allowed. Without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// What `http` is allowed for: loopback addresses, or everywhere when the configuration says so.
+    pub fn parse(text: &str, allow_http: bool) -> Result<Self, ConfigError> {
+        const KEY: &str = "server.public_url";
+        let url = Url::parse(text).map_err(|error| wrong(KEY, error))?;
+        let is_loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => return Err(wrong(KEY, "names no host")),
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback || allow_http => {}
+            "http" => {
+                return Err(wrong(
+                    KEY,
+                    "must be https: over http passwords and tokens can be read on the way; \
+                     behind something that ends TLS write its https address here, or set server.allow_http = true",
+                ));
+            }
+            other => return Err(wrong(KEY, format!("`{other}` is neither https nor http"))),
+        }
+        let is_bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !is_bare {
+            return Err(wrong(KEY, "give scheme, host and port only"));
+        }
+        Ok(Self(url.origin().ascii_serialization()))
+    }
+
+    /// Where a server that was told nothing else is reached.
+    pub fn of_address(addr: SocketAddr) -> Self {
+        Self(format!("http://{addr}"))
+    }
+
+    /// As browsers send it in `Origin`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+}
+
+impl Settings {
+    /// Reads file, environment and flags.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        Self::from_parts(flags, std::env::vars().collect())
+    }
+
+    pub(crate) fn from_parts(
+        flags: &Flags,
+        environment: HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let data = flags.data.clone().unwrap_or_else(|| PathBuf::from("data"));
+        let mut builder = config::Config::builder();
+        match &flags.config {
+            Some(file) => builder = builder.add_source(config::File::from(file.as_path())),
+            None => {
+                let file = data.join("entrepot.toml");
+                builder = builder.add_source(config::File::from(file).required(false));
+            }
+        }
+        let mut source = config::Environment::with_prefix("ENTREPOT")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",");
+        for key in LISTS {
+            source = source.with_list_parse_key(key);
+        }
+        let config = builder
+            .add_source(source.source(Some(environment)))
+            .build()
+            .map_err(unreadable)?;
+        let values: serde_json::Value = config.clone().try_deserialize().map_err(unreadable)?;
+        check_keys(&values)?;
+        let raw: Raw = config.try_deserialize().map_err(unreadable)?;
+        Self::check(raw, flags, data)
+    }
+
+    fn check(raw: Raw, flags: &Flags, data: PathBuf) -> Result<Self, ConfigError> {
+        let addr = match (flags.addr, &raw.server.addr) {
+            (Some(addr), _) => addr,
+            (None, Some(text)) => address("server.addr", text)?,
+            (None, None) => SocketAddr::from(([127, 0, 0, 1], 3000)),
+        };
+        let public_url = match &raw.server.public_url {
+            Some(text) => Some(PublicUrl::parse(text, raw.server.allow_http)?),
+            None if addr.ip().is_loopback() || raw.server.allow_http => None,
+            None => {
+                return Err(wrong(
+                    "server.public_url",
+                    "say under which https address the outside reaches this server: it listens on more than loopback",
+                ));
+            }
+        };
+        let metrics_addr = raw
+            .server
+            .metrics_addr
+            .as_deref()
+            .map(|text| address("server.metrics_addr", text))
+            .transpose()?;
+        if metrics_addr.is_some_and(|metrics| metrics == addr && metrics.port() != 0) {
+            return Err(wrong(
+                "server.metrics_addr",
+                "must differ from server.addr: metrics are not for everybody",
+            ));
+        }
+        let trusted_proxies = raw
+            .server
+            .trusted_proxies
+            .iter()
+            .map(|text| {
+                text.trim()
+                    .parse()
+                    .map_err(|error| wrong("server.trusted_proxies", error))
+            })
+            .collect::<Result<Vec<IpAddr>, _>>()?;
+        let database_url = raw
+            .database
+            .url
+            .unwrap_or_else(|| format!("sqlite://{}", data.join("entrepot.db").display()));
+        let keys = match raw.keys.file {
+            Some(file) => file,
+            None if is_postgres(&database_url) => {
+                return Err(wrong(
+                    "keys.file",
+                    "with PostgreSQL say where the keys stand that seal credentials; every process needs the same file",
+                ));
+            }
+            None => data.join("keys"),
+        };
+        Ok(Self {
+            addr,
+            public_url,
+            site: flags
+                .site
+                .clone()
+                .or(raw.server.site)
+                .unwrap_or_else(|| PathBuf::from("target/site")),
+            metrics_addr,
+            trusted_proxies,
+            requests_per_second: raw.server.requests_per_second.unwrap_or(100).max(1),
+            connections: raw.server.connections.unwrap_or(4_096).max(1),
+            database_url,
+            location: location(&raw.location)?,
+            storage: StorageSettings {
+                file_roots: raw.storage.file_roots,
+                endpoints: raw.storage.endpoints,
+                parallel_requests: raw.storage.parallel_requests.unwrap_or(32).max(1),
+            },
+            keys,
+            telemetry: TelemetrySettings {
+                format: match raw.telemetry.format.as_deref() {
+                    None | Some("text") => LogFormat::Text,
+                    Some("json") => LogFormat::Json,
+                    Some(_) => return Err(wrong("telemetry.format", "json or text")),
+                },
+                filter: raw.telemetry.filter.unwrap_or_else(|| "info".to_owned()),
+            },
+            session_idle: i64::from(raw.session.idle_hours.unwrap_or(12)) * HOUR,
+            session_lifetime: i64::from(raw.session.lifetime_hours.unwrap_or(168)) * HOUR,
+            sign_ins_per_minute: raw.session.sign_ins_per_minute.unwrap_or(10).max(1),
+            worker: WorkerSettings {
+                parallel: raw.worker.parallel.unwrap_or(4).max(1),
+                poll: std::time::Duration::from_millis(
+                    raw.worker.poll_millis.unwrap_or(500).max(10),
+                ),
+                engine: raw.worker.engine.unwrap_or_default(),
+            },
+            file: flags.config.clone(),
+            data,
+        })
+    }
+
+    pub fn is_embedded(&self) -> bool {
+        !is_postgres(&self.database_url)
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+fn unreadable(error: impl ToString) -> ConfigError {
+    ConfigError::Unreadable(error.to_string())
+}
+
+fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse()
+        .map_err(|_| wrong(key, "give address and port, for example 127.0.0.1:3000"))
+}
+
+fn location(raw: &RawLocation) -> Result<Option<Location>, ConfigError> {
+    match (&raw.cloud, &raw.region) {
+        (None, None) => Ok(None),
+        (Some(cloud), Some(region)) => format!("{cloud}:{region}")
+            .parse()
+            .map(Some)
+            .map_err(|error| wrong("location", error)),
+        _ => Err(wrong("location", "give both cloud and region, or neither")),
+    }
+}
+
+/// Refuses what is in no section, and names what was probably meant.
+fn check_keys(values: &serde_json::Value) -> Result<(), ConfigError> {
+    let all: Vec<String> = KEYS
+        .iter()
+        .flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}")))
+        .collect();
+    let unknown = |key: String| ConfigError::UnknownKey {
+        nearest: nearest::of(&key, all.iter().map(String::as_str)),
+        key,
+    };
+    let serde_json::Value::Object(sections) = values else {
+        return Ok(());
+    };
+    for (section, values) in sections {
+        let known = KEYS.iter().find(|(name, _)| name == section);
+        match (known, values) {
+            (Some((_, keys)), serde_json::Value::Object(values)) => {
+                if let Some(key) = values.keys().find(|key| !keys.contains(&key.as_str())) {
+                    return Err(unknown(format!("{section}.{key}")));
+                }
+            }
+            (None, serde_json::Value::Object(values)) => {
+                let key = values.keys().next().map_or("", String::as_str);
+                return Err(unknown(format!("{section}.{key}")));
+            }
+            _ => return Err(unknown(section.clone())),
+        }
+    }
+    Ok(())
+}
+
+/// Where the configuration file would be, for messages.
+pub fn file_of(data: &Path) -> PathBuf {
+    data.join("entrepot.toml")
+}

@@ -1,0 +1,197 @@
+//! Configuration from file, environment and flags; what is refused and how.
+
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn load(file: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(file_of(folder.path()), file).unwrap();
+    let flags = Flags {
+        data: Some(folder.path().to_owned()),
+        ..Flags::default()
+    };
+    Settings::from_parts(&flags, environment(pairs))
+}
+
+#[test]
+fn nothing_at_all_is_enough() {
+    let settings = load("", &[]).unwrap();
+    assert_eq!(settings.addr.to_string(), "127.0.0.1:3000");
+    assert_eq!(settings.public_url, None);
+    assert!(settings.is_embedded());
+    assert!(settings.storage.file_roots.is_empty());
+    assert_eq!(settings.metrics_addr, None);
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_flags_both() {
+    let file = "[server]\naddr = \"127.0.0.1:1\"\n[storage]\nparallel_requests = 3\n[location]\ncloud = \"aws\"\nregion = \"eu-central-1\"\n";
+    let pairs = [
+        ("ENTREPOT__SERVER__ADDR", "127.0.0.1:2"),
+        ("ENTREPOT__STORAGE__FILE_ROOTS", "/srv/a,/srv/b"),
+        ("ENTREPOT__SERVER__TRUSTED_PROXIES", "10.0.0.1"),
+        ("ENTREPOT_TOKEN", "not ours to read"),
+    ];
+    let settings = load(file, &pairs).unwrap();
+    assert_eq!(settings.addr.port(), 2);
+    assert_eq!(settings.storage.parallel_requests, 3);
+    assert_eq!(
+        settings.storage.file_roots,
+        [PathBuf::from("/srv/a"), PathBuf::from("/srv/b")]
+    );
+    assert_eq!(settings.trusted_proxies.len(), 1);
+    assert_eq!(
+        settings.location.map(|location| location.to_string()),
+        Some("aws:eu-central-1".to_owned())
+    );
+    let flags = Flags {
+        data: Some(PathBuf::from("/nowhere")),
+        addr: Some(SocketAddr::from(([127, 0, 0, 1], 9))),
+        ..Flags::default()
+    };
+    let settings = Settings::from_parts(&flags, environment(&pairs)).unwrap();
+    assert_eq!(settings.addr.port(), 9);
+}
+
+#[test]
+fn wrong_keys_and_values_are_named() {
+    type Case = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    let cases: &[Case] = &[
+        (
+            "[server]\nadr = \"x\"",
+            &[],
+            "unknown key `server.adr` in the configuration; did you mean `server.addr`?",
+        ),
+        ("[sever]\naddr = \"x\"", &[], "did you mean `server.addr`?"),
+        ("url = \"x\"", &[], "did you mean `keys.file`?"),
+        (
+            "",
+            &[("ENTREPOT__DATABASE__URI", "x")],
+            "did you mean `database.url`?",
+        ),
+        (
+            "[server]\naddr = \"x\"",
+            &[],
+            "server.addr: give address and port",
+        ),
+        ("[server\naddr", &[], "cannot be read"),
+        ("[server]\nconnections = \"many\"", &[], "connections"),
+        (
+            "[telemetry]\nformat = \"xml\"",
+            &[],
+            "telemetry.format: json or text",
+        ),
+        ("[location]\ncloud = \"aws\"", &[], "location: give both"),
+        (
+            "[server]\naddr = \"127.0.0.1:1\"\nmetrics_addr = \"127.0.0.1:1\"",
+            &[],
+            "server.metrics_addr: must differ",
+        ),
+        (
+            "[database]\nurl = \"postgres://localhost/x\"",
+            &[],
+            "keys.file: with PostgreSQL",
+        ),
+        (
+            "[server]\naddr = \"0.0.0.0:3000\"",
+            &[],
+            "server.public_url: say under which https address",
+        ),
+    ];
+    for (file, pairs, expected) in cases {
+        let found = load(file, pairs).unwrap_err().to_string();
+        assert!(found.contains(expected), "{file}: {found}");
+    }
+}
+
+/// C-57: https, or loopback, or the explicit flag.
+#[test]
+fn the_public_url_is_https_or_says_why_not() {
+    let cases = [
+        (
+            "https://data.example.org",
+            false,
+            Some("https://data.example.org"),
+        ),
+        (
+            "https://data.example.org/",
+            false,
+            Some("https://data.example.org"),
+        ),
+        (
+            "https://Data.Example.org:443",
+            false,
+            Some("https://data.example.org"),
+        ),
+        (
+            "https://data.example.org:8443",
+            false,
+            Some("https://data.example.org:8443"),
+        ),
+        (
+            "http://127.0.0.1:3000",
+            false,
+            Some("http://127.0.0.1:3000"),
+        ),
+        ("http://[::1]:3000", false, Some("http://[::1]:3000")),
+        (
+            "http://localhost:3000",
+            false,
+            Some("http://localhost:3000"),
+        ),
+        ("http://data.example.org", false, None),
+        (
+            "http://data.example.org",
+            true,
+            Some("http://data.example.org"),
+        ),
+        ("http://127.0.0.1.evil.org", false, None),
+        ("http://localhost.evil.org", false, None),
+        ("ftp://127.0.0.1", true, None),
+        ("https://data.example.org/path", false, None),
+        ("https://user@data.example.org", false, None),
+        ("data.example.org", true, None),
+    ];
+    for (text, allow_http, expected) in cases {
+        let found = PublicUrl::parse(text, allow_http).ok();
+        assert_eq!(found.as_ref().map(PublicUrl::as_str), expected, "{text}");
+    }
+}
+
+#[test]
+fn every_key_of_the_list_is_read() {
+    // A key that is listed but not read would be refused by serde with another message.
+    let samples = |key: &str| match key {
+        "server.addr" | "server.metrics_addr" => "\"127.0.0.1:7\"",
+        "server.public_url" => "\"https://x.example\"",
+        "server.allow_http" => "true",
+        "server.trusted_proxies" | "storage.file_roots" | "storage.endpoints" => "[]",
+        "location.cloud" | "location.region" => "\"aws\"",
+        "telemetry.format" => "\"json\"",
+        "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
+        _ => "7",
+    };
+    let mut file = String::new();
+    for (section, keys) in KEYS {
+        file.push_str(&format!("[{section}]\n"));
+        for key in *keys {
+            let value = if *key == "metrics_addr" {
+                "\"127.0.0.1:8\""
+            } else {
+                samples(&format!("{section}.{key}"))
+            };
+            file.push_str(&format!("{key} = {value}\n"));
+        }
+    }
+    load(&file, &[]).unwrap();
+}

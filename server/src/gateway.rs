@@ -1,0 +1,477 @@
+//! `/data`: files of stores that cannot sign URLs, by URLs that we sign ourselves.
+//!
+//! A URL is `<public_url>/data/v1/<ticket>/<file name>?X-Amz-Signature=<HMAC-SHA256>`. The query key is one that clients take
+//! for a signed URL; without it some read the URL as a path in an object store. The ticket is sealed: it names the object in
+//! its storage, which is nobody's business. The signature covers ticket and file name.
+//!
+//! Each request looks anew whether the grant is open, so that an end is felt at once even by those who hold a URL. What the
+//! client receives is counted, aborted answers included, as a leg from the store to the recipient.
+
+mod range;
+mod ticket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path as UrlPath, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use exchange::billing::MeterEventNew;
+use exchange::{Exchange, Principal};
+use futures::stream::{self, BoxStream, StreamExt as _};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use model::{Method as Counted, Purpose};
+use object_store::{GetOptions, GetRange, ObjectMeta};
+use storage::{Cause, Meter, MeterKey, StorageError};
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use crate::adapters::gate::Look;
+use crate::adapters::stores::Lake;
+use range::Asked;
+use ticket::Tickets;
+pub(crate) use ticket::{Ticket, TicketError};
+
+/// The query key that carries the signature.
+pub const SIGNATURE: &str = "X-Amz-Signature";
+
+/// Bytes handed to the connection at once: what of an aborted answer is counted though it was not sent is at most what the
+/// connection holds back.
+const FRAME: usize = 64 << 10;
+
+const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// Makes and serves gateway URLs. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    exchange: Exchange,
+    lake: Lake,
+    tickets: Tickets,
+}
+
+/// Why there is no file in the answer.
+struct Refusal {
+    status: StatusCode,
+    sentence: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self {
+            status,
+            sentence: sentence.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn respond(self, head: bool) -> Response {
+        let text = format!("{}\n", self.sentence);
+        let length = HeaderValue::from(text.len());
+        let body = if head {
+            Body::empty()
+        } else {
+            Body::from(text)
+        };
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        headers.insert(header::CONTENT_LENGTH, length);
+        headers.extend(self.headers);
+        guard(headers);
+        response
+    }
+}
+
+impl Gateway {
+    /// `key` is the installation's own, the same on every process; `exchange` needs only its database and clock.
+    pub fn new(exchange: Exchange, lake: Lake, key: &[u8; 32]) -> Self {
+        Self(Arc::new(Inner {
+            exchange,
+            lake,
+            tickets: Tickets::new(key),
+        }))
+    }
+
+    /// The routes below the root of the server.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/data/v1/{ticket}/{name}", any(serve))
+            .route("/data/{*rest}", any(nothing))
+            .with_state(self.clone())
+    }
+
+    /// The URL that opens the ticket's object until the ticket expires, while its grant is open.
+    pub(crate) fn url(&self, ticket: &Ticket) -> Result<String, TicketError> {
+        let path = self.0.tickets.seal(ticket)?;
+        let signature = self.0.tickets.sign(&path);
+        Ok(format!(
+            "{}{path}?{SIGNATURE}={signature}",
+            self.public_url()
+        ))
+    }
+
+    fn public_url(&self) -> &str {
+        &self.0.exchange.options().public_url
+    }
+
+    /// Fetches one of our own URLs in process, as a client would over the network; None: it is somebody else's.
+    pub(crate) async fn fetch(&self, url: &str, range: &str) -> Option<Response> {
+        let path = url
+            .strip_prefix(self.public_url())
+            .filter(|path| path.starts_with("/data/"))?;
+        let request = Request::get(path)
+            .header(header::RANGE, range)
+            .body(Body::empty())
+            .ok()?;
+        match self.router().oneshot(request).await {
+            Ok(response) => Some(response),
+            Err(never) => match never {},
+        }
+    }
+
+    async fn answer(
+        &self,
+        method: &Method,
+        path: Result<UrlPath<(String, String)>, PathRejection>,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Response, Refusal> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            let sentence = "These URLs are for reading: use GET or HEAD.";
+            return Err(
+                Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence).with(header::ALLOW, allowed)
+            );
+        }
+        let UrlPath((ticket, name)) = path.map_err(|_| invalid())?;
+        let ticket = self
+            .0
+            .tickets
+            .open(&ticket, &name, signature(uri).as_deref())
+            .ok_or_else(invalid)?;
+        let exchange = &self.0.exchange;
+        if exchange.now() >= ticket.expires_at {
+            let sentence = format!(
+                "This URL expired at {}. Query the table again for new ones.",
+                ticket.expires_at
+            );
+            return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
+        }
+        let system = Principal::system();
+        let open = exchange.grant_is_open(&system, ticket.grant).await;
+        if !open.map_err(|error| ours(&error))? {
+            let sentence = "The access that this URL was made for has ended. Ask for access again.";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
+        }
+        let access = exchange
+            .storage_access_for_system(&system, ticket.storage)
+            .await
+            .map_err(|error| ours(&error))?;
+        let meter = Meter::new(MeterKey {
+            product: Some(ticket.product),
+            table: Some(ticket.table),
+            cause: Cause::Query(ticket.query),
+            purpose: match ticket.look {
+                Look::Consumer => Purpose::Gateway,
+                Look::Verification => Purpose::Verify,
+            },
+        });
+        let store = self.0.lake.open(&access, &meter).map_err(|problem| {
+            tracing::warn!(
+                problem = problem.sentence,
+                "a storage cannot be opened for the gateway"
+            );
+            let sentence =
+                "The provider's storage cannot be opened at present; its owner has to look at it.";
+            Refusal::new(StatusCode::BAD_GATEWAY, sentence)
+        })?;
+        let objects = store.objects();
+        let look = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        let found = objects.get_opts(&ticket.key, look).await;
+        let meta = found.map_err(|error| of_store(error.into()))?.meta;
+        let tag = self.0.tickets.tag(&meta);
+        let part = if *method == Method::HEAD {
+            Asked::Whole
+        } else {
+            range::asked(headers, &tag, meta.size)
+        };
+        let range = match part {
+            Asked::Whole => None,
+            Asked::Part(range) => Some(range),
+            Asked::Beyond => {
+                let sentence = format!("The file has {} bytes; the range lies outside.", meta.size);
+                let size = HeaderValue::try_from(format!("bytes */{}", meta.size)).ok();
+                let size = size.unwrap_or(HeaderValue::from_static("bytes */*"));
+                return Err(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, sentence)
+                    .with(header::CONTENT_RANGE, size));
+            }
+        };
+        let status = match range {
+            Some(_) => StatusCode::PARTIAL_CONTENT,
+            None => StatusCode::OK,
+        };
+        let bytes = range.clone().unwrap_or(0..meta.size);
+        let length = bytes.end - bytes.start;
+        let body = if *method == Method::HEAD || length == 0 {
+            Body::empty()
+        } else {
+            // Of the very object that was looked at: if it was replaced meanwhile, this fails.
+            let wanted = GetOptions {
+                if_match: meta.e_tag.clone(),
+                range: Some(GetRange::Bounded(bytes.clone())),
+                ..GetOptions::default()
+            };
+            let opened = objects.get_opts(&ticket.key, wanted).await;
+            let chunks = opened
+                .map_err(|error| of_store(error.into()))?
+                .into_stream();
+            let chunks = chunks
+                .map(|chunk| chunk.map_err(StorageError::from))
+                .boxed();
+            let event = (ticket.look == Look::Consumer).then(|| event(&ticket, store.location()));
+            let receipt = Receipt {
+                exchange: exchange.clone(),
+                event,
+                promised: length,
+                sent: 0,
+            };
+            frames(chunks, receipt)
+        };
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        describe(headers, &meta, tag);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        if let Some(range) = range {
+            let text = format!("bytes {}-{}/{}", range.start, range.end - 1, meta.size);
+            if let Ok(text) = HeaderValue::try_from(text) {
+                headers.insert(header::CONTENT_RANGE, text);
+            }
+        }
+        guard(headers);
+        Ok(response)
+    }
+}
+
+async fn serve(
+    State(gateway): State<Gateway>,
+    method: Method,
+    path: Result<UrlPath<(String, String)>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let head = method == Method::HEAD;
+    match gateway.answer(&method, path, &uri, &headers).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.respond(head),
+    }
+}
+
+async fn nothing(method: Method) -> Response {
+    let sentence = "There is nothing here. Query a table for URLs.";
+    Refusal::new(StatusCode::NOT_FOUND, sentence).respond(method == Method::HEAD)
+}
+
+/// The one value of the signature's key; None when there is none or more than one.
+fn signature(uri: &Uri) -> Option<String> {
+    let mut values = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix(SIGNATURE)?.strip_prefix('='));
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.to_owned()),
+        _ => None,
+    }
+}
+
+/// What was changed, cut off or made by somebody else; which of them is not said.
+fn invalid() -> Refusal {
+    Refusal::new(
+        StatusCode::FORBIDDEN,
+        "This URL is not valid: it was changed or cut off. Query the table again for new ones.",
+    )
+}
+
+fn ours(error: &exchange::Error) -> Refusal {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "the gateway could not ask the exchange"
+    );
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This cannot be checked at the moment; try again.",
+    )
+    .with(header::RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+/// The store's own words may hold paths: they go to the log.
+fn of_store(error: StorageError) -> Refusal {
+    tracing::warn!(
+        error = &error as &dyn std::error::Error,
+        "a file could not be read for the gateway"
+    );
+    let (status, sentence) = match error {
+        StorageError::NotFound { .. } => (
+            StatusCode::NOT_FOUND,
+            "The file is gone. The table may have changed: query it again.",
+        ),
+        StorageError::Escape { .. }
+        | StorageError::NotAllowed { .. }
+        | StorageError::Denied { .. } => (
+            StatusCode::FORBIDDEN,
+            "The provider's storage denies access to this file.",
+        ),
+        StorageError::Unreachable { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The provider's storage does not answer; try again.",
+        ),
+        StorageError::AlreadyExists { .. } | StorageError::Other { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "The provider's storage could not serve this file.",
+        ),
+    };
+    Refusal::new(status, sentence)
+}
+
+fn describe(headers: &mut HeaderMap, meta: &ObjectMeta, tag: HeaderValue) {
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::ETAG, tag);
+    let modified = meta.last_modified.format("%a, %d %b %Y %H:%M:%S GMT");
+    if let Ok(modified) = HeaderValue::try_from(modified.to_string()) {
+        headers.insert(header::LAST_MODIFIED, modified);
+    }
+}
+
+/// Data of others on our origin: not kept, not sniffed, not shown.
+fn guard(headers: &mut HeaderMap) {
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    headers.insert(NOSNIFF, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("attachment"),
+    );
+}
+
+fn event(ticket: &Ticket, from: &model::Location) -> MeterEventNew {
+    MeterEventNew {
+        key: format!("gateway/{}", Uuid::new_v4()),
+        product: Some(ticket.product),
+        table: Some(ticket.table),
+        grant: Some(ticket.grant),
+        recipient: Some(ticket.recipient),
+        run: None,
+        query: Some(ticket.query),
+        from: from.clone(),
+        to: ticket.to.clone(),
+        bytes: 0,
+        busy: 0,
+        method: Counted::Measured,
+        purpose: Purpose::Gateway,
+    }
+}
+
+/// The store's chunks in small frames, each counted as it is handed to the connection.
+fn frames(chunks: BoxStream<'static, Result<Bytes, StorageError>>, receipt: Receipt) -> Body {
+    let start = (chunks, Bytes::new(), receipt);
+    let frames = stream::try_unfold(start, |(mut chunks, mut chunk, mut receipt)| async move {
+        while chunk.is_empty() {
+            chunk = match chunks.next().await {
+                None => return Ok(None),
+                Some(Ok(chunk)) => chunk,
+                Some(Err(error)) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a file broke off in the gateway"
+                    );
+                    return Err(std::io::Error::other(
+                        "the file could not be read to its end",
+                    ));
+                }
+            };
+        }
+        let frame = chunk.split_to(chunk.len().min(FRAME));
+        receipt.hand_over(frame.len()).await;
+        Ok(Some((frame, (chunks, chunk, receipt))))
+    });
+    Body::from_stream(frames)
+}
+
+/// What a client has received of one answer. The event is written before the last frame is handed over, or when the answer
+/// is dropped half way, and in a task of its own: a client that goes away must not take it along.
+struct Receipt {
+    exchange: Exchange,
+    /// None: nothing to count, or written already.
+    event: Option<MeterEventNew>,
+    promised: u64,
+    sent: u64,
+}
+
+impl Receipt {
+    async fn hand_over(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_add(bytes as u64);
+        if self.sent >= self.promised
+            && let Some(task) = self.write()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "bytes of the gateway were not counted");
+        }
+    }
+
+    fn write(&mut self) -> Option<tokio::task::JoinHandle<()>> {
+        let mut event = self.event.take()?;
+        event.bytes = self.sent;
+        if event.bytes == 0 {
+            return None;
+        }
+        let exchange = self.exchange.clone();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => Some(runtime.spawn(async move {
+                if let Err(error) = exchange.meter_record(&Principal::system(), &event).await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        key = event.key,
+                        bytes = event.bytes,
+                        "bytes of the gateway were not counted"
+                    );
+                }
+            })),
+            Err(_) => {
+                tracing::error!(
+                    ?event,
+                    "bytes of the gateway were not counted: the runtime has ended"
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        drop(self.write());
+    }
+}

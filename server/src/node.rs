@@ -1,0 +1,90 @@
+//! One process of an installation: its settings, its exchange, and the lock on its data folder.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use exchange::db::Db;
+use exchange::{Exchange, Options};
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::connect::{Connected, Wiring, connect};
+use crate::adapters::keyring::FileKeyRing;
+use crate::adapters::stores::Lake;
+use crate::config::{PublicUrl, Settings};
+use crate::folder::{self, FolderError, Lock};
+
+/// What the process does with the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Serves or works: on the embedded database it is the only one to do so.
+    Serve,
+    /// Does one thing and ends; may do so beside a server.
+    Command,
+}
+
+pub struct Node {
+    pub settings: Settings,
+    pub connected: Connected,
+    pub public_url: PublicUrl,
+    _lock: Option<Lock>,
+}
+
+impl Node {
+    /// Opens database and keys. The embedded database is brought up to this version on the way, unless a server is using it.
+    pub async fn open(settings: Settings, purpose: Use) -> anyhow::Result<Self> {
+        let public_url = settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| PublicUrl::of_address(settings.addr));
+        Self::open_as(settings, purpose, public_url).await
+    }
+
+    pub fn exchange(&self) -> &Exchange {
+        &self.connected.exchange
+    }
+
+    /// The same where the public address is known better than the settings say it.
+    pub async fn open_as(
+        settings: Settings,
+        purpose: Use,
+        public_url: PublicUrl,
+    ) -> anyhow::Result<Self> {
+        folder::create(&settings.data)?;
+        let lock = match (settings.is_embedded(), folder::lock(&settings.data)) {
+            (false, _) => None,
+            (true, Ok(lock)) => Some(lock),
+            (true, Err(FolderError::InUse { .. })) if purpose == Use::Command => None,
+            (true, Err(error)) => return Err(error.into()),
+        };
+        let db = Db::open(&settings.database_url)
+            .await
+            .context("the database cannot be opened")?;
+        if lock.is_some() {
+            db.migrate().await.context("the migrations failed")?;
+        } else if !db.is_migrated().await? {
+            bail!("the database is not at this version; run `entrepot migrate` first");
+        }
+        let keys = FileKeyRing::open(&settings.keys, settings.is_embedded())?;
+        let options = Options {
+            public_url: public_url.as_str().to_owned(),
+            session_idle: settings.session_idle,
+            session_lifetime: settings.session_lifetime,
+            ..Options::default()
+        };
+        let connected = connect(Wiring {
+            db,
+            clock: Arc::new(SystemClock),
+            keys: Arc::new(keys),
+            lake: Lake::of(&settings.storage),
+            options,
+            here: settings.location.clone(),
+        })
+        .await?;
+        Ok(Self {
+            settings,
+            connected,
+            public_url,
+            _lock: lock,
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The server as a whole, in one binary: real router, real database (SQLite always, PostgreSQL where `TEST_POSTGRES_URL` names
+//! a server), a clock that stands still.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod api;
+mod bad_input;
+mod cli;
+mod cross_site;
+mod health;
+mod idempotency;
+mod logs;
+mod matrix;
+mod people;
+mod sessions;
+mod support;

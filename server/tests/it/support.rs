@@ -1,0 +1,371 @@
+//! `TestApp`: one installation for one test, and the requests to it.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use axum::Router;
+use axum::body::Body;
+use exchange::db::Db;
+use exchange::{Exchange, Options, Principal};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
+use model::{ManualClock, Timestamp};
+use serde_json::Value;
+use server::adapters::connect::{Connected, Wiring, connect};
+use server::adapters::keyring::FileKeyRing;
+use server::adapters::stores::Lake;
+use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
+use server::router::{self, Parts};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Everything that all tests of this binary log, at the most talkative level.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+static LOG: OnceLock<Log> = OnceLock::new();
+
+impl Log {
+    /// Of the process: a subscriber of one thread would miss what runs on others.
+    pub(crate) fn shared() -> &'static Self {
+        LOG.get_or_init(|| {
+            let log = Self::default();
+            let writer = log.clone();
+            let settings = TelemetrySettings {
+                format: LogFormat::Text,
+                filter: "trace".to_owned(),
+            };
+            let subscriber = server::telemetry::subscriber(&settings, move || writer.clone());
+            tracing::subscriber::set_global_default(subscriber.unwrap()).unwrap();
+            log
+        })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) struct TestApp {
+    pub(crate) connected: Connected,
+    pub(crate) exchange: Exchange,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) router: Router,
+    pub(crate) public_url: PublicUrl,
+    pub(crate) folder: TempDir,
+}
+
+/// How a [`TestApp`] differs from the usual.
+#[derive(Clone, Copy)]
+pub(crate) struct Build {
+    pub(crate) public_url: &'static str,
+    pub(crate) sign_ins_per_minute: u32,
+    pub(crate) requests_per_second: u32,
+    /// Stores that may be reached beside the clouds' own.
+    pub(crate) endpoints: &'static [&'static str],
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            public_url: "https://data.example",
+            sign_ins_per_minute: 1_000,
+            requests_per_second: 10_000,
+            endpoints: &[],
+        }
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::with(Build::default()).await
+    }
+
+    /// On SQLite. 2026-06-15 12:00 UTC.
+    pub(crate) async fn with(build: Build) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("entrepot.db");
+        let db = Db::open(&path.to_string_lossy()).await.unwrap();
+        Self::on(db, folder, build).await
+    }
+
+    /// On every database there is.
+    pub(crate) async fn each() -> Vec<Self> {
+        let mut all = vec![Self::start().await];
+        if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("server_{}_{count}", std::process::id());
+            let db = Db::create_postgres(&server, &name).await.unwrap();
+            all.push(Self::on(db, tempfile::tempdir().unwrap(), Build::default()).await);
+        }
+        all
+    }
+
+    async fn on(db: Db, folder: TempDir, build: Build) -> Self {
+        Log::shared();
+        db.migrate().await.unwrap();
+        let clock = Arc::new(ManualClock::at(
+            Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
+        ));
+        let keys = FileKeyRing::open(&folder.path().join("keys"), true).unwrap();
+        let public_url = PublicUrl::parse(build.public_url, false).unwrap();
+        let options = Options {
+            public_url: build.public_url.to_owned(),
+            ..Options::default()
+        };
+        let lake = Lake::of(&StorageSettings {
+            file_roots: vec![folder.path().to_owned()],
+            endpoints: build
+                .endpoints
+                .iter()
+                .map(|host| (*host).to_owned())
+                .collect(),
+            parallel_requests: 32,
+        });
+        let wiring = Wiring {
+            db,
+            clock: clock.clone(),
+            keys: Arc::new(keys),
+            lake,
+            options,
+            here: None,
+        };
+        let connected = connect(wiring).await.unwrap();
+        let exchange = connected.exchange.clone();
+        let router = router::build(Parts {
+            exchange: exchange.clone(),
+            public_url: public_url.clone(),
+            trusted_proxies: Arc::<[IpAddr]>::from([]),
+            requests_per_second: build.requests_per_second,
+            sign_ins_per_minute: build.sign_ins_per_minute,
+            portal: server::site::portal(exchange.clone(), folder.path()),
+            machines: connected.machines(),
+        });
+        Self {
+            connected,
+            exchange,
+            clock,
+            router,
+            public_url,
+            folder,
+        }
+    }
+
+    pub(crate) fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        Ask {
+            app: self,
+            builder: Request::builder().method(method).uri(path),
+            body: Body::empty(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::POST, path)
+    }
+
+    /// Signs in as a browser does, and answers the cookie's `name=value`.
+    pub(crate) async fn sign_in(&self, name: &str) -> String {
+        let answer = self
+            .post("/sign-in")
+            .own_origin()
+            .form(&[("name", name), ("password", PASSWORD)])
+            .await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        answer.cookie().expect("a session's cookie")
+    }
+
+    /// Makes a person with [`PASSWORD`] and these roles.
+    pub(crate) async fn person(&self, name: &str, roles: &[&str]) {
+        let new = PersonNew {
+            name: name.to_owned(),
+            title: name.to_uppercase(),
+            email: format!("{name}@example.org"),
+            password: Some(PASSWORD.to_owned()),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        };
+        self.exchange
+            .person_create(&Principal::operator(), new)
+            .await
+            .unwrap();
+    }
+
+    /// A token of that person's own.
+    pub(crate) async fn token(&self, name: &str) -> String {
+        let new = TokenNew {
+            name: "test".to_owned(),
+            team: None,
+            role: None,
+            days: None,
+        };
+        let made = self
+            .exchange
+            .token_create(&Principal::operator(), Some(name), new)
+            .await;
+        made.unwrap().token
+    }
+
+    pub(crate) async fn domain(&self, name: &str) {
+        let new = DomainNew {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            description: String::new(),
+        };
+        self.exchange
+            .domain_create(&Principal::operator(), new)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn team(&self, name: &str, domain: &str) {
+        let new = TeamNew {
+            name: name.to_owned(),
+            domain: domain.to_owned(),
+            title: name.to_owned(),
+            cost_center: "4711".to_owned(),
+            contact: String::new(),
+        };
+        self.exchange
+            .team_create(&Principal::operator(), new)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn member(&self, team: &str, person: &str, role: &str) {
+        let new = MemberChange {
+            role: role.to_owned(),
+        };
+        self.exchange
+            .member_set(&Principal::operator(), team, person, new)
+            .await
+            .unwrap();
+    }
+
+    /// How many audit rows there are: what changed nothing left none.
+    pub(crate) async fn changes(&self) -> i64 {
+        let found = self
+            .exchange
+            .audit_verify(&Principal::operator(), None)
+            .await
+            .unwrap();
+        assert_eq!(found.broken, None);
+        found.rows
+    }
+}
+
+pub(crate) struct Ask<'a> {
+    app: &'a TestApp,
+    builder: http::request::Builder,
+    body: Body,
+}
+
+impl Ask<'_> {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    pub(crate) fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn cookie(self, cookie: &str) -> Self {
+        self.header("cookie", cookie)
+    }
+
+    pub(crate) fn own_origin(self) -> Self {
+        let origin = self.app.public_url.as_str().to_owned();
+        self.header("origin", &origin)
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) async fn json(self, body: &Value) -> Answer {
+        self.header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+    }
+
+    pub(crate) async fn form(self, fields: &[(&str, &str)]) -> Answer {
+        let body = serde_urlencoded::to_string(fields).unwrap();
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+            .await
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let request = self.builder.body(self.body).unwrap();
+        let response = self.app.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 16 << 20).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.header(header::LOCATION.as_str())
+    }
+
+    /// `name=value` of the cookie that was set.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        let text = self.headers.get(header::SET_COOKIE)?.to_str().unwrap();
+        Some(text.split(';').next().unwrap().to_owned())
+    }
+
+    /// Fields that are said to be wrong.
+    pub(crate) fn wrong_fields(&self) -> Vec<String> {
+        let json = self.json();
+        let errors = json["errors"].as_array().cloned().unwrap_or_default();
+        errors
+            .iter()
+            .map(|error| error["field"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
