@@ -49,7 +49,7 @@ def is_missing(value):
 def canonical(kind, value):
     # A list is never missing by itself, and pandas cannot be asked whether one is.
     if kind == "list" and value is not None and not isinstance(value, float):
-        return [str(part) for part in value]
+        return [int(part) for part in value]
     if is_missing(value):
         return None
     if kind in ("long", "int"):

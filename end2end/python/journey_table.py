@@ -21,7 +21,7 @@ FIRST = pa.schema(
         pa.field("visited_at", pa.timestamp("us", tz="UTC")),
         pa.field("visited_on", pa.date32()),
         pa.field("warranty", pa.bool_()),
-        pa.field("parts", pa.list_(pa.string())),
+        pa.field("parts", pa.list_(pa.int64())),
         pa.field("scan", pa.binary()),
     ]
 )
@@ -45,7 +45,7 @@ def visits(schema, first, count, countries=COUNTRIES, scan_bytes=0):
             "visited_at": at,
             "visited_on": at.date(),
             "warranty": [True, False, None][number % 3],
-            "parts": [f"part-{n}" for n in range(number % 4)] if number % 6 else None,
+            "parts": [number * n for n in range(number % 4)] if number % 6 else None,
             "scan": chance.randbytes(scan_bytes) if scan_bytes else None,
             "rating": number % 6 or None,
             "remark": f"remark {number}" if number % 2 else "",

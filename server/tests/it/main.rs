@@ -9,6 +9,7 @@ mod cli;
 mod cross_site;
 mod health;
 mod idempotency;
+mod journey;
 mod logs;
 mod matrix;
 mod people;

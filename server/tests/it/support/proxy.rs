@@ -49,6 +49,15 @@ impl Counted {
             requests: self.requests - earlier.requests,
         }
     }
+
+    /// Both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            sent: self.sent + other.sent,
+            requests: self.requests + other.requests,
+        }
+    }
 }
 
 /// One request that was passed on, for messages and for tests that ask what was not read.
