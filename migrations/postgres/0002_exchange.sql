@@ -118,12 +118,14 @@ create table request (
     state text collate "C" not null,
     offer text collate "C" not null,
     declared text collate "C",
+    grant_name text collate "C",
     revision bigint not null,
     created_at bigint not null,
     updated_at bigint not null
 );
 create index request_product on request (product_id, state);
 create index request_recipient on request (recipient_id, state);
+create index request_grant_name on request (grant_name);
 create unique index request_open on request (product_id, recipient_id, mode) where state = 'submitted';
 
 -- Append-only: one row per stage that was decided.
@@ -141,7 +143,7 @@ create table decision (
 
 create table access_grant (
     id uuid primary key,
-    name text collate "C" unique,
+    name text collate "C",
     request_id uuid not null unique references request (id),
     product_id uuid not null references product (id),
     recipient_id uuid not null references recipient (id),
@@ -161,6 +163,8 @@ create table access_grant (
     created_at bigint not null,
     updated_at bigint not null
 );
+-- An ended grant keeps its name for the record; the one that takes its place has it too.
+create unique index access_grant_name on access_grant (name) where desired = 'active';
 create index access_grant_product on access_grant (product_id, desired);
 create index access_grant_recipient on access_grant (recipient_id, desired);
 create index access_grant_until on access_grant (desired, until_at);
@@ -370,5 +374,7 @@ create table deployment (
     commit_id text collate "C" not null,
     plan text collate "C" not null,
     changes bigint not null,
-    at bigint not null
+    at bigint not null,
+    finished_at bigint,
+    failure text collate "C"
 );

@@ -118,12 +118,14 @@ create table request (
     state text not null,
     offer text not null,
     declared text,
+    grant_name text,
     revision integer not null,
     created_at integer not null,
     updated_at integer not null
 );
 create index request_product on request (product_id, state);
 create index request_recipient on request (recipient_id, state);
+create index request_grant_name on request (grant_name);
 create unique index request_open on request (product_id, recipient_id, mode) where state = 'submitted';
 
 -- Append-only: one row per stage that was decided.
@@ -141,7 +143,7 @@ create table decision (
 
 create table access_grant (
     id blob primary key not null,
-    name text unique,
+    name text,
     request_id blob not null unique references request (id),
     product_id blob not null references product (id),
     recipient_id blob not null references recipient (id),
@@ -161,6 +163,8 @@ create table access_grant (
     created_at integer not null,
     updated_at integer not null
 );
+-- An ended grant keeps its name for the record; the one that takes its place has it too.
+create unique index access_grant_name on access_grant (name) where desired = 'active';
 create index access_grant_product on access_grant (product_id, desired);
 create index access_grant_recipient on access_grant (recipient_id, desired);
 create index access_grant_until on access_grant (desired, until_at);
@@ -370,5 +374,7 @@ create table deployment (
     commit_id text not null,
     plan text not null,
     changes integer not null,
-    at integer not null
+    at integer not null,
+    finished_at integer,
+    failure text
 );

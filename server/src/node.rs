@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use exchange::db::Db;
-use exchange::{Exchange, Options};
+use exchange::{Exchange, Options, Principal};
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::connect::{Connected, Wiring, connect};
@@ -80,6 +80,13 @@ impl Node {
             here: settings.location.clone(),
         })
         .await?;
+        if lock.is_some() && purpose == Use::Serve {
+            // Nobody else can be alive on this folder: what the process before held is free at once.
+            connected
+                .exchange
+                .work_release_all(&Principal::system())
+                .await?;
+        }
         Ok(Self {
             settings,
             connected,

@@ -10,6 +10,7 @@ pub mod billing;
 pub mod catalog;
 pub mod change;
 pub mod db;
+pub mod declaration;
 pub mod error;
 pub mod idempotency;
 pub mod installation;

@@ -207,7 +207,7 @@ mod tests {
             (access("s3://lake/x", None, None), "needs a credential"),
             (
                 access("s3://lake/x", None, Some(r#"{"s3cr3t":1}"#)),
-                "unknown field",
+                "credential",
             ),
             (
                 access("s3://lake/x", Some("not an address"), Some(keys)),

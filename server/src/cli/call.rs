@@ -9,6 +9,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use url::Url;
 
+use super::save::Save;
 use super::show::Show;
 use crate::config::Settings;
 use crate::node::{Node, Use};
@@ -33,6 +34,8 @@ pub(super) struct Act {
     pub call: Call,
     pub show: Show,
     pub status: fn(&Value) -> u8,
+    /// Where the answer goes instead of the terminal.
+    pub save: Option<Save>,
 }
 
 impl Act {
@@ -47,6 +50,7 @@ impl Act {
             },
             show: Show::Nothing(String::new()),
             status: |_| 0,
+            save: None,
         }
     }
 
@@ -89,6 +93,11 @@ impl Act {
 
     pub(super) fn show(mut self, show: Show) -> Self {
         self.show = show;
+        self
+    }
+
+    pub(super) fn save(mut self, save: Option<Save>) -> Self {
+        self.save = save;
         self
     }
 
@@ -151,11 +160,17 @@ impl Client {
             if let Value::Array(found) = answer["items"].take() {
                 items.extend(found);
             }
-            let Some(next) = answer["next"].as_str() else {
-                return Ok(serde_json::json!({ "items": items }));
+            let next = answer["next"].as_str().map(str::to_owned);
+            let Some(next) = next else {
+                // What stands beside the items is of all pages.
+                answer["items"] = Value::Array(items);
+                if let Value::Object(answer) = &mut answer {
+                    answer.remove("next");
+                }
+                return Ok(answer);
             };
             page.query.retain(|(name, _)| *name != "after");
-            page.query.push(("after", next.to_owned()));
+            page.query.push(("after", next));
         }
     }
 

@@ -4,11 +4,20 @@
 //! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.)
 
 mod audit;
+mod billing;
 mod call;
+mod columns;
 mod copy;
 mod domain;
+mod grant;
+mod product;
+mod recipient;
+mod replica;
+mod request;
 mod run;
+mod save;
 mod show;
+mod storage;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -82,6 +91,13 @@ enum Command {
     Copy(copy::Copy),
     /// Bring the database up to this version
     Migrate,
+    #[command(flatten)]
+    Call(Calls),
+}
+
+/// Commands that are calls of the REST interface.
+#[derive(Debug, Subcommand)]
+enum Calls {
     /// People: accounts, roles, passwords
     #[command(subcommand)]
     User(user::User),
@@ -94,12 +110,68 @@ enum Command {
     /// Teams and their members
     #[command(subcommand)]
     Team(team::Team),
+    /// Storages: the places for tables
+    #[command(subcommand)]
+    Storage(storage::Storage),
+    /// Try what Entrepôt needs of a storage; exit status 1 when something fails
+    Doctor(storage::Doctor),
+    /// Find the tables under a prefix, and print them as a declaration
+    Scan(storage::Scan),
+    /// Data products
+    #[command(subcommand)]
+    Product(product::Product),
+    /// Recipients: who reads, and the credentials
+    #[command(subcommand)]
+    Recipient(recipient::Recipient),
+    /// Requests for access, and the decisions
+    #[command(subcommand)]
+    Request(request::Request),
+    /// Grants: what approved requests became
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    /// Replicas, their schedules and runs
+    #[command(subcommand)]
+    Replica(replica::Replica),
+    /// Ask for a sync of a replica now
+    Sync(replica::Target),
+    /// Ask for a check of a replica now
+    Verify(replica::Target),
+    /// Ask for the removal of what a replica need not keep any more
+    Vacuum(replica::Target),
+    /// Prices, bytes, charges, statements, savings
+    #[command(subcommand)]
+    Billing(billing::Billing),
     /// The audit log and its check
     #[command(subcommand)]
     Audit(audit::Audit),
     /// The queue of work
     #[command(subcommand)]
     Work(work::Queue),
+}
+
+impl Calls {
+    fn act(self) -> anyhow::Result<Act> {
+        Ok(match self {
+            Self::User(command) => command.act()?,
+            Self::Token(command) => command.act()?,
+            Self::Domain(command) => command.act()?,
+            Self::Team(command) => command.act()?,
+            Self::Storage(command) => command.act()?,
+            Self::Doctor(command) => command.act(),
+            Self::Scan(command) => command.act(),
+            Self::Product(command) => command.act()?,
+            Self::Recipient(command) => command.act(),
+            Self::Request(command) => command.act(),
+            Self::Grant(command) => command.act(),
+            Self::Replica(command) => command.act()?,
+            Self::Sync(target) => target.start("sync"),
+            Self::Verify(target) => target.start("verify"),
+            Self::Vacuum(target) => target.start("vacuum"),
+            Self::Billing(command) => command.act(),
+            Self::Audit(command) => command.act()?,
+            Self::Work(command) => command.act()?,
+        })
+    }
 }
 
 /// Runs one command.
@@ -136,19 +208,13 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let globals = cli.globals;
-    let act = match cli.command {
-        Command::Serve(serve) => return run::serve(&globals, serve).await,
-        Command::Worker(work) => return run::work(&globals, work).await,
-        Command::Copy(copy) => return copy::copy(&globals, copy).await,
-        Command::Migrate => return run::migrate(&globals).await,
-        Command::User(command) => command.act()?,
-        Command::Token(command) => command.act()?,
-        Command::Domain(command) => command.act()?,
-        Command::Team(command) => command.act()?,
-        Command::Audit(command) => command.act()?,
-        Command::Work(command) => command.act()?,
-    };
-    perform(&globals, act).await
+    match cli.command {
+        Command::Serve(serve) => run::serve(&globals, serve).await,
+        Command::Worker(work) => run::work(&globals, work).await,
+        Command::Copy(copy) => copy::copy(&globals, copy).await,
+        Command::Migrate => run::migrate(&globals).await,
+        Command::Call(command) => perform(&globals, command.act()?).await,
+    }
 }
 
 async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
@@ -156,11 +222,20 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
         Some(server) => Client::remote(server, globals.token.as_deref())?,
         None => Client::local(Settings::load(&globals.flags())?).await?,
     };
+    // The file comes first: an answer that is given only once must not be lost for want of a place.
+    let file = act.save.as_ref().map(save::Save::begin).transpose()?;
     let answer = client.perform(&act.call).await?;
-    let text = if globals.json {
-        show::json(&answer)
-    } else {
-        act.show.text(&answer)
+    let text = match file {
+        Some(file) => {
+            let path = file.end(&answer)?;
+            if globals.json {
+                show::json(&serde_json::json!({ "saved": path }))
+            } else {
+                format!("Saved in {path}.\n")
+            }
+        }
+        None if globals.json => show::json(&answer),
+        None => act.show.text(&answer),
     };
     let mut out = std::io::stdout().lock();
     // A reader that has gone away, as `head` does, is no failure.

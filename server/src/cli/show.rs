@@ -63,10 +63,17 @@ fn table(columns: &[(&str, &str)], items: &[Value]) -> String {
                 .collect(),
         );
     }
-    let widths: Vec<usize> = (0..columns.len())
+    grid(&rows)
+}
+
+/// Rows of as many cells each, in columns that line up.
+pub(super) fn grid(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
         .map(|at| {
             rows.iter()
-                .map(|row| row[at].chars().count())
+                .filter_map(|row| row.get(at))
+                .map(|cell| cell.chars().count())
                 .max()
                 .unwrap_or(0)
         })

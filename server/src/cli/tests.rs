@@ -2,31 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 use exchange::Operation;
 use exchange::operation::TABLE;
+use serde_json::{Value, json};
 
-use super::Cli;
+use super::{Cli, Command};
 
 /// Operations of the table whose commands are not written yet. It only ever shrinks.
-const NOT_YET: &[&str] = &[
-    "storage",
-    "doctor",
-    "product",
-    "scan",
-    "recipient",
-    "request",
-    "grant",
-    "replica",
-    "sync",
-    "vacuum",
-    "verify",
-    "billing",
-    "validate",
-    "plan",
-    "deploy",
-    "export",
-];
+const NOT_YET: &[&str] = &["validate", "plan", "deploy", "export"];
 
 #[test]
 fn the_command_tree_is_sound() {
@@ -51,4 +35,327 @@ fn every_line_of_the_table_has_its_command() {
         .map(|(path, _): (&str, Operation)| path.split(' ').next().unwrap())
         .collect();
     assert_eq!(missing, NOT_YET.iter().copied().collect());
+}
+
+/// What a command line asks for: method, path with query, and body.
+fn asked(line: &[&str]) -> (String, String, Value) {
+    let arguments = std::iter::once("entrepot").chain(line.iter().copied());
+    let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+    let Command::Call(command) = cli.command else {
+        panic!("{line:?} is no call");
+    };
+    let call = command.act().unwrap().call;
+    let query: Vec<String> = call
+        .query
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut path = call.path.join("/");
+    if !query.is_empty() {
+        path.push_str(&format!("?{}", query.join("&")));
+    }
+    (
+        call.method.to_string(),
+        path,
+        call.body.unwrap_or(Value::Null),
+    )
+}
+
+#[test]
+fn commands_are_calls() {
+    const ID: &str = "00000000-0000-7000-8000-000000000000";
+    let none = || Value::Null;
+    let cases: Vec<(&str, &str, &str, Value)> = vec![
+        ("storage list", "GET", "storages", none()),
+        ("storage show aws_eu", "GET", "storages/aws_eu", none()),
+        (
+            "storage create az --cloud azure --region westeurope --url file:///srv --credential env:E --replicas",
+            "POST",
+            "storages",
+            json!({ "name": "az", "cloud": "azure", "region": "westeurope", "url": "file:///srv", "endpoint": null,
+                    "credential": "env:E", "replicas": true }),
+        ),
+        (
+            "storage update az --replicas false --revision 3",
+            "PATCH",
+            "storages/az",
+            json!({ "replicas": false, "revision": 3 }),
+        ),
+        ("doctor az", "POST", "storages/az/doctor", json!({})),
+        (
+            "doctor az --write",
+            "POST",
+            "storages/az/doctor",
+            json!({ "write": true }),
+        ),
+        (
+            "scan az",
+            "POST",
+            "storages/az/scan",
+            json!({ "prefix": "" }),
+        ),
+        (
+            "scan az workshop --team rnd",
+            "POST",
+            "storages/az/scan",
+            json!({ "prefix": "workshop", "team": "rnd" }),
+        ),
+        (
+            "product list workshop visits --cloud aws --access active --sort name",
+            "GET",
+            "products?q=workshop visits&cloud=aws&access=active&sort=name",
+            none(),
+        ),
+        ("product list", "GET", "products", none()),
+        (
+            "product show vehicle-visits",
+            "GET",
+            "products/vehicle-visits",
+            none(),
+        ),
+        (
+            "product register v-a --team t --title A --storage s --classification internal --tag x --tag y \
+             --table visits=w/visits --table raw.parts=w/parts --history",
+            "POST",
+            "products",
+            json!({ "name": "v-a", "team": "t", "title": "A", "storage": "s", "classification": "internal",
+                    "tags": ["x", "y"], "tables": [
+                { "schema": "default", "name": "visits", "path": "w/visits", "history": true, "change_data_feed": false },
+                { "schema": "raw", "name": "parts", "path": "w/parts", "history": true, "change_data_feed": false },
+            ] }),
+        ),
+        (
+            "product update v-a --payer consumer --baseline-days 1",
+            "PATCH",
+            "products/v-a",
+            json!({ "payer": "consumer", "baseline_days": 1 }),
+        ),
+        (
+            "product publish v-a",
+            "POST",
+            "products/v-a/publish",
+            json!({}),
+        ),
+        (
+            "product retire v-a --reason old --revision 4",
+            "POST",
+            "products/v-a/retire",
+            json!({ "reason": "old", "revision": 4 }),
+        ),
+        (
+            "product refresh v-a",
+            "POST",
+            "products/v-a/refresh",
+            none(),
+        ),
+        (
+            "product inspect s w/visits",
+            "POST",
+            "inspections",
+            json!({ "storage": "s", "path": "w/visits" }),
+        ),
+        (
+            "product offer v-a --recipient rnd_weu",
+            "GET",
+            "products/v-a/offer?recipient=rnd_weu",
+            none(),
+        ),
+        ("recipient list", "GET", "recipients", none()),
+        (
+            "recipient show rnd_weu",
+            "GET",
+            "recipients/rnd_weu",
+            none(),
+        ),
+        (
+            "recipient create rnd_weu --team rnd --cloud azure --region westeurope",
+            "POST",
+            "recipients",
+            json!({ "name": "rnd_weu", "team": "rnd", "cloud": "azure", "region": "westeurope" }),
+        ),
+        (
+            "recipient profile rnd_weu --days 7 -o a.share",
+            "POST",
+            "recipients/rnd_weu/profile",
+            json!({ "days": 7 }),
+        ),
+        (
+            "recipient revoke-token rnd_weu ID",
+            "DELETE",
+            "recipients/rnd_weu/tokens/ID",
+            none(),
+        ),
+        (
+            "request list --state submitted",
+            "GET",
+            "requests?state=submitted",
+            none(),
+        ),
+        ("request show ID", "GET", "requests/ID", none()),
+        (
+            "request create v-a --recipient rnd_weu --mode replica --until 2027-12-31 --purpose warranty --text why",
+            "POST",
+            "requests",
+            json!({ "product": "v-a", "recipient": "rnd_weu", "mode": "replica", "until": "2027-12-31",
+                    "purpose": { "code": "warranty", "text": "why" } }),
+        ),
+        (
+            "request withdraw ID",
+            "POST",
+            "requests/ID/withdraw",
+            none(),
+        ),
+        (
+            "request decide ID approve --revision 2 --stage owner",
+            "POST",
+            "requests/ID/decisions",
+            json!({ "verdict": "approve", "revision": 2, "note": "", "stage": "owner" }),
+        ),
+        (
+            "grant list --product v-a",
+            "GET",
+            "grants?product=v-a",
+            none(),
+        ),
+        ("grant show ID", "GET", "grants/ID", none()),
+        (
+            "grant revoke ID --reason over",
+            "POST",
+            "grants/ID/revoke",
+            json!({ "reason": "over" }),
+        ),
+        ("replica list", "GET", "replicas", none()),
+        ("replica show v-a@az", "GET", "replicas/v-a@az", none()),
+        (
+            "replica schedule v-a@az --every 2d --at 03:00 --timezone Europe/Berlin --retention-hours 24 --resume",
+            "PATCH",
+            "replicas/v-a@az/job",
+            json!({ "every": "2d", "at": "03:00", "timezone": "Europe/Berlin", "retention_hours": 24, "paused": false }),
+        ),
+        (
+            "replica runs --product v-a",
+            "GET",
+            "sync-runs?product=v-a",
+            none(),
+        ),
+        ("replica run ID", "GET", "sync-runs/ID", none()),
+        ("sync v-a --to az", "POST", "replicas/v-a@az/sync", none()),
+        (
+            "verify v-a --to az",
+            "POST",
+            "replicas/v-a@az/verify",
+            none(),
+        ),
+        (
+            "vacuum v-a --to az",
+            "POST",
+            "replicas/v-a@az/vacuum",
+            none(),
+        ),
+        ("billing rates", "GET", "rates", none()),
+        (
+            "billing rate --from aws:* --to *:* --price 0.09 --unit GB --currency USD --valid-from 2026-01-01 --source list",
+            "POST",
+            "rates",
+            json!({ "from": "aws:*", "to": "*:*", "price": "0.09", "unit": "GB", "currency": "USD",
+                    "valid_from": "2026-01-01", "source": "list" }),
+        ),
+        (
+            "billing rate --kind compute --price 2 --currency EUR --valid-from 2026-01-01 --source list",
+            "POST",
+            "rates",
+            json!({ "kind": "compute", "price": "2", "currency": "EUR", "valid_from": "2026-01-01", "source": "list" }),
+        ),
+        ("billing events", "GET", "meter-events", none()),
+        ("billing report", "POST", "billing/report", none()),
+        (
+            "billing charges --product v-a",
+            "GET",
+            "charges?product=v-a",
+            none(),
+        ),
+        ("billing charges --csv", "GET", "charges?format=csv", none()),
+        ("billing statements", "GET", "statements", none()),
+        (
+            "billing statement rnd 2026-06",
+            "GET",
+            "statements/rnd/2026-06",
+            none(),
+        ),
+        (
+            "billing statement rnd 2026-06 --csv",
+            "GET",
+            "statements/rnd/2026-06?format=csv",
+            none(),
+        ),
+        (
+            "billing issue rnd 2026-06",
+            "POST",
+            "statements/rnd/2026-06/issue",
+            none(),
+        ),
+        ("billing savings", "GET", "savings", none()),
+    ];
+    let mut parsed = BTreeSet::new();
+    for (line, method, path, body) in cases {
+        let line = line.replace("ID", ID);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(
+            asked(&words),
+            (method.to_owned(), path.replace("ID", ID), body),
+            "{line}"
+        );
+        parsed.insert(line);
+    }
+    // Each command of these areas is among them.
+    let areas = [
+        "people", "me", "tokens", "domains", "teams", "audit", "work",
+    ];
+    for line in TABLE {
+        let (Some(command), Some((_, path))) = (line.cli, line.rest) else {
+            continue;
+        };
+        let area = path.split('/').nth(1).unwrap();
+        let first = command.split(' ').next().unwrap();
+        if areas.contains(&area) || NOT_YET.contains(&first) {
+            continue;
+        }
+        let is_there = parsed
+            .iter()
+            .any(|line| line == command || line.starts_with(&format!("{command} ")));
+        assert!(is_there, "`{command}` is parsed nowhere");
+    }
+}
+
+#[test]
+fn wrong_commands_are_refused() {
+    for line in [
+        "storage create az --cloud azure --region westeurope --url x --credential env:A --credential-file b",
+        "request decide x maybe --revision 1",
+        "request decide x approve",
+        "sync v-a",
+        "product register v-a --team t --title A --storage s --classification internal --history",
+        "replica schedule v-a@az --pause --resume",
+        "billing rate --price 1 --currency EUR --valid-from 2026-01-01 --source x",
+        "billing rate --from aws:* --price 1 --unit GB --currency EUR --valid-from 2026-01-01 --source x",
+        "billing rate --kind compute --unit GB --price 1 --currency EUR --valid-from 2026-01-01 --source x",
+        "billing charges --csv --json",
+        "grant revoke x",
+    ] {
+        let words = std::iter::once("entrepot").chain(line.split_whitespace());
+        assert!(Cli::try_parse_from(words).is_err(), "{line}");
+    }
+    for line in [
+        "storage create az --cloud azure --region westeurope --url x --credential {}",
+        "storage update az",
+        "product update v-a",
+        "product register v-a --team t --title A --storage s --classification internal --table visits",
+        "replica schedule v-a@az --revision 1",
+    ] {
+        let words = std::iter::once("entrepot").chain(line.split_whitespace());
+        let Command::Call(command) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("{line}");
+        };
+        assert!(command.act().is_err(), "{line}");
+    }
 }

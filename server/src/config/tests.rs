@@ -178,6 +178,7 @@ fn every_key_of_the_list_is_read() {
         "server.trusted_proxies" | "storage.file_roots" | "storage.endpoints" => "[]",
         "location.cloud" | "location.region" => "\"aws\"",
         "telemetry.format" => "\"json\"",
+        "worker.engine" => "\"process\"",
         "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
         _ => "7",
     };

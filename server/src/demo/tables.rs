@@ -9,6 +9,7 @@ mod tests;
 mod visits;
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -32,9 +33,10 @@ use super::clouds::{Clouds, Place};
 pub(super) const DAYS: u32 = 30;
 /// What is older than the month's first day: days of history that the first load brings.
 const HISTORY_DAYS: i64 = 360;
-/// The days before the month of which some rows are still unfinished; a commit of their own, so that finishing them
-/// does not write the history again.
-const RECENT_DAYS: i64 = 7;
+/// Of which some rows are still unfinished when they are loaded: nothing takes longer than a week.
+const WEEK: i64 = 7;
+/// Weekly loads between the first load and the month, as it was done before the daily ones.
+const WEEKLY_LOADS: i64 = 6;
 const CARS: u32 = 9_000;
 
 /// The days of the month. Day 0 is the first, [`DAYS`] is today.
@@ -58,6 +60,53 @@ impl Calendar {
     /// A time of day, UTC.
     pub(super) fn at(self, day: u32, hour: i64, minute: i64) -> Timestamp {
         instant(self.day(day), hour * 60 + minute)
+    }
+}
+
+/// What was committed before the month begins: the days whose rows are loaded, and when. A week is loaded when nothing in
+/// it changes any more, save the last.
+struct Load {
+    days: Range<i64>,
+    day: i64,
+    what: &'static str,
+}
+
+impl Load {
+    fn at(&self) -> Timestamp {
+        // Two loads may fall on one day; the one with the newer rows comes second.
+        instant(
+            self.day,
+            4 * 60 + 10 + if self.days.end == self.day { 20 } else { 0 },
+        )
+    }
+}
+
+impl Calendar {
+    /// The UTC day on which tables are made.
+    fn made(self) -> i64 {
+        self.first - WEEK * WEEKLY_LOADS
+    }
+
+    fn loads(self) -> Vec<Load> {
+        let weekly = (0..WEEKLY_LOADS).map(|week| {
+            let begin = self.made() - WEEK + WEEK * week;
+            Load {
+                days: begin..begin + WEEK,
+                day: begin + 2 * WEEK,
+                what: "a week loaded",
+            }
+        });
+        let history = Load {
+            days: self.first - HISTORY_DAYS..self.made() - WEEK,
+            day: self.made(),
+            what: "the history loaded",
+        };
+        let last = Load {
+            days: self.first - WEEK..self.first,
+            day: self.first,
+            what: "the last week loaded, in part still unfinished",
+        };
+        [history].into_iter().chain(weekly).chain([last]).collect()
     }
 }
 

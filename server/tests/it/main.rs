@@ -6,6 +6,7 @@
 mod api;
 mod bad_input;
 mod cli;
+mod crash;
 mod cross_site;
 mod health;
 mod idempotency;

@@ -14,6 +14,9 @@ use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
 
+/// Why a grant ended that another one of a declaration followed.
+pub(crate) const REPLACED: &str = "a declared grant takes its place";
+
 impl Exchange {
     /// Says yes or no to one stage of a request. The last yes makes the grant.
     pub async fn request_decide(
@@ -72,12 +75,8 @@ impl Exchange {
             return Err(Error::changed("request"));
         }
         let decided = self.decisions_of(change.tx(), id).await?;
-        let stages = product.stages();
-        let open: Vec<Stage> = stages
-            .iter()
-            .copied()
-            .filter(|stage| !decided.iter().any(|decision| decision.stage == *stage))
-            .collect();
+        let stages: Vec<Stage> = decided.iter().map(|decision| decision.stage).collect();
+        let open = product.open_stages(&stages);
         let stage = choose_stage(principal, &product, &open, wanted)?;
         if decided
             .iter()
@@ -115,7 +114,6 @@ impl Exchange {
                     id,
                     record.mode,
                     record.until_at,
-                    None,
                 )
                 .await?;
             }
@@ -176,8 +174,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// Makes the grant of an approved request and, for a replica, the replica; part of the caller's change.
-    #[expect(clippy::too_many_arguments, reason = "what a grant is made of")]
+    /// Makes the grant of an approved request and, for a replica, the replica; part of the caller's change. A declared
+    /// grant takes the place of what has its name and of what gives the same to the same recipient.
     pub(crate) async fn grant_make(
         &self,
         change: &mut Change,
@@ -186,17 +184,33 @@ impl Exchange {
         request: RequestId,
         mode: Mode,
         until: Timestamp,
-        name: Option<&Name>,
     ) -> Result<GrantId, Error> {
         let at = change.at();
         self.request_close(change, request, RequestState::Approved)
             .await?;
+        let name: Option<Name> = sql!("select grant_name from request where id = $1")
+            .bind(request)
+            .row(change.tx())
+            .await?
+            .ok_or(Error::NotFound("request"))?
+            .get("grant_name")?;
+        let replaced = sql!(
+            "select id, product_id from access_grant where desired = 'active' and cast($1 as text) is not null
+                 and (name = $1 or (product_id = $2 and recipient_id = $3 and mode = $4)) order by id"
+        )
+        .bind(name.as_ref().map(ToString::to_string))
+        .bind(product.id)
+        .bind(recipient.id)
+        .bind(mode)
+        .rows(change.tx())
+        .await?;
         let id = GrantId::new(at);
         sql!("insert into access_grant (id, name, request_id, product_id, recipient_id, mode, until_at, desired, actual,
                   generation, observed_generation, revision, created_at, updated_at)
               values ($1, $2, $3, $4, $5, $6, $7, 'active', 'pending', 1, 0, 1, $8, $8)")
         .bind(id)
-        .bind(name.map(ToString::to_string))
+        // While another grant has the name it is that one's.
+        .bind(name.as_ref().filter(|_| replaced.is_empty()).map(ToString::to_string))
         .bind(request)
         .bind(product.id)
         .bind(recipient.id)
@@ -218,6 +232,24 @@ impl Exchange {
                 Error::conflict(format!("no storage in {location} takes replicas any more; ask an admin to add one"))
             })?;
             self.replica_ensure(change, product.id, &product.name, storage.get("id")?)
+                .await?;
+        }
+        // The new one is there before the old one goes, so that a replica that both need is not drained in between.
+        for row in &replaced {
+            self.grant_end(
+                change,
+                Operation::GrantDeclare,
+                row.get("id")?,
+                row.get("product_id")?,
+                REPLACED,
+            )
+            .await?;
+        }
+        if !replaced.is_empty() {
+            sql!("update access_grant set name = $1 where id = $2")
+                .bind(name.as_ref().map(ToString::to_string))
+                .bind(id)
+                .execute(change.tx())
                 .await?;
         }
         change.wake(Wake::new(WorkKind::Grant, id));

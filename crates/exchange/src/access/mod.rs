@@ -19,8 +19,10 @@ use model::{
     ProductState, RecipientId, Stage, TeamId,
 };
 
+pub(crate) use decisions::REPLACED;
 pub use reading::{GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable};
 pub use reconcile::NextLook;
+pub(crate) use requests::LONGEST;
 
 use crate::db::On;
 use crate::error::Error;
@@ -73,6 +75,24 @@ impl ProductInfo {
             (false, AccessPolicy::Owner) => vec![Stage::Owner],
         }
     }
+
+    /// The stages that still wait. A declaration speaks for the owner, and for nobody else.
+    pub(crate) fn open_stages(&self, decided: &[Stage]) -> Vec<Stage> {
+        let declared = decided.contains(&Stage::Declared);
+        self.stages()
+            .into_iter()
+            .filter(|stage| !decided.contains(stage))
+            .filter(|stage| !(declared && matches!(stage, Stage::Owner | Stage::Policy)))
+            .collect()
+    }
+}
+
+/// Where a declared grant stands: file, commit, and its name there.
+#[derive(Clone, Debug)]
+pub(crate) struct DeclaredAs {
+    /// `file@commit`
+    pub source: String,
+    pub name: Name,
 }
 
 /// A recipient's row.

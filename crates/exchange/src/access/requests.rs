@@ -8,7 +8,7 @@ use model::{
 };
 use serde_json::json;
 
-use super::{ProductInfo, RecipientInfo};
+use super::{DeclaredAs, ProductInfo, RecipientInfo};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::db::{DbError, On};
@@ -20,7 +20,7 @@ use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
 /// The longest an access may last: everything has an end that somebody can foresee.
-const LONGEST: i64 = 5 * 366 * DAY;
+pub(crate) const LONGEST: i64 = 5 * 366 * DAY;
 
 /// A request's row with the names around it.
 #[derive(Clone, Debug)]
@@ -158,11 +158,10 @@ impl Exchange {
             let product = self
                 .product_info_by_id(self.db(), record.product_id)
                 .await?;
-            let stages = product.map(|product| product.stages()).unwrap_or_default();
-            stages
-                .into_iter()
-                .filter(|stage| !decisions.iter().any(|decision| decision.stage == *stage))
-                .collect()
+            let decided: Vec<Stage> = decisions.iter().map(|decision| decision.stage).collect();
+            product
+                .map(|product| product.open_stages(&decided))
+                .unwrap_or_default()
         } else {
             Vec::new()
         };
@@ -378,7 +377,6 @@ impl Exchange {
                 id,
                 ready.mode,
                 ready.until,
-                None,
             )
             .await?;
         }
@@ -392,13 +390,13 @@ impl Exchange {
         change: &mut Change,
         ready: &RequestReady,
         requester: Option<PersonId>,
-        declared: Option<&str>,
+        declared: Option<&DeclaredAs>,
     ) -> Result<RequestId, Error> {
         let at = change.at();
         let id = RequestId::new(at);
         sql!("insert into request (id, product_id, recipient_id, requester_id, purpose_code, purpose_text, mode, until_at,
-                  state, offer, declared, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, 1, $11, $11)")
+                  state, offer, declared, grant_name, revision, created_at, updated_at)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, $11, 1, $12, $12)")
         .bind(id)
         .bind(ready.product.id)
         .bind(ready.recipient.id)
@@ -408,7 +406,8 @@ impl Exchange {
         .bind(ready.mode)
         .bind(ready.until)
         .bind(serde_json::to_string(&ready.offer).map_err(Error::internal)?)
-        .bind(declared)
+        .bind(declared.map(|declared| declared.source.as_str()))
+        .bind(declared.map(|declared| declared.name.as_str()))
         .bind(at)
         .execute(change.tx())
         .await
@@ -420,7 +419,7 @@ impl Exchange {
             Operation::RequestCreate,
             Object::new("request", id),
             json!({ "product": ready.product.name, "recipient": ready.recipient.name, "mode": ready.mode,
-                    "until": ready.until, "purpose": ready.purpose_code, "declared": declared }),
+                    "until": ready.until, "purpose": ready.purpose_code, "declared": declared.map(|declared| &declared.source) }),
         );
         Ok(id)
     }

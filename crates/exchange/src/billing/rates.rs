@@ -94,7 +94,7 @@ impl From<ServiceRateRecord> for ServiceRate {
 }
 
 /// One side of a rate: cloud and region, `*` for any; a region needs its cloud.
-fn check_side(check: &mut Check, field: &str, text: &str) -> Option<(String, String)> {
+pub(crate) fn check_side(check: &mut Check, field: &str, text: &str) -> Option<(String, String)> {
     if text == "*" || text == "*:*" {
         return Some(("*".to_owned(), "*".to_owned()));
     }

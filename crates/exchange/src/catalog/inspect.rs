@@ -95,7 +95,7 @@ fn told(access: &StorageAccess, path: &str, problem: &Problem) {
 }
 
 /// A folder inside a storage as people may write it: relative, `/` between plain segments. A slash at the end is forgiven.
-pub(super) fn check_path(check: &mut Check, field: &str, text: &str) -> Option<String> {
+pub(crate) fn check_path(check: &mut Check, field: &str, text: &str) -> Option<String> {
     let path = text.strip_suffix('/').unwrap_or(text);
     let wrong = if path.trim().is_empty() {
         Some("say which folder of the storage holds the table")
@@ -135,7 +135,7 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// Whether two paths of one storage are the same folder, or one holds the other.
-pub(super) fn overlaps(one: &str, other: &str) -> bool {
+pub(crate) fn overlaps(one: &str, other: &str) -> bool {
     let inside = |inner: &str, outer: &str| {
         inner
             .strip_prefix(outer)

@@ -17,6 +17,9 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use inspect::{check_path, overlaps};
+pub(crate) use register::check_tags;
+
 use model::dto::Column;
 use model::{
     AccessPolicy, Classification, DomainId, Location, Name, Payer, ProductId, ProductName,

@@ -132,7 +132,7 @@ pub(super) fn begins_with(domain: &str) -> String {
     format!("begins with the domain of the owning team: {domain}-…")
 }
 
-pub(super) fn check_tags(check: &mut Check, tags: &[String]) -> BTreeSet<String> {
+pub(crate) fn check_tags(check: &mut Check, tags: &[String]) -> BTreeSet<String> {
     if tags.len() > TAGS_MAX {
         check.fail("tags", format!("at most {TAGS_MAX}"));
         return BTreeSet::new();

@@ -158,10 +158,21 @@ impl Db {
 
     /// Makes an empty database called `name` (letters, digits, `_`) on the server of `address`, and opens it.
     pub async fn create_postgres(address: &str, name: &str) -> Result<Self, DbError> {
-        let fits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        Self::copy_postgres(address, None, name).await
+    }
+
+    /// The same, holding what the database `template` holds, to which nobody is connected.
+    pub async fn copy_postgres(
+        address: &str,
+        template: Option<&str>,
+        name: &str,
+    ) -> Result<Self, DbError> {
+        let fits = |name: &str| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
         let options = PgConnectOptions::from_str(address)
             .map_err(|_| DbError::Address("postgres://…".to_owned()))?;
-        if !fits {
+        if !fits(name) || !template.is_none_or(fits) {
             return Err(DbError::Address(name.to_owned()));
         }
         let server = PgPoolOptions::new()
@@ -169,9 +180,12 @@ impl Db {
             .connect_with(options)
             .await?;
         // An identifier cannot be bound; what it is made of was checked above.
-        sqlx::query(sqlx::AssertSqlSafe(format!("create database \"{name}\"")))
-            .execute(&server)
-            .await?;
+        let template = template.unwrap_or("template0");
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "create database \"{name}\" template \"{template}\""
+        )))
+        .execute(&server)
+        .await?;
         server.close().await;
         let (base, _) = address
             .rsplit_once('/')

@@ -198,7 +198,7 @@ impl Exchange {
         let name: Option<Name> = check.parse("name", &new.name);
         let domain: Option<Name> = check.parse("domain", &new.domain);
         let title = check.text("title", &new.title, 1, 200, false);
-        let cost_center = check.text("cost_center", &new.cost_center, 1, 64, false);
+        let cost_center = check.text("cost_center", &new.cost_center, 0, 64, false);
         let contact = check.text("contact", &new.contact, 0, 200, false);
         check.done()?;
         let (Some(name), Some(domain)) = (name, domain) else {

@@ -12,3 +12,4 @@ pub use ensure::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
 pub use runs::{RunProgress, RunRecord, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 pub use schedule::Schedule;
+pub(crate) use schedule::{ScheduleError, format_every, parse_every};

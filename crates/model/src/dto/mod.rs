@@ -5,6 +5,7 @@
 mod access;
 mod billing;
 mod catalog;
+mod declaration;
 mod people;
 mod replicas;
 mod storages;
@@ -12,6 +13,7 @@ mod storages;
 pub use access::*;
 pub use billing::*;
 pub use catalog::*;
+pub use declaration::*;
 pub use people::*;
 pub use replicas::*;
 pub use storages::*;

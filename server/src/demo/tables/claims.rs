@@ -11,14 +11,13 @@ use delta::write::arrow::array::{
     StringArray,
 };
 use delta::write::arrow_schema::{ArrowError, DataType, SchemaRef};
-use model::Timestamp;
 
 use super::super::cars::{COUNTRIES, Fleet, PARTS, TROUBLES, part_number};
 use super::super::clouds::{CLAIMS, Clouds};
 use super::super::random::Random;
 use super::{
-    Calendar, HISTORY_DAYS, MONEY, RECENT_DAYS, Source, busyness, column, date_of, money, month,
-    schema, text, typed, with_columns,
+    Calendar, Load, MONEY, Source, busyness, column, date_of, instant, money, month, schema, text,
+    typed, with_columns,
 };
 
 /// Claims on a usual day.
@@ -240,7 +239,14 @@ impl Claims {
             partition_columns: vec!["claim_month".to_owned()],
             configuration: Default::default(),
         };
-        let source = Source::create(clouds, &CLAIMS, seed + 1, calendar.at(0, 4, 5), new).await?;
+        let source = Source::create(
+            clouds,
+            &CLAIMS,
+            seed + 1,
+            instant(calendar.made(), 4 * 60),
+            new,
+        )
+        .await?;
         let mut claims = Self {
             source,
             seed,
@@ -248,33 +254,20 @@ impl Claims {
             fleet,
             next_id: 77_001,
         };
-        let first = calendar.day(0);
-        let history = first - HISTORY_DAYS..first - RECENT_DAYS;
-        claims
-            .load(history, calendar.at(0, 4, 15), "first load: the history")
-            .await?;
-        claims
-            .load(
-                first - RECENT_DAYS..first,
-                calendar.at(0, 4, 35),
-                "first load: the last week",
-            )
-            .await?;
+        for load in calendar.loads() {
+            claims.load(load).await?;
+        }
         Ok(claims)
     }
 
-    async fn load(
-        &mut self,
-        days: std::ops::Range<i64>,
-        at: Timestamp,
-        what: &str,
-    ) -> anyhow::Result<()> {
+    async fn load(&mut self, load: Load) -> anyhow::Result<()> {
+        let at = load.at();
         let mut rows = Vec::new();
-        for day in days {
-            self.claims_of(day, at.utc_day(), &mut rows);
+        for day in load.days {
+            self.claims_of(day, load.day, &mut rows);
         }
         let rows = batch(&self.source.schema(), &rows)?;
-        self.source.append(at, rows, what).await
+        self.source.append(at, rows, load.what).await
     }
 
     /// The claims of a UTC day, as they are known on the day `today`.

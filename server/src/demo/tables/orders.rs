@@ -16,8 +16,8 @@ use super::super::clouds::{Clouds, ORDERS};
 use super::super::random::Random;
 use super::parts::list_price;
 use super::{
-    Calendar, HISTORY_DAYS, MONEY, RECENT_DAYS, Source, busyness, column, date_of, instant, money,
-    schema, text, timestamp_type, timestamps, typed, with_columns,
+    Calendar, Load, MONEY, Source, busyness, column, date_of, instant, money, schema, text,
+    timestamp_type, timestamps, typed, with_columns,
 };
 
 /// Orders on a usual day.
@@ -118,39 +118,36 @@ impl Orders {
             partition_columns: vec!["country".to_owned()],
             configuration: Default::default(),
         };
-        let source = Source::create(clouds, &ORDERS, seed + 2, calendar.at(0, 4, 6), new).await?;
+        let source = Source::create(
+            clouds,
+            &ORDERS,
+            seed + 2,
+            instant(calendar.made(), 4 * 60),
+            new,
+        )
+        .await?;
         let mut orders = Self {
             source,
             seed,
             calendar,
             next_id: 2_310_001,
         };
-        let first = calendar.day(0);
-        let history = first - HISTORY_DAYS..first - RECENT_DAYS;
-        let recent = first - RECENT_DAYS..first;
-        orders
-            .load(history, calendar.at(0, 4, 16), "first load: the history")
-            .await?;
-        orders
-            .load(recent, calendar.at(0, 4, 36), "first load: the last week")
-            .await?;
+        for load in calendar.loads() {
+            orders.load(load).await?;
+        }
         Ok(orders)
     }
 
-    async fn load(
-        &mut self,
-        days: std::ops::Range<i64>,
-        at: Timestamp,
-        what: &str,
-    ) -> anyhow::Result<()> {
+    async fn load(&mut self, load: Load) -> anyhow::Result<()> {
+        let at = load.at();
         let mut rows = Vec::new();
-        for day in days {
-            self.orders_of(day, at.utc_day(), &mut rows);
+        for day in load.days {
+            self.orders_of(day, load.day, &mut rows);
         }
         // What was cancelled before the month is deleted already.
         rows.retain(|order| !order.end.is_some_and(|end| end.cancelled));
         let rows = batch(&self.source.schema(), &rows)?;
-        self.source.append(at, rows, what).await
+        self.source.append(at, rows, load.what).await
     }
 
     /// The orders of a UTC day, as they are known on the day `today`.

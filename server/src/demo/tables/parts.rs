@@ -9,7 +9,7 @@ use delta::write::arrow_schema::{ArrowError, DataType, SchemaRef};
 use super::super::cars::{PARTS, part_number};
 use super::super::clouds::{Clouds, PARTS as PLACE};
 use super::super::random::Random;
-use super::{Calendar, MONEY, Source, column, money, schema, text, typed, with_columns};
+use super::{Calendar, MONEY, Source, column, instant, money, schema, text, typed, with_columns};
 
 /// The day of the new price list.
 const NEW_PRICES: u32 = 14;
@@ -86,11 +86,19 @@ impl Parts {
             partition_columns: Vec::new(),
             configuration: Default::default(),
         };
-        let mut source =
-            Source::create(clouds, &PLACE, seed + 3, calendar.at(0, 4, 7), new).await?;
+        let mut source = Source::create(
+            clouds,
+            &PLACE,
+            seed + 3,
+            instant(calendar.made(), 4 * 60),
+            new,
+        )
+        .await?;
         let rows = batch(&source.schema(), seed)?;
         let what = format!("{PARTS} parts");
-        source.append(calendar.at(0, 4, 17), rows, &what).await?;
+        source
+            .append(instant(calendar.made(), 4 * 60 + 10), rows, &what)
+            .await?;
         Ok(Self { source, calendar })
     }
 

@@ -17,8 +17,8 @@ use super::super::cars::{COUNTRIES, Fleet, TROUBLES, workshop};
 use super::super::clouds::{Clouds, VISITS};
 use super::super::random::Random;
 use super::{
-    Calendar, HISTORY_DAYS, MONEY, RECENT_DAYS, Source, busyness, column, instant, money, month,
-    schema, text, timestamp_type, timestamps, typed, with_columns,
+    Calendar, HISTORY_DAYS, Load, MONEY, Source, busyness, column, instant, money, month, schema,
+    text, timestamp_type, timestamps, typed, with_columns,
 };
 
 /// Visits on a usual day when the month begins.
@@ -173,7 +173,8 @@ impl Visits {
             partition_columns: vec!["visit_month".to_owned()],
             configuration: Default::default(),
         };
-        let source = Source::create(clouds, &VISITS, seed, calendar.at(0, 4, 0), new).await?;
+        let source =
+            Source::create(clouds, &VISITS, seed, instant(calendar.made(), 4 * 60), new).await?;
         let mut visits = Self {
             source,
             seed,
@@ -181,33 +182,20 @@ impl Visits {
             fleet,
             next_id: 480_001,
         };
-        let first = calendar.day(0);
-        let history = first - HISTORY_DAYS..first - RECENT_DAYS;
-        visits
-            .load(history, calendar.at(0, 4, 10), "first load: the history")
-            .await?;
-        visits
-            .load(
-                first - RECENT_DAYS..first,
-                calendar.at(0, 4, 30),
-                "first load: the last week",
-            )
-            .await?;
+        for load in calendar.loads() {
+            visits.load(load).await?;
+        }
         Ok(visits)
     }
 
-    async fn load(
-        &mut self,
-        days: std::ops::Range<i64>,
-        at: Timestamp,
-        what: &str,
-    ) -> anyhow::Result<()> {
+    async fn load(&mut self, load: Load) -> anyhow::Result<()> {
+        let at = load.at();
         let mut rows = Vec::new();
-        for day in days {
+        for day in load.days {
             self.visits_of(day, at, &mut rows);
         }
-        let batch = batch(&self.source.schema(), &rows)?;
-        self.source.append(at, batch, what).await
+        let rows = batch(&self.source.schema(), &rows)?;
+        self.source.append(at, rows, load.what).await
     }
 
     /// The visits that begin on a UTC day, as they are known at an instant.

@@ -1,0 +1,180 @@
+//! Recipients, grants and sync jobs.
+
+use std::collections::BTreeMap;
+
+use model::{Mode, Name};
+use serde_saphyr::{Location as At, Spanned};
+
+use super::super::file::{File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry};
+use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, WantedSchedule};
+use super::{Checker, Place};
+use crate::replicas::{Schedule, ScheduleError, parse_every};
+
+/// Ten years of hours, as in the form.
+const HOURS_MAX: i64 = 24 * 3650;
+
+impl Checker {
+    pub(super) fn recipient(
+        &mut self,
+        place: &Place,
+        entry: &RecipientEntry,
+        file: &File,
+    ) -> Option<WantedRecipient> {
+        let team = self.must(place, "team", &entry.team);
+        self.refer(place, "team", &entry.team, &file.teams);
+        let location = self.location(place, &entry.cloud, &entry.region);
+        Some(WantedRecipient {
+            team: team?,
+            location: location?,
+        })
+    }
+
+    pub(super) fn grants(&mut self, file: &File) -> Named<Name, WantedGrant> {
+        let grants = self.section("grants", &file.grants, |checker, place, entry| {
+            checker.grant(place, entry, file)
+        });
+        let mut given: BTreeMap<(String, String, Mode), &Name> = BTreeMap::new();
+        for (name, grant) in grants.iter().flatten() {
+            let what = (
+                grant.product.to_string(),
+                grant.recipient.to_string(),
+                grant.mode,
+            );
+            if let Some(other) = given.insert(what, name) {
+                let place = place_of(&file.grants, name);
+                self.problems.push(super::problem(
+                    &format!("grants.{name}"),
+                    place,
+                    format!("gives the same as {other}: product, recipient and mode"),
+                ));
+            }
+        }
+        grants
+    }
+
+    fn grant(&mut self, place: &Place, entry: &GrantEntry, file: &File) -> Option<WantedGrant> {
+        let product = self.must(place, "product", &entry.product);
+        self.refer(place, "product", &entry.product, &file.products);
+        let recipient = self.must(place, "recipient", &entry.recipient);
+        self.refer(place, "recipient", &entry.recipient, &file.recipients);
+        let mode = self.must(place, "mode", &entry.mode);
+        let until = self.must(place, "until", &entry.until);
+        let Some(purpose) = &entry.purpose else {
+            self.missing(place, "purpose");
+            return None;
+        };
+        let inner = Place {
+            path: format!("{}.purpose", place.path),
+            at: place.at,
+        };
+        let code = self.must(&inner, "code", &purpose.code);
+        let text = self.must_text(&inner, "text", &purpose.text, 3..=4_000, true);
+        Some(WantedGrant {
+            product: product?,
+            recipient: recipient?,
+            mode: mode?,
+            until: until?,
+            purpose_code: code?,
+            purpose_text: text?,
+        })
+    }
+
+    pub(super) fn sync_jobs(&mut self, file: &File) -> Named<Name, WantedJob> {
+        let jobs = self.section("sync_jobs", &file.sync_jobs, |checker, place, entry| {
+            checker.sync_job(place, entry, file)
+        });
+        let mut kept: BTreeMap<(String, String), &Name> = BTreeMap::new();
+        for (name, job) in jobs.iter().flatten() {
+            let what = (job.product.to_string(), job.to.to_string());
+            if let Some(other) = kept.insert(what, name) {
+                let place = place_of(&file.sync_jobs, name);
+                self.problems.push(super::problem(
+                    &format!("sync_jobs.{name}"),
+                    place,
+                    format!("keeps the same replica as {other}: there is one job for each"),
+                ));
+            }
+        }
+        jobs
+    }
+
+    fn sync_job(&mut self, place: &Place, entry: &SyncJobEntry, file: &File) -> Option<WantedJob> {
+        let product = self.must(place, "product", &entry.product);
+        self.refer(place, "product", &entry.product, &file.products);
+        let to = self.must(place, "to", &entry.to);
+        self.refer(place, "to", &entry.to, &file.storages);
+        let schedule = self.schedule(place, entry);
+        let timezone = self.text(place, "timezone", &entry.timezone, 1..=64, false);
+        let retention_hours = self.number(
+            place,
+            "retention_hours",
+            &entry.retention_hours,
+            1..=HOURS_MAX,
+        );
+        let keep_hours = self.number(place, "keep_hours", &entry.keep_hours, 0..=HOURS_MAX);
+        Some(WantedJob {
+            product: product?,
+            to: to?,
+            schedule,
+            timezone,
+            retention_hours,
+            keep_hours,
+            paused: entry.paused,
+        })
+    }
+
+    fn schedule(&mut self, place: &Place, entry: &SyncJobEntry) -> Option<WantedSchedule> {
+        let at = |field: &str| {
+            let text = match field {
+                "at" => &entry.at,
+                "cron" => &entry.cron,
+                "timezone" => &entry.timezone,
+                _ => &entry.every,
+            };
+            text.as_ref().map_or(place.at, |text| text.referenced)
+        };
+        let seconds = match &entry.every {
+            Some(every) => match parse_every(&every.value) {
+                Ok(seconds) => Some(seconds),
+                Err(error) => {
+                    self.fail(place, "every", every.referenced, error.to_string());
+                    return None;
+                }
+            },
+            None => None,
+        };
+        let time = entry.at.as_ref().map(|at| at.value.as_str());
+        let cron = entry.cron.as_ref().map(|cron| cron.value.as_str());
+        if time.is_some() && seconds.is_none() {
+            self.fail(
+                place,
+                "at",
+                at("at"),
+                "a time of day goes with `every`; with `cron` it stands in the cron line",
+            );
+            return None;
+        }
+        let zone = entry.timezone.as_ref().map_or("UTC", |zone| &zone.value);
+        if let Err(error) = Schedule::new(seconds, time, cron, zone) {
+            let field = match &error {
+                ScheduleError::Zone => "timezone",
+                ScheduleError::At | ScheduleError::AtWithoutDays => "at",
+                ScheduleError::Cron(_) => "cron",
+                ScheduleError::Every | ScheduleError::Both => "every",
+            };
+            self.fail(place, field, at(field), error.to_string());
+            return None;
+        }
+        match (seconds, cron) {
+            (Some(seconds), _) => Some(WantedSchedule::Every(seconds, time.map(str::to_owned))),
+            (None, Some(cron)) => Some(WantedSchedule::Cron(cron.to_owned())),
+            (None, None) => None,
+        }
+    }
+}
+
+fn place_of<T>(section: &Section<T>, name: &Name) -> Option<At> {
+    let key = Key(Spanned::new(name.to_string(), At::UNKNOWN, At::UNKNOWN));
+    let (key, _) = section.as_ref()?.get_key_value(&key)?;
+    Some(key.0.referenced)
+}

@@ -1,0 +1,377 @@
+//! Writing what is live as a declaration: canonical order, no secrets, only what the caller may see. Deploying it changes
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use model::dto::DeclarationExport;
+use model::{Name, ProductState};
+use serde::Serialize;
+
+use super::live::{Ask, Live, LiveJob, LiveProduct, is_retired, sees_addresses};
+use super::plan::{export_name, sides};
+use crate::Exchange;
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::policy::{Scope, allows, can};
+use crate::principal::Principal;
+use crate::replicas::format_every;
+use crate::storages::Credential;
+
+type Section<T> = BTreeMap<String, T>;
+
+#[derive(Default, Serialize)]
+struct File {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchange: Option<BTreeMap<&'static str, String>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    domains: Section<DomainOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    teams: Section<TeamOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    storages: Section<StorageOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    products: Section<ProductOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    recipients: Section<RecipientOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    grants: Section<GrantOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sync_jobs: Section<JobOut>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rates: Vec<RateOut>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    service_rates: Vec<ServiceRateOut>,
+}
+
+#[derive(Serialize)]
+struct DomainOut {
+    title: String,
+    description: String,
+}
+
+#[derive(Serialize)]
+struct TeamOut {
+    domain: String,
+    title: String,
+    cost_center: String,
+    contact: String,
+}
+
+#[derive(Serialize)]
+struct StorageOut {
+    cloud: String,
+    region: String,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
+    replicas: bool,
+}
+
+#[derive(Serialize)]
+struct ProductOut {
+    title: String,
+    description: String,
+    tags: Vec<String>,
+    team: String,
+    storage: String,
+    classification: String,
+    access: AccessOut,
+    payer: String,
+    baseline_days: i64,
+    state: String,
+    tables: Vec<TableOut>,
+}
+
+#[derive(Serialize)]
+struct AccessOut {
+    policy: String,
+}
+
+#[derive(Serialize)]
+struct TableOut {
+    name: String,
+    schema: String,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<String>,
+    format: String,
+    history: bool,
+    change_data_feed: bool,
+}
+
+#[derive(Serialize)]
+struct RecipientOut {
+    team: String,
+    cloud: String,
+    region: String,
+}
+
+#[derive(Serialize)]
+struct GrantOut {
+    product: String,
+    recipient: String,
+    mode: String,
+    until: String,
+    purpose: PurposeOut,
+}
+
+#[derive(Serialize)]
+struct PurposeOut {
+    code: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct JobOut {
+    product: String,
+    to: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    every: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<String>,
+    timezone: String,
+    retention_hours: i64,
+    keep_hours: i64,
+    paused: bool,
+}
+
+#[derive(Serialize)]
+struct RateOut {
+    from: String,
+    to: String,
+    price: String,
+    unit: String,
+    currency: String,
+    valid_from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<String>,
+    source: String,
+}
+
+#[derive(Serialize)]
+struct ServiceRateOut {
+    kind: String,
+    price: String,
+    currency: String,
+    valid_from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<String>,
+    source: String,
+}
+
+impl Exchange {
+    /// What is live and the caller may see, as a declaration. Left out are retired products, products of other teams
+    /// (whose places the caller does not know), what waits or has ended, and jobs without a name.
+    pub async fn declaration_export(
+        &self,
+        principal: &Principal,
+    ) -> Result<DeclarationExport, Error> {
+        can(principal, Operation::DeclarationExport, &Scope::NONE)?;
+        let live = self.live().await?;
+        let file = write(principal, &live)?;
+        // Strings are quoted wherever any reader of YAML could take them for something else.
+        let options = serde_saphyr::ser_options! {
+            prefer_block_scalars: false,
+            compact_list_indent: false,
+        };
+        let yaml = serde_saphyr::to_string_with_options(&file, options).map_err(Error::internal)?;
+        Ok(DeclarationExport { yaml })
+    }
+}
+
+fn write(principal: &Principal, live: &Live) -> Result<File, Error> {
+    let products: Vec<&LiveProduct> = live
+        .products
+        .values()
+        .filter(|product| product.is_open_to(principal) && !is_retired(product.record.state))
+        .collect();
+    let known =
+        |name: &model::ProductName| products.iter().any(|product| product.record.name == *name);
+    let grants: Vec<&Ask> = live
+        .asks
+        .iter()
+        .filter(|ask| ask.stands(live.at) && ask.is_visible_to(principal) && known(&ask.product))
+        .collect();
+    let mut recipients: Section<RecipientOut> = Section::new();
+    for recipient in live.recipients.values() {
+        let scope = Scope::consumer(recipient.team_id);
+        if allows(principal, Operation::RecipientRead, &scope) {
+            let out = recipient_out(&recipient.team, &recipient.location()?);
+            recipients.insert(recipient.name.to_string(), out);
+        }
+    }
+    // Whoever sees a grant sees for whom it is.
+    for ask in &grants {
+        recipients.insert(
+            ask.recipient.to_string(),
+            recipient_out(&ask.team, &ask.location()?),
+        );
+    }
+    let addresses = sees_addresses(principal);
+    Ok(File {
+        exchange: live
+            .exchange
+            .clone()
+            .map(|name| BTreeMap::from([("name", name)])),
+        domains: live
+            .domains
+            .values()
+            .map(|domain| {
+                let out = DomainOut {
+                    title: domain.title.clone(),
+                    description: domain.description.clone(),
+                };
+                (domain.name.to_string(), out)
+            })
+            .collect(),
+        teams: live
+            .teams
+            .values()
+            .map(|team| {
+                let out = TeamOut {
+                    domain: team.domain.to_string(),
+                    title: team.title.clone(),
+                    cost_center: team.cost_center.clone(),
+                    contact: team.contact.clone(),
+                };
+                (team.name.to_string(), out)
+            })
+            .collect(),
+        storages: live
+            .storages
+            .values()
+            .filter(|_| addresses)
+            .map(|storage| {
+                let credential = match &storage.credential {
+                    Credential::None => None,
+                    Credential::Environment(name) => Some(format!("env:{name}")),
+                    Credential::Sealed(_) => Some("sealed".to_owned()),
+                };
+                let out = StorageOut {
+                    cloud: storage.location.cloud.to_string(),
+                    region: storage.location.region().to_owned(),
+                    url: storage.url.clone(),
+                    endpoint: storage.endpoint.clone(),
+                    credential: credential.filter(|_| principal.sees_all()),
+                    replicas: storage.replicas,
+                };
+                (storage.name.to_string(), out)
+            })
+            .collect(),
+        products: products
+            .iter()
+            .map(|product| (product.record.name.to_string(), product_out(product)))
+            .collect(),
+        recipients,
+        grants: grants
+            .iter()
+            .map(|ask| (export_name(ask), grant_out(ask)))
+            .collect(),
+        sync_jobs: live
+            .jobs
+            .iter()
+            .filter(|job| known(&job.product))
+            .filter_map(|job| Some((job.name.as_ref()?.to_string(), job_out(job))))
+            .collect(),
+        rates: live.rates.iter().map(rate_out).collect(),
+        service_rates: live
+            .service_rates
+            .iter()
+            .map(|rate| ServiceRateOut {
+                kind: rate.kind.clone(),
+                price: rate.price_nano.to_string(),
+                currency: rate.currency.to_string(),
+                valid_from: rate.valid_from.to_string(),
+                valid_until: rate.valid_until.map(|until| until.to_string()),
+                source: rate.source.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn recipient_out(team: &Name, location: &model::Location) -> RecipientOut {
+    RecipientOut {
+        team: team.to_string(),
+        cloud: location.cloud.to_string(),
+        region: location.region().to_owned(),
+    }
+}
+
+fn product_out(product: &LiveProduct) -> ProductOut {
+    let record = &product.record;
+    ProductOut {
+        title: record.title.clone(),
+        description: record.description.clone(),
+        tags: product.tags.clone(),
+        team: record.team.to_string(),
+        storage: record.storage.to_string(),
+        classification: record.classification.to_string(),
+        access: AccessOut {
+            policy: record.access_policy.to_string(),
+        },
+        payer: record.payer.to_string(),
+        baseline_days: record.baseline_days,
+        state: match record.state {
+            ProductState::Draft => "draft".to_owned(),
+            ProductState::Published | ProductState::Retired => "published".to_owned(),
+        },
+        tables: product
+            .tables
+            .iter()
+            .map(|((schema, name), table)| TableOut {
+                name: name.to_string(),
+                schema: schema.to_string(),
+                path: table.path.clone(),
+                storage: (table.storage != record.storage).then(|| table.storage.to_string()),
+                format: table.format.clone(),
+                history: table.history,
+                change_data_feed: table.change_data_feed,
+            })
+            .collect(),
+    }
+}
+
+fn grant_out(ask: &Ask) -> GrantOut {
+    GrantOut {
+        product: ask.product.to_string(),
+        recipient: ask.recipient.to_string(),
+        mode: ask.mode.to_string(),
+        until: ask.until_at.to_string(),
+        purpose: PurposeOut {
+            code: ask.purpose_code.clone(),
+            text: ask.purpose_text.clone(),
+        },
+    }
+}
+
+fn job_out(job: &LiveJob) -> JobOut {
+    JobOut {
+        product: job.product.to_string(),
+        to: job.storage.to_string(),
+        every: job.every_seconds.map(format_every),
+        at: job.at_time.clone(),
+        cron: job.cron.clone(),
+        timezone: job.timezone.clone(),
+        retention_hours: job.retention_hours,
+        keep_hours: job.keep_hours,
+        paused: job.paused,
+    }
+}
+
+fn rate_out(rate: &crate::billing::RateRecord) -> RateOut {
+    let (from, to) = sides(rate);
+    RateOut {
+        from,
+        to,
+        price: rate.price_nano.to_string(),
+        unit: rate.unit.as_str().to_owned(),
+        currency: rate.currency.to_string(),
+        valid_from: rate.valid_from.to_string(),
+        valid_until: rate.valid_until.map(|until| until.to_string()),
+        source: rate.source.clone(),
+    }
+}

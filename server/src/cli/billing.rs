@@ -1,0 +1,255 @@
+//! `entrepot billing`: prices, counted bytes, charges, statements, savings.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::call::Act;
+use super::columns::{
+    amount, at, bytes, duration, facts, given, items, list, money, rows, table, time,
+};
+use super::show::Show;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Billing {
+    /// The prices of routes, and of compute and storage
+    Rates,
+    /// Set a price from a day on: of a route with --from and --to, else of a --kind
+    Rate(Box<Rate>),
+    /// Counted bytes, newest first
+    Events {
+        #[arg(long)]
+        product: Option<String>,
+    },
+    /// Price the finished days
+    Report,
+    /// Charges, newest first
+    Charges {
+        #[arg(long)]
+        product: Option<String>,
+        /// As CSV
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// The months of each team
+    Statements,
+    /// One team's month
+    Statement {
+        team: String,
+        /// 2026-06
+        month: String,
+        /// As CSV
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// Close a team's month: it never changes afterwards
+    Issue { team: String, month: String },
+    /// What replicas saved against loading in full
+    Savings {
+        #[arg(long)]
+        product: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rate {
+    /// aws:eu-central-1, aws:* or *:*
+    #[arg(long, required_unless_present = "kind", requires = "to")]
+    from: Option<String>,
+    #[arg(long, requires = "from")]
+    to: Option<String>,
+    /// compute (per hour of sync runs) or storage (per GB and month)
+    #[arg(long, conflicts_with_all = ["from", "to", "unit"])]
+    kind: Option<String>,
+    /// Decimal: 0.09
+    #[arg(long)]
+    price: String,
+    /// GB or GiB, of a route's price
+    #[arg(long, required_unless_present = "kind")]
+    unit: Option<String>,
+    #[arg(long)]
+    currency: String,
+    /// A day or an instant: 2026-01-01
+    #[arg(long)]
+    valid_from: String,
+    /// Exclusive; until further notice when absent
+    #[arg(long)]
+    valid_until: Option<String>,
+    /// Where the price comes from, in words
+    #[arg(long)]
+    source: String,
+}
+
+impl Rate {
+    fn act(self) -> Act {
+        let body = given([
+            ("from", self.from.map(Value::from)),
+            ("to", self.to.map(Value::from)),
+            ("kind", self.kind.map(Value::from)),
+            ("price", Some(Value::from(self.price))),
+            ("unit", self.unit.map(Value::from)),
+            ("currency", Some(Value::from(self.currency))),
+            ("valid_from", Some(Value::from(self.valid_from))),
+            ("valid_until", self.valid_until.map(Value::from)),
+            ("source", Some(Value::from(self.source))),
+        ]);
+        Act::post(&["rates"])
+            .body(body.into())
+            .show(Show::said("The price is set."))
+    }
+}
+
+impl Billing {
+    pub(super) fn act(self) -> Act {
+        match self {
+            Self::Rates => Act::list(&["rates"]).show(Show::words(rates)),
+            Self::Rate(rate) => rate.act(),
+            Self::Events { product } => Act::list(&["meter-events"])
+                .query("product", product)
+                .show(table(&[
+                    ("AT", |e| time(e, "/at")),
+                    ("PRODUCT", |e| at(e, "/product")),
+                    ("FROM", |e| at(e, "/from")),
+                    ("TO", |e| at(e, "/to")),
+                    ("BYTES", |e| bytes(e, "/bytes")),
+                    ("METHOD", |e| at(e, "/method")),
+                    ("FOR", |e| at(e, "/purpose")),
+                    ("CHARGED", |e| at(e, "/charged")),
+                ])),
+            Self::Report => Act::post(&["billing", "report"]).show(Show::words(|done| {
+                format!(
+                    "{} charges of {} events. Waiting for a price: {} events.",
+                    at(done, "/charges"),
+                    at(done, "/events"),
+                    at(done, "/unrated")
+                )
+            })),
+            Self::Charges { product, csv: true } => Act::get(&["charges"])
+                .query("product", product)
+                .query("format", Some("csv".to_owned()))
+                .show(Show::words(as_it_came)),
+            Self::Charges {
+                product,
+                csv: false,
+            } => Act::list(&["charges"])
+                .query("product", product)
+                .show(table(&[
+                    ("DAY", |c| at(c, "/day")),
+                    ("KIND", |c| at(c, "/kind")),
+                    ("PRODUCT", |c| at(c, "/product")),
+                    ("PAID BY", |c| at(c, "/team")),
+                    ("CONSUMER", |c| at(c, "/consumer")),
+                    ("FROM", |c| at(c, "/from")),
+                    ("TO", |c| at(c, "/to")),
+                    ("BYTES", |c| bytes(c, "/bytes")),
+                    ("METHOD", |c| at(c, "/method")),
+                    ("AMOUNT", |c| amount(c, "/amount")),
+                ])),
+            Self::Statements => Act::get(&["statements"]).show(table(&[
+                ("TEAM", |s| at(s, "/team")),
+                ("MONTH", |s| at(s, "/month")),
+                ("TOTAL", |s| amount(s, "/total")),
+                ("STATE", |s| at(s, "/state")),
+                ("ISSUED", |s| time(s, "/issued_at")),
+            ])),
+            Self::Statement {
+                team,
+                month,
+                csv: true,
+            } => Act::get(&["statements", &team, &month])
+                .query("format", Some("csv".to_owned()))
+                .show(Show::words(as_it_came)),
+            Self::Statement {
+                team,
+                month,
+                csv: false,
+            } => Act::get(&["statements", &team, &month]).show(Show::words(statements)),
+            Self::Issue { team, month } => {
+                Act::post(&["statements", &team, &month, "issue"]).show(Show::words(statements))
+            }
+            Self::Savings { product } => {
+                Act::get(&["savings"])
+                    .query("product", product)
+                    .show(table(&[
+                        ("PRODUCT", |s| at(s, "/product")),
+                        ("ROUTE", |s| at(s, "/route")),
+                        ("DAYS", |s| at(s, "/days")),
+                        ("BASELINE", |s| bytes(s, "/baseline_bytes")),
+                        ("MOVED", |s| bytes(s, "/actual_bytes")),
+                        ("SAVED", |s| bytes(s, "/saved_bytes")),
+                        ("AMOUNT", |s| money(s, "/saved")),
+                        ("AGAINST", |s| at(s, "/baseline")),
+                    ]))
+            }
+        }
+    }
+}
+
+fn as_it_came(answer: &Value) -> String {
+    answer.as_str().unwrap_or("").to_owned()
+}
+
+fn rates(found: &Value) -> String {
+    let mut text = rows(
+        &[
+            ("FROM", |r| at(r, "/from")),
+            ("TO", |r| at(r, "/to")),
+            ("PRICE", |r| {
+                format!("{} per {}", amount(r, "/price"), at(r, "/unit"))
+            }),
+            ("VALID FROM", |r| time(r, "/valid_from")),
+            ("UNTIL", |r| time(r, "/valid_until")),
+            ("SOURCE", |r| at(r, "/source")),
+        ],
+        items(found),
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("KIND", |r| at(r, "/kind")),
+            ("PRICE", |r| amount(r, "/price")),
+            ("VALID FROM", |r| time(r, "/valid_from")),
+            ("UNTIL", |r| time(r, "/valid_until")),
+            ("SOURCE", |r| at(r, "/source")),
+        ],
+        list(found, "service_rates"),
+    ));
+    text
+}
+
+fn statements(found: &Value) -> String {
+    if items(found).is_empty() {
+        return "There is nothing to pay in this month.".to_owned();
+    }
+    let parts: Vec<String> = items(found).iter().map(statement).collect();
+    parts.join("\n")
+}
+
+fn statement(statement: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Team", |s| at(s, "/team")),
+            ("Cost centre", |s| at(s, "/cost_center")),
+            ("Month", |s| at(s, "/month")),
+            ("State", |s| at(s, "/state")),
+            ("Issued", |s| time(s, "/issued_at")),
+            ("Total", |s| amount(s, "/total")),
+            ("Handed out as signed URLs", |s| bytes(s, "/signed_bytes")),
+            ("Events without a price", |s| at(s, "/unrated")),
+        ],
+        statement,
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("KIND", |l| at(l, "/kind")),
+            ("PRODUCT", |l| at(l, "/product")),
+            ("ROUTE", |l| at(l, "/route")),
+            ("METHOD", |l| at(l, "/method")),
+            ("BYTES", |l| bytes(l, "/bytes")),
+            ("TIME", |l| duration(l, "/busy_micros")),
+            ("AMOUNT", |l| at(l, "/amount")),
+        ],
+        list(statement, "lines"),
+    ));
+    text
+}

@@ -1,0 +1,105 @@
+//! `entrepot recipient`: who reads, and the credentials.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::call::Act;
+use super::columns::{at, facts, given, list, rows, time};
+use super::save::Save;
+use super::show::Show;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Recipient {
+    /// The recipients that the caller may see
+    List,
+    /// One recipient and its credentials
+    Show { recipient: String },
+    /// Make a recipient: the machine identity of a team in one cloud region
+    Create {
+        name: String,
+        #[arg(long)]
+        team: String,
+        /// aws, azure, gcp or onprem
+        #[arg(long)]
+        cloud: String,
+        #[arg(long)]
+        region: String,
+    },
+    /// Make a credential, and give its Delta Sharing profile once
+    Profile {
+        recipient: String,
+        /// Save it in this file, readable by its owner only, instead of printing it
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// How many days it lives
+        #[arg(long)]
+        days: Option<u32>,
+    },
+    /// End a credential now
+    RevokeToken { recipient: String, token: String },
+}
+
+impl Recipient {
+    pub(super) fn act(self) -> Act {
+        match self {
+            Self::List => Act::list(&["recipients"]).show(Show::Table(&[
+                ("NAME", "/name"),
+                ("TEAM", "/team"),
+                ("LOCATION", "/location"),
+            ])),
+            Self::Show { recipient } => {
+                Act::get(&["recipients", &recipient]).show(Show::words(words))
+            }
+            Self::Create {
+                name,
+                team,
+                cloud,
+                region,
+            } => Act::post(&["recipients"])
+                .body(json!({ "name": name, "team": team, "cloud": cloud, "region": region }))
+                .show(Show::said(format!("The recipient {name} is made."))),
+            Self::Profile {
+                recipient,
+                output,
+                days,
+            } => Act::post(&["recipients", &recipient, "profile"])
+                .body(given([("days", days.map(Value::from))]).into())
+                .save(output.map(|path| Save { path, text: file }))
+                .show(Show::words(file)),
+            Self::RevokeToken { recipient, token } => {
+                Act::delete(&["recipients", &recipient, "tokens", &token])
+                    .show(Show::said("The credential is revoked."))
+            }
+        }
+    }
+}
+
+/// The profile file, as clients read it.
+fn file(profile: &Value) -> String {
+    format!("{profile:#}\n")
+}
+
+fn words(recipient: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Name", |r| at(r, "/name")),
+            ("Team", |r| at(r, "/team")),
+            ("Location", |r| at(r, "/location")),
+        ],
+        recipient,
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("CREDENTIAL", |t| at(t, "/id")),
+            ("ENDS IN", |t| at(t, "/hint")),
+            ("MADE", |t| time(t, "/created_at")),
+            ("UNTIL", |t| time(t, "/expires_at")),
+            ("REVOKED", |t| time(t, "/revoked_at")),
+        ],
+        list(recipient, "tokens"),
+    ));
+    text
+}

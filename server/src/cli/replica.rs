@@ -1,0 +1,255 @@
+//! `entrepot replica`, and `sync`, `verify` and `vacuum`, which ask for work on one.
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::call::Act;
+use super::columns::{Column, at, bytes, duration, facts, given, lines, list, rows, table, time};
+use super::show::Show;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Replica {
+    /// All replicas
+    List {
+        #[arg(long)]
+        product: Option<String>,
+    },
+    /// One replica, its tables and its job
+    Show {
+        #[arg(value_name = "PRODUCT@STORAGE")]
+        replica: String,
+    },
+    /// When and how it is synced; what is not given stays
+    Schedule {
+        #[arg(value_name = "PRODUCT@STORAGE")]
+        replica: String,
+        #[command(flatten)]
+        schedule: Box<Timetable>,
+    },
+    /// The runs, newest first
+    Runs {
+        #[arg(long)]
+        product: Option<String>,
+    },
+    /// One run
+    Run { run: String },
+}
+
+#[derive(Debug, Args)]
+#[group(id = "sync_schedule")]
+pub(super) struct Timetable {
+    /// A name for the job
+    #[arg(long)]
+    name: Option<String>,
+    /// 2d, 6h, 30m; empty takes it away
+    #[arg(long)]
+    every: Option<String>,
+    /// Time of day, for --every of whole days: 03:00
+    #[arg(long)]
+    at: Option<String>,
+    /// Five fields; empty takes it away
+    #[arg(long)]
+    cron: Option<String>,
+    /// Europe/Berlin
+    #[arg(long)]
+    timezone: Option<String>,
+    /// How long the replica keeps what the source removed
+    #[arg(long, value_name = "HOURS")]
+    retention_hours: Option<i64>,
+    /// How long a replica that nobody may read any more is kept
+    #[arg(long, value_name = "HOURS")]
+    keep_hours: Option<i64>,
+    /// Sync by hand only, until --resume
+    #[arg(long, conflicts_with = "resume")]
+    pause: bool,
+    #[arg(long)]
+    resume: bool,
+    /// Only if this is still the job's revision
+    #[arg(long)]
+    revision: Option<i64>,
+}
+
+/// The replica that a product has in a storage.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    product: String,
+    #[arg(long, value_name = "STORAGE")]
+    to: String,
+}
+
+impl Target {
+    /// Asks for `what`; a worker does it.
+    pub(super) fn start(self, what: &str) -> Act {
+        let Self { product, to } = self;
+        Act::post(&["replicas", &format!("{product}@{to}"), what]).show(Show::said(format!(
+            "The {what} of {product} in {to} is asked for; a worker does it. \
+             To see it: entrepot replica runs --product {product}"
+        )))
+    }
+}
+
+const RUN: &[Column] = &[
+    ("Run", |r| at(r, "/id")),
+    ("Kind", |r| at(r, "/kind")),
+    ("State", |r| at(r, "/state")),
+    ("Table", |r| table_of(r)),
+    ("To", |r| {
+        format!("{} ({})", at(r, "/to"), at(r, "/to_location"))
+    }),
+    ("Source versions", |r| versions(r)),
+    ("Replica version", |r| at(r, "/replica_version")),
+    ("Files planned", |r| {
+        counted(r, "/files_planned", "/bytes_planned")
+    }),
+    ("Files copied", |r| {
+        counted(r, "/files_copied", "/bytes_copied")
+    }),
+    ("Files deleted", |r| {
+        counted(r, "/files_deleted", "/bytes_deleted")
+    }),
+    ("A full copy", |r| bytes(r, "/bytes_full")),
+    ("Received", |r| bytes(r, "/bytes_received")),
+    ("Started", |r| time(r, "/started_at")),
+    ("Finished", |r| time(r, "/finished_at")),
+    ("Busy", |r| duration(r, "/busy_micros")),
+    ("Attempt", |r| at(r, "/attempt")),
+    ("Error", |r| at(r, "/error")),
+];
+
+fn table_of(run: &Value) -> String {
+    let part = |pointer| at(run, pointer);
+    format!(
+        "{}.{}.{}",
+        part("/product"),
+        part("/schema"),
+        part("/table")
+    )
+}
+
+fn versions(run: &Value) -> String {
+    format!("{} to {}", at(run, "/from_version"), at(run, "/to_version"))
+}
+
+fn counted(run: &Value, files: &str, size: &str) -> String {
+    format!("{}, {}", at(run, files), bytes(run, size))
+}
+
+impl Replica {
+    pub(super) fn act(self) -> anyhow::Result<Act> {
+        Ok(match self {
+            Self::List { product } => {
+                Act::list(&["replicas"])
+                    .query("product", product)
+                    .show(table(&[
+                        ("PRODUCT", |r| at(r, "/product")),
+                        ("STORAGE", |r| at(r, "/storage")),
+                        ("LOCATION", |r| at(r, "/location")),
+                        ("STATE", |r| at(r, "/state")),
+                        ("EVERY", |r| every(r)),
+                        ("NEXT", |r| time(r, "/job/next_due_at")),
+                        ("WHY", |r| at(r, "/reason")),
+                    ]))
+            }
+            Self::Show { replica } => Act::get(&["replicas", &replica]).show(Show::words(words)),
+            Self::Schedule { replica, schedule } => Act::patch(&["replicas", &replica, "job"])
+                .body(schedule.body()?)
+                .show(Show::words(words)),
+            Self::Runs { product } => {
+                Act::list(&["sync-runs"])
+                    .query("product", product)
+                    .show(table(&[
+                        ("STARTED", |r| time(r, "/started_at")),
+                        ("KIND", |r| at(r, "/kind")),
+                        ("STATE", |r| at(r, "/state")),
+                        ("TABLE", |r| table_of(r)),
+                        ("TO", |r| at(r, "/to")),
+                        ("VERSIONS", |r| versions(r)),
+                        ("COPIED", |r| bytes(r, "/bytes_copied")),
+                        ("FULL", |r| bytes(r, "/bytes_full")),
+                        ("BUSY", |r| duration(r, "/busy_micros")),
+                        ("ID", |r| at(r, "/id")),
+                    ]))
+            }
+            Self::Run { run } => Act::get(&["sync-runs", &run]).show(lines(RUN)),
+        })
+    }
+}
+
+impl Timetable {
+    fn body(self) -> anyhow::Result<Value> {
+        let paused = (self.pause || self.resume).then_some(Value::Bool(self.pause));
+        let mut body = given([
+            ("name", self.name.map(Value::from)),
+            ("every", self.every.map(Value::from)),
+            ("at", self.at.map(Value::from)),
+            ("cron", self.cron.map(Value::from)),
+            ("timezone", self.timezone.map(Value::from)),
+            ("retention_hours", self.retention_hours.map(Value::from)),
+            ("keep_hours", self.keep_hours.map(Value::from)),
+            ("paused", paused),
+        ]);
+        if body.is_empty() {
+            bail!("say what to change; entrepot replica schedule --help lists it");
+        }
+        body.extend(given([("revision", self.revision.map(Value::from))]));
+        Ok(body.into())
+    }
+}
+
+/// `2d at 03:00`, `0 3 * * 1`, `by hand`, `paused`.
+fn every(replica: &Value) -> String {
+    let job = &replica["job"];
+    if job["paused"] == true {
+        return "paused".to_owned();
+    }
+    match (job["every"].as_str(), job["cron"].as_str()) {
+        (Some(every), _) => match job["at"].as_str() {
+            Some(time) => format!("{every} at {time}"),
+            None => every.to_owned(),
+        },
+        (None, Some(cron)) => cron.to_owned(),
+        (None, None) => "by hand".to_owned(),
+    }
+}
+
+fn words(replica: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Replica", |r| at(r, "/id")),
+            ("Product", |r| at(r, "/product")),
+            ("Storage", |r| {
+                format!("{} ({})", at(r, "/storage"), at(r, "/location"))
+            }),
+            ("State", |r| at(r, "/state")),
+            ("Because", |r| at(r, "/reason")),
+            ("Deleted from", |r| time(r, "/drain_until")),
+            ("Job", |r| at(r, "/job/name")),
+            ("Synced every", |r| every(r)),
+            ("Time zone", |r| at(r, "/job/timezone")),
+            ("Next", |r| time(r, "/job/next_due_at")),
+            ("Retention, hours", |r| at(r, "/job/retention_hours")),
+            ("Kept at the end, hours", |r| at(r, "/job/keep_hours")),
+            ("Revision of the job", |r| at(r, "/job/revision")),
+        ],
+        replica,
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("TABLE", |t| {
+                format!("{}.{}", at(t, "/schema"), at(t, "/name"))
+            }),
+            ("STATE", |t| at(t, "/state")),
+            ("SOURCE VERSION", |t| at(t, "/source_version")),
+            ("OF", |t| time(t, "/source_committed_at")),
+            ("SIZE", |t| bytes(t, "/bytes")),
+            ("SYNCED", |t| time(t, "/synced_at")),
+            ("VERIFIED", |t| time(t, "/verified_at")),
+            ("VACUUMED", |t| time(t, "/vacuumed_at")),
+            ("WHY", |t| at(t, "/reason")),
+        ],
+        list(replica, "tables"),
+    ));
+    text
+}

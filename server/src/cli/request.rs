@@ -1,0 +1,154 @@
+//! `entrepot request`: asking for access, and deciding.
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::call::Act;
+use super::columns::{at, facts, given, list, rows, table, time};
+use super::show::Show;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Request {
+    /// The requests that the caller may see, newest first
+    List {
+        /// submitted, approved, rejected or withdrawn
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// One request and the decisions on it
+    Show { request: String },
+    /// Ask for access
+    Create {
+        product: String,
+        /// Who will read
+        #[arg(long)]
+        recipient: String,
+        /// live or replica; `entrepot product offer` prices both
+        #[arg(long)]
+        mode: String,
+        /// A day or an instant: 2027-12-31
+        #[arg(long)]
+        until: String,
+        /// A word of the organisation's vocabulary: warranty
+        #[arg(long, value_name = "CODE")]
+        purpose: String,
+        /// What for, in words
+        #[arg(long)]
+        text: String,
+    },
+    /// Take a request back
+    Withdraw { request: String },
+    /// Say yes or no; a person's token is needed
+    Decide {
+        request: String,
+        verdict: Verdict,
+        /// The revision that was looked at, as `entrepot request show` prints it
+        #[arg(long)]
+        revision: i64,
+        #[arg(long, default_value = "")]
+        note: String,
+        /// owner or data_protection, for somebody who could be both
+        #[arg(long)]
+        stage: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Verdict {
+    Approve,
+    Reject,
+}
+
+impl Request {
+    pub(super) fn act(self) -> Act {
+        match self {
+            Self::List { state } => Act::list(&["requests"]).query("state", state).show(table(&[
+                ("ID", |r| at(r, "/id")),
+                ("STATE", |r| at(r, "/state")),
+                ("PRODUCT", |r| at(r, "/product")),
+                ("RECIPIENT", |r| at(r, "/recipient")),
+                ("MODE", |r| at(r, "/mode")),
+                ("UNTIL", |r| time(r, "/until")),
+                ("WAITS FOR", |r| at(r, "/open_stages")),
+            ])),
+            Self::Show { request } => Act::get(&["requests", &request]).show(Show::words(words)),
+            Self::Create {
+                product,
+                recipient,
+                mode,
+                until,
+                purpose,
+                text,
+            } => Act::post(&["requests"])
+                .body(json!({
+                    "product": product,
+                    "recipient": recipient,
+                    "mode": mode,
+                    "until": until,
+                    "purpose": { "code": purpose, "text": text },
+                }))
+                .show(Show::words(words)),
+            Self::Withdraw { request } => Act::post(&["requests", &request, "withdraw"])
+                .show(Show::said("The request is withdrawn.")),
+            Self::Decide {
+                request,
+                verdict,
+                revision,
+                note,
+                stage,
+            } => {
+                let verdict = match verdict {
+                    Verdict::Approve => "approve",
+                    Verdict::Reject => "reject",
+                };
+                let mut body = given([("stage", stage.map(Value::from))]);
+                body.insert("verdict".to_owned(), Value::from(verdict));
+                body.insert("note".to_owned(), Value::from(note));
+                body.insert("revision".to_owned(), Value::from(revision));
+                Act::post(&["requests", &request, "decisions"])
+                    .body(body.into())
+                    .show(Show::words(words))
+            }
+        }
+    }
+}
+
+fn words(request: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Request", |r| at(r, "/id")),
+            ("State", |r| at(r, "/state")),
+            ("Waits for", |r| at(r, "/open_stages")),
+            ("Product", |r| at(r, "/product")),
+            ("Recipient", |r| at(r, "/recipient")),
+            ("Team", |r| at(r, "/team")),
+            ("Location", |r| at(r, "/location")),
+            ("Mode", |r| at(r, "/mode")),
+            ("Until", |r| time(r, "/until")),
+            ("Purpose", |r| {
+                format!("{}: {}", at(r, "/purpose_code"), at(r, "/purpose_text"))
+            }),
+            ("Asked by", |r| at(r, "/requester")),
+            ("Asked", |r| time(r, "/created_at")),
+            ("Declared in", |r| at(r, "/declared")),
+            ("Grant", |r| at(r, "/grant")),
+            ("Revision", |r| at(r, "/revision")),
+        ],
+        request,
+    );
+    let decisions = list(request, "decisions");
+    if !decisions.is_empty() {
+        text.push('\n');
+        text.push_str(&rows(
+            &[
+                ("DECIDED", |d| time(d, "/decided_at")),
+                ("STAGE", |d| at(d, "/stage")),
+                ("VERDICT", |d| at(d, "/verdict")),
+                ("BY", |d| at(d, "/decider")),
+                ("NOTE", |d| at(d, "/note")),
+            ],
+            decisions,
+        ));
+    }
+    text
+}
