@@ -1,5 +1,11 @@
 //! `TestApp`: one installation for one test, and the requests to it.
 
+pub(crate) mod azurite;
+pub(crate) mod environment;
+pub(crate) mod proxy;
+pub(crate) mod python;
+pub(crate) mod s3;
+
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
