@@ -191,7 +191,7 @@ async fn replicas() {
     assert_eq!(changed["job"]["every"], "1d");
     let if_match = [("if-match", "\"1\"")];
     let stale = site
-        .ask_with(&site.mara, &line, json!({ "every": "1h" }), &if_match)
+        .ask_with(&site.mara, &line, json!({ "every": "2d" }), &if_match)
         .await;
     assert_eq!(stale.status, 409, "{}", stale.text);
 
