@@ -61,7 +61,11 @@ async fn found(world: &World) {
     assert_eq!(table["refused_for"], Value::Null);
     let columns = table["columns"].as_array().unwrap();
     let last = columns.last().unwrap();
-    assert_eq!((columns.len(), &last["name"]), (13, &json!("remark")), "{table:#}");
+    assert_eq!(
+        (columns.len(), &last["name"]),
+        (13, &json!("remark")),
+        "{table:#}"
+    );
     // By the name of a column that came by evolution.
     let found = world.carl.get("/products?q=remark").await;
     assert_eq!(found["total"], 1, "{found:#}");
@@ -73,7 +77,10 @@ async fn found(world: &World) {
 async fn replica_and_live(world: &World, counts: &mut Counts) {
     world.recipient("rnd_weu").await;
     world.recipient("lab_weu").await;
-    let offer = world.carl.get(&format!("/products/{VISITS}/offer?recipient=rnd_weu")).await;
+    let offer = world
+        .carl
+        .get(&format!("/products/{VISITS}/offer?recipient=rnd_weu"))
+        .await;
     for mode in offer["modes"].as_array().unwrap() {
         assert_eq!(mode["why_not"], Value::Null, "{offer:#}");
         assert_eq!(mode["month_transfer"]["currency"], "USD", "{offer:#}");
@@ -88,9 +95,16 @@ async fn replica_and_live(world: &World, counts: &mut Counts) {
     let live = world.approved(VISITS, "lab_weu", "live").await;
     world.verified(&live).await;
 
-    let (rnd, lab) = (world.profile("rnd_weu").await, world.profile("lab_weu").await);
+    let (rnd, lab) = (
+        world.profile("rnd_weu").await,
+        world.profile("lab_weu").await,
+    );
     let source = world.read_source().await;
-    assert_same_rows(&world.read_replica_files().await, &source, "the replica's files");
+    assert_same_rows(
+        &world.read_replica_files().await,
+        &source,
+        "the replica's files",
+    );
     for (profile, of_replica) in [(&rnd, true), (&lab, false)] {
         for delta in [Some(false), Some(true), None] {
             let before = (world.s3.proxy.counted(), world.azurite.proxy.counted());
@@ -101,7 +115,11 @@ async fn replica_and_live(world: &World, counts: &mut Counts) {
             let azure = world.azurite.proxy.counted().since(before.1);
             // Whoever has a replica costs the source nothing.
             assert_eq!(s3 == Counted::default(), of_replica, "{whose}: {s3:?}");
-            assert_eq!(azure == Counted::default(), !of_replica, "{whose}: {azure:?}");
+            assert_eq!(
+                azure == Counted::default(),
+                !of_replica,
+                "{whose}: {azure:?}"
+            );
         }
     }
     let grant = world.carl.get(&format!("/grants/{copied}")).await;
@@ -113,25 +131,56 @@ async fn replica_and_live(world: &World, counts: &mut Counts) {
     let newer = world.read_source().await;
     assert_ne!(newer.rows, source.rows);
     // Until the sync the replica holds what it held, and the producer's files what they hold.
-    assert_same_rows(&world.read_share(&rnd, VISITS, None).await, &source, "the replica before its sync");
-    assert_same_rows(&world.read_share(&lab, VISITS, None).await, &newer, "the source");
-    world.carl.post(&format!("/replicas/{VISITS}@az_weu/sync"), &json!({})).await;
+    assert_same_rows(
+        &world.read_share(&rnd, VISITS, None).await,
+        &source,
+        "the replica before its sync",
+    );
+    assert_same_rows(
+        &world.read_share(&lab, VISITS, None).await,
+        &newer,
+        "the source",
+    );
+    world
+        .carl
+        .post(&format!("/replicas/{VISITS}@az_weu/sync"), &json!({}))
+        .await;
     let moved = world.work().await;
     synced(world, &moved, counts, (Some(5), 9)).await;
-    assert_same_rows(&world.read_replica_files().await, &newer, "the replica's files after the sync");
+    assert_same_rows(
+        &world.read_replica_files().await,
+        &newer,
+        "the replica's files after the sync",
+    );
     for delta in [Some(false), Some(true)] {
         let read = world.read_share(&rnd, VISITS, delta).await;
-        assert_same_rows(&read, &newer, &format!("the replica after its sync as {delta:?}"));
+        assert_same_rows(
+            &read,
+            &newer,
+            &format!("the replica after its sync as {delta:?}"),
+        );
     }
-    assert_same_rows(&world.read_share(&lab, VISITS, Some(true)).await, &newer, "the source again");
+    assert_same_rows(
+        &world.read_share(&lab, VISITS, Some(true)).await,
+        &newer,
+        "the source again",
+    );
 
     // Nothing new: no data file is read, but the look at the log crosses and is billed.
     world.clock.advance(model::time::MINUTE);
     let before = world.s3.proxy.counted();
-    world.carl.post(&format!("/replicas/{VISITS}@az_weu/sync"), &json!({})).await;
+    world
+        .carl
+        .post(&format!("/replicas/{VISITS}@az_weu/sync"), &json!({}))
+        .await;
     let moved = world.work().await;
     let passed = world.s3.proxy.passed_since(before);
-    assert!(!passed.iter().any(|passed| passed.path.contains(".snappy.parquet")), "{passed:#?}");
+    assert!(
+        !passed
+            .iter()
+            .any(|passed| passed.path.contains(".snappy.parquet")),
+        "{passed:#?}"
+    );
     let moved = moved[&WorkKind::Sync];
     assert!(moved.s3.received > 0);
     counts.synced += moved.s3.received;
@@ -149,7 +198,11 @@ async fn synced(
     assert_eq!(moved.pieces, 1, "one table, one piece of work");
     let run = world.newest_run().await;
     assert_eq!(run["state"], "done", "{run:#}");
-    assert_eq!((&run["from_version"], &run["to_version"]), (&json!(from), &json!(to)), "{run:#}");
+    assert_eq!(
+        (&run["from_version"], &run["to_version"]),
+        (&json!(from), &json!(to)),
+        "{run:#}"
+    );
     let [copied, full, received] =
         ["bytes_copied", "bytes_full", "bytes_received"].map(|name| run[name].as_u64().unwrap());
     assert_eq!(received, moved.s3.received, "{run:#}");
@@ -177,18 +230,27 @@ async fn gateway(world: &World, counts: &mut Counts) {
     world.recipient("shed_weu").await;
     let grant = world.approved(FOLDER, "shed_weu", "live").await;
     world.verified(&grant).await;
-    assert_eq!(world.measured(FOLDER, "gateway").await, 0, "looking is not reading");
+    assert_eq!(
+        world.measured(FOLDER, "gateway").await,
+        0,
+        "looking is not reading"
+    );
     let profile = world.profile("shed_weu").await;
     for delta in [Some(false), Some(true)] {
         let before = world.front.counted();
         let read = world.read_share(&profile, FOLDER, delta).await;
         assert_same_rows(&read, &source, &format!("the folder as {delta:?}"));
         let passed = world.front.passed_since(before);
-        let files = passed.iter().filter(|passed| passed.path.starts_with("/data/"));
+        let files = passed
+            .iter()
+            .filter(|passed| passed.path.starts_with("/data/"));
         let received: u64 = files.map(|passed| passed.received).sum();
         assert!(received > 10 << 20, "{passed:#?}");
         counts.through_gateway += received;
-        assert_eq!(world.measured(FOLDER, "gateway").await, counts.through_gateway);
+        assert_eq!(
+            world.measured(FOLDER, "gateway").await,
+            counts.through_gateway
+        );
     }
 }
 
@@ -199,7 +261,11 @@ async fn bill(world: &World, counts: &Counts) {
     assert_eq!(report["charges"], 0, "the day is not over: {report:#}");
     world.clock.advance(model::time::DAY);
     let report = world.ada.post("/billing/report", &json!({})).await;
-    assert_eq!((&report["unrated"], &report["charges"]), (&json!(0), &json!(2)), "{report:#}");
+    assert_eq!(
+        (&report["unrated"], &report["charges"]),
+        (&json!(0), &json!(2)),
+        "{report:#}"
+    );
     let month = &day.to_string()[..7];
     let path = format!("/statements/aftersales/{month}");
     let statements = world.ada.get(&path).await;
@@ -217,23 +283,47 @@ async fn bill(world: &World, counts: &Counts) {
             panic!("one charge: {charges:#?}")
         };
         let lines = statement["lines"].as_array().unwrap();
-        let [line] = &lines.iter().filter(|line| line["product"] == product).collect::<Vec<_>>()[..] else {
+        let [line] = &lines
+            .iter()
+            .filter(|line| line["product"] == product)
+            .collect::<Vec<_>>()[..]
+        else {
             panic!("one line: {lines:#?}")
         };
         for priced in [charge, line] {
             assert_eq!(priced["kind"], "transfer", "{priced:#}");
             assert_eq!(priced["method"], "measured", "{priced:#}");
-            assert_eq!(priced["bytes"], bytes, "{priced:#} of {:#?}", world.pia.all(&format!("/meter-events?product={product}")).await);
+            assert_eq!(
+                priced["bytes"],
+                bytes,
+                "{priced:#} of {:#?}",
+                world
+                    .pia
+                    .all(&format!("/meter-events?product={product}"))
+                    .await
+            );
             assert_eq!(amount(&priced["amount"]), expected, "{priced:#}");
         }
-        assert_eq!((&charge["from"], &charge["to"]), (&json!(from), &json!("azure:westeurope")), "{charge:#}");
+        assert_eq!(
+            (&charge["from"], &charge["to"]),
+            (&json!(from), &json!("azure:westeurope")),
+            "{charge:#}"
+        );
         assert_eq!(charge["team"], "aftersales", "{charge:#}");
-        assert_eq!(line["route"], format!("{from}->azure:westeurope"), "{line:#}");
+        assert_eq!(
+            line["route"],
+            format!("{from}->azure:westeurope"),
+            "{line:#}"
+        );
     }
     assert_eq!(amount(&statement["total"]), total, "{statement:#}");
     // Run again it prices nothing twice.
     let again = world.ada.post("/billing/report", &json!({})).await;
-    assert_eq!((&again["charges"], &again["events"]), (&json!(0), &json!(0)), "{again:#}");
+    assert_eq!(
+        (&again["charges"], &again["events"]),
+        (&json!(0), &json!(0)),
+        "{again:#}"
+    );
     assert_eq!(world.ada.get(&path).await, statements);
 }
 
