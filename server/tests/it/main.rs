@@ -11,6 +11,8 @@ mod crash;
 mod cross_site;
 mod health;
 mod idempotency;
+mod journey;
+mod lake;
 mod logs;
 mod matrix;
 mod people;

@@ -1,0 +1,217 @@
+//! The steps of the journey, each as a person takes it through `/api/v1`, and the looks that Python takes beside it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::world::World;
+use crate::support::s3::BUCKET;
+
+/// Where the table lies below the S3 storage; with a space, as people name folders.
+pub(super) const SOURCE_PATH: &str = "workshop/visits 2026";
+pub(super) const VISITS: &str = "vehicle-workshop-visits";
+/// The table of the product in the folder.
+pub(super) const FOLDER_PATH: &str = "parts/visits";
+pub(super) const FOLDER: &str = "vehicle-parts-visits";
+
+/// What a program of `end2end/python` said of a table.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Seen {
+    pub(super) version: u64,
+    pub(super) rows: Vec<Value>,
+    /// Everything that the profile shows.
+    #[serde(default)]
+    pub(super) tables: Vec<String>,
+}
+
+/// All rows, or the first that differs.
+#[track_caller]
+pub(super) fn assert_same_rows(found: &Seen, expected: &Seen, whose: &str) {
+    let pairs = found.rows.iter().zip(&expected.rows);
+    for (at, (found, expected)) in pairs.enumerate() {
+        assert_eq!(found, expected, "row {at} of {whose}");
+    }
+    assert_eq!(found.rows.len(), expected.rows.len(), "rows of {whose}");
+    assert!(!found.rows.is_empty(), "rows of {whose}");
+}
+
+impl World {
+    /// What Python needs to open the source on S3, past the proxy.
+    pub(super) fn source(&self) -> Value {
+        self.s3
+            .python(&format!("s3://{BUCKET}/aftersales/{SOURCE_PATH}"))
+    }
+
+    pub(super) async fn storages(&self) {
+        for storage in [
+            json!({
+                "name": "aws_eu", "cloud": "aws", "region": "eu-central-1", "url": format!("s3://{BUCKET}/aftersales"),
+                "endpoint": self.s3.proxy.url(), "credential": self.s3.credential(),
+            }),
+            json!({
+                "name": "az_weu", "cloud": "azure", "region": "westeurope", "url": self.azurite.url("replicas"),
+                "endpoint": self.azurite.proxy.url(), "credential": self.azurite.credential(), "replicas": true,
+            }),
+            json!({
+                "name": "folder", "cloud": "aws", "region": "eu-west-1",
+                "url": format!("file://{}", self.lake().display()),
+            }),
+        ] {
+            self.ada.post("/storages", &storage).await;
+        }
+        for name in ["aws_eu", "az_weu", "folder"] {
+            let report = self
+                .ada
+                .post(&format!("/storages/{name}/doctor"), &json!({}))
+                .await;
+            let checks = report["checks"].as_array().unwrap();
+            assert!(checks.len() > 1, "{report:#}");
+            assert!(
+                checks.iter().all(|check| check["outcome"] != "failed"),
+                "{report:#}"
+            );
+        }
+    }
+
+    /// 0.09 USD per GB from any region of AWS to any of Azure.
+    pub(super) async fn rates(&self) {
+        let rate = json!({
+            "from": "aws:*", "to": "azure:*", "price": "0.09", "unit": "GB", "currency": "USD",
+            "valid_from": "2026-01-01", "source": "a price of the test's own",
+        });
+        self.ada.post("/rates", &rate).await;
+    }
+
+    /// Registers a table as a product of its own, and publishes it.
+    pub(super) async fn publish(&self, product: &str, storage: &str, path: &str) -> Value {
+        let new = json!({
+            "name": product, "team": "aftersales", "title": "Workshop visits", "storage": storage,
+            "classification": "internal", "tables": [{ "name": "visits", "path": path }],
+        });
+        let registered = self.pia.post("/products", &new).await;
+        assert_eq!(registered["state"], "draft", "{registered:#}");
+        let published = self
+            .pia
+            .post(&format!("/products/{product}/publish"), &json!({}))
+            .await;
+        assert_eq!(published["state"], "published", "{published:#}");
+        published
+    }
+
+    pub(super) async fn recipient(&self, name: &str) {
+        let new = json!({ "name": name, "team": "rnd", "cloud": "azure", "region": "westeurope" });
+        self.carl.post("/recipients", &new).await;
+    }
+
+    /// Carl asks, Pia says yes. Answers the grant's id.
+    pub(super) async fn approved(&self, product: &str, recipient: &str, mode: &str) -> String {
+        let until = self.clock_plus_days(300);
+        let new = json!({
+            "product": product, "recipient": recipient, "mode": mode, "until": until,
+            "purpose": { "code": "warranty", "text": "warranty analysis" },
+        });
+        let request = self.carl.post("/requests", &new).await;
+        assert_eq!(request["open_stages"], json!(["owner"]), "{request:#}");
+        let path = format!("/requests/{}/decisions", request["id"].as_str().unwrap());
+        let yes = json!({ "verdict": "approve", "revision": request["revision"] });
+        let (status, _) = self.carl.ask(http::Method::POST, &path, Some(&yes)).await;
+        assert_eq!(
+            status,
+            http::StatusCode::FORBIDDEN,
+            "whoever asks does not decide"
+        );
+        let decided = self.pia.post(&path, &yes).await;
+        assert_eq!(decided["state"], "approved", "{decided:#}");
+        decided["grant"].as_str().unwrap().to_owned()
+    }
+
+    /// Works until a grant was seen to work.
+    pub(super) async fn verified(&self, grant: &str) -> Value {
+        let active = |grant: &Value| grant["actual"] == "active";
+        let grant = self
+            .work_until(&self.carl, &format!("/grants/{grant}"), active)
+            .await;
+        assert_eq!(
+            grant["verified_at"],
+            json!(self.clock_plus_days(0)),
+            "{grant:#}"
+        );
+        assert_eq!(
+            grant["first_read_at"],
+            Value::Null,
+            "looking is not reading: {grant:#}"
+        );
+        grant
+    }
+
+    /// Downloads a recipient's profile, as a file.
+    pub(super) async fn profile(&self, recipient: &str) -> PathBuf {
+        let profile = self
+            .carl
+            .post(&format!("/recipients/{recipient}/profile"), &json!({}))
+            .await;
+        assert_eq!(
+            profile["endpoint"],
+            format!("{}/delta-sharing/", self.front.url())
+        );
+        let path = self.folder.path().join(format!("{recipient}.share"));
+        std::fs::write(&path, profile.to_string()).unwrap();
+        path
+    }
+
+    /// Reads the product's table through a profile, in the form that the connector is told to ask for.
+    pub(super) async fn read_share(
+        &self,
+        profile: &PathBuf,
+        product: &str,
+        delta: Option<bool>,
+    ) -> Seen {
+        let table = format!("{product}.default.visits");
+        let asked = json!({ "profile": profile, "table": table, "delta": delta });
+        let seen: Seen = self.python.run("read_share.py", &asked).await;
+        assert_eq!(seen.tables, [table], "what the profile shows");
+        seen
+    }
+
+    pub(super) async fn read_source(&self) -> Seen {
+        self.python.run("read_table.py", &self.source()).await
+    }
+
+    /// The replica as files of Azurite, without the sharing server.
+    pub(super) async fn read_replica_files(&self) -> Seen {
+        let path = format!("replicas/{VISITS}/default/visits");
+        self.python
+            .run("read_table.py", &self.azurite.python(&path))
+            .await
+    }
+
+    /// The replica of the visits.
+    pub(super) async fn replica(&self) -> Value {
+        self.carl.get(&format!("/replicas/{VISITS}@az_weu")).await
+    }
+
+    /// The one newest run.
+    pub(super) async fn newest_run(&self) -> Value {
+        let runs = self.carl.all(&format!("/sync-runs?product={VISITS}")).await;
+        runs.into_iter().find(|run| run["kind"] == "sync").unwrap()
+    }
+
+    /// Σ bytes of a product's meter events of one purpose that are `measured`.
+    pub(super) async fn measured(&self, product: &str, purpose: &str) -> u64 {
+        let events = self
+            .pia
+            .all(&format!("/meter-events?product={product}"))
+            .await;
+        let events = events
+            .iter()
+            .filter(|event| event["method"] == "measured" && event["purpose"] == purpose);
+        events.map(|event| event["bytes"].as_u64().unwrap()).sum()
+    }
+
+    pub(super) fn clock_plus_days(&self, days: i64) -> String {
+        self.exchange
+            .now()
+            .plus(days * model::time::DAY)
+            .to_string()
+    }
+}
