@@ -293,7 +293,7 @@ impl Source {
             .map(|file| file.key.to_string());
         let log = format!("_delta_log/{:020}.json", snapshot.version);
         let mut keys: Vec<String> = added.chain([log]).collect();
-        if snapshot.version > 0 && snapshot.version % CHECKPOINT_EVERY == 0 {
+        if snapshot.version > 0 && snapshot.version.is_multiple_of(CHECKPOINT_EVERY) {
             self.writer.table().write_checkpoint(snapshot).await?;
             keys.push(format!(
                 "_delta_log/{:020}.checkpoint.parquet",

@@ -290,7 +290,7 @@ impl Claims {
                 submitted: day,
                 failure: random.pick(&TROUBLES).0,
                 part: part_number(part),
-                complaint: *random.pick(COMPLAINTS.as_slice()),
+                complaint: COMPLAINTS[random.index(COMPLAINTS.len())],
                 odometer: car.odometer(day),
                 requested,
                 decision: (decision.day <= today).then_some(decision),
