@@ -38,7 +38,8 @@ pub(super) fn assert_same_rows(found: &Seen, expected: &Seen, whose: &str) {
 impl World {
     /// What Python needs to open the source on S3, past the proxy.
     pub(super) fn source(&self) -> Value {
-        self.s3.python(&format!("s3://{BUCKET}/aftersales/{SOURCE_PATH}"))
+        self.s3
+            .python(&format!("s3://{BUCKET}/aftersales/{SOURCE_PATH}"))
     }
 
     pub(super) async fn storages(&self) {
@@ -59,10 +60,16 @@ impl World {
             self.ada.post("/storages", &storage).await;
         }
         for name in ["aws_eu", "az_weu", "folder"] {
-            let report = self.ada.post(&format!("/storages/{name}/doctor"), &json!({})).await;
+            let report = self
+                .ada
+                .post(&format!("/storages/{name}/doctor"), &json!({}))
+                .await;
             let checks = report["checks"].as_array().unwrap();
             assert!(checks.len() > 1, "{report:#}");
-            assert!(checks.iter().all(|check| check["outcome"] != "failed"), "{report:#}");
+            assert!(
+                checks.iter().all(|check| check["outcome"] != "failed"),
+                "{report:#}"
+            );
         }
     }
 
@@ -83,7 +90,10 @@ impl World {
         });
         let registered = self.pia.post("/products", &new).await;
         assert_eq!(registered["state"], "draft", "{registered:#}");
-        let published = self.pia.post(&format!("/products/{product}/publish"), &json!({})).await;
+        let published = self
+            .pia
+            .post(&format!("/products/{product}/publish"), &json!({}))
+            .await;
         assert_eq!(published["state"], "published", "{published:#}");
         published
     }
@@ -105,7 +115,11 @@ impl World {
         let path = format!("/requests/{}/decisions", request["id"].as_str().unwrap());
         let yes = json!({ "verdict": "approve", "revision": request["revision"] });
         let (status, _) = self.carl.ask(http::Method::POST, &path, Some(&yes)).await;
-        assert_eq!(status, http::StatusCode::FORBIDDEN, "whoever asks does not decide");
+        assert_eq!(
+            status,
+            http::StatusCode::FORBIDDEN,
+            "whoever asks does not decide"
+        );
         let decided = self.pia.post(&path, &yes).await;
         assert_eq!(decided["state"], "approved", "{decided:#}");
         decided["grant"].as_str().unwrap().to_owned()
@@ -114,23 +128,44 @@ impl World {
     /// Works until a grant was seen to work.
     pub(super) async fn verified(&self, grant: &str) -> Value {
         let active = |grant: &Value| grant["actual"] == "active";
-        let grant = self.work_until(&self.carl, &format!("/grants/{grant}"), active).await;
-        assert_eq!(grant["verified_at"], json!(self.clock_plus_days(0)), "{grant:#}");
-        assert_eq!(grant["first_read_at"], Value::Null, "looking is not reading: {grant:#}");
+        let grant = self
+            .work_until(&self.carl, &format!("/grants/{grant}"), active)
+            .await;
+        assert_eq!(
+            grant["verified_at"],
+            json!(self.clock_plus_days(0)),
+            "{grant:#}"
+        );
+        assert_eq!(
+            grant["first_read_at"],
+            Value::Null,
+            "looking is not reading: {grant:#}"
+        );
         grant
     }
 
     /// Downloads a recipient's profile, as a file.
     pub(super) async fn profile(&self, recipient: &str) -> PathBuf {
-        let profile = self.carl.post(&format!("/recipients/{recipient}/profile"), &json!({})).await;
-        assert_eq!(profile["endpoint"], format!("{}/delta-sharing/", self.front.url()));
+        let profile = self
+            .carl
+            .post(&format!("/recipients/{recipient}/profile"), &json!({}))
+            .await;
+        assert_eq!(
+            profile["endpoint"],
+            format!("{}/delta-sharing/", self.front.url())
+        );
         let path = self.folder.path().join(format!("{recipient}.share"));
         std::fs::write(&path, profile.to_string()).unwrap();
         path
     }
 
     /// Reads the product's table through a profile, in the form that the connector is told to ask for.
-    pub(super) async fn read_share(&self, profile: &PathBuf, product: &str, delta: Option<bool>) -> Seen {
+    pub(super) async fn read_share(
+        &self,
+        profile: &PathBuf,
+        product: &str,
+        delta: Option<bool>,
+    ) -> Seen {
         let table = format!("{product}.default.visits");
         let asked = json!({ "profile": profile, "table": table, "delta": delta });
         let seen: Seen = self.python.run("read_share.py", &asked).await;
@@ -145,7 +180,9 @@ impl World {
     /// The replica as files of Azurite, without the sharing server.
     pub(super) async fn read_replica_files(&self) -> Seen {
         let path = format!("replicas/{VISITS}/default/visits");
-        self.python.run("read_table.py", &self.azurite.python(&path)).await
+        self.python
+            .run("read_table.py", &self.azurite.python(&path))
+            .await
     }
 
     /// The replica of the visits.
@@ -159,16 +196,52 @@ impl World {
         runs.into_iter().find(|run| run["kind"] == "sync").unwrap()
     }
 
-    /// Σ bytes of a product's meter events of one purpose that are `measured`.
-    pub(super) async fn measured(&self, product: &str, purpose: &str) -> u64 {
-        let events = self.pia.all(&format!("/meter-events?product={product}")).await;
+    /// The bytes of a product's meter events of one purpose that are `measured`, oldest first.
+    async fn events(&self, product: &str, purpose: &str) -> Vec<u64> {
+        let events = self
+            .pia
+            .all(&format!("/meter-events?product={product}"))
+            .await;
         let events = events
             .iter()
+            .rev()
             .filter(|event| event["method"] == "measured" && event["purpose"] == purpose);
-        events.map(|event| event["bytes"].as_u64().unwrap()).sum()
+        events
+            .map(|event| event["bytes"].as_u64().unwrap())
+            .collect()
+    }
+
+    /// Σ bytes of the syncs of the visits.
+    pub(super) async fn synced(&self) -> u64 {
+        self.events(VISITS, "sync").await.iter().sum()
+    }
+
+    /// What was counted of the gateway's answers to consumers.
+    pub(super) async fn gateway_events(&self) -> Vec<u64> {
+        self.events(FOLDER, "gateway").await
+    }
+
+    /// The same once there are at least so many: an answer that a client gives up is counted when the server notices.
+    pub(super) async fn gateway_events_until(&self, wanted: usize) -> Vec<u64> {
+        let start = tokio::time::Instant::now();
+        let mut again = tokio::time::interval(std::time::Duration::from_millis(50));
+        loop {
+            let events = self.gateway_events().await;
+            if events.len() >= wanted {
+                return events;
+            }
+            assert!(
+                start.elapsed().as_secs() < 30,
+                "{wanted} answers, but {events:?}"
+            );
+            again.tick().await;
+        }
     }
 
     pub(super) fn clock_plus_days(&self, days: i64) -> String {
-        self.exchange.now().plus(days * model::time::DAY).to_string()
+        self.exchange
+            .now()
+            .plus(days * model::time::DAY)
+            .to_string()
     }
 }

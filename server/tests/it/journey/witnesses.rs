@@ -55,7 +55,11 @@ async fn python_reads_the_same_rows_from_both_stores_and_meters_agree_with_proxi
     let rows: Value = python.run("read_table.py", &source).await;
     assert_eq!(rows["version"], 5);
     assert!(rows["rows"].as_array().unwrap().len() > 2_000);
-    assert_eq!(s3.proxy.counted(), Counted::default(), "Python takes the direct way");
+    assert_eq!(
+        s3.proxy.counted(),
+        Counted::default(),
+        "Python takes the direct way"
+    );
 
     let (read, written) = (meter(), meter());
     let from = open(
@@ -77,7 +81,10 @@ async fn python_reads_the_same_rows_from_both_stores_and_meters_agree_with_proxi
     for object in objects {
         let body = from.objects().get(&object.location).await.unwrap();
         let body = body.bytes().await.unwrap();
-        to.objects().put(&object.location, body.into()).await.unwrap();
+        to.objects()
+            .put(&object.location, body.into())
+            .await
+            .unwrap();
     }
     assert_eq!(s3.proxy.counted().received, read.received());
     assert_eq!(s3.proxy.counted().requests, read.requests());

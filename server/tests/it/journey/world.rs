@@ -240,7 +240,9 @@ impl Handler for Witness {
         let mut moves = self.moves.lock().unwrap();
         let moved = moves.entry(work.kind).or_default();
         moved.s3 = moved.s3.and(self.s3.proxy.counted().since(before.0));
-        moved.azure = moved.azure.and(self.azurite.proxy.counted().since(before.1));
+        moved.azure = moved
+            .azure
+            .and(self.azurite.proxy.counted().since(before.1));
         moved.pieces += 1;
         outcome
     }
@@ -276,7 +278,12 @@ fn serve(
         portal: server::site::portal(connected.exchange.clone(), &settings.data),
         machines: connected.machines(),
     });
-    tokio::spawn(server::listen::serve(listener, router, settings.connections, stop));
+    tokio::spawn(server::listen::serve(
+        listener,
+        router,
+        settings.connections,
+        stop,
+    ));
 }
 
 async fn people(exchange: &Exchange, base: &str) -> [Person; 3] {
@@ -284,7 +291,10 @@ async fn people(exchange: &Exchange, base: &str) -> [Person; 3] {
     let vehicle = json!({ "name": "vehicle", "title": "Vehicle data", "description": "" });
     let vehicle: DomainNew = serde_json::from_value(vehicle).unwrap();
     exchange.domain_create(&operator, vehicle).await.unwrap();
-    for (name, title, cost_center) in [("aftersales", "After-Sales", "4711"), ("rnd", "R&D", "4712")] {
+    for (name, title, cost_center) in [
+        ("aftersales", "After-Sales", "4711"),
+        ("rnd", "R&D", "4712"),
+    ] {
         let team = TeamNew {
             name: name.to_owned(),
             domain: "vehicle".to_owned(),
@@ -312,7 +322,10 @@ async fn people(exchange: &Exchange, base: &str) -> [Person; 3] {
             let role = MemberChange {
                 role: role.to_owned(),
             };
-            exchange.member_set(&operator, team, name, role).await.unwrap();
+            exchange
+                .member_set(&operator, team, name, role)
+                .await
+                .unwrap();
         }
         let token = TokenNew {
             name: "journey".to_owned(),
