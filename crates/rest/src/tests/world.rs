@@ -99,7 +99,7 @@ impl KeyRing for World {
         Ok(SecretString::from(String::from_utf8(bytes).unwrap()))
     }
 
-    fn from_environment(&self, name: &str) -> Result<SecretString, Problem> {
+    fn environment(&self, name: &str) -> Result<SecretString, Problem> {
         Ok(SecretString::from(format!("{{\"from\":\"{name}\"}}")))
     }
 }

@@ -100,7 +100,7 @@ impl KeyRing for Keys {
         self.ring.open(place, sealed)
     }
 
-    fn from_environment(&self, name: &str) -> Result<SecretString, Problem> {
+    fn environment(&self, name: &str) -> Result<SecretString, Problem> {
         let environment = self.environment.lock().unwrap();
         let found = environment.get(name).cloned();
         found

@@ -196,16 +196,46 @@ impl World {
         runs.into_iter().find(|run| run["kind"] == "sync").unwrap()
     }
 
-    /// Σ bytes of a product's meter events of one purpose that are `measured`.
-    pub(super) async fn measured(&self, product: &str, purpose: &str) -> u64 {
+    /// The bytes of a product's meter events of one purpose that are `measured`, oldest first.
+    async fn events(&self, product: &str, purpose: &str) -> Vec<u64> {
         let events = self
             .pia
             .all(&format!("/meter-events?product={product}"))
             .await;
         let events = events
             .iter()
+            .rev()
             .filter(|event| event["method"] == "measured" && event["purpose"] == purpose);
-        events.map(|event| event["bytes"].as_u64().unwrap()).sum()
+        events
+            .map(|event| event["bytes"].as_u64().unwrap())
+            .collect()
+    }
+
+    /// Σ bytes of the syncs of the visits.
+    pub(super) async fn synced(&self) -> u64 {
+        self.events(VISITS, "sync").await.iter().sum()
+    }
+
+    /// What was counted of the gateway's answers to consumers.
+    pub(super) async fn gateway_events(&self) -> Vec<u64> {
+        self.events(FOLDER, "gateway").await
+    }
+
+    /// The same once there are at least so many: an answer that a client gives up is counted when the server notices.
+    pub(super) async fn gateway_events_until(&self, wanted: usize) -> Vec<u64> {
+        let start = tokio::time::Instant::now();
+        let mut again = tokio::time::interval(std::time::Duration::from_millis(50));
+        loop {
+            let events = self.gateway_events().await;
+            if events.len() >= wanted {
+                return events;
+            }
+            assert!(
+                start.elapsed().as_secs() < 30,
+                "{wanted} answers, but {events:?}"
+            );
+            again.tick().await;
+        }
     }
 
     pub(super) fn clock_plus_days(&self, days: i64) -> String {

@@ -67,8 +67,17 @@ pub(crate) struct Passed {
     /// Path and query, without what signs.
     pub(crate) path: String,
     pub(crate) status: StatusCode,
+    /// What the response said of the length of its body.
+    pub(crate) promised: u64,
     /// Bytes of the response's body so far.
     pub(crate) received: u64,
+}
+
+impl Passed {
+    /// Whether the body was passed on to its end; a client may lose interest earlier.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.received == self.promised
+    }
 }
 
 /// A proxy on a free port of the loopback interface; it ends when dropped.
@@ -163,6 +172,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             method: parts.method.clone(),
             path: readable(&parts.uri),
             status: StatusCode::BAD_GATEWAY,
+            promised: 0,
             received: 0,
         });
         log.len() - 1
@@ -198,7 +208,14 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
                 .into_response();
         }
     };
-    shared.log.lock().unwrap()[at].status = answer.status();
+    {
+        let passed = &mut shared.log.lock().unwrap()[at];
+        passed.status = answer.status();
+        passed.promised = match parts.method {
+            Method::HEAD => 0,
+            _ => answer.content_length().unwrap_or_default(),
+        };
+    }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status();
     *response.headers_mut() = end_to_end(answer.headers());
