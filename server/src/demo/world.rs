@@ -19,6 +19,7 @@ const STAND_IN: &str = "file:///srv/entrepot/clouds/";
 /// For tests: the password of every account, instead of random ones.
 const PASSWORD_VARIABLE: &str = "ENTREPOT_DEMO_PASSWORD";
 const PASSWORD_LENGTH: usize = 16;
+const PASSWORD_SHORTEST: usize = 10;
 const ACCOUNTS_FILE: &str = "demo-accounts.txt";
 const CONFIG_FILE: &str = "entrepot.toml";
 const CLOUDS_FOLDER: &str = "clouds";
@@ -168,13 +169,21 @@ pub(super) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Refuses a data folder in which somebody lives already, or a demo was broken off.
+/// Refuses a data folder in which somebody lives already, or a demo was broken off, and passwords that are none.
 pub(super) async fn check_empty(exchange: &exchange::Exchange, data: &Path) -> anyhow::Result<()> {
     if exchange.has_people().await? || accounts_file(data).exists() {
         bail!(
             "{} is in use: the demo world is played in a new folder; remove this one, or name another with --data",
             data.display()
         );
+    }
+    check_given(std::env::var(PASSWORD_VARIABLE).ok().as_deref())
+}
+
+/// Said before anything is written: the accounts' own rule would say it in the middle of the story.
+fn check_given(password: Option<&str>) -> anyhow::Result<()> {
+    if password.is_some_and(|password| password.chars().count() < PASSWORD_SHORTEST) {
+        bail!("{PASSWORD_VARIABLE} needs at least {PASSWORD_SHORTEST} characters");
     }
     Ok(())
 }
@@ -241,6 +250,8 @@ mod tests {
         );
         // A second time would lock everybody out of the first world.
         assert!(accounts_with(one.path(), None).is_err());
+        assert!(check_given(Some("too short")).is_err());
+        assert!(check_given(Some("long enough")).is_ok());
         let given = tempfile::tempdir().unwrap();
         let given = accounts_with(given.path(), Some("correct horse battery")).unwrap();
         assert!(
