@@ -141,7 +141,10 @@ fn announce(options: &Options, data: &Path) {
     if options.empty {
         println!("No user exists yet: target/debug/entrepot user --help\n");
     } else {
-        println!("Sign in with an account that the demo world printed when it was made.\n");
+        println!(
+            "Sign in with an account of the demo world; they are in {}.\n",
+            data.join("demo-accounts.txt").display()
+        );
     }
 }
 

@@ -220,6 +220,9 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
     Ok(format!("{} tests", counts.passed))
 }
 
+/// What the demo's people sign in with while the browser tests run: of this world only, which is gone when they end.
+const DEMO_PASSWORD: &str = "correct horse battery staple";
+
 /// Playwright against the demo world, served by the binary that the tests have just built.
 fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     let results = repo.target.join("end2end");
@@ -232,6 +235,7 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     let mut play = repo.command(&entrepot);
     play.args(["demo", "--headless", "--json", "--data"])
         .arg(&data)
+        .env("ENTREPOT_DEMO_PASSWORD", DEMO_PASSWORD)
         .stdout(File::create(&demo)?);
     crate::process::run(&mut play).context("make the demo world")?;
 
@@ -246,7 +250,9 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
         .arg(&data)
         .args(["--addr", &address.to_string()])
         .arg("--site")
-        .arg(repo.site());
+        .arg(repo.site())
+        // All tests sign in from one address, again and again.
+        .env("ENTREPOT__SESSION__SIGN_INS_PER_MINUTE", "1000");
     let mut server = Running::start(serve.stdout(log.try_clone()?).stderr(log), "TERM")?;
     server
         .wait_until("the server", Duration::from_secs(60), || {
@@ -265,7 +271,8 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     playwright
         .env("E2E_BASE_URL", format!("http://{address}"))
         .env("E2E_DATA", &data)
-        .env("E2E_DEMO", &demo);
+        .env("E2E_DEMO", &demo)
+        .env("E2E_PASSWORD", DEMO_PASSWORD);
     playwright
         .env("E2E_ENTREPOT", &entrepot)
         .env("E2E_REPORT", &report)
