@@ -71,6 +71,8 @@ pub(super) struct World {
     pub(super) pia: Person,
     /// Consumes in the team `rnd`, and asks.
     pub(super) carl: Person,
+    /// For URLs that were handed out.
+    pub(super) http: reqwest::Client,
     worker: Worker,
     moves: Moves,
     stop: CancellationToken,
@@ -110,7 +112,8 @@ impl World {
             None => String::new(),
         };
         let configuration = format!(
-            "{database}[server]\npublic_url = \"{}\"\n[storage]\nfile_roots = [\"{}\"]\nendpoints = [\"{}\", \"{}\"]\n",
+            "{database}[keys]\nfile = \"{}\"\n[server]\npublic_url = \"{}\"\n[storage]\nfile_roots = [\"{}\"]\nendpoints = [\"{}\", \"{}\"]\n",
+            data.join("keys").display(),
             front.url(),
             folder.path().join("lake").display(),
             s3.proxy.address(),
@@ -182,6 +185,7 @@ impl World {
             ada,
             pia,
             carl,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
             worker,
             moves,
             stop,
