@@ -4,8 +4,8 @@
 
 Every version of every source table must have the files, bytes, rows and columns that Entrepôt's own reader noted in
 DATA/demo-tables.json, and as many rows must really be in the Parquet files. With what `entrepot demo --json` printed,
-each replica must hold exactly the rows of its source at the version of its last sync, and no file that the source
-forgot before the retention.
+each replica must hold exactly the rows of its source at the version of its last sync, no file that the source forgot
+longer ago than the retention, and none that its log does not know.
 """
 
 import argparse
@@ -14,7 +14,9 @@ import json
 import sys
 import time
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset
@@ -22,6 +24,7 @@ from deltalake import DeltaTable
 
 # Our reader shows types as SQL does, the log calls them as here.
 SQL = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
+RETENTION_HOURS = 168
 REPLICA_STORAGES = {"az_weu": "azure_westeurope/exchange", "gcp_ew3_replicas": "gcp_europe-west3/exchange"}
 
 
@@ -85,27 +88,44 @@ def check_tables(data):
     return {(history["product"], history["table"]): history for history in histories}
 
 
+def forgotten(replica, before):
+    """The files that the replica's log removed before an instant (milliseconds) and does not hold any more."""
+    gone = set()
+    for commit in sorted((replica / "_delta_log").glob("*.json")):
+        for line in commit.read_text().splitlines():
+            remove = json.loads(line).get("remove")
+            if remove and remove["deletionTimestamp"] < before:
+                gone.add(str(replica / unquote(remove["path"])))
+    return gone
+
+
 def check_replicas(data, histories, journey):
     last = {}
     for run in journey["sync_runs"]:
-        key = (run["product"], run["table"], run["to"])
-        last[key] = max(last.get(key, -1), run["source_version"])
+        last[run["product"], run["table"], run["to"]] = run
     if not last:
         sys.exit("the journey has no sync runs")
-    for (product, table, to), version in sorted(last.items()):
+    for (product, table, to), run in sorted(last.items()):
+        version = run["source_version"]
         source = data / "clouds" / histories[product, table]["path"]
         replica = data / "clouds" / REPLICA_STORAGES[to] / product / "default" / table
-        ours, theirs = rows(source, version), rows(replica)
-        if not ours.equals(theirs):
+        if not rows(source, version).equals(rows(replica)):
             sys.exit(f"{replica}: not the rows of {source} version {version}")
-        # What the source had removed before the first of the month's last two weeks is gone from the disk.
-        kept = {file for file in DeltaTable(replica).file_uris()}
+        kept = {uri.removeprefix("file://") for uri in DeltaTable(replica).file_uris()}
         on_disk = {str(file) for file in replica.rglob("*.parquet") if "_delta_log" not in file.parts}
-        missing = {file for file in kept if file.removeprefix("file://") not in on_disk}
-        if missing:
+        if missing := kept - on_disk:
             sys.exit(f"{replica}: files are missing: {sorted(missing)[:3]}")
-        left = len(on_disk) - len(kept)
-        print(f"{product}/{table} in {to}: the rows of version {version}, {left} removed files within the retention")
+        # A vacuum follows every sync. What the source forgot longer ago than the retention is gone from the disk.
+        synced = datetime.fromisoformat(run["at"].replace("Z", "+00:00")).timestamp()
+        gone = forgotten(replica, (synced - RETENTION_HOURS * 3600) * 1000) - kept
+        if left := gone & on_disk:
+            sys.exit(f"{replica}: removed before the retention and still there: {sorted(left)[:3]}")
+        if strangers := on_disk - kept - forgotten(replica, float("inf")):
+            sys.exit(f"{replica}: files that no commit knows: {sorted(strangers)[:3]}")
+        print(
+            f"{product}/{table} in {to}: the rows of version {version}; {len(gone)} removed files gone, "
+            f"{len(on_disk - kept)} still within the retention"
+        )
 
 
 def check_bill(journey):

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use exchange::db::Db;
 use exchange::{Exchange, Options, Principal};
+use model::Clock;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::connect::{Connected, Wiring, connect};
@@ -49,6 +50,16 @@ impl Node {
         purpose: Use,
         public_url: PublicUrl,
     ) -> anyhow::Result<Self> {
+        Self::open_at(settings, purpose, public_url, Arc::new(SystemClock)).await
+    }
+
+    /// The same on another clock: the demo world plays its month on one that it moves.
+    pub async fn open_at(
+        settings: Settings,
+        purpose: Use,
+        public_url: PublicUrl,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         folder::create(&settings.data)?;
         let lock = match (settings.is_embedded(), folder::lock(&settings.data)) {
             (false, _) => None,
@@ -73,7 +84,7 @@ impl Node {
         };
         let connected = connect(Wiring {
             db,
-            clock: Arc::new(SystemClock),
+            clock,
             keys: Arc::new(keys),
             lake: Lake::of(&settings.storage),
             options,

@@ -73,7 +73,7 @@ pub trait KeyRing: Send + Sync {
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem>;
     fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem>;
     /// What `env:NAME` holds; only names that begin with ENTREPOT_CREDENTIAL_ are read.
-    fn from_environment(&self, name: &str) -> Result<SecretString, Problem>;
+    fn environment(&self, name: &str) -> Result<SecretString, Problem>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

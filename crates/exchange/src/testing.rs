@@ -111,7 +111,7 @@ impl KeyRing for World {
             .map_err(|_| Problem::new("not sealed by this key"))
     }
 
-    fn from_environment(&self, name: &str) -> Result<SecretString, Problem> {
+    fn environment(&self, name: &str) -> Result<SecretString, Problem> {
         Ok(SecretString::from(format!("{{\"from\":\"{name}\"}}")))
     }
 }

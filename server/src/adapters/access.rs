@@ -3,15 +3,14 @@
 //!
 //! Nothing of it shows as the consumer's: no line in the access log, no first read, no URL that leaves the house.
 
+mod looker;
+
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
-use axum::body::Body;
-use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use exchange::access::{GrantReading, ReadFrom, ReaderRecord, SharedTable};
 use exchange::page::PageRequest;
@@ -19,28 +18,23 @@ use exchange::ports::{AccessTarget, Observation};
 use exchange::{Error, Principal};
 use futures::StreamExt as _;
 use futures::future::try_join_all;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
 use model::dto::{Replica, TableDetail};
 use model::{GrantId, Mode, ReplicaState, Timestamp};
-use object_store::path::Path;
-use serde::Deserialize;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
-use tower::ServiceExt as _;
+use sharing::Refused;
 
-use super::gate::{Look, Reading, ShareGate, listed, shares_of};
+use super::gate::{Reading, ShareGate};
+use looker::{FileLine, Looker};
 
 /// So many tables of a product are read at one look; the next look goes on behind them.
 const TABLES: usize = 5;
-/// So many files of a table are touched at one look, likewise, among the first [`FILES_SEEN`] of its answer.
+/// So many files of a table are touched at one look, likewise, among the first of its answer.
 const FILES: usize = 8;
-const FILES_SEEN: usize = 500;
 /// Between two looks at a grant that works; what is looked at moves on with it.
 const ROUND: i64 = 15 * model::time::MINUTE;
 /// A look takes no longer.
 const LONGEST: Duration = Duration::from_secs(60);
-/// An answer that holds no file in so many bytes is not read further.
-const ANSWER: usize = 64 << 20;
 
 /// [`AccessTarget`] over the sharing protocol.
 pub struct SharingTarget {
@@ -90,12 +84,20 @@ impl SharingTarget {
         };
         let seen_at = exchange.now();
         let looker = Looker::new(&self.gate, &grant, &recipient);
-        let seen = if grant.wanted {
-            self.see_open(&looker, &grant, &recipient, seen_at).await
-        } else {
-            looker.see_closed(&grant).await
+        let seeing = async {
+            if grant.wanted {
+                self.see_open(&looker, &grant, &recipient, seen_at).await
+            } else {
+                looker.see_closed(&grant).await
+            }
         };
-        for reading in looker.gate.readings() {
+        let seen = tokio::time::timeout(LONGEST, seeing).await.unwrap_or_else(|_| {
+            Err(Seen::Broken(format!(
+                "the provider's storage did not answer within {} seconds; this is looked at again",
+                LONGEST.as_secs()
+            )))
+        });
+        for reading in looker.readings() {
             self.gate.count_own_reads(&reading).await;
         }
         match seen? {
@@ -155,24 +157,25 @@ impl SharingTarget {
         Ok(tables)
     }
 
-    /// For a replica: there must be one, in order, with every table in it.
+    /// For a replica: there must be one, in order, with every table in it. What another grant gives meanwhile does not count.
     async fn wait_for_replica(
         &self,
         grant: &GrantReading,
         recipient: &ReaderRecord,
         granted: &[SharedTable],
     ) -> Result<(), Seen> {
-        let mut missing = Vec::new();
-        for row in granted.iter().filter(|row| {
-            row.product_id == grant.product_id
-                && row.mode == Mode::Replica
-                && row.refused_for.is_none()
-        }) {
-            if row.place()?.is_none() {
-                missing.push(row);
-            }
+        if grant.mode != Mode::Replica {
+            return Ok(());
         }
-        if missing.is_empty() {
+        let mut missing = 0;
+        for row in granted
+            .iter()
+            .filter(|row| row.product_id == grant.product_id && row.refused_for.is_none())
+        {
+            let there = row.mode == Mode::Replica && row.place()?.is_some();
+            missing += usize::from(!there);
+        }
+        if missing == 0 {
             return Ok(());
         }
         let location = recipient.location()?;
@@ -194,7 +197,7 @@ impl SharingTarget {
                 "there is no replica in {location}; a storage there must take replicas"
             )));
         };
-        Err(replica_state(&replica, missing.len()))
+        Err(replica_state(&replica, missing))
     }
 
     /// One table: queried, some of its files touched, and a replica where it should stand.
@@ -207,7 +210,6 @@ impl SharingTarget {
     ) -> Result<(), Seen> {
         let (version, files) = looker.query(grant.product.as_str(), table).await?;
         let reading = looker
-            .gate
             .readings()
             .pop()
             .ok_or_else(|| broken(table, "the sharing service answered without opening it"))?;
@@ -285,16 +287,10 @@ impl SharingTarget {
 #[async_trait]
 impl AccessTarget for SharingTarget {
     async fn observe(&self, grant: GrantId) -> Observation {
-        match tokio::time::timeout(LONGEST, self.look(grant)).await {
-            Ok(Ok(observation)) => observation,
-            Ok(Err(Seen::Waits(reason))) => Observation::Waits { reason },
-            Ok(Err(Seen::Broken(reason))) => Observation::Broken { reason },
-            Err(_) => Observation::Broken {
-                reason: format!(
-                    "the provider's storage did not answer within {} seconds; this is looked at again",
-                    LONGEST.as_secs()
-                ),
-            },
+        match self.look(grant).await {
+            Ok(observation) => observation,
+            Err(Seen::Waits(reason)) => Observation::Waits { reason },
+            Err(Seen::Broken(reason)) => Observation::Broken { reason },
         }
     }
 }
@@ -375,260 +371,6 @@ fn turn<T>(all: &[T], round: usize, most: usize) -> Vec<&T> {
     all.iter().cycle().skip(start).take(most).collect()
 }
 
-/// The sharing service as one recipient meets it, for one look.
-struct Looker {
-    gate: Arc<VerifyingGate>,
-    router: Router,
-}
-
-impl Looker {
-    fn new(gate: &Arc<ShareGate>, grant: &GrantReading, recipient: &ReaderRecord) -> Self {
-        let gate = Arc::new(VerifyingGate {
-            gate: Arc::clone(gate),
-            reader: Reader {
-                recipient: recipient.id,
-                name: recipient.name.to_string(),
-            },
-            // Whether this very grant still opens anything shows only without the others.
-            only: (!grant.wanted).then_some(grant.id),
-            readings: Mutex::default(),
-        });
-        let options = sharing::Options {
-            // The page tokens of this router never leave it.
-            page_key: [0; 32],
-            max_results: 1_000,
-        };
-        Self {
-            router: sharing::router(gate.clone(), options),
-            gate,
-        }
-    }
-
-    async fn call(&self, method: Method, path: &str, body: &'static str) -> Result<Response, Seen> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::AUTHORIZATION, "Bearer in-process")
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(
-                "delta-sharing-capabilities",
-                "responseformat=parquet;includeendstreamaction=true",
-            )
-            .body(Body::from(body))
-            .map_err(|error| Seen::Broken(error.to_string()))?;
-        match self.router.clone().oneshot(request).await {
-            Ok(response) => Ok(response),
-            Err(never) => match never {},
-        }
-    }
-
-    /// Schema and name of every table that the share lists; none where there is no such share.
-    async fn list(&self, share: &str) -> Result<BTreeSet<(String, String)>, Seen> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Page {
-            #[serde(default)]
-            items: Vec<Item>,
-            next_page_token: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Item {
-            schema: String,
-            name: String,
-        }
-
-        let mut found = BTreeSet::new();
-        let mut token = None::<String>;
-        loop {
-            let query = token.map_or(String::new(), |token| format!("?pageToken={token}"));
-            let path = format!("/shares/{share}/all-tables{query}");
-            let response = self.call(Method::GET, &path, "").await?;
-            let status = response.status();
-            let body = response.into_body().collect().await;
-            let body = body
-                .map_err(|_| Seen::Broken("the sharing service broke off its list".to_owned()))?
-                .to_bytes();
-            match status {
-                StatusCode::OK => {}
-                StatusCode::NOT_FOUND => return Ok(found),
-                status => return Err(Seen::Broken(answered(status, &body))),
-            }
-            let page: Page = serde_json::from_slice(&body)
-                .map_err(|_| Seen::Broken("the sharing service's list is not JSON".to_owned()))?;
-            found.extend(page.items.into_iter().map(|item| (item.schema, item.name)));
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// The table's version, and the first files of the answer.
-    async fn query(&self, share: &str, table: &TableDetail) -> Result<(u64, Vec<FileLine>), Seen> {
-        let path = format!(
-            "/shares/{share}/schemas/{}/tables/{}/query",
-            table.schema, table.name
-        );
-        let response = self.call(Method::POST, &path, "{}").await?;
-        let (parts, body) = response.into_parts();
-        let mut chunks = body.into_data_stream();
-        let mut answer = Answer::default();
-        while let Some(chunk) = chunks.next().await {
-            let chunk =
-                chunk.map_err(|_| broken(table, "the sharing service broke off its answer"))?;
-            if parts.status == StatusCode::OK {
-                answer.take(&chunk).map_err(|why| broken(table, &why))?;
-            } else {
-                answer.rest.extend_from_slice(&chunk);
-            }
-            if answer.files.len() >= FILES_SEEN || answer.rest.len() > ANSWER {
-                break;
-            }
-        }
-        if parts.status != StatusCode::OK {
-            return Err(broken(table, &answered(parts.status, &answer.rest)));
-        }
-        if answer.heads < 2 {
-            return Err(broken(table, "the sharing service's answer is not whole"));
-        }
-        let version = parts
-            .headers
-            .get("delta-table-version")
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .ok_or_else(|| broken(table, "the sharing service's answer names no version"))?;
-        Ok((version, answer.files))
-    }
-
-    /// Whether an ended grant still opens something: true would be wrong.
-    async fn see_closed(&self, grant: &GrantReading) -> Result<bool, Seen> {
-        Ok(!self.list(grant.product.as_str()).await?.is_empty())
-    }
-}
-
-fn answered(status: StatusCode, body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        message: String,
-    }
-
-    match serde_json::from_slice::<Body>(body) {
-        Ok(body) => body.message,
-        Err(_) => format!("the sharing service answered {}", status.as_u16()),
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct FileLine {
-    url: String,
-    size: u64,
-}
-
-/// An answer as it comes in, line by line.
-#[derive(Default)]
-struct Answer {
-    rest: BytesMut,
-    /// Lines of protocol and metadata.
-    heads: usize,
-    files: Vec<FileLine>,
-}
-
-impl Answer {
-    fn take(&mut self, chunk: &[u8]) -> Result<(), String> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Line {
-            protocol: Option<serde::de::IgnoredAny>,
-            meta_data: Option<serde::de::IgnoredAny>,
-            file: Option<FileLine>,
-            end_stream_action: Option<End>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct End {
-            error_message: Option<String>,
-        }
-
-        self.rest.extend_from_slice(chunk);
-        while let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line = self.rest.split_to(at + 1);
-            let line: Line = serde_json::from_slice(&line)
-                .map_err(|_| "the sharing service's answer is not JSON lines".to_owned())?;
-            self.heads += usize::from(line.protocol.is_some() || line.meta_data.is_some());
-            self.files.extend(line.file);
-            if let Some(why) = line.end_stream_action.and_then(|end| end.error_message) {
-                return Err(why);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The real gate, entered as a recipient without its token, leaving no trace of a read.
-struct VerifyingGate {
-    gate: Arc<ShareGate>,
-    reader: Reader,
-    /// What this grant alone gives; None: what the recipient has.
-    only: Option<GrantId>,
-    readings: Mutex<Vec<Arc<Reading>>>,
-}
-
-impl VerifyingGate {
-    fn readings(&self) -> Vec<Arc<Reading>> {
-        let readings = self.readings.lock();
-        readings.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn granted(&self, reader: &Reader) -> Result<Vec<SharedTable>, Refused> {
-        let mut granted = self.gate.granted(reader.recipient).await?;
-        if let Some(only) = self.only {
-            granted.retain(|row| row.grant_id == only);
-        }
-        Ok(granted)
-    }
-}
-
-#[async_trait]
-impl Gate for VerifyingGate {
-    async fn authenticate(&self, _: &str, _: Option<std::net::IpAddr>) -> Result<Reader, Refused> {
-        Ok(self.reader.clone())
-    }
-
-    async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused> {
-        Ok(listed(&self.granted(reader).await?))
-    }
-
-    async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused> {
-        Ok(shares_of(&self.granted(reader).await?))
-    }
-
-    async fn open(
-        &self,
-        reader: &Reader,
-        share: &str,
-        schema: &str,
-        table: &str,
-    ) -> Result<Readable, Refused> {
-        let granted = self.granted(reader).await?;
-        let names = (share, schema, table);
-        let opened = self
-            .gate
-            .open_granted(reader.recipient, &granted, names, Look::Verification);
-        let (readable, reading) = opened.await?;
-        let readings = self.readings.lock();
-        readings
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(reading);
-        Ok(readable)
-    }
-
-    async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
-        self.gate.sign(table, keys).await
-    }
-
-    /// Not a read of the consumer's. What was read of the log is counted when the look is over.
-    async fn record(&self, _: QueryRecord) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -645,24 +387,5 @@ mod tests {
         assert_eq!(seen.len(), 12);
         assert_eq!(turn(&all[..5], 7, 5), all[..5].iter().collect::<Vec<_>>());
         assert!(turn(&all[..0], 7, 5).is_empty());
-    }
-
-    #[test]
-    fn answers_are_read_line_by_line_however_they_come() {
-        let text = "{\"protocol\":{}}\n{\"metaData\":{}}\n{\"file\":{\"url\":\"u\",\"size\":3,\"id\":\"x\"}}\n";
-        for size in [1, 7, 1_000] {
-            let mut answer = Answer::default();
-            for chunk in text.as_bytes().chunks(size) {
-                answer.take(chunk).unwrap();
-            }
-            assert_eq!(
-                (answer.heads, answer.files.len(), answer.rest.len()),
-                (2, 1, 0)
-            );
-        }
-        let mut answer = Answer::default();
-        let end = b"{\"endStreamAction\":{\"errorMessage\":\"no\"}}\n";
-        assert_eq!(answer.take(end), Err("no".to_owned()));
-        assert!(Answer::default().take(b"{\n").is_err());
     }
 }

@@ -165,7 +165,7 @@ impl KeyRing for FileKeyRing {
             .map_err(|_| broken())
     }
 
-    fn from_environment(&self, name: &str) -> Result<SecretString, Problem> {
+    fn environment(&self, name: &str) -> Result<SecretString, Problem> {
         let fits = name.strip_prefix(ENVIRONMENT).is_some_and(|rest| {
             !rest.is_empty()
                 && rest
@@ -284,12 +284,10 @@ mod tests {
             "ENTREPOT_CREDENTIAL_",
             "entrepot_credential_x",
         ] {
-            let refused = ring.from_environment(name).unwrap_err();
+            let refused = ring.environment(name).unwrap_err();
             assert!(refused.sentence.starts_with("only variables"), "{name}");
         }
-        let refused = ring
-            .from_environment("ENTREPOT_CREDENTIAL_NOT_SET")
-            .unwrap_err();
+        let refused = ring.environment("ENTREPOT_CREDENTIAL_NOT_SET").unwrap_err();
         assert!(refused.sentence.contains("has no variable"));
     }
 }

@@ -8,6 +8,8 @@ mod billing;
 mod call;
 mod columns;
 mod copy;
+mod declaration;
+mod demo;
 mod domain;
 mod grant;
 mod product;
@@ -89,6 +91,8 @@ enum Command {
     Worker(run::Work),
     /// Copy the objects of a manifest and leave receipts
     Copy(copy::Copy),
+    /// Play the demo world into an empty data folder, and serve it
+    Demo(demo::Demo),
     /// Bring the database up to this version
     Migrate,
     #[command(flatten)]
@@ -141,6 +145,14 @@ enum Calls {
     /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
     Billing(billing::Billing),
+    /// See what is wrong with a declaration; exit status 1 when something is
+    Validate(declaration::Declared),
+    /// See what deploying a declaration would do; exit status 0 no changes, 1 it cannot be deployed, 2 changes
+    Plan(declaration::Declared),
+    /// Make what is live as a declaration says
+    Deploy(declaration::Deploy),
+    /// Write what is live as a declaration
+    Export(declaration::Export),
     /// The audit log and its check
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -168,6 +180,10 @@ impl Calls {
             Self::Verify(target) => target.start("verify"),
             Self::Vacuum(target) => target.start("vacuum"),
             Self::Billing(command) => command.act(),
+            Self::Validate(declared) => declared.validate()?,
+            Self::Plan(declared) => declared.plan()?,
+            Self::Deploy(deploy) => deploy.act()?,
+            Self::Export(export) => export.act(),
             Self::Audit(command) => command.act()?,
             Self::Work(command) => command.act()?,
         })
@@ -212,6 +228,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => run::serve(&globals, serve).await,
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
+        Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate => run::migrate(&globals).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }

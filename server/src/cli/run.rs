@@ -42,6 +42,17 @@ pub(super) struct Work {
     parallel: Option<usize>,
 }
 
+impl Serve {
+    /// As by `serve --addr`.
+    pub(super) fn at(addr: Option<SocketAddr>) -> Self {
+        Self {
+            addr,
+            site: None,
+            no_worker: false,
+        }
+    }
+}
+
 pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<ExitCode> {
     let mut flags = globals.flags();
     flags.addr = serve.addr;
@@ -148,7 +159,7 @@ pub(crate) fn routes(node: &Node) -> Router {
 }
 
 /// The worker of this process.
-fn worker(node: &Node, parallel: Option<usize>) -> Worker {
+pub(super) fn worker(node: &Node, parallel: Option<usize>) -> Worker {
     let mut ticks = workers::housekeeping(node.exchange());
     ticks.extend(workers::handlers::ticks(node.exchange()));
     Worker {

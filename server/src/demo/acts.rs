@@ -120,16 +120,12 @@ pub(super) async fn of_day(journey: &mut Journey<'_, '_>, day: u32) -> anyhow::R
             granted(journey, &request).await?;
             every_second_day(journey, VISITS, LABORATORY).await?;
             journey.download_profile(LABORATORY).await?;
-            journey
-                .read(LABORATORY, VISITS.product, VISITS.table)
-                .await?;
+            journey.read(LABORATORY, &[VISITS]).await?;
         }
         8 | 15 | 22 | 29 => {
             read_all(journey).await?;
             if day > 9 {
-                journey
-                    .read(LABORATORY, VISITS.product, VISITS.table)
-                    .await?;
+                journey.read(LABORATORY, &[VISITS]).await?;
             }
         }
         _ => {}
@@ -139,13 +135,11 @@ pub(super) async fn of_day(journey: &mut Journey<'_, '_>, day: u32) -> anyhow::R
 
 /// What R&D reads every week with its profile: two replicas beside it, and the orders live.
 async fn read_all(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
-    let claims_are_there = journey.exchange().now() >= journey.calendar.at(4, 0, 0);
-    for place in [VISITS, CLAIMS, ORDERS, PARTS] {
-        if place.product != CLAIMS.product || claims_are_there {
-            journey.read(RECIPIENT, place.product, place.table).await?;
-        }
+    let mut places = vec![VISITS, ORDERS, PARTS];
+    if journey.exchange().now() >= journey.calendar.at(4, 0, 0) {
+        places.push(CLAIMS);
     }
-    Ok(())
+    journey.read(RECIPIENT, &places).await
 }
 
 /// The last day: what is over is billed, and something is left to decide.
@@ -337,7 +331,9 @@ async fn issue(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
         result.unrated
     );
     let this_month = month(journey.stage.now)?;
-    for summary in exchange.statements(&lena).await? {
+    let mut summaries = exchange.statements(&lena).await?;
+    summaries.sort_by(|one, other| (&one.month, &one.team).cmp(&(&other.month, &other.team)));
+    for summary in summaries {
         let summary = if summary.month < this_month && summary.state == StatementState::Open {
             let issued = exchange
                 .statement_issue(&lena, summary.team.as_str(), &summary.month)

@@ -1,7 +1,7 @@
 //! The journey, day by day: the clock is moved, the day's commits are written, what is due is done, people act. Every step
 //! is an operation of the exchange in the name of whoever takes it; nothing is put into the database by another way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use exchange::{Exchange, Principal};
 use model::dto::{DeploymentNew, MemberChange, PersonNew, Profile, ProfileNew};
 use model::{ManualClock, SyncRunId, Timestamp};
 
-use super::clouds::Clouds;
+use super::clouds::{Clouds, Place};
 use super::reading::Reader;
 use super::report::{self, ReadLine, Report};
-use super::story::{Story, long_day, percent, size};
+use super::story::{Story, count, long_day, percent, size};
 use super::tables::{Calendar, DAYS, Tables};
 use super::world::{self, DORA, JONAS, LENA, MARA, PEOPLE};
 use super::{MANIFEST, acts};
@@ -57,7 +57,7 @@ pub(super) struct Journey<'s, 'w> {
     /// By recipient.
     profiles: BTreeMap<&'static str, (Profile, PathBuf)>,
     reads: Vec<ReadLine>,
-    told: Option<SyncRunId>,
+    told: BTreeSet<SyncRunId>,
 }
 
 /// Plays the month.
@@ -85,7 +85,7 @@ pub async fn play(stage: &Stage, story: &mut Story<'_>) -> anyhow::Result<Report
         tables,
         profiles: BTreeMap::new(),
         reads: Vec::new(),
-        told: None,
+        told: BTreeSet::new(),
     };
     for day in 1..DAYS {
         journey
@@ -273,10 +273,9 @@ impl Journey<'_, '_> {
             .sync_runs(&operator, None, &page)
             .await?
             .items;
-        let newest = runs.first().map(|run| run.id);
         let new: Vec<_> = runs
             .into_iter()
-            .take_while(|run| Some(run.id) != self.told)
+            .filter(|run| self.told.insert(run.id))
             .collect();
         let (syncs, vacuums) = report::runs(new);
         for run in syncs {
@@ -296,14 +295,13 @@ impl Journey<'_, '_> {
         }
         for run in vacuums {
             self.tell(&format!(
-                "vacuum {} in {}: {} files gone, {}",
+                "vacuum {} in {}: {} gone, {}",
                 run.table,
                 run.to,
-                run.files_deleted,
+                count(run.files_deleted, "file"),
                 size(run.bytes_deleted)
             ));
         }
-        self.told = newest.or(self.told);
         Ok(())
     }
 
@@ -325,12 +323,11 @@ impl Journey<'_, '_> {
         Ok(())
     }
 
-    /// Reads a whole table with a downloaded profile.
+    /// Reads whole tables with a downloaded profile.
     pub(super) async fn read(
         &mut self,
         recipient: &'static str,
-        product: &'static str,
-        table: &'static str,
+        places: &[Place],
     ) -> anyhow::Result<()> {
         let (profile, _) = self
             .profiles
@@ -340,23 +337,27 @@ impl Journey<'_, '_> {
             routes: &self.stage.machines,
             profile,
         };
-        let read = reader.table(product, table).await?;
-        let at = self.exchange().now();
-        self.reads.push(ReadLine {
-            recipient,
-            product,
-            table,
-            version: read.version,
-            files: read.files,
-            bytes: read.bytes,
-            rows: read.rows,
-            at,
-        });
+        let at = self.stage.exchange.now();
+        let (mut tables, mut bytes) = (Vec::new(), 0);
+        for place in places {
+            let read = reader.table(place.product, place.table).await?;
+            tables.push(format!("{} {}", read.rows, place.table));
+            bytes += read.bytes;
+            self.reads.push(ReadLine {
+                recipient,
+                product: place.product,
+                table: place.table,
+                version: read.version,
+                files: read.files,
+                bytes: read.bytes,
+                rows: read.rows,
+                at,
+            });
+        }
         self.tell(&format!(
-            "{recipient} reads {table}: {} rows, {} files, {}",
-            read.rows,
-            read.files,
-            size(read.bytes)
+            "{recipient} reads {}: {}",
+            tables.join(", "),
+            size(bytes)
         ));
         Ok(())
     }
@@ -372,7 +373,9 @@ impl Journey<'_, '_> {
             report::every(async |page| exchange.sync_runs(&operator, None, &page).await).await?;
         let (sync_runs, vacuum_runs) = report::runs(runs);
         let mut statement_lines = Vec::new();
-        for summary in exchange.statements(&self.cast.lena).await? {
+        let mut summaries = exchange.statements(&self.cast.lena).await?;
+        summaries.sort_by(|one, other| (&one.month, &one.team).cmp(&(&other.month, &other.team)));
+        for summary in summaries {
             let found = exchange
                 .statement(&self.cast.lena, summary.team.as_str(), &summary.month)
                 .await?;

@@ -82,6 +82,12 @@ fn tenths(bytes: u64, unit: u64) -> String {
     }
 }
 
+/// `1 file`, `2 files`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// `66 %` of a whole; `–` of nothing.
 pub(super) fn percent(part: i128, whole: i128) -> String {
     if whole <= 0 {
@@ -121,5 +127,7 @@ mod tests {
         }
         assert_eq!(percent(2, 3), "67 %");
         assert_eq!(percent(1, 0), "–");
+        assert_eq!(count(1, "file"), "1 file");
+        assert_eq!(count(0, "file"), "0 files");
     }
 }

@@ -33,6 +33,8 @@ use super::clouds::{Clouds, Place};
 pub(super) const DAYS: u32 = 30;
 /// What is older than the month's first day: days of history that the first load brings.
 const HISTORY_DAYS: i64 = 360;
+/// A checkpoint after so many commits, as writers usually do: readers need not replay the whole log.
+const CHECKPOINT_EVERY: u64 = 10;
 /// Of which some rows are still unfinished when they are loaded: nothing takes longer than a week.
 const WEEK: i64 = 7;
 /// Weekly loads between the first load and the month, as it was done before the daily ones.
@@ -232,7 +234,7 @@ impl Source {
             folder,
             history,
         };
-        source.wrote(at, "table created".to_owned())?;
+        source.wrote(at, "table created".to_owned()).await?;
         Ok(source)
     }
 
@@ -242,7 +244,7 @@ impl Source {
 
     async fn append(&mut self, at: Timestamp, rows: RecordBatch, what: &str) -> anyhow::Result<()> {
         self.writer.append(at, &[rows]).await?;
-        self.wrote(at, what.to_owned())
+        self.wrote(at, what.to_owned()).await
     }
 
     async fn update(
@@ -252,7 +254,7 @@ impl Source {
         new: impl FnMut(&RecordBatch) -> Result<Option<RecordBatch>, ArrowError>,
     ) -> anyhow::Result<()> {
         self.writer.update_where(at, new).await?;
-        self.wrote(at, what.to_owned())
+        self.wrote(at, what.to_owned()).await
     }
 
     async fn delete(
@@ -262,22 +264,23 @@ impl Source {
         keep: impl FnMut(&RecordBatch) -> Result<BooleanArray, ArrowError>,
     ) -> anyhow::Result<()> {
         self.writer.delete_where(at, keep).await?;
-        self.wrote(at, what.to_owned())
+        self.wrote(at, what.to_owned()).await
     }
 
     async fn compact(&mut self, at: Timestamp) -> anyhow::Result<()> {
         self.writer.compact(at).await?;
         self.wrote(at, "files compacted, the same rows".to_owned())
+            .await
     }
 
     async fn add_column(&mut self, at: Timestamp, field: Field) -> anyhow::Result<()> {
         let what = format!("new column {}", field.name());
         self.writer.add_column(at, field).await?;
-        self.wrote(at, what)
+        self.wrote(at, what).await
     }
 
     /// Dates what the last commit wrote and notes the version, if there was anything to commit.
-    fn wrote(&mut self, at: Timestamp, what: String) -> anyhow::Result<()> {
+    async fn wrote(&mut self, at: Timestamp, what: String) -> anyhow::Result<()> {
         let snapshot = self.writer.snapshot();
         let known = self.history.versions.last().map(|line| line.version);
         if known == Some(snapshot.version) {
@@ -289,7 +292,16 @@ impl Source {
             .filter(|file| file.modification_time == at.millis())
             .map(|file| file.key.to_string());
         let log = format!("_delta_log/{:020}.json", snapshot.version);
-        for key in added.chain([log]) {
+        let mut keys: Vec<String> = added.chain([log]).collect();
+        if snapshot.version > 0 && snapshot.version.is_multiple_of(CHECKPOINT_EVERY) {
+            self.writer.table().write_checkpoint(snapshot).await?;
+            keys.push(format!(
+                "_delta_log/{:020}.checkpoint.parquet",
+                snapshot.version
+            ));
+            keys.push("_delta_log/_last_checkpoint".to_owned());
+        }
+        for key in keys {
             date(&self.folder.join(key), at)?;
         }
         self.history.versions.push(Version::of(snapshot, at, what)?);

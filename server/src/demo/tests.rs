@@ -73,9 +73,10 @@ async fn the_month_is_played() {
     let data = folder.path().join("data");
     let stage = stage(&data).await;
     let mut told = Vec::new();
+    let begun = std::time::Instant::now();
     let report = play(&stage, &mut Story::told(&mut told)).await.unwrap();
     let told = String::from_utf8(told).unwrap();
-    println!("{told}");
+    println!("{told}played in {:.1} s", begun.elapsed().as_secs_f64());
 
     assert_eq!(report.products.len(), 3);
     assert_eq!(report.requests.len(), 6);
@@ -115,8 +116,9 @@ fn syncs_are_small(report: &Report) {
     assert_eq!(visits.len(), 15);
     assert_eq!(visits[0].bytes_copied, visits[0].bytes_full);
     for pair in visits.windows(2) {
+        // That after the compaction copies the month once more.
         assert!(
-            pair[1].bytes_copied * 4 < pair[1].bytes_full,
+            pair[1].bytes_copied * 3 < pair[1].bytes_full,
             "{:?}",
             pair[1]
         );

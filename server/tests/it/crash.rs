@@ -17,8 +17,7 @@ use exchange::db::Db;
 use exchange::page::PageRequest;
 use exchange::{Error, Exchange, Options, Principal};
 use model::dto::{
-    DecisionNew, DomainNew, MemberChange, PersonNew, ProductNew, ProductPublish, PurposeNew,
-    RateNew, RecipientNew, RequestNew, RevokeNew, StorageNew, TableNew, TeamNew,
+    DecisionNew, DeploymentNew, MemberChange, PersonNew, PurposeNew, RequestNew, RevokeNew,
 };
 use model::time::HOUR;
 use model::{ManualClock, Timestamp};
@@ -48,10 +47,31 @@ const STAGE: &str = "ENTREPOT_TEST_STAGE";
 const FOLDER: &str = "ENTREPOT_TEST_FOLDER";
 const DATABASE: &str = "ENTREPOT_TEST_DATABASE";
 
+const DECLARATION: &str = r#"
+exchange: { name: crash }
+domains: { vehicle: { title: Vehicle } }
+teams:
+  aftersales: { domain: vehicle, title: After-Sales, cost_center: "1" }
+  rnd: { domain: vehicle, title: Research, cost_center: "2" }
+storages:
+  aws_eu: { cloud: aws, region: eu-central-1, url: "file://FOLDER/aws_eu" }
+  az_weu: { cloud: azure, region: westeurope, url: "file://FOLDER/az_weu", replicas: true }
+products:
+  vehicle-visits:
+    title: Visits
+    team: aftersales
+    storage: aws_eu
+    classification: internal
+    access: { policy: owner }
+    tables: [{ name: visits, schema: default, path: visits, format: delta }]
+recipients: { rnd_weu: { team: rnd, cloud: azure, region: westeurope } }
+rates:
+  - { from: "aws:eu-central-1", to: "azure:*", price: "0.09", unit: GB, currency: USD, valid_from: 2026-01-01, source: list price }
+"#;
+
 /// A world in a folder: the clouds, the keys, and (on SQLite) the database.
 struct World {
     connected: Connected,
-    clock: Arc<ManualClock>,
     folder: PathBuf,
 }
 
@@ -59,7 +79,6 @@ impl World {
     async fn open(folder: &Path, database: &str, at: Timestamp) -> Self {
         let db = Db::open(database).await.unwrap();
         db.migrate().await.unwrap();
-        let clock = Arc::new(ManualClock::at(at));
         let lake = Lake::of(&StorageSettings {
             file_roots: vec![folder.to_owned()],
             endpoints: Vec::new(),
@@ -68,7 +87,7 @@ impl World {
         let keys = FileKeyRing::open(&folder.join("keys"), true).unwrap();
         let wiring = Wiring {
             db,
-            clock: clock.clone(),
+            clock: Arc::new(ManualClock::at(at)),
             keys: Arc::new(keys),
             lake,
             options: Options::default(),
@@ -76,7 +95,6 @@ impl World {
         };
         Self {
             connected: connect(wiring).await.unwrap(),
-            clock,
             folder: folder.to_owned(),
         }
     }
@@ -225,32 +243,24 @@ impl World {
         }
     }
 
-    /// Everything up to the published product; each step only where it is missing.
+    /// People by hand, everything else by a declaration; each step only where it is missing.
     async fn declare(&self) {
         let exchange = self.exchange();
         let operator = Principal::operator();
-        let fine = |done: Result<(), Error>| match done {
-            Ok(()) | Err(Error::Conflict(_) | Error::Invalid(_)) => {}
-            Err(error) => panic!("{error:?}"),
+        let deployment = DeploymentNew {
+            yaml: DECLARATION.replace("FOLDER", &self.folder.display().to_string()),
+            file: "entrepot.yml".into(),
+            commit: "abc".into(),
+            expect_plan_hash: None,
         };
-        let domain = DomainNew {
-            name: "vehicle".into(),
-            title: "Vehicle".into(),
-            description: String::new(),
-        };
-        fine(exchange.domain_create(&operator, domain).await.map(drop));
+        exchange
+            .declaration_deploy(&operator, deployment)
+            .await
+            .unwrap();
         for (team, person, role) in [
             ("aftersales", "jonas", "producer"),
             ("rnd", "mara", "consumer"),
         ] {
-            let new = TeamNew {
-                name: team.into(),
-                domain: "vehicle".into(),
-                title: team.into(),
-                cost_center: "1".into(),
-                contact: String::new(),
-            };
-            fine(exchange.team_create(&operator, new).await.map(drop));
             let new = PersonNew {
                 name: person.into(),
                 title: person.into(),
@@ -258,79 +268,15 @@ impl World {
                 password: None,
                 roles: Vec::new(),
             };
-            fine(exchange.person_create(&operator, new).await.map(drop));
+            match exchange.person_create(&operator, new).await {
+                Ok(_) | Err(Error::Invalid(_)) => {}
+                Err(error) => panic!("{error:?}"),
+            }
             exchange
                 .member_set(&operator, team, person, MemberChange { role: role.into() })
                 .await
                 .unwrap();
         }
-        for (name, cloud, region, replicas) in [
-            ("aws_eu", "aws", "eu-central-1", false),
-            ("az_weu", "azure", "westeurope", true),
-        ] {
-            let new = StorageNew {
-                name: name.into(),
-                cloud: cloud.into(),
-                region: region.into(),
-                url: format!("file://{}", self.folder.join(name).display()),
-                endpoint: None,
-                credential: None,
-                replicas,
-            };
-            fine(exchange.storage_create(&operator, new).await.map(drop));
-        }
-        let rate = RateNew {
-            from: "aws:eu-central-1".into(),
-            to: "azure:*".into(),
-            price: "0.09".into(),
-            unit: "GB".into(),
-            currency: "USD".into(),
-            valid_from: "2026-01-01".into(),
-            valid_until: None,
-            source: "list price".into(),
-        };
-        fine(exchange.rate_create(&operator, rate).await.map(drop));
-        let jonas = self.person("jonas").await;
-        let product = ProductNew {
-            name: "vehicle-visits".into(),
-            team: "aftersales".into(),
-            title: "Visits".into(),
-            description: String::new(),
-            tags: Vec::new(),
-            storage: "aws_eu".into(),
-            classification: "internal".into(),
-            access_policy: "owner".into(),
-            payer: "producer".into(),
-            baseline_days: 7,
-            tables: vec![TableNew {
-                name: "visits".into(),
-                schema: "default".into(),
-                path: "visits".into(),
-                storage: None,
-                format: "delta".into(),
-                history: false,
-                change_data_feed: false,
-            }],
-        };
-        fine(exchange.product_register(&jonas, product).await.map(drop));
-        fine(
-            exchange
-                .product_publish(&jonas, "vehicle-visits", ProductPublish::default())
-                .await
-                .map(drop),
-        );
-        let recipient = RecipientNew {
-            name: "rnd_weu".into(),
-            team: "rnd".into(),
-            cloud: "azure".into(),
-            region: "westeurope".into(),
-        };
-        fine(
-            exchange
-                .recipient_create(&self.person("mara").await, recipient)
-                .await
-                .map(drop),
-        );
     }
 
     /// What must be the same whether or not there was a crash: states, versions, files, bytes and money; no ids or times.

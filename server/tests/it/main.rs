@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adapters;
 mod api;
 mod bad_input;
 mod cli;
@@ -11,6 +12,7 @@ mod cross_site;
 mod health;
 mod idempotency;
 mod journey;
+mod lake;
 mod logs;
 mod matrix;
 mod people;

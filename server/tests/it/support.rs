@@ -19,7 +19,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
 use model::{ManualClock, Timestamp};
 use serde_json::Value;
-use server::adapters::connect::{Connected, Wiring, connect};
+use server::adapters::connect::{Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
 use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
@@ -70,7 +70,6 @@ impl Write for Log {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct TestApp {
-    pub(crate) connected: Connected,
     pub(crate) exchange: Exchange,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
@@ -165,7 +164,6 @@ impl TestApp {
             machines: connected.machines(),
         });
         Self {
-            connected,
             exchange,
             clock,
             router,

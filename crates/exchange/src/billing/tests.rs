@@ -17,7 +17,6 @@ use crate::{Exchange, sql};
 /// One product in Frankfurt, a rate to Azure.
 struct Books {
     test: TestExchange,
-    operator: Principal,
     system: Principal,
     finance: Principal,
     product: ProductId,
@@ -121,7 +120,6 @@ impl Books {
         let product = row.unwrap().get("id").unwrap();
         let books = Self {
             test,
-            operator,
             system: Principal::system(),
             finance,
             product,

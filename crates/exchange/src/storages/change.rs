@@ -254,7 +254,7 @@ impl Exchange {
             Given::Environment(name) => self
                 .ports()
                 .keys
-                .from_environment(name)
+                .environment(name)
                 .map(Some)
                 .map_err(|problem| Error::invalid("credential", problem.sentence)),
             Given::Secret(secret) => Ok(Some(secret.clone())),

@@ -246,9 +246,7 @@ impl Exchange {
         let keys = &self.ports().keys;
         let credential = match &record.credential {
             Credential::None => None,
-            Credential::Environment(name) => {
-                Some(keys.from_environment(name).map_err(unavailable)?)
-            }
+            Credential::Environment(name) => Some(keys.environment(name).map_err(unavailable)?),
             Credential::Sealed(sealed) => Some(
                 keys.open(&place_of(record.id), sealed)
                     .map_err(unavailable)?,

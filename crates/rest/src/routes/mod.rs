@@ -5,6 +5,7 @@
 
 mod audit;
 mod billing;
+mod declaration;
 mod domains;
 mod grants;
 mod people;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Endpoints {
         .and(grants::endpoints())
         .and(replicas::endpoints())
         .and(billing::endpoints())
+        .and(declaration::endpoints())
         .and(audit::endpoints())
         .and(work::endpoints())
 }

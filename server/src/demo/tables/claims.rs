@@ -2,7 +2,7 @@
 //! decided weekly, and customers are forgotten who ask for it (GDPR, article 17), so that files vanish here and must
 //! vanish from every replica.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use delta::write::NewTable;
@@ -290,7 +290,7 @@ impl Claims {
                 submitted: day,
                 failure: random.pick(&TROUBLES).0,
                 part: part_number(part),
-                complaint: *random.pick(COMPLAINTS.as_slice()),
+                complaint: COMPLAINTS[random.index(COMPLAINTS.len())],
                 odometer: car.odometer(day),
                 requested,
                 decision: (decision.day <= today).then_some(decision),
@@ -323,22 +323,27 @@ impl Claims {
         Ok(())
     }
 
-    /// Two customers who claimed this month ask to be forgotten: all their claims go.
+    /// Two customers of the last days ask to be forgotten: all their claims go.
     async fn forget(&mut self, day: u32) -> anyhow::Result<()> {
-        let mut random = Random::new(self.seed, "forget", u64::from(day));
-        // Those who write are those who claimed lately: among the last claims there are.
-        let lately: BTreeSet<i64> = (0..2)
-            .map(|_| self.next_id - 1 - random.between(0, A_DAY))
-            .collect();
-        let mut customers = BTreeSet::new();
         let rows = self.source.writer.rows().await?;
         let claims: &Int64Array = typed(&rows, "claim_id")?;
         let of: &Int64Array = typed(&rows, "customer_id")?;
-        for row in 0..rows.num_rows() {
-            if lately.contains(&claims.value(row)) {
-                customers.insert(of.value(row));
-            }
+        let mut counts: BTreeMap<i64, u32> = BTreeMap::new();
+        for customer in of.values() {
+            *counts.entry(*customer).or_default() += 1;
         }
+        // Those who claimed for the first time wonder most where their name went.
+        let mut lately: Vec<(u32, i64)> = (0..rows.num_rows())
+            .filter(|row| claims.value(*row) >= self.next_id - A_DAY)
+            .map(|row| (counts[&of.value(row)], of.value(row)))
+            .collect();
+        lately.sort_unstable();
+        lately.dedup();
+        let customers: BTreeSet<i64> = lately
+            .iter()
+            .take(2)
+            .map(|(_, customer)| *customer)
+            .collect();
         let what = format!("{} customers forgotten at their wish", customers.len());
         self.source
             .delete(self.calendar.at(day, 20, 40), &what, |rows| {

@@ -166,7 +166,7 @@ impl Orders {
                 ordered: instant(day, random.between(6 * 60, 18 * 60)),
                 part: u32::try_from(random.mostly_low(0, i64::from(PARTS) - 1)).unwrap_or(0),
                 quantity: i32::try_from(random.mostly_low(1, 12)).unwrap_or(1),
-                warehouse: *random.pick(WAREHOUSES.as_slice()),
+                warehouse: WAREHOUSES[random.index(WAREHOUSES.len())],
                 urgent: random.chance(17),
                 end: (end.day <= today).then_some(end),
             });

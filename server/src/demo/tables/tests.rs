@@ -32,6 +32,24 @@ fn table(clouds: &Clouds, history: &History) -> Table {
     Table::new(Arc::clone(written.objects()), Budgets::default())
 }
 
+#[test]
+fn the_loads_before_the_month_bring_every_day_once() {
+    let calendar = Calendar::ending(NOW);
+    let loads = calendar.loads();
+    let mut next = calendar.day(0) - HISTORY_DAYS;
+    for pair in loads.windows(2) {
+        // What is still unfinished comes with the last load alone.
+        assert!(pair[0].days.end + WEEK <= pair[0].day);
+        assert!(pair[0].at() < pair[1].at());
+    }
+    for load in &loads {
+        assert_eq!(load.days.start, next);
+        assert!(load.days.end <= load.day);
+        next = load.days.end;
+    }
+    assert_eq!(next, calendar.day(0));
+}
+
 #[tokio::test]
 async fn a_month_of_commits() {
     let folder = tempfile::tempdir().unwrap();

@@ -317,7 +317,7 @@ impl Visits {
     async fn close(&mut self, at: Timestamp) -> anyhow::Result<()> {
         let seed = self.seed;
         self.source
-            .update(at, "visits closed: the cars have left", |rows| {
+            .update(at, "stays closed whose cars have left", |rows| {
                 close(rows, seed, at)
             })
             .await
