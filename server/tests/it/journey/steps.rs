@@ -196,6 +196,19 @@ impl World {
             .await
     }
 
+    /// The data files of the replica's newest version, as keys of the container, sorted.
+    pub(super) async fn replica_keys(&self) -> Vec<String> {
+        let folder = format!("replicas/{VISITS}/default/visits");
+        let replica = self.azurite.python(&folder);
+        let files: Vec<String> = self.python.run("list_files.py", &replica).await;
+        let mut keys: Vec<String> = files
+            .into_iter()
+            .map(|file| format!("{folder}/{file}"))
+            .collect();
+        keys.sort();
+        keys
+    }
+
     /// The replica of the visits.
     pub(super) async fn replica(&self) -> Value {
         self.carl.get(&format!("/replicas/{VISITS}@az_weu")).await
