@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -19,7 +20,11 @@ use crate::adapters::stores::Lake;
 use crate::config::Settings;
 use crate::node::{Node, Use};
 use crate::telemetry;
-use crate::workers::sync::{STORAGE_WORD, meter_file};
+use crate::workers::sync::STORAGE_WORD;
+use crate::workers::tally::Tally;
+
+/// How old the noted number may be when the process is killed.
+const NOTED_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(super) struct Copy {
@@ -73,22 +78,44 @@ pub(super) async fn copy(globals: &Globals, copy: Copy) -> anyhow::Result<ExitCo
         attempt: copy.attempt,
         ..CopyOptions::default()
     };
-    let copied = replication::copy(
+    // Noted as it goes and also when it fails: the bytes have crossed.
+    let tally = Arc::new(
+        Tally::create(&copy.receipts, copy.attempt)
+            .context("the counted bytes cannot be noted beside the receipts")?,
+    );
+    let note = {
+        let (tally, meter) = (Arc::clone(&tally), meter.clone());
+        move || {
+            if let Err(error) = tally.write(meter.received()) {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the counted bytes could not be noted"
+                );
+            }
+        }
+    };
+    let copying = replication::copy(
         source,
         target,
         &copy.manifest,
         &copy.receipts,
         options,
-        Arc::new(|_| {}),
-    )
-    .await;
-    // Also when it failed: the bytes have crossed.
-    tokio::fs::write(
-        meter_file(&copy.receipts, copy.attempt),
-        meter.received().to_string(),
-    )
-    .await
-    .context("the counted bytes cannot be written beside the receipts")?;
+        Arc::new({
+            let note = note.clone();
+            move |_| note()
+        }),
+    );
+    let mut copying = std::pin::pin!(copying);
+    let mut now_and_then = tokio::time::interval(NOTED_EVERY);
+    let copied = loop {
+        tokio::select! {
+            copied = &mut copying => break copied,
+            _ = now_and_then.tick() => note(),
+        }
+    };
+    tally
+        .write(meter.received())
+        .context("the counted bytes cannot be noted beside the receipts")?;
     let copied = copied?;
     if globals.json {
         println_json(&serde_json::to_value(copied)?);

@@ -6,6 +6,7 @@
 
 pub mod handlers;
 pub mod sync;
+pub(crate) mod tally;
 
 #[cfg(test)]
 mod tests;

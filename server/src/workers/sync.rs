@@ -1,9 +1,7 @@
 //! Sync, vacuum and verify of one replica table: the exchange says what is wanted and keeps the record, the replication
 //! crate does the work, the meter counts.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -18,7 +16,7 @@ use replication::{
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
-use super::{LEASE, Outcome as Ended, WorkFailed};
+use super::{LEASE, Outcome as Ended, WorkFailed, tally};
 use crate::adapters::stores::TableAt;
 
 /// How the ends of a copy are named to an engine outside this process: `storage:ID/PATH`.
@@ -40,8 +38,6 @@ struct Ledger {
     task: SyncTask,
     run: RunStart,
     source: Meter,
-    /// Bytes that a child process counted; the in-process meter does not see them.
-    elsewhere: AtomicU64,
     purpose: Purpose,
     written: tokio::sync::Mutex<Written>,
 }
@@ -58,7 +54,7 @@ impl Ledger {
     async fn settle(&self) -> Result<(), exchange::Error> {
         let system = Principal::system();
         let mut written = self.written.lock().await;
-        let counted = self.source.received() + self.elsewhere.load(Ordering::SeqCst);
+        let counted = self.source.received();
         let bytes = counted.saturating_sub(written.bytes);
         let now = Instant::now();
         let busy = written
@@ -68,8 +64,51 @@ impl Ledger {
         if bytes == 0 && busy < 1_000 {
             return Ok(());
         }
-        let event = exchange::billing::MeterEventNew {
-            key: format!("run/{}/{}/{}", self.run.id, self.run.attempt, written.parts),
+        let key = format!("run/{}/{}/{}", self.run.id, self.run.attempt, written.parts);
+        let event = self.event(key, bytes, busy)?;
+        crash_point!("sync.meter.before");
+        self.exchange.meter_record(&system, &event).await?;
+        self.exchange
+            .run_spent(&system, &self.run, bytes, busy)
+            .await?;
+        crash_point!("sync.meter.after");
+        written.bytes = counted;
+        written.parts += 1;
+        written.since = Some(now);
+        Ok(())
+    }
+
+    /// Writes down what child processes of this run have counted, which the meter of this process does not see. Each of
+    /// their files counts once; one that an earlier attempt left behind counts now.
+    async fn settle_children(&self, folder: &std::path::Path) -> Result<(), WorkFailed> {
+        let (folder, run) = (folder.to_owned(), self.run.id.to_string());
+        let finals = tokio::task::spawn_blocking(move || tally::finals(&folder, &run)).await;
+        let finals = finals.map_err(std::io::Error::other).flatten();
+        let unreadable = |error: std::io::Error| {
+            WorkFailed::passing(format!("what a copying process has counted: {error}"))
+        };
+        let system = Principal::system();
+        for child in finals.map_err(unreadable)? {
+            let key = format!("run/{}/child/{}", self.run.id, child.name);
+            let event = self.event(key, child.bytes, 0)?;
+            if self.exchange.meter_record(&system, &event).await? {
+                let spent = self.exchange.run_spent(&system, &self.run, child.bytes, 0);
+                spent.await?;
+            }
+            let removed = tokio::fs::remove_file(&child.path).await;
+            removed.map_err(unreadable)?;
+        }
+        Ok(())
+    }
+
+    fn event(
+        &self,
+        key: String,
+        bytes: u64,
+        busy: i64,
+    ) -> Result<exchange::billing::MeterEventNew, exchange::Error> {
+        Ok(exchange::billing::MeterEventNew {
+            key,
             product: Some(self.task.product_id),
             table: Some(self.task.table_id),
             grant: None,
@@ -82,17 +121,7 @@ impl Ledger {
             busy,
             method: Method::Measured,
             purpose: self.purpose,
-        };
-        crash_point!("sync.meter.before");
-        self.exchange.meter_record(&system, &event).await?;
-        self.exchange
-            .run_spent(&system, &self.run, bytes, busy)
-            .await?;
-        crash_point!("sync.meter.after");
-        written.bytes = counted;
-        written.parts += 1;
-        written.since = Some(now);
-        Ok(())
+        })
     }
 }
 
@@ -243,7 +272,6 @@ impl Lakehand {
             task: task.clone(),
             run: run.clone(),
             source: source.clone(),
-            elsewhere: AtomicU64::new(0),
             purpose: Purpose::Sync,
             written: tokio::sync::Mutex::new(Written {
                 since: Some(Instant::now()),
@@ -335,8 +363,9 @@ impl Lakehand {
             clock.as_ref(),
         )
         .await;
-        let counted = counted_elsewhere(&folder, run).await;
-        ledger.elsewhere.store(counted, Ordering::SeqCst);
+        // The engine is gone, and with it the children that it had.
+        drop(engine);
+        ledger.settle_children(&folder).await?;
         driven.map_err(|error| match error {
             replication::RunError::Fenced => WorkFailed::passing(error.to_string()),
             error => WorkFailed::passing(error.to_string()),
@@ -515,31 +544,4 @@ fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
         }
         error => WorkFailed::passing(error.to_string()),
     }
-}
-
-/// What child processes of this attempt counted at their stores: `entrepot copy` leaves it beside the receipts.
-async fn counted_elsewhere(folder: &std::path::Path, run: &RunStart) -> u64 {
-    let Ok(mut entries) = tokio::fs::read_dir(folder).await else {
-        return 0;
-    };
-    let (prefix, suffix) = (format!("{}.", run.id), format!(".{}.meter", run.attempt));
-    let mut bytes = 0;
-    while let Ok(Some(entry)) = entries.next_entry().await {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(&prefix) && name.ends_with(&suffix) {
-            let text = tokio::fs::read_to_string(entry.path())
-                .await
-                .unwrap_or_default();
-            bytes += text.trim().parse::<u64>().unwrap_or(0);
-        }
-    }
-    bytes
-}
-
-/// Where `entrepot copy` leaves what it counted, for [`counted_elsewhere`].
-pub(crate) fn meter_file(receipts: &std::path::Path, attempt: i64) -> PathBuf {
-    let mut name = receipts.as_os_str().to_owned();
-    name.push(format!(".{attempt}.meter"));
-    PathBuf::from(name)
 }

@@ -64,12 +64,12 @@ from_row!(EventRow {
 });
 
 impl Exchange {
-    /// Writes a meter event; the same key a second time changes nothing.
+    /// Writes a meter event; the same key a second time changes nothing, and answers false.
     pub async fn meter_record(
         &self,
         principal: &Principal,
         new: &MeterEventNew,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         can(principal, Operation::MeterRecord, &Scope::NONE)?;
         let now = self.now();
         self.meter_store(self.db(), new, now).await
@@ -80,8 +80,8 @@ impl Exchange {
         on: impl Into<On<'a>>,
         new: &MeterEventNew,
         at: Timestamp,
-    ) -> Result<(), Error> {
-        sql!("insert into meter_event (id, key, product_id, table_id, grant_id, recipient_id, run_id, query_id, from_location,
+    ) -> Result<bool, Error> {
+        let written = sql!("insert into meter_event (id, key, product_id, table_id, grant_id, recipient_id, run_id, query_id, from_location,
                   to_location, bytes, busy_micros, method, purpose, at, day)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict (key) do nothing")
         .bind(MeterEventId::new(at))
@@ -102,7 +102,7 @@ impl Exchange {
         .bind(at.utc_day())
         .execute(on)
         .await?;
-        Ok(())
+        Ok(written == 1)
     }
 
     /// Events that concern the caller's products, newest first; finance, auditors and admins see all.

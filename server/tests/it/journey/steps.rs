@@ -1,6 +1,6 @@
 //! The steps of the journey, each as a person takes it through `/api/v1`, and the looks that Python takes beside it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -162,7 +162,7 @@ impl World {
     /// Reads the product's table through a profile, in the form that the connector is told to ask for.
     pub(super) async fn read_share(
         &self,
-        profile: &PathBuf,
+        profile: &Path,
         product: &str,
         delta: Option<bool>,
     ) -> Seen {
@@ -171,6 +171,17 @@ impl World {
         let seen: Seen = self.python.run("read_share.py", &asked).await;
         assert_eq!(seen.tables, [table], "what the profile shows");
         seen
+    }
+
+    /// The same where it is to fail: what Python said.
+    pub(super) async fn try_read_share(
+        &self,
+        profile: &Path,
+        product: &str,
+    ) -> Result<Seen, String> {
+        let table = format!("{product}.default.visits");
+        let asked = json!({ "profile": profile, "table": table, "delta": null });
+        self.python.try_run("read_share.py", &asked).await
     }
 
     pub(super) async fn read_source(&self) -> Seen {
@@ -183,6 +194,19 @@ impl World {
         self.python
             .run("read_table.py", &self.azurite.python(&path))
             .await
+    }
+
+    /// The data files of the replica's newest version, as keys of the container, sorted.
+    pub(super) async fn replica_keys(&self) -> Vec<String> {
+        let folder = format!("replicas/{VISITS}/default/visits");
+        let replica = self.azurite.python(&folder);
+        let files: Vec<String> = self.python.run("list_files.py", &replica).await;
+        let mut keys: Vec<String> = files
+            .into_iter()
+            .map(|file| format!("{folder}/{file}"))
+            .collect();
+        keys.sort();
+        keys
     }
 
     /// The replica of the visits.

@@ -43,6 +43,7 @@ async fn journey(copying: Copying, on: On) {
     let synced = replica_and_live(&world).await;
     gateway(&world).await;
     bill(&world, synced).await;
+    vacuumed(&world).await;
 }
 
 /// The product is registered with what its log says, and found by whoever looks for it.
@@ -50,6 +51,7 @@ async fn found(world: &World) {
     let product = world.publish(VISITS, "aws_eu", SOURCE_PATH).await;
     let source = world.read_source().await;
     let table = &product["tables"][0];
+    assert_eq!(source.version, 5);
     assert_eq!(table["version"], 5, "{table:#}");
     assert_eq!(table["rows"], json!(source.rows.len()));
     assert_eq!(table["partition_columns"], json!(["country"]));
@@ -141,6 +143,8 @@ async fn replica_and_live(world: &World) -> u64 {
         .carl
         .post(&format!("/replicas/{VISITS}@az_weu/sync"), &json!({}))
         .await;
+    // What has to be asked for again has crossed twice, and counts twice.
+    world.s3.proxy.be_busy(2);
     let moved = world.work().await;
     synced(world, &moved, &mut passed_by_syncs, (Some(5), 9)).await;
     assert_same_rows(
@@ -348,6 +352,51 @@ async fn bill(world: &World, synced: u64) {
         "{again:#}"
     );
     assert_eq!(world.ada.get(&path).await, statements);
+}
+
+/// When the retention is over, what the source has deleted is gone from the replica's store, and only that.
+async fn vacuumed(world: &World) {
+    let rows = world.read_source().await;
+    let kept = world.replica_keys().await;
+    let before = world.azurite.keys().await;
+    assert!(
+        kept.iter().all(|key| before.contains(key)),
+        "{kept:#?} {before:#?}"
+    );
+    assert!(data_files(&before).len() > kept.len(), "{before:#?}");
+    world.clock.advance(169 * model::time::HOUR);
+    let path = format!("/replicas/{VISITS}@az_weu/vacuum");
+    world.pia.post(&path, &json!({})).await;
+    world.work().await;
+    let after = world.azurite.keys().await;
+    assert_eq!(data_files(&after), kept);
+    let runs = world
+        .carl
+        .all(&format!("/sync-runs?product={VISITS}"))
+        .await;
+    let deleted = runs
+        .iter()
+        .map(|run| run["files_deleted"].as_u64().unwrap());
+    assert_eq!(
+        deleted.sum::<u64>() as usize,
+        before.len() - after.len(),
+        "{runs:#?}"
+    );
+    assert_same_rows(
+        &world.read_replica_files().await,
+        &rows,
+        "the replica after its vacuum",
+    );
+}
+
+/// Of all keys of a store, sorted.
+fn data_files(keys: &[String]) -> Vec<String> {
+    let files = keys
+        .iter()
+        .filter(|key| key.ends_with(".parquet") && !key.contains("/_delta_log/"));
+    let mut files: Vec<String> = files.cloned().collect();
+    files.sort();
+    files
 }
 
 /// 0.09 USD per 10⁹ bytes in micro-units: bytes × 9 ÷ 100,000, rounded half to even.

@@ -2,7 +2,8 @@
 //! in for a third, and the people. Between any two that exchange tables stands a proxy that counts.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ use crate::support::s3::S3;
 pub(super) enum Copying {
     Local,
     Process,
+    /// The same, and each child leaves its process id in the file `child` of the data folder.
+    ProcessById,
 }
 
 /// Which database keeps the record.
@@ -71,6 +74,8 @@ pub(super) struct World {
     pub(super) pia: Person,
     /// Consumes in the team `rnd`, and asks.
     pub(super) carl: Person,
+    /// For URLs that were handed out.
+    pub(super) http: reqwest::Client,
     worker: Worker,
     moves: Moves,
     stop: CancellationToken,
@@ -110,7 +115,8 @@ impl World {
             None => String::new(),
         };
         let configuration = format!(
-            "{database}[server]\npublic_url = \"{}\"\n[storage]\nfile_roots = [\"{}\"]\nendpoints = [\"{}\", \"{}\"]\n",
+            "{database}[keys]\nfile = \"{}\"\n[server]\npublic_url = \"{}\"\n[storage]\nfile_roots = [\"{}\"]\nendpoints = [\"{}\", \"{}\"]\n",
+            data.join("keys").display(),
             front.url(),
             folder.path().join("lake").display(),
             s3.proxy.address(),
@@ -149,7 +155,7 @@ impl World {
         let hand = Lakehand {
             exchange: exchange.clone(),
             lake: connected.lake.clone(),
-            engine: engine(copying, data.clone()),
+            engine: engine(copying, &data),
             folder: data,
         };
         let witnessed = handlers(Arc::new(hand)).into_iter().map(|(kind, inner)| {
@@ -182,11 +188,17 @@ impl World {
             ada,
             pia,
             carl,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
             worker,
             moves,
             stop,
             _lock: lock,
         })
+    }
+
+    /// What the server keeps on its disk.
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Where tables that lie in folders lie.
@@ -248,18 +260,28 @@ impl Handler for Witness {
     }
 }
 
-fn engine(copying: Copying, data: PathBuf) -> Engine {
-    match copying {
-        Copying::Local => Engine::Local,
-        Copying::Process => Engine::Process {
-            command: vec![
-                env!("CARGO_BIN_EXE_entrepot").into(),
-                "copy".into(),
-                "--data".into(),
-                data.into(),
-            ],
-        },
-    }
+fn engine(copying: Copying, data: &Path) -> Engine {
+    let copy: [OsString; 4] = [
+        env!("CARGO_BIN_EXE_entrepot").into(),
+        "copy".into(),
+        "--data".into(),
+        data.into(),
+    ];
+    let command = match copying {
+        Copying::Local => return Engine::Local,
+        Copying::Process => copy.into(),
+        Copying::ProcessById => {
+            let child = data.join("child").into_os_string();
+            let first = [
+                "sh".into(),
+                "-c".into(),
+                "echo $$ >\"$0\"; exec \"$@\"".into(),
+                child,
+            ];
+            first.into_iter().chain(copy).collect()
+        }
+    };
+    Engine::Process { command }
 }
 
 fn serve(

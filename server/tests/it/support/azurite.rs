@@ -3,7 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::TryStreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use object_store::ObjectStore as _;
+use object_store::azure::MicrosoftAzureBuilder;
 use sha2::Sha256;
 
 use super::proxy::Proxy;
@@ -66,6 +69,22 @@ impl Azurite {
                 "ALLOW_HTTP": "true",
             },
         })
+    }
+
+    /// Everything that is in the container now.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let store = MicrosoftAzureBuilder::new()
+            .with_account(ACCOUNT)
+            .with_access_key(KEY)
+            .with_container_name(&self.container)
+            .with_endpoint(self.direct.clone())
+            .with_allow_http(true)
+            .build()
+            .unwrap();
+        let keys = store
+            .list(None)
+            .map_ok(|object| object.location.to_string());
+        keys.try_collect().await.unwrap()
     }
 
     /// "Create Container" with the account's key ("Authorize with Shared Key", Azure Storage's REST reference).

@@ -5,7 +5,7 @@
 //! that an answer given up half-way counts half.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -29,6 +30,10 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+
+/// What an overloaded store answers with 503; it crosses, so it counts.
+const BUSY: &str =
+    "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
 
 /// Bytes of bodies, headers not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +99,10 @@ struct Shared {
     received: AtomicU64,
     sent: AtomicU64,
     log: Mutex<Vec<Passed>>,
+    /// So many of the next requests are answered with [`BUSY`].
+    busy: AtomicU32,
+    /// Requests whose path ends like this wait.
+    held: watch::Sender<Option<String>>,
 }
 
 impl Drop for Proxy {
@@ -128,6 +137,8 @@ impl Proxy {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             log: Mutex::default(),
+            busy: AtomicU32::new(0),
+            held: watch::Sender::new(None),
         });
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(pass).with_state(Arc::clone(&shared));
@@ -157,6 +168,20 @@ impl Proxy {
         }
     }
 
+    /// Answers so many of the next requests as an overloaded store does.
+    pub(crate) fn be_busy(&self, requests: u32) {
+        self.shared.busy.store(requests, Ordering::SeqCst);
+    }
+
+    /// Lets requests wait whose path ends like this, until [`Self::release`].
+    pub(crate) fn hold(&self, end: &str) {
+        self.shared.held.send_replace(Some(end.to_owned()));
+    }
+
+    pub(crate) fn release(&self) {
+        self.shared.held.send_replace(None);
+    }
+
     /// What was passed on since `earlier`, in the order of the requests.
     pub(crate) fn passed_since(&self, earlier: Counted) -> Vec<Passed> {
         let skip = usize::try_from(earlier.requests).unwrap();
@@ -177,6 +202,25 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         });
         log.len() - 1
     };
+    let path = parts.uri.path().to_owned();
+    let mut held = shared.held.subscribe();
+    // The sender lives as long as this request.
+    let _ = held
+        .wait_for(|end| end.as_ref().is_none_or(|end| !path.ends_with(end)))
+        .await;
+    let busy = shared
+        .busy
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        });
+    if busy.is_ok() && parts.method != Method::HEAD {
+        let length = BUSY.len() as u64;
+        shared.received.fetch_add(length, Ordering::SeqCst);
+        let passed = &mut shared.log.lock().unwrap()[at];
+        (passed.status, passed.promised) = (StatusCode::SERVICE_UNAVAILABLE, length);
+        passed.received = length;
+        return (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response();
+    }
     let mut url = shared.upstream.clone();
     url.set_path("");
     // As it came: parsed and written anew it could be encoded in another way than it was signed.
