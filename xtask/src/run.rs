@@ -116,7 +116,13 @@ fn prepare(repo: &Repo, options: &Options, data: &Path) -> Result<()> {
     step("demo world", || {
         std::fs::write(&unfinished, &mark)
             .with_context(|| format!("write {}", unfinished.display()))?;
-        run_to_end(entrepot().args(["demo", "--headless", "--data"]).arg(data))?;
+        // The address stands in the profiles that the demo's people download.
+        let addr = options.address.to_string();
+        run_to_end(
+            entrepot()
+                .args(["demo", "--headless", "--addr", &addr, "--data"])
+                .arg(data),
+        )?;
         std::fs::remove_file(&unfinished)
             .with_context(|| format!("remove {}", unfinished.display()))?;
         Ok("")
@@ -139,7 +145,11 @@ fn announce(options: &Options, data: &Path) {
         data.display()
     );
     if options.empty {
-        println!("No user exists yet: target/debug/entrepot user --help\n");
+        println!(
+            "No user exists yet; make the first: target/debug/entrepot user create NAME --title \"Your Name\" --role admin \
+             --generate --data {}\n",
+            data.display()
+        );
     } else {
         println!(
             "Sign in with an account of the demo world; they are in {}.\n",
