@@ -39,8 +39,10 @@ async fn a_killed_child_is_counted_and_nothing_is_copied_twice() {
             .args(["-9", child.trim()])
             .status();
         assert!(kill.await.unwrap().success());
-        world.s3.proxy.release();
     });
+    // Only now: what waited was the dead child's, and nothing of it is to pass.
+    world.s3.proxy.until_none_waits().await;
+    world.s3.proxy.release();
     let run = world.newest_run().await;
     assert_ne!(run["state"], "done", "{run:#}");
     assert_eq!(

@@ -160,7 +160,7 @@ async fn break_and_mend(on: On) {
         .await;
     let rnd = world.profile("rnd_weu").await;
     let lab = world.profile("lab_weu").await;
-    assert!(world.try_read_share(&lab, VISITS).await.is_err());
+    assert!(world.try_read_share(&lab, VISITS, &[None]).await.is_err());
     let read = world.read_share(&rnd, VISITS, None).await;
     world.credential("aws_eu", world.s3.credential()).await;
     assert_same_rows(&read, &world.read_source().await, "the replica");
@@ -234,7 +234,12 @@ async fn revoke(on: On) {
         let because = json!({ "reason": "the study is over" });
         let revoked = world.pia.post(&format!("{path}/revoke"), &because).await;
         // No worker has run: the refusal does not wait for one.
-        assert!(world.try_read_share(&profile, product).await.is_err());
+        assert!(
+            world
+                .try_read_share(&profile, product, &[None])
+                .await
+                .is_err()
+        );
         let (status, urls_now) = world.file_urls(&profile, product).await;
         assert_eq!((status, urls_now), (StatusCode::NOT_FOUND, Vec::new()));
         let until = revoked["urls_until"].as_str().unwrap().to_owned();

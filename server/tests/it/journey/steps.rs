@@ -159,28 +159,43 @@ impl World {
         path
     }
 
-    /// Reads the product's table through a profile, in the form that the connector is told to ask for.
+    /// Reads the product's table through a profile, once in each of the forms that the connector can be told to ask for.
+    pub(super) async fn read_share_as(
+        &self,
+        profile: &Path,
+        product: &str,
+        delta: &[Option<bool>],
+    ) -> Vec<Seen> {
+        let seen = self.try_read_share(profile, product, delta).await;
+        let seen = seen.unwrap_or_else(|said| panic!("{said}"));
+        assert_eq!(seen.len(), delta.len());
+        for seen in &seen {
+            let table = format!("{product}.default.visits");
+            assert_eq!(seen.tables, [table], "what the profile shows");
+        }
+        seen
+    }
+
+    /// The same in one form.
     pub(super) async fn read_share(
         &self,
         profile: &Path,
         product: &str,
         delta: Option<bool>,
     ) -> Seen {
-        let table = format!("{product}.default.visits");
-        let asked = json!({ "profile": profile, "table": table, "delta": delta });
-        let seen: Seen = self.python.run("read_share.py", &asked).await;
-        assert_eq!(seen.tables, [table], "what the profile shows");
-        seen
+        let mut seen = self.read_share_as(profile, product, &[delta]).await;
+        seen.remove(0)
     }
 
-    /// The same where it is to fail: what Python said.
+    /// The same where it may fail: what Python said.
     pub(super) async fn try_read_share(
         &self,
         profile: &Path,
         product: &str,
-    ) -> Result<Seen, String> {
+        delta: &[Option<bool>],
+    ) -> Result<Vec<Seen>, String> {
         let table = format!("{product}.default.visits");
-        let asked = json!({ "profile": profile, "table": table, "delta": null });
+        let asked = json!({ "profile": profile, "table": table, "delta": delta });
         self.python.try_run("read_share.py", &asked).await
     }
 

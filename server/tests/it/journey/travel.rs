@@ -1,12 +1,13 @@
 //! The journey from registering to the bill, with each copy engine on each database.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use exchange::jobs::WorkKind;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::steps::{FOLDER, FOLDER_PATH, SOURCE_PATH, VISITS, assert_same_rows};
+use super::steps::{FOLDER, FOLDER_PATH, SOURCE_PATH, Seen, VISITS, assert_same_rows};
 use super::world::{Copying, Moved, On, World};
 use crate::support::proxy::{Counted, Passed};
 
@@ -104,21 +105,25 @@ async fn replica_and_live(world: &World) -> u64 {
         "the replica's files",
     );
     for (profile, of_replica) in [(&rnd, true), (&lab, false)] {
-        for delta in [Some(false), Some(true), None] {
-            let before = (world.s3.proxy.counted(), world.azurite.proxy.counted());
-            let read = world.read_share(profile, VISITS, delta).await;
-            let whose = format!("{} as {delta:?}", profile.display());
-            assert_same_rows(&read, &source, &whose);
-            let s3 = world.s3.proxy.counted().since(before.0);
-            let azure = world.azurite.proxy.counted().since(before.1);
-            // Whoever has a replica costs the source nothing.
-            assert_eq!(s3 == Counted::default(), of_replica, "{whose}: {s3:?}");
-            assert_eq!(
-                azure == Counted::default(),
-                !of_replica,
-                "{whose}: {azure:?}"
-            );
-        }
+        let before = (world.s3.proxy.counted(), world.azurite.proxy.counted());
+        let whose = profile.display().to_string();
+        reads(
+            world,
+            profile,
+            &[Some(false), Some(true), None],
+            &source,
+            &whose,
+        )
+        .await;
+        let s3 = world.s3.proxy.counted().since(before.0);
+        let azure = world.azurite.proxy.counted().since(before.1);
+        // Whoever has a replica costs the source nothing.
+        assert_eq!(s3 == Counted::default(), of_replica, "{whose}: {s3:?}");
+        assert_eq!(
+            azure == Counted::default(),
+            !of_replica,
+            "{whose}: {azure:?}"
+        );
     }
     let grant = world.carl.get(&format!("/grants/{copied}")).await;
     assert_ne!(grant["first_read_at"], Value::Null, "{grant:#}");
@@ -129,16 +134,8 @@ async fn replica_and_live(world: &World) -> u64 {
     let newer = world.read_source().await;
     assert_ne!(newer.rows, source.rows);
     // Until the sync the replica holds what it held, and the producer's files what they hold.
-    assert_same_rows(
-        &world.read_share(&rnd, VISITS, None).await,
-        &source,
-        "the replica before its sync",
-    );
-    assert_same_rows(
-        &world.read_share(&lab, VISITS, None).await,
-        &newer,
-        "the source",
-    );
+    reads(world, &rnd, &[None], &source, "the replica before its sync").await;
+    reads(world, &lab, &BOTH, &newer, "the source after more commits").await;
     world
         .carl
         .post(&format!("/replicas/{VISITS}@az_weu/sync"), &json!({}))
@@ -152,19 +149,7 @@ async fn replica_and_live(world: &World) -> u64 {
         &newer,
         "the replica's files after the sync",
     );
-    for delta in [Some(false), Some(true)] {
-        let read = world.read_share(&rnd, VISITS, delta).await;
-        assert_same_rows(
-            &read,
-            &newer,
-            &format!("the replica after its sync as {delta:?}"),
-        );
-    }
-    assert_same_rows(
-        &world.read_share(&lab, VISITS, Some(true)).await,
-        &newer,
-        "the source again",
-    );
+    reads(world, &rnd, &BOTH, &newer, "the replica after its sync").await;
 
     // Nothing new: no data file is read, but the look at the log crosses and is billed.
     world.clock.advance(model::time::MINUTE);
@@ -186,6 +171,23 @@ async fn replica_and_live(world: &World) -> u64 {
     passed_by_syncs += moved.s3.received;
     assert_eq!(world.synced().await, passed_by_syncs);
     passed_by_syncs
+}
+
+/// As Parquet files, and as a Delta table.
+const BOTH: [Option<bool>; 2] = [Some(false), Some(true)];
+
+/// Python reads through the profile what `expected` holds, in each form.
+async fn reads(
+    world: &World,
+    profile: &Path,
+    forms: &[Option<bool>],
+    expected: &Seen,
+    whose: &str,
+) {
+    let read = world.read_share_as(profile, VISITS, forms).await;
+    for (read, form) in read.iter().zip(forms) {
+        assert_same_rows(read, expected, &format!("{whose} as {form:?}"));
+    }
 }
 
 /// What the proxy passed while the sync ran is what the meter holds, to the byte, and what the run shows.
@@ -237,7 +239,7 @@ async fn gateway(world: &World) {
         "looking is not reading"
     );
     let profile = world.profile("shed_weu").await;
-    for delta in [Some(false), Some(true)] {
+    for delta in BOTH {
         world.clock.advance(model::time::MINUTE);
         let before = (world.front.counted(), world.gateway_events().await.len());
         let read = world.read_share(&profile, FOLDER, delta).await;

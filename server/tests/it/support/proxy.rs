@@ -103,6 +103,23 @@ struct Shared {
     busy: AtomicU32,
     /// Requests whose path ends like this wait.
     held: watch::Sender<Option<String>>,
+    /// How many wait.
+    waiting: watch::Sender<u32>,
+}
+
+struct Waiting<'a>(&'a watch::Sender<u32>);
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.waiting.send_modify(|count| *count += 1);
+        Self(&shared.waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 impl Drop for Proxy {
@@ -139,6 +156,7 @@ impl Proxy {
             log: Mutex::default(),
             busy: AtomicU32::new(0),
             held: watch::Sender::new(None),
+            waiting: watch::Sender::new(0),
         });
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(pass).with_state(Arc::clone(&shared));
@@ -182,6 +200,12 @@ impl Proxy {
         self.shared.held.send_replace(None);
     }
 
+    /// Until those who asked for what is held have gone.
+    pub(crate) async fn until_none_waits(&self) {
+        let mut waiting = self.shared.waiting.subscribe();
+        waiting.wait_for(|count| *count == 0).await.unwrap();
+    }
+
     /// What was passed on since `earlier`, in the order of the requests.
     pub(crate) fn passed_since(&self, earlier: Counted) -> Vec<Passed> {
         let skip = usize::try_from(earlier.requests).unwrap();
@@ -203,11 +227,15 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         log.len() - 1
     };
     let path = parts.uri.path().to_owned();
-    let mut held = shared.held.subscribe();
-    // The sender lives as long as this request.
-    let _ = held
-        .wait_for(|end| end.as_ref().is_none_or(|end| !path.ends_with(end)))
-        .await;
+    {
+        // Given back also when whoever asked is gone.
+        let _waiting = Waiting::new(&shared);
+        let mut held = shared.held.subscribe();
+        // The sender lives as long as this request.
+        let _ = held
+            .wait_for(|end| end.as_ref().is_none_or(|end| !path.ends_with(end)))
+            .await;
+    }
     let busy = shared
         .busy
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
