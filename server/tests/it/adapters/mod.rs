@@ -414,7 +414,7 @@ impl World {
         self.ask(request.body(Body::empty()).unwrap()).await
     }
 
-    /// All meter events. The clock stands still, so those of one instant come in any order.
+    /// All meter events, newest first. What is written beside an answer comes in any order.
     pub(super) async fn events(&self) -> Vec<MeterEvent> {
         let page = PageRequest::default();
         let events = self
