@@ -1,0 +1,151 @@
+//! What may be asked and what it would cost.
+
+use model::Stage;
+use model::dto::{PurposeNew, RequestNew};
+
+use super::World;
+use crate::error::Error;
+use crate::page::PageRequest;
+
+#[tokio::test]
+async fn offers_are_priced_and_dated() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let offer = exchange
+            .offer(&world.mara, "vehicle-visits", "rnd_weu")
+            .await
+            .unwrap();
+        assert_eq!(
+            (offer.payer.as_str(), offer.cost_center.as_str()),
+            ("aftersales", "cc-aftersales")
+        );
+        assert_eq!(offer.stages, [Stage::Owner]);
+        let [live, replica] = offer.modes.as_slice() else {
+            panic!("two modes")
+        };
+        // 4 GB × 4 full reads × 0.09, and 4 GB × 0.09.
+        assert_eq!(
+            (
+                live.month_bytes,
+                live.month_transfer.unwrap().amount.to_string()
+            ),
+            (16_000_000_000, "1.44".into())
+        );
+        assert_eq!(
+            (
+                replica.first_copy_bytes,
+                replica.first_copy.unwrap().amount.to_string()
+            ),
+            (4_000_000_000, "0.36".into())
+        );
+        assert_eq!(replica.month_transfer.unwrap().amount.to_string(), "0.045");
+        assert!(replica.why_not.is_none() && replica.month_storage.is_none());
+        assert!(matches!(
+            exchange
+                .offer(&world.otto, "vehicle-visits", "rnd_weu")
+                .await,
+            Err(Error::NotFound(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn bad_requests_say_what_is_wrong_and_store_nothing() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let good = || World::ask("vehicle-visits", "live");
+        let cases: Vec<(&str, RequestNew)> = vec![
+            (
+                "mode",
+                RequestNew {
+                    mode: "borrow".into(),
+                    ..good()
+                },
+            ),
+            (
+                "until",
+                RequestNew {
+                    until: "soon".into(),
+                    ..good()
+                },
+            ),
+            (
+                "until",
+                RequestNew {
+                    until: "2026-06-15".into(),
+                    ..good()
+                },
+            ),
+            (
+                "until",
+                RequestNew {
+                    until: "2099-01-01".into(),
+                    ..good()
+                },
+            ),
+            (
+                "product",
+                RequestNew {
+                    product: "vehicle-nothing".into(),
+                    ..good()
+                },
+            ),
+            (
+                "recipient",
+                RequestNew {
+                    recipient: "nobody".into(),
+                    ..good()
+                },
+            ),
+            (
+                "purpose.code",
+                RequestNew {
+                    purpose: PurposeNew {
+                        code: "A B".into(),
+                        text: "text".into(),
+                    },
+                    ..good()
+                },
+            ),
+            (
+                "purpose.text",
+                RequestNew {
+                    purpose: PurposeNew {
+                        code: "a".into(),
+                        text: "x".repeat(5_000),
+                    },
+                    ..good()
+                },
+            ),
+            (
+                "purpose.text",
+                RequestNew {
+                    purpose: PurposeNew {
+                        code: "a".into(),
+                        text: "abc\u{202e}def".into(),
+                    },
+                    ..good()
+                },
+            ),
+        ];
+        for (field, new) in cases {
+            match exchange.request_create(&world.mara, new).await {
+                Err(Error::Invalid(fields)) => assert_eq!(fields[0].field, field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+        // A recipient of another team is not there for otto.
+        assert!(matches!(
+            exchange.request_create(&world.otto, good()).await,
+            Err(Error::Invalid(_))
+        ));
+        assert!(
+            exchange
+                .requests(&world.operator, None, &PageRequest::all())
+                .await
+                .unwrap()
+                .items
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! A replica's life, from the grant that makes it to its end.
+
+use model::dto::{RevokeNew, SyncJobChange};
+use model::time::DAY;
+use model::{ReplicaState, Timestamp};
+
+use super::World;
+use crate::error::Error;
+use crate::page::PageRequest;
+use crate::replicas::ReplicaStep;
+
+#[tokio::test]
+async fn a_replica_is_made_joined_drained_and_deleted() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let reader = world.reader().await;
+        let first = world.granted("vehicle-visits", "replica").await;
+        let replica = exchange
+            .replica(&world.mara, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        assert_eq!(
+            (replica.state, replica.tables.len()),
+            (ReplicaState::Pending, 1)
+        );
+        assert_eq!(replica.tables[0].path, "vehicle-visits/default/t");
+        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        assert!(
+            tables[0].place().unwrap().is_none(),
+            "nothing is served before the first copy stands"
+        );
+
+        world.sync(3).await;
+        let replica = exchange
+            .replica(&world.mara, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        assert_eq!(
+            (replica.state, replica.tables[0].source_version),
+            (ReplicaState::Ready, Some(3))
+        );
+        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let (_, path, location, _) = tables[0].place().unwrap().unwrap();
+        assert_eq!(
+            (path, location.to_string().as_str()),
+            ("vehicle-visits/default/t", "azure:westeurope")
+        );
+
+        // Due by its schedule, once, whoever ticks.
+        let change = SyncJobChange {
+            every: Some("2d".into()),
+            timezone: Some("Europe/Berlin".into()),
+            ..SyncJobChange::default()
+        };
+        let denied = exchange
+            .sync_job_update(&world.mara, "vehicle-visits@az_weu", change.clone())
+            .await;
+        assert!(matches!(denied, Err(Error::Forbidden(_))));
+        let changed = exchange
+            .sync_job_update(&world.jonas, "vehicle-visits@az_weu", change)
+            .await
+            .unwrap();
+        let due = changed.job.unwrap().next_due_at.unwrap();
+        assert_eq!(due, Timestamp::parse("2026-06-17T01:00:00Z").unwrap());
+        world.test.clock.set(due);
+        exchange.schedules_tick(&world.system).await.unwrap();
+        exchange.schedules_tick(&world.system).await.unwrap();
+        let waiting = exchange
+            .work_list(&world.operator, &PageRequest::all())
+            .await
+            .unwrap();
+        assert_eq!(
+            waiting
+                .items
+                .iter()
+                .filter(|work| work.kind == "sync")
+                .count(),
+            1
+        );
+        world.sync(4).await;
+
+        // A renewal joins; the first grant's end changes nothing for the second.
+        let second = world.granted("vehicle-visits", "replica").await;
+        exchange
+            .grant_revoke(
+                &world.mara,
+                first,
+                RevokeNew {
+                    reason: "renewed".into(),
+                },
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            exchange
+                .replica(&world.mara, "vehicle-visits@az_weu")
+                .await
+                .unwrap()
+                .state,
+            ReplicaState::Ready
+        );
+        exchange
+            .grant_revoke(
+                &world.mara,
+                second,
+                RevokeNew {
+                    reason: "done".into(),
+                },
+            )
+            .await
+            .unwrap();
+        let draining = exchange
+            .replica(&world.jonas, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        assert_eq!(draining.state, ReplicaState::Draining);
+        assert!(matches!(
+            exchange
+                .sync_start(&world.jonas, "vehicle-visits@az_weu")
+                .await,
+            Err(Error::Conflict(_))
+        ));
+
+        // Asked for again in time: no first copy.
+        let third = world.granted("vehicle-visits", "replica").await;
+        let back = exchange
+            .replica(&world.jonas, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        assert_eq!(
+            (back.state, back.tables[0].source_version),
+            (ReplicaState::Pending, Some(4))
+        );
+        world.sync(5).await;
+        exchange
+            .grant_revoke(
+                &world.mara,
+                third,
+                RevokeNew {
+                    reason: "done".into(),
+                },
+            )
+            .await
+            .unwrap();
+        let until = exchange
+            .replica(&world.jonas, "vehicle-visits@az_weu")
+            .await
+            .unwrap()
+            .drain_until
+            .unwrap();
+        assert_eq!(until.since(exchange.now()), 14 * DAY);
+        assert!(
+            matches!(exchange.replica_step(&world.system, replica.id).await.unwrap(), ReplicaStep::Wait(at) if at == until)
+        );
+        world.test.clock.set(until);
+        let step = exchange
+            .replica_step(&world.system, replica.id)
+            .await
+            .unwrap();
+        assert!(matches!(step, ReplicaStep::Delete { tables, .. } if tables.len() == 1));
+        exchange
+            .replica_deleted(&world.system, replica.id, 3, 9)
+            .await
+            .unwrap();
+        assert!(matches!(
+            exchange
+                .replica(&world.jonas, "vehicle-visits@az_weu")
+                .await,
+            Err(Error::NotFound(_))
+        ));
+    }
+}
