@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
+use crate::replicas::Schedule;
 use crate::{Exchange, from_row, sql};
 
 /// One table as the price needs it.
@@ -169,7 +170,7 @@ impl Exchange {
         };
         let mut synced_at = None;
         let mut copied = false;
-        let mut freshness = "every day at 03:00 UTC".to_owned();
+        let mut freshness = Schedule::usual().map_err(Error::internal)?.describe();
         if let Some(row) = existing {
             let id: ReplicaId = row.get("id")?;
             let state: ReplicaState = row.get("state")?;

@@ -1,6 +1,6 @@
 //! A replica's life: made or joined by an approval, drained with the last grant, deleted when its time is over.
 
-use model::time::{DAY, HOUR};
+use model::time::HOUR;
 use model::{
     Location, Mode, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, StorageId,
     SyncJobId, TableId, Timestamp,
@@ -8,6 +8,7 @@ use model::{
 use serde_json::json;
 
 use super::records::{ReplicaRecord, ReplicaTableRecord};
+use super::schedule::{Schedule, usual};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::error::Error;
@@ -127,12 +128,16 @@ impl Exchange {
             .execute(change.tx())
             .await?;
         }
+        let next_due = Schedule::usual().map_err(Error::internal)?.next_due(at);
         sql!("insert into sync_job (id, replica_id, every_seconds, at_time, timezone, retention_hours, keep_hours, paused,
                   next_due_at, revision, created_at, updated_at)
-              values ($1, $2, 86400, '03:00', 'UTC', 168, 336, false, $3, 1, $4, $4) on conflict (replica_id) do nothing")
+              values ($1, $2, $3, $4, $5, 168, 336, false, $6, 1, $7, $7) on conflict (replica_id) do nothing")
         .bind(SyncJobId::new(at))
         .bind(id)
-        .bind(at.plus(DAY))
+        .bind(usual::EVERY_SECONDS)
+        .bind(usual::AT)
+        .bind(usual::ZONE)
+        .bind(next_due)
         .bind(at)
         .execute(change.tx())
         .await?;

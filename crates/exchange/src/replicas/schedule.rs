@@ -20,6 +20,13 @@ pub enum Schedule {
     ByHand,
 }
 
+/// What a job is made with, until somebody changes it: every night, when few read.
+pub(crate) mod usual {
+    pub(crate) const EVERY_SECONDS: i64 = 86_400;
+    pub(crate) const AT: &str = "03:00";
+    pub(crate) const ZONE: &str = "UTC";
+}
+
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ScheduleError {
     #[error("not a period: a number and m, h, d or w, from 5m to 52w, for example 2d")]
@@ -74,6 +81,16 @@ pub(crate) fn format_every(seconds: i64) -> String {
 }
 
 impl Schedule {
+    /// The schedule of a job that nobody has changed.
+    pub(crate) fn usual() -> Result<Self, ScheduleError> {
+        Self::new(
+            Some(usual::EVERY_SECONDS),
+            Some(usual::AT),
+            None,
+            usual::ZONE,
+        )
+    }
+
     /// Of what stands in a job's row.
     pub fn new(
         every_seconds: Option<i64>,

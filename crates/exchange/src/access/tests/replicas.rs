@@ -24,6 +24,16 @@ async fn a_replica_is_made_joined_drained_and_deleted() {
             (ReplicaState::Pending, 1)
         );
         assert_eq!(replica.tables[0].path, "vehicle-visits/default/t");
+        // Made at noon, and synced at once; due again in the night that comes, not a day later.
+        let job = replica.job.unwrap();
+        assert_eq!(
+            (job.at.as_deref(), job.timezone.as_str(), job.next_due_at),
+            (
+                Some("03:00"),
+                "UTC",
+                Some(Timestamp::parse("2026-06-16T03:00:00Z").unwrap())
+            )
+        );
         let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
         assert!(
             tables[0].place().unwrap().is_none(),
