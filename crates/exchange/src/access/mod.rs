@@ -24,6 +24,7 @@ pub use reading::{GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefus
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;
 
+use crate::catalog::is_visible;
 use crate::db::On;
 use crate::error::Error;
 use crate::principal::Principal;
@@ -62,9 +63,7 @@ impl ProductInfo {
     }
 
     pub(crate) fn is_visible_to(&self, principal: &Principal) -> bool {
-        self.state != ProductState::Draft
-            || principal.sees_all()
-            || principal.is_member(self.team_id)
+        is_visible(principal, self.team_id, self.state)
     }
 
     /// Who has to say yes, in order.

@@ -46,7 +46,7 @@ pub(super) struct LiveProduct {
 
 impl LiveProduct {
     pub(super) fn is_visible_to(&self, principal: &Principal) -> bool {
-        is_visible(principal, &self.record)
+        is_visible(principal, self.record.team_id, self.record.state)
     }
 
     /// Who may see where its tables lie.

@@ -6,6 +6,7 @@ use model::dto::{PurposeNew, RequestNew};
 use super::World;
 use crate::error::Error;
 use crate::page::PageRequest;
+use crate::principal::Principal;
 
 #[tokio::test]
 async fn offers_are_priced_and_dated() {
@@ -147,5 +148,42 @@ async fn bad_requests_say_what_is_wrong_and_store_nothing() {
                 .items
                 .is_empty()
         );
+    }
+}
+
+/// One rule says who knows of a product, whatever one does with it.
+#[tokio::test]
+async fn who_sees_a_product_may_ask_for_it_and_nobody_else_learns_of_it() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.draft("vehicle-drafted", "internal", "owner").await;
+        let everybody = [
+            &world.operator,
+            &world.jonas,
+            &world.dora,
+            &world.mara,
+            &world.otto,
+        ];
+        let mut seen = Vec::new();
+        for product in ["vehicle-drafted", "vehicle-visits"] {
+            for who in everybody {
+                let sees = exchange.product(who, product).await.is_ok();
+                // In a mode that does not exist, so that nothing is stored whoever asks.
+                let asked = exchange
+                    .request_create(who, World::ask(product, "borrow"))
+                    .await;
+                let Err(Error::Invalid(fields)) = asked else {
+                    panic!("{asked:?}");
+                };
+                let hidden = fields.iter().any(|field| field.field == "product");
+                assert_eq!(sees, !hidden, "{} and {product}", who.title());
+                seen.push(sees);
+            }
+            let stranger = exchange.product(&Principal::nobody(), product).await;
+            assert!(matches!(stranger, Err(Error::Unauthenticated)));
+        }
+        let (draft, published) = seen.split_at(everybody.len());
+        assert_eq!(draft, [true, true, true, false, false]);
+        assert_eq!(published, [true; 5]);
     }
 }

@@ -151,6 +151,14 @@ impl World {
     }
 
     async fn product(&self, name: &str, classification: &str, policy: &str) {
+        self.draft(name, classification, policy).await;
+        self.exchange()
+            .product_publish(&self.jonas, name, ProductPublish::default())
+            .await
+            .unwrap();
+    }
+
+    async fn draft(&self, name: &str, classification: &str, policy: &str) {
         let inspection = Inspection {
             version: 3,
             committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
@@ -190,10 +198,6 @@ impl World {
         };
         self.exchange()
             .product_register(&self.jonas, new)
-            .await
-            .unwrap();
-        self.exchange()
-            .product_publish(&self.jonas, name, ProductPublish::default())
             .await
             .unwrap();
     }
