@@ -341,6 +341,31 @@ impl Exchange {
         })
     }
 
+    /// Holds the product's row until the change ends, so that no retiring comes between what was checked and what is
+    /// stored: an access that nobody asked about would be left on a product out of service. Who would have to say yes has
+    /// to be who was found before.
+    pub(crate) async fn product_hold(
+        &self,
+        change: &mut Change,
+        checked: &ProductInfo,
+    ) -> Result<(), Error> {
+        let held =
+            sql!("update product set revision = revision where id = $1 and state = 'published'")
+                .bind(checked.id)
+                .execute(change.tx())
+                .await?;
+        self.product_info_by_id(change.tx(), checked.id)
+            .await?
+            .filter(|product| {
+                held == 1
+                    && product.classification == checked.classification
+                    && product.access_policy == checked.access_policy
+                    && product.team_id == checked.team_id
+            })
+            .map(|_| ())
+            .ok_or_else(|| Error::changed("product"))
+    }
+
     /// Asks for access in the name of the recipient's team. With the policy `auto` it is granted at once.
     pub async fn request_create(
         &self,
@@ -355,6 +380,7 @@ impl Exchange {
             &Scope::consumer(ready.recipient.team_id),
         )?;
         let mut change = self.change(principal).await?;
+        self.product_hold(&mut change, &ready.product).await?;
         let id = self
             .request_store(&mut change, &ready, principal.person_id(), None)
             .await?;

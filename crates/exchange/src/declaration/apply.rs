@@ -147,23 +147,8 @@ impl Exchange {
         can(principal, Operation::GrantDeclare, &scope)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
-        // The product's row is held first: two deployments wait for each other here, and no retiring comes in between.
-        let held =
-            sql!("update product set revision = revision where id = $1 and state = 'published'")
-                .bind(ready.product.id)
-                .execute(change.tx())
-                .await?;
-        let product = self
-            .product_info_by_id(change.tx(), ready.product.id)
-            .await?
-            .filter(|_| held == 1)
-            .ok_or_else(|| Error::changed("product"))?;
-        // What was checked has to be what is given: data that has become personal meanwhile is not.
-        if product.classification != ready.product.classification
-            || product.team_id != ready.product.team_id
-        {
-            return Err(Error::changed("product"));
-        }
+        // Two deployments wait for each other here.
+        self.product_hold(&mut change, &ready.product).await?;
         let stands = sql!(
             "select id from access_grant where name = $1 and desired = 'active' and until_at > $2"
         )

@@ -2,6 +2,7 @@
 
 mod asking;
 mod deciding;
+mod racing;
 mod reading;
 mod replicas;
 
