@@ -1,13 +1,14 @@
 //! The gate of the sharing protocol: whose token this is, what they may read, from where, by which URLs, and what is written
 //! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::access::{QueryLogNew, ReadFrom, ReaderRefused, SharedTable};
+use exchange::access::{QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle};
 use exchange::billing::MeterEventNew;
 use exchange::ports::Problem;
 use exchange::{Error, Exchange, Principal};
@@ -18,6 +19,7 @@ use model::{
 use object_store::path::Path;
 use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
 use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError};
+use uuid::Uuid;
 
 use super::stores::{Lake, TableAt};
 use crate::gateway::{Gateway, Ticket};
@@ -333,7 +335,14 @@ impl Gate for ShareGate {
     }
 
     async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused> {
-        Ok(shares_of(&self.granted(reader.recipient).await?))
+        let granted = self.granted(reader.recipient).await?;
+        let titles = self
+            .exchange
+            .shared_titles(&Principal::system(), reader.recipient);
+        Ok(entitled(
+            shares_of(&granted),
+            titles.await.map_err(refused)?,
+        ))
     }
 
     async fn open(
@@ -411,6 +420,7 @@ pub(crate) fn listed(granted: &[SharedTable]) -> Vec<Shared> {
     listed.collect()
 }
 
+/// The shares of what was granted, by their names alone.
 pub(crate) fn shares_of(granted: &[SharedTable]) -> Vec<ShareInfo> {
     // In the order of shares, so that equal ones are neighbours.
     let shares = granted.chunk_by(|one, other| one.product_id == other.product_id);
@@ -421,6 +431,22 @@ pub(crate) fn shares_of(granted: &[SharedTable]) -> Vec<ShareInfo> {
         comment: None,
     });
     shares.collect()
+}
+
+/// The same with the words of their producers. A share that has ended since is not among them any more.
+fn entitled(mut shares: Vec<ShareInfo>, titles: Vec<SharedTitle>) -> Vec<ShareInfo> {
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    let mut titles: HashMap<Uuid, SharedTitle> = titles
+        .into_iter()
+        .map(|title| (title.product_id.into(), title))
+        .collect();
+    for share in &mut shares {
+        if let Some(found) = titles.remove(&share.id) {
+            share.display_name = some(found.title);
+            share.comment = some(found.description);
+        }
+    }
+    shares
 }
 
 /// As long as the installation says, not beyond the grant's end, and within what stores sign.

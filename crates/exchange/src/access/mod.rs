@@ -20,7 +20,9 @@ use model::{
 };
 
 pub(crate) use decisions::REPLACED;
-pub use reading::{GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable};
+pub use reading::{
+    GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
+};
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;
 

@@ -143,6 +143,19 @@ impl SharedTable {
     }
 }
 
+/// What a recipient is told of a product that it may read.
+#[derive(Clone, Debug)]
+pub struct SharedTitle {
+    pub product_id: ProductId,
+    pub title: String,
+    pub description: String,
+}
+from_row!(SharedTitle {
+    product_id,
+    title,
+    description
+});
+
 /// A grant as the reconciler looks at it.
 #[derive(Clone, Debug)]
 pub struct GrantReading {
@@ -280,6 +293,27 @@ impl Exchange {
         .await?;
         rows.dedup_by_key(|row| row.table_id);
         Ok(rows)
+    }
+
+    /// How the products are called for people, each once, that a recipient may read right now: apart from their tables,
+    /// because a description may be long and only lists show it.
+    pub async fn shared_titles(
+        &self,
+        principal: &Principal,
+        recipient: RecipientId,
+    ) -> Result<Vec<SharedTitle>, Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        Ok(sql!(
+            "select product.id as product_id, title, description from product
+             where state <> 'draft' and exists (
+                 select 1 from access_grant where access_grant.product_id = product.id and recipient_id = $1
+                     and desired = 'active' and until_at > $2)
+             order by product.name"
+        )
+        .bind(recipient)
+        .bind(self.now())
+        .all(self.db())
+        .await?)
     }
 
     /// Whether a grant is wanted at this instant: what the gateway asks before each byte range.

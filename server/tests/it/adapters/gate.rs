@@ -1,7 +1,7 @@
 //! The gate behind the protocol: who sees what, where they read, what is written down, and how soon an end is felt.
 
 use http::{Method, StatusCode};
-use model::dto::ProfileNew;
+use model::dto::{ProductChange, ProfileNew};
 use model::time::{DAY, HOUR, SECOND};
 use model::{Cloud, Location, Method as Counted, Purpose};
 
@@ -58,6 +58,45 @@ async fn a_granted_table_is_listed_queried_read_and_counted() {
             assert_eq!(event.product.as_ref().unwrap().as_str(), VISITS);
             assert!(event.query.is_some() && event.run.is_none());
         }
+    }
+}
+
+#[tokio::test]
+async fn shares_bear_the_words_of_their_producers() {
+    for world in World::each().await {
+        world.visits().await;
+        let grant = world.grant(VISITS, "rnd_weu", "live").await;
+        let token = world.token("rnd_weu").await;
+        let one = format!("/shares/{VISITS}");
+        let plain = world.share(Method::GET, &one, &token).await.json();
+        assert_eq!(plain["share"]["displayName"], VISITS);
+        assert!(plain["share"].get("comment").is_none(), "{plain:#}");
+
+        let change = ProductChange {
+            title: Some("Werkstatt \"Besuche\" & more".into()),
+            description: Some("One row per visit.\n\nSince 2019.".into()),
+            ..ProductChange::default()
+        };
+        world
+            .exchange
+            .product_update(&Principal::operator(), VISITS, change)
+            .await
+            .unwrap();
+        let listed = world.share(Method::GET, "/shares", &token).await.json();
+        let alone = world.share(Method::GET, &one, &token).await.json();
+        assert_eq!(listed["items"][0], alone["share"]);
+        assert_eq!(
+            alone["share"]["displayName"],
+            "Werkstatt \"Besuche\" & more"
+        );
+        assert_eq!(
+            alone["share"]["comment"],
+            "One row per visit.\n\nSince 2019."
+        );
+
+        world.revoke(grant).await;
+        let gone = world.share(Method::GET, "/shares", &token).await;
+        assert!(!gone.text().contains("visit"), "{}", gone.text());
     }
 }
 
