@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use exchange::jobs::Leased;
-use exchange::replicas::{RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
+use exchange::replicas::{Counted, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use exchange::{Exchange, Principal};
-use model::{Method, Purpose, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
+use model::{Purpose, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
     CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
     RunJournal, RunRecord,
@@ -32,49 +32,38 @@ pub enum Engine {
     Process { command: Vec<std::ffi::OsString> },
 }
 
-/// The counters of one attempt at one run, and how much of them has been written down.
+/// The counter of one attempt at one run, and how much of it has been written down.
 struct Ledger {
     exchange: Exchange,
     task: SyncTask,
     run: RunStart,
     source: Meter,
-    purpose: Purpose,
-    written: tokio::sync::Mutex<Written>,
-}
-
-#[derive(Default)]
-struct Written {
-    bytes: u64,
-    parts: u64,
-    since: Option<Instant>,
+    since: Instant,
+    written: tokio::sync::Mutex<Counted>,
 }
 
 impl Ledger {
-    /// Writes down what has been counted since the last time. The key makes each part count once.
+    /// All that this attempt has counted.
+    fn counted(&self) -> Counted {
+        let busy = self.since.elapsed().as_micros();
+        Counted {
+            bytes: self.source.received(),
+            busy: i64::try_from(busy).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Writes down what has been counted since the last time.
     async fn settle(&self) -> Result<(), exchange::Error> {
-        let system = Principal::system();
         let mut written = self.written.lock().await;
-        let counted = self.source.received();
-        let bytes = counted.saturating_sub(written.bytes);
-        let now = Instant::now();
-        let busy = written
-            .since
-            .map_or(0, |since| now.duration_since(since).as_micros());
-        let busy = i64::try_from(busy).unwrap_or(i64::MAX);
-        if bytes == 0 && busy < 1_000 {
+        let counted = self.counted();
+        if counted.bytes == written.bytes && counted.busy - written.busy < 1_000 {
             return Ok(());
         }
-        let key = format!("run/{}/{}/{}", self.run.id, self.run.attempt, written.parts);
-        let event = self.event(key, bytes, busy)?;
+        let counter = self.run.attempt.to_string();
         crash_point!("sync.meter.before");
-        self.exchange.meter_record(&system, &event).await?;
-        self.exchange
-            .run_spent(&system, &self.run, bytes, busy)
-            .await?;
+        self.write(&counter, counted).await?;
         crash_point!("sync.meter.after");
-        written.bytes = counted;
-        written.parts += 1;
-        written.since = Some(now);
+        *written = counted;
         Ok(())
     }
 
@@ -87,41 +76,24 @@ impl Ledger {
         let unreadable = |error: std::io::Error| {
             WorkFailed::passing(format!("what a copying process has counted: {error}"))
         };
-        let system = Principal::system();
         for child in finals.map_err(unreadable)? {
-            let key = format!("run/{}/child/{}", self.run.id, child.name);
-            let event = self.event(key, child.bytes, 0)?;
-            if self.exchange.meter_record(&system, &event).await? {
-                let spent = self.exchange.run_spent(&system, &self.run, child.bytes, 0);
-                spent.await?;
-            }
+            let counter = format!("child/{}", child.name);
+            let counted = Counted {
+                bytes: child.bytes,
+                busy: 0,
+            };
+            self.write(&counter, counted).await?;
             let removed = tokio::fs::remove_file(&child.path).await;
             removed.map_err(unreadable)?;
         }
         Ok(())
     }
 
-    fn event(
-        &self,
-        key: String,
-        bytes: u64,
-        busy: i64,
-    ) -> Result<exchange::billing::MeterEventNew, exchange::Error> {
-        Ok(exchange::billing::MeterEventNew {
-            key,
-            product: Some(self.task.product_id),
-            table: Some(self.task.table_id),
-            grant: None,
-            recipient: None,
-            run: Some(self.run.id),
-            query: None,
-            from: self.task.from_location()?,
-            to: self.task.to_location()?,
-            bytes,
-            busy,
-            method: Method::Measured,
-            purpose: self.purpose,
-        })
+    async fn write(&self, counter: &str, counted: Counted) -> Result<(), exchange::Error> {
+        let system = Principal::system();
+        self.exchange
+            .run_counted(&system, &self.task, self.run.id, counter, counted)
+            .await
     }
 }
 
@@ -272,11 +244,8 @@ impl Lakehand {
             task: task.clone(),
             run: run.clone(),
             source: source.clone(),
-            purpose: Purpose::Sync,
-            written: tokio::sync::Mutex::new(Written {
-                since: Some(Instant::now()),
-                ..Written::default()
-            }),
+            since: Instant::now(),
+            written: tokio::sync::Mutex::default(),
         };
         let driven = self.drive(&task, &run, &ledger, (&source, &target)).await;
         ledger.settle().await?;

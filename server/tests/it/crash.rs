@@ -359,6 +359,17 @@ impl World {
             .await
             .unwrap()
             .items;
+        for run in &runs {
+            let of_run = events.iter().filter(|event| event.run == Some(run.id));
+            let counted = of_run.fold((0, 0), |(bytes, busy), event| {
+                (bytes + event.bytes, busy + event.busy_micros)
+            });
+            assert_eq!(
+                (run.bytes_received, run.busy_micros),
+                counted,
+                "a run shows what its events say"
+            );
+        }
         let charges = exchange.charges(&operator, None, &all).await.unwrap().items;
         let counted: u64 = events
             .iter()

@@ -64,7 +64,8 @@ from_row!(EventRow {
 });
 
 impl Exchange {
-    /// Writes a meter event; the same key a second time changes nothing, and answers false.
+    /// Writes a meter event; the same key a second time changes nothing, and answers false. What a run receives is told by
+    /// [`Exchange::run_counted`] instead.
     pub async fn meter_record(
         &self,
         principal: &Principal,
@@ -75,7 +76,8 @@ impl Exchange {
         self.meter_store(self.db(), new, now).await
     }
 
-    async fn meter_store<'a>(
+    /// The same, asking no policy; part of the caller's transaction.
+    pub(crate) async fn meter_store<'a>(
         &self,
         on: impl Into<On<'a>>,
         new: &MeterEventNew,

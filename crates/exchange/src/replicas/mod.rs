@@ -3,11 +3,13 @@
 //! Lives here: what is wanted, what was recorded, when the next run is due. The copying itself is the replication crate's;
 //! a worker of the server brings the two together.
 
+mod counts;
 mod ensure;
 mod records;
 mod runs;
 mod schedule;
 
+pub use counts::Counted;
 pub use ensure::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
 pub use runs::{RunProgress, RunRecord, RunStart, SyncCommitted, SyncOutcome, SyncTask};

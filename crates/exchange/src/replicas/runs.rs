@@ -384,24 +384,6 @@ impl Exchange {
         Ok(changed == 1)
     }
 
-    /// Adds to what a run's workers have done and received, whether it ends or not. `busy` in microseconds.
-    pub async fn run_spent(
-        &self,
-        principal: &Principal,
-        run: &RunStart,
-        received: u64,
-        busy: i64,
-    ) -> Result<(), Error> {
-        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
-        sql!("update sync_run set bytes_received = bytes_received + $1, busy_micros = busy_micros + $2 where id = $3")
-            .bind(received)
-            .bind(busy)
-            .bind(run.id)
-            .execute(self.db())
-            .await?;
-        Ok(())
-    }
-
     /// A sync is done: the run, the replica table, the replica and the grants that wait for it, in one change.
     pub async fn run_done(
         &self,

@@ -14,7 +14,7 @@ use model::{GrantId, RunKind, Timestamp};
 
 use crate::jobs::WorkKind;
 use crate::principal::Principal;
-use crate::replicas::{SyncCommitted, SyncOutcome};
+use crate::replicas::{RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use crate::testing::TestExchange;
 use crate::{Exchange, sql};
 
@@ -247,6 +247,32 @@ impl World {
             .await
             .unwrap();
         row.unwrap().get("id").unwrap()
+    }
+
+    /// As a worker would: begins the sync that is due.
+    async fn begin_sync(&self) -> (SyncTask, RunStart) {
+        let exchange = self.exchange();
+        loop {
+            let leased = exchange
+                .work_lease(&self.system, "w", None, 60_000_000)
+                .await
+                .unwrap()
+                .unwrap();
+            if leased.kind != WorkKind::Sync {
+                exchange.work_done(&leased).await.unwrap();
+                continue;
+            }
+            let task = exchange
+                .sync_task(&self.system, leased.key.parse().unwrap())
+                .await
+                .unwrap()
+                .unwrap();
+            let run = exchange
+                .run_begin(&self.system, &task, RunKind::Sync, &leased)
+                .await
+                .unwrap();
+            return (task, run);
+        }
     }
 
     /// As a worker would: begins and finishes the sync that is due.

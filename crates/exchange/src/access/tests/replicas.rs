@@ -7,7 +7,7 @@ use model::{ReplicaState, Timestamp};
 use super::World;
 use crate::error::Error;
 use crate::page::PageRequest;
-use crate::replicas::ReplicaStep;
+use crate::replicas::{Counted, ReplicaStep, SyncTask};
 
 #[tokio::test]
 async fn a_replica_is_made_joined_drained_and_deleted() {
@@ -178,5 +178,59 @@ async fn a_replica_is_made_joined_drained_and_deleted() {
                 .await,
             Err(Error::NotFound(_))
         ));
+    }
+}
+
+#[tokio::test]
+async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        let (task, run) = world.begin_sync().await;
+        let count = async |counter: &str, bytes, busy| {
+            let counted = Counted { bytes, busy };
+            exchange
+                .run_counted(&world.system, &task, run.id, counter, counted)
+                .await
+        };
+        let shown = async || {
+            let shown = exchange.sync_run(&world.mara, run.id).await.unwrap();
+            let all = PageRequest::all();
+            let events = exchange.meter_events(&world.jonas, None, &all).await;
+            let events = events.unwrap().items;
+            let sums = events.iter().fold((0, 0), |(bytes, busy), event| {
+                (bytes + event.bytes, busy + event.busy_micros)
+            });
+            assert_eq!((shown.bytes_received, shown.busy_micros), sums);
+            (sums, events.len())
+        };
+        count("1", 100, 5_000).await.unwrap();
+        assert_eq!(shown().await, ((100, 5_000), 1));
+        // Told again, as after an answer that was lost; then with what came since.
+        count("1", 100, 5_000).await.unwrap();
+        count("1", 250, 9_000).await.unwrap();
+        assert_eq!(shown().await, ((250, 9_000), 2));
+        // A number from before is late news.
+        count("1", 120, 6_000).await.unwrap();
+        // Two find the same number of a process that has ended, at the same time.
+        let (one, other) = tokio::join!(count("child/a", 40, 0), count("child/a", 40, 0));
+        one.and(other).unwrap();
+        // One counter's name is the beginning of another's.
+        count("11", 7, 0).await.unwrap();
+        assert_eq!(shown().await, ((297, 9_000), 4));
+        // Without the event the run's sums stay, too.
+        let nowhere = SyncTask {
+            product_id: model::ProductId::new(exchange.now()),
+            ..task.clone()
+        };
+        let counted = Counted {
+            bytes: 1_000,
+            busy: 0,
+        };
+        let failed = exchange
+            .run_counted(&world.system, &nowhere, run.id, "1", counted)
+            .await;
+        assert!(failed.is_err());
+        assert_eq!(shown().await, ((297, 9_000), 4));
     }
 }
