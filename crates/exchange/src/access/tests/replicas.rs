@@ -7,7 +7,7 @@ use model::{ReplicaState, Timestamp};
 use super::World;
 use crate::error::Error;
 use crate::page::PageRequest;
-use crate::replicas::{Counted, ReplicaStep, SyncTask};
+use crate::replicas::{Counted, ReplicaStep};
 
 #[tokio::test]
 async fn a_replica_is_made_joined_drained_and_deleted() {
@@ -219,10 +219,8 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         count("11", 7, 0).await.unwrap();
         assert_eq!(shown().await, ((297, 9_000), 4));
         // Without the event the run's sums stay, too.
-        let nowhere = SyncTask {
-            product_id: model::ProductId::new(exchange.now()),
-            ..task.clone()
-        };
+        let mut nowhere = task.clone();
+        nowhere.product_id = model::ProductId::new(exchange.now());
         let counted = Counted {
             bytes: 1_000,
             busy: 0,
