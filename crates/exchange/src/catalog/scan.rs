@@ -208,15 +208,17 @@ impl<'a> Grouping<'a> {
             table_name = format!("{base}_{number}");
         }
         let _: Name = table_name.parse().ok()?;
+        let refused = inspection
+            .refused_for
+            .as_ref()
+            .map(|feature| format!("shown, but neither shared nor cloned: {feature}"));
+        let feed = inspection
+            .change_data_feed
+            .then(|| "has a change data feed, which `change_data_feed: true` shares".to_owned());
         tables.push(Table {
             name: table_name,
             path: path.to_owned(),
-            history: true,
-            change_data_feed: inspection.change_data_feed,
-            remark: inspection
-                .refused_for
-                .as_ref()
-                .map(|feature| format!("shown, but neither shared nor cloned: {feature}")),
+            remarks: refused.into_iter().chain(feed).collect(),
         });
         Some(name)
     }

@@ -1,5 +1,6 @@
 //! The little YAML that `scan` writes: mappings, lists, scalars. What is not plainly a word is written as a JSON string,
-//! which YAML reads as the same text.
+//! which YAML reads as the same text. What a declaration means without saying so is left out: what consumers may see beyond
+//! a table's present state is for its producer to write.
 
 use std::fmt::Write as _;
 
@@ -17,10 +18,8 @@ pub(super) struct Product {
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) path: String,
-    pub(super) history: bool,
-    pub(super) change_data_feed: bool,
-    /// Said behind it as a comment.
-    pub(super) remark: Option<String>,
+    /// Said behind it as comments.
+    pub(super) remarks: Vec<String>,
 }
 
 /// `products:` with comments for what was left out (path, why).
@@ -58,21 +57,16 @@ pub(super) fn fragment(products: &[Product], left_out: &[(String, String)]) -> S
         push(&mut text, format_args!("    access: {{ policy: owner }}"));
         push(&mut text, format_args!("    tables:"));
         for table in &product.tables {
-            let remark = table
-                .remark
-                .as_deref()
-                .map(|remark| format!("  # {}", comment(remark)))
-                .unwrap_or_default();
-            push(
-                &mut text,
-                format_args!(
-                    "      - {{ name: {}, schema: \"default\", path: {}, format: delta, history: {}, change_data_feed: {} }}{remark}",
-                    scalar(&table.name),
-                    scalar(&table.path),
-                    table.history,
-                    table.change_data_feed,
-                ),
+            let mut line = format!(
+                "      - {{ name: {}, schema: \"default\", path: {}, format: delta }}",
+                scalar(&table.name),
+                scalar(&table.path),
             );
+            for (number, remark) in table.remarks.iter().enumerate() {
+                line.push_str(if number == 0 { "  # " } else { "; " });
+                line.push_str(&comment(remark));
+            }
+            push(&mut text, format_args!("{line}"));
         }
     }
     text
@@ -150,9 +144,7 @@ mod tests {
             .map(|path| Table {
                 name: "t".to_owned(),
                 path: (*path).to_owned(),
-                history: true,
-                change_data_feed: false,
-                remark: Some("needs\nfeature: x".to_owned()),
+                remarks: vec!["needs\nfeature: x".to_owned(), "and: y".to_owned()],
             })
             .collect();
         let product = Product {

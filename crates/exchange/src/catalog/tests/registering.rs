@@ -357,8 +357,13 @@ async fn a_scan_writes_a_declaration() {
         let exchange = company.exchange();
         company.put("workshop/Visits", &["vin"]);
         company.put("workshop/parts: new", &["no"]);
-        company.put("archive/workshop/old", &["vin"]);
         company.put("top", &["x"]);
+        let mut fed = inspection(&["vin"]);
+        fed.change_data_feed = true;
+        company
+            .test
+            .world
+            .put_table(LAKE, "archive/workshop/old", Ok(fed));
         company.put("taken", &["x"]);
         company.break_table("broken", Problem::new("version 4 is missing\nfrom the log"));
         exchange
@@ -383,6 +388,17 @@ async fn a_scan_writes_a_declaration() {
         assert_eq!(
             products["vehicle-workshop"]["tables"][1]["path"],
             "workshop/parts: new"
+        );
+        // Older versions and changes are shared where a producer says so, not because there are some.
+        let top = products["vehicle-top"]["tables"][0].as_object().unwrap();
+        let keys: Vec<&String> = top.keys().collect();
+        assert_eq!(keys, ["name", "schema", "path", "format"]);
+        assert!(
+            report
+                .yaml
+                .contains("# has a change data feed, which `change_data_feed: true` shares"),
+            "{}",
+            report.yaml
         );
         assert!(report.yaml.contains("# left out: broken"));
         assert!(
