@@ -338,11 +338,10 @@ impl Gate for ShareGate {
         let granted = self.granted(reader.recipient).await?;
         let titles = self
             .exchange
-            .shared_titles(&Principal::system(), reader.recipient);
-        Ok(entitled(
-            shares_of(&granted),
-            titles.await.map_err(refused)?,
-        ))
+            .shared_titles(&Principal::system(), reader.recipient)
+            .await
+            .map_err(refused)?;
+        Ok(entitled(shares_of(&granted), titles))
     }
 
     async fn open(
