@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use exchange::Principal;
 use exchange::ports::StorageAccess;
+use exchange::replicas::Counted;
 use model::{Cloud, Location, Purpose, StorageId, Timestamp};
 use object_store::ObjectStore;
 use replication::CopyOptions;
@@ -21,10 +21,7 @@ use crate::config::Settings;
 use crate::node::{Node, Use};
 use crate::telemetry;
 use crate::workers::sync::STORAGE_WORD;
-use crate::workers::tally::Tally;
-
-/// How old the noted number may be when the process is killed.
-const NOTED_EVERY: Duration = Duration::from_millis(100);
+use crate::workers::tally::{self, Tally};
 
 #[derive(Debug, Args)]
 pub(super) struct Copy {
@@ -86,7 +83,7 @@ pub(super) async fn copy(globals: &Globals, copy: Copy) -> anyhow::Result<ExitCo
     let note = {
         let (tally, meter) = (Arc::clone(&tally), meter.clone());
         move || {
-            if let Err(error) = tally.write(meter.received()) {
+            if let Err(error) = tally.write(counted(&meter)) {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "the counted bytes could not be noted"
@@ -105,22 +102,23 @@ pub(super) async fn copy(globals: &Globals, copy: Copy) -> anyhow::Result<ExitCo
             move |_| note()
         }),
     );
-    let mut copying = std::pin::pin!(copying);
-    let mut now_and_then = tokio::time::interval(NOTED_EVERY);
-    let copied = loop {
-        tokio::select! {
-            copied = &mut copying => break copied,
-            _ = now_and_then.tick() => note(),
-        }
-    };
+    let copied = tally::noting(copying, note).await;
     tally
-        .write(meter.received())
+        .write(counted(&meter))
         .context("the counted bytes cannot be noted beside the receipts")?;
     let copied = copied?;
     if globals.json {
         println_json(&serde_json::to_value(copied)?);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time that a copy takes is its worker's.
+fn counted(meter: &Meter) -> Counted {
+    Counted {
+        bytes: meter.received(),
+        busy: 0,
+    }
 }
 
 fn println_json(value: &serde_json::Value) {

@@ -1,6 +1,7 @@
 //! Sync, vacuum and verify of one replica table: the exchange says what is wanted and keeps the record, the replication
 //! crate does the work, the meter counts.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use exchange::jobs::Leased;
 use exchange::replicas::{Counted, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use exchange::{Exchange, Principal};
+use model::time::MINUTE;
 use model::{Purpose, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
     CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
@@ -16,7 +18,8 @@ use replication::{
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
-use super::{LEASE, Outcome as Ended, WorkFailed, tally};
+use super::tally::{self, Tally};
+use super::{LEASE, Outcome as Ended, WorkFailed};
 use crate::adapters::stores::TableAt;
 
 /// How the ends of a copy are named to an engine outside this process: `storage:ID/PATH`.
@@ -32,17 +35,47 @@ pub enum Engine {
     Process { command: Vec<std::ffi::OsString> },
 }
 
+/// How long a run may take without a byte before its time alone is written down.
+const TIME_ALONE: i64 = MINUTE;
+
 /// The counter of one attempt at one run, and how much of it has been written down.
 struct Ledger {
     exchange: Exchange,
-    task: SyncTask,
     run: RunStart,
     source: Meter,
     since: Instant,
     written: tokio::sync::Mutex<Counted>,
+    /// On this process's disk, for whoever comes after it should it be killed.
+    tally: Tally,
+}
+
+impl Drop for Ledger {
+    /// Where the attempt is given up, as when its lease is lost, the next one finds the last number.
+    fn drop(&mut self) {
+        self.note();
+    }
 }
 
 impl Ledger {
+    fn begin(
+        exchange: &Exchange,
+        run: &RunStart,
+        source: &Meter,
+        folder: &Path,
+    ) -> Result<Self, WorkFailed> {
+        let tally = std::fs::create_dir_all(folder)
+            .and_then(|()| Tally::create(&folder.join(format!("{}.worker", run.id)), run.attempt))
+            .map_err(uncounted)?;
+        Ok(Self {
+            exchange: exchange.clone(),
+            run: run.clone(),
+            source: source.clone(),
+            since: Instant::now(),
+            written: tokio::sync::Mutex::default(),
+            tally,
+        })
+    }
+
     /// All that this attempt has counted.
     fn counted(&self) -> Counted {
         let busy = self.since.elapsed().as_micros();
@@ -52,49 +85,73 @@ impl Ledger {
         }
     }
 
-    /// Writes down what has been counted since the last time.
+    fn note(&self) {
+        if let Err(error) = self.tally.write(self.counted()) {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                run.id = %self.run.id,
+                "the counted bytes could not be noted"
+            );
+        }
+    }
+
+    /// Writes down what has been counted since the last time, while the run goes on. Time without bytes waits for the
+    /// bytes that it was spent on.
     async fn settle(&self) -> Result<(), exchange::Error> {
         let mut written = self.written.lock().await;
         let counted = self.counted();
-        if counted.bytes == written.bytes && counted.busy - written.busy < 1_000 {
+        if counted.bytes == written.bytes && counted.busy - written.busy < TIME_ALONE {
             return Ok(());
         }
-        let counter = self.run.attempt.to_string();
         crash_point!("sync.meter.before");
-        self.write(&counter, counted).await?;
+        self.write(counted).await?;
         crash_point!("sync.meter.after");
         *written = counted;
         Ok(())
     }
 
-    /// Writes down what child processes of this run have counted, which the meter of this process does not see. Each of
-    /// their files counts once; one that an earlier attempt left behind counts now.
-    async fn settle_children(&self, folder: &std::path::Path) -> Result<(), WorkFailed> {
-        let (folder, run) = (folder.to_owned(), self.run.id.to_string());
-        let finals = tokio::task::spawn_blocking(move || tally::finals(&folder, &run)).await;
+    /// Writes down all that is left once the attempt has ended, however it did.
+    async fn close(self) -> Result<(), WorkFailed> {
+        crash_point!("sync.count.before");
+        self.write(self.counted()).await?;
+        crash_point!("sync.count.after");
+        self.tally.remove().map_err(uncounted)
+    }
+
+    /// Writes down what processes have counted that have ended: copying children, whose bytes the meter of this process does
+    /// not see, and workers that were killed; also of runs that nobody takes up again.
+    async fn settle_ended(&self, folder: &Path) -> Result<(), WorkFailed> {
+        let folder = folder.to_owned();
+        let finals = tokio::task::spawn_blocking(move || tally::finals(&folder)).await;
         let finals = finals.map_err(std::io::Error::other).flatten();
-        let unreadable = |error: std::io::Error| {
-            WorkFailed::passing(format!("what a copying process has counted: {error}"))
-        };
-        for child in finals.map_err(unreadable)? {
-            let counter = format!("child/{}", child.name);
-            let counted = Counted {
-                bytes: child.bytes,
-                busy: 0,
-            };
-            self.write(&counter, counted).await?;
-            let removed = tokio::fs::remove_file(&child.path).await;
-            removed.map_err(unreadable)?;
+        for ended in finals.map_err(uncounted)? {
+            let system = Principal::system();
+            let written = self
+                .exchange
+                .run_counted(&system, ended.run, &ended.name, ended.counted);
+            match written.await {
+                // Of another database.
+                Err(exchange::Error::NotFound(_)) => continue,
+                written => written?,
+            }
+            match tokio::fs::remove_file(&ended.path).await {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(uncounted)?,
+            }
         }
         Ok(())
     }
 
-    async fn write(&self, counter: &str, counted: Counted) -> Result<(), exchange::Error> {
+    async fn write(&self, counted: Counted) -> Result<(), exchange::Error> {
         let system = Principal::system();
         self.exchange
-            .run_counted(&system, &self.task, self.run.id, counter, counted)
+            .run_counted(&system, self.run.id, &self.tally.name(), counted)
             .await
     }
+}
+
+fn uncounted(error: std::io::Error) -> WorkFailed {
+    WorkFailed::passing(format!("what a run's processes have counted: {error}"))
 }
 
 /// The run's journal in the database, fenced by the attempt; each save also settles the meter.
@@ -140,7 +197,10 @@ impl RunJournal for Journal<'_> {
             bytes_full: plan.map_or(0, |plan| plan.bytes_full),
             error: record.why.clone(),
         };
-        self.ledger.settle().await.map_err(|found| error(&found))?;
+        // What comes after copying is written down at the run's end, with the time that it took.
+        if record.state == RunState::Copying {
+            self.ledger.settle().await.map_err(|found| error(&found))?;
+        }
         let system = Principal::system();
         self.ledger
             .exchange
@@ -239,16 +299,11 @@ impl Lakehand {
         crash_point!("sync.begin.after");
         let source = Self::meter(&task, run.id, Purpose::Sync);
         let target = Self::meter(&task, run.id, Purpose::Sync);
-        let ledger = Ledger {
-            exchange: self.exchange.clone(),
-            task: task.clone(),
-            run: run.clone(),
-            source: source.clone(),
-            since: Instant::now(),
-            written: tokio::sync::Mutex::default(),
-        };
-        let driven = self.drive(&task, &run, &ledger, (&source, &target)).await;
-        ledger.settle().await?;
+        let folder = self.folder.join("runs");
+        let ledger = Ledger::begin(&self.exchange, &run, &source, &folder)?;
+        let driving = self.drive(&task, &run, &ledger, (&source, &target));
+        let driven = tally::noting(driving, || ledger.note()).await;
+        ledger.close().await?;
         let outcome = driven?;
         crash_point!("sync.finish.before");
         let finished = match outcome {
@@ -334,7 +389,7 @@ impl Lakehand {
         .await;
         // The engine is gone, and with it the children that it had.
         drop(engine);
-        ledger.settle_children(&folder).await?;
+        ledger.settle_ended(&folder).await?;
         driven.map_err(|error| match error {
             replication::RunError::Fenced => WorkFailed::passing(error.to_string()),
             error => WorkFailed::passing(error.to_string()),

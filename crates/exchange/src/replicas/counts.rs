@@ -2,16 +2,14 @@
 //! for itself: a counter is reported by its name with all that it has counted since it began, and what is new of it is
 //! written.
 
-use model::{Method, Purpose, SyncRunId};
+use model::{Cloud, Location, Method, ProductId, Purpose, SyncRunId, TableId};
 
-use super::SyncTask;
-use crate::Exchange;
 use crate::billing::MeterEventNew;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
-use crate::sql;
+use crate::{Exchange, from_row, sql};
 
 /// What a counter has counted since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,13 +20,30 @@ pub struct Counted {
     pub busy: i64,
 }
 
+/// The leg that a run's bytes take.
+struct Leg {
+    product_id: ProductId,
+    table_id: TableId,
+    source_cloud: Cloud,
+    source_region: String,
+    target_cloud: Cloud,
+    target_region: String,
+}
+from_row!(Leg {
+    product_id,
+    table_id,
+    source_cloud,
+    source_region,
+    target_cloud,
+    target_region
+});
+
 impl Exchange {
     /// Writes down what is new of one of a run's counters: the meter event and the run's own sums, both or neither. Reported
     /// again, because an answer never came or another process found the number, nothing is new.
     pub async fn run_counted(
         &self,
         principal: &Principal,
-        task: &SyncTask,
         run: SyncRunId,
         counter: &str,
         counted: Counted,
@@ -42,7 +57,20 @@ impl Exchange {
             .bind(run)
             .execute(&mut tx)
             .await?;
-        let row = sql!(
+        let leg: Option<Leg> = sql!(
+            "select sync_run.product_id, replica_table.table_id, source.cloud as source_cloud, source.region as source_region,
+                    target.cloud as target_cloud, target.region as target_region
+             from sync_run join replica_table on replica_table.id = replica_table_id
+                 join product_table on product_table.id = replica_table.table_id
+                 join storage as source on source.id = product_table.storage_id
+                 join replica on replica.id = replica_table.replica_id join storage as target on target.id = replica.storage_id
+             where sync_run.id = $1"
+        )
+        .bind(run)
+        .first(&mut tx)
+        .await?;
+        let leg = leg.ok_or(Error::NotFound("sync run"))?;
+        let before = sql!(
             "select cast(count(*) as bigint) as parts, cast(coalesce(sum(bytes), 0) as bigint) as bytes,
                     cast(coalesce(sum(busy_micros), 0) as bigint) as busy
              from meter_event where run_id = $1 and key like $2"
@@ -52,28 +80,30 @@ impl Exchange {
         .row(&mut tx)
         .await?
         .ok_or_else(|| Error::internal("a sum without a row"))?;
-        let parts: i64 = row.get("parts")?;
-        let bytes = counted.bytes.saturating_sub(row.get("bytes")?);
-        let busy = (counted.busy - row.get::<i64>("busy")?).max(0);
+        let parts: i64 = before.get("parts")?;
+        let bytes = counted.bytes.saturating_sub(before.get("bytes")?);
+        let busy = (counted.busy - before.get::<i64>("busy")?).max(0);
         if bytes == 0 && busy == 0 {
             return Ok(());
         }
         let event = MeterEventNew {
             key: format!("{prefix}{parts}"),
-            product: Some(task.product_id),
-            table: Some(task.table_id),
+            product: Some(leg.product_id),
+            table: Some(leg.table_id),
             grant: None,
             recipient: None,
             run: Some(run),
             query: None,
-            from: task.from_location()?,
-            to: task.to_location()?,
+            from: Location::new(leg.source_cloud, &leg.source_region).map_err(Error::internal)?,
+            to: Location::new(leg.target_cloud, &leg.target_region).map_err(Error::internal)?,
             bytes,
             busy,
             method: Method::Measured,
             purpose: Purpose::Sync,
         };
-        self.meter_store(&mut tx, &event, now).await?;
+        if !self.meter_store(&mut tx, &event, now).await? {
+            return Err(Error::changed("meter of this run"));
+        }
         sql!(
             "update sync_run set bytes_received = bytes_received + $1, busy_micros = busy_micros + $2 where id = $3"
         )

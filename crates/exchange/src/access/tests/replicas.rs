@@ -2,9 +2,10 @@
 
 use model::dto::{RevokeNew, SyncJobChange};
 use model::time::DAY;
-use model::{ReplicaState, Timestamp};
+use model::{Method, Purpose, ReplicaState, SyncRunId, Timestamp};
 
 use super::World;
+use crate::billing::MeterEventNew;
 use crate::error::Error;
 use crate::page::PageRequest;
 use crate::replicas::{Counted, ReplicaStep};
@@ -190,7 +191,7 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         let count = async |counter: &str, bytes, busy| {
             let counted = Counted { bytes, busy };
             exchange
-                .run_counted(&world.system, &task, run.id, counter, counted)
+                .run_counted(&world.system, run.id, counter, counted)
                 .await
         };
         let shown = async || {
@@ -218,17 +219,28 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         // One counter's name is the beginning of another's.
         count("11", 7, 0).await.unwrap();
         assert_eq!(shown().await, ((297, 9_000), 4));
-        // Without the event the run's sums stay, too.
-        let mut nowhere = task.clone();
-        nowhere.product_id = model::ProductId::new(exchange.now());
-        let counted = Counted {
-            bytes: 1_000,
+        // Without the event the run's sums stay, too: somebody else has the key that comes next.
+        let taken = MeterEventNew {
+            key: format!("run/{}/1/2", run.id),
+            product: None,
+            table: None,
+            grant: None,
+            recipient: None,
+            run: None,
+            query: None,
+            from: task.from_location().unwrap(),
+            to: task.to_location().unwrap(),
+            bytes: 1,
             busy: 0,
+            method: Method::Measured,
+            purpose: Purpose::Sync,
         };
-        let failed = exchange
-            .run_counted(&world.system, &nowhere, run.id, "1", counted)
-            .await;
-        assert!(failed.is_err());
+        exchange.meter_record(&world.system, &taken).await.unwrap();
+        let failed = count("1", 1_000, 0).await;
+        assert!(matches!(failed, Err(Error::Conflict(_))), "{failed:?}");
         assert_eq!(shown().await, ((297, 9_000), 4));
+        let unknown = SyncRunId::new(exchange.now());
+        let nowhere = exchange.run_counted(&world.system, unknown, "1", Counted::default());
+        assert!(matches!(nowhere.await, Err(Error::NotFound(_))));
     }
 }
