@@ -64,8 +64,8 @@ from_row!(EventRow {
 });
 
 impl Exchange {
-    /// Writes a meter event; the same key a second time changes nothing, and answers false. What a run receives is told by
-    /// [`Exchange::run_counted`] instead.
+    /// Writes a meter event, and answers whether it did: the same key a second time changes nothing, and neither bytes nor
+    /// time are no event. What a run receives is told by [`Exchange::run_counted`] instead.
     pub async fn meter_record(
         &self,
         principal: &Principal,
@@ -83,6 +83,9 @@ impl Exchange {
         new: &MeterEventNew,
         at: Timestamp,
     ) -> Result<bool, Error> {
+        if new.bytes == 0 && new.busy == 0 {
+            return Ok(false);
+        }
         let written = sql!("insert into meter_event (id, key, product_id, table_id, grant_id, recipient_id, run_id, query_id, from_location,
                   to_location, bytes, busy_micros, method, purpose, at, day)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict (key) do nothing")

@@ -146,7 +146,22 @@ impl Books {
     }
 
     async fn count(&self, key: &str, to: &str, bytes: u64, method: Method) {
-        let event = MeterEventNew {
+        // Half an hour each.
+        let event = self.event(key, to, (bytes, 1_800_000_000), method);
+        self.exchange()
+            .meter_record(&self.system, &event)
+            .await
+            .unwrap();
+    }
+
+    fn event(
+        &self,
+        key: &str,
+        to: &str,
+        (bytes, busy): (u64, i64),
+        method: Method,
+    ) -> MeterEventNew {
+        MeterEventNew {
             key: key.into(),
             product: Some(self.product),
             table: None,
@@ -157,14 +172,10 @@ impl Books {
             from: "aws:eu-central-1".parse().unwrap(),
             to: to.parse().unwrap(),
             bytes,
-            busy: 1_800_000_000,
+            busy,
             method,
             purpose: Purpose::Sync,
-        };
-        self.exchange()
-            .meter_record(&self.system, &event)
-            .await
-            .unwrap();
+        }
     }
 
     fn at(&self, text: &str) {
@@ -235,6 +246,30 @@ async fn what_is_counted_once_is_billed_once() {
             (statement.summary.total, statement.signed_bytes),
             (crossed.amount, 9_999)
         );
+    }
+}
+
+#[tokio::test]
+async fn what_is_nothing_is_no_event() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        let mut told = Vec::new();
+        for (key, counted) in [("a", (0, 0)), ("b", (0, 1)), ("c", (1, 0)), ("a", (2, 0))] {
+            let event = books.event(key, "azure:westeurope", counted, Method::Measured);
+            let written = exchange.meter_record(&books.system, &event).await;
+            told.push(written.unwrap());
+        }
+        assert_eq!(told, [false, true, true, true], "nothing takes no key, too");
+        let events = exchange
+            .meter_events(&books.finance, None, &PageRequest::all())
+            .await
+            .unwrap()
+            .items;
+        let newest_first: Vec<(u64, i64)> = events
+            .iter()
+            .map(|event| (event.bytes, event.busy_micros))
+            .collect();
+        assert_eq!(newest_first, [(2, 0), (1, 0), (0, 1)]);
     }
 }
 
