@@ -218,10 +218,22 @@ fn rates(found: &Value) -> String {
 
 fn statements(found: &Value) -> String {
     if items(found).is_empty() {
-        return "There is nothing to pay in this month.".to_owned();
+        return "Nothing was counted in this month, and there is nothing to pay.".to_owned();
     }
     let parts: Vec<String> = items(found).iter().map(statement).collect();
     parts.join("\n")
+}
+
+/// `1.5 GB, priced after 2026-06-16 00:00:00 UTC`.
+fn waiting(statement: &Value) -> String {
+    if statement["waiting_until"].is_null() {
+        return bytes(statement, "/waiting_bytes");
+    }
+    format!(
+        "{}, priced after {}",
+        bytes(statement, "/waiting_bytes"),
+        time(statement, "/waiting_until")
+    )
 }
 
 fn statement(statement: &Value) -> String {
@@ -233,6 +245,7 @@ fn statement(statement: &Value) -> String {
             ("State", |s| at(s, "/state")),
             ("Issued", |s| time(s, "/issued_at")),
             ("Total", |s| amount(s, "/total")),
+            ("Waiting for the daily report", waiting),
             ("Handed out as signed URLs", |s| bytes(s, "/signed_bytes")),
             ("Events without a price", |s| at(s, "/unrated")),
         ],
@@ -252,4 +265,28 @@ fn statement(statement: &Value) -> String {
         list(statement, "lines"),
     ));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_without_lines_says_what_waits() {
+        let waits = json!({
+            "team": "aftersales", "month": "2026-06", "state": "open", "total": "0", "currency": "USD", "lines": [],
+            "signed_bytes": 0, "waiting_bytes": 1_500_000_000, "waiting_until": "2026-06-16T00:00:00Z", "unrated": 0,
+        });
+        let text = statements(&json!({ "items": [waits] }));
+        let line = "1.5 GB, priced after 2026-06-16 00:00:00 UTC";
+        assert!(text.contains(line), "{text}");
+        let mut priced = waits.clone();
+        priced["waiting_bytes"] = json!(0);
+        priced["waiting_until"] = Value::Null;
+        let text = statements(&json!({ "items": [priced] }));
+        assert!(text.contains("0 B") && !text.contains("priced"), "{text}");
+        assert!(statements(&json!({ "items": [] })).contains("nothing to pay"));
+    }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::rates::RateRecord;
 use crate::audit::Object;
 use crate::change::Change;
+use crate::db::On;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -213,7 +214,7 @@ impl Exchange {
                         .map_err(Error::internal)?,
                     rate.currency,
                 ),
-                None => (Micro(0), self.default_currency(&mut change).await?),
+                None => (Micro(0), self.default_currency(change.tx()).await?),
             };
             let bytes = i64::try_from(sum.bytes).map_err(Error::internal)?;
             let id = self
@@ -299,9 +300,12 @@ impl Exchange {
     }
 
     /// For bytes that cost nothing: the currency of the latest rate, EUR before there is one.
-    async fn default_currency(&self, change: &mut Change) -> Result<Currency, Error> {
+    pub(super) async fn default_currency<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+    ) -> Result<Currency, Error> {
         let row = sql!("select currency from rate order by created_at desc, id desc limit 1")
-            .row(change.tx())
+            .row(on)
             .await?;
         match row {
             Some(row) => Ok(row.get("currency")?),

@@ -128,8 +128,54 @@ from_row!(IssuedRow {
     issued_at
 });
 
+/// Events of one route and day that no charge holds.
+struct UnchargedRow {
+    day: i64,
+    from_location: Location,
+    to_location: Location,
+    bytes: u64,
+    events: u64,
+    at: Timestamp,
+}
+from_row!(UnchargedRow {
+    day,
+    from_location,
+    to_location,
+    bytes,
+    events,
+    at
+});
+
+/// What a month holds besides its lines.
+#[derive(Clone, Copy, Debug, Default)]
+struct Besides {
+    signed_bytes: u64,
+    waiting_bytes: u64,
+    waiting_until: Option<Timestamp>,
+    unrated: u64,
+}
+
+impl Besides {
+    fn is_nothing(&self) -> bool {
+        self.signed_bytes == 0 && self.waiting_until.is_none() && self.unrated == 0
+    }
+
+    fn with(self, summary: StatementSummary, team: &TeamRecord, lines: Vec<LineRow>) -> Statement {
+        Statement {
+            summary,
+            cost_center: team.cost_center.clone(),
+            lines: lines.into_iter().map(StatementLine::from).collect(),
+            signed_bytes: self.signed_bytes,
+            waiting_bytes: self.waiting_bytes,
+            waiting_until: self.waiting_until,
+            unrated: self.unrated,
+        }
+    }
+}
+
 impl Exchange {
-    /// The statements of one team's month, one per currency.
+    /// The statements of one team's month, one per currency. Where nothing is charged yet and something was counted, one
+    /// without lines says so.
     pub async fn statement(
         &self,
         principal: &Principal,
@@ -144,8 +190,7 @@ impl Exchange {
                 .bind(month.text())
                 .all(self.db())
                 .await?;
-        let signed_bytes = self.signed_bytes(team.id, month).await?;
-        let unrated = self.unrated(team.id, month).await?;
+        let besides = self.besides(team.id, month).await?;
         let mut statements = Vec::new();
         for row in &issued {
             let lines: Vec<LineRow> = sql!(
@@ -155,41 +200,35 @@ impl Exchange {
             .bind(row.id)
             .all(self.db())
             .await?;
-            statements.push(Statement {
-                summary: StatementSummary {
-                    team: team.name.clone(),
-                    month: month.text(),
-                    currency: row.currency,
-                    total: row.total_micro,
-                    state: StatementState::Issued,
-                    issued_at: Some(row.issued_at),
-                },
-                cost_center: team.cost_center.clone(),
-                lines: lines.into_iter().map(StatementLine::from).collect(),
-                signed_bytes,
-                unrated,
-            });
+            let summary = StatementSummary {
+                team: team.name.clone(),
+                month: month.text(),
+                currency: row.currency,
+                total: row.total_micro,
+                state: StatementState::Issued,
+                issued_at: Some(row.issued_at),
+            };
+            statements.push(besides.with(summary, &team, lines));
         }
+        let open = |currency, total| StatementSummary {
+            team: team.name.clone(),
+            month: month.text(),
+            currency,
+            total,
+            state: StatementState::Open,
+            issued_at: None,
+        };
         for currency in self.open_currencies(team.id, month).await? {
             if issued.iter().any(|row| row.currency == currency) {
                 continue;
             }
             let lines = self.open_lines(self.db(), team.id, month, currency).await?;
-            let lines: Vec<StatementLine> = lines.into_iter().map(StatementLine::from).collect();
-            statements.push(Statement {
-                summary: StatementSummary {
-                    team: team.name.clone(),
-                    month: month.text(),
-                    currency,
-                    total: total(lines.iter().map(|line| line.amount))?,
-                    state: StatementState::Open,
-                    issued_at: None,
-                },
-                cost_center: team.cost_center.clone(),
-                lines,
-                signed_bytes,
-                unrated,
-            });
+            let sum = total(lines.iter().map(|line| line.amount_micro))?;
+            statements.push(besides.with(open(currency, sum), &team, lines));
+        }
+        if statements.is_empty() && !besides.is_nothing() {
+            let currency = self.default_currency(self.db()).await?;
+            statements.push(besides.with(open(currency, Micro(0)), &team, Vec::new()));
         }
         Ok(statements)
     }
@@ -257,8 +296,9 @@ impl Exchange {
         .await?)
     }
 
-    /// What was handed out as signed URLs for the team's products: shown, not billed.
-    async fn signed_bytes(&self, team: TeamId, month: Month) -> Result<u64, Error> {
+    /// What was handed out as signed URLs for the team's products, which is shown and not billed; and what was counted and
+    /// no charge holds: because its day is not over or the report has not come by, or because it has no rate.
+    async fn besides(&self, team: TeamId, month: Month) -> Result<Besides, Error> {
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event join product on product.id = product_id
              where team_id = $1 and method = 'signed' and day >= $2 and day < $3"
@@ -268,11 +308,42 @@ impl Exchange {
         .bind(month.next().first_day())
         .row(self.db())
         .await?;
-        Ok(row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0))
+        let mut besides = Besides {
+            signed_bytes: row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0),
+            ..Besides::default()
+        };
+        let uncharged: Vec<UnchargedRow> = sql!(
+            "select day, from_location, to_location, cast(sum(bytes) as bigint) as bytes, cast(count(*) as bigint) as events,
+                    cast(max(at) as bigint) as at
+             from meter_event join product on product.id = product_id
+             where team_id = $1 and charge_id is null and method in ('measured', 'logged') and day >= $2 and day < $3
+             group by day, from_location, to_location order by day"
+        )
+        .bind(team)
+        .bind(month.first_day())
+        .bind(month.next().first_day())
+        .all(self.db())
+        .await?;
+        for row in uncharged {
+            let route = Route {
+                from: row.from_location,
+                to: row.to_location,
+            };
+            let rated = row.bytes == 0
+                || route.is_local()
+                || self.rate_for(self.db(), &route, row.at).await?.is_some();
+            if rated {
+                besides.waiting_bytes += row.bytes;
+                besides.waiting_until = Some(Timestamp::from_utc_day(row.day + 1));
+            } else {
+                besides.unrated += row.events;
+            }
+        }
+        Ok(besides)
     }
 
-    /// Events of the month that no charge holds: of days that are not over, or without a rate.
-    async fn unrated(&self, team: TeamId, month: Month) -> Result<u64, Error> {
+    /// Events of the month that no charge holds, for whatever reason.
+    async fn uncharged(&self, team: TeamId, month: Month) -> Result<u64, Error> {
         let row = sql!(
             "select cast(count(*) as bigint) as events from meter_event join product on product.id = product_id
              where team_id = $1 and charge_id is null and method in ('measured', 'logged') and day >= $2 and day < $3"
@@ -305,7 +376,7 @@ impl Exchange {
             ));
         }
         self.billing_report(principal).await?;
-        let unrated = self.unrated(record.id, month).await?;
+        let unrated = self.uncharged(record.id, month).await?;
         if unrated > 0 {
             return Err(Error::conflict(format!(
                 "{unrated} meter events of this month have no rate; add the missing rate, then issue the statement"
@@ -391,12 +462,17 @@ impl Exchange {
         self.statement(principal, team, &month.text()).await
     }
 
-    /// Statements of the caller's teams, newest month first: those issued, and the open one of each month with charges.
+    /// Statements of the caller's teams, newest month first: those issued, and the open one of each month in which something
+    /// was charged or counted.
     pub async fn statements(&self, principal: &Principal) -> Result<Vec<StatementSummary>, Error> {
         can(principal, Operation::StatementList, &Scope::NONE)?;
         let (person, team) = principal.scope();
         let rows = sql!(
-            "select distinct team.name, day from charge join team on team.id = team_id
+            "select distinct team.name, day from (
+                 select team_id, day from charge
+                 union select team_id, day from meter_event join product on product.id = product_id
+                     where charge_id is null and method in ('measured', 'logged')) as counted
+                 join team on team.id = team_id
              where $1 or team_id = $3 or team_id in (select team_member.team_id from team_member where person_id = $2)
              order by day desc, team.name"
         )

@@ -319,6 +319,62 @@ async fn compute_time_has_a_price() {
 }
 
 #[tokio::test]
+async fn a_statement_says_what_waits_and_until_when() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        let statement = async || {
+            let found = exchange.statement(&books.finance, "aftersales", "2026-06");
+            found.await.unwrap()
+        };
+        let listed = async || exchange.statements(&books.finance).await.unwrap();
+        assert!(statement().await.is_empty() && listed().await.is_empty());
+        books.at("2026-06-14T23:59:00Z");
+        books
+            .count("run/1", "azure:westeurope", 1_000, Method::Measured)
+            .await;
+        books.at("2026-06-15T12:00:00Z");
+        books
+            .count("run/2", "azure:westeurope", 500, Method::Measured)
+            .await;
+        books
+            .count("run/3", "gcp:europe-west3", 70, Method::Measured)
+            .await;
+        // Nothing is charged, and that is not all there is to say.
+        let [open] = statement().await.try_into().unwrap();
+        assert_eq!((open.lines.len(), open.summary.total.0), (0, 0));
+        assert_eq!(open.summary.currency.to_string(), "USD");
+        let midnight = |day: &str| Some(Timestamp::parse(day).unwrap());
+        assert_eq!(
+            (open.waiting_bytes, open.waiting_until, open.unrated),
+            (1_500, midnight("2026-06-16"), 1)
+        );
+        assert_eq!(listed().await, [open.summary]);
+
+        // The first of the two days is over.
+        exchange.billing_report(&books.system).await.unwrap();
+        let [open] = statement().await.try_into().unwrap();
+        assert_eq!((open.lines.len(), open.lines[0].bytes), (1, 1_000));
+        assert_eq!(
+            (open.waiting_bytes, open.waiting_until, open.unrated),
+            (500, midnight("2026-06-16"), 1)
+        );
+
+        books.at("2026-06-16");
+        exchange.billing_report(&books.system).await.unwrap();
+        let [open] = statement().await.try_into().unwrap();
+        assert_eq!(open.lines[0].bytes, 1_500);
+        assert_eq!(
+            (open.waiting_bytes, open.waiting_until, open.unrated),
+            (0, None, 1)
+        );
+        let other = exchange
+            .statement(&books.finance, "aftersales", "2026-05")
+            .await;
+        assert!(other.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn bytes_without_a_rate_wait_and_hold_the_statement() {
     for books in Books::each().await {
         let exchange = books.exchange();

@@ -128,6 +128,10 @@ pub struct Statement {
     pub lines: Vec<StatementLine>,
     /// Handed out as signed URLs, not billed: an estimate of what was read.
     pub signed_bytes: u64,
+    /// Counted, and not priced yet: the daily report does it when their day is over.
+    pub waiting_bytes: u64,
+    /// When the last of them can be priced; None where none wait.
+    pub waiting_until: Option<Timestamp>,
     /// Events of the month that have no rate yet.
     pub unrated: u64,
 }

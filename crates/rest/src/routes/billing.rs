@@ -3,11 +3,11 @@
 use axum::response::{IntoResponse, Response};
 use exchange::page::{Page, PageRequest};
 use exchange::{Error, Operation, billing};
-use model::ProductName;
 use model::dto::{
     Charge, MeterEvent, Rate, RateNew, ReportResult, Saving, ServiceRate, ServiceRateNew,
     Statement, StatementLine, StatementSummary,
 };
+use model::{ProductName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub(crate) fn endpoints() -> Endpoints {
         ("cost_center", of::<String>()),
         ("lines", of::<Vec<StatementLine>>()),
         ("signed_bytes", of::<u64>()),
+        ("waiting_bytes", of::<u64>()),
+        ("waiting_until", of::<Option<Timestamp>>()),
         ("unrated", of::<u64>()),
     ])]);
     let statements = list_of(statement);
