@@ -1,8 +1,11 @@
-//! The data folder: the embedded database, the keys, the copies in flight. One serving process at a time holds its lock.
+//! The data folder: the embedded database, the keys, the copies in flight, where it is served. One serving process at a time holds its lock.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// The file that says where a server is reached.
+const SERVED: &str = "served-at";
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -59,6 +62,21 @@ pub fn lock(folder: &Path) -> Result<Lock, FolderError> {
     }
 }
 
+/// Remembers where a server on this folder is reached, for commands that work on the folder beside it.
+pub fn note_served(folder: &Path, public_url: &str) -> Result<(), FolderError> {
+    let failed = |source| FolderError::Io {
+        folder: folder.to_owned(),
+        source,
+    };
+    fs::write(folder.join(SERVED), format!("{public_url}\n")).map_err(failed)
+}
+
+/// Where a server on this folder is reached, or was when there was one.
+pub fn served(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join(SERVED)).ok()?;
+    Some(text.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +91,15 @@ mod tests {
         assert!(matches!(lock(&folder), Err(FolderError::InUse { .. })));
         drop(held);
         lock(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_last_server_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(served(folder.path()), None);
+        for url in ["http://127.0.0.1:41234", "http://[::1]:1"] {
+            note_served(folder.path(), url).unwrap();
+            assert_eq!(served(folder.path()).as_deref(), Some(url));
+        }
     }
 }

@@ -33,10 +33,7 @@ pub struct Node {
 impl Node {
     /// Opens database and keys. The embedded database is brought up to this version on the way, unless a server is using it.
     pub async fn open(settings: Settings, purpose: Use) -> anyhow::Result<Self> {
-        let public_url = settings
-            .public_url
-            .clone()
-            .unwrap_or_else(|| PublicUrl::of_address(settings.addr));
+        let public_url = public_url(&settings);
         Self::open_as(settings, purpose, public_url).await
     }
 
@@ -105,4 +102,18 @@ impl Node {
             _lock: lock,
         })
     }
+}
+
+/// As the settings say; else where a server on this data folder is reached, which may have been told so on its command line;
+/// else where one would be.
+fn public_url(settings: &Settings) -> PublicUrl {
+    let served = || {
+        let noted = folder::served(&settings.data)?;
+        PublicUrl::parse(&noted, false).ok()
+    };
+    settings
+        .public_url
+        .clone()
+        .or_else(served)
+        .unwrap_or_else(|| PublicUrl::of_address(settings.addr))
 }

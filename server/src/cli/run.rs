@@ -70,6 +70,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
         .clone()
         .unwrap_or_else(|| PublicUrl::of_address(addr));
     let node = Node::open_as(settings, Use::Serve, public_url).await?;
+    folder::note_served(&node.settings.data, node.public_url.as_str())?;
     let mut running = JoinSet::new();
     if let Some(metrics_addr) = node.settings.metrics_addr
         && let Some(handle) = metrics::install()

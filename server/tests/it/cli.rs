@@ -317,6 +317,54 @@ fn a_server_and_commands_through_it() {
     assert_eq!(again.end(), 0);
 }
 
+#[test]
+fn profiles_point_to_where_the_server_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    for arguments in [
+        &["domain", "create", "vehicle", "--title", "Vehicle"][..],
+        &[
+            "team",
+            "create",
+            "rnd",
+            "--domain",
+            "vehicle",
+            "--title",
+            "R&D",
+            "--cost-center",
+            "1",
+        ],
+    ] {
+        done(data, arguments);
+    }
+    let endpoint = |name: &str, environment: &[(&str, &str)]| {
+        let mut create = vec!["recipient", "create", name, "--team", "rnd"];
+        create.extend(["--cloud", "azure", "--region", "westeurope"]);
+        done(data, &create);
+        let profile = entrepot(data)
+            .envs(environment.iter().copied())
+            .args(["recipient", "profile", name])
+            .output()
+            .unwrap();
+        let profile: Value = serde_json::from_slice(&profile.stdout).unwrap();
+        profile["endpoint"].as_str().unwrap().to_owned()
+    };
+    // Nobody has served this folder yet: where it would be.
+    assert_eq!(endpoint("r1", &[]), "http://127.0.0.1:3000/delta-sharing/");
+    let served = Served::start(data, &[]);
+    let there = format!("{}/delta-sharing/", served.address);
+    assert_ne!(there, "http://127.0.0.1:3000/delta-sharing/");
+    assert_eq!(endpoint("r2", &[]), there);
+    // What is configured holds.
+    let configured = ("ENTREPOT__SERVER__PUBLIC_URL", "https://data.example");
+    assert_eq!(
+        endpoint("r3", &[configured]),
+        "https://data.example/delta-sharing/"
+    );
+    assert_eq!(served.end(), 0);
+    assert_eq!(endpoint("r4", &[]), there, "where it was last");
+}
+
 #[tokio::test]
 async fn over_a_real_connection() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
