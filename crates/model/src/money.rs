@@ -1,5 +1,5 @@
 //! Money. Prices are nano-units per GB (10⁹ bytes) or GiB (2³⁰ bytes); amounts are micro-units. A charge is
-//! Σ bytes × price in 128-bit integers, rounded half-even once; lines and totals only add.
+//! Σ bytes × price in 128-bit integers, rounded half-even once, and so is time × price; lines and totals only add.
 
 use std::fmt;
 use std::str::FromStr;
@@ -137,6 +137,16 @@ impl Micro {
             .map_err(|_| MoneyError::Range)
     }
 
+    /// Microseconds at `price` per hour, rounded half-even once.
+    pub fn of_time(micros: i64, price: Nano) -> Result<Self, MoneyError> {
+        // nano-units per hour × microseconds / microseconds per hour = nano-units; / 1000 = micro-units.
+        let numerator = i128::from(micros) * i128::from(price.0);
+        let value = round_half_even(numerator, i128::from(crate::time::HOUR) * 1_000);
+        i64::try_from(value)
+            .map(Self)
+            .map_err(|_| MoneyError::Range)
+    }
+
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
@@ -248,6 +258,27 @@ mod tests {
         }
         assert_eq!(
             Micro::charge(i128::MAX, one, Unit::Gigabyte),
+            Err(MoneyError::Range)
+        );
+    }
+
+    #[test]
+    fn time_rounds_half_even_once() {
+        // A millionth of the price is 3.6 ms.
+        let one = Nano(1_000_000_000);
+        for (micros, micro) in [
+            (3_600_000_000, 1_000_000),
+            (1_799, 0),
+            (1_800, 0),
+            (1_801, 1),
+            (5_400, 2),
+            (9_000, 2),
+            (9_001, 3),
+        ] {
+            assert_eq!(Micro::of_time(micros, one), Ok(Micro(micro)), "{micros}");
+        }
+        assert_eq!(
+            Micro::of_time(i64::MAX, Nano(i64::MAX)),
             Err(MoneyError::Range)
         );
     }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use model::dto::{Charge, ReportResult};
-use model::time::HOUR;
 use model::{
     ChargeId, Currency, Location, MeterEventId, Method, Micro, Name, Payer, ProductId, ProductName,
     RateId, Route, TeamId, Timestamp, crash_point,
@@ -235,9 +234,7 @@ impl Exchange {
                     .await?;
             }
             if let Some(rate) = compute.as_ref().filter(|_| sum.busy > 0) {
-                // nano-units per hour × microseconds / microseconds per hour, to micro-units.
-                let nano = i128::from(rate.price_nano.0) * i128::from(sum.busy) / i128::from(HOUR);
-                let amount = Micro(i64::try_from(nano / 1_000).map_err(Error::internal)?);
+                let amount = Micro::of_time(sum.busy, rate.price_nano).map_err(Error::internal)?;
                 let key = Key {
                     rate: Some(rate.id),
                     ..key

@@ -315,6 +315,42 @@ async fn compute_time_has_a_price() {
             (compute.amount.to_string().as_str(), compute.bytes),
             ("0.25", 0)
         );
+
+        // 3.6 ms are half a millionth, and 10.8 ms one and a half: to the even neighbour, and not down.
+        for (key, busy, to) in [
+            ("run/2", 3_600, "azure:northeurope"),
+            ("run/3", 10_800, "azure:uksouth"),
+        ] {
+            let event = books.event(key, to, (1, busy), Method::Measured);
+            let written = exchange.meter_record(&books.system, &event).await;
+            assert!(written.unwrap());
+        }
+        books.test.clock.advance(DAY);
+        exchange.billing_report(&books.system).await.unwrap();
+        let [statement] = exchange
+            .statement(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+            .try_into()
+            .unwrap();
+        let compute: Vec<_> = statement
+            .lines
+            .iter()
+            .filter(|line| line.kind == "compute")
+            .map(|line| {
+                let to = line.route.to.to_string();
+                (to, line.busy_micros, line.amount.0)
+            })
+            .collect();
+        let expected = [
+            ("azure:northeurope", 3_600, 0),
+            ("azure:uksouth", 10_800, 2),
+            ("azure:westeurope", 1_800_000_000, 250_000),
+        ]
+        .map(|(to, busy, amount)| (to.to_owned(), busy, amount));
+        assert_eq!(compute, expected);
+        let sum: i64 = statement.lines.iter().map(|line| line.amount.0).sum();
+        assert_eq!(statement.summary.total.0, sum);
     }
 }
 

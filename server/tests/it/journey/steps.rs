@@ -35,6 +35,9 @@ pub(super) fn assert_same_rows(found: &Seen, expected: &Seen, whose: &str) {
     assert!(!found.rows.is_empty(), "rows of {whose}");
 }
 
+/// USD per hour of sync runs.
+pub(super) const COMPUTE_PRICE: &str = "987.654321";
+
 impl World {
     /// What Python needs to open the source on S3, past the proxy.
     pub(super) fn source(&self) -> Value {
@@ -80,6 +83,12 @@ impl World {
             "valid_from": "2026-01-01", "source": "a price of the test's own",
         });
         self.ada.post("/rates", &rate).await;
+        // So dear that each of a run's milliseconds shows.
+        let compute = json!({
+            "kind": "compute", "price": COMPUTE_PRICE, "currency": "USD", "valid_from": "2026-01-01",
+            "source": "a price of the test's own",
+        });
+        self.ada.post("/rates", &compute).await;
     }
 
     /// Registers a table as a product of its own, and publishes it.

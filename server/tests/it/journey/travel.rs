@@ -7,7 +7,9 @@ use exchange::jobs::WorkKind;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::steps::{FOLDER, FOLDER_PATH, SOURCE_PATH, Seen, VISITS, assert_same_rows};
+use super::steps::{
+    COMPUTE_PRICE, FOLDER, FOLDER_PATH, SOURCE_PATH, Seen, VISITS, assert_same_rows,
+};
 use super::world::{Copying, Moved, On, World};
 use crate::support::proxy::{Counted, Passed};
 
@@ -300,7 +302,7 @@ async fn bill(world: &World, synced: u64) {
     let report = world.ada.post("/billing/report", &json!({})).await;
     assert_eq!(
         (&report["unrated"], &report["charges"]),
-        (&json!(0), &json!(2)),
+        (&json!(0), &json!(3)),
         "{report:#}"
     );
     let month = &day.to_string()[..7];
@@ -315,20 +317,9 @@ async fn bill(world: &World, synced: u64) {
     ] {
         let expected = micros(bytes);
         total += expected;
-        let charges = world.pia.all(&format!("/charges?product={product}")).await;
-        let [charge] = &charges[..] else {
-            panic!("one charge: {charges:#?}")
-        };
-        let lines = statement["lines"].as_array().unwrap();
-        let [line] = &lines
-            .iter()
-            .filter(|line| line["product"] == product)
-            .collect::<Vec<_>>()[..]
-        else {
-            panic!("one line: {lines:#?}")
-        };
-        for priced in [charge, line] {
-            assert_eq!(priced["kind"], "transfer", "{priced:#}");
+        let charge = charged(world, product, "transfer").await;
+        let line = line_of(statement, product, "transfer");
+        for priced in [&charge, line] {
             assert_eq!(priced["method"], "measured", "{priced:#}");
             assert_eq!(priced["bytes"], bytes, "{priced:#}");
             assert_eq!(amount(&priced["amount"]), expected, "{priced:#}");
@@ -345,6 +336,7 @@ async fn bill(world: &World, synced: u64) {
             "{line:#}"
         );
     }
+    total += compute(world, statement).await;
     assert_eq!(amount(&statement["total"]), total, "{statement:#}");
     // Run again it prices nothing twice.
     let again = world.ada.post("/billing/report", &json!({})).await;
@@ -354,6 +346,51 @@ async fn bill(world: &World, synced: u64) {
         "{again:#}"
     );
     assert_eq!(world.ada.get(&path).await, statements);
+}
+
+/// The time that the syncs took is priced as well, once, and to the micro-unit. Answers the amount.
+async fn compute(world: &World, statement: &Value) -> u64 {
+    let runs = world
+        .carl
+        .all(&format!("/sync-runs?product={VISITS}"))
+        .await;
+    let busy: u64 = runs
+        .iter()
+        .map(|run| run["busy_micros"].as_u64().unwrap())
+        .sum();
+    assert!(busy > 1_000, "{runs:#?}");
+    let price = nanos(COMPUTE_PRICE);
+    let expected = half_even(u128::from(busy) * price, 3_600_000_000_000);
+    let charge = charged(world, VISITS, "compute").await;
+    let line = line_of(statement, VISITS, "compute");
+    for priced in [&charge, line] {
+        assert_eq!(priced["bytes"], 0, "{priced:#}");
+        assert_eq!(priced["busy_micros"], busy, "{priced:#}");
+        assert_eq!(amount(&priced["amount"]), expected, "{priced:#}");
+    }
+    let lines = statement["lines"].as_array().unwrap();
+    assert_eq!(lines.len(), 3, "reading takes no compute time: {lines:#?}");
+    expected
+}
+
+/// The one charge of this kind for a product.
+async fn charged(world: &World, product: &str, kind: &str) -> Value {
+    let mut charges = world.pia.all(&format!("/charges?product={product}")).await;
+    charges.retain(|charge| charge["kind"] == kind);
+    let [charge] = <[Value; 1]>::try_from(charges).expect("one charge");
+    charge
+}
+
+/// The one line of this kind for a product.
+fn line_of<'a>(statement: &'a Value, product: &str, kind: &str) -> &'a Value {
+    let lines = statement["lines"].as_array().unwrap().iter();
+    let of: Vec<_> = lines
+        .filter(|line| line["product"] == product && line["kind"] == kind)
+        .collect();
+    let [line] = of[..] else {
+        panic!("one line: {statement:#}")
+    };
+    line
 }
 
 /// When the retention is over, what the source has deleted is gone from the replica's store, and only that.
@@ -401,15 +438,25 @@ fn data_files(keys: &[String]) -> Vec<String> {
     files
 }
 
-/// 0.09 USD per 10⁹ bytes in micro-units: bytes × 9 ÷ 100,000, rounded half to even.
+/// 0.09 USD per 10⁹ bytes in micro-units: bytes × 9 ÷ 100,000.
 fn micros(bytes: u64) -> u64 {
-    let exact = bytes * 9;
-    let (whole, rest) = (exact / 100_000, exact % 100_000);
-    match rest.cmp(&50_000) {
+    half_even(u128::from(bytes) * 9, 100_000)
+}
+
+fn half_even(exact: u128, by: u128) -> u64 {
+    let (whole, rest) = (exact / by, exact % by);
+    let rounded = match (rest * 2).cmp(&by) {
         std::cmp::Ordering::Less => whole,
         std::cmp::Ordering::Greater => whole + 1,
         std::cmp::Ordering::Equal => whole + whole % 2,
-    }
+    };
+    rounded.try_into().unwrap()
+}
+
+/// A decimal in billionths.
+fn nanos(price: &str) -> u128 {
+    let (whole, places) = price.split_once('.').unwrap();
+    format!("{whole}{places:0<9}").parse().unwrap()
 }
 
 /// A decimal as amounts are written, in micro-units.
