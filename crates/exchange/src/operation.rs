@@ -86,9 +86,11 @@ operations! {
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke");
     DomainList [SignedIn] rest(("GET", "/domains")) cli("domain list");
     DomainCreate [Admin] rest(("POST", "/domains")) cli("domain create");
+    DomainUpdate [Admin] rest(("PATCH", "/domains/{domain}")) cli("domain update");
     TeamList [SignedIn] rest(("GET", "/teams")) cli("team list");
     TeamRead [SignedIn] rest(("GET", "/teams/{team}")) cli("team show");
     TeamCreate [Admin] rest(("POST", "/teams")) cli("team create");
+    TeamUpdate [Admin] rest(("PATCH", "/teams/{team}")) cli("team update");
     MemberSet [Producer, Admin] rest(("PUT", "/teams/{team}/members/{person}")) cli("team member");
     MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member");
 
@@ -114,6 +116,7 @@ operations! {
     RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list");
     RecipientRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}")) cli("recipient show");
     RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create");
+    RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
     ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile");
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token");
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer");

@@ -1,9 +1,10 @@
 //! `entrepot domain`.
 
-use clap::Subcommand;
-use serde_json::json;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::call::Act;
+use super::columns::given;
 use super::show::Show;
 
 #[derive(Debug, Subcommand)]
@@ -18,6 +19,25 @@ pub(super) enum Domain {
         #[arg(long, default_value = "")]
         description: String,
     },
+    /// Change what a domain is called
+    Update {
+        name: String,
+        #[command(flatten)]
+        change: Change,
+        /// Only if this is still the revision
+        #[arg(long)]
+        revision: Option<i64>,
+    },
+}
+
+/// At least one of them.
+#[derive(Debug, Args)]
+#[group(id = "domain_change", required = true, multiple = true)]
+pub(super) struct Change {
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(long)]
+    description: Option<String>,
 }
 
 impl Domain {
@@ -33,6 +53,20 @@ impl Domain {
             } => Act::post(&["domains"])
                 .body(json!({ "name": name, "title": title, "description": description }))
                 .show(Show::said(format!("The domain {name} is made."))),
+            Self::Update {
+                name,
+                change,
+                revision,
+            } => Act::patch(&["domains", &name])
+                .body(
+                    given([
+                        ("title", change.title.map(Value::from)),
+                        ("description", change.description.map(Value::from)),
+                        ("revision", revision.map(Value::from)),
+                    ])
+                    .into(),
+                )
+                .show(Show::said(format!("The domain {name} is changed."))),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::call::Act;
@@ -27,6 +27,15 @@ pub(super) enum Recipient {
         #[arg(long)]
         region: String,
     },
+    /// Give a recipient to another team or place, before anything is asked for it
+    Update {
+        recipient: String,
+        #[command(flatten)]
+        change: Change,
+        /// Only if this is still the revision
+        #[arg(long)]
+        revision: Option<i64>,
+    },
     /// Make a credential, and give its Delta Sharing profile once
     Profile {
         recipient: String,
@@ -39,6 +48,19 @@ pub(super) enum Recipient {
     },
     /// End a credential now
     RevokeToken { recipient: String, token: String },
+}
+
+/// At least one of them.
+#[derive(Debug, Args)]
+#[group(id = "recipient_change", required = true, multiple = true)]
+pub(super) struct Change {
+    #[arg(long)]
+    team: Option<String>,
+    /// aws, azure, gcp or onprem
+    #[arg(long)]
+    cloud: Option<String>,
+    #[arg(long)]
+    region: Option<String>,
 }
 
 impl Recipient {
@@ -60,6 +82,21 @@ impl Recipient {
             } => Act::post(&["recipients"])
                 .body(json!({ "name": name, "team": team, "cloud": cloud, "region": region }))
                 .show(Show::said(format!("The recipient {name} is made."))),
+            Self::Update {
+                recipient,
+                change,
+                revision,
+            } => Act::patch(&["recipients", &recipient])
+                .body(
+                    given([
+                        ("team", change.team.map(Value::from)),
+                        ("cloud", change.cloud.map(Value::from)),
+                        ("region", change.region.map(Value::from)),
+                        ("revision", revision.map(Value::from)),
+                    ])
+                    .into(),
+                )
+                .show(Show::words(words)),
             Self::Profile {
                 recipient,
                 output,

@@ -1,9 +1,10 @@
 //! `entrepot team`: teams and their members.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::call::Act;
+use super::columns::given;
 use super::show::{Show, cell};
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +26,15 @@ pub(super) enum Team {
         #[arg(long, default_value = "")]
         contact: String,
     },
+    /// Change what a team is called, who pays for it, how it is reached
+    Update {
+        name: String,
+        #[command(flatten)]
+        change: Change,
+        /// Only if this is still the revision
+        #[arg(long)]
+        revision: Option<i64>,
+    },
     /// Add a member, or change the member's role
     Member {
         team: String,
@@ -35,6 +45,18 @@ pub(super) enum Team {
     },
     /// Take a member out
     RemoveMember { team: String, person: String },
+}
+
+/// At least one of them.
+#[derive(Debug, Args)]
+#[group(id = "team_change", required = true, multiple = true)]
+pub(super) struct Change {
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(long)]
+    cost_center: Option<String>,
+    #[arg(long)]
+    contact: Option<String>,
 }
 
 impl Team {
@@ -62,6 +84,21 @@ impl Team {
                     "contact": contact,
                 }))
                 .show(Show::said(format!("The team {name} is made."))),
+            Self::Update {
+                name,
+                change,
+                revision,
+            } => Act::patch(&["teams", &name])
+                .body(
+                    given([
+                        ("title", change.title.map(Value::from)),
+                        ("cost_center", change.cost_center.map(Value::from)),
+                        ("contact", change.contact.map(Value::from)),
+                        ("revision", revision.map(Value::from)),
+                    ])
+                    .into(),
+                )
+                .show(Show::said(format!("The team {name} is changed."))),
             Self::Member { team, person, role } => Act::put(&["teams", &team, "members", &person])
                 .body(json!({ "role": role }))
                 .show(Show::said(format!("{person} is {role} in {team}."))),

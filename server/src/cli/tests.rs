@@ -167,6 +167,24 @@ fn commands_are_calls() {
             json!({ "name": "rnd_weu", "team": "rnd", "cloud": "azure", "region": "westeurope" }),
         ),
         (
+            "recipient update rnd_weu --region northeurope --revision 2",
+            "PATCH",
+            "recipients/rnd_weu",
+            json!({ "region": "northeurope", "revision": 2 }),
+        ),
+        (
+            "domain update vehicle --title Cars",
+            "PATCH",
+            "domains/vehicle",
+            json!({ "title": "Cars" }),
+        ),
+        (
+            "team update rnd --cost-center 7 --contact rnd@example.org",
+            "PATCH",
+            "teams/rnd",
+            json!({ "cost_center": "7", "contact": "rnd@example.org" }),
+        ),
+        (
             "recipient profile rnd_weu --days 7 -o a.share",
             "POST",
             "recipients/rnd_weu/profile",
@@ -384,6 +402,9 @@ fn wrong_commands_are_refused() {
     for line in [
         "storage create az --cloud azure --region westeurope --url x --credential {}",
         "storage update az",
+        "domain update vehicle",
+        "team update rnd --revision 2",
+        "recipient update rnd_weu",
         "product update v-a",
         "product register v-a --team t --title A --storage s --classification internal --table visits",
         "replica schedule v-a@az --revision 1",

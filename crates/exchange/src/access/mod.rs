@@ -5,6 +5,7 @@
 
 mod decisions;
 mod grants;
+mod moving;
 mod offers;
 mod reading;
 mod recipients;
@@ -20,6 +21,7 @@ use model::{
 };
 
 pub(crate) use decisions::REPLACED;
+pub(crate) use moving::STAYS;
 pub use reading::{
     GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };

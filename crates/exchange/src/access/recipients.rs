@@ -25,7 +25,7 @@ from_row!(RecipientToken {
 });
 
 impl Exchange {
-    async fn recipient_dto(&self, info: RecipientInfo) -> Result<Recipient, Error> {
+    pub(super) async fn recipient_dto(&self, info: RecipientInfo) -> Result<Recipient, Error> {
         let tokens = sql!(
             "select id, hint, created_at, expires_at, revoked_at from recipient_token where recipient_id = $1 order by id desc"
         )
@@ -75,7 +75,7 @@ impl Exchange {
         })
     }
 
-    async fn recipient_for(
+    pub(super) async fn recipient_for(
         &self,
         principal: &Principal,
         name: &str,

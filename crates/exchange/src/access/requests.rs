@@ -341,29 +341,44 @@ impl Exchange {
         })
     }
 
-    /// Holds the product's row until the change ends, so that no retiring comes between what was checked and what is
-    /// stored: an access that nobody asked about would be left on a product out of service. Who would have to say yes has
-    /// to be who was found before.
-    pub(crate) async fn product_hold(
+    /// Holds the rows of product and recipient until the change ends, so that neither a retiring nor a move comes between
+    /// what was checked and what is stored: an access that nobody asked about would be left on a product out of service.
+    /// Who would have to say yes has to be who was found before.
+    pub(crate) async fn request_hold(
         &self,
         change: &mut Change,
-        checked: &ProductInfo,
+        ready: &RequestReady,
     ) -> Result<(), Error> {
+        let (product, recipient) = (&ready.product, &ready.recipient);
         let held =
             sql!("update product set revision = revision where id = $1 and state = 'published'")
-                .bind(checked.id)
+                .bind(product.id)
                 .execute(change.tx())
                 .await?;
-        self.product_info_by_id(change.tx(), checked.id)
+        let is = self
+            .product_info_by_id(change.tx(), product.id)
             .await?
-            .filter(|product| {
-                held == 1
-                    && product.classification == checked.classification
-                    && product.access_policy == checked.access_policy
-                    && product.team_id == checked.team_id
-            })
-            .map(|_| ())
-            .ok_or_else(|| Error::changed("product"))
+            .filter(|_| held == 1);
+        if !is.is_some_and(|is| {
+            is.classification == product.classification
+                && is.access_policy == product.access_policy
+                && is.team_id == product.team_id
+        }) {
+            return Err(Error::changed("product"));
+        }
+        let held = sql!(
+            "update recipient set revision = revision where id = $1 and team_id = $2 and cloud = $3 and region = $4"
+        )
+        .bind(recipient.id)
+        .bind(recipient.team_id)
+        .bind(recipient.cloud)
+        .bind(&recipient.region)
+        .execute(change.tx())
+        .await?;
+        if held == 0 {
+            return Err(Error::changed("recipient"));
+        }
+        Ok(())
     }
 
     /// Asks for access in the name of the recipient's team. With the policy `auto` it is granted at once.
@@ -380,7 +395,7 @@ impl Exchange {
             &Scope::consumer(ready.recipient.team_id),
         )?;
         let mut change = self.change(principal).await?;
-        self.product_hold(&mut change, &ready.product).await?;
+        self.request_hold(&mut change, &ready).await?;
         let id = self
             .request_store(&mut change, &ready, principal.person_id(), None)
             .await?;

@@ -49,8 +49,14 @@ impl Exchange {
             Act::Domain(new) => {
                 self.domain_create(principal, new).await?;
             }
+            Act::DomainUpdate(name, change) => {
+                self.domain_update(principal, name.as_str(), change).await?;
+            }
             Act::Team(new) => {
                 self.team_create(principal, new).await?;
+            }
+            Act::TeamUpdate(name, change) => {
+                self.team_update(principal, name.as_str(), change).await?;
             }
             Act::StorageCreate(new) => {
                 self.storage_create(principal, new).await?;
@@ -87,6 +93,10 @@ impl Exchange {
             }
             Act::Recipient(new) => {
                 self.recipient_create(principal, new).await?;
+            }
+            Act::RecipientUpdate(name, change) => {
+                self.recipient_update(principal, name.as_str(), change)
+                    .await?;
             }
             Act::Grant(act) => self.declare_grant(principal, source, act).await?,
             Act::Withdraw(request) => {
@@ -148,7 +158,7 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         let at = change.at();
         // Two deployments wait for each other here.
-        self.product_hold(&mut change, &ready.product).await?;
+        self.request_hold(&mut change, &ready).await?;
         let stands = sql!(
             "select id from access_grant where name = $1 and desired = 'active' and until_at > $2"
         )

@@ -1,12 +1,12 @@
 //! What is live, read at once: what a plan compares with and what an export writes. Everything is read here; what the
 //! caller may see of it is asked of each record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::Domain;
 use model::{
     Cloud, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName, ProductState,
-    RequestId, RequestState, TeamId, Timestamp,
+    RecipientId, RequestId, RequestState, TeamId, Timestamp,
 };
 
 use crate::access::RecipientInfo;
@@ -31,6 +31,8 @@ pub(super) struct Live {
     pub(super) storages: BTreeMap<Name, StorageRecord>,
     pub(super) products: BTreeMap<ProductName, LiveProduct>,
     pub(super) recipients: BTreeMap<Name, RecipientInfo>,
+    /// Those that stay where they are: something was asked for them, or they have a credential.
+    pub(super) fixed_recipients: BTreeSet<RecipientId>,
     /// Oldest first.
     pub(super) asks: Vec<Ask>,
     pub(super) jobs: Vec<LiveJob>,
@@ -274,6 +276,7 @@ impl Exchange {
                 .into_iter()
                 .map(|recipient| (recipient.name.clone(), recipient))
                 .collect(),
+            fixed_recipients: self.live_fixed_recipients().await?,
             asks: self.live_asks().await?,
             jobs: self.live_jobs().await?,
             rates,
@@ -329,6 +332,18 @@ impl Exchange {
             .into_values()
             .map(|product| (product.record.name.clone(), product))
             .collect())
+    }
+
+    async fn live_fixed_recipients(&self) -> Result<BTreeSet<RecipientId>, Error> {
+        let rows = sql!(
+            "select recipient_id from request
+             union select recipient_id from recipient_token where revoked_at is null and expires_at > $1"
+        )
+        .bind(self.now())
+        .rows(self.db())
+        .await?;
+        let ids = rows.iter().map(|row| row.get("recipient_id"));
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     async fn live_asks(&self) -> Result<Vec<Ask>, Error> {

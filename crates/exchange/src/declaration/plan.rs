@@ -9,9 +9,9 @@ pub(super) use access::export_name;
 pub(super) use basics::sides;
 
 use model::dto::{
-    DeclarationAction, DeclarationChange, DeclarationPlan, DomainNew, FieldChange, ProductChange,
-    ProductNew, RateNew, RecipientNew, RequestNew, ServiceRateNew, StorageChange, StorageNew,
-    SyncJobChange, TeamNew,
+    DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FieldChange,
+    ProductChange, ProductNew, RateNew, RecipientChange, RecipientNew, RequestNew, ServiceRateNew,
+    StorageChange, StorageNew, SyncJobChange, TeamChange, TeamNew,
 };
 use model::{GrantId, Name, ProductName, RequestId};
 use sha2::{Digest, Sha256};
@@ -38,7 +38,9 @@ pub(super) enum Act {
     Nothing,
     Exchange(Name),
     Domain(DomainNew),
+    DomainUpdate(Name, DomainChange),
     Team(TeamNew),
+    TeamUpdate(Name, TeamChange),
     StorageCreate(StorageNew),
     StorageUpdate(Name, StorageChange),
     ProductRegister {
@@ -51,6 +53,7 @@ pub(super) enum Act {
         publish: bool,
     },
     Recipient(RecipientNew),
+    RecipientUpdate(Name, RecipientChange),
     Grant(GrantAct),
     /// A declared request that waits, while what is declared now stands already.
     Withdraw(RequestId),

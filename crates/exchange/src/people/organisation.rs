@@ -1,7 +1,8 @@
 //! Domains, teams and who belongs to them.
 
 use model::dto::{
-    Domain, DomainNew, Me, Member, MemberChange, Membership, Team, TeamDetail, TeamNew,
+    Domain, DomainChange, DomainNew, Me, Member, MemberChange, Membership, Team, TeamChange,
+    TeamDetail, TeamNew,
 };
 use model::{DomainId, MemberRole, Name, TeamId};
 use serde_json::json;
@@ -152,6 +153,54 @@ impl Exchange {
         })
     }
 
+    /// Changes what a domain is called and said to be. Its name stays: products are named after it.
+    pub async fn domain_update(
+        &self,
+        principal: &Principal,
+        name: &str,
+        new: DomainChange,
+    ) -> Result<Domain, Error> {
+        can(principal, Operation::DomainUpdate, &Scope::NONE)?;
+        let record: Option<Domain> =
+            sql!("select name, title, description, revision from domain where name = $1")
+                .bind(name)
+                .first(self.db())
+                .await?;
+        let mut record = record.ok_or(Error::NotFound("domain"))?;
+        let mut check = Check::new();
+        if let Some(title) = &new.title {
+            record.title = check.text("title", title, 1, 200, false);
+        }
+        if let Some(description) = &new.description {
+            record.description = check.text("description", description, 0, 10_000, true);
+        }
+        check.done()?;
+        let seen = new.revision.unwrap_or(record.revision);
+        let mut change = self.change(principal).await?;
+        let changed = sql!(
+            "update domain set title = $1, description = $2, revision = revision + 1, updated_at = $3
+             where name = $4 and revision = $5"
+        )
+        .bind(&record.title)
+        .bind(&record.description)
+        .bind(change.at())
+        .bind(&record.name)
+        .bind(seen)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Err(Error::changed("domain"));
+        }
+        change.note(
+            Operation::DomainUpdate,
+            Object::new("domain", &record.name),
+            json!({ "title": record.title }),
+        );
+        change.commit().await?;
+        record.revision = seen + 1;
+        Ok(record)
+    }
+
     pub async fn teams(
         &self,
         principal: &Principal,
@@ -235,6 +284,56 @@ impl Exchange {
             contact,
             revision: 1,
         })
+    }
+
+    /// Changes what a team is called, who pays for it and how it is reached. Its domain stays.
+    pub async fn team_update(
+        &self,
+        principal: &Principal,
+        name: &str,
+        new: TeamChange,
+    ) -> Result<Team, Error> {
+        can(principal, Operation::TeamUpdate, &Scope::NONE)?;
+        let mut record = self
+            .team_by_name(name)
+            .await?
+            .ok_or(Error::NotFound("team"))?;
+        let mut check = Check::new();
+        if let Some(title) = &new.title {
+            record.title = check.text("title", title, 1, 200, false);
+        }
+        if let Some(cost_center) = &new.cost_center {
+            record.cost_center = check.text("cost_center", cost_center, 0, 64, false);
+        }
+        if let Some(contact) = &new.contact {
+            record.contact = check.text("contact", contact, 0, 200, false);
+        }
+        check.done()?;
+        let seen = new.revision.unwrap_or(record.revision);
+        let mut change = self.change(principal).await?;
+        let changed = sql!(
+            "update team set title = $1, cost_center = $2, contact = $3, revision = revision + 1, updated_at = $4
+             where id = $5 and revision = $6"
+        )
+        .bind(&record.title)
+        .bind(&record.cost_center)
+        .bind(&record.contact)
+        .bind(change.at())
+        .bind(record.id)
+        .bind(seen)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Err(Error::changed("team"));
+        }
+        change.note(
+            Operation::TeamUpdate,
+            Object::new("team", &record.name),
+            json!({ "cost_center": record.cost_center }),
+        );
+        change.commit().await?;
+        record.revision = seen + 1;
+        Ok(record.into())
     }
 
     /// Adds a member or changes the member's role.

@@ -36,6 +36,21 @@ pub struct RecipientNew {
     pub region: String,
 }
 
+/// Only while nothing was ever asked for it: requests and grants say where their recipient is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientChange {
+    #[serde(default)]
+    pub team: Option<String>,
+    #[serde(default)]
+    pub cloud: Option<String>,
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileNew {

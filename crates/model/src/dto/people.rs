@@ -21,6 +21,18 @@ pub struct DomainNew {
     pub description: String,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainChange {
+    #[serde(default)]
+    pub title: Option<String>,
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Team {
     pub name: Name,
@@ -54,6 +66,21 @@ pub struct TeamNew {
     pub cost_center: String,
     #[serde(default)]
     pub contact: String,
+}
+
+/// A team stays in its domain: its products are named after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeamChange {
+    #[serde(default)]
+    pub title: Option<String>,
+    #[serde(default)]
+    pub cost_center: Option<String>,
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

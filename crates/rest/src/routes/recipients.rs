@@ -5,7 +5,7 @@ use exchange::page::Page;
 use exchange::{Error, Operation};
 use http::{HeaderValue, header};
 use model::RecipientTokenId;
-use model::dto::{Profile, ProfileNew, Recipient, RecipientNew};
+use model::dto::{Profile, ProfileNew, Recipient, RecipientChange, RecipientNew};
 
 use crate::answer::{Result, created, ok};
 use crate::body::Body;
@@ -19,6 +19,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::RecipientList, list).pages::<Recipient>()
         .on(Operation::RecipientRead, show).answers::<Recipient>()
         .on(Operation::RecipientCreate, create).takes::<RecipientNew>().answers::<Recipient>().created()
+        .on(Operation::RecipientUpdate, update).takes::<RecipientChange>().answers::<Recipient>()
         .on(Operation::ProfileCreate, profile).takes::<ProfileNew>().answers::<Profile>().secret()
         .on(Operation::RecipientTokenRevoke, revoke_token).answers::<Recipient>()
 }
@@ -33,6 +34,17 @@ async fn show(call: Call, At(recipient): At<String>) -> Result<Recipient> {
 
 async fn create(call: Call, Body(new): Body<RecipientNew>) -> Result<Recipient> {
     created(call.exchange.recipient_create(&call.principal, new).await?)
+}
+
+async fn update(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<RecipientChange>,
+) -> Result<Recipient> {
+    ok(call
+        .exchange
+        .recipient_update(&call.principal, &recipient, new)
+        .await?)
 }
 
 /// The profile as a file to save: the only answer that ever holds the token.

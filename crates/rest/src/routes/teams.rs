@@ -2,7 +2,7 @@
 
 use exchange::Operation;
 use exchange::page::Page;
-use model::dto::{Member, MemberChange, Team, TeamDetail, TeamNew};
+use model::dto::{Member, MemberChange, Team, TeamChange, TeamDetail, TeamNew};
 
 use crate::answer::{Nothing, Result, created, done, ok};
 use crate::body::Body;
@@ -17,6 +17,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::TeamList, list).pages::<Team>()
         .on(Operation::TeamRead, show).shows(with_members)
         .on(Operation::TeamCreate, create).takes::<TeamNew>().answers::<Team>().created()
+        .on(Operation::TeamUpdate, update).takes::<TeamChange>().answers::<Team>()
         .on(Operation::MemberSet, set_member).takes::<MemberChange>()
         .on(Operation::MemberRemove, remove_member)
 }
@@ -31,6 +32,13 @@ async fn show(call: Call, At(team): At<String>) -> Result<TeamDetail> {
 
 async fn create(call: Call, Body(new): Body<TeamNew>) -> Result<Team> {
     created(call.exchange.team_create(&call.principal, new).await?)
+}
+
+async fn update(call: Call, At(team): At<String>, Body(new): Body<TeamChange>) -> Result<Team> {
+    ok(call
+        .exchange
+        .team_update(&call.principal, &team, new)
+        .await?)
 }
 
 async fn set_member(

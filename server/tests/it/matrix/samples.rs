@@ -83,7 +83,11 @@ impl World {
             Operation::DomainCreate => {
                 none().with(json!({ "name": self.fresh("domain"), "title": "D" }))
             }
+            Operation::DomainUpdate => named(&["vehicle"]).with(json!({ "title": "Vehicle" })),
             Operation::TeamRead => named(&["aftersales"]),
+            Operation::TeamUpdate => {
+                named(&["sales"]).with(json!({ "contact": "sales@example.org" }))
+            }
             Operation::TeamCreate => {
                 let name = self.fresh("team");
                 none().with(
@@ -175,6 +179,11 @@ impl World {
                 "cloud": "azure",
                 "region": self.fresh("region"),
             })),
+            Operation::RecipientUpdate => {
+                let name = self.fresh("moved");
+                named(&[&self.recipient(&name, &name).await])
+                    .with(json!({ "region": self.fresh("region") }))
+            }
             Operation::ProfileCreate => {
                 let name = self.fresh("profiled");
                 named(&[&self.recipient(&name, &name).await]).with(json!({}))

@@ -93,10 +93,7 @@ async fn what_was_asked_for_first_is_seen_by_who_retires() {
             let ask = World::ask(product, "live");
             let ready = exchange.request_check(&world.mara, &ask).await.unwrap();
             let mut asking = exchange.change(&world.mara).await.unwrap();
-            exchange
-                .product_hold(&mut asking, &ready.product)
-                .await
-                .unwrap();
+            exchange.request_hold(&mut asking, &ready).await.unwrap();
             let id = exchange
                 .request_store(&mut asking, &ready, world.mara.person_id(), None)
                 .await

@@ -287,9 +287,12 @@ impl<'a> Planner<'a> {
             .is_some_and(|step| matches!(step.act, Act::Grant(_)));
         let moving = self.steps.iter().any(|step| {
             !matches!(step.act, Act::Nothing)
-                && (step.change.kind == "storage"
-                    || (step.change.kind == "product"
-                        && step.change.name == wanted.product.as_str()))
+                && match step.change.kind.as_str() {
+                    "storage" => true,
+                    "product" => step.change.name == wanted.product.as_str(),
+                    "recipient" => step.change.name == wanted.recipient.as_str(),
+                    _ => false,
+                }
         });
         let live = self.live.recipients.contains_key(&wanted.recipient)
             && self
@@ -375,23 +378,20 @@ impl<'a> Planner<'a> {
             .unwrap_or(Payer::Producer)
     }
 
+    /// As it will be once the recipients of the file are deployed, or is.
     fn recipient_location(&self, name: &Name) -> Option<Location> {
-        match self.live.recipients.get(name) {
-            Some(live) => live.location().ok(),
-            None => {
-                let recipients = self.wanted.recipients.as_ref()?;
-                Some(recipients.get(name)?.location.clone())
-            }
+        let recipients = self.wanted.recipients.as_ref();
+        match recipients.and_then(|recipients| recipients.get(name)) {
+            Some(wanted) => Some(wanted.location.clone()),
+            None => self.live.recipients.get(name)?.location().ok(),
         }
     }
 
     fn recipient_team(&self, name: &Name) -> Option<model::TeamId> {
-        match self.live.recipients.get(name) {
-            Some(live) => Some(live.team_id),
-            None => {
-                let recipients = self.wanted.recipients.as_ref()?;
-                self.live.team_id(&recipients.get(name)?.team)
-            }
+        let recipients = self.wanted.recipients.as_ref();
+        match recipients.and_then(|recipients| recipients.get(name)) {
+            Some(wanted) => self.live.team_id(&wanted.team),
+            None => Some(self.live.recipients.get(name)?.team_id),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The exchange's name, domains, teams, storages, recipients, rates.
 
 use model::dto::{
-    CredentialNew, DomainNew, RateNew, RecipientNew, ServiceRateNew, StorageChange, StorageNew,
-    TeamNew,
+    CredentialNew, DomainChange, DomainNew, RateNew, RecipientChange, RecipientNew, ServiceRateNew,
+    StorageChange, StorageNew, TeamChange, TeamNew,
 };
 use model::{Name, Timestamp};
 
@@ -11,6 +11,7 @@ use super::super::wanted::{
     WantedCredential, WantedRate, WantedRecipient, WantedServiceRate, WantedStorage, WantedTeam,
 };
 use super::{Act, Fields, Planner};
+use crate::access::STAYS;
 use crate::billing::{RateRecord, ServiceRateRecord};
 use crate::operation::Operation;
 use crate::policy::Scope;
@@ -59,13 +60,18 @@ impl Planner<'_> {
                 self.needs(Operation::DomainCreate, &Scope::NONE);
                 continue;
             };
-            fields.compare("title", &live.title, &wanted.title);
-            fields.differs(
-                "description",
-                &live.description,
-                wanted.description.as_ref(),
-            );
-            self.fixed("domain", name, fields, "a domain stays as it was created");
+            let change = DomainChange {
+                title: fields.differs("title", &live.title, Some(&wanted.title)),
+                description: fields.differs(
+                    "description",
+                    &live.description,
+                    wanted.description.as_ref(),
+                ),
+                revision: Some(live.revision),
+            };
+            let act = Act::DomainUpdate(name.clone(), change);
+            self.update("domain", name, fields, act);
+            self.needs(Operation::DomainUpdate, &Scope::NONE);
         }
     }
 
@@ -96,25 +102,24 @@ impl Planner<'_> {
             self.create("team", name, fields, Act::Team(new));
             return self.needs(Operation::TeamCreate, &Scope::NONE);
         };
-        fields.compare("domain", &live.domain, &wanted.domain);
-        fields.compare("title", &live.title, &wanted.title);
-        fields.differs(
-            "cost_center",
-            &live.cost_center,
-            wanted.cost_center.as_ref(),
-        );
-        fields.differs("contact", &live.contact, wanted.contact.as_ref());
-        self.fixed("team", name, fields, "a team stays as it was created");
-    }
-
-    /// What no operation changes: the file has to say what is.
-    fn fixed(&mut self, kind: &str, name: &Name, fields: Fields, why: &str) {
-        if fields.is_empty() {
-            self.unchanged(kind, name);
-        } else {
-            let why = format!("{why}; write into the file what is live");
-            self.refuse(kind, name, fields, why);
+        let moves = fields.compare("domain", &live.domain, &wanted.domain);
+        let change = TeamChange {
+            title: fields.differs("title", &live.title, Some(&wanted.title)),
+            cost_center: fields.differs(
+                "cost_center",
+                &live.cost_center,
+                wanted.cost_center.as_ref(),
+            ),
+            contact: fields.differs("contact", &live.contact, wanted.contact.as_ref()),
+            revision: Some(live.revision),
+        };
+        if moves {
+            let why = "a team stays in its domain, which its products are named after; write into the file what is live";
+            return self.refuse("team", name, fields, why);
         }
+        let act = Act::TeamUpdate(name.clone(), change);
+        self.update("team", name, fields, act);
+        self.needs(Operation::TeamUpdate, &Scope::NONE);
     }
 
     pub(super) fn knows_domain(&self, name: &Name) -> bool {
@@ -261,23 +266,39 @@ impl Planner<'_> {
                 .map_or(Scope::NONE, Scope::consumer);
             return self.needs(Operation::RecipientCreate, &scope);
         };
-        fields.compare("team", &live.team, &wanted.team);
-        fields.compare("cloud", live.cloud, wanted.location.cloud);
-        fields.compare("region", &live.region, wanted.location.region());
-        let scope = Scope::consumer(live.team_id);
+        let change = RecipientChange {
+            team: fields
+                .compare("team", &live.team, &wanted.team)
+                .then(|| wanted.team.to_string()),
+            cloud: fields
+                .compare("cloud", live.cloud, wanted.location.cloud)
+                .then(|| wanted.location.cloud.to_string()),
+            region: fields
+                .compare("region", &live.region, wanted.location.region())
+                .then(|| wanted.location.region().to_owned()),
+            revision: Some(live.revision),
+        };
         if fields.is_empty() {
-            self.unchanged("recipient", name);
-        } else if crate::policy::allows(self.principal, Operation::RecipientRead, &scope) {
-            let why = "a recipient stays where it is; declare another one";
-            self.refuse("recipient", name, fields, why);
-        } else {
-            self.refuse(
-                "recipient",
-                name,
-                Fields::default(),
-                "that name is taken by a recipient that you may not see",
-            );
+            return self.unchanged("recipient", name);
         }
+        let scope = Scope::consumer(live.team_id);
+        if !crate::policy::allows(self.principal, Operation::RecipientRead, &scope) {
+            let why = "that name is taken by a recipient that you may not see";
+            return self.refuse("recipient", name, Fields::default(), why);
+        }
+        if !self.knows_team(&wanted.team) {
+            let why = format!("there is no team {}", wanted.team);
+            return self.refuse("recipient", name, fields, why);
+        }
+        if self.live.fixed_recipients.contains(&live.id) {
+            return self.refuse("recipient", name, fields, STAYS);
+        }
+        let act = Act::RecipientUpdate(name.clone(), change);
+        self.update("recipient", name, fields, act);
+        self.needs(Operation::RecipientUpdate, &scope);
+        let team = self.live.team_id(&wanted.team);
+        let scope = team.map_or(Scope::NONE, Scope::consumer);
+        self.needs(Operation::RecipientUpdate, &scope);
     }
 
     pub(super) fn rates(&mut self) {

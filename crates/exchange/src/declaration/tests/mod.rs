@@ -3,6 +3,7 @@
 mod files;
 mod grants;
 mod mistakes;
+mod organisation;
 mod round;
 mod rules;
 

@@ -193,20 +193,12 @@ async fn what_no_operation_changes_is_refused() {
     for stage in Stage::each_deployed().await {
         for (from, to, kind, name, what) in [
             (
-                "title: Vehicle data",
-                "title: X",
-                "domain",
-                "vehicle",
-                "title",
-            ),
-            (
-                "title: After-Sales",
-                "title: X",
+                "{ title: Vehicle data } }\nteams:      { aftersales: { domain: vehicle",
+                "{ title: Vehicle data }, moon: { title: Moon } }\nteams:      { aftersales: { domain: moon",
                 "team",
                 "aftersales",
-                "title",
+                "domain",
             ),
-            ("\"4711\"", "\"4712\"", "team", "aftersales", "cost_center"),
             (
                 "rnd_weu: { team: rnd, cloud: azure, region: westeurope }",
                 "rnd_weu: { team: rnd, cloud: azure, region: northeurope }",
