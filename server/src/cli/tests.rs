@@ -395,6 +395,9 @@ fn wrong_commands_are_refused() {
         "billing rate --kind compute --unit GB --price 1 --currency EUR --valid-from 2026-01-01 --source x",
         "billing charges --csv --json",
         "grant revoke x",
+        "domain update vehicle",
+        "team update rnd --revision 2",
+        "recipient update rnd_weu",
     ] {
         let words = std::iter::once("entrepot").chain(line.split_whitespace());
         assert!(Cli::try_parse_from(words).is_err(), "{line}");
@@ -402,9 +405,6 @@ fn wrong_commands_are_refused() {
     for line in [
         "storage create az --cloud azure --region westeurope --url x --credential {}",
         "storage update az",
-        "domain update vehicle",
-        "team update rnd --revision 2",
-        "recipient update rnd_weu",
         "product update v-a",
         "product register v-a --team t --title A --storage s --classification internal --table visits",
         "replica schedule v-a@az --revision 1",
