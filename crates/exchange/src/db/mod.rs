@@ -23,12 +23,13 @@ use sqlx::{Postgres, Sqlite, Transaction};
 pub use query::{On, Query, Statement, statements};
 pub use value::{Column, FromRow, Row, Value};
 
-/// Registers a SQL text and makes a [`Query`] of it. A test prepares every registered text on both migrated databases.
+/// Registers a SQL text and makes a [`Query`] of it. A test prepares every registered text on both migrated databases. A
+/// text that several statements have in part is put together of pieces, each a literal or a macro that is one.
 #[macro_export]
 macro_rules! sql {
-    ($text:literal) => {{
+    ($($piece:expr),+ $(,)?) => {{
         static STATEMENT: $crate::db::Statement = $crate::db::Statement {
-            text: $text,
+            text: concat!($($piece),+),
             file: file!(),
             line: line!(),
         };

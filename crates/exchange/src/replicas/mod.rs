@@ -5,13 +5,17 @@
 
 mod counts;
 mod ensure;
+mod history;
+mod jobs;
 mod records;
 mod runs;
 mod schedule;
+mod task;
 
 pub use counts::Counted;
 pub use ensure::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
-pub use runs::{RunProgress, RunRecord, RunStart, SyncCommitted, SyncOutcome, SyncTask};
+pub use runs::{RunProgress, RunStart, SyncCommitted, SyncOutcome};
 pub use schedule::Schedule;
 pub(crate) use schedule::{ScheduleError, format_every, parse_every};
+pub use task::SyncTask;

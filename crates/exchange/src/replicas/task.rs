@@ -1,0 +1,114 @@
+//! What a worker needs to know to work on one replica table: its two ends, how far it is, and whether it is wanted.
+
+use model::time::HOUR;
+use model::{
+    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    StorageId, TableId,
+};
+
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// What a worker needs to know to sync, vacuum or check one replica table.
+#[derive(Clone, Debug)]
+pub struct SyncTask {
+    pub replica_table_id: ReplicaTableId,
+    pub replica_id: ReplicaId,
+    pub replica_state: ReplicaState,
+    pub table_state: ReplicaState,
+    pub product_id: ProductId,
+    pub product: ProductName,
+    pub table_id: TableId,
+    pub schema: Name,
+    pub table_name: Name,
+    pub source_storage: StorageId,
+    pub source_path: String,
+    source_cloud: Cloud,
+    source_region: String,
+    pub target_storage: StorageId,
+    pub target_path: String,
+    target_cloud: Cloud,
+    target_region: String,
+    pub source_version: Option<u64>,
+    pub replica_version: Option<u64>,
+    retention_hours: Option<i64>,
+    pub refused_for: Option<String>,
+}
+from_row!(SyncTask {
+    replica_table_id,
+    replica_id,
+    replica_state,
+    table_state,
+    product_id,
+    product,
+    table_id,
+    schema,
+    table_name,
+    source_storage,
+    source_path,
+    source_cloud,
+    source_region,
+    target_storage,
+    target_path,
+    target_cloud,
+    target_region,
+    source_version,
+    replica_version,
+    retention_hours,
+    refused_for
+});
+
+impl SyncTask {
+    pub fn from_location(&self) -> Result<Location, Error> {
+        Location::new(self.source_cloud, &self.source_region).map_err(Error::internal)
+    }
+
+    pub fn to_location(&self) -> Result<Location, Error> {
+        Location::new(self.target_cloud, &self.target_region).map_err(Error::internal)
+    }
+
+    /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
+    pub fn wants_sync(&self) -> bool {
+        self.refused_for.is_none()
+            && matches!(
+                self.replica_state,
+                ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+            )
+    }
+
+    /// How long the replica keeps what the source removed; microseconds.
+    pub fn retention(&self) -> i64 {
+        self.retention_hours.unwrap_or(168) * HOUR
+    }
+}
+
+impl Exchange {
+    /// What there is to know for working on one replica table; None when it is gone.
+    pub async fn sync_task(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+    ) -> Result<Option<SyncTask>, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        Ok(sql!(
+            "select replica_table.id as replica_table_id, replica_table.replica_id, replica.state as replica_state,
+                    replica_table.state as table_state, product.id as product_id, product.name as product, table_id,
+                    schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
+                    product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
+                    target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
+                    target.region as target_region, source_version, replica_version, retention_hours, refused_for
+             from replica_table join replica on replica.id = replica_table.replica_id
+                 join product_table on product_table.id = table_id join product on product.id = replica.product_id
+                 join storage as source on source.id = product_table.storage_id
+                 join storage as target on target.id = replica.storage_id
+                 left join sync_job on sync_job.replica_id = replica.id
+             where replica_table.id = $1 and replica_table.state <> 'deleted'"
+        )
+        .bind(id)
+        .first(self.db())
+        .await?)
+    }
+}
