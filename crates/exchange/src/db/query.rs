@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Postgres, Sqlite};
+use sqlx::{Executor, Postgres, Sqlite};
 
 use super::{Db, DbError, FromRow, Registered, Row, Tx, Value};
 
@@ -43,6 +43,25 @@ pub struct Query {
     values: Vec<Value>,
 }
 
+/// The text with its arguments, for either database.
+macro_rules! bound {
+    ($query:ident) => {
+        $query
+            .values
+            .into_iter()
+            .fold(
+                sqlx::query($query.statement.text),
+                |query, value| match value {
+                    Value::Uuid(v) => query.bind(v),
+                    Value::Text(v) => query.bind(v),
+                    Value::Int(v) => query.bind(v),
+                    Value::Bool(v) => query.bind(v),
+                    Value::Bytes(v) => query.bind(v),
+                },
+            )
+    };
+}
+
 impl Query {
     pub fn new(statement: &'static Statement) -> Self {
         Self {
@@ -58,63 +77,37 @@ impl Query {
     }
 
     fn sqlite(self) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-        self.values.into_iter().fold(
-            sqlx::query(self.statement.text),
-            |query, value| match value {
-                Value::Uuid(v) => query.bind(v),
-                Value::Text(v) => query.bind(v),
-                Value::Int(v) => query.bind(v),
-                Value::Bool(v) => query.bind(v),
-                Value::Bytes(v) => query.bind(v),
-            },
-        )
+        bound!(self)
     }
 
     fn postgres(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
-        self.values.into_iter().fold(
-            sqlx::query(self.statement.text),
-            |query, value| match value {
-                Value::Uuid(v) => query.bind(v),
-                Value::Text(v) => query.bind(v),
-                Value::Int(v) => query.bind(v),
-                Value::Bool(v) => query.bind(v),
-                Value::Bytes(v) => query.bind(v),
-            },
-        )
+        bound!(self)
+    }
+
+    async fn sqlite_rows(
+        self,
+        on: impl Executor<'_, Database = Sqlite>,
+    ) -> Result<Vec<Row>, DbError> {
+        let rows = self.sqlite().fetch_all(on).await?;
+        Ok(rows.into_iter().map(Row::Sqlite).collect())
+    }
+
+    async fn postgres_rows(
+        self,
+        on: impl Executor<'_, Database = Postgres>,
+    ) -> Result<Vec<Row>, DbError> {
+        let rows = self.postgres().fetch_all(on).await?;
+        Ok(rows.into_iter().map(Row::Postgres).collect())
     }
 
     /// All rows, as they come.
     pub async fn rows<'a>(self, on: impl Into<On<'a>>) -> Result<Vec<Row>, DbError> {
-        Ok(match on.into() {
-            On::Pool(Db::Sqlite { read, .. }) => self
-                .sqlite()
-                .fetch_all(read)
-                .await?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
-            On::Pool(Db::Postgres(pool)) => self
-                .postgres()
-                .fetch_all(pool)
-                .await?
-                .into_iter()
-                .map(Row::Postgres)
-                .collect(),
-            On::Tx(Tx::Sqlite(tx)) => self
-                .sqlite()
-                .fetch_all(&mut **tx)
-                .await?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
-            On::Tx(Tx::Postgres(tx)) => self
-                .postgres()
-                .fetch_all(&mut **tx)
-                .await?
-                .into_iter()
-                .map(Row::Postgres)
-                .collect(),
-        })
+        match on.into() {
+            On::Pool(Db::Sqlite { read, .. }) => self.sqlite_rows(read).await,
+            On::Pool(Db::Postgres(pool)) => self.postgres_rows(pool).await,
+            On::Tx(Tx::Sqlite(tx)) => self.sqlite_rows(&mut **tx).await,
+            On::Tx(Tx::Postgres(tx)) => self.postgres_rows(&mut **tx).await,
+        }
     }
 
     /// All rows, each made into a `T`.
@@ -134,21 +127,9 @@ impl Query {
 
     /// The first row of a statement that writes (`… returning`): on SQLite a pool's readers may not write.
     pub async fn row_changed(self, db: &Db) -> Result<Option<Row>, DbError> {
-        let rows: Vec<Row> = match db {
-            Db::Sqlite { write, .. } => self
-                .sqlite()
-                .fetch_all(write)
-                .await?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
-            Db::Postgres(pool) => self
-                .postgres()
-                .fetch_all(pool)
-                .await?
-                .into_iter()
-                .map(Row::Postgres)
-                .collect(),
+        let rows = match db {
+            Db::Sqlite { write, .. } => self.sqlite_rows(write).await?,
+            Db::Postgres(pool) => self.postgres_rows(pool).await?,
         };
         Ok(rows.into_iter().next())
     }
