@@ -18,6 +18,19 @@ use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
+/// Grants with the names around them, as [`GrantRecord`] reads them.
+macro_rules! grant_rows {
+    () => {
+        "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
+         product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
+         recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
+         until_at, desired, actual, generation, verified_at, first_read_at, urls_until, reason, ended_at, ended_reason,
+         access_grant.revision
+         from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
+         join team on team.id = recipient.team_id"
+    };
+}
+
 /// A grant's row with the names around it.
 #[derive(Clone, Debug)]
 pub(crate) struct GrantRecord {
@@ -121,19 +134,10 @@ impl Exchange {
         on: impl Into<On<'a>>,
         id: GrantId,
     ) -> Result<Option<GrantRecord>, DbError> {
-        sql!(
-            "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
-                    product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
-                    recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
-                    until_at, desired, actual, generation, verified_at, first_read_at, urls_until, reason, ended_at, ended_reason,
-                    access_grant.revision
-             from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
-                 join team on team.id = recipient.team_id
-             where access_grant.id = $1"
-        )
-        .bind(id)
-        .first(on)
-        .await
+        sql!(grant_rows!(), " where access_grant.id = $1")
+            .bind(id)
+            .first(on)
+            .await
     }
 
     /// Grants that concern the caller, newest first; of one product when `product` is given.
@@ -147,18 +151,12 @@ impl Exchange {
         let before: Option<GrantId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<GrantRecord> = sql!(
-            "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
-                    product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
-                    recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
-                    until_at, desired, actual, generation, verified_at, first_read_at, urls_until, reason, ended_at, ended_reason,
-                    access_grant.revision
-             from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
-                 join team on team.id = recipient.team_id
-             where (access_grant.id < $1 or $1 is null) and (product.name = $2 or cast($2 as text) is null)
+            grant_rows!(),
+            " where (access_grant.id < $1 or $1 is null) and (product.name = $2 or cast($2 as text) is null)
                  and ($3 or recipient.team_id = $5 or product.team_id = $5 or (classification = 'personal' and $6)
-                     or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
-                     or product.team_id in (select team_member.team_id from team_member where person_id = $4))
-             order by access_grant.id desc limit $7"
+                 or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
+                 or product.team_id in (select team_member.team_id from team_member where person_id = $4))
+                 order by access_grant.id desc limit $7"
         )
         .bind(before)
         .bind(product)

@@ -34,6 +34,15 @@ use crate::error::Error;
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
+/// Products as [`ProductInfo`] reads them.
+macro_rules! product_info_rows {
+    () => {
+        "select product.id, product.name, team_id, team.name as team, cost_center, classification, access_policy, state,
+         payer, baseline_days
+         from product join team on team.id = team_id"
+    };
+}
+
 /// What access needs to know of a product.
 #[derive(Clone, Debug)]
 pub(crate) struct ProductInfo {
@@ -98,6 +107,15 @@ pub(crate) struct DeclaredAs {
     pub name: Name,
 }
 
+/// Recipients as [`RecipientInfo`] reads them.
+macro_rules! recipient_rows {
+    () => {
+        "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
+         from recipient join team on team.id = team_id"
+    };
+}
+pub(crate) use recipient_rows;
+
 /// A recipient's row.
 #[derive(Clone, Debug)]
 pub(crate) struct RecipientInfo {
@@ -133,14 +151,10 @@ impl Exchange {
         on: impl Into<On<'a>>,
         name: &str,
     ) -> Result<Option<ProductInfo>, Error> {
-        Ok(sql!(
-            "select product.id, product.name, team_id, team.name as team, cost_center, classification, access_policy, state,
-                    payer, baseline_days
-             from product join team on team.id = team_id where product.name = $1"
-        )
-        .bind(name)
-        .first(on)
-        .await?)
+        Ok(sql!(product_info_rows!(), " where product.name = $1")
+            .bind(name)
+            .first(on)
+            .await?)
     }
 
     pub(crate) async fn product_info_by_id<'a>(
@@ -148,14 +162,10 @@ impl Exchange {
         on: impl Into<On<'a>>,
         id: ProductId,
     ) -> Result<Option<ProductInfo>, Error> {
-        Ok(sql!(
-            "select product.id, product.name, team_id, team.name as team, cost_center, classification, access_policy, state,
-                    payer, baseline_days
-             from product join team on team.id = team_id where product.id = $1"
-        )
-        .bind(id)
-        .first(on)
-        .await?)
+        Ok(sql!(product_info_rows!(), " where product.id = $1")
+            .bind(id)
+            .first(on)
+            .await?)
     }
 
     /// The product, if the caller may know of it.
@@ -171,13 +181,10 @@ impl Exchange {
     }
 
     pub(crate) async fn recipient_info(&self, name: &str) -> Result<Option<RecipientInfo>, Error> {
-        Ok(sql!(
-            "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
-             from recipient join team on team.id = team_id where recipient.name = $1"
-        )
-        .bind(name)
-        .first(self.db())
-        .await?)
+        Ok(sql!(recipient_rows!(), " where recipient.name = $1")
+            .bind(name)
+            .first(self.db())
+            .await?)
     }
 
     pub(crate) async fn recipient_info_by_id<'a>(
@@ -185,12 +192,9 @@ impl Exchange {
         on: impl Into<On<'a>>,
         id: RecipientId,
     ) -> Result<Option<RecipientInfo>, Error> {
-        Ok(sql!(
-            "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
-             from recipient join team on team.id = team_id where recipient.id = $1"
-        )
-        .bind(id)
-        .first(on)
-        .await?)
+        Ok(sql!(recipient_rows!(), " where recipient.id = $1")
+            .bind(id)
+            .first(on)
+            .await?)
     }
 }

@@ -5,7 +5,7 @@ use model::time::DAY;
 use model::{Cloud, Location, Name, RecipientId, RecipientTokenId};
 use serde_json::json;
 
-use super::RecipientInfo;
+use super::{RecipientInfo, recipient_rows};
 use crate::audit::Object;
 use crate::error::{Check, Error};
 use crate::operation::Operation;
@@ -51,11 +51,10 @@ impl Exchange {
         can(principal, Operation::RecipientList, &Scope::NONE)?;
         let (person, team) = principal.scope();
         let rows: Vec<RecipientInfo> = sql!(
-            "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
-             from recipient join team on team.id = team_id
-             where recipient.name > $1 and ($2 or team_id = $4
+            recipient_rows!(),
+            " where recipient.name > $1 and ($2 or team_id = $4
                  or team_id in (select team_member.team_id from team_member where person_id = $3))
-             order by recipient.name limit $5"
+                 order by recipient.name limit $5"
         )
         .bind(page.after_text())
         .bind(principal.sees_all())

@@ -22,6 +22,21 @@ use crate::{Exchange, from_row, sql};
 /// The longest an access may last: everything has an end that somebody can foresee.
 pub(crate) const LONGEST: i64 = 5 * 366 * DAY;
 
+/// Requests with the names around them, as [`RequestRecord`] reads them.
+macro_rules! request_rows {
+    () => {
+        "select request.id, request.product_id, product.name as product, product.team_id as owner_id,
+         case when classification = 'personal' then true else false end as personal,
+         request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
+         recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
+         request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
+         request.created_at
+         from request join product on product.id = request.product_id
+         join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
+         left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
+    };
+}
+
 /// A request's row with the names around it.
 #[derive(Clone, Debug)]
 pub(super) struct RequestRecord {
@@ -121,21 +136,10 @@ impl Exchange {
         on: impl Into<On<'a>>,
         id: RequestId,
     ) -> Result<Option<RequestRecord>, DbError> {
-        sql!(
-            "select request.id, request.product_id, product.name as product, product.team_id as owner_id,
-                    case when classification = 'personal' then true else false end as personal,
-                    request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
-                    recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
-                    request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
-                    request.created_at
-             from request join product on product.id = request.product_id
-                 join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
-                 left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id
-             where request.id = $1"
-        )
-        .bind(id)
-        .first(on)
-        .await
+        sql!(request_rows!(), " where request.id = $1")
+            .bind(id)
+            .first(on)
+            .await
     }
 
     pub(super) async fn decisions_of<'a>(
@@ -207,20 +211,12 @@ impl Exchange {
         let before: Option<RequestId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<RequestRecord> = sql!(
-            "select request.id, request.product_id, product.name as product, product.team_id as owner_id,
-                    case when classification = 'personal' then true else false end as personal,
-                    request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
-                    recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
-                    request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
-                    request.created_at
-             from request join product on product.id = request.product_id
-                 join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
-                 left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id
-             where (request.id < $1 or $1 is null) and (request.state = $2 or cast($2 as text) is null)
+            request_rows!(),
+            " where (request.id < $1 or $1 is null) and (request.state = $2 or cast($2 as text) is null)
                  and ($3 or recipient.team_id = $5 or product.team_id = $5 or (classification = 'personal' and $6)
-                     or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
-                     or product.team_id in (select team_member.team_id from team_member where person_id = $4))
-             order by request.id desc limit $7"
+                 or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
+                 or product.team_id in (select team_member.team_id from team_member where person_id = $4))
+                 order by request.id desc limit $7"
         )
         .bind(before)
         .bind(state)

@@ -34,6 +34,19 @@ use crate::principal::Principal;
 use crate::storages::location;
 use crate::{Exchange, sql};
 
+/// Products as [`ProductRecord`] reads them.
+macro_rules! product_rows {
+    () => {
+        "select product.id, product.name, product.domain_id, domain.name as domain, product.team_id, team.name as team,
+         team.title as team_title, team.contact, product.storage_id, storage.name as storage, storage.cloud,
+         storage.region, storage.url, product.title, product.description, classification, access_policy, state,
+         payer, baseline_days, published_at, product.revision, product.created_at, product.updated_at
+         from product join domain on domain.id = product.domain_id join team on team.id = product.team_id
+         join storage on storage.id = product.storage_id"
+    };
+}
+pub(crate) use product_rows;
+
 /// A product as other areas need it.
 #[derive(Clone, Debug)]
 pub struct ProductRecord {
@@ -190,16 +203,10 @@ impl Exchange {
         on: impl Into<On<'a>>,
         name: &str,
     ) -> Result<Option<ProductRecord>, DbError> {
-        sql!("select product.id, product.name, product.domain_id, domain.name as domain, product.team_id, team.name as team,
-                     team.title as team_title, team.contact, product.storage_id, storage.name as storage, storage.cloud,
-                     storage.region, storage.url, product.title, product.description, classification, access_policy, state,
-                     payer, baseline_days, published_at, product.revision, product.created_at, product.updated_at
-              from product join domain on domain.id = product.domain_id join team on team.id = product.team_id
-                   join storage on storage.id = product.storage_id
-              where product.name = $1")
-        .bind(name)
-        .first(on)
-        .await
+        sql!(product_rows!(), " where product.name = $1")
+            .bind(name)
+            .first(on)
+            .await
     }
 
     /// The product with this id. Asks no policy.
@@ -208,16 +215,10 @@ impl Exchange {
         on: impl Into<On<'a>>,
         id: ProductId,
     ) -> Result<Option<ProductRecord>, DbError> {
-        sql!("select product.id, product.name, product.domain_id, domain.name as domain, product.team_id, team.name as team,
-                     team.title as team_title, team.contact, product.storage_id, storage.name as storage, storage.cloud,
-                     storage.region, storage.url, product.title, product.description, classification, access_policy, state,
-                     payer, baseline_days, published_at, product.revision, product.created_at, product.updated_at
-              from product join domain on domain.id = product.domain_id join team on team.id = product.team_id
-                   join storage on storage.id = product.storage_id
-              where product.id = $1")
-        .bind(id)
-        .first(on)
-        .await
+        sql!(product_rows!(), " where product.id = $1")
+            .bind(id)
+            .first(on)
+            .await
     }
 
     /// All tables of a product, by schema and name.

@@ -9,9 +9,9 @@ use model::{
     RecipientId, RequestId, RequestState, TeamId, Timestamp,
 };
 
-use crate::access::RecipientInfo;
+use crate::access::{RecipientInfo, recipient_rows};
 use crate::billing::{RateRecord, ServiceRateRecord};
-use crate::catalog::{ProductRecord, is_visible};
+use crate::catalog::{ProductRecord, is_visible, product_rows};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::people::TeamRecord;
@@ -239,12 +239,9 @@ impl Exchange {
         .all(self.db())
         .await?;
         let storages = self.storage_records(self.db()).await?;
-        let recipients: Vec<RecipientInfo> = sql!(
-            "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
-             from recipient join team on team.id = team_id order by recipient.name"
-        )
-        .all(self.db())
-        .await?;
+        let recipients: Vec<RecipientInfo> = sql!(recipient_rows!(), " order by recipient.name")
+            .all(self.db())
+            .await?;
         let rates = sql!(
             "select id, from_cloud, from_region, to_cloud, to_region, price_nano, unit, currency, valid_from, valid_until, source
              from rate order by from_cloud, from_region, to_cloud, to_region, valid_from"
@@ -285,17 +282,9 @@ impl Exchange {
     }
 
     async fn live_products(&self) -> Result<BTreeMap<ProductName, LiveProduct>, Error> {
-        let records: Vec<ProductRecord> = sql!(
-            "select product.id, product.name, product.domain_id, domain.name as domain, product.team_id, team.name as team,
-                    team.title as team_title, team.contact, product.storage_id, storage.name as storage, storage.cloud,
-                    storage.region, storage.url, product.title, product.description, classification, access_policy, state,
-                    payer, baseline_days, published_at, product.revision, product.created_at, product.updated_at
-             from product join domain on domain.id = product.domain_id join team on team.id = product.team_id
-                  join storage on storage.id = product.storage_id
-             order by product.name"
-        )
-        .all(self.db())
-        .await?;
+        let records: Vec<ProductRecord> = sql!(product_rows!(), " order by product.name")
+            .all(self.db())
+            .await?;
         let tables: Vec<LiveTable> = sql!(
             "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, change_data_feed
              from product_table join storage on storage.id = storage_id order by product_id, schema_name, product_table.name"
