@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::stream::{self, FuturesOrdered, StreamExt as _};
+use futures::stream::{self, FuturesOrdered, StreamExt as _, TryStreamExt as _};
 use model::Timestamp;
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt as _, PutResult,
+    ObjectStoreExt as _, PutPayload, PutResult,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -257,7 +257,7 @@ impl Copier {
             let (bytes, _) = self.range(item, src, 0..item.size, None).await?;
             return self
                 .target
-                .put(dst, bytes.into())
+                .put(dst, bytes)
                 .await
                 .map_err(|error| other(item, "writing it", &error).into());
         }
@@ -293,13 +293,13 @@ impl Copier {
         item: &CopyItem,
         src: &Path,
         part: u64,
-        first: (Bytes, Permit),
+        first: (PutPayload, Permit),
         meta: ObjectMeta,
         upload: &mut dyn MultipartUpload,
     ) -> Result<PutResult, Read> {
         let mut uploads = JoinSet::new();
-        let mut send = |upload: &mut dyn MultipartUpload, (bytes, permit): (Bytes, Permit)| {
-            let sent = upload.put_part(bytes.into());
+        let mut send = |upload: &mut dyn MultipartUpload, (bytes, permit): (PutPayload, Permit)| {
+            let sent = upload.put_part(bytes);
             uploads.spawn(async move {
                 let _permit = permit;
                 sent.await
@@ -307,7 +307,7 @@ impl Copier {
             uploads.try_join_next()
         };
         let mut sent = send(upload, first);
-        let mut reads: FuturesOrdered<BoxFuture<'static, Result<(Bytes, Permit), Read>>> =
+        let mut reads: FuturesOrdered<BoxFuture<'static, Result<(PutPayload, Permit), Read>>> =
             FuturesOrdered::new();
         let mut from = part;
         loop {
@@ -364,14 +364,15 @@ impl Copier {
             .ok()
     }
 
-    /// Reads a range and checks all that a store says of it.
+    /// Reads a range and checks all that a store says of it. The pieces stay as they came: joining them would cost a copy
+    /// of every byte and the memory of two.
     async fn range(
         &self,
         item: &CopyItem,
         src: &Path,
         range: std::ops::Range<u64>,
         etag: Option<String>,
-    ) -> Result<(Bytes, ObjectMeta), Read> {
+    ) -> Result<(PutPayload, ObjectMeta), Read> {
         let whole = range == (0..item.size);
         let length = range.end - range.start;
         let mut options = GetOptions::new().with_if_match(etag);
@@ -398,11 +399,13 @@ impl Copier {
             );
             return Err(failure(FailureKind::Size, item, message).into());
         }
-        let bytes = got
-            .bytes()
+        let pieces: Vec<Bytes> = got
+            .into_stream()
+            .try_collect()
             .await
             .map_err(|error| other(item, "reading it", &error))?;
-        let read = bytes.len() as u64;
+        let bytes: PutPayload = pieces.into_iter().collect();
+        let read = bytes.content_length() as u64;
         self.read.fetch_add(read, Ordering::Relaxed);
         if read != length {
             let message = format!("`{}` broke off after {read} of {length} bytes", item.src);

@@ -53,6 +53,7 @@ fn in_place(repo: &Repo, place: &Path) -> Result<Vec<Figure>> {
         let receipts = place.join("receipts.jsonl");
         let mut command = repo.command(entrepot(repo));
         command
+            .env("ENTREPOT__STORAGE__FILE_ROOTS", place)
             .arg("copy")
             .arg("--manifest")
             .arg(&manifest)

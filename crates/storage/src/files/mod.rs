@@ -23,6 +23,7 @@ use object_store::{
     ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions,
     PutPayload, PutResult, RenameOptions, RenameTargetMode, Result,
 };
+use rustix::buffer::spare_capacity;
 
 pub(crate) use beneath::random;
 use beneath::{Beneath, FileError, Staged};
@@ -146,8 +147,17 @@ impl fmt::Display for FileStore {
 
 fn read_exactly(file: &File, range: Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut buffer = vec![0; length];
-    file.read_exact_at(&mut buffer, range.start)?;
+    let mut buffer = Vec::with_capacity(length);
+    // Not into zeroes: clearing what is overwritten at once would cost about as much as reading it.
+    while buffer.len() < length {
+        let at = range.start + buffer.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut buffer), at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    buffer.truncate(length);
     Ok(buffer.into())
 }
 
