@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Figure, Limit, entrepot, serve};
 use crate::http;
-use crate::process::{Folder, output, run};
+use crate::process::{Folder, output};
 use crate::repo::Repo;
 use crate::services::tail;
 
@@ -49,11 +49,11 @@ pub(super) fn measure(repo: &Repo) -> Result<Vec<Figure>> {
             .env(limits.0, &limits.1);
         command
     };
-    run(&mut command(&["migrate"]))?;
-    run(command(&["deploy"]).arg(&declaration))?;
-    let answer = output(
-        command(&["token", "create", "--json"]).args(["--name", "bench", "--role", "consumer"]),
-    )?;
+    output(&mut command(&["migrate"]))?;
+    output(command(&["deploy"]).arg(&declaration))?;
+    output(command(&["user", "create", "--generate"]).arg("bench"))?;
+    let answer =
+        output(command(&["token", "create", "--json"]).args(["--person", "bench", "bench"]))?;
     let answer: Value = serde_json::from_str(&answer)
         .context("`entrepot token create --json` did not answer JSON")?;
     let token = answer["token"]
