@@ -5,9 +5,10 @@
 //! its storage, which is nobody's business. The signature covers ticket and file name.
 //!
 //! Each request looks anew whether the grant is open, so that an end is felt at once even by those who hold a URL. What the
-//! client receives is counted, aborted answers included, as a leg from the store to the recipient.
+//! client receives is counted, aborted answers included, as a leg from the store to the recipient (`receipt`).
 
 mod range;
+mod receipt;
 mod ticket;
 
 use std::sync::Arc;
@@ -18,29 +19,29 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path as UrlPath, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use bytes::Bytes;
 use exchange::billing::MeterEventNew;
 use exchange::{Exchange, Principal};
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::StreamExt as _;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use model::{Method as Counted, Purpose};
 use object_store::{GetOptions, GetRange, ObjectMeta};
+use rest::REQUEST_ID;
 use storage::{Cause, Meter, MeterKey, StorageError};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use crate::adapters::gate::Look;
 use crate::adapters::stores::Lake;
+use crate::listen::{Caller, Delivery};
+use crate::middleware::observe::RequestId;
 use range::Asked;
+use receipt::Receipt;
 use ticket::Tickets;
 pub(crate) use ticket::{Ticket, TicketError};
 
 /// The query key that carries the signature.
 pub const SIGNATURE: &str = "X-Amz-Signature";
-
-/// Bytes handed to the connection at once: what of an aborted answer is counted though it was not sent is at most what the
-/// connection holds back.
-const FRAME: usize = 64 << 10;
 
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
@@ -145,11 +146,15 @@ impl Gateway {
 
     async fn answer(
         &self,
-        method: &Method,
         path: Result<UrlPath<(String, String)>, PathRejection>,
-        uri: &Uri,
-        headers: &HeaderMap,
+        asked: &Parts,
     ) -> Result<Response, Refusal> {
+        let Parts {
+            method,
+            uri,
+            headers,
+            ..
+        } = asked;
         if !matches!(*method, Method::GET | Method::HEAD) {
             let allowed = HeaderValue::from_static("GET, HEAD");
             let sentence = "These URLs are for reading: use GET or HEAD.";
@@ -246,13 +251,9 @@ impl Gateway {
                 .map(|chunk| chunk.map_err(StorageError::from))
                 .boxed();
             let event = (ticket.look == Look::Consumer).then(|| event(&ticket, store.location()));
-            let receipt = Receipt {
-                exchange: exchange.clone(),
-                event,
-                promised: length,
-                sent: 0,
-            };
-            frames(chunks, receipt)
+            let delivery = event.as_ref().and_then(|_| delivery(asked));
+            let receipt = Receipt::new(exchange.clone(), event, delivery, length);
+            Body::from_stream(receipt::frames(chunks, receipt))
         };
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -271,16 +272,21 @@ impl Gateway {
 
 async fn serve(
     State(gateway): State<Gateway>,
-    method: Method,
     path: Result<UrlPath<(String, String)>, PathRejection>,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request<Body>,
 ) -> Response {
-    let head = method == Method::HEAD;
-    match gateway.answer(&method, path, &uri, &headers).await {
+    let (asked, _) = request.into_parts();
+    match gateway.answer(path, &asked).await {
         Ok(response) => response,
-        Err(refusal) => refusal.respond(head),
+        Err(refusal) => refusal.respond(asked.method == Method::HEAD),
     }
+}
+
+/// Follows the answer to the client, where the request came by a connection that can; the request's id marks its head.
+fn delivery(asked: &Parts) -> Option<Delivery> {
+    let caller: &Caller = asked.extensions.get()?;
+    let RequestId(id) = asked.extensions.get()?;
+    caller.expect(&format!("{REQUEST_ID}: {id}"))
 }
 
 async fn nothing(method: Method) -> Response {
@@ -391,87 +397,5 @@ fn event(ticket: &Ticket, from: &model::Location) -> MeterEventNew {
         busy: 0,
         method: Counted::Measured,
         purpose: Purpose::Gateway,
-    }
-}
-
-/// The store's chunks in small frames, each counted as it is handed to the connection.
-fn frames(chunks: BoxStream<'static, Result<Bytes, StorageError>>, receipt: Receipt) -> Body {
-    let start = (chunks, Bytes::new(), receipt);
-    let frames = stream::try_unfold(start, |(mut chunks, mut chunk, mut receipt)| async move {
-        while chunk.is_empty() {
-            chunk = match chunks.next().await {
-                None => return Ok(None),
-                Some(Ok(chunk)) => chunk,
-                Some(Err(error)) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "a file broke off in the gateway"
-                    );
-                    return Err(std::io::Error::other(
-                        "the file could not be read to its end",
-                    ));
-                }
-            };
-        }
-        let frame = chunk.split_to(chunk.len().min(FRAME));
-        receipt.hand_over(frame.len()).await;
-        Ok(Some((frame, (chunks, chunk, receipt))))
-    });
-    Body::from_stream(frames)
-}
-
-/// What a client has received of one answer. The event is written before the last frame is handed over, or when the answer
-/// is dropped half way, and in a task of its own: a client that goes away must not take it along.
-struct Receipt {
-    exchange: Exchange,
-    /// None: nothing to count, or written already.
-    event: Option<MeterEventNew>,
-    promised: u64,
-    sent: u64,
-}
-
-impl Receipt {
-    async fn hand_over(&mut self, bytes: usize) {
-        self.sent = self.sent.saturating_add(bytes as u64);
-        if self.sent >= self.promised
-            && let Some(task) = self.write()
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "bytes of the gateway were not counted");
-        }
-    }
-
-    fn write(&mut self) -> Option<tokio::task::JoinHandle<()>> {
-        let mut event = self.event.take()?;
-        event.bytes = self.sent;
-        if event.bytes == 0 {
-            return None;
-        }
-        let exchange = self.exchange.clone();
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => Some(runtime.spawn(async move {
-                if let Err(error) = exchange.meter_record(&Principal::system(), &event).await {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        key = event.key,
-                        bytes = event.bytes,
-                        "bytes of the gateway were not counted"
-                    );
-                }
-            })),
-            Err(_) => {
-                tracing::error!(
-                    ?event,
-                    "bytes of the gateway were not counted: the runtime has ended"
-                );
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Receipt {
-    fn drop(&mut self) {
-        drop(self.write());
     }
 }

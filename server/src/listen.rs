@@ -1,5 +1,7 @@
 //! A listener with limits (C-54): so many connections at once, so long to send the head of a request. On a signal it takes
-//! no more connections and lets those that are there finish.
+//! no more connections and lets those that are there finish. What was sent over HTTP/1 can be followed to the client: `line`.
+
+mod line;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use http::Version;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -17,10 +20,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use line::Line;
+pub use line::{Caller, Delivery};
+
 /// So long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(15);
 /// So long requests may still run once the process was told to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// And so long it then takes at most to write down what they received.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Serves until `stop`, then lets what runs finish.
 pub async fn serve(
@@ -31,6 +39,7 @@ pub async fn serve(
 ) {
     let seats = Arc::new(Semaphore::new(connections));
     let mut open = JoinSet::new();
+    let cut = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -42,15 +51,24 @@ pub async fn serve(
             continue;
         };
         let router = router.clone();
+        let line = Line::new(stream, cut.clone());
         let stop = stop.clone();
+        let cut = cut.clone();
         open.spawn(async move {
-            connection(stream, peer, router, stop).await;
+            connection(&line, peer, router, stop, cut).await;
+            line.end().await;
             drop(seat);
         });
     }
     let drained = async { while open.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, drained).await.is_err() {
-        tracing::warn!("requests still ran when the process ended");
+    tokio::pin!(drained);
+    if tokio::time::timeout(GRACE, &mut drained).await.is_ok() {
+        return;
+    }
+    tracing::warn!("requests still ran when the process ended");
+    cut.cancel();
+    if tokio::time::timeout(LAST_WORDS, drained).await.is_err() {
+        tracing::error!("connections did not end; what they received may not be counted");
     }
 }
 
@@ -75,14 +93,19 @@ async fn accept(
 }
 
 async fn connection(
-    stream: tokio::net::TcpStream,
+    line: &Arc<Line>,
     peer: SocketAddr,
     router: Router,
     stop: CancellationToken,
+    cut: CancellationToken,
 ) {
-    let _ = stream.set_nodelay(true);
+    let caller = line.caller();
     let service = router.map_request(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        // Later versions interleave answers: what was acknowledged is then nobody's in particular.
+        if request.version() < Version::HTTP_2 {
+            request.extensions_mut().insert(caller.clone());
+        }
         request.map(axum::body::Body::new)
     });
     let mut builder = Builder::new(TokioExecutor::new());
@@ -97,14 +120,19 @@ async fn connection(
         .keep_alive_interval(HEAD)
         .max_concurrent_streams(100)
         .max_header_list_size(64 * 1024);
-    let serving = builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    let serving = builder.serve_connection_with_upgrades(
+        TokioIo::new(line.wire()),
+        TowerToHyperService::new(service),
+    );
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = &mut serving => ended,
+                () = cut.cancelled() => return,
+            }
         }
     };
     if let Err(error) = ended {
