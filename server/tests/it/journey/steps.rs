@@ -269,7 +269,7 @@ impl World {
         self.events(FOLDER, "gateway").await
     }
 
-    /// The same once there are at least so many: an answer that a client gives up is counted when the server notices.
+    /// The same once there are at least so many: an answer is counted when the server has heard how much of it came.
     pub(super) async fn gateway_events_until(&self, wanted: usize) -> Vec<u64> {
         let start = tokio::time::Instant::now();
         let mut again = tokio::time::interval(std::time::Duration::from_millis(50));

@@ -99,7 +99,7 @@ impl World {
         let s3 = Arc::new(S3::start().await);
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let front = Proxy::start(&format!("http://{}", listener.local_addr().unwrap())).await;
+        let front = Proxy::start_receiving(listener.local_addr().unwrap());
 
         // As an operator would write it: child processes read it too.
         let data = folder.path().join("data");

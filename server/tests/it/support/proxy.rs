@@ -2,7 +2,10 @@
 //!
 //! Every request goes on as it came, with its `Host` header (signatures cover it), and every answer comes back as it is: no
 //! redirect is followed, nothing is decoded. Bodies stream both ways; a response's frames count as they are passed on, so
-//! that an answer given up half-way counts half.
+//! that an answer given up half-way counts half. In front of a server that counts itself what was received, what the proxy
+//! received is counted instead ([`Proxy::start_receiving`]).
+
+mod tap;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -15,10 +18,13 @@ use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
+
+/// What is on its way to a client at most: it is to leave before a large answer is whole.
+const SEND_BUFFER: u32 = 64 << 10;
 
 /// Those of one connection; the next has its own.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -74,7 +80,7 @@ pub(crate) struct Passed {
     pub(crate) status: StatusCode,
     /// What the response said of the length of its body.
     pub(crate) promised: u64,
-    /// Bytes of the response's body so far.
+    /// Bytes of the response's body so far; of a proxy that counts what it received, once there will be no more.
     pub(crate) received: u64,
 }
 
@@ -95,7 +101,7 @@ pub(crate) struct Proxy {
 struct Shared {
     /// Scheme, host and port.
     upstream: Url,
-    client: reqwest::Client,
+    way: Way,
     received: AtomicU64,
     sent: AtomicU64,
     log: Mutex<Vec<Passed>>,
@@ -105,6 +111,16 @@ struct Shared {
     held: watch::Sender<Option<String>>,
     /// How many wait.
     waiting: watch::Sender<u32>,
+    /// Of how many answers it is not settled yet what was received.
+    unsettled: watch::Sender<u32>,
+}
+
+/// How the upstream is asked, and what of its answers counts.
+enum Way {
+    /// What was passed on.
+    Passed(reqwest::Client),
+    /// What was received.
+    Received(SocketAddr),
 }
 
 struct Waiting<'a>(&'a watch::Sender<u32>);
@@ -148,15 +164,35 @@ impl Proxy {
             .http1_only()
             .build()
             .unwrap();
+        Self::start_by(Way::Passed(client), listener, upstream)
+    }
+
+    /// In front of a server at `http://address:port` that counts what its clients received: what counts is what the proxy
+    /// did.
+    pub(crate) fn start_receiving(upstream: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        // Those of its connections have the same.
+        socket.set_send_buffer_size(SEND_BUFFER).unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let listener = socket.listen(1024).unwrap();
+        Self::start_by(
+            Way::Received(upstream),
+            listener,
+            &format!("http://{upstream}"),
+        )
+    }
+
+    fn start_by(way: Way, listener: TcpListener, upstream: &str) -> Self {
         let shared = Arc::new(Shared {
             upstream: Url::parse(upstream).unwrap(),
-            client,
+            way,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             log: Mutex::default(),
             busy: AtomicU32::new(0),
             held: watch::Sender::new(None),
             waiting: watch::Sender::new(0),
+            unsettled: watch::Sender::new(0),
         });
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(pass).with_state(Arc::clone(&shared));
@@ -206,6 +242,12 @@ impl Proxy {
         waiting.wait_for(|count| *count == 0).await.unwrap();
     }
 
+    /// Until it is settled what was received of every answer, those that were given up included.
+    pub(crate) async fn until_settled(&self) {
+        let mut unsettled = self.shared.unsettled.subscribe();
+        unsettled.wait_for(|count| *count == 0).await.unwrap();
+    }
+
     /// What was passed on since `earlier`, in the order of the requests.
     pub(crate) fn passed_since(&self, earlier: Counted) -> Vec<Passed> {
         let skip = usize::try_from(earlier.requests).unwrap();
@@ -249,13 +291,19 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         passed.received = length;
         return (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response();
     }
+    let client = match &shared.way {
+        Way::Passed(client) => client.clone(),
+        Way::Received(upstream) => {
+            let upstream = *upstream;
+            return tap::receive(shared, at, upstream, Request::from_parts(parts, body)).await;
+        }
+    };
     let mut url = shared.upstream.clone();
     url.set_path("");
     // As it came: parsed and written anew it could be encoded in another way than it was signed.
     let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{target}", url.as_str().trim_end_matches('/'));
-    let mut onward = shared
-        .client
+    let mut onward = client
         .request(parts.method.clone(), url)
         .headers(end_to_end(&parts.headers));
     if !body.is_end_stream() {
@@ -272,12 +320,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let answer = match onward.send().await {
         Ok(answer) => answer,
         Err(error) => {
-            // Said in full: whoever reads this looks for the reason of a failed test.
-            return (
-                StatusCode::BAD_GATEWAY,
-                format!("the tests' proxy: {error:?}"),
-            )
-                .into_response();
+            return failed(&error);
         }
     };
     {
@@ -301,6 +344,12 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     });
     *response.body_mut() = Body::new(body);
     response
+}
+
+/// Said in full: whoever reads this looks for the reason of a failed test.
+fn failed(error: &(dyn std::error::Error + 'static)) -> Response {
+    let sentence = format!("the tests' proxy: {error:?}");
+    (StatusCode::BAD_GATEWAY, sentence).into_response()
 }
 
 fn end_to_end(headers: &HeaderMap) -> HeaderMap {
