@@ -118,18 +118,26 @@ async fn read_footer(
     ParquetMetaDataReader::decode_metadata(&footer).map_err(|error| decoding(version, error))
 }
 
+/// A number of a footer; one below zero is as large as can be.
+fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+fn rows_of_groups(footer: &ParquetMetaData) -> u64 {
+    let rows = footer.row_groups().iter().map(|group| group.num_rows());
+    rows.fold(0, |sum, rows| sum.saturating_add(number(rows)))
+}
+
 fn check_footers(
     version: u64,
     files: &[ObjectMeta],
     footers: &[ParquetMetaData],
     budgets: &Budgets,
 ) -> Result<(), LogError> {
-    let number = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
     let (mut rows, mut bytes) = (0u64, 0u64);
     for (file, footer) in files.iter().zip(footers) {
-        let (mut of_groups, mut stored) = (0u64, 0u64);
+        let mut stored = 0u64;
         for group in footer.row_groups() {
-            of_groups = of_groups.saturating_add(number(group.num_rows()));
             for column in group.columns() {
                 stored = stored.saturating_add(number(column.compressed_size()));
                 bytes = bytes.saturating_add(number(column.uncompressed_size()));
@@ -140,7 +148,8 @@ fn check_footers(
             let what = "its columns are larger than the file".to_owned();
             return Err(LogError::BrokenCheckpoint { version, what });
         }
-        rows = rows.saturating_add(of_groups.max(number(footer.file_metadata().num_rows())));
+        let told = number(footer.file_metadata().num_rows());
+        rows = rows.saturating_add(rows_of_groups(footer).max(told));
     }
     within("rows of a checkpoint", budgets.checkpoint_rows, rows)?;
     within(
@@ -165,6 +174,7 @@ async fn read_file(
     each: &mut (dyn FnMut(Action) -> Result<(), LogError> + Send),
 ) -> Result<(), LogError> {
     let failed = |error| decoding(version, error);
+    let told = rows_of_groups(&footer);
     let projection = projection(footer.file_metadata().schema_descr());
     // The Arrow schema a writer may have left in the file could say anything; the Parquet one is enough.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -180,14 +190,17 @@ async fn read_file(
         .build()
         .map_err(failed)?;
     let mut json = Vec::new();
+    let mut rows = 0;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(failed)?;
-        // Counted again: a footer may lie about its pages.
-        within(
-            "rows of a checkpoint",
-            budgets.checkpoint_rows,
-            count(*line + batch.num_rows()),
-        )?;
+        // The budget was held against the footer; what its pages hold beyond it was never looked at.
+        rows += count(batch.num_rows());
+        if rows > told {
+            return Err(LogError::BrokenCheckpoint {
+                version,
+                what: "it has more rows than its footer says".into(),
+            });
+        }
         within(
             "decoded bytes of a checkpoint",
             budgets.total_log_bytes,

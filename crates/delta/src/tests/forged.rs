@@ -11,7 +11,7 @@ use super::*;
 use crate::{ContainedStore, LogError, Support};
 
 /// A checkpoint of `repeat * times` equal `add` rows.
-fn forged(path: &str, repeat: usize, times: usize) -> Vec<u8> {
+pub(super) fn forged(path: &str, repeat: usize, times: usize) -> Vec<u8> {
     let path: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
         path, repeat,
     )));

@@ -1,5 +1,6 @@
 //! Whole tables: made by our writer or by hand, read by our reader, and by deltalake's as the oracle.
 
+mod bombs;
 mod checkpoints;
 mod forged;
 mod hostile;
