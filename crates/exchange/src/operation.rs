@@ -134,13 +134,13 @@ operations! {
 
     // Replicas.
     ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list");
-    ReplicaRead [SignedIn] rest(("GET", "/replicas/{replica}")) cli("replica show");
+    ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show");
     SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule");
     SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync");
     VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum");
     VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify");
     SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs");
-    SyncRunRead [SignedIn] rest(("GET", "/sync-runs/{run}")) cli("replica run");
+    SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run");
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
     ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
 

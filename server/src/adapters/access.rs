@@ -309,26 +309,25 @@ fn why_not(status: StatusCode) -> String {
     }
 }
 
+/// What is said of a grant while its replica is not there. A grant is read by both sides: the words of a failed run, which
+/// name paths, stay with the run.
 fn replica_state(replica: &Replica, missing: usize) -> Seen {
     let location = &replica.location;
     let table = replica
         .tables
         .iter()
         .find(|table| table.state != ReplicaState::Ready && table.reason.is_some());
-    let reason = table
-        .and_then(|table| table.reason.as_deref())
-        .or(replica.reason.as_deref());
+    let failed = table.is_some() || replica.reason.is_some();
     let diverged = replica.state == ReplicaState::Diverged
         || table.is_some_and(|table| table.state == ReplicaState::Diverged);
-    match (diverged, reason) {
-        (true, reason) => Seen::Broken(format!(
-            "the replica in {location} is not as it was left: {}",
-            reason.unwrap_or("somebody else wrote into it")
+    match (diverged, failed) {
+        (true, _) => Seen::Broken(format!(
+            "the replica in {location} is not as it was left; its last run says why"
         )),
-        (false, Some(reason)) => Seen::Waits(format!(
-            "the first copy to {location} is not complete: {reason}"
+        (false, true) => Seen::Waits(format!(
+            "the first copy to {location} is not complete: its last run did not go through and says why"
         )),
-        (false, None) => Seen::Waits(format!(
+        (false, false) => Seen::Waits(format!(
             "the first copy to {location} is under way: {missing} of {} tables are still to come",
             replica.tables.len()
         )),

@@ -1,8 +1,9 @@
 //! Sync runs as people look at them: what was planned, copied, received and deleted, newest first.
 
-use model::SyncRunId;
 use model::dto::SyncRun;
+use model::{Role, SyncRunId, TeamId};
 
+use super::sight::{Sight, visible_replicas};
 use crate::db::{DbError, FromRow, Row};
 use crate::error::Error;
 use crate::operation::Operation;
@@ -12,9 +13,31 @@ use crate::principal::Principal;
 use crate::storages::location;
 use crate::{Exchange, sql};
 
-impl FromRow for SyncRun {
+/// A run, and whose product it is of.
+pub(super) struct RunRecord {
+    run: SyncRun,
+    team_id: TeamId,
+    personal: bool,
+}
+
+impl RunRecord {
+    /// What rules look at, save who reads the replica.
+    pub(super) fn owned(&self) -> Scope {
+        Scope {
+            personal: self.personal,
+            ..Scope::owner(self.team_id)
+        }
+    }
+
+    /// As the caller may see it, who may see it.
+    fn shown(self, principal: &Principal) -> SyncRun {
+        Sight::of_run(principal, &self).run(self.run)
+    }
+}
+
+impl FromRow for RunRecord {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self {
+        let run = SyncRun {
             id: row.get("id")?,
             kind: row.get("kind")?,
             product: row.get("product")?,
@@ -39,27 +62,35 @@ impl FromRow for SyncRun {
             started_at: row.get("started_at")?,
             finished_at: row.get("finished_at")?,
             busy_micros: row.get("busy_micros")?,
+        };
+        Ok(Self {
+            run,
+            team_id: row.get("team_id")?,
+            personal: row.get("personal")?,
         })
     }
 }
 
-/// The runs of products that the caller may see: $1 whether all, $2 the caller, $3 the one team of a token.
+/// The runs of replicas that the caller may see; the parameters to $5 are those of [`visible_replicas`].
 macro_rules! visible_runs {
     () => {
-        "select sync_run.id, kind, product.name as product, schema_name, product_table.name as table_name,
+        concat!(
+            "select sync_run.id, kind, product.name as product, schema_name, product_table.name as table_name,
                 storage.name as storage, storage.cloud, storage.region, sync_run.state, attempt, from_version, to_version,
                 sync_run.replica_version, files_planned, bytes_planned, files_copied, bytes_copied, bytes_full, bytes_received,
-                files_deleted, bytes_deleted, error, started_at, finished_at, busy_micros
+                files_deleted, bytes_deleted, error, started_at, finished_at, busy_micros, product.team_id,
+                case when classification = 'personal' then true else false end as personal
          from sync_run join replica_table on replica_table.id = replica_table_id join replica on replica.id = replica_id
              join product on product.id = sync_run.product_id join product_table on product_table.id = table_id
              join storage on storage.id = replica.storage_id
-         where (product.state <> 'draft' or $1 or team_id = $3
-                or team_id in (select team_member.team_id from team_member where person_id = $2))"
+         where ",
+            visible_replicas!()
+        )
     };
 }
 
 impl Exchange {
-    /// Runs, newest first; of one product when `product` is given.
+    /// Runs of replicas that the caller may see, newest first; of one product when `product` is given.
     pub async fn sync_runs(
         &self,
         principal: &Principal,
@@ -69,32 +100,42 @@ impl Exchange {
         can(principal, Operation::SyncRunList, &Scope::NONE)?;
         let before: Option<SyncRunId> = page.parse_after()?;
         let (person, team) = principal.scope();
-        let rows: Vec<SyncRun> = sql!(
+        let rows: Vec<RunRecord> = sql!(
             visible_runs!(),
-            " and (sync_run.id < $4 or $4 is null) and (product.name = $5 or cast($5 as text) is null)
-             order by sync_run.id desc limit $6"
+            " and (sync_run.id < $6 or $6 is null) and (product.name = $7 or cast($7 as text) is null)
+             order by sync_run.id desc limit $8"
         )
         .bind(principal.sees_all())
         .bind(person)
         .bind(team)
+        .bind(principal.has(Role::DataProtection))
+        .bind(self.now())
         .bind(before)
         .bind(product)
         .bind(page.fetch())
         .all(self.db())
         .await?;
-        Ok(page.cut(rows, |row| row.id.to_string()))
+        let page = page.cut(rows, |row| row.run.id.to_string());
+        let shown = page.items.into_iter().map(|row| row.shown(principal));
+        Ok(Page {
+            items: shown.collect(),
+            next: page.next,
+        })
     }
 
     pub async fn sync_run(&self, principal: &Principal, id: SyncRunId) -> Result<SyncRun, Error> {
-        can(principal, Operation::SyncRunRead, &Scope::NONE)?;
+        can(principal, Operation::SyncRunList, &Scope::NONE)?;
         let (person, team) = principal.scope();
-        sql!(visible_runs!(), " and sync_run.id = $4")
+        let record: Option<RunRecord> = sql!(visible_runs!(), " and sync_run.id = $6")
             .bind(principal.sees_all())
             .bind(person)
             .bind(team)
+            .bind(principal.has(Role::DataProtection))
+            .bind(self.now())
             .bind(id)
             .first(self.db())
-            .await?
-            .ok_or(Error::NotFound("sync run"))
+            .await?;
+        let record = record.ok_or(Error::NotFound("sync run"))?;
+        Ok(record.shown(principal))
     }
 }

@@ -93,13 +93,8 @@ impl Exchange {
         reference: &str,
         new: SyncJobChange,
     ) -> Result<Replica, Error> {
-        can(principal, Operation::ReplicaRead, &Scope::NONE)?;
-        let replica = self.replica_by_ref(reference).await?;
-        can(
-            principal,
-            Operation::SyncJobUpdate,
-            &Scope::owner(replica.team_id),
-        )?;
+        let (replica, scope) = self.replica_for(principal, reference).await?;
+        can(principal, Operation::SyncJobUpdate, &scope)?;
         let mut job = self
             .job_of(self.db(), replica.id)
             .await?

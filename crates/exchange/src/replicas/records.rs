@@ -3,9 +3,10 @@
 use model::dto::{Replica, ReplicaTable, SyncJob};
 use model::{
     Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
-    StorageId, TableId, TeamId, Timestamp,
+    Role, StorageId, TableId, TeamId, Timestamp,
 };
 
+use super::sight::{Sight, visible_replicas};
 use crate::audit::Object;
 use crate::db::On;
 use crate::error::Error;
@@ -61,6 +62,14 @@ impl ReplicaRecord {
     pub fn location(&self) -> Result<Location, Error> {
         Location::new(self.cloud, &self.region).map_err(Error::internal)
     }
+
+    /// What rules look at, save who reads it.
+    pub(super) fn owned(&self) -> Scope {
+        Scope {
+            personal: self.personal,
+            ..Scope::owner(self.team_id)
+        }
+    }
 }
 
 /// A replica table with the names around it.
@@ -106,7 +115,7 @@ impl From<ReplicaTableRecord> for ReplicaTable {
             id: record.id,
             schema: record.schema,
             name: record.name,
-            path: record.path,
+            path: Some(record.path),
             state: record.state,
             source_version: record.source_version,
             source_committed_at: record.source_committed_at,
@@ -149,8 +158,22 @@ impl Exchange {
         .await?)
     }
 
-    /// The replica that `text` names: its id, or `product@storage`.
-    pub(super) async fn replica_by_ref(&self, text: &str) -> Result<ReplicaRecord, Error> {
+    /// The replica that `text` names (its id, or `product@storage`) and what rules about it look at. Not there, too, for
+    /// those who may not see it.
+    pub(super) async fn replica_for(
+        &self,
+        principal: &Principal,
+        text: &str,
+    ) -> Result<(ReplicaRecord, Scope), Error> {
+        // Nobody learns what there is and what not.
+        can(principal, Operation::ReplicaList, &Scope::NONE)?;
+        let replica = self.replica_by_ref(text).await?;
+        let scope = self.replica_scope(principal, &replica).await?;
+        can_see(principal, Operation::ReplicaRead, &scope, "replica")?;
+        Ok((replica, scope))
+    }
+
+    async fn replica_by_ref(&self, text: &str) -> Result<ReplicaRecord, Error> {
         let id = if let Some((product, storage)) = text.split_once('@') {
             let row = sql!(
                 "select replica.id from replica join product on product.id = product_id
@@ -179,11 +202,12 @@ impl Exchange {
     ) -> Result<Scope, Error> {
         let rows = sql!(
             "select distinct recipient.team_id from access_grant join recipient on recipient.id = recipient_id
-             where product_id = $1 and mode = 'replica' and desired = 'active' and cloud = $2 and region = $3"
+             where product_id = $1 and mode = 'replica' and desired = 'active' and until_at > $4 and cloud = $2 and region = $3"
         )
         .bind(replica.product_id)
         .bind(replica.cloud)
         .bind(&replica.region)
+        .bind(self.now())
         .rows(self.db())
         .await?;
         let mut consumer = None;
@@ -194,18 +218,22 @@ impl Exchange {
             }
         }
         Ok(Scope {
-            owner: Some(replica.team_id),
             consumer,
-            person: None,
-            personal: replica.personal,
+            ..replica.owned()
         })
     }
 
-    async fn replica_dto(&self, record: ReplicaRecord) -> Result<Replica, Error> {
+    /// As the caller may see it, who may see it.
+    async fn replica_dto(
+        &self,
+        principal: &Principal,
+        record: ReplicaRecord,
+    ) -> Result<Replica, Error> {
+        let sight = Sight::of_replica(principal, &record);
         let location = record.location()?;
         let tables = self.replica_tables(self.db(), record.id).await?;
         let job = self.job_of(self.db(), record.id).await?;
-        Ok(Replica {
+        Ok(sight.replica(Replica {
             id: record.id,
             product: record.product,
             storage: record.storage,
@@ -215,10 +243,10 @@ impl Exchange {
             reason: record.reason,
             tables: tables.into_iter().map(ReplicaTable::from).collect(),
             job: job.map(SyncJob::from),
-        })
+        }))
     }
 
-    /// Replicas of products that the caller may see, not the deleted ones; of one product when `product` is given.
+    /// Replicas that the caller may see, not the deleted ones; of one product when `product` is given.
     pub async fn replicas(
         &self,
         principal: &Principal,
@@ -230,24 +258,26 @@ impl Exchange {
         let (person, team) = principal.scope();
         let rows: Vec<ReplicaRecord> = sql!(
             replica_rows!(),
-            " where (replica.id > $1 or $1 is null) and replica.state <> 'deleted'
-                 and (product.name = $2 or cast($2 as text) is null)
-                 and (product.state <> 'draft' or $3 or team_id = $5
-                 or team_id in (select team_member.team_id from team_member where person_id = $4))
-                 order by replica.id limit $6"
+            " where ",
+            visible_replicas!(),
+            " and (replica.id > $6 or $6 is null) and replica.state <> 'deleted'
+                 and (product.name = $7 or cast($7 as text) is null)
+                 order by replica.id limit $8"
         )
-        .bind(after)
-        .bind(product)
         .bind(principal.sees_all())
         .bind(person)
         .bind(team)
+        .bind(principal.has(Role::DataProtection))
+        .bind(self.now())
+        .bind(after)
+        .bind(product)
         .bind(page.fetch())
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());
         let mut items = Vec::with_capacity(page.items.len());
         for record in page.items {
-            items.push(self.replica_dto(record).await?);
+            items.push(self.replica_dto(principal, record).await?);
         }
         Ok(Page {
             items,
@@ -256,9 +286,8 @@ impl Exchange {
     }
 
     pub async fn replica(&self, principal: &Principal, reference: &str) -> Result<Replica, Error> {
-        can(principal, Operation::ReplicaRead, &Scope::NONE)?;
-        let record = self.replica_by_ref(reference).await?;
-        self.replica_dto(record).await
+        let (record, _) = self.replica_for(principal, reference).await?;
+        self.replica_dto(principal, record).await
     }
 
     /// Asks for a sync of every table now.
@@ -308,10 +337,7 @@ impl Exchange {
         operation: Operation,
         kind: WorkKind,
     ) -> Result<Replica, Error> {
-        can(principal, Operation::ReplicaRead, &Scope::NONE)?;
-        let replica = self.replica_by_ref(reference).await?;
-        let scope = self.replica_scope(principal, &replica).await?;
-        can_see(principal, Operation::ReplicaRead, &scope, "replica")?;
+        let (replica, scope) = self.replica_for(principal, reference).await?;
         can(principal, operation, &scope)?;
         let syncs = matches!(
             replica.state,
@@ -333,6 +359,6 @@ impl Exchange {
             serde_json::Value::Null,
         );
         change.commit().await?;
-        self.replica_dto(replica).await
+        self.replica_dto(principal, replica).await
     }
 }

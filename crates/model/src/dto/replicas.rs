@@ -26,8 +26,8 @@ pub struct ReplicaTable {
     pub id: ReplicaTableId,
     pub schema: Name,
     pub name: Name,
-    /// Relative to the storage.
-    pub path: String,
+    /// Relative to the storage; absent for those who only read the replica.
+    pub path: Option<String>,
     pub state: ReplicaState,
     pub source_version: Option<u64>,
     /// When the source committed what the replica holds.
@@ -106,6 +106,7 @@ pub struct SyncRun {
     pub bytes_received: u64,
     pub files_deleted: u64,
     pub bytes_deleted: u64,
+    /// What went wrong; those who only read the replica learn no more than that something did.
     pub error: Option<String>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,

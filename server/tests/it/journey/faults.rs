@@ -269,7 +269,7 @@ async fn revoke(on: On) {
         .await
         .unwrap();
     world.work().await;
-    let replica = world.carl.all(&format!("/replicas?product={VISITS}")).await;
+    let replica = world.pia.all(&format!("/replicas?product={VISITS}")).await;
     assert!(
         replica.iter().all(|replica| replica["state"] == "deleted"),
         "{replica:#?}"

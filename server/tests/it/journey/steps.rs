@@ -233,9 +233,9 @@ impl World {
         keys
     }
 
-    /// The replica of the visits.
+    /// The replica of the visits, as its owners see it.
     pub(super) async fn replica(&self) -> Value {
-        self.carl.get(&format!("/replicas/{VISITS}@az_weu")).await
+        self.pia.get(&format!("/replicas/{VISITS}@az_weu")).await
     }
 
     /// The one newest run.

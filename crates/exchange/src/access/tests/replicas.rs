@@ -24,7 +24,7 @@ async fn a_replica_is_made_joined_drained_and_deleted() {
             (replica.state, replica.tables.len()),
             (ReplicaState::Pending, 1)
         );
-        assert_eq!(replica.tables[0].path, "vehicle-visits/default/t");
+        assert_eq!(replica.tables[0].path, None, "readers learn no places");
         // Made at noon, and synced at once; due again in the night that comes, not a day later.
         let job = replica.job.unwrap();
         assert_eq!(
