@@ -12,13 +12,15 @@ use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::ports::{Problem, StorageAccess};
 use crate::principal::Principal;
+use crate::storages::{produced_by, uses_all};
 
 const PATH_MAX: usize = 1_024;
 /// How many logs are read at once for one caller.
 const PARALLEL: usize = 4;
 
 impl Exchange {
-    /// Reads a table's log and stores nothing: what a producer sees before registering.
+    /// Reads a table's log and stores nothing: what a producer sees before registering. Only in storages that the caller
+    /// may use, and there not in the folders of other teams.
     pub async fn table_inspect(
         &self,
         principal: &Principal,
@@ -35,6 +37,14 @@ impl Exchange {
         let (Some(path), Some(storage)) = (path, storage) else {
             return Err(Error::invalid("path", "missing"));
         };
+        let teams = produced_by(principal);
+        let usage = self.storage_usable(principal, &teams, &storage).await?;
+        if !uses_all(principal) && usage.of_others(&teams).any(|other| overlaps(other, &path)) {
+            return Err(Error::invalid(
+                "path",
+                "this folder lies in a table of another team, or holds one; choose a folder apart",
+            ));
+        }
         let access = self.storage_open(storage)?;
         let found = self.ports().inspector.inspect(&access, &path).await;
         found.map_err(|problem| {

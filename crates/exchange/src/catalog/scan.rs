@@ -7,21 +7,21 @@ use model::{Name, ProductName};
 
 use super::inspect::{check_path, overlaps};
 use super::yaml::{Product, Table, fragment};
+use crate::Exchange;
 use crate::error::{Check, Error};
 use crate::operation::Operation;
 use crate::people::TeamRecord;
 use crate::policy::{Scope, can};
 use crate::ports::Problem;
 use crate::principal::Principal;
-use crate::storages::StorageRecord;
-use crate::{Exchange, sql};
+use crate::storages::{StorageRecord, Usage, produced_by, uses_all};
 
 /// The most tables that one scan looks at.
 const TABLES_MAX: usize = 1_000;
 
 impl Exchange {
     /// Lists the tables under a prefix, looks at each, and writes the declaration that would register them: one product
-    /// per folder that holds tables.
+    /// per folder that holds tables. Tables of other teams are left out, not even named.
     pub async fn storage_scan(
         &self,
         principal: &Principal,
@@ -47,6 +47,8 @@ impl Exchange {
         let (Some(prefix), Some(team)) = (prefix, team) else {
             return Err(Error::invalid("prefix", "missing"));
         };
+        let teams = produced_by(principal);
+        let usage = self.storage_usable(principal, &teams, &storage).await?;
         let access = self.storage_open(storage.clone())?;
         let mut paths = self
             .ports()
@@ -62,6 +64,9 @@ impl Exchange {
             })?;
         paths.sort();
         paths.dedup();
+        if !uses_all(principal) {
+            paths.retain(|path| !usage.of_others(&teams).any(|other| overlaps(other, path)));
+        }
         if paths.len() > TABLES_MAX {
             return Err(Error::invalid(
                 "prefix",
@@ -71,7 +76,6 @@ impl Exchange {
                 ),
             ));
         }
-        let registered = self.registered_in(&storage).await?;
         let questions = paths
             .iter()
             .map(|path| (access.clone(), path.clone()))
@@ -85,7 +89,7 @@ impl Exchange {
         let mut grouping = Grouping::new(&team, &storage);
         let mut tables: Vec<ScannedTable> = answered
             .into_iter()
-            .map(|(path, found)| scanned(&mut grouping, &registered, path, found))
+            .map(|(path, found)| scanned(&mut grouping, &usage, path, found))
             .collect();
         tables.sort_by(|one, other| one.path.cmp(&other.path));
         let left_out: Vec<(String, String)> = tables
@@ -120,29 +124,12 @@ impl Exchange {
             _ => Ok(None),
         }
     }
-
-    /// The folders of a storage that are in use, by products and by replicas.
-    async fn registered_in(&self, storage: &StorageRecord) -> Result<Vec<String>, Error> {
-        let rows = sql!(
-            "select path from product_table join product on product.id = product_id
-             where product_table.storage_id = $1 and product.state <> 'retired'
-             union select path from replica_table join replica on replica.id = replica_id
-             where replica.storage_id = $1 and replica.state <> 'deleted'"
-        )
-        .bind(storage.id)
-        .rows(self.db())
-        .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.get("path"))
-            .collect::<Result<_, _>>()?)
-    }
 }
 
 /// One line of the report; what can be taken goes into the grouping.
 fn scanned(
     grouping: &mut Grouping<'_>,
-    registered: &[String],
+    usage: &Usage,
     path: String,
     found: Result<Inspection, Problem>,
 ) -> ScannedTable {
@@ -164,7 +151,7 @@ fn scanned(
     table.rows = inspection.rows;
     table.bytes = Some(inspection.bytes);
     table.refused_for.clone_from(&inspection.refused_for);
-    if registered.iter().any(|path| overlaps(path, &table.path)) {
+    if usage.paths().any(|path| overlaps(path, &table.path)) {
         table.problem = Some("registered already".to_owned());
         return table;
     }

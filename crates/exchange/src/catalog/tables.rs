@@ -124,14 +124,19 @@ impl Exchange {
         Ok(wanted)
     }
 
-    /// Reads the logs of tables that a form adds; one that cannot be read is a field that is wrong.
+    /// Reads the logs of tables that a form adds to a product of `team`, in storages that the team may use; one that cannot
+    /// be read is a field that is wrong.
     pub(super) async fn inspect_wanted(
         &self,
+        principal: &Principal,
+        team: TeamId,
         wanted: &[&Wanted],
     ) -> Result<Vec<Inspection>, Error> {
         let mut opened: BTreeMap<StorageId, StorageAccess> = BTreeMap::new();
         for table in wanted {
             if let Entry::Vacant(place) = opened.entry(table.storage.id) {
+                self.storage_usable(principal, &[team], &table.storage)
+                    .await?;
                 place.insert(self.storage_open(table.storage.clone())?);
             }
         }

@@ -6,6 +6,7 @@
 mod change;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use model::dto::{Storage, StorageDoctor, StorageReport};
 use model::{Cloud, Location, MemberRole, Name, StorageId};
@@ -18,6 +19,8 @@ use crate::policy::{Scope, can};
 use crate::ports::{Problem, Sealed, StorageAccess};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
+
+pub(crate) use usage::{Usage, produced_by, uses_all};
 
 /// A storage as other areas need it.
 #[derive(Clone, Debug)]
@@ -212,6 +215,8 @@ impl Exchange {
             .storage_by_name(name)
             .await?
             .ok_or(Error::NotFound("storage"))?;
+        self.storage_usable(principal, &produced_by(principal), &record)
+            .await?;
         let write = form.write.unwrap_or(record.replicas);
         let access = self.storage_open(record)?;
         self.ports()

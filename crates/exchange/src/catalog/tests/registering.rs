@@ -1,6 +1,8 @@
 //! Registering: what goes in, what is refused, and that a refusal stores nothing.
 
-use model::dto::{ProductNew, ProductPublish, ProductQuery, StorageScan, TableInspect, TableNew};
+use model::dto::{
+    ProductNew, ProductPublish, ProductQuery, StorageDoctor, StorageScan, TableInspect, TableNew,
+};
 use serde_json::json;
 
 use super::{Company, LAKE, fields, inspection, product, said, table};
@@ -293,7 +295,18 @@ async fn a_folder_belongs_to_one_product() {
                 "{refused}"
             );
         }
-        // Another team's draft is not named.
+        // Another team has nothing to look for here until an admin says so, and then its draft is not named.
+        company.put("own", &["x"]);
+        let mut first = product("finance-first", "own");
+        first.team = "ledger".to_owned();
+        let refused = exchange
+            .product_register(&company.rita, first.clone())
+            .await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        exchange
+            .product_register(&company.admin, first)
+            .await
+            .unwrap();
         let mut foreign = product("finance-second", "lake/a");
         foreign.team = "ledger".to_owned();
         let refused = said(exchange.product_register(&company.rita, foreign).await);
@@ -428,5 +441,78 @@ async fn a_scan_writes_a_declaration() {
             .await
             .unwrap();
         assert_eq!(all.total, 1, "a scan registers nothing");
+    }
+}
+
+/// C-06: a storage is a team's by the tables it has there. In one that others use there is nothing to look for; in one that is
+/// shared, nothing of the others.
+#[tokio::test]
+async fn storages_of_others_are_not_looked_into() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        for path in ["ours/a", "theirs/b", "free/c"] {
+            company.put(path, &["x"]);
+        }
+        let look = |path: &str| TableInspect {
+            storage: "aws_eu".to_owned(),
+            path: path.to_owned(),
+        };
+        let scan = || StorageScan {
+            prefix: String::new(),
+            team: Some("ledger".to_owned()),
+        };
+        let seen = async |principal: &Principal| {
+            let report = exchange.storage_scan(principal, "aws_eu", scan()).await?;
+            let paths = report.tables.into_iter().map(|table| table.path);
+            Ok::<_, Error>(paths.collect::<Vec<_>>())
+        };
+        // Nobody uses it: whoever produces may begin.
+        assert_eq!(seen(&company.rita).await.unwrap().len(), 3);
+        exchange
+            .product_register(&company.mara, product("vehicle-ours", "ours/a"))
+            .await
+            .unwrap();
+        for path in ["ours/a", "theirs/b", "free/c"] {
+            let refused = exchange.table_inspect(&company.rita, look(path)).await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        }
+        assert!(matches!(
+            seen(&company.rita).await,
+            Err(Error::Forbidden(_))
+        ));
+        let doctor = exchange
+            .storage_doctor(&company.rita, "aws_eu", StorageDoctor::default())
+            .await;
+        assert!(matches!(doctor, Err(Error::Forbidden(_))));
+
+        // An admin lets the other team in.
+        let mut first = product("finance-theirs", "theirs/b");
+        first.team = "ledger".to_owned();
+        exchange
+            .product_register(&company.admin, first)
+            .await
+            .unwrap();
+        assert_eq!(
+            seen(&company.rita).await.unwrap(),
+            ["free/c", "theirs/b"],
+            "what is the others' is not even named"
+        );
+        assert_eq!(seen(&company.admin).await.unwrap().len(), 3);
+        for path in ["ours/a", "ours", "ours/a/b"] {
+            let refused = exchange.table_inspect(&company.rita, look(path)).await;
+            assert_eq!(fields(refused), ["path"], "{path}");
+        }
+        assert!(
+            exchange
+                .table_inspect(&company.rita, look("free/c"))
+                .await
+                .is_ok()
+        );
+        assert!(
+            exchange
+                .table_inspect(&company.admin, look("ours/a"))
+                .await
+                .is_ok()
+        );
     }
 }
