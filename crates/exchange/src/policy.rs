@@ -68,7 +68,7 @@ pub fn allows(principal: &Principal, operation: Operation, scope: &Scope) -> boo
             .teams()
             .values()
             .any(|role| *role == model::MemberRole::Producer),
-        Who::Oneself => scope.person.is_some() && scope.person == principal.person_id(),
+        Who::Oneself => scope.person.is_some() && scope.person == principal.own_account(),
         Who::Admin => principal.has(Role::Admin),
         Who::Finance => principal.has(Role::Finance),
         Who::Auditor => principal.has(Role::Auditor),

@@ -24,6 +24,8 @@ enum Kind {
     Service {
         token: ServiceTokenId,
         person: PersonId,
+        /// The one team that it serves; None: it acts as its person.
+        team: Option<TeamId>,
     },
     /// Somebody with the data folder in hand: the command line without `--server`.
     Operator,
@@ -67,7 +69,12 @@ impl Principal {
         team: Option<(TeamId, MemberRole)>,
     ) -> Self {
         if let Kind::Person(person) = self.kind {
-            self.kind = Kind::Service { token, person };
+            let team = team.map(|(team, _)| team);
+            self.kind = Kind::Service {
+                token,
+                person,
+                team,
+            };
         }
         if let Some((team, role)) = team {
             self.roles.clear();
@@ -107,6 +114,14 @@ impl Principal {
         match self.kind {
             Kind::Person(person) | Kind::Service { person, .. } => Some(person),
             _ => None,
+        }
+    }
+
+    /// The person whose account is the caller's own. A token that serves a team answers to a person and is not that person.
+    pub fn own_account(&self) -> Option<PersonId> {
+        match self.kind {
+            Kind::Service { team: Some(_), .. } => None,
+            _ => self.person_id(),
         }
     }
 
@@ -150,15 +165,13 @@ impl Principal {
         self.is_operator() || self.is_system() || self.has(Role::Admin) || self.has(Role::Auditor)
     }
 
-    /// For visibility in SQL: the person whose memberships count, and the one team of a service token.
+    /// For visibility in SQL: the person whose memberships count, or the one team of a service token.
     pub fn scope(&self) -> (Option<PersonId>, Option<TeamId>) {
         match self.kind {
-            Kind::Person(person) => (Some(person), None),
-            Kind::Service { person, .. } => match self.teams.keys().next() {
-                // A token with a team has exactly that team; one without acts as its person.
-                Some(team) if self.teams.len() == 1 && self.roles.is_empty() => (None, Some(*team)),
-                _ => (Some(person), None),
-            },
+            Kind::Service {
+                team: Some(team), ..
+            } => (None, Some(team)),
+            Kind::Person(person) | Kind::Service { person, .. } => (Some(person), None),
             _ => (None, None),
         }
     }

@@ -76,8 +76,14 @@ impl Exchange {
                     "a token is made by the person whom it acts for",
                 ));
             }
+            // What a team's token made would hold all that its person holds.
+            None if principal.person_id().is_some() && principal.own_account().is_none() => {
+                return Err(Error::forbidden(
+                    "a token that serves a team makes no tokens; sign in as the person",
+                ));
+            }
             None => principal
-                .person_id()
+                .own_account()
                 .ok_or_else(|| Error::invalid("person", "say whom the token acts for"))?,
         };
         let mut check = Check::new();
@@ -158,7 +164,7 @@ impl Exchange {
         Ok(TokenCreated { token, detail })
     }
 
-    /// The caller's own tokens; an admin's list holds everybody's.
+    /// The caller's own tokens; an admin's list holds everybody's, that of a team's token only itself.
     pub async fn tokens(
         &self,
         principal: &Principal,
@@ -170,12 +176,14 @@ impl Exchange {
             "select service_token.id, person_id, service_token.name, team.name as team, team_id, member_role, hint,
                     service_token.created_at, expires_at, revoked_at
              from service_token left join team on team.id = team_id
-             where (service_token.id > $1 or $1 is null) and (person_id = $2 or $3) order by service_token.id limit $4"
+             where (service_token.id > $1 or $1 is null) and (person_id = $2 or service_token.id = $5 or $3)
+             order by service_token.id limit $4"
         )
         .bind(after)
-        .bind(principal.person_id())
+        .bind(principal.own_account())
         .bind(principal.sees_all())
         .bind(page.fetch())
+        .bind(principal.token_id())
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());
