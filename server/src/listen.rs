@@ -6,6 +6,7 @@ mod line;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,7 +24,7 @@ use tower::ServiceExt as _;
 use line::Line;
 pub use line::{Caller, Delivery};
 
-/// So long the head of a request may take.
+/// So long the head of a request may take, and so long a new connection may be silent.
 const HEAD: Duration = Duration::from_secs(15);
 /// So long requests may still run once the process was told to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -100,7 +101,10 @@ async fn connection(
     cut: CancellationToken,
 ) {
     let caller = line.caller();
+    let asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&asked);
     let service = router.map_request(move |mut request: Request<hyper::body::Incoming>| {
+        asks.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         // Later versions interleave answers: what was acknowledged is then nobody's in particular.
         if request.version() < Version::HTTP_2 {
@@ -125,13 +129,27 @@ async fn connection(
         TowerToHyperService::new(service),
     );
     tokio::pin!(serving);
-    let ended = tokio::select! {
-        ended = &mut serving => ended,
-        () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = &mut serving => ended,
-                () = cut.cancelled() => return,
+    // The builder's own limit begins once it knows the protocol: who says nothing, or stops within HTTP/2's first words, is
+    // not under it.
+    let silence = tokio::time::sleep(HEAD);
+    tokio::pin!(silence);
+    let mut waits = true;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut serving => break ended,
+            () = &mut silence, if waits => {
+                if !asked.load(Ordering::Relaxed) {
+                    tracing::debug!("a connection asked for nothing");
+                    return;
+                }
+                waits = false;
+            }
+            () = stop.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = &mut serving => break ended,
+                    () = cut.cancelled() => return,
+                }
             }
         }
     };

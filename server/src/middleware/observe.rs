@@ -78,7 +78,11 @@ pub async fn note_route(request: Request, next: Next) -> Response {
 
 /// Ends what does not end by itself.
 pub async fn limit_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+    within(TIMEOUT, request, next).await
+}
+
+async fn within(limit: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::timed_out().into_response(),
     }
@@ -113,4 +117,40 @@ fn random() -> [u8; 16] {
     // An id that repeats is a nuisance in the log and no more.
     let _ = getrandom::fill(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::Router;
+    use axum::body::{Body, Bytes};
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use futures::{StreamExt as _, stream};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    /// C-54: a body that never ends does not hold a handler for ever.
+    #[tokio::test]
+    async fn what_does_not_end_is_given_up() {
+        const SHORT: Duration = Duration::from_millis(50);
+        let routes = Router::new()
+            .route("/", post(async |body: Bytes| body))
+            .layer(from_fn(|request, next| within(SHORT, request, next)));
+        let begun = stream::once(async { Ok::<_, Infallible>(Bytes::from("name=")) });
+        for (body, expected) in [
+            (Body::from("name=x"), StatusCode::OK),
+            (
+                Body::from_stream(begun.chain(stream::pending())),
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
+        ] {
+            let request = Request::post("/").body(body).unwrap();
+            let answer = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), expected);
+        }
+        const { assert!(TIMEOUT.as_secs() == 60, "as docs/SECURITY.md says") };
+    }
 }
