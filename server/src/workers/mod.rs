@@ -98,12 +98,14 @@ impl Tick {
     }
 }
 
-/// What every worker does now and then: forgets ended sessions and old idempotency keys, and measures the queue.
+/// What every worker does now and then: forgets ended sessions and old idempotency keys, measures the queue, and says where
+/// the audit log's chain stands.
 pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     const MINUTE: Duration = Duration::from_secs(60);
     let sessions = exchange.clone();
     let keys = exchange.clone();
     let queue = exchange.clone();
+    let chain = exchange.clone();
     vec![
         Tick::new("sessions", 10 * MINUTE, move || {
             let exchange = sessions.clone();
@@ -112,6 +114,20 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
         Tick::new("idempotency", 10 * MINUTE, move || {
             let exchange = keys.clone();
             async move { exchange.idempotency_sweep().await.map(|_| ()) }
+        }),
+        // Logs are kept elsewhere than the database: who rewrites the chain there does not rewrite this.
+        Tick::new("chain", 60 * MINUTE, move || {
+            let exchange = chain.clone();
+            async move {
+                if let Some((seq, head)) = exchange.audit_head(&Principal::system()).await? {
+                    tracing::info!(
+                        audit.rows = seq,
+                        audit.head = head,
+                        "the audit log stands here"
+                    );
+                }
+                Ok(())
+            }
         }),
         Tick::new("queue", Duration::from_secs(15), move || {
             let exchange = queue.clone();

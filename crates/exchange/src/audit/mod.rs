@@ -196,6 +196,18 @@ impl Exchange {
         Ok(page.cut(rows, |row| row.seq.to_string()))
     }
 
+    /// The number and the hash of the newest row: what a worker writes to the log of the process now and then, so that the
+    /// head is kept in another place too. None while nothing has happened.
+    pub async fn audit_head(&self, principal: &Principal) -> Result<Option<(i64, String)>, Error> {
+        can(principal, Operation::WorkRun, &Scope::NONE)?;
+        let head: Option<Head> = sql!("select seq, hash from audit_head where id = 1")
+            .first(self.db())
+            .await?;
+        Ok(head
+            .filter(|head| head.seq > 0)
+            .map(|head| (head.seq, hex::encode(head.hash))))
+    }
+
     /// Walks the chain from the first row and recomputes every hash. With `anchor`, a head hash kept elsewhere, also
     /// checks that the chain still passes through it.
     pub async fn audit_verify(
