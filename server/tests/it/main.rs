@@ -7,6 +7,7 @@ mod adapters;
 mod api;
 mod bad_input;
 mod cli;
+mod controls;
 mod crash;
 mod cross_site;
 mod health;

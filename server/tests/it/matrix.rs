@@ -3,7 +3,7 @@
 //! The rows come from the exchange's table. A route without a sample here fails; so does a row that changed. To grow it: add a
 //! sample, run with `UPDATE_MATRIX=1`, and read the difference.
 
-mod samples;
+pub(crate) mod samples;
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::TestApp;
 
-const COLUMNS: [&str; 9] = [
+pub(crate) const COLUMNS: [&str; 9] = [
     "nobody",
     "loner",
     "consumer",
@@ -28,25 +28,28 @@ const COLUMNS: [&str; 9] = [
 
 /// What makes a good request of an operation.
 #[derive(Default)]
-struct Sample {
+pub(crate) struct Sample {
     /// The path's names in order.
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// With its question mark.
-    query: &'static str,
-    body: Option<Value>,
+    pub(crate) query: &'static str,
+    pub(crate) body: Option<Value>,
 }
 
 /// One installation with everybody in it: `producer` owns the product, `consumer` has the recipient.
-struct World {
-    app: TestApp,
+pub(crate) struct World {
+    pub(crate) app: TestApp,
     /// One for each column; nobody has none.
-    tokens: Vec<Option<String>>,
+    pub(crate) tokens: Vec<Option<String>>,
     count: u32,
 }
 
 impl World {
-    async fn start() -> Self {
-        let app = TestApp::start().await;
+    pub(crate) async fn start() -> Self {
+        Self::on(TestApp::start().await).await
+    }
+
+    pub(crate) async fn on(app: TestApp) -> Self {
         app.domain("vehicle").await;
         for team in ["aftersales", "rnd", "sales"] {
             app.team(team, "vehicle").await;
@@ -82,7 +85,7 @@ impl World {
         }
     }
 
-    fn exchange(&self) -> &Exchange {
+    pub(crate) fn exchange(&self) -> &Exchange {
         &self.app.exchange
     }
 
@@ -92,7 +95,7 @@ impl World {
     }
 
     /// The principal of a column's token.
-    async fn principal(&self, column: &str) -> Principal {
+    pub(crate) async fn principal(&self, column: &str) -> Principal {
         let at = COLUMNS.iter().position(|name| *name == column).unwrap();
         let token = self.tokens[at].as_ref().unwrap();
         self.exchange().principal_of_token(token).await.unwrap()
@@ -119,7 +122,7 @@ impl World {
 }
 
 /// `/teams/{team}/members/{person}` with names in it.
-fn fill(pattern: &str, names: &[String]) -> String {
+pub(crate) fn fill(pattern: &str, names: &[String]) -> String {
     let mut names = names.iter();
     let parts: Vec<String> = pattern
         .split('/')

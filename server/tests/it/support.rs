@@ -123,6 +123,11 @@ impl TestApp {
         all
     }
 
+    /// On this database, which is empty.
+    pub(crate) async fn over(db: Db) -> Self {
+        Self::on(db, tempfile::tempdir().unwrap(), Build::default()).await
+    }
+
     async fn on(db: Db, folder: TempDir, build: Build) -> Self {
         Log::shared();
         db.migrate().await.unwrap();

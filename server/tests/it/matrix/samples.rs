@@ -31,11 +31,11 @@ impl Sample {
 }
 
 /// The replica that the sample's grant brought about.
-const REPLICA: &str = "vehicle-replicated@az_weu";
+pub(crate) const REPLICA: &str = "vehicle-replicated@az_weu";
 
 impl World {
     /// None: the operation has no sample.
-    pub(super) async fn sample(&mut self, operation: Operation) -> Option<Sample> {
+    pub(crate) async fn sample(&mut self, operation: Operation) -> Option<Sample> {
         if let Some(found) = self.of_people(operation).await {
             return Some(found);
         }
@@ -246,7 +246,6 @@ impl World {
             | Operation::SyncRunList
             | Operation::RateList
             | Operation::MeterList
-            | Operation::ReportRun
             | Operation::ChargeList
             | Operation::StatementList
             | Operation::SavingRead => none(),
@@ -274,6 +273,10 @@ impl World {
                 "valid_from": "2026-07-01",
                 "source": "list price",
             })),
+            Operation::ReportRun => {
+                self.day_to_report().await;
+                none()
+            }
             Operation::StatementRead => named(&["aftersales", "2026-06"]),
             Operation::StatementIssue => {
                 self.month_to_bill().await;
@@ -284,7 +287,7 @@ impl World {
     }
 
     /// A recipient of the consumer's team; there already the second time.
-    async fn recipient(&self, name: &str, region: &str) -> String {
+    pub(crate) async fn recipient(&self, name: &str, region: &str) -> String {
         let new = RecipientNew {
             name: name.to_owned(),
             team: "rnd".to_owned(),
@@ -303,13 +306,13 @@ impl World {
     }
 
     /// A request that waits for the owner, by a recipient of its own.
-    async fn request(&mut self, mode: &str) -> Request {
+    pub(crate) async fn request(&mut self, mode: &str) -> Request {
         let name = self.fresh("asking");
         self.recipient(&name, &name).await;
         self.ask("vehicle-visits", &name, mode).await
     }
 
-    async fn ask(&self, product: &str, recipient: &str, mode: &str) -> Request {
+    pub(crate) async fn ask(&self, product: &str, recipient: &str, mode: &str) -> Request {
         let new = RequestNew {
             product: product.to_owned(),
             recipient: recipient.to_owned(),
@@ -328,7 +331,7 @@ impl World {
     }
 
     /// The grant of an approved request.
-    async fn approve(&self, request: &Request) -> String {
+    pub(crate) async fn approve(&self, request: &Request) -> String {
         let new = DecisionNew {
             verdict: "approve".to_owned(),
             note: String::new(),
@@ -344,13 +347,13 @@ impl World {
         decided.grant.unwrap().to_string()
     }
 
-    async fn granted(&mut self) -> String {
+    pub(crate) async fn granted(&mut self) -> String {
         let request = self.request("live").await;
         self.approve(&request).await
     }
 
     /// A replica in the consumer's region, made by the reconciler for a grant; once.
-    async fn replicated(&self) {
+    pub(crate) async fn replicated(&self) {
         let operator = Principal::operator();
         if self.exchange().replica(&operator, REPLICA).await.is_ok() {
             return;
@@ -370,7 +373,7 @@ impl World {
     }
 
     /// A run of the replica's table, as a worker begins it; once.
-    async fn run(&self) -> String {
+    pub(crate) async fn run(&self) -> String {
         self.replicated().await;
         let (operator, system) = (Principal::operator(), Principal::system());
         let exchange = self.exchange();
@@ -405,8 +408,18 @@ impl World {
         run.unwrap().id.to_string()
     }
 
+    /// Bytes of a day that is over and was not reported.
+    async fn day_to_report(&mut self) {
+        let key = self.fresh("day");
+        self.bytes_in_may(&key).await;
+    }
+
     /// Something to bill in May, once.
-    async fn month_to_bill(&self) {
+    pub(crate) async fn month_to_bill(&self) {
+        self.bytes_in_may("may").await;
+    }
+
+    async fn bytes_in_may(&self, key: &str) {
         let (operator, system) = (Principal::operator(), Principal::system());
         let product = self
             .exchange()
@@ -415,7 +428,7 @@ impl World {
             .unwrap()
             .id;
         let event = MeterEventNew {
-            key: "may".to_owned(),
+            key: key.to_owned(),
             product: Some(product),
             table: None,
             grant: None,

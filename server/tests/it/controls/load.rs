@@ -1,0 +1,115 @@
+//! C-54: five hundred share queries at once. So many states of tables are held as there are places (16, and 4 of one
+//! recipient), so that memory does not grow with the number of requests, and others are served meanwhile.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use super::installation::{Installation, client, query, urls};
+use crate::cli::Served;
+
+/// Files of the table.
+const FILES: usize = 1_000;
+const RECIPIENTS: usize = 10;
+const EACH: usize = 50;
+/// What 500 answers may take beyond what one took. Reckoned generously: of each connection the buffers (64 kB in, 64 kB
+/// out) and one unsent piece of the answer (500 lines of 700 bytes), 500 × 0.5 MB; of each of the 16 places the state of a
+/// thousand files, 16 × 2 MB. What is bounded by the places alone would take 500 states without them.
+const MOST: u64 = 320 << 20;
+
+const _: () = assert!(500 * 524_288 + 16 * (2 << 20) <= MOST);
+
+/// Resident memory of a process now and at its most, in bytes.
+fn memory(process: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let of = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kib = line.split_whitespace().nth(1).unwrap();
+        kib.parse::<u64>().unwrap() << 10
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_queries_at_once() {
+    let installation = Installation::on_sqlite();
+    let data = installation.data("one");
+    let names: Vec<String> = (0..=RECIPIENTS).map(|n| format!("reader{n}")).collect();
+    let readers: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut tokens = installation.share(&data, FILES, &readers);
+    let other = tokens.pop().unwrap();
+    let person = installation.person(&data, "ada", None);
+    let served = Served::start(&data, &[]);
+    let http = client();
+    // One, so that what is made once is there.
+    let warm = query(&http, &served, &other).await;
+    assert_eq!(urls(&warm.text().await.unwrap()).len(), FILES);
+    let (before, _) = memory(served.id());
+
+    let mut running = tokio::task::JoinSet::new();
+    let address = served.address.clone();
+    for token in tokens.iter().flat_map(|token| [token; EACH]) {
+        let (http, token) = (http.clone(), token.clone());
+        let url = format!("{address}{}/query", super::installation::TABLE);
+        running.spawn(async move {
+            let ask = http
+                .post(url)
+                .bearer_auth(token)
+                .json(&serde_json::json!({}));
+            let answer = ask.send().await.unwrap();
+            let status = answer.status();
+            let waits = answer.headers().contains_key("retry-after");
+            (status, waits, answer.text().await.unwrap())
+        });
+    }
+    // Others, meanwhile.
+    let mut slowest = Duration::ZERO;
+    let mut served_meanwhile = 0;
+    let (mut answered, mut told_to_wait) = (0, 0);
+    while !running.is_empty() {
+        let watch = Instant::now();
+        let health = http.get(format!("{address}/healthz")).send().await.unwrap();
+        assert_eq!(health.status(), StatusCode::OK);
+        slowest = slowest.max(watch.elapsed());
+        let me = http
+            .get(format!("{address}/api/v1/me"))
+            .bearer_auth(&person);
+        assert_eq!(me.send().await.unwrap().status(), StatusCode::OK);
+        if served_meanwhile == 0 {
+            let theirs = query(&http, &served, &other).await;
+            assert_eq!(theirs.status(), StatusCode::OK);
+            assert_eq!(urls(&theirs.text().await.unwrap()).len(), FILES);
+            assert!(
+                !running.is_empty(),
+                "it did not have to wait for all others"
+            );
+        }
+        served_meanwhile += 1;
+        while let Some(done) = running.try_join_next() {
+            let (status, waits, text) = done.unwrap();
+            match status {
+                StatusCode::OK => {
+                    assert_eq!(urls(&text).len(), FILES, "a whole answer");
+                    answered += 1;
+                }
+                StatusCode::TOO_MANY_REQUESTS => {
+                    assert!(waits, "and says how long");
+                    told_to_wait += 1;
+                }
+                other => panic!("{other}: {text}"),
+            }
+        }
+    }
+    assert_eq!(answered + told_to_wait, RECIPIENTS * EACH);
+    assert!(answered >= RECIPIENTS * 4, "{answered} answered");
+    assert!(slowest < Duration::from_secs(1), "health took {slowest:?}");
+    let (_, most) = memory(served.id());
+    assert!(
+        most.saturating_sub(before) < MOST,
+        "grew from {before} to {most}"
+    );
+    println!(
+        "{answered} answered, {told_to_wait} told to wait, {} bytes more",
+        most.saturating_sub(before)
+    );
+}

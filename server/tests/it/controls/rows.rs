@@ -1,0 +1,123 @@
+//! The database as it is, row by row, past the exchange: what was changed shows, whatever wrote it.
+
+use std::collections::BTreeMap;
+
+use exchange::db::{Db, Dialect, Query, Statement};
+use serde_json::{Map, Value};
+
+/// A text of this test's own: the exchange's registry does not hold it.
+pub(super) fn query(text: impl Into<String>) -> Query {
+    let statement = Statement {
+        text: text.into().leak(),
+        file: file!(),
+        line: line!(),
+    };
+    Query::new(Box::leak(Box::new(statement)))
+}
+
+/// All rows of all tables, without the migrations' own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rows(BTreeMap<String, Vec<Map<String, Value>>>);
+
+impl Rows {
+    pub(super) async fn of(db: &Db) -> Self {
+        let mut rows = BTreeMap::new();
+        for table in tables(db).await {
+            let lines = match db.dialect() {
+                Dialect::Sqlite => {
+                    let columns = texts(
+                        db,
+                        format!("select name as text from pragma_table_info('{table}')"),
+                    )
+                    .await;
+                    let pairs: Vec<String> = columns
+                        .iter()
+                        .map(|column| format!("'{column}', quote(\"{column}\")"))
+                        .collect();
+                    format!(
+                        "select json_object({}) as text from \"{table}\"",
+                        pairs.join(", ")
+                    )
+                }
+                Dialect::Postgres => {
+                    format!("select cast(row_to_json(r) as text) as text from \"{table}\" as r")
+                }
+            };
+            let mut lines = texts(db, lines).await;
+            lines.sort();
+            let of_table = lines
+                .iter()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
+            rows.insert(table, of_table);
+        }
+        assert!(rows.len() > 25, "{:?}", rows.keys());
+        Self(rows)
+    }
+
+    pub(super) fn count(&self, table: &str) -> usize {
+        self.0[table].len()
+    }
+
+    /// The same without what is allowed to change: whole tables (`query_log`), or columns (`session.data`).
+    pub(super) fn without(mut self, allowed: &[&str]) -> Self {
+        for name in allowed {
+            match name.split_once('.') {
+                None => {
+                    self.0.remove(*name).expect("a table of that name");
+                }
+                Some((table, column)) => {
+                    for row in self.0.get_mut(table).expect("a table of that name") {
+                        row.remove(column).expect("a column of that name");
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// The tables whose rows are not the same, with the rows that came and went.
+    pub(super) fn differences(&self, after: &Self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for (table, rows) in &after.0 {
+            let before = &self.0[table];
+            let came: Vec<_> = rows.iter().filter(|row| !before.contains(row)).collect();
+            let went: Vec<_> = before.iter().filter(|row| !rows.contains(row)).collect();
+            if before.len() != rows.len() || !came.is_empty() || !went.is_empty() {
+                found.insert(table.clone(), format!("came {came:?}, went {went:?}"));
+            }
+        }
+        found
+    }
+}
+
+pub(super) async fn tables(db: &Db) -> Vec<String> {
+    let text = match db.dialect() {
+        Dialect::Sqlite => {
+            "select name as text from sqlite_schema where type = 'table' and name not like 'sqlite_%'"
+        }
+        Dialect::Postgres => {
+            "select cast(table_name as text) as text from information_schema.tables where table_schema = 'public'"
+        }
+    };
+    let mut tables = texts(db, text).await;
+    tables.retain(|table| table != "_sqlx_migrations");
+    tables.sort();
+    tables
+}
+
+/// The column `text` of all rows.
+pub(super) async fn texts(db: &Db, text: impl Into<String>) -> Vec<String> {
+    let rows = query(text).rows(db).await.unwrap();
+    rows.iter().map(|row| row.get("text").unwrap()).collect()
+}
+
+/// Past the application: as somebody with SQL access would.
+pub(super) async fn execute(db: &Db, text: impl Into<String>) -> Result<u64, String> {
+    let text = text.into();
+    let done = query(text).execute(db).await;
+    done.map_err(|error| match std::error::Error::source(&error) {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    })
+}
