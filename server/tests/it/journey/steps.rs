@@ -238,9 +238,9 @@ impl World {
         self.pia.get(&format!("/replicas/{VISITS}@az_weu")).await
     }
 
-    /// The one newest run.
+    /// The one newest run, as the replica's owners see it.
     pub(super) async fn newest_run(&self) -> Value {
-        let runs = self.carl.all(&format!("/sync-runs?product={VISITS}")).await;
+        let runs = self.pia.all(&format!("/sync-runs?product={VISITS}")).await;
         runs.into_iter().find(|run| run["kind"] == "sync").unwrap()
     }
 

@@ -332,10 +332,7 @@ async fn bill(world: &World, synced: u64) {
 
 /// The time that the syncs took is priced as well, once, and to the micro-unit. Answers the amount.
 async fn compute(world: &World, statement: &Value) -> u64 {
-    let runs = world
-        .carl
-        .all(&format!("/sync-runs?product={VISITS}"))
-        .await;
+    let runs = world.pia.all(&format!("/sync-runs?product={VISITS}")).await;
     let busy: u64 = runs
         .iter()
         .map(|run| run["busy_micros"].as_u64().unwrap())
@@ -391,10 +388,7 @@ async fn vacuumed(world: &World) {
     world.work().await;
     let after = world.azurite.keys().await;
     assert_eq!(data_files(&after), kept);
-    let runs = world
-        .carl
-        .all(&format!("/sync-runs?product={VISITS}"))
-        .await;
+    let runs = world.pia.all(&format!("/sync-runs?product={VISITS}")).await;
     let deleted = runs
         .iter()
         .map(|run| run["files_deleted"].as_u64().unwrap());
