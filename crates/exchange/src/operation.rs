@@ -99,6 +99,8 @@ operations! {
     StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show");
     StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create");
     StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update");
+    CredentialReseal [Admin] rest() cli("migrate")
+        why "migrate --reseal: whoever takes a key out of the key file has to see that nothing needs it any more";
     StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor");
 
     // Catalog.

@@ -70,6 +70,9 @@ pub trait StoreProbe: Send + Sync {
 
 /// Seals and opens storage credentials. `place` is bound to the ciphertext: moved to another row it does not open.
 pub trait KeyRing: Send + Sync {
+    /// The id of the key that seals now.
+    fn newest(&self) -> Result<String, Problem>;
+    /// With the newest key, as of this call: who has made a key the newest may count on it.
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem>;
     fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem>;
     /// What `env:NAME` holds; only names that begin with ENTREPOT_CREDENTIAL_ are read.

@@ -21,6 +21,20 @@ use crate::{Exchange, Options};
 pub(crate) struct World {
     tables: Mutex<BTreeMap<(String, String), Result<Inspection, Problem>>>,
     observations: Mutex<BTreeMap<GrantId, Observation>>,
+    /// The keys there are, the newest last; none said is one, `k1`.
+    keys: Mutex<Vec<String>>,
+    /// Done once: before a credential is opened, and after one was sealed.
+    before_open: Mutex<Option<Hook>>,
+    after_seal: Mutex<Option<Hook>>,
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+fn do_once(hook: &Mutex<Option<Hook>>) {
+    let hook = hook.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(hook) = hook {
+        hook();
+    }
 }
 
 impl World {
@@ -28,6 +42,28 @@ impl World {
     pub(crate) fn put_table(&self, url: &str, path: &str, table: Result<Inspection, Problem>) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.insert((url.to_owned(), path.to_owned()), table);
+    }
+
+    /// Says which keys there are from now on, the newest last.
+    pub(crate) fn put_keys(&self, keys: &[&str]) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) =
+            keys.iter().map(|key| (*key).to_owned()).collect();
+    }
+
+    /// What happens in the world while somebody has read a credential and not opened it yet.
+    pub(crate) fn before_next_open(&self, hook: impl FnOnce() + Send + 'static) {
+        *self
+            .before_open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// What happens while somebody has sealed a credential and not written it yet.
+    pub(crate) fn after_next_seal(&self, hook: impl FnOnce() + Send + 'static) {
+        *self
+            .after_seal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
     }
 
     /// Says what will be seen when the grant is looked at.
@@ -94,21 +130,33 @@ impl StoreProbe for World {
 }
 
 impl KeyRing for World {
+    fn newest(&self) -> Result<String, Problem> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(keys.last().cloned().unwrap_or_else(|| "k1".to_owned()))
+    }
+
+    /// Nothing is hidden, but key and place are there to be checked.
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
+        let key_id = self.newest()?;
+        let text = format!("{key_id}|{place}|{}", secret.expose_secret());
+        do_once(&self.after_seal);
         Ok(Sealed {
-            key_id: place.to_owned(),
-            bytes: secret.expose_secret().bytes().rev().collect(),
+            bytes: text.bytes().rev().collect(),
+            key_id,
         })
     }
 
     fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem> {
-        if sealed.key_id != place {
-            return Err(Problem::new("sealed for another place"));
+        do_once(&self.before_open);
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keys.is_empty() && !keys.contains(&sealed.key_id) {
+            return Err(Problem::new("there is no such key"));
         }
         let bytes: Vec<u8> = sealed.bytes.iter().rev().copied().collect();
-        String::from_utf8(bytes)
-            .map(SecretString::from)
-            .map_err(|_| Problem::new("not sealed by this key"))
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        text.strip_prefix(&format!("{}|{place}|", sealed.key_id))
+            .map(|secret| SecretString::from(secret.to_owned()))
+            .ok_or_else(|| Problem::new("not sealed by this key for this place"))
     }
 
     fn environment(&self, name: &str) -> Result<SecretString, Problem> {

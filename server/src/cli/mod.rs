@@ -93,8 +93,8 @@ enum Command {
     Copy(copy::Copy),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
-    /// Bring the database up to this version
-    Migrate,
+    /// Bring the database up to this version, or what is sealed in it up to the newest key
+    Migrate(run::Migrate),
     #[command(flatten)]
     Call(Calls),
 }
@@ -229,7 +229,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
-        Command::Migrate => run::migrate(&globals).await,
+        Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }
 }

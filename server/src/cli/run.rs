@@ -9,12 +9,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use clap::Args;
+use exchange::Principal;
 use exchange::db::Db;
+use exchange::storages::Resealed;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Globals;
+use super::{Globals, show};
 use crate::config::{CopyEngine, PublicUrl, Settings};
 use crate::node::{Node, Use};
 use crate::workers::handlers::Lakehand;
@@ -40,6 +42,14 @@ pub(super) struct Work {
     /// How much is done at a time
     #[arg(long)]
     parallel: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// Instead seal every stored credential anew with the newest key; may run beside servers, and again. Exit status 1 when
+    /// something could not be opened
+    #[arg(long)]
+    reseal: bool,
 }
 
 impl Serve {
@@ -113,8 +123,11 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn migrate(globals: &Globals) -> anyhow::Result<ExitCode> {
+pub(super) async fn migrate(globals: &Globals, migrate: Migrate) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&globals.flags())?;
+    if migrate.reseal {
+        return reseal(globals, settings).await;
+    }
     folder::create(&settings.data)?;
     let _lock = settings
         .is_embedded()
@@ -132,6 +145,40 @@ pub(super) async fn migrate(globals: &Globals) -> anyhow::Result<ExitCode> {
     };
     let _ = writeln!(std::io::stdout(), "{text}");
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reseal(globals: &Globals, settings: Settings) -> anyhow::Result<ExitCode> {
+    let node = Node::open(settings, Use::Command).await?;
+    let exchange = node.exchange();
+    let done = exchange.credentials_reseal(&Principal::operator()).await?;
+    exchange.db().close().await;
+    let text = if globals.json {
+        show::json(&serde_json::to_value(&done)?)
+    } else {
+        resealed(&done)
+    };
+    let _ = write!(std::io::stdout(), "{text}");
+    Ok(ExitCode::from(u8::from(!done.left.is_empty())))
+}
+
+fn resealed(done: &Resealed) -> String {
+    let key = &done.key;
+    let mut text = format!(
+        "Sealed anew with the key {key}: {}. Sealed with it before: {}.\n",
+        done.resealed, done.already
+    );
+    if done.left.is_empty() {
+        text.push_str("Nothing needs another key: the other lines may leave the key file.\n");
+        return text;
+    }
+    text.push_str("Left as they are, for they could not be opened; their keys have to stay:\n");
+    for left in &done.left {
+        text.push_str(&format!(
+            "  {}, key {}: {}\n",
+            left.what, left.key, left.why
+        ));
+    }
+    text
 }
 
 /// Cancelled by SIGTERM or Ctrl-C.

@@ -17,5 +17,6 @@ mod lake;
 mod logs;
 mod matrix;
 mod people;
+mod reseal;
 mod sessions;
 mod support;

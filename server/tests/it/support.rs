@@ -75,6 +75,8 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) public_url: PublicUrl,
     pub(crate) folder: TempDir,
+    /// The address of its database, for other processes; empty where the test has opened it.
+    pub(crate) database: String,
 }
 
 /// How a [`TestApp`] differs from the usual.
@@ -107,8 +109,9 @@ impl TestApp {
     pub(crate) async fn with(build: Build) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entrepot.db");
-        let db = Db::open(&path.to_string_lossy()).await.unwrap();
-        Self::on(db, folder, build).await
+        let database = path.to_string_lossy().into_owned();
+        let db = Db::open(&database).await.unwrap();
+        Self::on(db, folder, build, database).await
     }
 
     /// On every database there is.
@@ -118,17 +121,21 @@ impl TestApp {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("server_{}_{count}", std::process::id());
             let db = Db::create_postgres(&server, &name).await.unwrap();
-            all.push(Self::on(db, tempfile::tempdir().unwrap(), Build::default()).await);
+            let (base, _) = server.rsplit_once('/').unwrap();
+            let database = format!("{base}/{name}");
+            let folder = tempfile::tempdir().unwrap();
+            all.push(Self::on(db, folder, Build::default(), database).await);
         }
         all
     }
 
     /// On this database, which is empty.
     pub(crate) async fn over(db: Db) -> Self {
-        Self::on(db, tempfile::tempdir().unwrap(), Build::default()).await
+        let folder = tempfile::tempdir().unwrap();
+        Self::on(db, folder, Build::default(), String::new()).await
     }
 
-    async fn on(db: Db, folder: TempDir, build: Build) -> Self {
+    async fn on(db: Db, folder: TempDir, build: Build, database: String) -> Self {
         Log::shared();
         db.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(
@@ -174,6 +181,7 @@ impl TestApp {
             router,
             public_url,
             folder,
+            database,
         }
     }
 

@@ -51,6 +51,9 @@ impl Exchange {
             replicas: new.replicas,
         };
         access.url = self.storage_check(&access)?;
+
+        let mut change = self.change(principal).await?;
+        hold_storages(&mut change).await?;
         let record = StorageRecord {
             id,
             name: access.name.clone(),
@@ -61,8 +64,6 @@ impl Exchange {
             revision: 1,
             credential: self.seal(id, given)?,
         };
-
-        let mut change = self.change(principal).await?;
         self.refuse_overlap(&mut change, &record).await?;
         let (reference, sealed, key_id) = kept(&record.credential);
         sql!("insert into storage (id, name, cloud, region, url, endpoint, credential_kind, credential_ref, credential_sealed,
@@ -138,30 +139,25 @@ impl Exchange {
         };
         access.url = self.storage_check(&access)?;
         record.url = access.url;
-        if new.credential.is_some() {
-            record.credential = self.seal(record.id, given)?;
-        }
         let seen = new.revision.unwrap_or(record.revision);
 
         let mut change = self.change(principal).await?;
-        if record.url != old.url || record.location != old.location {
+        let moves = record.url != old.url || record.location != old.location;
+        if moves || new.credential.is_some() {
+            hold_storages(&mut change).await?;
+        }
+        if moves {
             self.refuse_overlap(&mut change, &record).await?;
             refuse_move(&mut change, record.id).await?;
         }
-        let (reference, sealed, key_id) = kept(&record.credential);
         let changed = sql!(
-            "update storage set cloud = $1, region = $2, url = $3, endpoint = $4, credential_kind = $5, credential_ref = $6,
-                 credential_sealed = $7, credential_key_id = $8, replicas = $9, revision = revision + 1, updated_at = $10
-             where id = $11 and revision = $12"
+            "update storage set cloud = $1, region = $2, url = $3, endpoint = $4, replicas = $5, revision = revision + 1,
+                 updated_at = $6 where id = $7 and revision = $8"
         )
         .bind(record.location.cloud)
         .bind(record.location.region())
         .bind(&record.url)
         .bind(record.endpoint.as_deref())
-        .bind(record.credential.kind())
-        .bind(reference)
-        .bind(sealed)
-        .bind(key_id)
         .bind(record.replicas)
         .bind(change.at())
         .bind(record.id)
@@ -170,6 +166,22 @@ impl Exchange {
         .await?;
         if changed == 0 {
             return Err(Error::changed("storage"));
+        }
+        // One that was not given is not touched: it may have been sealed anew since it was read.
+        if new.credential.is_some() {
+            record.credential = self.seal(record.id, given)?;
+            let (reference, sealed, key_id) = kept(&record.credential);
+            sql!(
+                "update storage set credential_kind = $1, credential_ref = $2, credential_sealed = $3, credential_key_id = $4
+                 where id = $5"
+            )
+            .bind(record.credential.kind())
+            .bind(reference)
+            .bind(sealed)
+            .bind(key_id)
+            .bind(record.id)
+            .execute(change.tx())
+            .await?;
         }
         change.note(
             Operation::StorageUpdate,
@@ -218,20 +230,12 @@ impl Exchange {
         Ok(url)
     }
 
-    /// C-24: no storage is the same as another, lies in it or holds it.
+    /// C-24: no storage is the same as another, lies in it or holds it. The caller holds the storages.
     async fn refuse_overlap(
         &self,
         change: &mut Change,
         record: &StorageRecord,
     ) -> Result<(), Error> {
-        // Two storages that are written at once must see each other.
-        sql!(
-            "insert into setting (name, value, updated_at) values ('lock.storage', '', $1)
-              on conflict (name) do update set updated_at = excluded.updated_at"
-        )
-        .bind(change.at())
-        .execute(change.tx())
-        .await?;
         let others: Vec<StorageRecord> = self.storage_records(change.tx()).await?;
         let taken = others.iter().find(|other| {
             other.id != record.id && self.ports().probe.overlap(&record.url, &other.url)
@@ -273,6 +277,19 @@ impl Exchange {
             ),
         })
     }
+}
+
+/// Lets one change at a time place a storage or seal a credential: two storages that are written at once must see each other,
+/// and whoever holds this knows that no credential is being sealed at the same time.
+pub(crate) async fn hold_storages(change: &mut Change) -> Result<(), Error> {
+    sql!(
+        "insert into setting (name, value, updated_at) values ('lock.storage', '', $1)
+         on conflict (name) do update set updated_at = excluded.updated_at"
+    )
+    .bind(change.at())
+    .execute(change.tx())
+    .await?;
+    Ok(())
 }
 
 /// A credential as the form gave it.

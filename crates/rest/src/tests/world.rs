@@ -87,6 +87,10 @@ impl StoreProbe for World {
 }
 
 impl KeyRing for World {
+    fn newest(&self) -> Result<String, Problem> {
+        Ok("k1".to_owned())
+    }
+
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
         Ok(Sealed {
             key_id: place.to_owned(),

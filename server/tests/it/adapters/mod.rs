@@ -93,6 +93,10 @@ impl Keys {
 
 impl KeyRing for Keys {
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
+    fn newest(&self) -> Result<String, Problem> {
+        self.ring.newest()
+    }
+
         self.ring.seal(place, secret)
     }
 
