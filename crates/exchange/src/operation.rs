@@ -120,6 +120,8 @@ operations! {
     RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create");
     RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
     ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile");
+    /// Replaces the living credential; shows the new one, so it is not an admin's.
+    RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate");
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token");
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer");
     RequestList [SignedIn] rest(("GET", "/requests")) cli("request list");

@@ -46,6 +46,19 @@ pub(super) enum Recipient {
         #[arg(long)]
         days: Option<u32>,
     },
+    /// Make a credential in the place of the one that counts, and give its profile once; the old one goes on for a while
+    Rotate {
+        recipient: String,
+        /// Save the profile in this file, readable by its owner only, instead of printing it
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// How many days the new one lives
+        #[arg(long)]
+        days: Option<u32>,
+        /// How many hours the old one still counts: 24 if not said, at most 168; 0 ends it at once
+        #[arg(long, value_name = "HOURS")]
+        overlap_hours: Option<u32>,
+    },
     /// End a credential now
     RevokeToken { recipient: String, token: String },
 }
@@ -103,6 +116,21 @@ impl Recipient {
                 days,
             } => Act::post(&["recipients", &recipient, "profile"])
                 .body(given([("days", days.map(Value::from))]).into())
+                .save(output.map(|path| Save { path, text: file }))
+                .show(Show::words(file)),
+            Self::Rotate {
+                recipient,
+                output,
+                days,
+                overlap_hours,
+            } => Act::post(&["recipients", &recipient, "rotate"])
+                .body(
+                    given([
+                        ("days", days.map(Value::from)),
+                        ("overlap_hours", overlap_hours.map(Value::from)),
+                    ])
+                    .into(),
+                )
                 .save(output.map(|path| Save { path, text: file }))
                 .show(Show::words(file)),
             Self::RevokeToken { recipient, token } => {

@@ -12,6 +12,7 @@ mod recipients;
 mod reconcile;
 mod requests;
 
+mod rotation;
 #[cfg(test)]
 mod tests;
 

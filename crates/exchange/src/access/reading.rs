@@ -1,6 +1,7 @@
 //! What the sharing service asks: whose token this is, what that recipient may read right now, and where. Decided in the
 //! database at each call, so that an end is felt at once on every process.
 
+use model::time::HOUR;
 use model::{
     Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId, StorageId,
     TableId, TeamId, Timestamp,
@@ -12,6 +13,9 @@ use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::secret::{self, TokenKind};
 use crate::{Exchange, from_row, sql};
+
+/// No URL works for longer than this once it was handed out (C-16).
+const LONGEST_URL: i64 = HOUR;
 
 /// Who reads.
 #[derive(Clone, Debug)]
@@ -227,16 +231,20 @@ impl Exchange {
     ) -> Result<Option<Timestamp>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let row = sql!(
-            "select max(urls_until) as urls_until from recipient_token
-             join access_grant on access_grant.recipient_id = recipient_token.recipient_id where hash = $1"
+            "select recipient_token.expires_at, recipient_token.revoked_at, max(urls_until) as urls_until from recipient_token
+             join access_grant on access_grant.recipient_id = recipient_token.recipient_id where hash = $1
+             group by recipient_token.expires_at, recipient_token.revoked_at"
         )
         .bind(secret::hash(token))
         .row(self.db())
         .await?;
-        let until: Option<Timestamp> = match row {
-            Some(row) => row.get("urls_until")?,
-            None => None,
-        };
+        let Some(row) = row else { return Ok(None) };
+        let until: Option<Timestamp> = row.get("urls_until")?;
+        // Once it was rotated others are read with the credential after it; what they are handed is not this one's.
+        let expires_at: Timestamp = row.get("expires_at")?;
+        let revoked_at: Option<Timestamp> = row.get("revoked_at")?;
+        let ended_at = revoked_at.map_or(expires_at, |revoked_at| revoked_at.min(expires_at));
+        let until = until.map(|until| until.min(ended_at.plus(LONGEST_URL)));
         Ok(until.filter(|until| *until > self.now()))
     }
 

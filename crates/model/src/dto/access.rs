@@ -59,6 +59,19 @@ pub struct ProfileNew {
     pub days: Option<u32>,
 }
 
+/// A new credential in the place of the living one, which goes on for a while, so that readers can change over one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationNew {
+    /// Days until the new credential ends; the installation's lifetime when absent.
+    #[serde(default)]
+    pub days: Option<u32>,
+    /// Hours for which the old credential still counts, if it does not end before; 24 when absent, at most 168. 0 ends it, and
+    /// every other one, at once.
+    #[serde(default)]
+    pub overlap_hours: Option<u32>,
+}
+
 /// A Delta Sharing profile, version 1 (protocol, "Profile File Format"): the one answer that holds the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

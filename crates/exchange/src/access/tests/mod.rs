@@ -6,6 +6,7 @@ mod racing;
 mod reading;
 mod replicas;
 
+mod rotation;
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
     ProductPublish, PurposeNew, RateNew, RecipientNew, RequestNew, StorageNew, TableNew, TeamNew,
