@@ -19,6 +19,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path as UrlPath, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use exchange::access::EndedAccess;
 use exchange::billing::MeterEventNew;
 use exchange::{Exchange, Principal};
 use futures::stream::StreamExt as _;
@@ -169,17 +170,18 @@ impl Gateway {
             .open(&ticket, &name, signature(uri).as_deref())
             .ok_or_else(invalid)?;
         let exchange = &self.0.exchange;
+        let system = Principal::system();
+        let open = exchange.grant_is_open(&system, ticket.grant).await;
+        if !open.map_err(|error| ours(&error))? {
+            let end = exchange.ended_grant(&system, ticket.grant).await;
+            return Err(ended(end.map_err(|error| ours(&error))?));
+        }
+        // After the grant: with that over there is no use in asking for new URLs.
         if exchange.now() >= ticket.expires_at {
             let sentence = format!(
                 "This URL expired at {}. Query the table again for new ones.",
                 ticket.expires_at
             );
-            return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
-        }
-        let system = Principal::system();
-        let open = exchange.grant_is_open(&system, ticket.grant).await;
-        if !open.map_err(|error| ours(&error))? {
-            let sentence = "The access that this URL was made for has ended. Ask for access again.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
         }
         let access = exchange
@@ -313,6 +315,23 @@ fn invalid() -> Refusal {
         StatusCode::FORBIDDEN,
         "This URL is not valid: it was changed or cut off. Query the table again for new ones.",
     )
+}
+
+/// Who holds the URL was let in once: when that ended, and that the URL ended with it, is theirs to know.
+fn ended(end: Option<EndedAccess>) -> Refusal {
+    let sentence = match end {
+        None => "The access that this URL was made for has ended. Ask for access again.".to_owned(),
+        Some(end) => format!(
+            "The access that this URL was made for ended at {}: {}. The URL is refused since then; ask for access again.",
+            end.at,
+            if end.revoked {
+                "it was revoked"
+            } else {
+                "its time was over"
+            }
+        ),
+    };
+    Refusal::new(StatusCode::FORBIDDEN, sentence)
 }
 
 fn ours(error: &exchange::Error) -> Refusal {

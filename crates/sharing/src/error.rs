@@ -203,6 +203,25 @@ impl From<Refused> for Failure {
                 ))
             }
             Refused::Forbidden { why } => Self::new(Kind::Forbidden, why),
+            // Not 404: who had access should not look for a misspelt name. Clients repeat neither.
+            Refused::Ended {
+                at,
+                revoked,
+                urls_until,
+            } => {
+                let why = if revoked {
+                    "it was revoked"
+                } else {
+                    "its time was over"
+                };
+                let until = until(urls_until);
+                Self::new(
+                    Kind::Forbidden,
+                    format!(
+                        "the access of this recipient to the table ended at {at}: {why}{until}; ask for access again"
+                    ),
+                )
+            }
             Refused::NotFound => Self::new(Kind::NotFound, "no such share, schema or table"),
             Refused::Unsupported { feature } => needs(&feature),
             Refused::Preparing { why } => Self::new(Kind::Preparing, why),

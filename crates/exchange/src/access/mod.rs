@@ -4,6 +4,7 @@
 //! People write what they want; only [`Exchange::grant_reconcile`](crate::Exchange::grant_reconcile) writes what is.
 
 mod decisions;
+mod ended;
 mod grants;
 mod moving;
 mod offers;
@@ -11,8 +12,8 @@ mod reading;
 mod recipients;
 mod reconcile;
 mod requests;
-
 mod rotation;
+
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use model::{
 };
 
 pub(crate) use decisions::REPLACED;
+pub use ended::EndedAccess;
 pub(crate) use moving::STAYS;
 pub use reading::{
     GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,

@@ -362,20 +362,23 @@ impl Exchange {
         }))
     }
 
-    /// Remembers, before URLs are handed out, until when they will work. False: the grant has ended meanwhile; hand out
-    /// nothing.
+    /// Remembers, before URLs are handed out, until when they will work; `by_store` is the last end of those that a store has
+    /// signed, which nobody can take back. False: the grant has ended meanwhile; hand out nothing.
     pub async fn urls_issued(
         &self,
         principal: &Principal,
         grant: GrantId,
         until: Timestamp,
+        by_store: Option<Timestamp>,
     ) -> Result<bool, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let changed = sql!(
-            "update access_grant set urls_until = case when urls_until > $1 then urls_until else $1 end
-             where id = $2 and desired = 'active' and until_at > $3"
+            "update access_grant set urls_until = case when urls_until > $1 then urls_until else $1 end,
+                 store_urls_until = case when store_urls_until > $2 or $2 is null then store_urls_until else $2 end
+             where id = $3 and desired = 'active' and until_at > $4"
         )
         .bind(until)
+        .bind(by_store)
         .bind(grant)
         .bind(self.now())
         .execute(self.db())

@@ -208,7 +208,8 @@ pub struct Grant {
     pub verified_at: Option<Timestamp>,
     /// The consumer's own first read.
     pub first_read_at: Option<Timestamp>,
-    /// Until when URLs that were handed out may still work.
+    /// Until when URLs that were handed out may still work. Once people have ended it only those that stores signed count:
+    /// the gateway refuses its own at once.
     pub urls_until: Option<Timestamp>,
     /// Why it is not active, in words.
     pub reason: Option<String>,

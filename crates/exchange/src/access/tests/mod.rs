@@ -2,11 +2,12 @@
 
 mod asking;
 mod deciding;
+mod ended;
 mod racing;
 mod reading;
 mod replicas;
-
 mod rotation;
+
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
     ProductPublish, PurposeNew, RateNew, RecipientNew, RequestNew, StorageNew, TableNew, TeamNew,

@@ -33,13 +33,13 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         let until = exchange.now().plus(HOUR);
         assert!(
             exchange
-                .urls_issued(&world.system, id, until)
+                .urls_issued(&world.system, id, until, Some(until))
                 .await
                 .unwrap()
         );
         assert!(
             exchange
-                .urls_issued(&world.system, id, until.plus(-1))
+                .urls_issued(&world.system, id, until.plus(-1), Some(until.plus(-1)))
                 .await
                 .unwrap()
         );
@@ -68,7 +68,7 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         assert!(!exchange.grant_is_open(&world.system, id).await.unwrap());
         assert!(
             !exchange
-                .urls_issued(&world.system, id, until)
+                .urls_issued(&world.system, id, until, Some(until))
                 .await
                 .unwrap()
         );
