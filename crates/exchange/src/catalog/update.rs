@@ -43,8 +43,8 @@ impl TablePlan {
 }
 
 impl Exchange {
-    /// Changes a product. What waits for a decision has to be looked at again when its rules change; grants and replicas
-    /// that stand follow a change of the tables.
+    /// Changes a product. What waits for a decision has to be looked at again when its rules, its price or its tables change;
+    /// grants and replicas that stand follow a change of the tables.
     pub async fn product_update(
         &self,
         principal: &Principal,
@@ -96,6 +96,9 @@ impl Exchange {
         self.refuse_taken(&mut change, principal, record.id, &placed)
             .await?;
         write_tables(&mut change, &record, &plan, &inspections).await?;
+        if !plan.is_empty() || is_other_bargain(&old, &record) {
+            unsettle_requests(&mut change, record.id).await?;
+        }
         follow_rules(&mut change, &old, &record).await?;
         if record.state == ProductState::Published && !plan.is_empty() {
             wake_users(&mut change, record.id).await?;
@@ -338,20 +341,31 @@ async fn remove_table(
     Ok(())
 }
 
-/// What waits for a decision was shown under the old rules: the approver looks again. And what was granted without a
-/// data-protection officer cannot stand on personal data.
+/// Whether who says yes to this product gives away something else than before: who decides, who pays, what it is measured
+/// against. (Its tables are the caller's to look at.)
+fn is_other_bargain(old: &ProductRecord, new: &ProductRecord) -> bool {
+    old.classification != new.classification
+        || old.access_policy != new.access_policy
+        || old.payer != new.payer
+        || old.baseline_days != new.baseline_days
+}
+
+/// What waits for a decision was shown as the product was before: a decision on that is refused, the approver looks again.
+async fn unsettle_requests(change: &mut Change, product: ProductId) -> Result<(), Error> {
+    sql!("update request set revision = revision + 1, updated_at = $1 where product_id = $2 and state = 'submitted'")
+        .bind(change.at())
+        .bind(product)
+        .execute(change.tx())
+        .await?;
+    Ok(())
+}
+
+/// What was granted without a data-protection officer cannot stand on personal data.
 async fn follow_rules(
     change: &mut Change,
     old: &ProductRecord,
     new: &ProductRecord,
 ) -> Result<(), Error> {
-    if old.classification != new.classification || old.access_policy != new.access_policy {
-        sql!("update request set revision = revision + 1, updated_at = $1 where product_id = $2 and state = 'submitted'")
-            .bind(change.at())
-            .bind(new.id)
-            .execute(change.tx())
-            .await?;
-    }
     if old.is_personal() || !new.is_personal() {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Access, end to end on both databases: ask, decide, reconcile, read, end. Here: the world that the tests play in.
 
 mod asking;
+mod binding;
 mod deciding;
 mod racing;
 mod reading;
@@ -159,7 +160,8 @@ impl World {
             .unwrap();
     }
 
-    async fn draft(&self, name: &str, classification: &str, policy: &str) {
+    /// Puts a table's log into the producer's storage.
+    fn put_log(&self, path: &str) {
         let inspection = Inspection {
             version: 3,
             committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
@@ -175,7 +177,11 @@ impl World {
         };
         self.test
             .world
-            .put_table("s3://lake/aftersales", name, Ok(inspection));
+            .put_table("s3://lake/aftersales", path, Ok(inspection));
+    }
+
+    async fn draft(&self, name: &str, classification: &str, policy: &str) {
+        self.put_log(name);
         let new = ProductNew {
             name: name.into(),
             team: "aftersales".into(),
