@@ -144,6 +144,26 @@ pub(crate) async fn ensure<'a>(
     Ok(())
 }
 
+/// Where work remembers, in its payload, after which pause it was to be done again.
+const PAUSE: &str = "pause";
+
+/// The pause that [`Exchange::work_later`] made last for this work, in microseconds; None if it was woken since.
+pub(crate) async fn pause_of<'a>(
+    on: impl Into<On<'a>>,
+    kind: WorkKind,
+    key: impl ToString,
+) -> Result<Option<i64>, DbError> {
+    let row = sql!("select payload from work where kind = $1 and key = $2")
+        .bind(kind.as_str())
+        .bind(key.to_string())
+        .row(on)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let payload: String = row.get("payload")?;
+    let payload: serde_json::Value = serde_json::from_str(&payload).unwrap_or_default();
+    Ok(payload.get(PAUSE).and_then(serde_json::Value::as_i64))
+}
+
 /// A lease on one piece of work.
 #[derive(Clone, Debug)]
 pub struct Leased {
@@ -281,13 +301,22 @@ impl Exchange {
         Ok(())
     }
 
-    /// Ends a lease: to be looked at again after `delay` microseconds, without counting as a failure.
+    /// Ends a lease: to be looked at again after `delay` microseconds, without counting as a failure. The pause is
+    /// remembered until the work is woken.
     pub async fn work_later(&self, leased: &Leased, delay: i64) -> Result<(), Error> {
         let at = self.db().now().await?.plus(delay);
+        let mut payload = leased.payload.clone();
+        if payload.is_null() {
+            payload = serde_json::json!({});
+        }
+        if let Some(payload) = payload.as_object_mut() {
+            payload.insert(PAUSE.to_owned(), delay.into());
+        }
         sql!("update work set owner = null, lease_until = null, run_at = case when wanted = $1 then $2 else 0 end,
-                  failures = 0 where id = $3 and attempt = $4")
+                  payload = case when wanted = $1 then $3 else payload end, failures = 0 where id = $4 and attempt = $5")
         .bind(leased.wanted)
         .bind(at)
+        .bind(payload.to_string())
         .bind(leased.id)
         .bind(leased.attempt)
         .execute(self.db())

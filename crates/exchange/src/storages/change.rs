@@ -9,6 +9,7 @@ use super::{Credential, StorageRecord, place_of};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::error::{Check, Error};
+use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::people::taken;
 use crate::policy::{Scope, can};
@@ -92,7 +93,8 @@ impl Exchange {
         Ok(self.storage_shown(principal, record))
     }
 
-    /// Changes a storage. Its place and address move only while nothing is in it.
+    /// Changes a storage. Its place and address move only while nothing is in it. Grants that are read from it are looked at
+    /// again.
     pub async fn storage_update(
         &self,
         principal: &Principal,
@@ -171,6 +173,7 @@ impl Exchange {
         if changed == 0 {
             return Err(Error::changed("storage"));
         }
+        wake_readers(&mut change, record.id).await?;
         change.note(
             Operation::StorageUpdate,
             Object::new("storage", &record.name),
@@ -380,6 +383,24 @@ async fn refuse_move(change: &mut Change, id: StorageId) -> Result<(), Error> {
         return Err(Error::conflict(
             "products or replicas are in this storage, so its cloud, region and URL stay; create another storage",
         ));
+    }
+    Ok(())
+}
+
+/// What is read from this storage is looked at now: with another credential it may work again, or not any more.
+async fn wake_readers(change: &mut Change, id: StorageId) -> Result<(), Error> {
+    let grants = sql!(
+        "select access_grant.id from access_grant where desired = 'active' and (
+             exists (select 1 from product_table where product_table.product_id = access_grant.product_id and storage_id = $1)
+             or exists (select 1 from replica where replica.product_id = access_grant.product_id and storage_id = $1
+                            and state <> 'deleted'))
+         order by access_grant.id"
+    )
+    .bind(id)
+    .rows(change.tx())
+    .await?;
+    for row in grants {
+        change.wake(Wake::new(WorkKind::Grant, row.get::<model::GrantId>("id")?));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod asking;
 mod binding;
 mod deciding;
+mod looking;
 mod racing;
 mod reading;
 mod replicas;
