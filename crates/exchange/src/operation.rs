@@ -110,6 +110,7 @@ operations! {
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
     ProductRetire [Producer, Admin] rest(("POST", "/products/{product}/retire")) cli("product retire");
+    DeltaLogEscape [AnyProducer, Admin, System] rest() cli() why "noted by whoever reads a log that points out of its table";
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
     // Access.

@@ -29,6 +29,8 @@ pub struct Problem {
     pub sentence: String,
     /// Whether the log pointed outside its own folder: an incident, not a mistake.
     pub escape: bool,
+    /// With an escape: the version of the log that points out.
+    pub version: Option<u64>,
     /// Whether trying again later may help (the store did not answer).
     pub transient: bool,
 }
@@ -38,6 +40,7 @@ impl Problem {
         Self {
             sentence: sentence.into(),
             escape: false,
+            version: None,
             transient: false,
         }
     }

@@ -14,6 +14,7 @@ use crate::commit::Draft;
 use crate::diff::{copies, draft, keys_digest, reusable};
 use crate::files::CopyItem;
 use crate::intent;
+use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::say::say;
@@ -139,6 +140,17 @@ pub(crate) enum Fate {
 }
 
 impl PlanError {
+    /// The log that points out of its table, if that is what is wrong.
+    pub(crate) fn escape(&self) -> Option<LogEscape> {
+        let (error, of_source) = match self {
+            Self::Source(error) => (error, true),
+            Self::Target(error) => (error, false),
+            _ => return None,
+        };
+        let version = error.escape_version()?;
+        Some(LogEscape { of_source, version })
+    }
+
     pub(crate) fn fate(&self) -> Fate {
         match self {
             Self::Marker(error) if error.is_passing() => Fate::Retry,

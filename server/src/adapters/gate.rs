@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use exchange::access::{QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle};
 use exchange::billing::MeterEventNew;
+use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
 use exchange::{Error, Exchange, Principal};
 use model::{
@@ -266,6 +267,20 @@ impl ShareGate {
         }
     }
 
+    /// A table that points out of itself is an incident (C-13).
+    pub(crate) async fn note_escape(&self, record: &QueryRecord, reading: &Reading) {
+        if let Some(found) = &record.escape {
+            let found = LogEscape {
+                storage: reading.storage,
+                path: reading.at.folder.to_string(),
+                version: found.version,
+                sentence: found.sentence.clone(),
+            };
+            let system = Principal::system();
+            self.exchange.log_escaped(&system, &found).await;
+        }
+    }
+
     async fn count(
         &self,
         reading: &Reading,
@@ -369,6 +384,9 @@ impl Gate for ShareGate {
             .handle
             .as_ref()
             .and_then(|handle| handle.downcast_ref::<Reading>());
+        if let Some(reading) = reading {
+            self.note_escape(&record, reading).await;
+        }
         let line = QueryLogNew {
             id: record.query.unwrap_or_else(|| QueryId::new(now)),
             recipient_id: record.reader.as_ref().map(|reader| reader.recipient),

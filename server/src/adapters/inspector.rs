@@ -42,8 +42,8 @@ impl Inspector {
                      is long, write a checkpoint first.",
                     self.longest.as_secs()
                 ),
-                escape: false,
                 transient: true,
+                ..Problem::new("")
             }),
         }
     }

@@ -141,7 +141,8 @@ pub(crate) fn problem_of_log(error: LogError) -> Problem {
     match error {
         LogError::Storage(error) => problem_of_store(error.into()),
         error => Problem {
-            escape: matches!(error, LogError::Escape { .. }),
+            escape: error.escape_version().is_some(),
+            version: error.escape_version(),
             ..problem(error.to_string())
         },
     }

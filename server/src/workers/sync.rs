@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{Counted, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use exchange::{Exchange, Principal};
@@ -157,6 +158,7 @@ fn uncounted(error: std::io::Error) -> WorkFailed {
 /// The run's journal in the database, fenced by the attempt; each save also settles the meter.
 struct Journal<'a> {
     ledger: &'a Ledger,
+    task: &'a SyncTask,
 }
 
 #[async_trait]
@@ -178,6 +180,20 @@ impl RunJournal for Journal<'_> {
         record: &RunRecord,
     ) -> Result<bool, replication::JournalError> {
         let error = |error: &dyn std::error::Error| replication::JournalError(error.to_string());
+        if let Some(escape) = record.escape {
+            let (storage, path) = match escape.of_source {
+                true => (self.task.source_storage, &self.task.source_path),
+                false => (self.task.target_storage, &self.task.target_path),
+            };
+            let found = LogEscape {
+                storage,
+                path: path.clone(),
+                version: Some(escape.version),
+                sentence: record.why.clone().unwrap_or_default(),
+            };
+            let system = Principal::system();
+            self.ledger.exchange.log_escaped(&system, &found).await;
+        }
         let plan = record.plan.as_ref();
         // The last step, together with what the replica now is, is the exchange's own change.
         let state = match record.state {
@@ -377,7 +393,7 @@ impl Lakehand {
             Engine::Local => Box::new(LocalEngine::new(Arc::new(ends), CopyOptions::default())),
             Engine::Process { command } => Box::new(ProcessEngine::new(command.clone())),
         };
-        let journal = Journal { ledger };
+        let journal = Journal { ledger, task };
         let clock = self.exchange.clock();
         let driven = replication::drive(
             &described,
@@ -434,9 +450,11 @@ impl Lakehand {
         let target = &opened.pair.target;
         let id = task.replica_table_id;
         let now = self.exchange.now();
-        let planned = replication::plan_vacuum(target, id, hours, now)
-            .await
-            .map_err(vacuum_failure)?;
+        let planned = replication::plan_vacuum(target, id, hours, now).await;
+        if let Err(error) = &planned {
+            self.note_escape(&task, error.escape_version(), error).await;
+        }
+        let planned = planned.map_err(vacuum_failure)?;
         if let Err(error) = opened.target.sweep(model::time::DAY).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -475,6 +493,25 @@ impl Lakehand {
         Ok(Ended::Done)
     }
 
+    /// A replica's log that points out of the replica is an incident (C-13).
+    async fn note_escape(
+        &self,
+        task: &SyncTask,
+        version: Option<u64>,
+        error: &(dyn std::error::Error + Sync),
+    ) {
+        if version.is_some() {
+            let found = LogEscape {
+                storage: task.target_storage,
+                path: task.target_path.clone(),
+                version,
+                sentence: error.to_string(),
+            };
+            let system = Principal::system();
+            self.exchange.log_escaped(&system, &found).await;
+        }
+    }
+
     /// Checks a replica table against the last sync's promise.
     pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
         let Some(task) = self.task(leased).await? else {
@@ -505,6 +542,8 @@ impl Lakehand {
             Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
             Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
             Err(error) => {
+                self.note_escape(&task, error.escape_version(), &error)
+                    .await;
                 self.exchange
                     .replica_verified(&system, &task, Some(&error.to_string()))
                     .await?

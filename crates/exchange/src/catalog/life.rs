@@ -160,7 +160,7 @@ impl Exchange {
                 table.path.clone(),
             ));
         }
-        let found = self.inspect_all(questions).await;
+        let found = self.inspect_all(principal, questions).await;
         let mut change = self.change(principal).await?;
         let mut detail = Vec::with_capacity(tables.len());
         for (table, found) in tables.iter().zip(found) {

@@ -3,6 +3,7 @@
 //! Lives here: the rows, the one visibility rule, and the readers that other areas need. A log is read through
 //! [`crate::ports::TableInspector`] only, never inside a transaction.
 
+mod escape;
 mod inspect;
 mod life;
 mod list;
@@ -17,6 +18,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use escape::LogEscape;
 pub(crate) use inspect::{check_path, overlaps};
 pub(crate) use register::check_tags;
 

@@ -73,7 +73,7 @@ impl Exchange {
             return Err(Error::invalid("name", "missing"));
         };
         let wanted: Vec<&Wanted> = wanted.iter().collect();
-        let inspections = self.inspect_wanted(&wanted).await?;
+        let inspections = self.inspect_wanted(principal, &wanted).await?;
 
         let mut change = self.change(principal).await?;
         let id = ProductId::new(change.at());

@@ -76,7 +76,7 @@ impl Exchange {
             .iter()
             .map(|path| (access.clone(), path.clone()))
             .collect();
-        let found = self.inspect_all(questions).await;
+        let found = self.inspect_all(principal, questions).await;
 
         let mut answered: Vec<(String, Result<Inspection, Problem>)> =
             paths.into_iter().zip(found).collect();

@@ -127,6 +127,7 @@ impl Exchange {
     /// Reads the logs of tables that a form adds; one that cannot be read is a field that is wrong.
     pub(super) async fn inspect_wanted(
         &self,
+        principal: &Principal,
         wanted: &[&Wanted],
     ) -> Result<Vec<Inspection>, Error> {
         let mut opened: BTreeMap<StorageId, StorageAccess> = BTreeMap::new();
@@ -141,7 +142,10 @@ impl Exchange {
             .collect();
         let mut check = Check::new();
         let mut inspections = Vec::with_capacity(wanted.len());
-        for (table, found) in wanted.iter().zip(self.inspect_all(questions).await) {
+        for (table, found) in wanted
+            .iter()
+            .zip(self.inspect_all(principal, questions).await)
+        {
             match found {
                 Ok(inspection) => inspections.push(inspection),
                 Err(problem) => check.fail(&table.path_field(), problem.sentence),

@@ -86,7 +86,7 @@ impl Exchange {
             .iter()
             .chain(plan.moved.iter().map(|(wanted, _)| wanted))
             .collect();
-        let inspections = self.inspect_wanted(&placed).await?;
+        let inspections = self.inspect_wanted(principal, &placed).await?;
 
         let mut change = self.change(principal).await?;
         write(&mut change, &record, seen).await?;

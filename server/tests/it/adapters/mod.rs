@@ -1,6 +1,7 @@
 //! The adapters and the gateway with real parts: the exchange on a real database, tables written by our own writer in folders
 //! and on an S3 server, the sharing protocol's own routes.
 
+mod escapes;
 mod gate;
 mod gateway;
 mod grants;
