@@ -37,7 +37,7 @@ pub trait Gate: Send + Sync + 'static {
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused>;
 
     /// Writes down one request on a table: the access log and, where files were signed, the `signed` meter event.
-    /// Called once per request, denials included.
+    /// Called once per request, denials included; also for strangers, of whom nothing should be kept that takes room.
     async fn record(&self, record: QueryRecord);
 }
 

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use super::stores::{Lake, TableAt};
 use crate::gateway::{Gateway, Ticket};
+use crate::metrics;
 
 /// [`Gate`] over the exchange and the lake.
 pub struct ShareGate {
@@ -379,6 +380,11 @@ impl Gate for ShareGate {
     }
 
     async fn record(&self, record: QueryRecord) {
+        // Strangers are counted; a line each would let them write as much as they like.
+        let Some(reader) = &record.reader else {
+            return metrics::share_refused(record.endpoint.as_str());
+        };
+        let recipient_id = reader.recipient;
         let now = self.exchange.now();
         let reading = record
             .handle
@@ -389,7 +395,7 @@ impl Gate for ShareGate {
         }
         let line = QueryLogNew {
             id: record.query.unwrap_or_else(|| QueryId::new(now)),
-            recipient_id: record.reader.as_ref().map(|reader| reader.recipient),
+            recipient_id,
             endpoint: record.endpoint.as_str(),
             share: record.share,
             schema: record.schema,

@@ -173,7 +173,7 @@ pub struct GrantReading {
 #[derive(Clone, Debug)]
 pub struct QueryLogNew {
     pub id: QueryId,
-    pub recipient_id: Option<RecipientId>,
+    pub recipient_id: RecipientId,
     pub endpoint: &'static str,
     pub share: String,
     pub schema: String,
