@@ -130,6 +130,7 @@ operations! {
     GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list");
     GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show");
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke");
+    ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries");
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 

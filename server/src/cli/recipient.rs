@@ -1,4 +1,4 @@
-//! `entrepot recipient`: who reads, and the credentials.
+//! `entrepot recipient`: who reads, the credentials, and what was asked with them.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::call::Act;
-use super::columns::{at, facts, given, list, rows, time};
+use super::columns::{at, bytes, facts, given, list, rows, table, time};
 use super::save::Save;
 use super::show::Show;
 
@@ -48,6 +48,15 @@ pub(super) enum Recipient {
     },
     /// End a credential now
     RevokeToken { recipient: String, token: String },
+    /// The access log: what recipients asked for, newest first
+    Queries {
+        #[arg(long)]
+        product: Option<String>,
+        #[arg(long)]
+        recipient: Option<String>,
+        #[arg(long)]
+        grant: Option<String>,
+    },
 }
 
 /// At least one of them.
@@ -109,6 +118,27 @@ impl Recipient {
                 Act::delete(&["recipients", &recipient, "tokens", &token])
                     .show(Show::said("The credential is revoked."))
             }
+            Self::Queries {
+                product,
+                recipient,
+                grant,
+            } => Act::list(&["share-queries"])
+                .query("product", product)
+                .query("recipient", recipient)
+                .query("grant", grant)
+                .show(table(&[
+                    ("AT", |q| time(q, "/at")),
+                    ("RECIPIENT", |q| at(q, "/recipient")),
+                    ("SHARE", |q| at(q, "/share")),
+                    ("TABLE", |q| {
+                        format!("{}.{}", at(q, "/schema"), at(q, "/table"))
+                    }),
+                    ("CALL", |q| at(q, "/endpoint")),
+                    ("STATUS", |q| at(q, "/status")),
+                    ("VERSION", |q| at(q, "/version")),
+                    ("FILES", |q| at(q, "/files")),
+                    ("SIGNED", |q| bytes(q, "/bytes_signed")),
+                ])),
         }
     }
 }

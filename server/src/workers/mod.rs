@@ -98,11 +98,13 @@ impl Tick {
     }
 }
 
-/// What every worker does now and then: forgets ended sessions and old idempotency keys, and measures the queue.
+/// What every worker does now and then: forgets ended sessions, old idempotency keys and old lines of the access log, and
+/// measures the queue.
 pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     const MINUTE: Duration = Duration::from_secs(60);
     let sessions = exchange.clone();
     let keys = exchange.clone();
+    let accesses = exchange.clone();
     let queue = exchange.clone();
     vec![
         Tick::new("sessions", 10 * MINUTE, move || {
@@ -112,6 +114,13 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
         Tick::new("idempotency", 10 * MINUTE, move || {
             let exchange = keys.clone();
             async move { exchange.idempotency_sweep().await.map(|_| ()) }
+        }),
+        Tick::new("access log", 60 * MINUTE, move || {
+            let exchange = accesses.clone();
+            async move {
+                let system = Principal::system();
+                exchange.share_queries_sweep(&system).await.map(|_| ())
+            }
         }),
         Tick::new("queue", Duration::from_secs(15), move || {
             let exchange = queue.clone();

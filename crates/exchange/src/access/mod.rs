@@ -7,6 +7,7 @@ mod decisions;
 mod grants;
 mod moving;
 mod offers;
+mod queries;
 mod reading;
 mod recipients;
 mod reconcile;
@@ -22,6 +23,7 @@ use model::{
 
 pub(crate) use decisions::REPLACED;
 pub(crate) use moving::STAYS;
+pub use queries::ShareQueryFilter;
 pub use reading::{
     GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName,
-    RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
+    QueryId, RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,4 +208,28 @@ pub struct Grant {
 #[serde(deny_unknown_fields)]
 pub struct RevokeNew {
     pub reason: String,
+}
+
+/// One call of a recipient on a shared table, as the access log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareQuery {
+    pub id: QueryId,
+    pub at: Timestamp,
+    pub recipient: Name,
+    pub team: Name,
+    /// `version`, `metadata`, `query`, `changes` or `temporary_credentials`.
+    pub endpoint: String,
+    /// As asked for; as listed once it was opened.
+    pub share: String,
+    pub schema: String,
+    pub table: String,
+    /// None: nothing was opened.
+    pub grant: Option<GrantId>,
+    pub version: Option<u64>,
+    /// URLs that were handed out, and the bytes behind them by the table's log: an estimate of what was read.
+    pub files: u64,
+    pub bytes_signed: u64,
+    /// The HTTP status; 0: the client left before there was one.
+    pub status: u32,
+    pub user_agent: String,
 }

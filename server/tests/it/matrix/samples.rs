@@ -171,7 +171,10 @@ impl World {
 
     async fn of_access(&mut self, operation: Operation) -> Option<Sample> {
         Some(match operation {
-            Operation::RecipientList | Operation::RequestList | Operation::GrantList => none(),
+            Operation::RecipientList
+            | Operation::RequestList
+            | Operation::GrantList
+            | Operation::ShareQueryList => none(),
             Operation::RecipientRead => named(&[&self.recipient("rnd_read", "westeurope").await]),
             Operation::RecipientCreate => none().with(json!({
                 "name": self.fresh("recipient"),

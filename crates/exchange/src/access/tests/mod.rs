@@ -4,6 +4,7 @@ mod asking;
 mod binding;
 mod deciding;
 mod looking;
+mod queries;
 mod racing;
 mod reading;
 mod replicas;
