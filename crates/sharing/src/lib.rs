@@ -28,6 +28,9 @@
 //! `endStreamAction` with an `errorMessage` when the client negotiated one; else the connection breaks off, so that no
 //! client takes half a table for a whole one.
 //!
+//! A table's state takes memory as long as its answer is written: so many are held at once, and fewer for one recipient.
+//! Who finds no place within 20 s is told 429; a client that takes nothing of its answer for a minute gets no more of it.
+//!
 //! # What is refused
 //!
 //! History is not shared yet: `version`, `timestamp`, `startingVersion`, `startingTimestamp`, `/changes` and page or
@@ -51,6 +54,7 @@ mod query;
 mod request;
 mod routes;
 mod schema;
+mod slots;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use crate::error::{Failure, Kind};
 use crate::page::Pager;
 use crate::request::{Call, not_found, shortened};
+use crate::slots::{Patience, Slots};
 use crate::{Gate, lists, tables};
 
 /// What the protocol leaves to the server.
@@ -36,14 +37,20 @@ impl fmt::Debug for Options {
 pub(crate) struct App {
     pub(crate) gate: Arc<dyn Gate>,
     pub(crate) pager: Pager,
+    pub(crate) slots: Arc<Slots>,
 }
 
 /// The protocol's endpoints; mount it under the prefix that profiles name. The caller's address comes from a [`crate::Peer`]
 /// extension or from `ConnectInfo<SocketAddr>`; the request's id from `x-request-id`, if there is one.
 pub fn router(gate: Arc<dyn Gate>, options: Options) -> Router {
+    router_with(gate, options, Patience::default())
+}
+
+pub(crate) fn router_with(gate: Arc<dyn Gate>, options: Options, patience: Patience) -> Router {
     let app = App {
         gate,
         pager: Pager::new(options.page_key, options.max_results),
+        slots: Arc::new(Slots::new(patience)),
     };
     const TABLE: &str = "/shares/{share}/schemas/{schema}/tables/{table}";
     let of_table = |rest: &str| format!("{TABLE}{rest}");

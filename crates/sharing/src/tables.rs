@@ -1,7 +1,8 @@
 //! One table: its version, its metadata, its files. Each request here leaves one entry in the access log.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -20,7 +21,8 @@ use crate::error::Failure;
 use crate::query::{QueryRequest, no_history};
 use crate::request::{Call, TableNames, read_body};
 use crate::routes::App;
-use crate::{Endpoint, Readable, Refused, lines};
+use crate::slots::Slot;
+use crate::{Endpoint, Readable, Reader, Refused, lines};
 
 const TABLE_VERSION: HeaderName = HeaderName::from_static("delta-table-version");
 
@@ -35,7 +37,7 @@ async fn open(
     call: &Call,
     names: &TableNames,
     entry: &mut Entry,
-) -> Result<Readable, Failure> {
+) -> Result<(Readable, Reader), Failure> {
     let reader = call.reader(&*app.gate).await?;
     entry.read_by(&reader);
     if !names.are_names() {
@@ -50,7 +52,19 @@ async fn open(
         refused => refused.into(),
     })?;
     entry.opened(&readable);
-    Ok(readable)
+    Ok((readable, reader))
+}
+
+/// The same for reading the table's state, once there is a place for it.
+async fn open_state(
+    app: &App,
+    call: &Call,
+    names: &TableNames,
+    entry: &mut Entry,
+) -> Result<(Readable, Slot), Failure> {
+    let (readable, reader) = open(app, call, names, entry).await?;
+    let slot = app.slots.take(reader.recipient).await?;
+    Ok((readable, slot))
 }
 
 /// Writes the entry and makes the response of a request that is answered at once.
@@ -81,7 +95,7 @@ pub(crate) async fn version(
     let names = TableNames::new(path);
     let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Version, &call, &names);
     let result = async {
-        let readable = open(&app, &call, &names, &mut entry).await?;
+        let (readable, _) = open(&app, &call, &names, &mut entry).await?;
         if call.parameters()?.text("startingTimestamp").is_some() {
             return Err(no_history(&names));
         }
@@ -111,7 +125,7 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
     let names = TableNames::new(path);
     let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Metadata, &call, &names);
     let result = async {
-        let readable = open(&app, &call, &names, &mut entry).await?;
+        let (readable, _slot) = open_state(&app, &call, &names, &mut entry).await?;
         let parameters = call.parameters()?;
         let (version, timestamp) = (parameters.number("version")?, parameters.text("timestamp"));
         if version.is_some() && timestamp.is_some() {
@@ -184,7 +198,7 @@ pub(crate) async fn query(
     let names = TableNames::new(path);
     let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Query, &call, &names);
     let result = async {
-        let readable = open(&app, &call, &names, &mut entry).await?;
+        let (readable, slot) = open_state(&app, &call, &names, &mut entry).await?;
         let client = Capabilities::parse(&call.headers)?;
         let asked_ids = FileIds::parse(&call.headers)?;
         let request = QueryRequest::parse(&read_body(&call.headers, body).await?)?;
@@ -202,6 +216,7 @@ pub(crate) async fn query(
             next: 0,
             min_expiry: None,
             snapshot,
+            _slot: slot,
         };
         // Before the status is sent, so that what fails at once is a proper error.
         let mut piece = head;
@@ -230,8 +245,16 @@ fn write_answer(
     expects_end: bool,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> {
     async_stream::stream! {
-        while !files.is_done() {
+        let shelf = (!files.is_done()).then(|| Shelf::new(files.app.slots.patience.client));
+        while let Some(shelf) = shelf.as_ref().filter(|_| !files.is_done()) {
+            shelf.put(files);
             yield Ok(Bytes::from(std::mem::take(&mut piece)));
+            let Some(back) = shelf.take() else {
+                tracing::debug!("the client took too long");
+                yield Err(io::Error::other("the answer was waited for too long"));
+                return;
+            };
+            files = back;
             if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
                 failure.log(&call);
                 let message = failure.message(&call);
@@ -251,6 +274,8 @@ fn write_answer(
         if negotiated || expects_end {
             lines::end(&mut piece, files.min_expiry);
         }
+        // What is left is the last piece: however slowly it is taken, the table's state and the place are free.
+        drop(files);
         entry.answered(StatusCode::OK).await;
         yield Ok(Bytes::from(piece));
     }
@@ -293,6 +318,56 @@ struct Files {
     end: usize,
     /// The earliest end of a URL so far, in milliseconds.
     min_expiry: Option<i64>,
+    /// Given back with the table's state, which takes the memory.
+    _slot: Slot,
+}
+
+/// Where the files stand while the client takes a piece. If it takes none for too long, they are let go of, and with them
+/// their memory and their place.
+struct Shelf(Arc<Mutex<Standing>>);
+
+struct Standing {
+    files: Option<Files>,
+    /// How often they were put here.
+    puts: u64,
+}
+
+impl Shelf {
+    fn new(patience: Duration) -> Self {
+        let standing = Arc::new(Mutex::new(Standing {
+            files: None,
+            puts: 0,
+        }));
+        let watched = Arc::downgrade(&standing);
+        tokio::spawn(async move {
+            let mut seen = 0;
+            loop {
+                tokio::time::sleep(patience).await;
+                let Some(standing) = watched.upgrade() else {
+                    return;
+                };
+                let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
+                if standing.files.is_some() && standing.puts == seen {
+                    standing.files = None;
+                    return;
+                }
+                seen = standing.puts;
+            }
+        });
+        Self(standing)
+    }
+
+    fn put(&self, files: Files) {
+        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.files = Some(files);
+        standing.puts += 1;
+    }
+
+    /// None: they were let go of.
+    fn take(&self) -> Option<Files> {
+        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.files.take()
+    }
 }
 
 impl Files {

@@ -5,5 +5,6 @@ mod access;
 mod answers;
 mod listing;
 mod refusals;
+mod slots;
 mod streaming;
 mod world;

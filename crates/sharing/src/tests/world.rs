@@ -20,9 +20,9 @@ use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{
-    Gate, Options, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile, router,
-};
+use crate::routes::router_with;
+use crate::slots::Patience;
+use crate::{Gate, Options, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
 
 /// The first URL of a world expires then; each further one a second earlier, so that the minimum is the last.
 pub(super) const EXPIRES: i64 = 1_900_000_000_000;
@@ -226,6 +226,10 @@ impl World {
     }
 
     pub(super) fn with_pages_of(max_results: usize) -> Self {
+        Self::with(max_results, Patience::default())
+    }
+
+    pub(super) fn with(max_results: usize, patience: Patience) -> Self {
         let gate = Arc::new(TestGate {
             tables: Mutex::default(),
             shares: Mutex::default(),
@@ -241,12 +245,13 @@ impl World {
         let port: Arc<dyn Gate> = gate.clone();
         let router = Router::new().nest(
             "/delta-sharing",
-            router(
+            router_with(
                 port,
                 Options {
                     page_key: [7; 32],
                     max_results,
                 },
+                patience,
             ),
         );
         Self { gate, router }
