@@ -14,6 +14,7 @@ use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::config::PublicUrl;
+use crate::middleware::client;
 use crate::middleware::csrf::{self, Guard};
 use crate::middleware::headers::{self, Policy};
 use crate::middleware::observe::{self, RequestId};
@@ -40,12 +41,16 @@ pub fn build(parts: Parts) -> Router {
     let api = api(&parts);
     let browser = browser(&parts);
     let health = health::router(parts.exchange.clone());
+    let machines = parts.machines.layer(from_fn_with_state(
+        Arc::clone(&parts.trusted_proxies),
+        client::note_peer,
+    ));
     let routes = browser
         .nest("/api/v1", api)
         // A nest does not hold this one, which would lead to the portal's page.
         .route("/api/v1/", any(nothing_here))
         .merge(health)
-        .merge(parts.machines);
+        .merge(machines);
     let policy = Policy {
         https: parts.public_url.is_https(),
     };

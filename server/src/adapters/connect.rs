@@ -12,6 +12,7 @@ use model::{Clock, GrantId, Location};
 use super::access::SharingTarget;
 use super::gate::ShareGate;
 use super::inspector::Inspector;
+use super::limited::LimitedGate;
 use super::probe::Probe;
 use super::stores::Lake;
 use crate::gateway::Gateway;
@@ -32,11 +33,19 @@ pub struct Connected {
 impl Connected {
     /// What machines call without a session: the sharing protocol and the gateway.
     pub fn machines(&self) -> Router {
+        self.machines_of(self.gate.clone())
+    }
+
+    /// The same with so many requests per second of one recipient.
+    pub fn machines_within(&self, per_second: u32) -> Router {
+        self.machines_of(Arc::new(LimitedGate::new(self.gate.clone(), per_second)))
+    }
+
+    fn machines_of(&self, gate: Arc<dyn sharing::Gate>) -> Router {
         let options = sharing::Options {
             page_key: self.page_key,
             max_results: MAX_RESULTS,
         };
-        let gate: Arc<dyn sharing::Gate> = self.gate.clone();
         Router::new()
             .nest("/delta-sharing", sharing::router(gate, options))
             .merge(self.gateway.router())

@@ -6,5 +6,6 @@ pub mod connect;
 pub mod gate;
 pub mod inspector;
 pub mod keyring;
+pub mod limited;
 pub mod probe;
 pub mod stores;

@@ -155,7 +155,9 @@ pub(crate) fn routes(node: &Node) -> Router {
         requests_per_second: node.settings.requests_per_second,
         sign_ins_per_minute: node.settings.sign_ins_per_minute,
         portal: site::portal(node.exchange().clone(), &node.settings.site),
-        machines: node.connected.machines(),
+        machines: node
+            .connected
+            .machines_within(node.settings.requests_per_second),
     })
 }
 

@@ -1,9 +1,13 @@
 //! Who is on the other end of the connection. `X-Forwarded-For` is believed only of proxies that the configuration names.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use http::{Extensions, HeaderMap};
+use sharing::Peer;
 
 /// The address that a request came from; None in process.
 pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr]) -> Option<IpAddr> {
@@ -24,6 +28,18 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr])
         }
     }
     Some(found)
+}
+
+/// Leaves [`Peer`] in the request's extensions, for the sharing protocol.
+pub async fn note_peer(
+    State(trusted): State<Arc<[IpAddr]>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(found) = address(request.extensions(), request.headers(), &trusted) {
+        request.extensions_mut().insert(Peer(found));
+    }
+    next.run(request).await
 }
 
 #[cfg(test)]
