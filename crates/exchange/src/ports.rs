@@ -33,6 +33,8 @@ pub struct Problem {
     pub version: Option<u64>,
     /// Whether trying again later may help (the store did not answer).
     pub transient: bool,
+    /// What of a storage is wrong, by the name of the form's field; None: its address as a whole.
+    pub field: Option<&'static str>,
 }
 
 impl Problem {
@@ -42,7 +44,14 @@ impl Problem {
             escape: false,
             version: None,
             transient: false,
+            field: None,
         }
+    }
+
+    #[must_use]
+    pub fn of_field(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
+        self
     }
 }
 

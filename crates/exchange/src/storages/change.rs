@@ -189,7 +189,7 @@ impl Exchange {
         let probe = &self.ports().probe;
         let url = probe
             .check(access)
-            .map_err(|problem| Error::invalid("url", problem.sentence))?;
+            .map_err(|problem| Error::invalid(problem.field.unwrap_or("url"), problem.sentence))?;
         let mut check = Check::new();
         match (probe.is_simulated(&url), &access.credential) {
             (true, Some(_)) => check.fail("credential", "a folder needs none; leave it out"),

@@ -73,6 +73,7 @@ async fn a_table_that_cannot_be_read_is_a_field_error_and_nothing_is_stored() {
             escape,
             version: escape.then_some(3),
             transient,
+            field: None,
         };
         company.put("good", &["a"]);
         company.break_table(
