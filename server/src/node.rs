@@ -1,5 +1,6 @@
 //! One process of an installation: its settings, its exchange, and the lock on its data folder.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -58,11 +59,13 @@ impl Node {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         folder::create(&settings.data)?;
-        let lock = match (settings.is_embedded(), folder::lock(&settings.data)) {
-            (false, _) => None,
-            (true, Ok(lock)) => Some(lock),
-            (true, Err(FolderError::InUse { .. })) if purpose == Use::Command => None,
-            (true, Err(error)) => return Err(error.into()),
+        let lock = match settings.database_file() {
+            None => None,
+            Some(file) => {
+                let lock = take_lock(&settings.data, purpose).await?;
+                folder::close_database(file)?;
+                lock
+            }
         };
         let db = Db::open(&settings.database_url)
             .await
@@ -77,7 +80,9 @@ impl Node {
             public_url: public_url.as_str().to_owned(),
             session_idle: settings.session_idle,
             session_lifetime: settings.session_lifetime,
-            ..Options::default()
+            token_lifetime: settings.sharing.token_lifetime,
+            url_lifetime: settings.sharing.url_lifetime,
+            query_log_kept: settings.sharing.query_log_kept,
         };
         let connected = connect(Wiring {
             db,
@@ -101,6 +106,28 @@ impl Node {
             public_url,
             _lock: lock,
         })
+    }
+}
+
+/// The data folder's lock; a command does without while a server has it.
+async fn take_lock(data: &Path, purpose: Use) -> Result<Option<Lock>, FolderError> {
+    match purpose {
+        Use::Command => match folder::lock(data) {
+            Err(FolderError::InUse { .. }) => Ok(None),
+            taken => taken.map(Some),
+        },
+        Use::Serve => {
+            let wait = || {
+                tracing::warn!(
+                    folder = %data.display(),
+                    seconds = folder::PATIENCE.as_secs(),
+                    "the data folder is in use; waiting for whoever uses it to end"
+                );
+            };
+            folder::lock_within(data, folder::PATIENCE, wait)
+                .await
+                .map(Some)
+        }
     }
 }
 
