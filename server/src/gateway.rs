@@ -60,6 +60,21 @@ struct Refusal {
     status: StatusCode,
     sentence: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// What was asked with is not ours.
+    is_forged: bool,
+}
+
+/// Marks an answer to a ticket that is not ours: whoever sends many of these is guessing. What has expired, or whose grant has
+/// ended, was ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forged;
+
+/// Instead of the answer to one forged ticket too many.
+pub(crate) fn too_many(retry_after_seconds: u64) -> Response {
+    let sentence = "Too many URLs that are not valid came from this address; wait as long as Retry-After says.";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, sentence)
+        .with(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+        .respond(false)
 }
 
 impl Refusal {
@@ -68,6 +83,7 @@ impl Refusal {
             status,
             sentence: sentence.into(),
             headers: Vec::new(),
+            is_forged: false,
         }
     }
 
@@ -93,6 +109,9 @@ impl Refusal {
         headers.insert(header::CONTENT_LENGTH, length);
         headers.extend(self.headers);
         guard(headers);
+        if self.is_forged {
+            response.extensions_mut().insert(Forged);
+        }
         response
     }
 }
@@ -309,10 +328,12 @@ fn signature(uri: &Uri) -> Option<String> {
 
 /// What was changed, cut off or made by somebody else; which of them is not said.
 fn invalid() -> Refusal {
-    Refusal::new(
-        StatusCode::FORBIDDEN,
-        "This URL is not valid: it was changed or cut off. Query the table again for new ones.",
-    )
+    let sentence =
+        "This URL is not valid: it was changed or cut off. Query the table again for new ones.";
+    Refusal {
+        is_forged: true,
+        ..Refusal::new(StatusCode::FORBIDDEN, sentence)
+    }
 }
 
 fn ours(error: &exchange::Error) -> Refusal {
