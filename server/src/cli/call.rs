@@ -9,6 +9,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use url::Url;
 
+use super::fail::Refused;
 use super::save::Save;
 use super::show::Show;
 use crate::config::Settings;
@@ -263,5 +264,5 @@ fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
     {
         text.push_str(&format!(" (request {id})"));
     }
-    bail!(text)
+    Err(Refused { text, problem }.into())
 }

@@ -57,7 +57,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     let mut flags = globals.flags();
     flags.addr = serve.addr;
     flags.site = serve.site;
-    let settings = Settings::load(&flags)?;
+    let settings = globals.settings(&flags)?;
     telemetry::init(&settings.telemetry)?;
     let stop = stopping()?;
     // The listener comes first: with port 0 only it knows the public address.
@@ -90,7 +90,13 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
         );
     }
     let router = routes(&node);
-    let _ = writeln!(std::io::stdout(), "Entrepôt serves http://{addr}");
+    let served = format!("http://{addr}");
+    let said = if globals.json {
+        serde_json::json!({ "serving": served }).to_string()
+    } else {
+        format!("Entrepôt serves {served}")
+    };
+    let _ = writeln!(std::io::stdout(), "{said}");
     tracing::info!(%addr, public_url = node.public_url.as_str(), "serving");
     listen::serve(listener, router, node.settings.connections, stop.clone()).await;
     // The listener also ends when it breaks; then everything ends.
@@ -102,7 +108,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
 }
 
 pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(&globals.flags())?;
+    let settings = globals.settings(&globals.flags())?;
     telemetry::init(&settings.telemetry)?;
     let stop = stopping()?;
     let node = Node::open(settings, Use::Serve).await?;
@@ -116,10 +122,17 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
 pub(super) async fn migrate(globals: &Globals) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&globals.flags())?;
     folder::create(&settings.data)?;
-    let _lock = settings
-        .is_embedded()
-        .then(|| folder::lock(&settings.data))
-        .transpose()?;
+    let _lock = match settings.database_file() {
+        None => None,
+        Some(file) => {
+            let wait = || {
+                let _ = writeln!(std::io::stderr(), "waiting: the data folder is in use");
+            };
+            let lock = folder::lock_within(&settings.data, folder::PATIENCE, wait).await?;
+            folder::close_database(file)?;
+            Some(lock)
+        }
+    };
     let db = Db::open(&settings.database_url)
         .await
         .context("the database cannot be opened")?;
@@ -157,7 +170,7 @@ pub(crate) fn routes(node: &Node) -> Router {
         portal: site::portal(node.exchange().clone(), &node.settings.site),
         machines: node
             .connected
-            .machines_within(node.settings.requests_per_second),
+            .machines_within(node.settings.sharing.requests_per_second),
     })
 }
 

@@ -196,6 +196,13 @@ fn commands_are_calls() {
             "recipients/rnd_weu/tokens/ID",
             none(),
         ),
+        ("recipient queries", "GET", "share-queries", none()),
+        (
+            "recipient queries --recipient rnd_weu --grant ID --product v-a",
+            "GET",
+            "share-queries?product=v-a&recipient=rnd_weu&grant=ID",
+            none(),
+        ),
         (
             "request list --state submitted",
             "GET",
