@@ -67,6 +67,16 @@ fn row(line: &Line) -> String {
     )
 }
 
+/// Without what stands in brackets: the page may say more about a role than the table does.
+fn plain(row: &str) -> String {
+    let mut parts = row.split(" (");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| {
+        let after = part.split_once(')').map_or(part, |(_, after)| after);
+        plain + after
+    })
+}
+
 #[test]
 fn the_page_lists_the_routes_of_the_table() {
     let (with, without): (Vec<&Line>, Vec<&Line>) =
@@ -74,7 +84,7 @@ fn the_page_lists_the_routes_of_the_table() {
     let expected: Vec<String> = with.into_iter().chain(without).map(row).collect();
     let found = rows(routes());
     for (found, expected) in found.iter().zip(&expected) {
-        assert_eq!(found, expected, "docs/API.md");
+        assert_eq!(plain(found), plain(expected), "docs/API.md");
     }
     assert_eq!(found.len(), expected.len(), "docs/API.md");
     let headings: Vec<&str> = routes()
