@@ -1,6 +1,7 @@
 //! `TestApp`: one installation for one test, and the requests to it.
 
 pub(crate) mod azurite;
+pub(crate) mod counts;
 pub(crate) mod environment;
 pub(crate) mod proxy;
 pub(crate) mod python;
@@ -161,7 +162,7 @@ impl TestApp {
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
             portal: server::site::portal(exchange.clone(), folder.path()),
-            machines: connected.machines(),
+            machines: connected.machines_within(build.requests_per_second),
         });
         Self {
             exchange,
