@@ -3,6 +3,7 @@
 //! The rows come from the exchange's table. A route without a sample here fails; so does a row that changed. To grow it: add a
 //! sample, run with `UPDATE_MATRIX=1`, and read the difference.
 
+mod doors;
 mod samples;
 
 use std::fmt::Write as _;
@@ -37,8 +38,8 @@ struct Sample {
 }
 
 /// One installation with everybody in it: `producer` owns the product, `consumer` has the recipient.
-struct World {
-    app: TestApp,
+pub(crate) struct World {
+    pub(crate) app: TestApp,
     /// One for each column; nobody has none.
     tokens: Vec<Option<String>>,
     count: u32,
@@ -46,7 +47,10 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let app = TestApp::start().await;
+        Self::on(TestApp::start().await).await
+    }
+
+    pub(crate) async fn on(app: TestApp) -> Self {
         app.domain("vehicle").await;
         for team in ["aftersales", "rnd", "sales"] {
             app.team(team, "vehicle").await;
@@ -82,7 +86,7 @@ impl World {
         }
     }
 
-    fn exchange(&self) -> &Exchange {
+    pub(crate) fn exchange(&self) -> &Exchange {
         &self.app.exchange
     }
 

@@ -287,7 +287,7 @@ impl World {
     }
 
     /// A recipient of the consumer's team; there already the second time.
-    async fn recipient(&self, name: &str, region: &str) -> String {
+    pub(crate) async fn recipient(&self, name: &str, region: &str) -> String {
         let new = RecipientNew {
             name: name.to_owned(),
             team: "rnd".to_owned(),
@@ -312,7 +312,7 @@ impl World {
         self.ask("vehicle-visits", &name, mode).await
     }
 
-    async fn ask(&self, product: &str, recipient: &str, mode: &str) -> Request {
+    pub(crate) async fn ask(&self, product: &str, recipient: &str, mode: &str) -> Request {
         let new = RequestNew {
             product: product.to_owned(),
             recipient: recipient.to_owned(),
@@ -331,7 +331,7 @@ impl World {
     }
 
     /// The grant of an approved request.
-    async fn approve(&self, request: &Request) -> String {
+    pub(crate) async fn approve(&self, request: &Request) -> String {
         let new = DecisionNew {
             verdict: "approve".to_owned(),
             note: String::new(),
