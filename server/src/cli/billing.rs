@@ -117,10 +117,11 @@ impl Billing {
                 ])),
             Self::Report => Act::post(&["billing", "report"]).show(Show::words(|done| {
                 format!(
-                    "{} charges of {} events. Waiting for a price: {} events.",
+                    "{} charges of {} events. Waiting for a price: {} events; {} of compute time.",
                     at(done, "/charges"),
                     at(done, "/events"),
-                    at(done, "/unrated")
+                    at(done, "/unrated"),
+                    duration(done, "/unrated_busy_micros")
                 )
             })),
             Self::Charges { product, csv: true } => Act::get(&["charges"])
@@ -248,6 +249,9 @@ fn statement(statement: &Value) -> String {
             ("Waiting for the daily report", waiting),
             ("Handed out as signed URLs", |s| bytes(s, "/signed_bytes")),
             ("Events without a price", |s| at(s, "/unrated")),
+            ("Compute time without a price", |s| {
+                duration(s, "/unrated_busy_micros")
+            }),
         ],
         statement,
     );
@@ -278,6 +282,7 @@ mod tests {
         let waits = json!({
             "team": "aftersales", "month": "2026-06", "state": "open", "total": "0", "currency": "USD", "lines": [],
             "signed_bytes": 0, "waiting_bytes": 1_500_000_000, "waiting_until": "2026-06-16T00:00:00Z", "unrated": 0,
+            "unrated_busy_micros": 0,
         });
         let text = statements(&json!({ "items": [waits] }));
         let line = "1.5 GB, priced after 2026-06-16 00:00:00 UTC";

@@ -330,6 +330,10 @@ async fn issue(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
         "{} meter events have no rate",
         result.unrated
     );
+    ensure!(
+        result.unrated_busy_micros == 0,
+        "there is compute time without a price"
+    );
     let this_month = month(journey.stage.now)?;
     let mut summaries = exchange.statements(&lena).await?;
     summaries.sort_by(|one, other| (&one.month, &one.team).cmp(&(&other.month, &other.team)));

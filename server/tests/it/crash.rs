@@ -67,6 +67,7 @@ products:
 recipients: { rnd_weu: { team: rnd, cloud: azure, region: westeurope } }
 rates:
   - { from: "aws:eu-central-1", to: "azure:*", price: "0.09", unit: GB, currency: USD, valid_from: 2026-01-01, source: list price }
+service_rates: [{ kind: compute, price: "0.12", currency: USD, valid_from: 2026-01-01, source: our own }]
 "#;
 
 /// A world in a folder: the clouds, the keys, and (on SQLite) the database.

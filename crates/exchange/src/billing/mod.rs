@@ -7,6 +7,7 @@ mod charges;
 mod export;
 mod meter;
 mod rates;
+mod report;
 mod savings;
 mod statements;
 

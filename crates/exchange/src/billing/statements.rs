@@ -11,6 +11,7 @@ use model::{
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::report::Part;
 use crate::audit::Object;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -128,24 +129,6 @@ from_row!(IssuedRow {
     issued_at
 });
 
-/// Events of one route and day that no charge holds.
-struct UnchargedRow {
-    day: i64,
-    from_location: Location,
-    to_location: Location,
-    bytes: u64,
-    events: u64,
-    at: Timestamp,
-}
-from_row!(UnchargedRow {
-    day,
-    from_location,
-    to_location,
-    bytes,
-    events,
-    at
-});
-
 /// What a month holds besides its lines.
 #[derive(Clone, Copy, Debug, Default)]
 struct Besides {
@@ -153,11 +136,15 @@ struct Besides {
     waiting_bytes: u64,
     waiting_until: Option<Timestamp>,
     unrated: u64,
+    unrated_busy_micros: u64,
 }
 
 impl Besides {
     fn is_nothing(&self) -> bool {
-        self.signed_bytes == 0 && self.waiting_until.is_none() && self.unrated == 0
+        self.signed_bytes == 0
+            && self.waiting_until.is_none()
+            && self.unrated == 0
+            && self.unrated_busy_micros == 0
     }
 
     fn with(self, summary: StatementSummary, team: &TeamRecord, lines: Vec<LineRow>) -> Statement {
@@ -169,6 +156,7 @@ impl Besides {
             waiting_bytes: self.waiting_bytes,
             waiting_until: self.waiting_until,
             unrated: self.unrated,
+            unrated_busy_micros: self.unrated_busy_micros,
         }
     }
 }
@@ -312,48 +300,42 @@ impl Exchange {
             signed_bytes: row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0),
             ..Besides::default()
         };
-        let uncharged: Vec<UnchargedRow> = sql!(
-            "select day, from_location, to_location, cast(sum(bytes) as bigint) as bytes, cast(count(*) as bigint) as events,
-                    cast(max(at) as bigint) as at
-             from meter_event join product on product.id = product_id
-             where team_id = $1 and charge_id is null and method in ('measured', 'logged') and day >= $2 and day < $3
-             group by day, from_location, to_location order by day"
-        )
-        .bind(team)
-        .bind(month.first_day())
-        .bind(month.next().first_day())
-        .all(self.db())
-        .await?;
-        for row in uncharged {
-            let route = Route {
-                from: row.from_location,
-                to: row.to_location,
-            };
-            let rated = row.bytes == 0
-                || route.is_local()
-                || self.rate_for(self.db(), &route, row.at).await?.is_some();
-            if rated {
-                besides.waiting_bytes += row.bytes;
-                besides.waiting_until = Some(Timestamp::from_utc_day(row.day + 1));
-            } else {
-                besides.unrated += row.events;
+        for day in self.waiting_days(team, month).await? {
+            for waits in self.waiting(day, Some(team)).await? {
+                match (waits.price, waits.part) {
+                    (None, Part::Bytes) => besides.unrated += waits.leg.events,
+                    (None, Part::Time) => besides.unrated_busy_micros += waits.leg.busy_micros,
+                    (Some(_), part) => {
+                        if part == Part::Bytes {
+                            besides.waiting_bytes += waits.leg.bytes;
+                        }
+                        besides.waiting_until = Some(Timestamp::from_utc_day(day + 1));
+                    }
+                }
             }
         }
         Ok(besides)
     }
 
-    /// Events of the month that no charge holds, for whatever reason.
-    async fn uncharged(&self, team: TeamId, month: Month) -> Result<u64, Error> {
-        let row = sql!(
-            "select cast(count(*) as bigint) as events from meter_event join product on product.id = product_id
-             where team_id = $1 and charge_id is null and method in ('measured', 'logged') and day >= $2 and day < $3"
+    /// The days of the month of which no charge holds everything yet, in order.
+    async fn waiting_days(&self, team: TeamId, month: Month) -> Result<Vec<i64>, Error> {
+        let rows = sql!(
+            "select day from meter_event join product on product.id = product_id
+             where team_id = $1 and day >= $2 and day < $3 and charge_id is null and bytes > 0 and method in ('measured', 'logged')
+             union
+             select day from meter_event join product on product.id = product_id
+             where team_id = $1 and day >= $2 and day < $3 and compute_charge_id is null and busy_micros > 0
+                 and method in ('measured', 'logged')
+             order by day"
         )
         .bind(team)
         .bind(month.first_day())
         .bind(month.next().first_day())
-        .row(self.db())
+        .rows(self.db())
         .await?;
-        Ok(row.map(|row| row.get("events")).transpose()?.unwrap_or(0))
+        rows.iter()
+            .map(|row| row.get("day").map_err(Error::from))
+            .collect()
     }
 
     /// Freezes a finished month. Refused while events of it have no rate.
@@ -376,11 +358,23 @@ impl Exchange {
             ));
         }
         self.billing_report(principal).await?;
-        let unrated = self.uncharged(record.id, month).await?;
-        if unrated > 0 {
+        let besides = self.besides(record.id, month).await?;
+        if besides.unrated > 0 {
             return Err(Error::conflict(format!(
-                "{unrated} meter events of this month have no rate; add the missing rate, then issue the statement"
+                "{} meter events of this month have no rate; add the missing rate, then issue the statement",
+                besides.unrated
             )));
+        }
+        if besides.unrated_busy_micros > 0 {
+            return Err(Error::conflict(
+                "there is compute time of this month at which compute had no price; set a price of kind compute that holds then \
+                 (it may be 0), then issue the statement",
+            ));
+        }
+        if besides.waiting_until.is_some() {
+            return Err(Error::Unavailable(
+                "some of this month is being priced right now; try again in a moment".to_owned(),
+            ));
         }
         let currencies = self.open_currencies(record.id, month).await?;
         if currencies.is_empty() {
@@ -471,7 +465,9 @@ impl Exchange {
             "select distinct team.name, day from (
                  select team_id, day from charge
                  union select team_id, day from meter_event join product on product.id = product_id
-                     where charge_id is null and method in ('measured', 'logged')) as counted
+                     where charge_id is null and bytes > 0 and method in ('measured', 'logged')
+                 union select team_id, day from meter_event join product on product.id = product_id
+                     where compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')) as counted
                  join team on team.id = team_id
              where $1 or team_id = $3 or team_id in (select team_member.team_id from team_member where person_id = $2)
              order by day desc, team.name"

@@ -1,10 +1,10 @@
 //! Billing on both databases: what is counted once is billed once, to the byte and to the micro-unit.
 
 use model::dto::{
-    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, ServiceRateNew, StorageNew,
-    TableNew, TeamNew,
+    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, ReportResult, ServiceRateNew,
+    Statement, StorageNew, TableNew, TeamNew,
 };
-use model::time::DAY;
+use model::time::{DAY, HOUR};
 use model::{Method, ProductId, Purpose, StatementState, Timestamp};
 
 use super::{MeterEventNew, statement_csv};
@@ -145,9 +145,37 @@ impl Books {
             .map(|_| ())
     }
 
+    async fn compute(&self, price: &str, from: &str, until: Option<&str>) -> Result<(), Error> {
+        let rate = ServiceRateNew {
+            kind: "compute".into(),
+            price: price.into(),
+            currency: "USD".into(),
+            valid_from: from.into(),
+            valid_until: until.map(str::to_owned),
+            source: "own".into(),
+        };
+        self.exchange()
+            .service_rate_create(&self.finance, rate)
+            .await
+            .map(|_| ())
+    }
+
+    /// A sync to westeurope: bytes, and microseconds.
+    async fn work(&self, key: &str, counted: (u64, i64)) {
+        let event = self.event(key, "azure:westeurope", counted, Method::Measured);
+        let written = self.exchange().meter_record(&self.system, &event).await;
+        assert!(written.unwrap());
+    }
+
+    async fn june(&self) -> Vec<Statement> {
+        self.exchange()
+            .statement(&self.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+    }
+
     async fn count(&self, key: &str, to: &str, bytes: u64, method: Method) {
-        // Half an hour each.
-        let event = self.event(key, to, (bytes, 1_800_000_000), method);
+        let event = self.event(key, to, (bytes, 0), method);
         self.exchange()
             .meter_record(&self.system, &event)
             .await
@@ -277,21 +305,8 @@ async fn what_is_nothing_is_no_event() {
 async fn compute_time_has_a_price() {
     for books in Books::each().await {
         let exchange = books.exchange();
-        let rate = ServiceRateNew {
-            kind: "compute".into(),
-            price: "0.50".into(),
-            currency: "USD".into(),
-            valid_from: "2026-01-01".into(),
-            valid_until: None,
-            source: "own".into(),
-        };
-        exchange
-            .service_rate_create(&books.finance, rate)
-            .await
-            .unwrap();
-        books
-            .count("run/1", "azure:westeurope", 1_000, Method::Measured)
-            .await;
+        books.compute("0.50", "2026-01-01", None).await.unwrap();
+        books.work("run/1", (1_000, 1_800_000_000)).await;
         books.test.clock.advance(DAY);
         assert_eq!(
             exchange
@@ -351,6 +366,78 @@ async fn compute_time_has_a_price() {
         assert_eq!(compute, expected);
         let sum: i64 = statement.lines.iter().map(|line| line.amount.0).sum();
         assert_eq!(statement.summary.total.0, sum);
+    }
+}
+
+#[tokio::test]
+async fn compute_time_waits_for_its_price_and_has_the_one_of_its_instant() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        books.at("2026-06-14T10:00:00Z");
+        books.work("run/1", (1_000, HOUR)).await;
+        books.at("2026-06-14T14:00:00Z");
+        books.work("run/2", (0, HOUR)).await;
+        books.work("run/3", (2_000, 0)).await;
+        books.at("2026-06-15");
+        let report = async || exchange.billing_report(&books.system).await.unwrap();
+        let shown = |done: ReportResult| {
+            let waits = done.unrated_busy_micros;
+            (done.charges, done.events, done.unrated, waits)
+        };
+        let hours = |count: i64| u64::try_from(count * HOUR).unwrap();
+        // The bytes do not wait for it.
+        assert_eq!(shown(report().await), (1, 2, 0, hours(2)));
+        assert_eq!(shown(report().await), (0, 0, 0, hours(2)));
+        let events = exchange
+            .meter_events(&books.finance, None, &PageRequest::all())
+            .await
+            .unwrap()
+            .items;
+        let charged: Vec<bool> = events.iter().map(|event| event.charged).collect();
+        assert_eq!(charged, [true, false, false], "newest first");
+        let [open] = books.june().await.try_into().unwrap();
+        assert_eq!((open.lines.len(), open.unrated), (1, 0));
+        assert_eq!(open.unrated_busy_micros, hours(2));
+
+        // From noon on there is one.
+        let noon = "2026-06-14T12:00:00Z";
+        books.compute("0.50", noon, None).await.unwrap();
+        assert_eq!(shown(report().await), (1, 1, 0, hours(1)));
+        books.at("2026-07-01");
+        let held = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await;
+        let Err(Error::Conflict(why)) = held else {
+            panic!("{held:?}")
+        };
+        assert!(why.contains("compute"), "{why}");
+
+        books
+            .compute("0.20", "2026-06-01", Some(noon))
+            .await
+            .unwrap();
+        let [issued] = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+            .try_into()
+            .unwrap();
+        let lines: Vec<_> = issued
+            .lines
+            .iter()
+            .map(|line| {
+                let amount = line.amount.to_string();
+                (line.kind.as_str(), line.bytes, line.busy_micros, amount)
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("transfer", 3_000, 0, "0.00".to_owned()),
+                ("compute", 0, 2 * HOUR, "0.70".to_owned()),
+            ]
+        );
+        assert_eq!(issued.unrated_busy_micros, 0);
     }
 }
 

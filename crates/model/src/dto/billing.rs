@@ -75,7 +75,7 @@ pub struct MeterEvent {
     pub run: Option<SyncRunId>,
     pub query: Option<QueryId>,
     pub at: Timestamp,
-    /// Whether a charge holds it already.
+    /// Whether charges hold all of it already: its bytes and its time.
     pub charged: bool,
 }
 
@@ -104,9 +104,12 @@ pub struct Charge {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportResult {
     pub charges: u64,
+    /// Events that were priced, each once.
     pub events: u64,
     /// Events of finished days whose route has no rate: they wait, and no statement of their month is issued.
     pub unrated: u64,
+    /// Compute time of finished days at which compute had no price: it waits in the same way. A price of 0 is a price.
+    pub unrated_busy_micros: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,8 +135,10 @@ pub struct Statement {
     pub waiting_bytes: u64,
     /// When the last of them can be priced; None where none wait.
     pub waiting_until: Option<Timestamp>,
-    /// Events of the month that have no rate yet.
+    /// Events of the month whose route has no rate yet.
     pub unrated: u64,
+    /// Compute time of the month at which compute had no price.
+    pub unrated_busy_micros: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

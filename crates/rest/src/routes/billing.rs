@@ -30,6 +30,7 @@ pub(crate) fn endpoints() -> Endpoints {
         ("waiting_bytes", of::<u64>()),
         ("waiting_until", of::<Option<Timestamp>>()),
         ("unrated", of::<u64>()),
+        ("unrated_busy_micros", of::<u64>()),
     ])]);
     let statements = list_of(statement);
     Endpoints::new()
