@@ -237,6 +237,14 @@ fn waiting(statement: &Value) -> String {
     )
 }
 
+fn priceless(statement: &Value) -> String {
+    format!(
+        "{} events, {} of compute time",
+        at(statement, "/unrated"),
+        duration(statement, "/unrated_busy_micros")
+    )
+}
+
 fn statement(statement: &Value) -> String {
     let mut text = facts(
         &[
@@ -248,10 +256,7 @@ fn statement(statement: &Value) -> String {
             ("Total", |s| amount(s, "/total")),
             ("Waiting for the daily report", waiting),
             ("Handed out as signed URLs", |s| bytes(s, "/signed_bytes")),
-            ("Events without a price", |s| at(s, "/unrated")),
-            ("Compute time without a price", |s| {
-                duration(s, "/unrated_busy_micros")
-            }),
+            ("Without a price, of finished days", priceless),
         ],
         statement,
     );

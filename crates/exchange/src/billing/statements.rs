@@ -285,7 +285,7 @@ impl Exchange {
     }
 
     /// What was handed out as signed URLs for the team's products, which is shown and not billed; and what was counted and
-    /// no charge holds: because its day is not over or the report has not come by, or because it has no rate.
+    /// no charge holds: because its day is not over or the report has not come by, or because it has no price.
     async fn besides(&self, team: TeamId, month: Month) -> Result<Besides, Error> {
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event join product on product.id = product_id
@@ -300,12 +300,16 @@ impl Exchange {
             signed_bytes: row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0),
             ..Besides::default()
         };
+        let today = self.now().utc_day();
         for day in self.waiting_days(team, month).await? {
             for waits in self.waiting(day, Some(team)).await? {
+                // Whether there is a price is asked when the day is over: until then there is nothing to mend.
                 match (waits.price, waits.part) {
-                    (None, Part::Bytes) => besides.unrated += waits.leg.events,
-                    (None, Part::Time) => besides.unrated_busy_micros += waits.leg.busy_micros,
-                    (Some(_), part) => {
+                    (None, Part::Bytes) if day < today => besides.unrated += waits.leg.events,
+                    (None, Part::Time) if day < today => {
+                        besides.unrated_busy_micros += waits.leg.busy_micros;
+                    }
+                    (_, part) => {
                         if part == Part::Bytes {
                             besides.waiting_bytes += waits.leg.bytes;
                         }

@@ -469,7 +469,7 @@ async fn a_statement_says_what_waits_and_until_when() {
         let midnight = |day: &str| Some(Timestamp::parse(day).unwrap());
         assert_eq!(
             (open.waiting_bytes, open.waiting_until, open.unrated),
-            (1_500, midnight("2026-06-16"), 1)
+            (1_570, midnight("2026-06-16"), 0)
         );
         assert_eq!(listed().await, [open.summary]);
 
@@ -479,10 +479,13 @@ async fn a_statement_says_what_waits_and_until_when() {
         assert_eq!((open.lines.len(), open.lines[0].bytes), (1, 1_000));
         assert_eq!(
             (open.waiting_bytes, open.waiting_until, open.unrated),
-            (500, midnight("2026-06-16"), 1)
+            (570, midnight("2026-06-16"), 0)
         );
 
+        // What has no rate is told when its day is over.
         books.at("2026-06-16");
+        let [open] = statement().await.try_into().unwrap();
+        assert_eq!((open.waiting_bytes, open.unrated), (500, 1));
         exchange.billing_report(&books.system).await.unwrap();
         let [open] = statement().await.try_into().unwrap();
         assert_eq!(open.lines[0].bytes, 1_500);

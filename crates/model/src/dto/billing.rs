@@ -135,9 +135,9 @@ pub struct Statement {
     pub waiting_bytes: u64,
     /// When the last of them can be priced; None where none wait.
     pub waiting_until: Option<Timestamp>,
-    /// Events of the month whose route has no rate yet.
+    /// Events of the month's finished days whose route has no rate: they wait for one, and not for the report.
     pub unrated: u64,
-    /// Compute time of the month at which compute had no price.
+    /// Compute time of the month's finished days at which compute had no price.
     pub unrated_busy_micros: u64,
 }
 
