@@ -91,7 +91,11 @@ impl World {
             clock: Arc::new(ManualClock::at(at)),
             keys: Arc::new(keys),
             lake,
-            options: Options::default(),
+            // A day's events are priced in several batches, so that there is something between them.
+            options: Options {
+                report_batch: 2,
+                ..Options::default()
+            },
             here: None,
         };
         Self {
@@ -382,6 +386,8 @@ impl World {
             counted, charged,
             "every charged event stands in exactly one charge"
         );
+        // One for each day and key, however often the report was cut short: each is rounded once.
+        note("charges", charges.len().to_string());
         let statements = exchange.statements(&operator).await.unwrap();
         for statement in &statements {
             let lines = exchange

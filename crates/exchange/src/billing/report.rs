@@ -3,8 +3,12 @@
 //!
 //! Two parts of an event have a price: its bytes, by the rate of their route, and the time that a worker was busy, by the
 //! price of compute. Each is priced by what holds at the event's instant, and waits by itself as long as nothing does.
+//!
+//! A day may hold any number of events, and whoever writes waits for whoever writes. So the report takes them in batches into
+//! drafts of charges, each batch with its sums in one transaction, and makes charges of the drafts when nothing of the day is
+//! left. Cut short, it goes on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::dto::ReportResult;
 use model::{
@@ -105,19 +109,6 @@ pub(super) struct Price {
     currency: Currency,
 }
 
-/// What one charge is for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    part: Part,
-    product: ProductId,
-    team: TeamId,
-    consumer: Option<TeamId>,
-    from: Location,
-    to: Location,
-    method: Method,
-    rate: Option<RateId>,
-}
-
 /// Some of what waits of a day, with its price where there is one.
 pub(super) struct Waiting {
     pub(super) part: Part,
@@ -126,37 +117,56 @@ pub(super) struct Waiting {
     pub(super) price: Option<Price>,
 }
 
-impl Waiting {
-    fn key(&self, price: Price) -> Key {
-        let leg = &self.leg;
-        Key {
-            part: self.part,
-            product: leg.product_id,
-            team: leg.billed(),
-            consumer: leg.consumer_id,
-            from: leg.from_location.clone(),
-            to: leg.to_location.clone(),
-            method: leg.method,
-            rate: price.rate,
-        }
-    }
-}
-
-/// What came into a charge.
+/// What came into a draft.
 #[derive(Default)]
 struct Taken {
     parts: usize,
     events: u64,
-    bytes: i128,
+    bytes: i64,
     busy: i64,
 }
 
 /// A charge in the making.
-struct Sum {
+struct Draft {
     id: ChargeId,
-    price: Price,
-    bytes: i128,
-    busy: i64,
+    kind: String,
+    product_id: ProductId,
+    team_id: TeamId,
+    consumer_team_id: Option<TeamId>,
+    from_location: Location,
+    to_location: Location,
+    method: Method,
+    rate_id: Option<RateId>,
+    price_nano: Nano,
+    unit: Unit,
+    currency: Currency,
+    bytes: i64,
+    busy_micros: i64,
+}
+from_row!(Draft {
+    id,
+    kind,
+    product_id,
+    team_id,
+    consumer_team_id,
+    from_location,
+    to_location,
+    method,
+    rate_id,
+    price_nano,
+    unit,
+    currency,
+    bytes,
+    busy_micros
+});
+
+/// What one transaction of the report did.
+#[derive(Default)]
+struct Batch {
+    parts: usize,
+    events: u64,
+    charges: u64,
+    is_last: bool,
 }
 
 impl Exchange {
@@ -170,6 +180,8 @@ impl Exchange {
              union
              select day from meter_event where compute_charge_id is null and busy_micros > 0
                  and method in ('measured', 'logged') and day < $1
+             union
+             select day from charge_draft
              order by day"
         )
         .bind(today)
@@ -189,19 +201,34 @@ impl Exchange {
 
     async fn report_day(&self, principal: &Principal, day: i64) -> Result<ReportResult, Error> {
         let mut result = ReportResult::default();
-        let mut priced = Vec::new();
+        let mut left = VecDeque::new();
         for waits in self.waiting(day, None).await? {
             match (waits.price, waits.part) {
-                (Some(price), _) => priced.push((waits, price)),
+                (Some(price), _) => left.push_back((waits, price)),
                 (None, Part::Bytes) => result.unrated += waits.leg.events,
                 (None, Part::Time) => result.unrated_busy_micros += waits.leg.busy_micros,
             }
         }
-        if priced.is_empty() {
-            return Ok(result);
+        loop {
+            let batch = self.report_batch(principal, day, &mut left).await?;
+            result.events += batch.events;
+            result.charges += batch.charges;
+            if batch.is_last {
+                return Ok(result);
+            }
         }
+    }
+
+    /// One transaction: events into drafts, and when none is left, drafts into charges. Of both together no more than fit.
+    async fn report_batch(
+        &self,
+        principal: &Principal,
+        day: i64,
+        left: &mut VecDeque<(Waiting, Price)>,
+    ) -> Result<Batch, Error> {
         let mut change = self.change(principal).await?;
-        // Two processes report at once: the second waits here and then finds nothing left.
+        // Two processes that report at once take turns by the batch. What one has taken the other does not find, and as
+        // charges are made where nothing was left, they hold what both have taken.
         sql!(
             "insert into setting (name, value, updated_at) values ('billing.report', '', $1)
               on conflict (name) do update set updated_at = excluded.updated_at"
@@ -209,40 +236,45 @@ impl Exchange {
         .bind(change.at())
         .execute(change.tx())
         .await?;
-        let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
-        for (waits, price) in priced {
-            let key = waits.key(price);
-            let id = sums.get(&key).map(|sum| sum.id);
-            let id = id.unwrap_or_else(|| ChargeId::new(change.at()));
-            let taken = self.take(&mut change, &waits, id).await?;
-            if taken.parts > 0 {
-                result.events += taken.events;
-                let sum = sums.entry(key).or_insert(Sum {
-                    id,
-                    price,
-                    bytes: 0,
-                    busy: 0,
-                });
-                sum.bytes += taken.bytes;
-                sum.busy += taken.busy;
+        let mut batch = Batch::default();
+        let mut room = self.options().report_batch.max(1);
+        while room > 0
+            && let Some((waits, price)) = left.front()
+        {
+            let taken = self.draft_fill(&mut change, waits, *price, room).await?;
+            if taken.parts < room {
+                left.pop_front();
+            }
+            room -= taken.parts;
+            batch.parts += taken.parts;
+            batch.events += taken.events;
+        }
+        if room > 0 {
+            let drafts = self.drafts(&mut change, day, room).await?;
+            batch.is_last = drafts.len() < room;
+            for draft in &drafts {
+                self.charge_make(&mut change, day, draft).await?;
+                batch.charges += 1;
             }
         }
-        if sums.is_empty() {
-            return Ok(result);
-        }
-        for (key, sum) in &sums {
-            self.charge_store(&mut change, day, key, sum).await?;
-            result.charges += 1;
+        if batch.parts == 0 && batch.charges == 0 {
+            return Ok(batch);
         }
         change.note(
             Operation::ReportRun,
             Object::new("day", day_text(day)),
-            json!({ "charges": result.charges, "events": result.events }),
+            json!({ "charges": batch.charges, "events": batch.events }),
         );
-        crash_point!("billing.report.before");
-        change.commit().await?;
-        crash_point!("billing.report.after");
-        Ok(result)
+        if batch.is_last {
+            crash_point!("billing.report.before");
+            change.commit().await?;
+            crash_point!("billing.report.after");
+        } else {
+            crash_point!("billing.batch.before");
+            change.commit().await?;
+            crash_point!("billing.batch.after");
+        }
+        Ok(batch)
     }
 
     /// What waits of a day, of one team's products or of all, with its price where there is one.
@@ -388,29 +420,102 @@ impl Exchange {
         })
     }
 
-    /// Takes what waits into the charge `id`.
+    /// Takes so many of what waits into the draft of its charge.
+    async fn draft_fill(
+        &self,
+        change: &mut Change,
+        waits: &Waiting,
+        price: Price,
+        room: usize,
+    ) -> Result<Taken, Error> {
+        let leg = &waits.leg;
+        let team = leg.billed();
+        let begun = sql!(
+            "select id from charge_draft
+             where day = $1 and kind = $2 and product_id = $3 and team_id = $4
+                 and (consumer_team_id = $5 or (consumer_team_id is null and $5 is null))
+                 and from_location = $6 and to_location = $7 and method = $8
+                 and (rate_id = $9 or (rate_id is null and $9 is null))"
+        )
+        .bind(waits.period.day)
+        .bind(waits.part.kind())
+        .bind(leg.product_id)
+        .bind(team)
+        .bind(leg.consumer_id)
+        .bind(&leg.from_location)
+        .bind(&leg.to_location)
+        .bind(leg.method)
+        .bind(price.rate)
+        .row(change.tx())
+        .await?;
+        let begun: Option<ChargeId> = begun.map(|row| row.get("id")).transpose()?;
+        let id = begun.unwrap_or_else(|| ChargeId::new(change.at()));
+        let taken = self.take(change, waits, id, room).await?;
+        if taken.parts == 0 {
+            return Ok(taken);
+        }
+        if begun.is_some() {
+            sql!("update charge_draft set bytes = bytes + $1, busy_micros = busy_micros + $2 where id = $3")
+                .bind(taken.bytes)
+                .bind(taken.busy)
+                .bind(id)
+                .execute(change.tx())
+                .await?;
+            return Ok(taken);
+        }
+        sql!(
+            "insert into charge_draft (id, day, kind, product_id, team_id, consumer_team_id, from_location, to_location, method,
+                 rate_id, price_nano, unit, currency, bytes, busy_micros)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        )
+        .bind(id)
+        .bind(waits.period.day)
+        .bind(waits.part.kind())
+        .bind(leg.product_id)
+        .bind(team)
+        .bind(leg.consumer_id)
+        .bind(&leg.from_location)
+        .bind(&leg.to_location)
+        .bind(leg.method)
+        .bind(price.rate)
+        .bind(price.nano)
+        .bind(price.unit)
+        .bind(price.currency)
+        .bind(taken.bytes)
+        .bind(taken.busy)
+        .execute(change.tx())
+        .await?;
+        Ok(taken)
+    }
+
+    /// Marks so many of what waits as held by the charge `id`.
     async fn take(
         &self,
         change: &mut Change,
         waits: &Waiting,
         id: ChargeId,
+        room: usize,
     ) -> Result<Taken, Error> {
         let (period, leg) = (waits.period, &waits.leg);
         let query = match waits.part {
             Part::Bytes => sql!(
-                "update meter_event set charge_id = $1
-                 where day = $2 and at >= $3 and at < $4 and product_id = $5 and from_location = $6 and to_location = $7
-                     and method = $8 and charge_id is null and bytes > 0 and method in ('measured', 'logged')
-                     and (recipient_id in (select recipient.id from recipient where team_id = $9)
-                         or (recipient_id is null and $9 is null))
+                "update meter_event set charge_id = $1 where id in (
+                     select meter_event.id from meter_event
+                     where day = $2 and at >= $3 and at < $4 and product_id = $5 and from_location = $6 and to_location = $7
+                         and method = $8 and charge_id is null and bytes > 0 and method in ('measured', 'logged')
+                         and (recipient_id in (select recipient.id from recipient where team_id = $9)
+                             or (recipient_id is null and $9 is null))
+                     limit $10)
                  returning bytes, busy_micros"
             ),
             Part::Time => sql!(
-                "update meter_event set compute_charge_id = $1
-                 where day = $2 and at >= $3 and at < $4 and product_id = $5 and from_location = $6 and to_location = $7
-                     and method = $8 and compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')
-                     and (recipient_id in (select recipient.id from recipient where team_id = $9)
-                         or (recipient_id is null and $9 is null))
+                "update meter_event set compute_charge_id = $1 where id in (
+                     select meter_event.id from meter_event
+                     where day = $2 and at >= $3 and at < $4 and product_id = $5 and from_location = $6 and to_location = $7
+                         and method = $8 and compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')
+                         and (recipient_id in (select recipient.id from recipient where team_id = $9)
+                             or (recipient_id is null and $9 is null))
+                     limit $10)
                  returning bytes, busy_micros"
             ),
         };
@@ -424,54 +529,75 @@ impl Exchange {
             .bind(&leg.to_location)
             .bind(leg.method)
             .bind(leg.consumer_id)
+            .bind(room)
             .rows(change.tx())
             .await?;
         let mut taken = Taken::default();
         for row in rows {
             let (bytes, busy): (i64, i64) = (row.get("bytes")?, row.get("busy_micros")?);
             taken.parts += 1;
-            match waits.part {
-                Part::Bytes => taken.bytes += i128::from(bytes),
-                Part::Time => taken.busy += busy,
-            }
+            let (sum, part) = match waits.part {
+                Part::Bytes => (&mut taken.bytes, bytes),
+                Part::Time => (&mut taken.busy, busy),
+            };
+            *sum = sum
+                .checked_add(part)
+                .ok_or_else(|| Error::internal("the sum of a day is out of range"))?;
             // An event that has both is told by its bytes.
             taken.events += u64::from(waits.part == Part::Bytes || bytes == 0);
         }
         Ok(taken)
     }
 
-    async fn charge_store(
+    async fn drafts(
         &self,
         change: &mut Change,
         day: i64,
-        key: &Key,
-        sum: &Sum,
-    ) -> Result<(), Error> {
+        room: usize,
+    ) -> Result<Vec<Draft>, Error> {
+        Ok(sql!(
+            "select id, kind, product_id, team_id, consumer_team_id, from_location, to_location, method, rate_id, price_nano, unit,
+                    currency, bytes, busy_micros
+             from charge_draft where day = $1 order by id limit $2"
+        )
+        .bind(day)
+        .bind(room)
+        .all(change.tx())
+        .await?)
+    }
+
+    /// The one place where money is rounded.
+    async fn charge_make(&self, change: &mut Change, day: i64, draft: &Draft) -> Result<(), Error> {
         let at = change.at();
-        let amount = match key.part {
-            Part::Bytes => Micro::charge(sum.bytes, sum.price.nano, sum.price.unit),
-            Part::Time => Micro::of_time(sum.busy, sum.price.nano),
+        let amount = if draft.kind == Part::Bytes.kind() {
+            Micro::charge(i128::from(draft.bytes), draft.price_nano, draft.unit)
+        } else {
+            Micro::of_time(draft.busy_micros, draft.price_nano)
         };
         sql!("insert into charge (id, day, kind, product_id, team_id, consumer_team_id, from_location, to_location, method,
                   rate_id, bytes, busy_micros, amount_micro, currency, created_at)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
-        .bind(sum.id)
+        .bind(draft.id)
         .bind(day)
-        .bind(key.part.kind())
-        .bind(key.product)
-        .bind(key.team)
-        .bind(key.consumer)
-        .bind(&key.from)
-        .bind(&key.to)
-        .bind(key.method)
-        .bind(key.rate)
-        .bind(i64::try_from(sum.bytes).map_err(Error::internal)?)
-        .bind(sum.busy)
+        .bind(&draft.kind)
+        .bind(draft.product_id)
+        .bind(draft.team_id)
+        .bind(draft.consumer_team_id)
+        .bind(&draft.from_location)
+        .bind(&draft.to_location)
+        .bind(draft.method)
+        .bind(draft.rate_id)
+        .bind(draft.bytes)
+        .bind(draft.busy_micros)
         .bind(amount.map_err(Error::internal)?)
-        .bind(sum.price.currency)
+        .bind(draft.currency)
         .bind(at)
         .execute(change.tx())
         .await?;
+        sql!("delete from charge_draft where id = $1")
+            .bind(draft.id)
+            .execute(change.tx())
+            .await?;
         Ok(())
     }
 }

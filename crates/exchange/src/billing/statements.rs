@@ -300,6 +300,22 @@ impl Exchange {
             signed_bytes: row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0),
             ..Besides::default()
         };
+        // What a report had in hand when it was cut short; the next one goes on with it.
+        let drafts = sql!(
+            "select cast(coalesce(sum(bytes), 0) as bigint) as bytes, cast(max(day) as bigint) as day from charge_draft
+             where team_id = $1 and day >= $2 and day < $3"
+        )
+        .bind(team)
+        .bind(month.first_day())
+        .bind(month.next().first_day())
+        .row(self.db())
+        .await?;
+        if let Some(row) = drafts
+            && let Some(day) = row.get::<Option<i64>>("day")?
+        {
+            besides.waiting_bytes += row.get::<u64>("bytes")?;
+            besides.waiting_until = Some(Timestamp::from_utc_day(day + 1));
+        }
         let today = self.now().utc_day();
         for day in self.waiting_days(team, month).await? {
             for waits in self.waiting(day, Some(team)).await? {
@@ -313,7 +329,8 @@ impl Exchange {
                         if part == Part::Bytes {
                             besides.waiting_bytes += waits.leg.bytes;
                         }
-                        besides.waiting_until = Some(Timestamp::from_utc_day(day + 1));
+                        let until = Timestamp::from_utc_day(day + 1);
+                        besides.waiting_until = besides.waiting_until.max(Some(until));
                     }
                 }
             }
@@ -471,7 +488,8 @@ impl Exchange {
                  union select team_id, day from meter_event join product on product.id = product_id
                      where charge_id is null and bytes > 0 and method in ('measured', 'logged')
                  union select team_id, day from meter_event join product on product.id = product_id
-                     where compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')) as counted
+                     where compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')
+                 union select team_id, day from charge_draft) as counted
                  join team on team.id = team_id
              where $1 or team_id = $3 or team_id in (select team_member.team_id from team_member where person_id = $2)
              order by day desc, team.name"

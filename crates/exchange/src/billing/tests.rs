@@ -14,6 +14,8 @@ use crate::principal::Principal;
 use crate::testing::TestExchange;
 use crate::{Exchange, sql};
 
+mod busy;
+
 /// One product in Frankfurt, a rate to Azure.
 struct Books {
     test: TestExchange,
