@@ -71,7 +71,7 @@ pub(super) struct Rate {
     /// A day or an instant: 2026-01-01
     #[arg(long)]
     valid_from: String,
-    /// Exclusive; until further notice when absent
+    /// Exclusive; until further notice when absent. Afterwards the price that it interrupted holds again
     #[arg(long)]
     valid_until: Option<String>,
     /// Where the price comes from, in words

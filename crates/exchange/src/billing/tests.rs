@@ -131,6 +131,16 @@ impl Books {
     }
 
     async fn rate(&self, to: &str, price: &str, from: &str) -> Result<(), Error> {
+        self.rate_until(to, price, from, None).await
+    }
+
+    async fn rate_until(
+        &self,
+        to: &str,
+        price: &str,
+        from: &str,
+        until: Option<&str>,
+    ) -> Result<(), Error> {
         let rate = RateNew {
             from: "aws:eu-central-1".into(),
             to: to.into(),
@@ -138,7 +148,7 @@ impl Books {
             unit: "GB".into(),
             currency: "USD".into(),
             valid_from: from.into(),
-            valid_until: None,
+            valid_until: until.map(str::to_owned),
             source: "list price".into(),
         };
         self.exchange()
@@ -634,5 +644,71 @@ async fn rates_do_not_overlap_and_the_nearest_wins() {
                 "{to} {price} {from}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_price_with_an_end_interrupts_the_one_without() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        let route = "aws:eu-central-1->azure:westeurope".parse().unwrap();
+        let rate_at = async |at: &str| {
+            let at = Timestamp::parse(at).unwrap();
+            let rate = exchange.rate_for(exchange.db(), &route, at).await.unwrap();
+            rate.unwrap().price_nano.to_string()
+        };
+        let compute_at = async |at: &str| {
+            let at = Timestamp::parse(at).unwrap();
+            let rate = exchange
+                .service_rate_for(exchange.db(), "compute", at)
+                .await;
+            rate.unwrap().unwrap().price_nano.to_string()
+        };
+        let set = async |price: &str, from: &str, until: Option<&str>| {
+            let rate = books.rate_until("azure:*", price, from, until).await;
+            let compute = books.compute(price, from, until).await;
+            assert_eq!(rate.is_ok(), compute.is_ok(), "{rate:?} {compute:?}");
+            match rate {
+                Ok(()) => "",
+                Err(Error::Conflict(why)) if why.contains("holds in that time") => "refused",
+                Err(error) => panic!("{error}"),
+            }
+        };
+        books.compute("0.09", "2026-01-01", None).await.unwrap();
+        assert_eq!(set("0.05", "2026-06-10", Some("2026-06-20")).await, "");
+        assert_eq!(set("0.06", "2026-12-01", Some("2027-01-01")).await, "");
+        // The next one without an end, before an interruption that is still to come.
+        assert_eq!(set("0.10", "2026-07-01", None).await, "");
+        for (at, price) in [
+            ("2026-06-09T23:59:59Z", "0.09"),
+            ("2026-06-10", "0.05"),
+            ("2026-06-19T23:59:59Z", "0.05"),
+            ("2026-06-20", "0.09"),
+            ("2026-07-01", "0.10"),
+            ("2026-12-24", "0.06"),
+            ("2027-01-01", "0.10"),
+        ] {
+            let found = (rate_at(at).await, compute_at(at).await);
+            assert_eq!(found, (price.to_owned(), price.to_owned()), "{at}");
+        }
+        for (from, until) in [
+            // Two interruptions that overlap.
+            ("2026-06-15", Some("2026-06-25")),
+            ("2026-06-01", Some("2026-06-11")),
+            // From the middle of one on.
+            ("2026-12-10", None),
+            ("2026-12-01", None),
+            // Where one without an end begins, or across its beginning.
+            ("2026-07-01", None),
+            ("2026-07-01", Some("2026-08-01")),
+            ("2026-06-25", Some("2026-07-02")),
+            // Before all of them, and for ever.
+            ("2025-01-01", None),
+        ] {
+            assert_eq!(set("9", from, until).await, "refused", "{from} {until:?}");
+        }
+        assert_eq!(set("0.08", "2026-06-20", Some("2026-06-21")).await, "");
+        assert_eq!(rate_at("2026-06-20").await, "0.08");
+        assert_eq!(rate_at("2026-06-21").await, "0.09");
     }
 }

@@ -32,6 +32,8 @@ pub struct RateNew {
     pub unit: String,
     pub currency: String,
     pub valid_from: String,
+    /// Exclusive; until further notice when absent. A price with an end interrupts the one that holds until further notice:
+    /// afterwards that one holds again.
     #[serde(default)]
     pub valid_until: Option<String>,
     pub source: String,
@@ -56,6 +58,8 @@ pub struct ServiceRateNew {
     pub price: String,
     pub currency: String,
     pub valid_from: String,
+    /// Exclusive; until further notice when absent. A price with an end interrupts the one that holds until further notice:
+    /// afterwards that one holds again.
     #[serde(default)]
     pub valid_until: Option<String>,
     pub source: String,
