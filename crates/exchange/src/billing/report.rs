@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use model::dto::ReportResult;
 use model::{
-    ChargeId, Currency, Location, Method, Micro, Nano, Payer, ProductId, RateId, Route, TeamId,
-    Timestamp, Unit, crash_point,
+    ChargeId, Currency, Location, Method, Micro, Nano, ProductId, RateId, Route, TeamId, Timestamp,
+    Unit, crash_point,
 };
 use serde_json::json;
 
@@ -46,10 +46,9 @@ impl Part {
 /// Events that wait and differ in nothing that decides on who pays and how much, within a time in which no price changes.
 pub(super) struct Leg {
     product_id: ProductId,
-    owner_id: TeamId,
-    payer: Payer,
+    /// Who pays; the view `billed_event` says why.
+    team_id: TeamId,
     consumer_id: Option<TeamId>,
-    replica_consumer_id: Option<TeamId>,
     from_location: Location,
     to_location: Location,
     method: Method,
@@ -59,10 +58,8 @@ pub(super) struct Leg {
 }
 from_row!(Leg {
     product_id,
-    owner_id,
-    payer,
+    team_id,
     consumer_id,
-    replica_consumer_id,
     from_location,
     to_location,
     method,
@@ -72,18 +69,6 @@ from_row!(Leg {
 });
 
 impl Leg {
-    /// The producer's team unless the product says otherwise. The bytes of a replica serve every consumer there; where
-    /// consumers pay, they are the team's whose grant made the replica.
-    fn billed(&self) -> TeamId {
-        match self.payer {
-            Payer::Producer => self.owner_id,
-            Payer::Consumer => self
-                .consumer_id
-                .or(self.replica_consumer_id)
-                .unwrap_or(self.owner_id),
-        }
-    }
-
     fn route(&self) -> Route {
         Route {
             from: self.from_location.clone(),
@@ -277,7 +262,7 @@ impl Exchange {
         Ok(batch)
     }
 
-    /// What waits of a day, of one team's products or of all, with its price where there is one.
+    /// What waits of a day, for one team to pay or for all, with its price where there is one.
     pub(super) async fn waiting(
         &self,
         day: i64,
@@ -350,32 +335,20 @@ impl Exchange {
     ) -> Result<Vec<Leg>, Error> {
         let query = match part {
             Part::Bytes => sql!(
-                "select meter_event.product_id, product.team_id as owner_id, payer, recipient.team_id as consumer_id,
-                        (select r.team_id from access_grant join recipient as r on r.id = access_grant.recipient_id
-                         where access_grant.product_id = meter_event.product_id and access_grant.mode = 'replica'
-                             and r.cloud || ':' || r.region = to_location
-                         order by access_grant.created_at, access_grant.id limit 1) as replica_consumer_id,
-                        from_location, to_location, method, cast(count(*) as bigint) as events,
+                "select product_id, team_id, consumer_id, from_location, to_location, method, cast(count(*) as bigint) as events,
                         cast(sum(bytes) as bigint) as bytes, cast(sum(busy_micros) as bigint) as busy_micros
-                 from meter_event join product on product.id = meter_event.product_id
-                     left join recipient on recipient.id = meter_event.recipient_id
+                 from billed_event
                  where day = $1 and at >= $2 and at < $3 and charge_id is null and bytes > 0
-                     and method in ('measured', 'logged') and (product.team_id = $4 or $4 is null)
-                 group by meter_event.product_id, product.team_id, payer, recipient.team_id, from_location, to_location, method"
+                     and method in ('measured', 'logged') and (team_id = $4 or $4 is null)
+                 group by product_id, team_id, consumer_id, from_location, to_location, method"
             ),
             Part::Time => sql!(
-                "select meter_event.product_id, product.team_id as owner_id, payer, recipient.team_id as consumer_id,
-                        (select r.team_id from access_grant join recipient as r on r.id = access_grant.recipient_id
-                         where access_grant.product_id = meter_event.product_id and access_grant.mode = 'replica'
-                             and r.cloud || ':' || r.region = to_location
-                         order by access_grant.created_at, access_grant.id limit 1) as replica_consumer_id,
-                        from_location, to_location, method, cast(count(*) as bigint) as events,
+                "select product_id, team_id, consumer_id, from_location, to_location, method, cast(count(*) as bigint) as events,
                         cast(sum(bytes) as bigint) as bytes, cast(sum(busy_micros) as bigint) as busy_micros
-                 from meter_event join product on product.id = meter_event.product_id
-                     left join recipient on recipient.id = meter_event.recipient_id
+                 from billed_event
                  where day = $1 and at >= $2 and at < $3 and compute_charge_id is null and busy_micros > 0
-                     and method in ('measured', 'logged') and (product.team_id = $4 or $4 is null)
-                 group by meter_event.product_id, product.team_id, payer, recipient.team_id, from_location, to_location, method"
+                     and method in ('measured', 'logged') and (team_id = $4 or $4 is null)
+                 group by product_id, team_id, consumer_id, from_location, to_location, method"
             ),
         };
         Ok(query
@@ -429,7 +402,6 @@ impl Exchange {
         room: usize,
     ) -> Result<Taken, Error> {
         let leg = &waits.leg;
-        let team = leg.billed();
         let begun = sql!(
             "select id from charge_draft
              where day = $1 and kind = $2 and product_id = $3 and team_id = $4
@@ -440,7 +412,7 @@ impl Exchange {
         .bind(waits.period.day)
         .bind(waits.part.kind())
         .bind(leg.product_id)
-        .bind(team)
+        .bind(leg.team_id)
         .bind(leg.consumer_id)
         .bind(&leg.from_location)
         .bind(&leg.to_location)
@@ -472,7 +444,7 @@ impl Exchange {
         .bind(waits.period.day)
         .bind(waits.part.kind())
         .bind(leg.product_id)
-        .bind(team)
+        .bind(leg.team_id)
         .bind(leg.consumer_id)
         .bind(&leg.from_location)
         .bind(&leg.to_location)
@@ -500,22 +472,20 @@ impl Exchange {
         let query = match waits.part {
             Part::Bytes => sql!(
                 "update meter_event set charge_id = $1 where id in (
-                     select meter_event.id from meter_event
+                     select billed_event.id from billed_event
                      where day = $2 and at >= $3 and at < $4 and product_id = $5 and from_location = $6 and to_location = $7
                          and method = $8 and charge_id is null and bytes > 0 and method in ('measured', 'logged')
-                         and (recipient_id in (select recipient.id from recipient where team_id = $9)
-                             or (recipient_id is null and $9 is null))
-                     limit $10)
+                         and (consumer_id = $9 or (consumer_id is null and $9 is null)) and team_id = $10
+                     limit $11)
                  returning bytes, busy_micros"
             ),
             Part::Time => sql!(
                 "update meter_event set compute_charge_id = $1 where id in (
-                     select meter_event.id from meter_event
+                     select billed_event.id from billed_event
                      where day = $2 and at >= $3 and at < $4 and product_id = $5 and from_location = $6 and to_location = $7
                          and method = $8 and compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')
-                         and (recipient_id in (select recipient.id from recipient where team_id = $9)
-                             or (recipient_id is null and $9 is null))
-                     limit $10)
+                         and (consumer_id = $9 or (consumer_id is null and $9 is null)) and team_id = $10
+                     limit $11)
                  returning bytes, busy_micros"
             ),
         };
@@ -529,6 +499,7 @@ impl Exchange {
             .bind(&leg.to_location)
             .bind(leg.method)
             .bind(leg.consumer_id)
+            .bind(leg.team_id)
             .bind(room)
             .rows(change.tx())
             .await?;

@@ -1,4 +1,4 @@
-//! Statements: a month's bill of one producing team. Open ones are reckoned anew each time; an issued one is frozen, and
+//! Statements: a month's bill of one team that pays. Open ones are reckoned anew each time; an issued one is frozen, and
 //! a charge that comes after it belongs to the month in which it came.
 
 use chrono::{Datelike, NaiveDate};
@@ -341,10 +341,10 @@ impl Exchange {
     /// The days of the month of which no charge holds everything yet, in order.
     async fn waiting_days(&self, team: TeamId, month: Month) -> Result<Vec<i64>, Error> {
         let rows = sql!(
-            "select day from meter_event join product on product.id = product_id
+            "select day from billed_event
              where team_id = $1 and day >= $2 and day < $3 and charge_id is null and bytes > 0 and method in ('measured', 'logged')
              union
-             select day from meter_event join product on product.id = product_id
+             select day from billed_event
              where team_id = $1 and day >= $2 and day < $3 and compute_charge_id is null and busy_micros > 0
                  and method in ('measured', 'logged')
              order by day"
@@ -485,9 +485,9 @@ impl Exchange {
         let rows = sql!(
             "select distinct team.name, day from (
                  select team_id, day from charge
-                 union select team_id, day from meter_event join product on product.id = product_id
+                 union select team_id, day from billed_event
                      where charge_id is null and bytes > 0 and method in ('measured', 'logged')
-                 union select team_id, day from meter_event join product on product.id = product_id
+                 union select team_id, day from billed_event
                      where compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')
                  union select team_id, day from charge_draft) as counted
                  join team on team.id = team_id

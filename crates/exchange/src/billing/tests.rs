@@ -1,11 +1,11 @@
 //! Billing on both databases: what is counted once is billed once, to the byte and to the micro-unit.
 
 use model::dto::{
-    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, ReportResult, ServiceRateNew,
-    Statement, StorageNew, TableNew, TeamNew,
+    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, RecipientNew, ReportResult,
+    ServiceRateNew, Statement, StorageNew, TableNew, TeamNew,
 };
 use model::time::{DAY, HOUR};
-use model::{Method, ProductId, Purpose, StatementState, Timestamp};
+use model::{Method, ProductId, Purpose, RecipientId, StatementState, Timestamp};
 
 use super::{MeterEventNew, statement_csv};
 use crate::error::Error;
@@ -15,6 +15,7 @@ use crate::testing::TestExchange;
 use crate::{Exchange, sql};
 
 mod busy;
+mod paying;
 
 /// One product in Frankfurt, a rate to Azure.
 struct Books {
@@ -216,6 +217,35 @@ impl Books {
             method,
             purpose: Purpose::Sync,
         }
+    }
+
+    /// A recipient in westeurope of a team of its own.
+    async fn recipient(&self, team: &str, name: &str) -> RecipientId {
+        let operator = Principal::operator();
+        let new = TeamNew {
+            name: team.into(),
+            domain: "vehicle".into(),
+            title: team.into(),
+            cost_center: String::new(),
+            contact: String::new(),
+        };
+        self.exchange().team_create(&operator, new).await.unwrap();
+        let new = RecipientNew {
+            name: name.into(),
+            team: team.into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+        };
+        self.exchange()
+            .recipient_create(&operator, new)
+            .await
+            .unwrap();
+        let row = sql!("select id from recipient where name = $1")
+            .bind(name)
+            .row(self.exchange().db())
+            .await
+            .unwrap();
+        row.unwrap().get("id").unwrap()
     }
 
     fn at(&self, text: &str) {

@@ -2,47 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use model::dto::{RecipientNew, TeamNew};
 use model::time::{DAY, HOUR};
-use model::{Method, Micro, Nano, Purpose, RecipientId, Timestamp, Unit};
+use model::{Method, Micro, Nano, Purpose, Timestamp, Unit};
 
 use super::Books;
 use crate::page::PageRequest;
-use crate::principal::Principal;
 use crate::sql;
 
 const EVENTS: u64 = 20_000;
-
-impl Books {
-    /// A recipient in westeurope of a team of its own.
-    pub(super) async fn recipient(&self, team: &str, name: &str) -> RecipientId {
-        let operator = Principal::operator();
-        let new = TeamNew {
-            name: team.into(),
-            domain: "vehicle".into(),
-            title: team.into(),
-            cost_center: String::new(),
-            contact: String::new(),
-        };
-        self.exchange().team_create(&operator, new).await.unwrap();
-        let new = RecipientNew {
-            name: name.into(),
-            team: team.into(),
-            cloud: "azure".into(),
-            region: "westeurope".into(),
-        };
-        self.exchange()
-            .recipient_create(&operator, new)
-            .await
-            .unwrap();
-        let row = sql!("select id from recipient where name = $1")
-            .bind(name)
-            .row(self.exchange().db())
-            .await
-            .unwrap();
-        row.unwrap().get("id").unwrap()
-    }
-}
 
 #[tokio::test]
 async fn a_busy_day_is_charged_to_the_byte() {
