@@ -145,7 +145,7 @@ impl Billing {
                     ("METHOD", |c| at(c, "/method")),
                     ("AMOUNT", |c| amount(c, "/amount")),
                 ])),
-            Self::Statements => Act::get(&["statements"]).show(table(&[
+            Self::Statements => Act::list(&["statements"]).show(table(&[
                 ("TEAM", |s| at(s, "/team")),
                 ("MONTH", |s| at(s, "/month")),
                 ("TOTAL", |s| amount(s, "/total")),

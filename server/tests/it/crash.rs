@@ -388,7 +388,7 @@ impl World {
         );
         // One for each day and key, however often the report was cut short: each is rounded once.
         note("charges", charges.len().to_string());
-        let statements = exchange.statements(&operator).await.unwrap();
+        let statements = exchange.statements(&operator, &all).await.unwrap().items;
         for statement in &statements {
             let lines = exchange
                 .statement(&operator, statement.team.as_str(), &statement.month)

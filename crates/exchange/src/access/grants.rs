@@ -148,6 +148,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<Grant>, Error> {
         can(principal, Operation::GrantList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let before: Option<GrantId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<GrantRecord> = sql!(

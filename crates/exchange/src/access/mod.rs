@@ -180,6 +180,18 @@ impl Exchange {
             .ok_or(Error::NotFound("product"))
     }
 
+    /// For a list of one product's rows: a name that leads nowhere is a mistake, and no empty list.
+    pub(crate) async fn filter_by(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+    ) -> Result<(), Error> {
+        if let Some(name) = product {
+            self.visible_product(principal, name).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn recipient_info(&self, name: &str) -> Result<Option<RecipientInfo>, Error> {
         Ok(sql!(recipient_rows!(), " where recipient.name = $1")
             .bind(name)

@@ -72,6 +72,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<Charge>, Error> {
         can(principal, Operation::ChargeList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let before: Option<ChargeId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<ChargeRow> = sql!(

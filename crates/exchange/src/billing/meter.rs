@@ -118,6 +118,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<MeterEvent>, Error> {
         can(principal, Operation::MeterList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let before: Option<MeterEventId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<EventRow> = sql!(

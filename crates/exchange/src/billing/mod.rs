@@ -6,6 +6,7 @@
 mod charges;
 mod export;
 mod meter;
+mod months;
 mod rates;
 mod report;
 mod savings;

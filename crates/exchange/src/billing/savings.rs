@@ -44,6 +44,7 @@ impl Exchange {
         product: Option<&str>,
     ) -> Result<Vec<Saving>, Error> {
         can(principal, Operation::SavingRead, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let now = self.now();
         let (person, team) = principal.scope();
         let replicas: Vec<ReplicaRow> = sql!(

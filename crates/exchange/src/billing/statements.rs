@@ -5,8 +5,8 @@ use chrono::{Datelike, NaiveDate};
 use model::dto::{Statement, StatementLine, StatementSummary};
 use model::time::DAY;
 use model::{
-    Currency, Location, Method, Micro, Name, ProductId, ProductName, Route, StatementId,
-    StatementState, TeamId, Timestamp,
+    Currency, Location, Method, Micro, ProductId, ProductName, Route, StatementId, StatementState,
+    TeamId, Timestamp,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
 /// A month: `2026-06`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Month {
     year: i32,
     month: u32,
@@ -42,7 +42,7 @@ impl Month {
         }
     }
 
-    fn of(at: Timestamp) -> Result<Self, Error> {
+    pub(super) fn of(at: Timestamp) -> Result<Self, Error> {
         let date = at
             .date()
             .ok_or_else(|| Error::invalid("month", "out of range"))?;
@@ -52,7 +52,7 @@ impl Month {
         })
     }
 
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         if self.month == 12 {
             Self {
                 year: self.year + 1,
@@ -66,12 +66,12 @@ impl Month {
         }
     }
 
-    fn first_day(self) -> i64 {
+    pub(super) fn first_day(self) -> i64 {
         let date = NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default();
         Timestamp::from_datetime(date.and_time(chrono::NaiveTime::MIN).and_utc()).utc_day()
     }
 
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         format!("{:04}-{:02}", self.year, self.month)
     }
 }
@@ -238,7 +238,12 @@ impl Exchange {
     async fn open_currencies(&self, team: TeamId, month: Month) -> Result<Vec<Currency>, Error> {
         let rows = sql!(
             "select distinct currency from charge where team_id = $1
-                 and ((day >= $2 and day < $3) or (charge.created_at >= $4 and charge.created_at < $5 and day < $2)) order by currency"
+                 and ((day >= $2 and day < $3)
+                      or (day < $2 and charge.created_at >= $4 and charge.created_at < $5 and exists (
+                          select 1 from statement where statement.team_id = $1 and statement.currency = charge.currency
+                              and statement.issued_at < charge.created_at
+                              and charge.day >= statement.first_day and charge.day < statement.end_day)))
+             order by currency"
         )
         .bind(team)
         .bind(month.first_day())
@@ -475,48 +480,6 @@ impl Exchange {
         }
         change.commit().await?;
         self.statement(principal, team, &month.text()).await
-    }
-
-    /// Statements of the caller's teams, newest month first: those issued, and the open one of each month in which something
-    /// was charged or counted.
-    pub async fn statements(&self, principal: &Principal) -> Result<Vec<StatementSummary>, Error> {
-        can(principal, Operation::StatementList, &Scope::NONE)?;
-        let (person, team) = principal.scope();
-        let rows = sql!(
-            "select distinct team.name, day from (
-                 select team_id, day from charge
-                 union select team_id, day from billed_event
-                     where charge_id is null and bytes > 0 and method in ('measured', 'logged')
-                 union select team_id, day from billed_event
-                     where compute_charge_id is null and busy_micros > 0 and method in ('measured', 'logged')
-                 union select team_id, day from charge_draft) as counted
-                 join team on team.id = team_id
-             where $1 or team_id = $3 or team_id in (select team_member.team_id from team_member where person_id = $2)
-             order by day desc, team.name"
-        )
-        .bind(principal.sees_all() || principal.has(model::Role::Finance))
-        .bind(person)
-        .bind(team)
-        .rows(self.db())
-        .await?;
-        let mut months: Vec<(String, Name)> = Vec::new();
-        for row in rows {
-            let month = Month::of(Timestamp::from_utc_day(row.get("day")?))?.text();
-            let name: Name = row.get("name")?;
-            if !months.contains(&(month.clone(), name.clone())) {
-                months.push((month, name));
-            }
-        }
-        let mut summaries = Vec::new();
-        for (month, team) in months.into_iter().take(120) {
-            summaries.extend(
-                self.statement(principal, team.as_str(), &month)
-                    .await?
-                    .into_iter()
-                    .map(|found| found.summary),
-            );
-        }
-        Ok(summaries)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::testing::TestExchange;
 use crate::{Exchange, sql};
 
 mod busy;
+mod months;
 mod paying;
 
 /// One product in Frankfurt, a rate to Azure.
@@ -491,7 +492,11 @@ async fn a_statement_says_what_waits_and_until_when() {
             let found = exchange.statement(&books.finance, "aftersales", "2026-06");
             found.await.unwrap()
         };
-        let listed = async || exchange.statements(&books.finance).await.unwrap();
+        let all = PageRequest::all();
+        let listed = async || {
+            let found = exchange.statements(&books.finance, &all);
+            found.await.unwrap().items
+        };
         assert!(statement().await.is_empty() && listed().await.is_empty());
         books.at("2026-06-14T23:59:00Z");
         books

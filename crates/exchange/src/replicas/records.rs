@@ -254,6 +254,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<Replica>, Error> {
         can(principal, Operation::ReplicaList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let after: Option<ReplicaId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<ReplicaRecord> = sql!(

@@ -346,15 +346,32 @@ async fn bills() {
         assert_eq!(refused.status, 400, "{query}");
         refused.wrong(field);
     }
-    let line = "GET /charges?format=csv&product=%22%0d%0a";
-    let odd = site.ask(&site.mara, line, Value::Null).await;
+    let csv = site
+        .good(&site.mara, "GET /charges?format=csv", Value::Null)
+        .await;
     assert_eq!(
-        odd.header("content-disposition"),
+        csv.header("content-disposition"),
         "attachment; filename=\"charges.csv\""
     );
+    for list in [
+        "charges",
+        "meter-events",
+        "savings",
+        "grants",
+        "replicas",
+        "sync-runs",
+    ] {
+        for product in ["nope", "%22%0d%0a"] {
+            let line = format!("GET /{list}?product={product}");
+            let missing = site.ask(&site.mara, &line, Value::Null).await;
+            assert_eq!(missing.status, 404, "{line}");
+        }
+    }
 
-    let listed = site.get(&site.mara, "/statements").await;
+    let listed = site.get(&site.mara, "/statements?limit=1").await;
     assert_eq!(items(&listed)[0]["total"], "0.09");
+    let after = "/statements?after=2025-06.aftersales.USD";
+    assert!(items(&site.get(&site.mara, after).await).is_empty());
     let path = "/statements/aftersales/2025-06";
     let statement = site.get(&site.mara, path).await;
     assert_eq!(

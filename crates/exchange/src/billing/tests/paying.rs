@@ -148,7 +148,8 @@ async fn a_replica_is_paid_by_the_oldest_grant_that_is_open() {
             let billed: u64 = open.lines.iter().map(|line| line.bytes).sum();
             assert_eq!((billed, open.waiting_bytes), (bytes, 0), "{team}");
         }
-        let months = exchange.statements(&sales).await.unwrap();
+        let months = exchange.statements(&sales, &PageRequest::all()).await;
+        let months = months.unwrap().items;
         let teams: Vec<&str> = months.iter().map(|found| found.team.as_str()).collect();
         assert_eq!(teams, ["sales"]);
     }
