@@ -57,7 +57,7 @@ pub(super) struct Rate {
     from: Option<String>,
     #[arg(long, requires = "from")]
     to: Option<String>,
-    /// compute (per hour of sync runs) or storage (per GB and month)
+    /// compute (per hour of sync runs) or storage (per GB and month; told in offers, never billed)
     #[arg(long, conflicts_with_all = ["from", "to", "unit"])]
     kind: Option<String>,
     /// Decimal: 0.09

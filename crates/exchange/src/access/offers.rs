@@ -209,7 +209,8 @@ impl Exchange {
             first_copy,
             month_transfer: self.price(tables, recent, to, at).await?,
             month_storage,
-            basis: "as many new bytes a month as the table's files of the last 30 days hold"
+            basis: "as many new bytes a month as the table's files of the last 30 days hold; storage is told for \
+                    comparison and stands on no statement"
                 .to_owned(),
             committed_at: tables.iter().filter_map(|table| table.committed_at).max(),
             synced_at,

@@ -91,10 +91,12 @@ pub struct ModeOffer {
     /// Bytes that would cross at first; 0 where a replica is already there.
     pub first_copy_bytes: u64,
     pub month_bytes: u64,
+    /// What a replica would hold.
     pub month_storage_bytes: u64,
     /// None where no rate is known for the route: said, never guessed.
     pub first_copy: Option<Money>,
     pub month_transfer: Option<Money>,
+    /// What holding it costs there, for comparison: it is never charged and stands on no statement.
     pub month_storage: Option<Money>,
     /// What the monthly figure assumes, in words.
     pub basis: String,

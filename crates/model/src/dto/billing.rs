@@ -39,7 +39,8 @@ pub struct RateNew {
     pub source: String,
 }
 
-/// A price that is not a route's: `compute` per hour of sync runs, `storage` per GB and month.
+/// A price that is not a route's: `compute` per hour of sync runs; `storage` per GB and month, which is told in offers and
+/// never charged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceRate {
     pub id: RateId,
