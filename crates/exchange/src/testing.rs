@@ -1,6 +1,6 @@
 //! Doubles of the ports, for this crate's own unit tests. Everything in the server's tests uses the real parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,15 +19,27 @@ use crate::{Exchange, Options};
 /// A world that holds what a test puts into it.
 #[derive(Default)]
 pub(crate) struct World {
-    tables: Mutex<BTreeMap<(String, String), Result<Inspection, Problem>>>,
+    /// By URL and path what one look after the other finds; the last answer stays.
+    tables: Mutex<BTreeMap<(String, String), VecDeque<Result<Inspection, Problem>>>>,
     observations: Mutex<BTreeMap<GrantId, Observation>>,
 }
 
 impl World {
     /// Puts a table at a storage's URL and path.
     pub(crate) fn put_table(&self, url: &str, path: &str, table: Result<Inspection, Problem>) {
+        self.put_looks(url, path, [table]);
+    }
+
+    /// The same for a table that is another at each look.
+    pub(crate) fn put_looks(
+        &self,
+        url: &str,
+        path: &str,
+        looks: impl IntoIterator<Item = Result<Inspection, Problem>>,
+    ) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.insert((url.to_owned(), path.to_owned()), table);
+        let looks = looks.into_iter().collect();
+        tables.insert((url.to_owned(), path.to_owned()), looks);
     }
 
     /// Says what will be seen when the grant is looked at.
@@ -42,10 +54,17 @@ impl World {
 #[async_trait]
 impl TableInspector for World {
     async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem> {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables
-            .get(&(storage.url.clone(), path.to_owned()))
-            .cloned()
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = tables.get_mut(&(storage.url.clone(), path.to_owned()));
+        looks
+            .and_then(|looks| {
+                let last = looks.back().cloned();
+                let next = looks.pop_front();
+                if looks.is_empty() {
+                    looks.extend(last);
+                }
+                next
+            })
             .unwrap_or_else(|| {
                 Err(Problem::new(
                     "there is no Delta log in this folder; check the path",
@@ -112,6 +131,9 @@ impl KeyRing for World {
     }
 
     fn environment(&self, name: &str) -> Result<SecretString, Problem> {
+        if name.ends_with("_UNSET") {
+            return Err(Problem::new(format!("the variable {name} is not set")));
+        }
         Ok(SecretString::from(format!("{{\"from\":\"{name}\"}}")))
     }
 }

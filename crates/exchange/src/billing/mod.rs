@@ -17,5 +17,5 @@ mod tests;
 
 pub use export::{charges_csv, statement_csv};
 pub use meter::MeterEventNew;
-pub(crate) use rates::check_side;
+pub(crate) use rates::{Period, RATES_CLASH, check_side};
 pub use rates::{RateRecord, ServiceRateRecord};

@@ -138,6 +138,20 @@ impl Period {
         let around = self.from < there.from && end(there) <= end(self);
         !(apart || self.ends(there) || (!both_open && (within || around)))
     }
+
+    /// Puts it beside those that are there, as adding the price would; not where it clashes.
+    pub(crate) fn join(self, there: &mut Vec<Self>) -> bool {
+        if there.iter().any(|other| self.clashes(*other)) {
+            return false;
+        }
+        for other in there.iter_mut() {
+            if self.ends(*other) {
+                other.until = Some(self.from);
+            }
+        }
+        there.push(self);
+        true
+    }
 }
 
 fn check_period(check: &mut Check, from: &str, until: Option<&str>) -> Option<Period> {

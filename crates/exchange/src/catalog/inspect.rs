@@ -58,7 +58,7 @@ impl Exchange {
     }
 
     /// Reads several logs, a few at a time; the answers in the order of the questions.
-    pub(super) async fn inspect_all(
+    pub(crate) async fn inspect_all(
         &self,
         tables: Vec<(StorageAccess, String)>,
     ) -> Vec<Result<Inspection, Problem>> {

@@ -18,7 +18,7 @@ mod yaml;
 mod tests;
 
 pub(crate) use inspect::{check_path, overlaps};
-pub(crate) use register::check_tags;
+pub(crate) use register::{begins_with, check_tags};
 
 use model::dto::Column;
 use model::{

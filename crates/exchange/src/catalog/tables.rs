@@ -175,36 +175,54 @@ impl Exchange {
         }
         let mut check = Check::new();
         for table in wanted {
-            if let Some(sentence) = taken_by(change.tx(), principal, product, table).await? {
+            let (storage, path) = (table.storage.id, table.path.as_str());
+            if let Some(sentence) =
+                taken_by(change.tx(), principal, Some(product), storage, path).await?
+            {
                 check.fail(&table.path_field(), sentence);
-            } else if is_replica(change.tx(), table).await? {
-                check.fail(
-                    &table.path_field(),
-                    "a replica is kept here; register the table it is made from",
-                );
+            } else if is_replica(change.tx(), storage, path).await? {
+                check.fail(&table.path_field(), REPLICA);
             }
         }
         check.done()
     }
+
+    /// Why a table of this product, or of one that is yet to be, could not lie in this folder.
+    pub(crate) async fn folder_taken(
+        &self,
+        principal: &Principal,
+        product: Option<ProductId>,
+        storage: StorageId,
+        path: &str,
+    ) -> Result<Option<String>, Error> {
+        let taken = taken_by(self.db(), principal, product, storage, path).await?;
+        if taken.is_none() && is_replica(self.db(), storage, path).await? {
+            return Ok(Some(REPLICA.to_owned()));
+        }
+        Ok(taken)
+    }
 }
+
+const REPLICA: &str = "a replica is kept here; register the table it is made from";
 
 /// Who uses the folder already, as a sentence; the name only for those who may see the product.
 async fn taken_by<'a>(
     on: impl Into<On<'a>>,
     principal: &Principal,
-    product: ProductId,
-    table: &Wanted,
+    product: Option<ProductId>,
+    storage: StorageId,
+    wanted: &str,
 ) -> Result<Option<String>, DbError> {
     let row = sql!(
         "select product.name, product.team_id, product.state, path
          from product_table join product on product.id = product_id
-         where product_table.storage_id = $1 and product.id <> $2 and product.state <> 'retired'
+         where product_table.storage_id = $1 and (product.id <> $2 or $2 is null) and product.state <> 'retired'
              and (path = $3 or (path >= $3 || '/' and path < $3 || '0') or substr($3, 1, length(path) + 1) = path || '/')
          order by product.name limit 1"
     )
-    .bind(table.storage.id)
+    .bind(storage)
     .bind(product)
-    .bind(&table.path)
+    .bind(wanted)
     .row(on)
     .await?;
     let Some(row) = row else { return Ok(None) };
@@ -218,22 +236,26 @@ async fn taken_by<'a>(
     } else {
         "another product".to_owned()
     };
-    Ok(Some(if path == table.path {
+    Ok(Some(if path == wanted {
         format!("this table is already registered in {product}; a table belongs to one product")
     } else {
         format!("this folder lies in a table of {product}, or holds one; choose a folder apart")
     }))
 }
 
-async fn is_replica<'a>(on: impl Into<On<'a>>, table: &Wanted) -> Result<bool, DbError> {
+async fn is_replica<'a>(
+    on: impl Into<On<'a>>,
+    storage: StorageId,
+    path: &str,
+) -> Result<bool, DbError> {
     let row = sql!(
         "select replica_table.id from replica_table join replica on replica.id = replica_id
          where replica.storage_id = $1 and replica.state <> 'deleted'
              and (path = $2 or (path >= $2 || '/' and path < $2 || '0') or substr($2, 1, length(path) + 1) = path || '/')
          limit 1"
     )
-    .bind(table.storage.id)
-    .bind(&table.path)
+    .bind(storage)
+    .bind(path)
     .row(on)
     .await?;
     Ok(row.is_some())

@@ -1,5 +1,7 @@
 //! Changing a product: its description, its rules, its tables.
 
+use std::collections::BTreeSet;
+
 use model::dto::{Inspection, ProductChange, ProductDetail};
 use model::{
     AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, ReplicaId,
@@ -42,6 +44,13 @@ impl TablePlan {
     }
 }
 
+/// A product as a form would have it.
+struct Asked {
+    record: ProductRecord,
+    tags: Option<BTreeSet<String>>,
+    plan: TablePlan,
+}
+
 impl Exchange {
     /// Changes a product. What waits for a decision has to be looked at again when its rules change; grants and replicas
     /// that stand follow a change of the tables.
@@ -61,26 +70,7 @@ impl Exchange {
         if seen != old.revision {
             return Err(Error::changed("product"));
         }
-        let mut record = old.clone();
-        let mut check = Check::new();
-        let storage = self.check_change(&mut check, &mut record, &new).await?;
-        let tags = new.tags.as_deref().map(|tags| check_tags(&mut check, tags));
-        let wanted = match &new.tables {
-            Some(tables) => Some(
-                self.check_tables(&mut check, tables, storage.as_ref())
-                    .await?,
-            ),
-            None => None,
-        };
-        check.done()?;
-        refuse_lowering(principal, &old, &record)?;
-        let plan = match wanted {
-            Some(wanted) => {
-                let tables = self.tables_of(self.db(), old.id).await?;
-                plan_tables(&old, wanted, tables)?
-            }
-            None => TablePlan::default(),
-        };
+        let Asked { record, tags, plan } = self.update_asked(principal, &old, &new).await?;
         let placed: Vec<&Wanted> = plan
             .added
             .iter()
@@ -112,6 +102,49 @@ impl Exchange {
         );
         change.commit().await?;
         self.product_shown(principal, record.name.as_str()).await
+    }
+
+    /// What a form makes of a product, by all rules that need no look at its tables.
+    async fn update_asked(
+        &self,
+        principal: &Principal,
+        old: &ProductRecord,
+        new: &ProductChange,
+    ) -> Result<Asked, Error> {
+        let mut record = old.clone();
+        let mut check = Check::new();
+        let storage = self.check_change(&mut check, &mut record, new).await?;
+        let tags = new.tags.as_deref().map(|tags| check_tags(&mut check, tags));
+        let wanted = match &new.tables {
+            Some(tables) => Some(
+                self.check_tables(&mut check, tables, storage.as_ref())
+                    .await?,
+            ),
+            None => None,
+        };
+        check.done()?;
+        refuse_lowering(principal, old, &record)?;
+        let plan = match wanted {
+            Some(wanted) => {
+                let tables = self.tables_of(self.db(), old.id).await?;
+                plan_tables(old, wanted, tables)?
+            }
+            None => TablePlan::default(),
+        };
+        Ok(Asked { record, tags, plan })
+    }
+
+    /// Why a form would be refused, as far as that can be told without a look at its tables.
+    pub(crate) async fn product_update_foreseen(
+        &self,
+        principal: &Principal,
+        name: &str,
+        new: &ProductChange,
+    ) -> Result<(), Error> {
+        let old = self
+            .product_for(principal, Operation::ProductUpdate, name)
+            .await?;
+        self.update_asked(principal, &old, new).await.map(|_| ())
     }
 
     /// Puts the form's values into `record`; answers the storage of tables that name none.

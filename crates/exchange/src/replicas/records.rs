@@ -2,8 +2,8 @@
 
 use model::dto::{Replica, ReplicaTable, SyncJob};
 use model::{
-    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
-    Role, StorageId, TableId, TeamId, Timestamp,
+    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, Role,
+    StorageId, TableId, TeamId, Timestamp,
 };
 
 use super::sight::{Sight, visible_replicas};

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{Credential, StorageRecord, place_of};
 use crate::audit::Object;
 use crate::change::Change;
+use crate::db::On;
 use crate::error::{Check, Error};
 use crate::operation::Operation;
 use crate::people::taken;
@@ -30,27 +31,8 @@ impl Exchange {
         new: StorageNew,
     ) -> Result<Storage, Error> {
         can(principal, Operation::StorageCreate, &Scope::NONE)?;
-        let mut check = Check::new();
-        let name: Option<Name> = check.parse("name", &new.name);
-        let location = check_location(&mut check, &new.cloud, &new.region);
-        let url = check.text("url", &new.url, 1, URL_MAX, false);
-        let endpoint = check_endpoint(&mut check, new.endpoint.as_deref());
-        let given = check_credential(&mut check, new.credential.as_ref());
-        check.done()?;
-        let (Some(name), Some(location)) = (name, location) else {
-            return Err(Error::invalid("name", "missing"));
-        };
-        let id = StorageId::new(self.now());
-        let mut access = StorageAccess {
-            id,
-            name,
-            location,
-            url,
-            endpoint,
-            credential: self.secret_of(&given)?,
-            replicas: new.replicas,
-        };
-        access.url = self.storage_check(&access)?;
+        let (access, given) = self.storage_asked(&new)?;
+        let id = access.id;
         let record = StorageRecord {
             id,
             name: access.name.clone(),
@@ -104,40 +86,14 @@ impl Exchange {
             .storage_by_name(name)
             .await?
             .ok_or(Error::NotFound("storage"))?;
-        let mut record = old.clone();
-        let mut check = Check::new();
-        let cloud = new
-            .cloud
-            .unwrap_or_else(|| old.location.cloud.as_str().to_owned());
-        let region = new
-            .region
-            .unwrap_or_else(|| old.location.region().to_owned());
-        if let Some(location) = check_location(&mut check, &cloud, &region) {
-            record.location = location;
-        }
-        if let Some(url) = &new.url {
-            record.url = check.text("url", url, 1, URL_MAX, false);
-        }
-        if let Some(endpoint) = &new.endpoint {
-            record.endpoint = check_endpoint(&mut check, Some(endpoint));
-        }
-        let given = check_credential(&mut check, new.credential.as_ref());
-        check.done()?;
-        record.replicas = new.replicas.unwrap_or(record.replicas);
-        let mut access = match &new.credential {
-            Some(_) => StorageAccess {
-                id: record.id,
-                name: record.name.clone(),
-                location: record.location.clone(),
-                url: record.url.clone(),
-                endpoint: record.endpoint.clone(),
-                credential: self.secret_of(&given)?,
-                replicas: record.replicas,
-            },
-            None => self.storage_open(record.clone())?,
+        let (access, given) = self.storage_change_asked(&old, &new)?;
+        let mut record = StorageRecord {
+            location: access.location,
+            url: access.url,
+            endpoint: access.endpoint,
+            replicas: access.replicas,
+            ..old.clone()
         };
-        access.url = self.storage_check(&access)?;
-        record.url = access.url;
         if new.credential.is_some() {
             record.credential = self.seal(record.id, given)?;
         }
@@ -146,7 +102,7 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         if record.url != old.url || record.location != old.location {
             self.refuse_overlap(&mut change, &record).await?;
-            refuse_move(&mut change, record.id).await?;
+            refuse_move(change.tx(), record.id).await?;
         }
         let (reference, sealed, key_id) = kept(&record.credential);
         let changed = sql!(
@@ -179,6 +135,102 @@ impl Exchange {
         change.commit().await?;
         record.revision = seen + 1;
         Ok(self.storage_shown(principal, record))
+    }
+
+    /// The storage that a form describes, and its credential, by all rules that need neither IO nor the database.
+    fn storage_asked(&self, new: &StorageNew) -> Result<(StorageAccess, Given), Error> {
+        let mut check = Check::new();
+        let name: Option<Name> = check.parse("name", &new.name);
+        let location = check_location(&mut check, &new.cloud, &new.region);
+        let url = check.text("url", &new.url, 1, URL_MAX, false);
+        let endpoint = check_endpoint(&mut check, new.endpoint.as_deref());
+        let given = check_credential(&mut check, new.credential.as_ref());
+        check.done()?;
+        let (Some(name), Some(location)) = (name, location) else {
+            return Err(Error::invalid("name", "missing"));
+        };
+        let mut access = StorageAccess {
+            id: StorageId::new(self.now()),
+            name,
+            location,
+            url,
+            endpoint,
+            credential: self.secret_of(&given)?,
+            replicas: new.replicas,
+        };
+        access.url = self.storage_check(&access)?;
+        Ok((access, given))
+    }
+
+    /// The same for a storage that a form changes.
+    fn storage_change_asked(
+        &self,
+        old: &StorageRecord,
+        new: &StorageChange,
+    ) -> Result<(StorageAccess, Given), Error> {
+        let mut record = old.clone();
+        let mut check = Check::new();
+        let cloud = new
+            .cloud
+            .clone()
+            .unwrap_or_else(|| old.location.cloud.as_str().to_owned());
+        let region = new
+            .region
+            .clone()
+            .unwrap_or_else(|| old.location.region().to_owned());
+        if let Some(location) = check_location(&mut check, &cloud, &region) {
+            record.location = location;
+        }
+        if let Some(url) = &new.url {
+            record.url = check.text("url", url, 1, URL_MAX, false);
+        }
+        if let Some(endpoint) = &new.endpoint {
+            record.endpoint = check_endpoint(&mut check, Some(endpoint));
+        }
+        let given = check_credential(&mut check, new.credential.as_ref());
+        check.done()?;
+        record.replicas = new.replicas.unwrap_or(record.replicas);
+        let mut access = match &new.credential {
+            Some(_) => StorageAccess {
+                id: record.id,
+                name: record.name.clone(),
+                location: record.location.clone(),
+                url: record.url.clone(),
+                endpoint: record.endpoint.clone(),
+                credential: self.secret_of(&given)?,
+                replicas: record.replicas,
+            },
+            None => self.storage_open(record)?,
+        };
+        access.url = self.storage_check(&access)?;
+        Ok((access, given))
+    }
+
+    /// How the storage would be reached that a form creates, or why it could not be created. `others` are the storages
+    /// there would be besides.
+    pub(crate) fn storage_foreseen(
+        &self,
+        new: &StorageNew,
+        others: &[(Name, String)],
+    ) -> Result<StorageAccess, Error> {
+        let (access, _) = self.storage_asked(new)?;
+        self.refuse_overlap_with(&access.url, others)?;
+        Ok(access)
+    }
+
+    /// The same for a storage that a form changes.
+    pub(crate) async fn storage_change_foreseen(
+        &self,
+        old: &StorageRecord,
+        new: &StorageChange,
+        others: &[(Name, String)],
+    ) -> Result<StorageAccess, Error> {
+        let (access, _) = self.storage_change_asked(old, new)?;
+        if access.url != old.url || access.location != old.location {
+            self.refuse_overlap_with(&access.url, others)?;
+            refuse_move(self.db(), old.id).await?;
+        }
+        Ok(access)
     }
 
     /// The rules that need no IO; answers the canonical URL.
@@ -232,16 +284,23 @@ impl Exchange {
         .bind(change.at())
         .execute(change.tx())
         .await?;
-        let others: Vec<StorageRecord> = self.storage_records(change.tx()).await?;
-        let taken = others.iter().find(|other| {
-            other.id != record.id && self.ports().probe.overlap(&record.url, &other.url)
-        });
-        match taken {
-            Some(other) => Err(Error::invalid(
+        let others: Vec<(Name, String)> = self
+            .storage_records(change.tx())
+            .await?
+            .into_iter()
+            .filter(|other| other.id != record.id)
+            .map(|other| (other.name, other.url))
+            .collect();
+        self.refuse_overlap_with(&record.url, &others)
+    }
+
+    fn refuse_overlap_with(&self, url: &str, others: &[(Name, String)]) -> Result<(), Error> {
+        let probe = &self.ports().probe;
+        match others.iter().find(|(_, other)| probe.overlap(url, other)) {
+            Some((other, _)) => Err(Error::invalid(
                 "url",
                 format!(
-                    "this is the same place as the storage {}, lies in it or holds it; choose a folder apart",
-                    other.name
+                    "this is the same place as the storage {other}, lies in it or holds it; choose a folder apart"
                 ),
             )),
             None => Ok(()),
@@ -367,13 +426,13 @@ fn detail(record: &StorageRecord) -> serde_json::Value {
 }
 
 /// Tables and replicas are found by their storage's address: it stays while they are there.
-async fn refuse_move(change: &mut Change, id: StorageId) -> Result<(), Error> {
+async fn refuse_move<'a>(on: impl Into<On<'a>>, id: StorageId) -> Result<(), Error> {
     let used = sql!(
         "select id from product where storage_id = $1 union all select id from product_table where storage_id = $1
          union all select id from replica where storage_id = $1 and state <> 'deleted' limit 1"
     )
     .bind(id)
-    .row(change.tx())
+    .row(on)
     .await?
     .is_some();
     if used {

@@ -224,11 +224,12 @@ async fn what_is_not_in_the_file_is_shown_and_stays() {
 #[tokio::test]
 async fn a_step_that_fails_is_on_record_and_the_next_deployment_goes_on() {
     for stage in Stage::each().await {
+        // The table breaks between plan and registering.
         let broken = Problem::new("the log has a gap at version 3");
         stage
             .test
             .world
-            .put_table(LAKE, "workshop/visits", Err(broken));
+            .put_looks(LAKE, "workshop/visits", [Ok(inspection()), Err(broken)]);
         let refused = stage.deploy(&stage.operator, CONTRACT).await.unwrap_err();
         let Error::Invalid(fields) = refused else {
             panic!("{refused:?}");
