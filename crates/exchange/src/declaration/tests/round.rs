@@ -239,6 +239,12 @@ async fn a_step_that_fails_is_on_record_and_the_next_deployment_goes_on() {
             "products.vehicle-workshop-visits.tables[0].path"
         );
         assert!(fields[0].message.contains("gap at version 3"));
+        assert_eq!(
+            fields[1].message,
+            "before that was done: exchange, domains.vehicle, teams.aftersales, teams.rnd, storages.aws_eu, \
+             storages.az_weu, rates.aws:eu-central-1 -> azure:* from 2026-01-01T00:00:00Z; deploy again when it is mended, and \
+             the deployment goes on from there"
+        );
         stage
             .test
             .world
