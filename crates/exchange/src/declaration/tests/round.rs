@@ -359,6 +359,47 @@ async fn an_export_changes_nothing_and_builds_the_same_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_job_without_a_name_is_exported_too() {
+    let (stages, others) = (Stage::each().await, Stage::each().await);
+    for (stage, other) in stages.into_iter().zip(others) {
+        let lines = CONTRACT.lines();
+        let unnamed: Vec<&str> = lines
+            .filter(|line| !line.starts_with("sync_jobs"))
+            .collect();
+        let unnamed = unnamed.join("\n");
+        stage.deploy(&stage.operator, &unnamed).await.unwrap();
+        let exchange = stage.exchange();
+        let weekly = model::dto::SyncJobChange {
+            every: Some("1w".to_owned()),
+            ..model::dto::SyncJobChange::default()
+        };
+        let replica = "vehicle-workshop-visits@az_weu";
+        exchange
+            .sync_job_update(&stage.operator, replica, weekly)
+            .await
+            .unwrap();
+        let export = exchange.declaration_export(&stage.operator).await.unwrap();
+        let yaml = export.yaml;
+        assert!(yaml.contains("sync_jobs:\n  job-"), "{yaml}");
+        let plan = stage.plan(&stage.operator, &yaml).await;
+        assert_eq!(plan.exit_status(), 0, "{plan:#?}");
+        assert_eq!(plan.count(DeclarationAction::Foreign), 0, "{yaml}");
+        let again = exchange.declaration_export(&stage.operator).await.unwrap();
+        assert_eq!(again.yaml, yaml, "the same name each time");
+
+        // What is changed under that name is changed, and elsewhere the job is called so.
+        let often = yaml.replace("1w", "3d");
+        let plan = stage.plan(&stage.operator, &often).await;
+        assert_eq!(acts(&plan).len(), 1, "{plan:#?}");
+        stage.deploy(&stage.operator, &often).await.unwrap();
+        assert_eq!(stage.plan(&stage.operator, &often).await.exit_status(), 0);
+        other.deploy(&other.operator, &often).await.unwrap();
+        let elsewhere = other.exchange().declaration_export(&other.operator);
+        assert_eq!(elsewhere.await.unwrap().yaml, often);
+    }
+}
+
+#[tokio::test]
 async fn everybody_exports_what_they_may_see() {
     for stage in Stage::each_deployed().await {
         let exchange = stage.exchange();
