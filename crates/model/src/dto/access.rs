@@ -119,7 +119,7 @@ pub struct RequestNew {
     pub product: String,
     pub recipient: String,
     pub mode: String,
-    /// A day or an instant.
+    /// An instant, or a day, which counts to its end in UTC.
     pub until: String,
     pub purpose: PurposeNew,
 }

@@ -91,7 +91,7 @@ async fn bad_requests_say_what_is_wrong_and_store_nothing() {
             (
                 "until",
                 RequestNew {
-                    until: "2026-06-15".into(),
+                    until: "2026-06-14".into(),
                     ..good()
                 },
             ),

@@ -74,7 +74,8 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         );
 
         let id = world.granted("vehicle-visits", "live").await;
-        let end = Timestamp::parse("2026-12-31").unwrap();
+        // Until 2026-12-31 was granted: that day is part of it.
+        let end = Timestamp::parse("2027-01-01").unwrap();
         world.test.clock.set(end.plus(-1));
         assert!(exchange.grant_is_open(&world.system, id).await.unwrap());
         world.test.clock.set(end);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Mode, Name};
+use model::{Mode, Name, Until};
 use serde_saphyr::{Location as At, Spanned};
 
 use super::super::file::{File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry};
@@ -58,7 +58,7 @@ impl Checker {
         let recipient = self.must(place, "recipient", &entry.recipient);
         self.refer(place, "recipient", &entry.recipient, &file.recipients);
         let mode = self.must(place, "mode", &entry.mode);
-        let until = self.must(place, "until", &entry.until);
+        let until: Option<Until> = self.must(place, "until", &entry.until);
         let Some(purpose) = &entry.purpose else {
             self.missing(place, "purpose");
             return None;
@@ -73,7 +73,7 @@ impl Checker {
             product: product?,
             recipient: recipient?,
             mode: mode?,
-            until: until?,
+            until: until?.0,
             purpose_code: code?,
             purpose_text: text?,
         })

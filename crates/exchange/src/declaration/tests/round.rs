@@ -48,7 +48,7 @@ async fn check_contract(stage: &Stage, principal: &Principal) {
         .items;
     assert_eq!(grants.len(), 1);
     assert_eq!(grants[0].name.as_ref().unwrap().as_str(), "rnd_visits");
-    assert_eq!(grants[0].until.to_string(), "2027-12-31T00:00:00Z");
+    assert_eq!(grants[0].until.to_string(), "2028-01-01T00:00:00Z");
     let request = exchange
         .request(principal, grants[0].request)
         .await
