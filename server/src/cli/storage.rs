@@ -227,7 +227,7 @@ pub(super) struct Scan {
     /// A folder of the storage; all of it when absent
     #[arg(default_value = "")]
     prefix: String,
-    /// The team that will own the products
+    /// The team that will own the products; can be left out by whoever produces for one team and no other
     #[arg(long)]
     team: Option<String>,
 }

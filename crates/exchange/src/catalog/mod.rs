@@ -19,6 +19,7 @@ mod tests;
 
 pub(crate) use inspect::{check_path, overlaps};
 pub(crate) use register::{begins_with, check_tags};
+pub(crate) use yaml::UNCHOSEN;
 
 use model::dto::Column;
 use model::{

@@ -41,7 +41,10 @@ impl Exchange {
         };
         let team = self.scanning_team(principal, form.team).await?;
         if team.is_none() {
-            check.fail("team", "name the team that will own the products");
+            check.fail(
+                "team",
+                "name the team that will own the products: you produce for none, or for several",
+            );
         }
         check.done()?;
         let (Some(prefix), Some(team)) = (prefix, team) else {

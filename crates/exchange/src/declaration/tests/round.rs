@@ -431,7 +431,7 @@ async fn everybody_exports_what_they_may_see() {
 }
 
 #[tokio::test]
-async fn what_a_scan_writes_is_deployed_as_it_is() {
+async fn what_a_scan_writes_is_deployed_once_the_data_is_classified() {
     for stage in Stage::each().await {
         let (organisation, _) = CONTRACT.split_once("products:").unwrap();
         stage.deploy(&stage.operator, organisation).await.unwrap();
@@ -447,10 +447,24 @@ async fn what_a_scan_writes_is_deployed_as_it_is() {
             .storage_scan(&mara, "aws_eu", form)
             .await
             .unwrap();
-        let plan = stage.plan(&mara, &scan.yaml).await;
+        // Published as harmless by nobody's word, personal data would be open to the whole company.
+        let refused = stage.deploy(&mara, &scan.yaml).await;
+        let Err(Error::Invalid(fields)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(fields.len(), 1, "{fields:?}");
+        assert_eq!(fields[0].field, "products.vehicle-workshop.classification");
+        assert!(
+            fields[0].message.contains("a scan cannot know"),
+            "{fields:?}"
+        );
+        let yaml = scan
+            .yaml
+            .replace("classification: choose", "classification: personal");
+        let plan = stage.plan(&mara, &yaml).await;
         assert_eq!(acts(&plan), ["create product vehicle-workshop"]);
-        stage.deploy(&mara, &scan.yaml).await.unwrap();
-        assert_eq!(stage.plan(&mara, &scan.yaml).await.exit_status(), 0);
+        stage.deploy(&mara, &yaml).await.unwrap();
+        assert_eq!(stage.plan(&mara, &yaml).await.exit_status(), 0);
     }
 }
 
