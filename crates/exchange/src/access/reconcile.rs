@@ -137,7 +137,7 @@ impl Exchange {
         Ok(true)
     }
 
-    /// Wakes every grant that is not settled: what makes a lost wake-up harmless. Called now and then by a worker.
+    /// Wakes every grant and replica that is not settled: what makes a lost wake-up harmless. Called now and then by a worker.
     pub async fn grants_resync(&self, principal: &Principal) -> Result<(), Error> {
         can(principal, Operation::GrantObserve, &Scope::NONE)?;
         let rows = sql!(
@@ -151,15 +151,6 @@ impl Exchange {
             let wake = Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?);
             crate::jobs::ensure(self.db(), &wake, self.now()).await?;
         }
-        let draining =
-            sql!("select id from replica where state = 'draining' and drain_until <= $1")
-                .bind(self.now())
-                .rows(self.db())
-                .await?;
-        for row in draining {
-            let wake = Wake::new(WorkKind::Replica, row.get::<model::ReplicaId>("id")?);
-            crate::jobs::ensure(self.db(), &wake, self.now()).await?;
-        }
-        Ok(())
+        self.replicas_resync(principal).await
     }
 }

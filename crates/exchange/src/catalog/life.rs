@@ -163,10 +163,12 @@ impl Exchange {
         let found = self.inspect_all(questions).await;
         let mut change = self.change(principal).await?;
         let mut detail = Vec::with_capacity(tables.len());
+        let mut usable_changed = false;
         for (table, found) in tables.iter().zip(found) {
             let name = format!("{}.{}", table.schema, table.name);
             match found {
                 Ok(found) => {
+                    usable_changed |= table.is_usable() != found.refused_for.is_none();
                     note_inspection(&mut change, table.id, table.storage_id, &table.path, &found)
                         .await?;
                     detail.push(json!({ "table": name, "version": found.version }));
@@ -178,6 +180,11 @@ impl Exchange {
                     );
                 }
             }
+        }
+        if usable_changed && record.state == ProductState::Published {
+            // What can be shared and cloned from now on, or no longer.
+            self.users_follow(&mut change, record.id, &record.name)
+                .await?;
         }
         self.rebuild_terms(&mut change, record.id).await?;
         change.note(

@@ -2,8 +2,7 @@
 
 use model::dto::{Inspection, ProductChange, ProductDetail};
 use model::{
-    AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, ReplicaId,
-    Role,
+    AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, Role,
 };
 use serde_json::json;
 
@@ -98,7 +97,8 @@ impl Exchange {
         write_tables(&mut change, &record, &plan, &inspections).await?;
         follow_rules(&mut change, &old, &record).await?;
         if record.state == ProductState::Published && !plan.is_empty() {
-            wake_users(&mut change, record.id).await?;
+            self.users_follow(&mut change, record.id, &record.name)
+                .await?;
         }
         self.rebuild_terms(&mut change, record.id).await?;
         change.note(
@@ -184,6 +184,26 @@ impl Exchange {
             Some(_) => {}
         }
         Ok(storage)
+    }
+
+    /// Grants and replicas are made true again with the tables as they are now. Part of the change that changed them.
+    pub(super) async fn users_follow(
+        &self,
+        change: &mut Change,
+        product: ProductId,
+        name: &ProductName,
+    ) -> Result<(), Error> {
+        let rows = sql!(
+            "select id from access_grant where product_id = $1 and desired = 'active' order by id"
+        )
+        .bind(product)
+        .rows(change.tx())
+        .await?;
+        for row in rows {
+            change.wake(Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?));
+        }
+        self.replicas_follow_tables(change, product, name).await?;
+        Ok(())
     }
 }
 
@@ -371,34 +391,6 @@ async fn follow_rules(
         return Err(Error::conflict(format!(
             "no data-protection officer had a say in {count} of the grants on this product; revoke them first"
         )));
-    }
-    Ok(())
-}
-
-/// Grants and replicas are made true again with the tables as they are now.
-async fn wake_users(change: &mut Change, product: ProductId) -> Result<(), Error> {
-    let grants: Vec<GrantId> = sql!(
-        "select id from access_grant where product_id = $1 and desired = 'active' order by id"
-    )
-    .bind(product)
-    .rows(change.tx())
-    .await?
-    .iter()
-    .map(|row| row.get("id"))
-    .collect::<Result<_, _>>()?;
-    for grant in grants {
-        change.wake(Wake::new(WorkKind::Grant, grant));
-    }
-    let replicas: Vec<ReplicaId> =
-        sql!("select id from replica where product_id = $1 and state <> 'deleted' order by id")
-            .bind(product)
-            .rows(change.tx())
-            .await?
-            .iter()
-            .map(|row| row.get("id"))
-            .collect::<Result<_, _>>()?;
-    for replica in replicas {
-        change.wake(Wake::new(WorkKind::Replica, replica));
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use model::time::HOUR;
 use model::{
-    Location, Mode, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, StorageId,
-    SyncJobId, TableId, Timestamp,
+    Location, Mode, ProductId, ProductName, ReplicaId, ReplicaState, StorageId, SyncJobId,
+    Timestamp,
 };
 use serde_json::json;
 
@@ -37,17 +37,6 @@ struct TargetRow {
     id: StorageId,
 }
 from_row!(TargetRow { id });
-
-struct SourceTable {
-    id: TableId,
-    schema_name: String,
-    name: String,
-}
-from_row!(SourceTable {
-    id,
-    schema_name,
-    name
-});
 
 impl Exchange {
     /// The storage that takes replicas at a location: the first by name.
@@ -108,26 +97,9 @@ impl Exchange {
                 id
             }
         };
-        let tables: Vec<SourceTable> = sql!(
-            "select id, schema_name, name from product_table where product_id = $1 and refused_for is null order by schema_name, name"
-        )
-        .bind(product)
-        .all(change.tx())
-        .await?;
-        let location = self.storage_location(change, storage).await?;
-        for table in tables {
-            let made = ReplicaTableId::new(at);
-            let path = format!("{product_name}/{}/{}", table.schema_name, table.name);
-            sql!("insert into replica_table (id, replica_id, table_id, path, state, created_at, updated_at)
-                  values ($1, $2, $3, $4, 'pending', $5, $5) on conflict (replica_id, table_id) do nothing")
-            .bind(made)
-            .bind(id)
-            .bind(table.id)
-            .bind(path)
-            .bind(at)
-            .execute(change.tx())
+        self.replica_tables_ensure(change, id, product, product_name)
             .await?;
-        }
+        let location = self.storage_location(change, storage).await?;
         let next_due = Schedule::usual().map_err(Error::internal)?.next_due(at);
         sql!("insert into sync_job (id, replica_id, every_seconds, at_time, timezone, retention_hours, keep_hours, paused,
                   next_due_at, revision, created_at, updated_at)

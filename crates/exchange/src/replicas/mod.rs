@@ -10,6 +10,7 @@ mod jobs;
 mod records;
 mod runs;
 mod schedule;
+mod tables;
 mod task;
 
 pub use counts::Counted;

@@ -2,6 +2,7 @@
 
 mod asking;
 mod deciding;
+mod following;
 mod racing;
 mod reading;
 mod replicas;
@@ -160,22 +161,9 @@ impl World {
     }
 
     async fn draft(&self, name: &str, classification: &str, policy: &str) {
-        let inspection = Inspection {
-            version: 3,
-            committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
-            columns: Vec::new(),
-            partition_columns: Vec::new(),
-            rows: Some(10),
-            files: 2,
-            bytes: 4_000_000_000,
-            recent_bytes: 500_000_000,
-            features: Vec::new(),
-            refused_for: None,
-            change_data_feed: false,
-        };
         self.test
             .world
-            .put_table("s3://lake/aftersales", name, Ok(inspection));
+            .put_table("s3://lake/aftersales", name, Ok(inspection()));
         let new = ProductNew {
             name: name.into(),
             team: "aftersales".into(),
@@ -321,5 +309,22 @@ impl World {
             }
             exchange.work_done(&leased).await.unwrap();
         }
+    }
+}
+
+/// A table of two files that can be shared and cloned.
+fn inspection() -> Inspection {
+    Inspection {
+        version: 3,
+        committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
+        columns: Vec::new(),
+        partition_columns: Vec::new(),
+        rows: Some(10),
+        files: 2,
+        bytes: 4_000_000_000,
+        recent_bytes: 500_000_000,
+        features: Vec::new(),
+        refused_for: None,
+        change_data_feed: false,
     }
 }
