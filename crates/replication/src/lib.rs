@@ -37,7 +37,7 @@ pub use erase::erase;
 pub use files::{Copied, CopyFailure, CopyItem, FailureKind, Receipt};
 pub use journal::{JournalError, RunJournal, RunRecord};
 pub use mark::{OPERATION, app_id};
-pub use marker::{MARKER, Marker, MarkerError};
+pub use marker::{MARKER, Marker, MarkerError, is_vacant};
 pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
 pub use process::ProcessEngine;
 pub use vacuum::{

@@ -102,7 +102,7 @@ pub enum PlanError {
     #[error(transparent)]
     Marker(#[from] MarkerError),
     #[error(
-        "The replica has diverged: {what}. Delete its folder and let it be cloned anew, or take it over by hand."
+        "The replica has diverged: {what}. Delete its folder, all of it, and sync again: it is cloned anew. Or put it back as it was."
     )]
     Diverged { what: String },
     #[error(
@@ -198,11 +198,11 @@ async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanErro
     if let Some(expected) = ask.expected
         && latest.is_none_or(|latest| latest < expected)
     {
-        let there = latest.map_or("has no log".to_owned(), |latest| {
-            format!("ends at {latest}")
+        let there = latest.map_or("it has no log any more".to_owned(), |latest| {
+            format!("its log ends at {latest}")
         });
         return Err(PlanError::Diverged {
-            what: format!("version {expected} was written, but its log {there}"),
+            what: format!("version {expected} was written, but {there}"),
         });
     }
     let Some(latest) = latest else {

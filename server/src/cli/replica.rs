@@ -241,6 +241,7 @@ fn words(replica: &Value) -> String {
                 format!("{}.{}", at(t, "/schema"), at(t, "/name"))
             }),
             ("STATE", |t| at(t, "/state")),
+            ("PATH", |t| at(t, "/path")),
             ("SOURCE VERSION", |t| at(t, "/source_version")),
             ("OF", |t| time(t, "/source_committed_at")),
             ("SIZE", |t| bytes(t, "/bytes")),

@@ -7,6 +7,7 @@
 pub mod handlers;
 pub mod sync;
 pub(crate) mod tally;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;

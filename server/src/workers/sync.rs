@@ -1,5 +1,5 @@
-//! Sync, vacuum and verify of one replica table: the exchange says what is wanted and keeps the record, the replication
-//! crate does the work, the meter counts.
+//! The sync of one replica table: the exchange says what is wanted and keeps the record, the replication crate does the work,
+//! the meter counts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use exchange::jobs::Leased;
 use exchange::replicas::{Counted, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use exchange::{Exchange, Principal};
 use model::time::MINUTE;
-use model::{Purpose, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
+use model::{Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
     CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
     RunJournal, RunRecord,
@@ -211,9 +211,9 @@ impl RunJournal for Journal<'_> {
 }
 
 /// Still ours? Asked before deletes.
-struct LeaseFence<'a> {
-    exchange: &'a Exchange,
-    leased: &'a Leased,
+pub(super) struct LeaseFence<'a> {
+    pub(super) exchange: &'a Exchange,
+    pub(super) leased: &'a Leased,
 }
 
 #[async_trait]
@@ -227,14 +227,14 @@ impl Fence for LeaseFence<'_> {
 }
 
 /// The two folders of a replica table, opened and metered.
-struct Opened {
+pub(super) struct Opened {
     source: TableAt,
-    target: TableAt,
-    pair: Pair,
+    pub(super) target: TableAt,
+    pub(super) pair: Pair,
 }
 
 impl Lakehand {
-    async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, WorkFailed> {
+    pub(super) async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, WorkFailed> {
         let id: ReplicaTableId = leased
             .key
             .parse()
@@ -242,7 +242,7 @@ impl Lakehand {
         Ok(self.exchange.sync_task(&Principal::system(), id).await?)
     }
 
-    async fn open_pair(
+    pub(super) async fn open_pair(
         &self,
         task: &SyncTask,
         source: &Meter,
@@ -299,6 +299,7 @@ impl Lakehand {
         crash_point!("sync.begin.after");
         let source = Self::meter(&task, run.id, Purpose::Sync);
         let target = Self::meter(&task, run.id, Purpose::Sync);
+        let task = self.unless_emptied(task, &target).await?;
         let folder = self.folder.join("runs");
         let ledger = Ledger::begin(&self.exchange, &run, &source, &folder)?;
         let driving = self.drive(&task, &run, &ledger, (&source, &target));
@@ -350,6 +351,28 @@ impl Lakehand {
         // Manifest and receipts have done their duty.
         self.forget_files(run.id).await;
         Ok(Ended::Done)
+    }
+
+    /// A diverged replica table whose folder somebody has emptied is cloned anew: what was known of it is forgotten.
+    async fn unless_emptied(&self, task: SyncTask, meter: &Meter) -> Result<SyncTask, WorkFailed> {
+        if task.table_state != ReplicaState::Diverged || task.replica_version.is_none() {
+            return Ok(task);
+        }
+        let system = Principal::system();
+        let to = self
+            .exchange
+            .storage_access_for_system(&system, task.target_storage)
+            .await?;
+        let target = self.lake.table(&to, &task.target_path, meter)?;
+        match replication::is_vacant(target.objects.as_ref(), task.replica_table_id).await {
+            Ok(true) => {
+                let reset = self.exchange.replica_table_reset(&system, &task).await?;
+                Ok(reset.unwrap_or(task))
+            }
+            Err(error) if error.is_passing() => Err(WorkFailed::passing(error.to_string())),
+            // Planning says what is wrong with it.
+            Ok(false) | Err(_) => Ok(task),
+        }
     }
 
     async fn drive(
@@ -412,160 +435,5 @@ impl Lakehand {
                 );
             }
         }
-    }
-
-    /// Deletes what the source forgot longer ago than the retention.
-    pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else {
-            return Ok(Ended::Done);
-        };
-        if task.replica_version.is_none() {
-            return Ok(Ended::Done);
-        }
-        let system = Principal::system();
-        let meter = Meter::new(MeterKey {
-            product: Some(task.product_id),
-            table: Some(task.table_id),
-            cause: Cause::Operation("vacuum"),
-            purpose: Purpose::Vacuum,
-        });
-        let opened = self.open_pair(&task, &meter, &meter).await?;
-        let hours = opened.pair.retention_hours;
-        let target = &opened.pair.target;
-        let id = task.replica_table_id;
-        let now = self.exchange.now();
-        let planned = replication::plan_vacuum(target, id, hours, now)
-            .await
-            .map_err(vacuum_failure)?;
-        if let Err(error) = opened.target.sweep(model::time::DAY).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "staged files could not be swept"
-            );
-        }
-        // A vacuum that died after its last delete still has to be finished.
-        if planned.delete.is_empty()
-            && !self
-                .exchange
-                .run_is_open(&system, id, RunKind::Vacuum)
-                .await?
-        {
-            return Ok(Ended::Done);
-        }
-        let run = self
-            .exchange
-            .run_begin(&system, &task, RunKind::Vacuum, leased)
-            .await?;
-        let fence = LeaseFence {
-            exchange: &self.exchange,
-            leased,
-        };
-        let report = replication::vacuum_planned(target, &planned, &fence)
-            .await
-            .map_err(vacuum_failure)?;
-        crash_point!("vacuum.finish.before");
-        let finished = self
-            .exchange
-            .run_vacuumed(&system, &task, &run, report.deleted, report.bytes)
-            .await?;
-        crash_point!("vacuum.finish.after");
-        if !finished {
-            tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
-        }
-        Ok(Ended::Done)
-    }
-
-    /// Checks a replica table against the last sync's promise.
-    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else {
-            return Ok(Ended::Done);
-        };
-        let system = Principal::system();
-        let Some(journal) = self
-            .exchange
-            .run_journal(&system, task.replica_table_id)
-            .await?
-        else {
-            return Ok(Ended::Done);
-        };
-        let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
-            WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
-        })?;
-        let Some(plan) = record.plan else {
-            return Ok(Ended::Done);
-        };
-        let meter = Meter::new(MeterKey {
-            product: Some(task.product_id),
-            table: Some(task.table_id),
-            cause: Cause::Operation("verify"),
-            purpose: Purpose::Verify,
-        });
-        let opened = self.open_pair(&task, &meter, &meter).await?;
-        match replication::verify(&opened.pair.target, &plan).await {
-            Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
-            Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
-            Err(error) => {
-                self.exchange
-                    .replica_verified(&system, &task, Some(&error.to_string()))
-                    .await?
-            }
-        }
-        Ok(Ended::Done)
-    }
-
-    /// Makes a replica as wanted: once its time is over, deletes it.
-    pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        use exchange::replicas::ReplicaStep;
-
-        let id = leased
-            .key
-            .parse()
-            .map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
-        let system = Principal::system();
-        let (storage, tables) = match self.exchange.replica_step(&system, id).await? {
-            ReplicaStep::Settled => return Ok(Ended::Done),
-            // The resync wakes it when it is due.
-            ReplicaStep::Wait(_) => return Ok(Ended::Done),
-            ReplicaStep::Delete { storage, tables } => (storage, tables),
-        };
-        let access = self
-            .exchange
-            .storage_access_for_system(&system, storage)
-            .await?;
-        let fence = LeaseFence {
-            exchange: &self.exchange,
-            leased,
-        };
-        let (mut objects, mut bytes) = (0, 0);
-        for table in tables {
-            let meter = Meter::new(MeterKey {
-                product: None,
-                table: Some(table.table_id),
-                cause: Cause::Operation("replica.delete"),
-                purpose: Purpose::Vacuum,
-            });
-            let opened = self.lake.table(&access, &table.path, &meter)?;
-            let report = replication::erase(&opened.table, table.id, &fence)
-                .await
-                .map_err(vacuum_failure)?;
-            objects += report.deleted;
-            bytes += report.bytes;
-        }
-        crash_point!("replica.delete.before");
-        self.exchange
-            .replica_deleted(&system, id, objects, bytes)
-            .await?;
-        crash_point!("replica.delete.after");
-        Ok(Ended::Done)
-    }
-}
-
-fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
-    match error {
-        replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
-        replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {
-            WorkFailed::terminal(error.to_string())
-        }
-        error => WorkFailed::passing(error.to_string()),
     }
 }

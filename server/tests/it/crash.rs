@@ -5,6 +5,8 @@
 //! Then, for every point that a stage passes, the world is put back to before that stage, the child dies at the point, is
 //! started again, and must leave the very same state. A point of the source code that no stage ever passes fails the test.
 
+mod renewal;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,7 +19,7 @@ use exchange::db::Db;
 use exchange::page::PageRequest;
 use exchange::{Error, Exchange, Options, Principal};
 use model::dto::{
-    DecisionNew, DeploymentNew, MemberChange, PersonNew, PurposeNew, RequestNew, RevokeNew,
+    DecisionNew, DeploymentNew, MemberChange, PersonNew, PurposeNew, Request, RequestNew, RevokeNew,
 };
 use model::time::HOUR;
 use model::{ManualClock, Timestamp};
@@ -158,31 +160,10 @@ impl World {
                     .items;
                 let request = match known.into_iter().next() {
                     Some(request) => request,
-                    None => {
-                        let new = RequestNew {
-                            product: "vehicle-visits".into(),
-                            recipient: "rnd_weu".into(),
-                            mode: "replica".into(),
-                            until: "2026-12-31".into(),
-                            purpose: PurposeNew {
-                                code: "warranty".into(),
-                                text: "warranty analysis".into(),
-                            },
-                        };
-                        exchange.request_create(&mara, new).await.unwrap()
-                    }
+                    None => self.ask(&mara).await,
                 };
                 if request.grant.is_none() {
-                    let yes = DecisionNew {
-                        verdict: "approve".into(),
-                        note: "fine".into(),
-                        revision: request.revision,
-                        stage: None,
-                    };
-                    exchange
-                        .request_decide(&jonas, request.id, yes)
-                        .await
-                        .unwrap();
+                    self.approve(&jonas, &request).await;
                 }
             }
             "first" => self.work().await,
@@ -239,8 +220,40 @@ impl World {
                 exchange.grants_resync(&Principal::system()).await.unwrap();
                 self.work().await;
             }
+            "renew" => {
+                self.renew().await;
+                exchange.grants_resync(&Principal::system()).await.unwrap();
+                self.work().await;
+            }
             other => panic!("no stage {other}"),
         }
+    }
+
+    async fn ask(&self, mara: &Principal) -> Request {
+        let new = RequestNew {
+            product: "vehicle-visits".into(),
+            recipient: "rnd_weu".into(),
+            mode: "replica".into(),
+            until: "2026-12-31".into(),
+            purpose: PurposeNew {
+                code: "warranty".into(),
+                text: "warranty analysis".into(),
+            },
+        };
+        self.exchange().request_create(mara, new).await.unwrap()
+    }
+
+    async fn approve(&self, jonas: &Principal, request: &Request) {
+        let yes = DecisionNew {
+            verdict: "approve".into(),
+            note: "fine".into(),
+            revision: request.revision,
+            stage: None,
+        };
+        self.exchange()
+            .request_decide(jonas, request.id, yes)
+            .await
+            .unwrap();
     }
 
     /// People by hand, everything else by a declaration; each step only where it is missing.
@@ -574,7 +587,8 @@ async fn carry_out_one_stage() {
     ) else {
         return;
     };
-    let (_, at) = STAGES.iter().find(|(name, _)| *name == stage).unwrap();
+    let mut stages = STAGES.iter().chain(renewal::STAGES);
+    let (_, at) = stages.find(|(name, _)| *name == stage).unwrap();
     let world = World::open(Path::new(&folder), &database, Timestamp::parse(at).unwrap()).await;
     world.stage(&stage).await;
     world.exchange().db().close().await;

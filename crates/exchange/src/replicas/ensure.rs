@@ -1,37 +1,12 @@
-//! A replica's life: made or joined by an approval, drained with the last grant, deleted when its time is over.
+//! A replica's beginning: made by an approval, or joined, or brought back.
 
-use model::time::HOUR;
-use model::{
-    Location, Mode, ProductId, ProductName, ReplicaId, ReplicaState, StorageId, SyncJobId,
-    Timestamp,
-};
-use serde_json::json;
+use model::{Location, ProductId, ProductName, ReplicaId, ReplicaState, StorageId, SyncJobId};
 
-use super::records::{ReplicaRecord, ReplicaTableRecord};
 use super::schedule::{Schedule, usual};
-use crate::audit::Object;
 use crate::change::Change;
 use crate::error::Error;
 use crate::jobs::{Wake, WorkKind};
-use crate::operation::Operation;
-use crate::policy::{Scope, can};
-use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
-
-/// What the reconciler should do with a replica now.
-#[derive(Clone, Debug)]
-pub enum ReplicaStep {
-    /// Nothing; look again when it changes.
-    Settled,
-    /// Nothing before this instant.
-    Wait(Timestamp),
-    /// Its time is over: delete these folders, each only if it carries its table's marker, then say so with
-    /// [`Exchange::replica_deleted`].
-    Delete {
-        storage: StorageId,
-        tables: Vec<ReplicaTableRecord>,
-    },
-}
 
 struct TargetRow {
     id: StorageId,
@@ -64,17 +39,22 @@ impl Exchange {
         storage: StorageId,
     ) -> Result<ReplicaId, Error> {
         let at = change.at();
-        let found = sql!("select id, state from replica where product_id = $1 and storage_id = $2 and state <> 'deleted'")
-            .bind(product)
-            .bind(storage)
-            .row(change.tx())
-            .await?;
+        // Taken before it is looked at: one that is being deleted at this moment is not brought back, a new one is made.
+        let found = sql!(
+            "update replica set revision = revision where product_id = $1 and storage_id = $2 and state <> 'deleted'
+             returning id, state"
+        )
+        .bind(product)
+        .bind(storage)
+        .row(change.tx())
+        .await?;
         let id = match found {
             Some(row) => {
                 let id: ReplicaId = row.get("id")?;
                 let state: ReplicaState = row.get("state")?;
                 if state == ReplicaState::Draining {
-                    // What was synced is still there and still vacuumed: the next sync only catches up.
+                    // What was synced is still there and still vacuumed: the next sync only catches up. What is being
+                    // erased is cloned from the beginning once that is done.
                     sql!("update replica set state = 'pending', drain_until = null, reason = null, revision = revision + 1,
                               updated_at = $1 where id = $2")
                     .bind(at)
@@ -131,114 +111,5 @@ impl Exchange {
         let row = row.ok_or(Error::NotFound("storage"))?;
         let region: String = row.get("region")?;
         Location::new(row.get("cloud")?, &region).map_err(Error::internal)
-    }
-
-    /// Drains the replicas of a product that no live replica grant needs any more. Part of the change that ends a grant.
-    pub(crate) async fn replicas_drain_unused(
-        &self,
-        change: &mut Change,
-        product: ProductId,
-    ) -> Result<(), Error> {
-        let at = change.at();
-        let rows = sql!(
-            "select replica.id, keep_hours from replica join storage on storage.id = replica.storage_id
-             left join sync_job on sync_job.replica_id = replica.id
-             where replica.product_id = $1 and replica.state in ('pending', 'ready', 'diverged') and not exists (
-                 select 1 from access_grant join recipient on recipient.id = access_grant.recipient_id
-                 where access_grant.product_id = $1 and access_grant.mode = $2 and access_grant.desired = 'active'
-                     and recipient.cloud = storage.cloud and recipient.region = storage.region)"
-        )
-        .bind(product)
-        .bind(Mode::Replica)
-        .rows(change.tx())
-        .await?;
-        for row in rows {
-            let id: ReplicaId = row.get("id")?;
-            let keep: Option<i64> = row.get("keep_hours")?;
-            let until = at.plus(keep.unwrap_or(336) * HOUR);
-            sql!("update replica set state = 'draining', drain_until = $1, reason = 'its last grant has ended',
-                      revision = revision + 1, updated_at = $2 where id = $3")
-            .bind(until)
-            .bind(at)
-            .bind(id)
-            .execute(change.tx())
-            .await?;
-            change.note(
-                Operation::ReplicaReconcile,
-                Object::new("replica", id),
-                json!({ "draining_until": until }),
-            );
-            change.wake(Wake::new(WorkKind::Replica, id));
-        }
-        Ok(())
-    }
-
-    /// What the reconciler should do with a replica now.
-    pub async fn replica_step(
-        &self,
-        principal: &Principal,
-        id: ReplicaId,
-    ) -> Result<ReplicaStep, Error> {
-        can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
-        let Some(replica) = self.replica_record(self.db(), id).await? else {
-            return Ok(ReplicaStep::Settled);
-        };
-        let ReplicaRecord {
-            state: ReplicaState::Draining,
-            drain_until: Some(until),
-            storage_id,
-            ..
-        } = replica
-        else {
-            return Ok(ReplicaStep::Settled);
-        };
-        if until > self.now() {
-            return Ok(ReplicaStep::Wait(until));
-        }
-        let tables = self.replica_tables(self.db(), id).await?;
-        Ok(ReplicaStep::Delete {
-            storage: storage_id,
-            tables,
-        })
-    }
-
-    /// The folders are gone: the replica is, too.
-    pub async fn replica_deleted(
-        &self,
-        principal: &Principal,
-        id: ReplicaId,
-        objects: u64,
-        bytes: u64,
-    ) -> Result<(), Error> {
-        can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
-        let mut change = self.change(principal).await?;
-        let at = change.at();
-        let changed = sql!(
-            "update replica set state = 'deleted', reason = null, revision = revision + 1, updated_at = $1
-             where id = $2 and state = 'draining' and drain_until <= $1"
-        )
-        .bind(at)
-        .bind(id)
-        .execute(change.tx())
-        .await?;
-        if changed == 0 {
-            // Brought back by a new grant between looking and deleting: the next sync finds what is missing.
-            return Ok(());
-        }
-        sql!("update replica_table set state = 'deleted', updated_at = $1 where replica_id = $2")
-            .bind(at)
-            .bind(id)
-            .execute(change.tx())
-            .await?;
-        sql!("delete from sync_job where replica_id = $1")
-            .bind(id)
-            .execute(change.tx())
-            .await?;
-        change.note(
-            Operation::ReplicaReconcile,
-            Object::new("replica", id),
-            json!({ "deleted_objects": objects, "deleted_bytes": bytes }),
-        );
-        change.commit().await
     }
 }

@@ -198,7 +198,7 @@ impl Exchange {
                 }
                 // Nobody reads it any more, but what the source forgot is still forgotten here.
                 ReplicaState::Draining => WorkKind::Vacuum,
-                ReplicaState::Deleted => continue,
+                ReplicaState::Erasing | ReplicaState::Deleted => continue,
             };
             for table in self.replica_tables(change.tx(), replica).await? {
                 change.wake(Wake::new(kind, table.id).at(Some(location.clone())));

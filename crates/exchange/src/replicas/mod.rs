@@ -4,6 +4,7 @@
 //! a worker of the server brings the two together.
 
 mod counts;
+mod ends;
 mod ensure;
 mod history;
 mod jobs;
@@ -14,7 +15,7 @@ mod tables;
 mod task;
 
 pub use counts::Counted;
-pub use ensure::ReplicaStep;
+pub use ends::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
 pub use runs::{RunProgress, RunStart, SyncCommitted, SyncOutcome};
 pub use schedule::Schedule;

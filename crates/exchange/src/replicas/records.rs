@@ -317,7 +317,8 @@ impl Exchange {
             replica.state,
             ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
         );
-        if replica.state == ReplicaState::Deleted || (kind != WorkKind::Vacuum && !syncs) {
+        let gone = matches!(replica.state, ReplicaState::Erasing | ReplicaState::Deleted);
+        if gone || (kind != WorkKind::Vacuum && !syncs) {
             return Err(Error::conflict(
                 "this replica is on its way out; ask for access again to bring it back",
             ));

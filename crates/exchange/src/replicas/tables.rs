@@ -120,7 +120,11 @@ impl Exchange {
     /// them follow: a table that was added while an approval made the replica was seen by neither.
     pub(crate) async fn replicas_resync(&self, principal: &Principal) -> Result<(), Error> {
         can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
-        let over = sql!("select id from replica where state = 'draining' and drain_until <= $1")
+        // Also those that a new grant brought back while somebody who then died was erasing them.
+        let over = sql!(
+            "select id from replica where (state = 'draining' and drain_until <= $1)
+                 or exists (select 1 from replica_table where replica_id = replica.id and replica_table.state = 'erasing')"
+        )
             .bind(self.now())
             .rows(self.db())
             .await?;

@@ -86,7 +86,7 @@ impl SyncTask {
 }
 
 impl Exchange {
-    /// What there is to know for working on one replica table; None when it is gone.
+    /// What there is to know for working on one replica table; None when it is gone, or about to be.
     pub async fn sync_task(
         &self,
         principal: &Principal,
@@ -105,7 +105,7 @@ impl Exchange {
                  join storage as source on source.id = product_table.storage_id
                  join storage as target on target.id = replica.storage_id
                  left join sync_job on sync_job.replica_id = replica.id
-             where replica_table.id = $1 and replica_table.state <> 'deleted'"
+             where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
         .first(self.db())

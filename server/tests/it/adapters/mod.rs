@@ -9,6 +9,7 @@ mod replica;
 mod s3;
 mod tables;
 mod wire;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

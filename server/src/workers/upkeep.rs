@@ -1,0 +1,179 @@
+//! What keeps replicas in order beside syncing them: vacuum and check of one replica table, and a replica's end.
+
+use exchange::Principal;
+use exchange::jobs::Leased;
+use exchange::replicas::ReplicaStep;
+use model::time::MINUTE;
+use model::{Purpose, RunKind, crash_point};
+use replication::RunRecord;
+use storage::{Cause, Meter, MeterKey};
+
+use super::handlers::Lakehand;
+use super::sync::LeaseFence;
+use super::{Outcome as Ended, WorkFailed};
+
+impl Lakehand {
+    /// Deletes what the source forgot longer ago than the retention.
+    pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        if task.replica_version.is_none() {
+            return Ok(Ended::Done);
+        }
+        let system = Principal::system();
+        let meter = Meter::new(MeterKey {
+            product: Some(task.product_id),
+            table: Some(task.table_id),
+            cause: Cause::Operation("vacuum"),
+            purpose: Purpose::Vacuum,
+        });
+        let opened = self.open_pair(&task, &meter, &meter).await?;
+        let hours = opened.pair.retention_hours;
+        let target = &opened.pair.target;
+        let id = task.replica_table_id;
+        let now = self.exchange.now();
+        let planned = replication::plan_vacuum(target, id, hours, now)
+            .await
+            .map_err(vacuum_failure)?;
+        if let Err(error) = opened.target.sweep(model::time::DAY).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "staged files could not be swept"
+            );
+        }
+        // A vacuum that died after its last delete still has to be finished.
+        if planned.delete.is_empty()
+            && !self
+                .exchange
+                .run_is_open(&system, id, RunKind::Vacuum)
+                .await?
+        {
+            return Ok(Ended::Done);
+        }
+        let run = self
+            .exchange
+            .run_begin(&system, &task, RunKind::Vacuum, leased)
+            .await?;
+        let fence = LeaseFence {
+            exchange: &self.exchange,
+            leased,
+        };
+        let report = replication::vacuum_planned(target, &planned, &fence)
+            .await
+            .map_err(vacuum_failure)?;
+        crash_point!("vacuum.finish.before");
+        let finished = self
+            .exchange
+            .run_vacuumed(&system, &task, &run, report.deleted, report.bytes)
+            .await?;
+        crash_point!("vacuum.finish.after");
+        if !finished {
+            tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Checks a replica table against the last sync's promise.
+    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        let system = Principal::system();
+        let Some(journal) = self
+            .exchange
+            .run_journal(&system, task.replica_table_id)
+            .await?
+        else {
+            return Ok(Ended::Done);
+        };
+        let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
+            WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
+        })?;
+        let Some(plan) = record.plan else {
+            return Ok(Ended::Done);
+        };
+        let meter = Meter::new(MeterKey {
+            product: Some(task.product_id),
+            table: Some(task.table_id),
+            cause: Cause::Operation("verify"),
+            purpose: Purpose::Verify,
+        });
+        let opened = self.open_pair(&task, &meter, &meter).await?;
+        match replication::verify(&opened.pair.target, &plan).await {
+            Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
+            Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
+            Err(error) => {
+                self.exchange
+                    .replica_verified(&system, &task, Some(&error.to_string()))
+                    .await?
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Makes a replica as wanted: once its time is over, deletes it.
+    pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let id = leased
+            .key
+            .parse()
+            .map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
+        let system = Principal::system();
+        let (product, storage, tables) = match self.exchange.replica_step(&system, id).await? {
+            ReplicaStep::Settled => return Ok(Ended::Done),
+            ReplicaStep::Wait(until) => {
+                // What is far off is woken by the resync.
+                let left = until.since(self.exchange.now());
+                return Ok(if left <= MINUTE {
+                    Ended::Later(left)
+                } else {
+                    Ended::Done
+                });
+            }
+            ReplicaStep::Delete {
+                product,
+                storage,
+                tables,
+            } => (product, storage, tables),
+        };
+        let access = self
+            .exchange
+            .storage_access_for_system(&system, storage)
+            .await?;
+        let fence = LeaseFence {
+            exchange: &self.exchange,
+            leased,
+        };
+        let (mut objects, mut bytes) = (0, 0);
+        for table in &tables {
+            let meter = Meter::new(MeterKey {
+                product: Some(product),
+                table: Some(table.table_id),
+                cause: Cause::Operation("replica.delete"),
+                purpose: Purpose::Vacuum,
+            });
+            let opened = self.lake.table(&access, &table.path, &meter)?;
+            let report = replication::erase(&opened.table, table.id, &fence)
+                .await
+                .map_err(vacuum_failure)?;
+            objects += report.deleted;
+            bytes += report.bytes;
+        }
+        crash_point!("replica.delete.before");
+        self.exchange
+            .replica_deleted(&system, id, &tables, objects, bytes)
+            .await?;
+        crash_point!("replica.delete.after");
+        Ok(Ended::Done)
+    }
+}
+
+fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
+    match error {
+        replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
+        replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {
+            WorkFailed::terminal(error.to_string())
+        }
+        error => WorkFailed::passing(error.to_string()),
+    }
+}
