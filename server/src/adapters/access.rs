@@ -20,7 +20,7 @@ use futures::StreamExt as _;
 use futures::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
-use model::dto::{Replica, TableDetail};
+use model::dto::{Replica, ReplicaTable, TableDetail};
 use model::{GrantId, Mode, ReplicaState, Timestamp};
 use sharing::Refused;
 
@@ -311,10 +311,9 @@ fn why_not(status: StatusCode) -> String {
 
 fn replica_state(replica: &Replica, missing: usize) -> Seen {
     let location = &replica.location;
-    let table = replica
-        .tables
-        .iter()
-        .find(|table| table.state != ReplicaState::Ready && table.reason.is_some());
+    let table = replica.tables.iter().find(|table| {
+        follows(table) && table.state != ReplicaState::Ready && table.reason.is_some()
+    });
     let reason = table
         .and_then(|table| table.reason.as_deref())
         .or(replica.reason.as_deref());
@@ -330,9 +329,17 @@ fn replica_state(replica: &Replica, missing: usize) -> Seen {
         )),
         (false, None) => Seen::Waits(format!(
             "the first copy to {location} is under way: {missing} of {} tables are still to come",
-            replica.tables.len()
+            replica.tables.iter().filter(|table| follows(table)).count()
         )),
     }
+}
+
+/// What was taken out of the product is not waited for.
+fn follows(table: &ReplicaTable) -> bool {
+    !matches!(
+        table.state,
+        ReplicaState::Draining | ReplicaState::Erasing | ReplicaState::Deleted
+    )
 }
 
 /// The replica's own log says which version of the source it stands at: in the `txn` that syncs write.

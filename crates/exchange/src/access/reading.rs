@@ -272,7 +272,7 @@ impl Exchange {
                     replica_table.source_version as replica_source_version
              from access_grant join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id
-                 join product_table on product_table.product_id = product.id
+                 join product_table on product_table.product_id = product.id and removed_at is null
                  join storage as source on source.id = product_table.storage_id
                  left join storage as target on target.cloud = recipient.cloud and target.region = recipient.region
                      and exists (select 1 from replica where replica.product_id = product.id and replica.storage_id = target.id

@@ -221,7 +221,7 @@ impl Exchange {
             .await
     }
 
-    /// All tables of a product, by schema and name.
+    /// The tables of a product, by schema and name; not those that were taken out.
     pub(crate) async fn tables_of<'a>(
         &self,
         on: impl Into<On<'a>>,
@@ -231,7 +231,7 @@ impl Exchange {
                      schema_name, product_table.name, path, format, history, change_data_feed, inspected_at, version,
                      committed_at, row_count, file_count, byte_count, columns, partition_columns, features, refused_for, problem
               from product_table join storage on storage.id = storage_id
-              where product_id = $1 order by schema_name, product_table.name")
+              where product_id = $1 and removed_at is null order by schema_name, product_table.name")
         .bind(product)
         .all(on)
         .await

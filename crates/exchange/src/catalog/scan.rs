@@ -125,9 +125,9 @@ impl Exchange {
     async fn registered_in(&self, storage: &StorageRecord) -> Result<Vec<String>, Error> {
         let rows = sql!(
             "select path from product_table join product on product.id = product_id
-             where product_table.storage_id = $1 and product.state <> 'retired'
+             where product_table.storage_id = $1 and product.state <> 'retired' and removed_at is null
              union select path from replica_table join replica on replica.id = replica_id
-             where replica.storage_id = $1 and replica.state <> 'deleted'"
+             where replica.storage_id = $1 and replica.state <> 'deleted' and replica_table.state <> 'deleted'"
         )
         .bind(storage.id)
         .rows(self.db())

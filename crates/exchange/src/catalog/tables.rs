@@ -193,7 +193,7 @@ async fn taken_by<'a>(
     let row = sql!(
         "select product.name, product.team_id, product.state, path
          from product_table join product on product.id = product_id
-         where product_table.storage_id = $1 and product.id <> $2 and product.state <> 'retired'
+         where product_table.storage_id = $1 and product.id <> $2 and product.state <> 'retired' and removed_at is null
              and (path = $3 or (path >= $3 || '/' and path < $3 || '0') or substr($3, 1, length(path) + 1) = path || '/')
          order by product.name limit 1"
     )
@@ -223,7 +223,7 @@ async fn taken_by<'a>(
 async fn is_replica<'a>(on: impl Into<On<'a>>, table: &Wanted) -> Result<bool, DbError> {
     let row = sql!(
         "select replica_table.id from replica_table join replica on replica.id = replica_id
-         where replica.storage_id = $1 and replica.state <> 'deleted'
+         where replica.storage_id = $1 and replica.state <> 'deleted' and replica_table.state <> 'deleted'
              and (path = $2 or (path >= $2 || '/' and path < $2 || '0') or substr($2, 1, length(path) + 1) = path || '/')
          limit 1"
     )
@@ -234,18 +234,21 @@ async fn is_replica<'a>(on: impl Into<On<'a>>, table: &Wanted) -> Result<bool, D
     Ok(row.is_some())
 }
 
-/// Writes a table that was looked at.
+/// Writes a table that was looked at; one of its name that was taken out before comes back.
 pub(super) async fn insert_table(
     change: &mut Change,
     product: ProductId,
     wanted: &Wanted,
     inspection: &Inspection,
 ) -> Result<(), Error> {
-    let id = TableId::new(change.at());
-    sql!("insert into product_table (id, product_id, storage_id, schema_name, name, path, format, history, change_data_feed,
+    let row = sql!("insert into product_table (id, product_id, storage_id, schema_name, name, path, format, history, change_data_feed,
               columns, partition_columns, features, created_at, updated_at)
-          values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9)")
-    .bind(id)
+          values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9)
+          on conflict (product_id, schema_name, name) do update set storage_id = excluded.storage_id, path = excluded.path,
+              history = excluded.history, change_data_feed = excluded.change_data_feed, removed_at = null,
+              updated_at = excluded.updated_at where product_table.removed_at is not null
+          returning id")
+    .bind(TableId::new(change.at()))
     .bind(product)
     .bind(wanted.storage.id)
     .bind(&wanted.schema)
@@ -254,8 +257,10 @@ pub(super) async fn insert_table(
     .bind(wanted.history)
     .bind(wanted.change_data_feed)
     .bind(change.at())
-    .execute(change.tx())
+    .row(change.tx())
     .await?;
+    let row = row.ok_or_else(|| Error::changed("product"))?;
+    let id = row.get("id")?;
     note_inspection(change, id, wanted.storage.id, &wanted.path, inspection).await
 }
 

@@ -347,14 +347,18 @@ async fn remove_table(
         .await?
         .is_some();
     if replicated {
-        return Err(Error::conflict(format!(
-            "{name} was cloned and its runs are on record, so it stays; retire the product to end it"
-        )));
+        // Its runs are on record, and so is it. Its clone is on its way out with it.
+        sql!("update product_table set removed_at = $1, updated_at = $1 where id = $2")
+            .bind(change.at())
+            .bind(table.id)
+            .execute(change.tx())
+            .await?;
+    } else {
+        sql!("delete from product_table where id = $1")
+            .bind(table.id)
+            .execute(change.tx())
+            .await?;
     }
-    sql!("delete from product_table where id = $1")
-        .bind(table.id)
-        .execute(change.tx())
-        .await?;
     Ok(())
 }
 

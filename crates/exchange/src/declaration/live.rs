@@ -287,7 +287,8 @@ impl Exchange {
             .await?;
         let tables: Vec<LiveTable> = sql!(
             "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, change_data_feed
-             from product_table join storage on storage.id = storage_id order by product_id, schema_name, product_table.name"
+             from product_table join storage on storage.id = storage_id where removed_at is null
+             order by product_id, schema_name, product_table.name"
         )
         .all(self.db())
         .await?;

@@ -10,6 +10,8 @@ use model::{
 use serde_json::json;
 
 use super::records::ReplicaTableRecord;
+use super::schedule::usual;
+use super::tables::{settle, unsettle};
 use super::task::SyncTask;
 use crate::audit::Object;
 use crate::change::Change;
@@ -62,7 +64,7 @@ impl Exchange {
         for row in rows {
             let id: ReplicaId = row.get("id")?;
             let keep: Option<i64> = row.get("keep_hours")?;
-            let until = at.plus(keep.unwrap_or(336) * HOUR);
+            let until = at.plus(keep.unwrap_or(usual::KEEP_HOURS) * HOUR);
             sql!("update replica set state = 'draining', drain_until = $1, reason = 'its last grant has ended',
                       revision = revision + 1, updated_at = $2 where id = $3")
             .bind(until)
@@ -98,13 +100,19 @@ impl Exchange {
             .filter(|_| replica.state == ReplicaState::Draining);
         let is_over = until.is_some_and(|until| until <= at);
         let mut tables = self.replica_tables(change.tx(), id).await?;
+        // Tables that were taken out of the product end by themselves.
+        let next = tables
+            .iter()
+            .filter_map(|table| table.drain_until)
+            .chain(until)
+            .min();
         tables.retain(|table| match table.state {
             ReplicaState::Erasing => true,
             ReplicaState::Deleted => false,
-            _ => is_over,
+            _ => is_over || table.drain_until.is_some_and(|until| until <= at),
         });
         if tables.is_empty() && !is_over {
-            return Ok(until.map_or(ReplicaStep::Settled, ReplicaStep::Wait));
+            return Ok(next.map_or(ReplicaStep::Settled, ReplicaStep::Wait));
         }
         let (mut closed, mut stopped) = (Vec::new(), 0);
         for table in &tables {
@@ -145,8 +153,8 @@ impl Exchange {
         })
     }
 
-    /// These folders are gone, and if nobody wants the replica, it is, too. Wanted again meanwhile, by a new grant, its
-    /// tables are cloned from the beginning.
+    /// These folders are gone, and if the replica's time is over, it is, too. Tables that are wanted again meanwhile, by a new
+    /// grant or because the product has them again, are cloned from the beginning.
     pub async fn replica_deleted(
         &self,
         principal: &Principal,
@@ -164,16 +172,23 @@ impl Exchange {
         };
         let is_over = replica.state == ReplicaState::Draining
             && replica.drain_until.is_some_and(|until| until <= at);
-        let state = if is_over {
-            ReplicaState::Deleted
-        } else {
-            ReplicaState::Pending
-        };
-        let mut erased = Vec::new();
-        for table in tables {
+        let (mut erased, mut wanted) = (Vec::new(), Vec::new());
+        for table in self.replica_tables(change.tx(), id).await? {
+            if !tables.iter().any(|erased| erased.id == table.id) {
+                continue;
+            }
+            let state = if is_over || table.is_removed {
+                ReplicaState::Deleted
+            } else {
+                ReplicaState::Pending
+            };
             if forget(&mut change, table.id, ReplicaState::Erasing, state).await? {
                 erased.push(table.id);
+                wanted.extend((state == ReplicaState::Pending).then_some(table.id));
             }
+        }
+        if erased.is_empty() && !is_over {
+            return Ok(());
         }
         if is_over {
             sql!("update replica set state = 'deleted', reason = null, revision = revision + 1, updated_at = $1 where id = $2")
@@ -185,21 +200,21 @@ impl Exchange {
                 .bind(id)
                 .execute(change.tx())
                 .await?;
-        } else if replica.state == ReplicaState::Draining || erased.is_empty() {
-            // Ended anew meanwhile, for another while: nothing to clone.
-        } else {
+        } else if replica.state != ReplicaState::Draining {
             let location = replica.location()?;
-            for table in &erased {
+            for table in &wanted {
                 change.wake(Wake::new(WorkKind::Sync, table).at(Some(location.clone())));
             }
-        }
-        if erased.is_empty() && !is_over {
-            return Ok(());
+            if wanted.is_empty() {
+                settle(&mut change, id).await?;
+            } else {
+                unsettle(&mut change, id).await?;
+            }
         }
         change.note(
             Operation::ReplicaReconcile,
             Object::new("replica", id),
-            json!({ "state": state, "erased": erased, "deleted_objects": objects, "deleted_bytes": bytes }),
+            json!({ "erased": erased, "cloned_anew": wanted, "deleted_objects": objects, "deleted_bytes": bytes }),
         );
         change.commit().await
     }
@@ -245,7 +260,7 @@ async fn forget(
 ) -> Result<bool, Error> {
     let changed = sql!(
         "update replica_table set state = $1, source_version = null, source_committed_at = null, replica_version = null,
-             byte_count = null, synced_at = null, verified_at = null, vacuumed_at = null, reason = null, updated_at = $2
+             byte_count = null, synced_at = null, verified_at = null, vacuumed_at = null, drain_until = null, reason = null, updated_at = $2
          where id = $3 and state = $4"
     )
     .bind(to)

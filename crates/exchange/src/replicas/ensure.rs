@@ -83,12 +83,14 @@ impl Exchange {
         let next_due = Schedule::usual().map_err(Error::internal)?.next_due(at);
         sql!("insert into sync_job (id, replica_id, every_seconds, at_time, timezone, retention_hours, keep_hours, paused,
                   next_due_at, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, 168, 336, false, $6, 1, $7, $7) on conflict (replica_id) do nothing")
+              values ($1, $2, $3, $4, $5, $6, $7, false, $8, 1, $9, $9) on conflict (replica_id) do nothing")
         .bind(SyncJobId::new(at))
         .bind(id)
         .bind(usual::EVERY_SECONDS)
         .bind(usual::AT)
         .bind(usual::ZONE)
+        .bind(usual::RETENTION_HOURS)
+        .bind(usual::KEEP_HOURS)
         .bind(next_due)
         .bind(at)
         .execute(change.tx())

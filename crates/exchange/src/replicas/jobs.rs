@@ -201,6 +201,13 @@ impl Exchange {
                 ReplicaState::Erasing | ReplicaState::Deleted => continue,
             };
             for table in self.replica_tables(change.tx(), replica).await? {
+                let kind = if table.follows() {
+                    kind
+                } else if table.is_kept() {
+                    WorkKind::Vacuum
+                } else {
+                    continue;
+                };
                 change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
             }
             change.note(

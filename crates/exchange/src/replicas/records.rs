@@ -80,6 +80,10 @@ pub struct ReplicaTableRecord {
     pub synced_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     pub vacuumed_at: Option<Timestamp>,
+    /// Of a table that was taken out of the product: when its folder is to be erased.
+    pub drain_until: Option<Timestamp>,
+    /// Whether the product has the table no more.
+    pub is_removed: bool,
     pub reason: Option<String>,
 }
 from_row!(ReplicaTableRecord {
@@ -97,8 +101,25 @@ from_row!(ReplicaTableRecord {
     synced_at,
     verified_at,
     vacuumed_at,
+    drain_until,
+    is_removed,
     reason
 });
+
+impl ReplicaTableRecord {
+    /// Whether it is kept in step with its source, as long as its replica is: not while it is on its way out.
+    pub fn follows(&self) -> bool {
+        matches!(
+            self.state,
+            ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+        )
+    }
+
+    /// Whether there is something in its folder to vacuum.
+    pub fn is_kept(&self) -> bool {
+        self.follows() || self.state == ReplicaState::Draining
+    }
+}
 
 impl From<ReplicaTableRecord> for ReplicaTable {
     fn from(record: ReplicaTableRecord) -> Self {
@@ -140,7 +161,7 @@ impl Exchange {
         Ok(sql!(
             "select replica_table.id, replica_id, table_id, schema_name as schema, name, replica_table.path, replica_table.state,
                     source_version, source_committed_at, replica_version, replica_table.byte_count as bytes, synced_at,
-                    verified_at, vacuumed_at, reason
+                    verified_at, vacuumed_at, drain_until, case when removed_at is null then false else true end as is_removed, reason
              from replica_table join product_table on product_table.id = table_id
              where replica_id = $1 order by schema_name, name"
         )
@@ -203,7 +224,10 @@ impl Exchange {
 
     async fn replica_dto(&self, record: ReplicaRecord) -> Result<Replica, Error> {
         let location = record.location()?;
-        let tables = self.replica_tables(self.db(), record.id).await?;
+        let mut tables = self.replica_tables(self.db(), record.id).await?;
+        if record.state != ReplicaState::Deleted {
+            tables.retain(|table| table.state != ReplicaState::Deleted);
+        }
         let job = self.job_of(self.db(), record.id).await?;
         Ok(Replica {
             id: record.id,
@@ -326,7 +350,13 @@ impl Exchange {
         let location = replica.location()?;
         let mut change = self.change(principal).await?;
         for table in self.replica_tables(change.tx(), replica.id).await? {
-            change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
+            let takes_part = match kind {
+                WorkKind::Vacuum => table.is_kept(),
+                _ => table.follows(),
+            };
+            if takes_part {
+                change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
+            }
         }
         change.note(
             operation,

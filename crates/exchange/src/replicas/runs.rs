@@ -5,6 +5,7 @@ use model::{ReplicaTableId, RunKind, RunState, SyncRunId, Timestamp};
 use serde_json::json;
 
 use super::SyncTask;
+use super::tables::settle;
 use crate::audit::Object;
 use crate::error::Error;
 use crate::jobs::{Leased, Wake, WorkKind};
@@ -214,7 +215,8 @@ impl Exchange {
         }
         sql!("update replica_table set state = 'ready', source_version = $1,
                   source_committed_at = coalesce($2, source_committed_at), replica_version = coalesce($3, replica_version),
-                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5 where id = $6")
+                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5
+              where id = $6 and state in ('pending', 'ready', 'diverged')")
         .bind(outcome.source_version)
         .bind(committed.map(|committed| committed.source_committed_at))
         .bind(committed.map(|committed| committed.replica_version))
@@ -223,13 +225,7 @@ impl Exchange {
         .bind(task.replica_table_id)
         .execute(change.tx())
         .await?;
-        sql!("update replica set state = 'ready', reason = null, revision = revision + 1, updated_at = $1
-              where id = $2 and state in ('pending', 'diverged') and not exists (
-                  select 1 from replica_table where replica_id = $2 and state not in ('ready', 'deleted'))")
-        .bind(at)
-        .bind(task.replica_id)
-        .execute(change.tx())
-        .await?;
+        settle(&mut change, task.replica_id).await?;
         let waiting = sql!(
             "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'"
         )
@@ -318,7 +314,7 @@ impl Exchange {
             return Ok(false);
         }
         sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
-              where id = $4")
+              where id = $4 and state in ('pending', 'ready', 'diverged')")
         .bind(reason)
         .bind(diverged)
         .bind(at)
@@ -362,12 +358,15 @@ impl Exchange {
                     .await?;
             }
             Some(problem) => {
-                sql!("update replica_table set state = 'diverged', reason = $1, updated_at = $2 where id = $3")
-                    .bind(problem)
-                    .bind(at)
-                    .bind(task.replica_table_id)
-                    .execute(change.tx())
-                    .await?;
+                sql!(
+                    "update replica_table set state = 'diverged', reason = $1, updated_at = $2
+                      where id = $3 and state in ('pending', 'ready', 'diverged')"
+                )
+                .bind(problem)
+                .bind(at)
+                .bind(task.replica_table_id)
+                .execute(change.tx())
+                .await?;
             }
         }
         change.note(

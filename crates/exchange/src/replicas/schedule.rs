@@ -25,6 +25,8 @@ pub(crate) mod usual {
     pub(crate) const EVERY_SECONDS: i64 = 86_400;
     pub(crate) const AT: &str = "03:00";
     pub(crate) const ZONE: &str = "UTC";
+    pub(crate) const RETENTION_HOURS: i64 = 168;
+    pub(crate) const KEEP_HOURS: i64 = 336;
 }
 
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

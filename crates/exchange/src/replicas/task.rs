@@ -6,6 +6,7 @@ use model::{
     StorageId, TableId,
 };
 
+use super::schedule::usual;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
@@ -72,16 +73,18 @@ impl SyncTask {
 
     /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
     pub fn wants_sync(&self) -> bool {
-        self.refused_for.is_none()
-            && matches!(
-                self.replica_state,
+        let follows = |state| {
+            matches!(
+                state,
                 ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
             )
+        };
+        self.refused_for.is_none() && follows(self.replica_state) && follows(self.table_state)
     }
 
     /// How long the replica keeps what the source removed; microseconds.
     pub fn retention(&self) -> i64 {
-        self.retention_hours.unwrap_or(168) * HOUR
+        self.retention_hours.unwrap_or(usual::RETENTION_HOURS) * HOUR
     }
 }
 

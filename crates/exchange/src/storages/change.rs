@@ -369,7 +369,7 @@ fn detail(record: &StorageRecord) -> serde_json::Value {
 /// Tables and replicas are found by their storage's address: it stays while they are there.
 async fn refuse_move(change: &mut Change, id: StorageId) -> Result<(), Error> {
     let used = sql!(
-        "select id from product where storage_id = $1 union all select id from product_table where storage_id = $1
+        "select id from product where storage_id = $1 union all select id from product_table where storage_id = $1 and removed_at is null
          union all select id from replica where storage_id = $1 and state <> 'deleted' limit 1"
     )
     .bind(id)
