@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use model::Location;
-use model::time::HOUR;
+use model::time::{HOUR, MINUTE};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -39,7 +39,10 @@ const KEYS: &[(&str, &[&str])] = &[
         "session",
         &["idle_hours", "lifetime_hours", "sign_ins_per_minute"],
     ),
-    ("worker", &["parallel", "poll_millis", "engine"]),
+    (
+        "worker",
+        &["parallel", "poll_millis", "engine", "refresh_minutes"],
+    ),
 ];
 
 /// Keys that hold lists: in the environment their items are separated by commas.
@@ -141,6 +144,7 @@ struct RawWorker {
     parallel: Option<usize>,
     poll_millis: Option<u64>,
     engine: Option<CopyEngine>,
+    refresh_minutes: Option<u32>,
 }
 
 /// What flags say; each overrides file and environment.
@@ -213,6 +217,8 @@ pub struct WorkerSettings {
     pub poll: std::time::Duration,
     /// What moves the bytes of a sync.
     pub engine: CopyEngine,
+    /// How often the catalog is refreshed; microseconds. 0: only when somebody asks.
+    pub refresh_every: i64,
 }
 
 /// `local`: in the worker's process. `process`: in a child process, `entrepot copy`.
@@ -403,6 +409,7 @@ impl Settings {
                     raw.worker.poll_millis.unwrap_or(500).max(10),
                 ),
                 engine: raw.worker.engine.unwrap_or_default(),
+                refresh_every: i64::from(raw.worker.refresh_minutes.unwrap_or(60)) * MINUTE,
             },
             file: flags.config.clone(),
             data,

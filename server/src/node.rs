@@ -77,6 +77,7 @@ impl Node {
             public_url: public_url.as_str().to_owned(),
             session_idle: settings.session_idle,
             session_lifetime: settings.session_lifetime,
+            refresh_every: settings.worker.refresh_every,
             ..Options::default()
         };
         let connected = connect(Wiring {

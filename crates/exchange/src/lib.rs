@@ -53,6 +53,8 @@ pub struct Options {
     /// Sessions end after this long without a request, and after this long at all; microseconds.
     pub session_idle: i64,
     pub session_lifetime: i64,
+    /// How often the tables of published products are looked at for new versions; microseconds. 0: only when asked for.
+    pub refresh_every: i64,
 }
 
 impl Default for Options {
@@ -63,6 +65,7 @@ impl Default for Options {
             url_lifetime: model::time::HOUR,
             session_idle: 12 * model::time::HOUR,
             session_lifetime: 7 * model::time::DAY,
+            refresh_every: model::time::HOUR,
         }
     }
 }

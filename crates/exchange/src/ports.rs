@@ -48,6 +48,9 @@ impl Problem {
 pub trait TableInspector: Send + Sync {
     async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem>;
 
+    /// The newest version of a table, from a listing of its log's end: cheap enough to be asked every hour.
+    async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem>;
+
     /// The paths of all tables under `prefix`, relative to the storage.
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem>;
 }

@@ -21,6 +21,8 @@ use crate::{Exchange, Options};
 pub(crate) struct World {
     tables: Mutex<BTreeMap<(String, String), Result<Inspection, Problem>>>,
     observations: Mutex<BTreeMap<GrantId, Observation>>,
+    /// How often a log was read whole.
+    pub(crate) inspected: AtomicU32,
 }
 
 impl World {
@@ -42,6 +44,7 @@ impl World {
 #[async_trait]
 impl TableInspector for World {
     async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem> {
+        self.inspected.fetch_add(1, Ordering::Relaxed);
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables
             .get(&(storage.url.clone(), path.to_owned()))
@@ -51,6 +54,14 @@ impl TableInspector for World {
                     "there is no Delta log in this folder; check the path",
                 ))
             })
+    }
+
+    async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        match tables.get(&(storage.url.clone(), path.to_owned())) {
+            Some(found) => found.clone().map(|found| found.version),
+            None => Err(Problem::new("there is no Delta log in this folder")),
+        }
     }
 
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem> {

@@ -80,6 +80,17 @@ impl TableInspector for Inspector {
         })
     }
 
+    async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem> {
+        let at = self.lake.table(storage, path, &meter("table.latest"))?;
+        let found = self
+            .in_time(
+                "Looking for the table's newest version",
+                at.table.latest_version(),
+            )
+            .await?;
+        found.ok_or_else(|| problem_of_log(delta::LogError::NotATable))
+    }
+
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem> {
         let store = self.lake.open(storage, &meter("storage.scan"))?;
         let prefix = check_relative(prefix).map_err(problem_of_store)?;

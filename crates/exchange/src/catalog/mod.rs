@@ -7,6 +7,7 @@ mod inspect;
 mod life;
 mod list;
 mod read;
+mod refresh;
 mod register;
 mod scan;
 mod tables;
@@ -18,6 +19,7 @@ mod yaml;
 mod tests;
 
 pub(crate) use inspect::{check_path, overlaps};
+pub use refresh::REFRESH_TICK;
 pub(crate) use register::check_tags;
 
 use model::dto::Column;

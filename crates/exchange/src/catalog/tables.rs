@@ -4,12 +4,12 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Inspection, TableNew};
-use model::{Name, ProductId, ProductName, ProductState, StorageId, TableId, TeamId};
+use model::{Name, ProductId, ProductName, ProductState, StorageId, TableId, TeamId, Timestamp};
 
 use super::inspect::{check_path, overlaps};
 use super::{TableRecord, terms};
 use crate::change::Change;
-use crate::db::{DbError, On};
+use crate::db::{DbError, On, Tx};
 use crate::error::{Check, Error};
 use crate::ports::{Problem, StorageAccess};
 use crate::principal::Principal;
@@ -261,12 +261,22 @@ pub(super) async fn insert_table(
     .await?;
     let row = row.ok_or_else(|| Error::changed("product"))?;
     let id = row.get("id")?;
-    note_inspection(change, id, wanted.storage.id, &wanted.path, inspection).await
+    let at = change.at();
+    note_inspection(
+        change.tx(),
+        at,
+        id,
+        wanted.storage.id,
+        &wanted.path,
+        inspection,
+    )
+    .await
 }
 
 /// Writes what a log said, if the table is still where it was read.
 pub(super) async fn note_inspection(
-    change: &mut Change,
+    tx: &mut Tx,
+    at: Timestamp,
     id: TableId,
     storage: StorageId,
     path: &str,
@@ -277,7 +287,7 @@ pub(super) async fn note_inspection(
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
               updated_at = $1, recent_byte_count = $11
           where id = $12 and storage_id = $13 and path = $14")
-    .bind(change.at())
+    .bind(at)
     .bind(found.version)
     .bind(found.committed_at)
     .bind(found.rows)
@@ -291,22 +301,23 @@ pub(super) async fn note_inspection(
     .bind(id)
     .bind(storage)
     .bind(path)
-    .execute(change.tx())
+    .execute(tx)
     .await?;
     Ok(())
 }
 
 /// Writes why a log could not be read; what it said before stays.
 pub(super) async fn note_problem(
-    change: &mut Change,
+    tx: &mut Tx,
+    at: Timestamp,
     id: TableId,
     problem: &Problem,
 ) -> Result<(), Error> {
     sql!("update product_table set inspected_at = $1, problem = $2, updated_at = $1 where id = $3")
-        .bind(change.at())
+        .bind(at)
         .bind(&problem.sentence)
         .bind(id)
-        .execute(change.tx())
+        .execute(tx)
         .await?;
     Ok(())
 }

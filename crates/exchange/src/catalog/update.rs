@@ -317,8 +317,10 @@ async fn write_tables(
         insert_table(change, product.id, wanted, inspection).await?;
     }
     for ((wanted, table), inspection) in plan.moved.iter().zip(moved) {
+        let at = change.at();
         note_inspection(
-            change,
+            change.tx(),
+            at,
             table.id,
             wanted.storage.id,
             &wanted.path,

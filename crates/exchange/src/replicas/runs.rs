@@ -235,6 +235,15 @@ impl Exchange {
         for row in waiting {
             change.wake(Wake::new(WorkKind::Grant, row.get::<model::GrantId>("id")?));
         }
+        let row = sql!("select version from product_table where id = $1")
+            .bind(task.table_id)
+            .row(change.tx())
+            .await?;
+        let known: Option<u64> = row.map(|row| row.get("version")).transpose()?.flatten();
+        if known != Some(outcome.source_version) {
+            // The catalog has not seen this version yet.
+            change.wake(Wake::new(WorkKind::Refresh, task.product_id));
+        }
         let location = task.to_location()?;
         change.wake(Wake::new(WorkKind::Vacuum, task.replica_table_id).at(Some(location)));
         change.note(

@@ -7,7 +7,7 @@ use model::{GrantDesired, ReplicaState};
 use super::{World, inspection};
 use crate::error::Error;
 use crate::page::PageRequest;
-use crate::replicas::ReplicaStep;
+use crate::replicas::{ReplicaStep, SyncOutcome};
 use crate::sql;
 
 /// The form of a product's tables: each name is its path, too.
@@ -265,5 +265,35 @@ async fn a_table_that_is_taken_out_drains_and_is_erased() {
             ("more", ReplicaState::Pending)
         );
         assert_eq!((more.source_version, more.replica_version), (None, None));
+    }
+}
+
+/// The catalog shows what a sync has seen, and not only an hour later.
+#[tokio::test]
+async fn a_sync_that_sees_a_new_version_wakes_the_refresh() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        for (version, woken) in [(3, 0), (4, 1), (4, 1)] {
+            exchange
+                .sync_start(&world.jonas, "vehicle-visits@az_weu")
+                .await
+                .unwrap();
+            let (task, run) = world.begin_sync().await;
+            let outcome = SyncOutcome {
+                source_version: version,
+                committed: None,
+            };
+            let done = exchange.run_done(&world.system, &task, &run, &outcome);
+            assert!(done.await.unwrap());
+            let all = PageRequest::all();
+            let work = exchange.work_list(&world.operator, &all).await.unwrap();
+            let refresh = work.items.iter().filter(|work| work.kind == "refresh");
+            assert_eq!(refresh.count(), woken, "after version {version}");
+            sql!("delete from work")
+                .execute(exchange.db())
+                .await
+                .unwrap();
+        }
     }
 }
