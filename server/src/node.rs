@@ -27,7 +27,7 @@ pub struct Node {
     pub settings: Settings,
     pub connected: Connected,
     pub public_url: PublicUrl,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Node {
@@ -39,6 +39,11 @@ impl Node {
 
     pub fn exchange(&self) -> &Exchange {
         &self.connected.exchange
+    }
+
+    /// Whether this process, and no other, has the embedded database to itself.
+    pub fn is_alone(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The same where the public address is known better than the settings say it.
@@ -100,7 +105,7 @@ impl Node {
             settings,
             connected,
             public_url,
-            _lock: lock,
+            lock,
         })
     }
 }

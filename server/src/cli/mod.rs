@@ -11,6 +11,7 @@ mod copy;
 mod declaration;
 mod demo;
 mod domain;
+mod follow;
 mod grant;
 mod product;
 mod recipient;
@@ -36,6 +37,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Flags, Settings};
 use call::{Act, Client};
+use exchange::jobs::WorkKind;
 
 /// Entrepôt, a data exchange: data products shared across teams and clouds.
 #[derive(Debug, Parser)]
@@ -136,11 +138,11 @@ enum Calls {
     /// Replicas, their schedules and runs
     #[command(subcommand)]
     Replica(replica::Replica),
-    /// Ask for a sync of a replica now
+    /// Sync a replica now: here where nobody else uses the data folder, else a worker does it (--wait: until it is done)
     Sync(replica::Target),
-    /// Ask for a check of a replica now
+    /// Check a replica now, likewise
     Verify(replica::Target),
-    /// Ask for the removal of what a replica need not keep any more
+    /// Remove now what a replica need not keep any more, likewise
     Vacuum(replica::Target),
     /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
@@ -176,9 +178,9 @@ impl Calls {
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,
-            Self::Sync(target) => target.start("sync"),
-            Self::Verify(target) => target.start("verify"),
-            Self::Vacuum(target) => target.start("vacuum"),
+            Self::Sync(target) => target.start(WorkKind::Sync),
+            Self::Verify(target) => target.start(WorkKind::Verify),
+            Self::Vacuum(target) => target.start(WorkKind::Vacuum),
             Self::Billing(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,
             Self::Plan(declared) => declared.plan()?,
@@ -241,6 +243,22 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
     };
     // The file comes first: an answer that is given only once must not be lost for want of a place.
     let file = act.save.as_ref().map(save::Save::begin).transpose()?;
+    if let Some(follow) = &act.follow
+        && (follow.wait || client.alone().is_some())
+    {
+        let followed = follow.to_the_end(&client, &act.call).await?;
+        let text = if globals.json {
+            show::json(&followed.answer())
+        } else {
+            followed.text()
+        };
+        print(&text);
+        return Ok(if followed.has_failed() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        });
+    }
     let answer = client.perform(&act.call).await?;
     let text = match file {
         Some(file) => {
@@ -254,9 +272,13 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
         None if globals.json => show::json(&answer),
         None => act.show.text(&answer),
     };
+    print(&text);
+    Ok(ExitCode::from((act.status)(&answer)))
+}
+
+fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     // A reader that has gone away, as `head` does, is no failure.
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
-    Ok(ExitCode::from((act.status)(&answer)))
 }

@@ -254,6 +254,19 @@ impl Worker {
         count
     }
 
+    /// Does this one piece of work, if it is there and may be done here; once, however it ends.
+    pub async fn perform_one(&self, kind: WorkKind, key: &str) -> Result<bool, Error> {
+        let system = Principal::system();
+        let (owner, here) = (&self.owner, self.location.as_ref());
+        let leased = self
+            .exchange
+            .work_lease_of(&system, owner, here, LEASE, (kind, key))
+            .await?;
+        let Some(work) = leased else { return Ok(false) };
+        self.perform(work).await;
+        Ok(true)
+    }
+
     async fn perform(&self, work: Leased) {
         let ended = match self.handlers.get(&work.kind) {
             None => Err(WorkFailed {

@@ -49,6 +49,7 @@ impl Lakehand {
                 .run_is_open(&system, id, RunKind::Vacuum)
                 .await?
         {
+            self.exchange.replica_vacuumed(&system, &task).await?;
             return Ok(Ended::Done);
         }
         let run = self

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const ENTREPOT: &str = env!("CARGO_BIN_EXE_entrepot");
 
-fn entrepot(data: &Path) -> Command {
+pub(super) fn entrepot(data: &Path) -> Command {
     let mut command = Command::new(ENTREPOT);
     command.env_clear().arg("--data").arg(data);
     command
@@ -18,7 +18,7 @@ fn run(data: &Path, arguments: &[&str]) -> Output {
     entrepot(data).args(arguments).output().unwrap()
 }
 
-fn done(data: &Path, arguments: &[&str]) -> String {
+pub(super) fn done(data: &Path, arguments: &[&str]) -> String {
     let output = run(data, arguments);
     assert!(
         output.status.success(),
@@ -28,7 +28,7 @@ fn done(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn json(data: &Path, arguments: &[&str]) -> Value {
+pub(super) fn json(data: &Path, arguments: &[&str]) -> Value {
     let mut arguments = arguments.to_vec();
     arguments.push("--json");
     serde_json::from_str(&done(data, &arguments)).unwrap()
@@ -49,13 +49,13 @@ fn refused(data: &Path, arguments: &[&str]) -> (String, i32) {
 }
 
 /// A server in a process of its own.
-struct Served {
+pub(super) struct Served {
     child: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Served {
-    fn start(data: &Path, environment: &[(&str, &str)]) -> Self {
+    pub(super) fn start(data: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = entrepot(data)
             .envs(environment.iter().copied())
             .args(["serve", "--addr", "127.0.0.1:0", "--site"])

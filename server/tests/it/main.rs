@@ -6,6 +6,7 @@
 mod adapters;
 mod api;
 mod bad_input;
+mod by_hand;
 mod cli;
 mod crash;
 mod cross_site;

@@ -3,12 +3,13 @@
 //!
 //! Leases are measured with the database's clock. No transaction is held while working.
 
+use model::dto::TableWork;
 use model::time::SECOND;
-use model::{Location, Timestamp, WorkId};
+use model::{Location, ReplicaTableId, Timestamp, WorkId};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Object;
-use crate::db::{DbError, On};
+use crate::db::{DbError, On, Row};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -157,6 +158,24 @@ pub struct Leased {
     failures: i64,
 }
 
+impl Leased {
+    fn of(row: Row) -> Result<Self, Error> {
+        let kind: String = row.get("kind")?;
+        let payload: String = row.get("payload")?;
+        Ok(Self {
+            id: row.get("id")?,
+            kind: kind
+                .parse()
+                .map_err(|()| Error::internal(format!("unknown kind of work {kind}")))?,
+            key: row.get("key")?,
+            payload: serde_json::from_str(&payload).map_err(Error::internal)?,
+            attempt: row.get("attempt")?,
+            wanted: row.get("wanted")?,
+            failures: row.get("failures")?,
+        })
+    }
+}
+
 /// One line of the list of work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WorkRow {
@@ -219,20 +238,56 @@ impl Exchange {
         .bind(location.map(ToString::to_string))
         .row_changed(self.db())
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let kind: String = row.get("kind")?;
-        let payload: String = row.get("payload")?;
-        Ok(Some(Leased {
-            id: row.get("id")?,
-            kind: kind
-                .parse()
-                .map_err(|()| Error::internal(format!("unknown kind of work {kind}")))?,
-            key: row.get("key")?,
-            payload: serde_json::from_str(&payload).map_err(Error::internal)?,
-            attempt: row.get("attempt")?,
-            wanted: row.get("wanted")?,
-            failures: row.get("failures")?,
-        }))
+        row.map(Leased::of).transpose()
+    }
+
+    /// Leases this one piece of work, also before its time, for a worker at `location` (None: anywhere). None: it is not there,
+    /// it is parked, somebody else has it, or it belongs elsewhere.
+    pub async fn work_lease_of(
+        &self,
+        principal: &Principal,
+        owner: &str,
+        location: Option<&Location>,
+        ttl: i64,
+        (kind, key): (WorkKind, &str),
+    ) -> Result<Option<Leased>, Error> {
+        can(principal, Operation::WorkRun, &Scope::NONE)?;
+        let now = self.db().now().await?;
+        let row = sql!(
+            "update work set owner = $1, attempt = attempt + 1, lease_until = $2
+             where kind = $3 and key = $4 and not parked and (lease_until is null or lease_until < $5)
+                 and (location is null or cast($6 as text) is null or location = $6)
+             returning id, kind, key, payload, attempt, wanted, failures"
+        )
+        .bind(owner)
+        .bind(now.plus(ttl))
+        .bind(kind.as_str())
+        .bind(key)
+        .bind(now)
+        .bind(location.map(ToString::to_string))
+        .row_changed(self.db())
+        .await?;
+        row.map(Leased::of).transpose()
+    }
+
+    /// What is to be done on a replica table, or is being done.
+    pub(crate) async fn table_work(&self, id: ReplicaTableId) -> Result<Vec<TableWork>, Error> {
+        let rows = sql!(
+            "select kind, failures, last_error, parked from work
+             where key = $1 and kind in ('sync', 'vacuum', 'verify') order by kind"
+        )
+        .bind(id.to_string())
+        .rows(self.db())
+        .await?;
+        let rows = rows.iter().map(|row| {
+            Ok(TableWork {
+                kind: row.get("kind")?,
+                failures: row.get("failures")?,
+                error: row.get("last_error")?,
+                parked: row.get("parked")?,
+            })
+        });
+        rows.collect()
     }
 
     /// Holds a lease for `ttl` microseconds more. False: somebody else has taken over; stop at once.

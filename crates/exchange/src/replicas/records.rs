@@ -1,6 +1,6 @@
 //! Reading replicas and their tables; asking for a sync, a vacuum or a check.
 
-use model::dto::{Replica, ReplicaTable, SyncJob};
+use model::dto::{Replica, ReplicaTable, SyncJob, TableWork};
 use model::{
     Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
     StorageId, TableId, TeamId, Timestamp,
@@ -121,9 +121,10 @@ impl ReplicaTableRecord {
     }
 }
 
-impl From<ReplicaTableRecord> for ReplicaTable {
-    fn from(record: ReplicaTableRecord) -> Self {
-        Self {
+impl ReplicaTableRecord {
+    fn shown(self, work: Vec<TableWork>) -> ReplicaTable {
+        let record = self;
+        ReplicaTable {
             id: record.id,
             schema: record.schema,
             name: record.name,
@@ -137,6 +138,7 @@ impl From<ReplicaTableRecord> for ReplicaTable {
             verified_at: record.verified_at,
             vacuumed_at: record.vacuumed_at,
             reason: record.reason,
+            work,
         }
     }
 }
@@ -224,9 +226,12 @@ impl Exchange {
 
     async fn replica_dto(&self, record: ReplicaRecord) -> Result<Replica, Error> {
         let location = record.location()?;
-        let mut tables = self.replica_tables(self.db(), record.id).await?;
-        if record.state != ReplicaState::Deleted {
-            tables.retain(|table| table.state != ReplicaState::Deleted);
+        let mut tables = Vec::new();
+        for table in self.replica_tables(self.db(), record.id).await? {
+            if record.state == ReplicaState::Deleted || table.state != ReplicaState::Deleted {
+                let work = self.table_work(table.id).await?;
+                tables.push(table.shown(work));
+            }
         }
         let job = self.job_of(self.db(), record.id).await?;
         Ok(Replica {
@@ -237,7 +242,7 @@ impl Exchange {
             state: record.state,
             drain_until: record.drain_until,
             reason: record.reason,
-            tables: tables.into_iter().map(ReplicaTable::from).collect(),
+            tables,
             job: job.map(SyncJob::from),
         })
     }

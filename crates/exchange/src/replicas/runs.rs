@@ -295,6 +295,21 @@ impl Exchange {
         Ok(true)
     }
 
+    /// A vacuum found nothing to delete: as good as done, and no run. Nothing changed but the time, so that is no event.
+    pub async fn replica_vacuumed(
+        &self,
+        principal: &Principal,
+        task: &SyncTask,
+    ) -> Result<(), Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        sql!("update replica_table set vacuumed_at = $1 where id = $2")
+            .bind(self.now())
+            .bind(task.replica_table_id)
+            .execute(self.db())
+            .await?;
+        Ok(())
+    }
+
     /// A run has ended without success. Parked ones wait for a person; `diverged` also closes the replica table to readers.
     pub async fn run_ended(
         &self,
