@@ -157,6 +157,7 @@ fn uncounted(error: std::io::Error) -> WorkFailed {
 /// The run's journal in the database, fenced by the attempt; each save also settles the meter.
 struct Journal<'a> {
     ledger: &'a Ledger,
+    task: &'a SyncTask,
 }
 
 #[async_trait]
@@ -178,7 +179,10 @@ impl RunJournal for Journal<'_> {
         record: &RunRecord,
     ) -> Result<bool, replication::JournalError> {
         let error = |error: &dyn std::error::Error| replication::JournalError(error.to_string());
-        let plan = record.plan.as_ref();
+        let (plan, task) = (record.plan.as_ref(), self.task);
+        // With nothing new the replica stands where it stood, and a full copy would have cost what it holds.
+        let is_nothing = plan.is_none() && record.nothing_at.is_some();
+        let standing = |value: Option<u64>| value.filter(|_| is_nothing);
         // The last step, together with what the replica now is, is the exchange's own change.
         let state = match record.state {
             RunState::Done | RunState::Parked | RunState::Failed => None,
@@ -187,14 +191,19 @@ impl RunJournal for Journal<'_> {
         let progress = RunProgress {
             state,
             journal: serde_json::to_string(record).map_err(|found| error(&found))?,
-            from_version: plan.and_then(|plan| plan.from_version),
+            from_version: plan
+                .and_then(|plan| plan.from_version)
+                .or(standing(task.source_version)),
             to_version: plan.map(|plan| plan.source_version).or(record.nothing_at),
             replica_version: plan.map(|plan| plan.target_version),
             files_planned: plan.map_or(0, |plan| plan.files_copy),
             bytes_planned: plan.map_or(0, |plan| plan.bytes_copy),
             files_copied: record.copied.files,
             bytes_copied: record.copied.bytes,
-            bytes_full: plan.map_or(0, |plan| plan.bytes_full),
+            bytes_full: plan
+                .map(|plan| plan.bytes_full)
+                .or(standing(task.bytes))
+                .unwrap_or(0),
             error: record.why.clone(),
         };
         // What comes after copying is written down at the run's end, with the time that it took.
@@ -400,7 +409,7 @@ impl Lakehand {
             Engine::Local => Box::new(LocalEngine::new(Arc::new(ends), CopyOptions::default())),
             Engine::Process { command } => Box::new(ProcessEngine::new(command.clone())),
         };
-        let journal = Journal { ledger };
+        let journal = Journal { ledger, task };
         let clock = self.exchange.clock();
         let driven = replication::drive(
             &described,

@@ -35,6 +35,8 @@ pub struct SyncTask {
     target_region: String,
     pub source_version: Option<u64>,
     pub replica_version: Option<u64>,
+    /// Of the table as the replica stands.
+    pub bytes: Option<u64>,
     retention_hours: Option<i64>,
     pub refused_for: Option<String>,
 }
@@ -58,6 +60,7 @@ from_row!(SyncTask {
     target_region,
     source_version,
     replica_version,
+    bytes,
     retention_hours,
     refused_for
 });
@@ -102,7 +105,8 @@ impl Exchange {
                     schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
-                    target.region as target_region, source_version, replica_version, retention_hours, refused_for
+                    target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
+                    retention_hours, refused_for
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id

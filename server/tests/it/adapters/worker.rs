@@ -136,3 +136,27 @@ async fn a_replica_that_vanished_is_said_to_be_gone_before_it_is_cloned_anew() {
         assert_eq!(world.sync().await.state, ReplicaState::Ready);
     }
 }
+
+/// From where to where it went, and what a full copy would have cost, also where nothing went.
+#[tokio::test]
+async fn a_run_with_nothing_new_says_where_the_replica_stands() {
+    for world in World::each().await {
+        world.visits().await;
+        world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        let first = world.runs().await.remove(0);
+        assert_eq!((first.from_version, first.to_version), (None, Some(3)));
+        world.sync().await;
+        let runs = world.runs().await;
+        assert_eq!(runs.len(), 2);
+        let nothing = &runs[0];
+        assert_eq!(nothing.state, RunState::Done);
+        assert_eq!(
+            (nothing.from_version, nothing.to_version),
+            (Some(3), Some(3))
+        );
+        assert_eq!((nothing.files_copied, nothing.bytes_copied), (0, 0));
+        assert_eq!(nothing.bytes_full, first.bytes_full);
+        assert!(nothing.bytes_full > 0);
+    }
+}
