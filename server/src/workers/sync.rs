@@ -300,18 +300,53 @@ impl Lakehand {
         if !task.wants_sync() {
             return Ok(Ended::Done);
         }
-        let system = Principal::system();
         let run = self
             .exchange
-            .run_begin(&system, &task, RunKind::Sync, leased)
+            .run_begin(&Principal::system(), &task, RunKind::Sync, leased)
             .await?;
         crash_point!("sync.begin.after");
+        let synced = self.sync_run(task.clone(), &run).await;
+        if let Err(failed) = &synced {
+            self.note_failure(&task, &run, leased, failed).await;
+        }
+        synced
+    }
+
+    /// What went wrong stands on the run while the work waits to be tried again. With work that is given up the run ends, too.
+    pub(super) async fn note_failure(
+        &self,
+        task: &SyncTask,
+        run: &RunStart,
+        leased: &Leased,
+        failed: &WorkFailed,
+    ) {
+        let (system, why) = (Principal::system(), &failed.sentence);
+        let noted = if failed.terminal || leased.is_last_try() {
+            let state = RunState::Parked;
+            self.exchange
+                .run_ended(&system, task, run, state, why, false)
+                .await
+        } else {
+            self.exchange.run_failing(&system, task, run, why).await
+        };
+        if let Err(error) = noted {
+            // The work has it, too.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                run.id = %run.id,
+                "why a run failed was not noted on it"
+            );
+        }
+    }
+
+    async fn sync_run(&self, task: SyncTask, run: &RunStart) -> Result<Ended, WorkFailed> {
+        let system = Principal::system();
         let source = Self::meter(&task, run.id, Purpose::Sync);
         let target = Self::meter(&task, run.id, Purpose::Sync);
         let task = self.unless_emptied(task, &target).await?;
         let folder = self.folder.join("runs");
-        let ledger = Ledger::begin(&self.exchange, &run, &source, &folder)?;
-        let driving = self.drive(&task, &run, &ledger, (&source, &target));
+        let ledger = Ledger::begin(&self.exchange, run, &source, &folder)?;
+        let driving = self.drive(&task, run, &ledger, (&source, &target));
         let driven = tally::noting(driving, || ledger.note()).await;
         ledger.close().await?;
         let outcome = driven?;
@@ -323,7 +358,7 @@ impl Lakehand {
                     committed: None,
                 };
                 self.exchange
-                    .run_done(&system, &task, &run, &outcome)
+                    .run_done(&system, &task, run, &outcome)
                     .await?
             }
             Outcome::Done(plan) => {
@@ -337,18 +372,18 @@ impl Lakehand {
                     committed: Some(committed),
                 };
                 self.exchange
-                    .run_done(&system, &task, &run, &outcome)
+                    .run_done(&system, &task, run, &outcome)
                     .await?
             }
             // Runs are parked only over what stands in the replica's folder: nobody should read that.
             Outcome::Parked { why } => {
                 self.exchange
-                    .run_ended(&system, &task, &run, RunState::Parked, &why, true)
+                    .run_ended(&system, &task, run, RunState::Parked, &why, true)
                     .await?
             }
             Outcome::Failed { why } => {
                 self.exchange
-                    .run_ended(&system, &task, &run, RunState::Failed, &why, false)
+                    .run_ended(&system, &task, run, RunState::Failed, &why, false)
                     .await?
             }
         };

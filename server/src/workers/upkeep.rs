@@ -2,7 +2,7 @@
 
 use exchange::Principal;
 use exchange::jobs::Leased;
-use exchange::replicas::ReplicaStep;
+use exchange::replicas::{ReplicaStep, RunStart, SyncTask};
 use model::time::MINUTE;
 use model::{Purpose, RunKind, crash_point};
 use replication::RunRecord;
@@ -21,6 +21,40 @@ impl Lakehand {
         if task.replica_version.is_none() {
             return Ok(Ended::Done);
         }
+        let mut run = None;
+        let vacuumed = self.vacuum_table(&task, leased, &mut run).await;
+        if let Err(failed) = &vacuumed {
+            if run.is_none() {
+                run = self.run_to_fail(&task, leased).await?;
+            }
+            if let Some(run) = &run {
+                self.note_failure(&task, run, leased, failed).await;
+            }
+        }
+        vacuumed
+    }
+
+    /// A run to say on why a vacuum came to nothing. None where that would push a sync aside.
+    async fn run_to_fail(
+        &self,
+        task: &SyncTask,
+        leased: &Leased,
+    ) -> Result<Option<RunStart>, WorkFailed> {
+        let (system, id) = (Principal::system(), task.replica_table_id);
+        let exchange = &self.exchange;
+        if exchange.run_is_open(&system, id, RunKind::Sync).await? {
+            return Ok(None);
+        }
+        let run = exchange.run_begin(&system, task, RunKind::Vacuum, leased);
+        Ok(Some(run.await?))
+    }
+
+    async fn vacuum_table(
+        &self,
+        task: &SyncTask,
+        leased: &Leased,
+        begun: &mut Option<RunStart>,
+    ) -> Result<Ended, WorkFailed> {
         let system = Principal::system();
         let meter = Meter::new(MeterKey {
             product: Some(task.product_id),
@@ -28,7 +62,7 @@ impl Lakehand {
             cause: Cause::Operation("vacuum"),
             purpose: Purpose::Vacuum,
         });
-        let opened = self.open_pair(&task, &meter, &meter).await?;
+        let opened = self.open_pair(task, &meter, &meter).await?;
         let hours = opened.pair.retention_hours;
         let target = &opened.pair.target;
         let id = task.replica_table_id;
@@ -49,13 +83,14 @@ impl Lakehand {
                 .run_is_open(&system, id, RunKind::Vacuum)
                 .await?
         {
-            self.exchange.replica_vacuumed(&system, &task).await?;
+            self.exchange.replica_vacuumed(&system, task).await?;
             return Ok(Ended::Done);
         }
         let run = self
             .exchange
-            .run_begin(&system, &task, RunKind::Vacuum, leased)
+            .run_begin(&system, task, RunKind::Vacuum, leased)
             .await?;
+        *begun = Some(run.clone());
         let fence = LeaseFence {
             exchange: &self.exchange,
             leased,
@@ -66,7 +101,7 @@ impl Lakehand {
         crash_point!("vacuum.finish.before");
         let finished = self
             .exchange
-            .run_vacuumed(&system, &task, &run, report.deleted, report.bytes)
+            .run_vacuumed(&system, task, &run, report.deleted, report.bytes)
             .await?;
         crash_point!("vacuum.finish.after");
         if !finished {
@@ -154,9 +189,17 @@ impl Lakehand {
                 purpose: Purpose::Vacuum,
             });
             let opened = self.lake.table(&access, &table.path, &meter)?;
-            let report = replication::erase(&opened.table, table.id, &fence)
-                .await
-                .map_err(vacuum_failure)?;
+            let erased = replication::erase(&opened.table, table.id, &fence).await;
+            let report = match erased.map_err(vacuum_failure) {
+                Ok(report) => report,
+                Err(failed) => {
+                    let why = &failed.sentence;
+                    let exchange = &self.exchange;
+                    let noted = exchange.replica_table_erase_failed(&system, table.id, why);
+                    noted.await?;
+                    return Err(failed);
+                }
+            };
             objects += report.deleted;
             bytes += report.bytes;
         }

@@ -159,6 +159,11 @@ pub struct Leased {
 }
 
 impl Leased {
+    /// Whether it is given up if it fails this time, too.
+    pub const fn is_last_try(&self) -> bool {
+        self.failures + 1 >= MAX_FAILURES
+    }
+
     fn of(row: Row) -> Result<Self, Error> {
         let kind: String = row.get("kind")?;
         let payload: String = row.get("payload")?;

@@ -219,6 +219,23 @@ impl Exchange {
         change.commit().await
     }
 
+    /// A folder that is to go could not be emptied: why stands on the replica table until it is.
+    pub async fn replica_table_erase_failed(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+        reason: &str,
+    ) -> Result<(), Error> {
+        can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
+        sql!("update replica_table set reason = $1, updated_at = $2 where id = $3 and state = 'erasing'")
+            .bind(reason)
+            .bind(self.now())
+            .bind(id)
+            .execute(self.db())
+            .await?;
+        Ok(())
+    }
+
     /// The folder of a diverged replica table was seen to hold nothing any more: whoever emptied it wants it cloned anew.
     /// Answers the table as it is now to be synced, None if it is no longer diverged.
     pub async fn replica_table_reset(

@@ -18,6 +18,7 @@ use crate::{Exchange, sql};
 #[derive(Clone, Debug)]
 pub struct RunStart {
     pub id: SyncRunId,
+    pub kind: RunKind,
     /// The fencing token of this attempt.
     pub attempt: i64,
     pub state: RunState,
@@ -95,6 +96,7 @@ impl Exchange {
                 tx.commit().await?;
                 return Ok(RunStart {
                     id,
+                    kind,
                     attempt,
                     state: row.get("state")?,
                     journal: row.get("journal")?,
@@ -103,7 +105,7 @@ impl Exchange {
                 });
             }
             // A vacuum that a crash left open gives way to a sync, and the other way round: both begin anew.
-            sql!("update sync_run set state = 'failed', error = 'gave way to another run', finished_at = $1, updated_at = $1
+            sql!("update sync_run set state = 'failed', error = coalesce(error, 'gave way to another run'), finished_at = $1, updated_at = $1
                   where id = $2")
             .bind(now)
             .bind(id)
@@ -127,6 +129,7 @@ impl Exchange {
         let attempt = leased.attempt;
         Ok(RunStart {
             id,
+            kind,
             attempt,
             state: RunState::Planned,
             journal: String::new(),
@@ -268,7 +271,7 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         let at = change.at();
         let changed = sql!(
-            "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3
+            "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3, error = null
              where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
         )
         .bind(files)
@@ -310,6 +313,46 @@ impl Exchange {
         Ok(())
     }
 
+    /// An attempt at a run has failed, and it is tried again: why stands on the run until the next attempt gets on, and on the
+    /// replica table until a sync succeeds.
+    pub async fn run_failing(
+        &self,
+        principal: &Principal,
+        task: &SyncTask,
+        run: &RunStart,
+        reason: &str,
+    ) -> Result<bool, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        let changed = sql!(
+            "update sync_run set error = $1, updated_at = $2
+             where id = $3 and attempt = $4 and state in ('planned', 'copying', 'committing', 'verifying')"
+        )
+        .bind(reason)
+        .bind(now)
+        .bind(run.id)
+        .bind(run.attempt)
+        .execute(&mut tx)
+        .await?;
+        if changed == 0 {
+            return Ok(false);
+        }
+        if run.kind == RunKind::Sync {
+            // Why it diverged is the better reason.
+            sql!(
+                "update replica_table set reason = $1, updated_at = $2 where id = $3 and state in ('pending', 'ready')"
+            )
+            .bind(reason)
+            .bind(now)
+            .bind(task.replica_table_id)
+            .execute(&mut tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// A run has ended without success. Parked ones wait for a person; `diverged` also closes the replica table to readers.
     pub async fn run_ended(
         &self,
@@ -337,14 +380,16 @@ impl Exchange {
         if changed == 0 {
             return Ok(false);
         }
-        sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
-              where id = $4 and state in ('pending', 'ready', 'diverged')")
-        .bind(reason)
-        .bind(diverged)
-        .bind(at)
-        .bind(task.replica_table_id)
-        .execute(change.tx())
-        .await?;
+        if run.kind == RunKind::Sync {
+            sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
+                  where id = $4 and state in ('pending', 'ready', 'diverged')")
+            .bind(reason)
+            .bind(diverged)
+            .bind(at)
+            .bind(task.replica_table_id)
+            .execute(change.tx())
+            .await?;
+        }
         if diverged {
             sql!("update replica set state = 'diverged', reason = $1, revision = revision + 1, updated_at = $2
                   where id = $3 and state in ('pending', 'ready')")

@@ -38,7 +38,6 @@ pub struct SyncTask {
     /// Of the table as the replica stands.
     pub bytes: Option<u64>,
     retention_hours: Option<i64>,
-    pub refused_for: Option<String>,
 }
 from_row!(SyncTask {
     replica_table_id,
@@ -61,8 +60,7 @@ from_row!(SyncTask {
     source_version,
     replica_version,
     bytes,
-    retention_hours,
-    refused_for
+    retention_hours
 });
 
 impl SyncTask {
@@ -74,7 +72,8 @@ impl SyncTask {
         Location::new(self.target_cloud, &self.target_region).map_err(Error::internal)
     }
 
-    /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
+    /// Whether it is to follow its source: not while it drains. One whose source cannot be cloned any more tries to, so that
+    /// its runs say why it stays behind.
     pub fn wants_sync(&self) -> bool {
         let follows = |state| {
             matches!(
@@ -82,7 +81,7 @@ impl SyncTask {
                 ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
             )
         };
-        self.refused_for.is_none() && follows(self.replica_state) && follows(self.table_state)
+        follows(self.replica_state) && follows(self.table_state)
     }
 
     /// How long the replica keeps what the source removed; microseconds.
@@ -106,7 +105,7 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    retention_hours, refused_for
+                    retention_hours
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
