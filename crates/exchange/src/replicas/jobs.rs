@@ -177,7 +177,7 @@ impl Exchange {
             let next = job
                 .schedule()
                 .ok()
-                .and_then(|schedule| schedule.next_due(now));
+                .and_then(|schedule| schedule.next_after(job.next_due_at.unwrap_or(now), now));
             let mut change = self.change(principal).await?;
             // Two processes tick at once: only the one that moves the due date wakes the work.
             let moved = sql!(
