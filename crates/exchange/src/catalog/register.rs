@@ -128,7 +128,7 @@ pub(super) fn described(tables: &[&Wanted]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn begins_with(domain: &str) -> String {
+pub(crate) fn begins_with(domain: &str) -> String {
     format!("begins with the domain of the owning team: {domain}-…")
 }
 
