@@ -16,5 +16,6 @@ mod lake;
 mod logs;
 mod matrix;
 mod people;
+mod portal;
 mod sessions;
 mod support;
