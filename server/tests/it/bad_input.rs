@@ -1,5 +1,7 @@
 //! Bad input: a table of requests, each with the status and the field that it must be answered with, and nothing stored.
 
+mod generated;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -4,18 +4,20 @@
 //! sample, run with `UPDATE_MATRIX=1`, and read the difference.
 
 mod doors;
-mod samples;
+pub(crate) mod samples;
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use exchange::operation::TABLE;
 use exchange::{Exchange, Principal};
 use http::Method;
+use model::dto::{ProfileNew, RecipientNew, TokenNew};
 use serde_json::Value;
 
 use crate::support::TestApp;
 
-const COLUMNS: [&str; 9] = [
+pub(crate) const COLUMNS: [&str; 11] = [
     "nobody",
     "loner",
     "consumer",
@@ -25,23 +27,28 @@ const COLUMNS: [&str; 9] = [
     "finance",
     "auditor",
     "admin",
+    // A service token of the consumer's that serves the team only, and a token of the team's recipient, which is nothing here.
+    "team_token",
+    "recipient",
 ];
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// What makes a good request of an operation.
 #[derive(Default)]
-struct Sample {
+pub(crate) struct Sample {
     /// The path's names in order.
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// With its question mark.
-    query: &'static str,
-    body: Option<Value>,
+    pub(crate) query: &'static str,
+    pub(crate) body: Option<Value>,
 }
 
 /// One installation with everybody in it: `producer` owns the product, `consumer` has the recipient.
 pub(crate) struct World {
     pub(crate) app: TestApp,
     /// One for each column; nobody has none.
-    tokens: Vec<Option<String>>,
+    pub(crate) tokens: Vec<Option<String>>,
     count: u32,
 }
 
@@ -66,14 +73,20 @@ impl World {
                 _ => &[],
             };
             let name = column.replace('_', "-");
-            app.person(&name, roles).await;
+            if !matches!(column, "team_token" | "recipient") {
+                app.person(&name, roles).await;
+            }
             match column {
                 "consumer" => app.member("rnd", &name, "consumer").await,
                 "other_producer" => app.member("sales", &name, "producer").await,
                 "producer" => app.member("aftersales", &name, "producer").await,
                 _ => {}
             }
-            tokens.push(Some(app.token(&name).await));
+            let token = match column {
+                "team_token" | "recipient" => token_beside(&app, column).await,
+                _ => app.token(&name).await,
+            };
+            tokens.push(Some(token));
         }
         app.person("zoe", &[]).await;
         app.storage("aws_eu", "aws", "eu-central-1", false).await;
@@ -114,6 +127,10 @@ impl World {
         if let Some(token) = &self.tokens[column] {
             ask = ask.token(token);
         }
+        // Each from an address of its own: wrong tokens are counted by address.
+        let count = CALLS.fetch_add(1, Ordering::Relaxed);
+        let [_, high, middle, low] = count.to_be_bytes();
+        ask = ask.from_address([10, high, middle, low]);
         let answer = match body {
             Some(body) => ask.json(body).await,
             None => ask.send().await,
@@ -122,8 +139,34 @@ impl World {
     }
 }
 
+/// A token that is not a person's own.
+async fn token_beside(app: &TestApp, column: &str) -> String {
+    let operator = Principal::operator();
+    if column == "team_token" {
+        let new = TokenNew {
+            name: "of rnd".to_owned(),
+            team: Some("rnd".to_owned()),
+            role: Some("consumer".to_owned()),
+            days: None,
+        };
+        let made = app.exchange.token_create(&operator, Some("consumer"), new);
+        return made.await.unwrap().token;
+    }
+    let new = RecipientNew {
+        name: "rnd_matrix".to_owned(),
+        team: "rnd".to_owned(),
+        cloud: "azure".to_owned(),
+        region: "matrix".to_owned(),
+    };
+    app.exchange.recipient_create(&operator, new).await.unwrap();
+    let profile = app
+        .exchange
+        .profile_create(&operator, "rnd_matrix", ProfileNew::default());
+    profile.await.unwrap().bearer_token
+}
+
 /// `/teams/{team}/members/{person}` with names in it.
-fn fill(pattern: &str, names: &[String]) -> String {
+pub(crate) fn fill(pattern: &str, names: &[String]) -> String {
     let mut names = names.iter();
     let parts: Vec<String> = pattern
         .split('/')

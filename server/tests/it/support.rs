@@ -290,6 +290,13 @@ impl Ask<'_> {
         self
     }
 
+    /// As over the network, from this address.
+    pub(crate) fn from_address(mut self, address: [u8; 4]) -> Self {
+        let peer = std::net::SocketAddr::from((address, 4_711));
+        self.builder = self.builder.extension(axum::extract::ConnectInfo(peer));
+        self
+    }
+
     pub(crate) fn token(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }

@@ -70,7 +70,7 @@ struct Callers {
 
 impl Callers {
     async fn new() -> Self {
-        let world = World::start().await;
+        let mut world = World::start().await;
         let operator = Principal::operator();
         let exchange = world.exchange().clone();
         exchange.worker_beat("doors").await.unwrap();
@@ -108,6 +108,7 @@ impl Callers {
         let (_, url) = answer.text.split_once("\"url\":\"").unwrap();
         let url = url.split('"').next().unwrap();
         let file = url.strip_prefix("https://data.example").unwrap().to_owned();
+        world.fresh("door");
         Self {
             tokens: [None, None, person, team, reader, stranger],
             world,

@@ -35,7 +35,7 @@ const REPLICA: &str = "vehicle-replicated@az_weu";
 
 impl World {
     /// None: the operation has no sample.
-    pub(super) async fn sample(&mut self, operation: Operation) -> Option<Sample> {
+    pub(crate) async fn sample(&mut self, operation: Operation) -> Option<Sample> {
         if let Some(found) = self.of_people(operation).await {
             return Some(found);
         }
