@@ -7,11 +7,12 @@ mod nearest;
 mod tests;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use model::Location;
-use model::time::HOUR;
+use model::time::{DAY, HOUR, MINUTE};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -39,7 +40,19 @@ const KEYS: &[(&str, &[&str])] = &[
         "session",
         &["idle_hours", "lifetime_hours", "sign_ins_per_minute"],
     ),
-    ("worker", &["parallel", "poll_millis", "engine"]),
+    (
+        "sharing",
+        &[
+            "token_days",
+            "url_minutes",
+            "log_days",
+            "requests_per_second",
+        ],
+    ),
+    (
+        "worker",
+        &["parallel", "poll_millis", "engine", "refresh_minutes"],
+    ),
 ];
 
 /// Keys that hold lists: in the environment their items are separated by commas.
@@ -77,6 +90,7 @@ struct Raw {
     keys: RawKeys,
     telemetry: RawTelemetry,
     session: RawSession,
+    sharing: RawSharing,
     worker: RawWorker,
 }
 
@@ -137,10 +151,20 @@ struct RawSession {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+struct RawSharing {
+    token_days: Option<u32>,
+    url_minutes: Option<u32>,
+    log_days: Option<u32>,
+    requests_per_second: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct RawWorker {
     parallel: Option<usize>,
     poll_millis: Option<u64>,
     engine: Option<CopyEngine>,
+    refresh_minutes: Option<u32>,
 }
 
 /// What flags say; each overrides file and environment.
@@ -180,6 +204,7 @@ pub struct Settings {
     pub session_idle: i64,
     pub session_lifetime: i64,
     pub sign_ins_per_minute: u32,
+    pub sharing: SharingSettings,
     pub worker: WorkerSettings,
 }
 
@@ -190,6 +215,19 @@ pub struct StorageSettings {
     /// `host:port` or `*.suffix` of stores other than the clouds' own.
     pub endpoints: Vec<String>,
     pub parallel_requests: usize,
+}
+
+/// What recipients may do and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharingSettings {
+    /// The longest life of a recipient's token, and its life unless less is asked for; microseconds.
+    pub token_lifetime: i64,
+    /// The life of a signed URL; microseconds. What the stores sign is 15 minutes to 1 hour.
+    pub url_lifetime: i64,
+    /// How long the access log is kept; microseconds.
+    pub query_log_kept: i64,
+    /// Requests of one recipient; a burst of four times as many.
+    pub requests_per_second: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -213,6 +251,8 @@ pub struct WorkerSettings {
     pub poll: std::time::Duration,
     /// What moves the bytes of a sync.
     pub engine: CopyEngine,
+    /// How often the catalog is refreshed; microseconds. 0: only when somebody asks.
+    pub refresh_every: i64,
 }
 
 /// `local`: in the worker's process. `process`: in a child process, `entrepot copy`.
@@ -280,7 +320,7 @@ impl PublicUrl {
 impl Settings {
     /// Reads file, environment and flags.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        Self::from_parts(flags, std::env::vars().collect())
+        Self::from_parts(flags, texts(std::env::vars_os())?)
     }
 
     pub(crate) fn from_parts(
@@ -322,7 +362,8 @@ impl Settings {
         };
         let public_url = match &raw.server.public_url {
             Some(text) => Some(PublicUrl::parse(text, raw.server.allow_http)?),
-            None if addr.ip().is_loopback() || raw.server.allow_http => None,
+            None if addr.ip().is_loopback() => None,
+            // Not even with server.allow_http: nobody reaches `http://0.0.0.0`, and it would stand in profiles and URLs.
             None => {
                 return Err(wrong(
                     "server.public_url",
@@ -356,6 +397,7 @@ impl Settings {
             .database
             .url
             .unwrap_or_else(|| format!("sqlite://{}", data.join("entrepot.db").display()));
+        check_scheme(&database_url)?;
         let keys = match raw.keys.file {
             Some(file) => file,
             None if is_postgres(&database_url) => {
@@ -397,12 +439,14 @@ impl Settings {
             session_idle: i64::from(raw.session.idle_hours.unwrap_or(12)) * HOUR,
             session_lifetime: i64::from(raw.session.lifetime_hours.unwrap_or(168)) * HOUR,
             sign_ins_per_minute: raw.session.sign_ins_per_minute.unwrap_or(10).max(1),
+            sharing: sharing(&raw.sharing)?,
             worker: WorkerSettings {
                 parallel: raw.worker.parallel.unwrap_or(4).max(1),
                 poll: std::time::Duration::from_millis(
                     raw.worker.poll_millis.unwrap_or(500).max(10),
                 ),
                 engine: raw.worker.engine.unwrap_or_default(),
+                refresh_every: i64::from(raw.worker.refresh_minutes.unwrap_or(60)) * MINUTE,
             },
             file: flags.config.clone(),
             data,
@@ -412,6 +456,76 @@ impl Settings {
     pub fn is_embedded(&self) -> bool {
         !is_postgres(&self.database_url)
     }
+
+    /// The file of the embedded database.
+    pub fn database_file(&self) -> Option<&Path> {
+        self.is_embedded().then(|| {
+            let url = self.database_url.as_str();
+            Path::new(url.strip_prefix(SQLITE).unwrap_or(url))
+        })
+    }
+}
+
+const SQLITE: &str = "sqlite://";
+
+/// A variable of somebody else may hold anything. One of ours that is no text was meant to say something.
+fn texts(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<HashMap<String, String>, ConfigError> {
+    let mut found = HashMap::new();
+    for (key, value) in variables {
+        let Ok(key) = key.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => {
+                found.insert(key, value);
+            }
+            Err(_) if key.to_ascii_uppercase().starts_with("ENTREPOT__") => {
+                return Err(unreadable(format!("the variable {key} is not UTF-8")));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+fn check_scheme(url: &str) -> Result<(), ConfigError> {
+    match url.split_once("://") {
+        Some(("sqlite" | "postgres" | "postgresql", _)) | None => Ok(()),
+        // Not the rest of it, which may hold a password.
+        Some((scheme, _)) => Err(wrong(
+            "database.url",
+            format!(
+                "`{scheme}` is no database that Entrepôt knows: write sqlite://FILE or postgres://USER@HOST/NAME"
+            ),
+        )),
+    }
+}
+
+fn sharing(raw: &RawSharing) -> Result<SharingSettings, ConfigError> {
+    let within = |key, given: Option<u32>, default, least, most| {
+        let value = given.unwrap_or(default);
+        if (least..=most).contains(&value) {
+            Ok(value)
+        } else {
+            Err(wrong(key, format!("from {least} to {most}")))
+        }
+    };
+    let token_days = within("sharing.token_days", raw.token_days, 90, 1, 365)?;
+    let url_minutes = within("sharing.url_minutes", raw.url_minutes, 60, 15, 60)?;
+    let log_days = within("sharing.log_days", raw.log_days, 90, 1, 3_650)?;
+    let requests_per_second = within(
+        "sharing.requests_per_second",
+        raw.requests_per_second,
+        100,
+        1,
+        100_000,
+    )?;
+    Ok(SharingSettings {
+        token_lifetime: i64::from(token_days) * DAY,
+        url_lifetime: i64::from(url_minutes) * MINUTE,
+        query_log_kept: i64::from(log_days) * DAY,
+        requests_per_second,
+    })
 }
 
 fn is_postgres(url: &str) -> bool {

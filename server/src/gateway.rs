@@ -19,6 +19,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path as UrlPath, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use exchange::access::EndedAccess;
 use exchange::billing::MeterEventNew;
 use exchange::{Exchange, Principal};
 use futures::stream::StreamExt as _;
@@ -60,6 +61,21 @@ struct Refusal {
     status: StatusCode,
     sentence: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// What was asked with is not ours.
+    is_forged: bool,
+}
+
+/// Marks an answer to a ticket that is not ours: whoever sends many of these is guessing. What has expired, or whose grant has
+/// ended, was ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forged;
+
+/// Instead of the answer to one forged ticket too many.
+pub(crate) fn too_many(retry_after_seconds: u64) -> Response {
+    let sentence = "Too many URLs that are not valid came from this address; wait as long as Retry-After says.";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, sentence)
+        .with(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+        .respond(false)
 }
 
 impl Refusal {
@@ -68,6 +84,7 @@ impl Refusal {
             status,
             sentence: sentence.into(),
             headers: Vec::new(),
+            is_forged: false,
         }
     }
 
@@ -93,6 +110,9 @@ impl Refusal {
         headers.insert(header::CONTENT_LENGTH, length);
         headers.extend(self.headers);
         guard(headers);
+        if self.is_forged {
+            response.extensions_mut().insert(Forged);
+        }
         response
     }
 }
@@ -169,17 +189,18 @@ impl Gateway {
             .open(&ticket, &name, signature(uri).as_deref())
             .ok_or_else(invalid)?;
         let exchange = &self.0.exchange;
+        let system = Principal::system();
+        let open = exchange.grant_is_open(&system, ticket.grant).await;
+        if !open.map_err(|error| ours(&error))? {
+            let end = exchange.ended_grant(&system, ticket.grant).await;
+            return Err(ended(end.map_err(|error| ours(&error))?));
+        }
+        // After the grant: with that over there is no use in asking for new URLs.
         if exchange.now() >= ticket.expires_at {
             let sentence = format!(
                 "This URL expired at {}. Query the table again for new ones.",
                 ticket.expires_at
             );
-            return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
-        }
-        let system = Principal::system();
-        let open = exchange.grant_is_open(&system, ticket.grant).await;
-        if !open.map_err(|error| ours(&error))? {
-            let sentence = "The access that this URL was made for has ended. Ask for access again.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
         }
         let access = exchange
@@ -309,10 +330,29 @@ fn signature(uri: &Uri) -> Option<String> {
 
 /// What was changed, cut off or made by somebody else; which of them is not said.
 fn invalid() -> Refusal {
-    Refusal::new(
-        StatusCode::FORBIDDEN,
-        "This URL is not valid: it was changed or cut off. Query the table again for new ones.",
-    )
+    let sentence =
+        "This URL is not valid: it was changed or cut off. Query the table again for new ones.";
+    Refusal {
+        is_forged: true,
+        ..Refusal::new(StatusCode::FORBIDDEN, sentence)
+    }
+}
+
+/// Who holds the URL was let in once: when that ended, and that the URL ended with it, is theirs to know.
+fn ended(end: Option<EndedAccess>) -> Refusal {
+    let sentence = match end {
+        None => "The access that this URL was made for has ended. Ask for access again.".to_owned(),
+        Some(end) => format!(
+            "The access that this URL was made for ended at {}: {}. The URL is refused since then; ask for access again.",
+            end.at,
+            if end.revoked {
+                "it was revoked"
+            } else {
+                "its time was over"
+            }
+        ),
+    };
+    Refusal::new(StatusCode::FORBIDDEN, sentence)
 }
 
 fn ours(error: &exchange::Error) -> Refusal {

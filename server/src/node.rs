@@ -1,5 +1,6 @@
 //! One process of an installation: its settings, its exchange, and the lock on its data folder.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -27,7 +28,7 @@ pub struct Node {
     pub settings: Settings,
     pub connected: Connected,
     pub public_url: PublicUrl,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Node {
@@ -39,6 +40,11 @@ impl Node {
 
     pub fn exchange(&self) -> &Exchange {
         &self.connected.exchange
+    }
+
+    /// Whether this process, and no other, has the embedded database to itself.
+    pub fn is_alone(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The same where the public address is known better than the settings say it.
@@ -58,11 +64,13 @@ impl Node {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         folder::create(&settings.data)?;
-        let lock = match (settings.is_embedded(), folder::lock(&settings.data)) {
-            (false, _) => None,
-            (true, Ok(lock)) => Some(lock),
-            (true, Err(FolderError::InUse { .. })) if purpose == Use::Command => None,
-            (true, Err(error)) => return Err(error.into()),
+        let lock = match settings.database_file() {
+            None => None,
+            Some(file) => {
+                let lock = take_lock(&settings.data, purpose).await?;
+                folder::close_database(file)?;
+                lock
+            }
         };
         let db = Db::open(&settings.database_url)
             .await
@@ -77,6 +85,10 @@ impl Node {
             public_url: public_url.as_str().to_owned(),
             session_idle: settings.session_idle,
             session_lifetime: settings.session_lifetime,
+            token_lifetime: settings.sharing.token_lifetime,
+            url_lifetime: settings.sharing.url_lifetime,
+            query_log_kept: settings.sharing.query_log_kept,
+            refresh_every: settings.worker.refresh_every,
             ..Options::default()
         };
         let connected = connect(Wiring {
@@ -99,8 +111,30 @@ impl Node {
             settings,
             connected,
             public_url,
-            _lock: lock,
+            lock,
         })
+    }
+}
+
+/// The data folder's lock; a command does without while a server has it.
+async fn take_lock(data: &Path, purpose: Use) -> Result<Option<Lock>, FolderError> {
+    match purpose {
+        Use::Command => match folder::lock(data) {
+            Err(FolderError::InUse { .. }) => Ok(None),
+            taken => taken.map(Some),
+        },
+        Use::Serve => {
+            let wait = || {
+                tracing::warn!(
+                    folder = %data.display(),
+                    seconds = folder::PATIENCE.as_secs(),
+                    "the data folder is in use; waiting for whoever uses it to end"
+                );
+            };
+            folder::lock_within(data, folder::PATIENCE, wait)
+                .await
+                .map(Some)
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::config::PublicUrl;
 use crate::middleware::client;
 use crate::middleware::csrf::{self, Guard};
+use crate::middleware::guesses::{self, Guesses};
 use crate::middleware::headers::{self, Policy};
 use crate::middleware::observe::{self, RequestId};
 use crate::middleware::principal::{self, Bearers};
@@ -41,10 +42,16 @@ pub fn build(parts: Parts) -> Router {
     let api = api(&parts);
     let browser = browser(&parts);
     let health = health::router(parts.exchange.clone());
-    let machines = parts.machines.layer(from_fn_with_state(
-        Arc::clone(&parts.trusted_proxies),
-        client::note_peer,
-    ));
+    let machines = parts
+        .machines
+        .layer(from_fn_with_state(
+            Guesses::new(Arc::clone(&parts.trusted_proxies)),
+            guesses::limit,
+        ))
+        .layer(from_fn_with_state(
+            Arc::clone(&parts.trusted_proxies),
+            client::note_peer,
+        ));
     let routes = browser
         .nest("/api/v1", api)
         // A nest does not hold this one, which would lead to the portal's page.

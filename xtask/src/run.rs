@@ -144,17 +144,23 @@ fn announce(options: &Options, data: &Path) {
         options.address,
         data.display()
     );
-    if options.empty {
-        println!(
-            "No user exists yet; make the first: target/debug/entrepot user create NAME --title \"Your Name\" --role admin \
-             --generate --data {}\n",
-            data.display()
-        );
+    println!("{}\n", whom_to_sign_in_as(data));
+}
+
+/// Somebody of the demo world, where it was played; else how to make somebody.
+fn whom_to_sign_in_as(data: &Path) -> String {
+    let accounts = data.join("demo-accounts.txt");
+    if accounts.is_file() {
+        format!(
+            "Sign in as mara, who asks for data, or as jonas, who owns it; their passwords, and everybody else's, are in {}.",
+            accounts.display()
+        )
     } else {
-        println!(
-            "Sign in with an account of the demo world; they are in {}.\n",
-            data.join("demo-accounts.txt").display()
-        );
+        format!(
+            "This is no demo world: sign in with an account of yours. The first one is made by: target/debug/entrepot user \
+             create NAME --title \"Your Name\" --role admin --generate --data {}",
+            data.display()
+        )
     }
 }
 
@@ -260,6 +266,21 @@ mod tests {
             &["extra"],
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn one_is_told_whom_to_sign_in_as() -> Result<()> {
+        let folder = Folder::temporary("run-test")?;
+        let made_empty = whom_to_sign_in_as(folder.path());
+        assert!(made_empty.contains("entrepot user create"), "{made_empty}");
+        assert!(!made_empty.contains("demo-accounts.txt"), "{made_empty}");
+        let accounts = folder.path().join("demo-accounts.txt");
+        std::fs::write(&accounts, "mara  x\njonas  y\n")?;
+        let demo = whom_to_sign_in_as(folder.path());
+        for part in ["mara", "jonas", &accounts.display().to_string()] {
+            assert!(demo.contains(part), "{demo}");
         }
         Ok(())
     }

@@ -64,6 +64,16 @@ pub enum LogError {
     Storage(object_store::Error),
 }
 
+impl LogError {
+    /// The version whose log points out of the table, if that is what is wrong.
+    pub const fn escape_version(&self) -> Option<u64> {
+        match self {
+            Self::Escape { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
+}
+
 impl From<object_store::Error> for LogError {
     fn from(error: object_store::Error) -> Self {
         Self::Storage(error)

@@ -8,7 +8,31 @@ use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::ports::Sealed;
 use crate::principal::Principal;
+use crate::storages::unavailable;
 use crate::{Exchange, sql};
+
+/// The settings that hold such keys.
+pub(crate) const KEYS: &str = "key.";
+
+/// What a sealed setting is bound to.
+pub(crate) fn place_of(name: &str) -> String {
+    format!("setting|{name}|value")
+}
+
+/// A sealed value as a setting holds it.
+pub(crate) fn text_of(sealed: &Sealed) -> String {
+    format!("{}:{}", sealed.key_id, hex::encode(&sealed.bytes))
+}
+
+pub(crate) fn sealed_of(text: &str) -> Result<Sealed, Error> {
+    let (key_id, bytes) = text
+        .split_once(':')
+        .ok_or_else(|| Error::internal("a stored key has no key id"))?;
+    Ok(Sealed {
+        key_id: key_id.to_owned(),
+        bytes: hex::decode(bytes).map_err(Error::internal)?,
+    })
+}
 
 impl Exchange {
     /// The installation's key for one use (`gateway`, `pages`): 32 random bytes, made by whoever asks first.
@@ -18,32 +42,27 @@ impl Exchange {
         usage: &str,
     ) -> Result<[u8; 32], Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
-        let name = format!("key.{usage}");
-        let place = format!("setting|{name}|value");
+        let name = format!("{KEYS}{usage}");
+        let place = place_of(&name);
         let keys = &self.ports().keys;
         if self.setting(&name).await?.is_none() {
             let mut fresh = [0_u8; 32];
             getrandom::fill(&mut fresh).map_err(|error| Error::internal(error.to_string()))?;
             let sealed = keys
                 .seal(&place, &SecretString::from(hex::encode(fresh)))
-                .map_err(Error::internal)?;
+                .map_err(unavailable)?;
             // Two processes start at once: the first one's key counts.
             sql!("insert into setting (name, value, updated_at) values ($1, $2, $3) on conflict (name) do nothing")
                 .bind(&name)
-                .bind(format!("{}:{}", sealed.key_id, hex::encode(sealed.bytes)))
+                .bind(text_of(&sealed))
                 .bind(self.now())
                 .execute(self.db())
                 .await?;
         }
         let stored = self.setting(&name).await?.unwrap_or_default();
-        let (key_id, bytes) = stored
-            .split_once(':')
-            .ok_or_else(|| Error::internal("a stored key has no key id"))?;
-        let sealed = Sealed {
-            key_id: key_id.to_owned(),
-            bytes: hex::decode(bytes).map_err(Error::internal)?,
-        };
-        let opened = keys.open(&place, &sealed).map_err(Error::internal)?;
+        let opened = keys
+            .open(&place, &sealed_of(&stored)?)
+            .map_err(unavailable)?;
         let mut key = [0_u8; 32];
         hex::decode_to_slice(opened.expose_secret(), &mut key).map_err(Error::internal)?;
         Ok(key)

@@ -50,9 +50,15 @@ pub struct Options {
     pub token_lifetime: i64,
     /// The longest life a signed URL may have; microseconds. Also how long a revoked grant's URLs may still work.
     pub url_lifetime: i64,
+    /// How long the access log is kept; microseconds.
+    pub query_log_kept: i64,
     /// Sessions end after this long without a request, and after this long at all; microseconds.
     pub session_idle: i64,
     pub session_lifetime: i64,
+    /// How many events the daily report prices in one transaction: other writers wait that long, and no longer.
+    pub report_batch: usize,
+    /// How often the tables of published products are looked at for new versions; microseconds. 0: only when asked for.
+    pub refresh_every: i64,
 }
 
 impl Default for Options {
@@ -61,8 +67,11 @@ impl Default for Options {
             public_url: "http://127.0.0.1:3000".to_owned(),
             token_lifetime: 90 * model::time::DAY,
             url_lifetime: model::time::HOUR,
+            query_log_kept: 90 * model::time::DAY,
             session_idle: 12 * model::time::HOUR,
             session_lifetime: 7 * model::time::DAY,
+            report_batch: 2_000,
+            refresh_every: model::time::HOUR,
         }
     }
 }

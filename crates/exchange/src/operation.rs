@@ -99,6 +99,8 @@ operations! {
     StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show");
     StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create");
     StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update");
+    CredentialReseal [Admin] rest() cli("migrate")
+        why "migrate --reseal: whoever takes a key out of the key file has to see that nothing needs it any more";
     StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor");
 
     // Catalog.
@@ -110,6 +112,7 @@ operations! {
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
     ProductRetire [Producer, Admin] rest(("POST", "/products/{product}/retire")) cli("product retire");
+    DeltaLogEscape [AnyProducer, Admin, System] rest() cli() why "noted by whoever reads a log that points out of its table";
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
     // Access.
@@ -118,6 +121,8 @@ operations! {
     RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create");
     RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
     ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile");
+    /// Replaces the living credential; shows the new one, so it is not an admin's.
+    RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate");
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token");
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer");
     RequestList [SignedIn] rest(("GET", "/requests")) cli("request list");
@@ -129,6 +134,7 @@ operations! {
     GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list");
     GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show");
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke");
+    ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries");
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 

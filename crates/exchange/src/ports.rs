@@ -29,8 +29,12 @@ pub struct Problem {
     pub sentence: String,
     /// Whether the log pointed outside its own folder: an incident, not a mistake.
     pub escape: bool,
+    /// With an escape: the version of the log that points out.
+    pub version: Option<u64>,
     /// Whether trying again later may help (the store did not answer).
     pub transient: bool,
+    /// What of a storage is wrong, by the name of the form's field; None: its address as a whole.
+    pub field: Option<&'static str>,
 }
 
 impl Problem {
@@ -38,8 +42,16 @@ impl Problem {
         Self {
             sentence: sentence.into(),
             escape: false,
+            version: None,
             transient: false,
+            field: None,
         }
+    }
+
+    #[must_use]
+    pub fn of_field(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
+        self
     }
 }
 
@@ -47,6 +59,9 @@ impl Problem {
 #[async_trait]
 pub trait TableInspector: Send + Sync {
     async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem>;
+
+    /// The newest version of a table, from a listing of its log's end: cheap enough to be asked every hour.
+    async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem>;
 
     /// The paths of all tables under `prefix`, relative to the storage.
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem>;
@@ -70,6 +85,9 @@ pub trait StoreProbe: Send + Sync {
 
 /// Seals and opens storage credentials. `place` is bound to the ciphertext: moved to another row it does not open.
 pub trait KeyRing: Send + Sync {
+    /// The id of the key that seals now.
+    fn newest(&self) -> Result<String, Problem>;
+    /// With the newest key, as of this call: who has made a key the newest may count on it.
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem>;
     fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem>;
     /// What `env:NAME` holds; only names that begin with ENTREPOT_CREDENTIAL_ are read.

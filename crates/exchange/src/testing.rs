@@ -1,6 +1,6 @@
 //! Doubles of the ports, for this crate's own unit tests. Everything in the server's tests uses the real parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,15 +19,66 @@ use crate::{Exchange, Options};
 /// A world that holds what a test puts into it.
 #[derive(Default)]
 pub(crate) struct World {
-    tables: Mutex<BTreeMap<(String, String), Result<Inspection, Problem>>>,
+    /// By URL and path what one look after the other finds; the last answer stays.
+    tables: Mutex<BTreeMap<(String, String), Answers>>,
     observations: Mutex<BTreeMap<GrantId, Observation>>,
+    /// How often a log was read whole.
+    pub(crate) inspected: AtomicU32,
+    /// The keys there are, the newest last; none said is one, `k1`.
+    keys: Mutex<Vec<String>>,
+    /// Done once: before a credential is opened, and after one was sealed.
+    before_open: Mutex<Option<Hook>>,
+    after_seal: Mutex<Option<Hook>>,
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+type Answers = VecDeque<Result<Inspection, Problem>>;
+
+fn do_once(hook: &Mutex<Option<Hook>>) {
+    let hook = hook.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(hook) = hook {
+        hook();
+    }
 }
 
 impl World {
     /// Puts a table at a storage's URL and path.
     pub(crate) fn put_table(&self, url: &str, path: &str, table: Result<Inspection, Problem>) {
+        self.put_looks(url, path, [table]);
+    }
+
+    /// The same for a table that is another at each look.
+    pub(crate) fn put_looks(
+        &self,
+        url: &str,
+        path: &str,
+        looks: impl IntoIterator<Item = Result<Inspection, Problem>>,
+    ) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.insert((url.to_owned(), path.to_owned()), table);
+        let looks = looks.into_iter().collect();
+        tables.insert((url.to_owned(), path.to_owned()), looks);
+    }
+
+    /// Says which keys there are from now on, the newest last.
+    pub(crate) fn put_keys(&self, keys: &[&str]) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) =
+            keys.iter().map(|key| (*key).to_owned()).collect();
+    }
+
+    /// What happens in the world while somebody has read a credential and not opened it yet.
+    pub(crate) fn before_next_open(&self, hook: impl FnOnce() + Send + 'static) {
+        *self
+            .before_open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// What happens while somebody has sealed a credential and not written it yet.
+    pub(crate) fn after_next_seal(&self, hook: impl FnOnce() + Send + 'static) {
+        *self
+            .after_seal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
     }
 
     /// Says what will be seen when the grant is looked at.
@@ -42,15 +93,32 @@ impl World {
 #[async_trait]
 impl TableInspector for World {
     async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem> {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables
-            .get(&(storage.url.clone(), path.to_owned()))
-            .cloned()
+        self.inspected.fetch_add(1, Ordering::Relaxed);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = tables.get_mut(&(storage.url.clone(), path.to_owned()));
+        looks
+            .and_then(|looks| {
+                let last = looks.back().cloned();
+                let next = looks.pop_front();
+                if looks.is_empty() {
+                    looks.extend(last);
+                }
+                next
+            })
             .unwrap_or_else(|| {
                 Err(Problem::new(
                     "there is no Delta log in this folder; check the path",
                 ))
             })
+    }
+
+    async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = tables.get(&(storage.url.clone(), path.to_owned()));
+        match looks.and_then(|looks| looks.front()) {
+            Some(found) => found.clone().map(|found| found.version),
+            None => Err(Problem::new("there is no Delta log in this folder")),
+        }
     }
 
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem> {
@@ -94,24 +162,39 @@ impl StoreProbe for World {
 }
 
 impl KeyRing for World {
+    fn newest(&self) -> Result<String, Problem> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(keys.last().cloned().unwrap_or_else(|| "k1".to_owned()))
+    }
+
+    /// Nothing is hidden, but key and place are there to be checked.
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
+        let key_id = self.newest()?;
+        let text = format!("{key_id}|{place}|{}", secret.expose_secret());
+        do_once(&self.after_seal);
         Ok(Sealed {
-            key_id: place.to_owned(),
-            bytes: secret.expose_secret().bytes().rev().collect(),
+            bytes: text.bytes().rev().collect(),
+            key_id,
         })
     }
 
     fn open(&self, place: &str, sealed: &Sealed) -> Result<SecretString, Problem> {
-        if sealed.key_id != place {
-            return Err(Problem::new("sealed for another place"));
+        do_once(&self.before_open);
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keys.is_empty() && !keys.contains(&sealed.key_id) {
+            return Err(Problem::new("there is no such key"));
         }
         let bytes: Vec<u8> = sealed.bytes.iter().rev().copied().collect();
-        String::from_utf8(bytes)
-            .map(SecretString::from)
-            .map_err(|_| Problem::new("not sealed by this key"))
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        text.strip_prefix(&format!("{}|{place}|", sealed.key_id))
+            .map(|secret| SecretString::from(secret.to_owned()))
+            .ok_or_else(|| Problem::new("not sealed by this key for this place"))
     }
 
     fn environment(&self, name: &str) -> Result<SecretString, Problem> {
+        if name.ends_with("_UNSET") {
+            return Err(Problem::new(format!("the variable {name} is not set")));
+        }
         Ok(SecretString::from(format!("{{\"from\":\"{name}\"}}")))
     }
 }

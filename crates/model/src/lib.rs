@@ -26,4 +26,4 @@ pub use names::{Name, NameError, ProductName};
 pub use place::{Cloud, Location, Route};
 pub use roles::{MemberRole, Role};
 pub use states::*;
-pub use time::Timestamp;
+pub use time::{Timestamp, Until};

@@ -26,8 +26,11 @@ pub enum MemberRole {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown role `{0}`")]
-pub struct RoleError(String);
+#[error("unknown role `{word}`: use {expected}")]
+pub struct RoleError {
+    word: String,
+    expected: String,
+}
 
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),* }) => {
@@ -45,7 +48,13 @@ macro_rules! words {
         impl FromStr for $name {
             type Err = RoleError;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text { $($word => Ok(Self::$variant),)* _ => Err(RoleError(text.chars().take(64).collect())) }
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(RoleError {
+                        word: text.chars().take(64).collect(),
+                        expected: [$($word),*].join(", "),
+                    }),
+                }
             }
         }
     };
@@ -53,3 +62,19 @@ macro_rules! words {
 
 words!(Role { DataProtection = "data_protection", Finance = "finance", Auditor = "auditor", Admin = "admin" });
 words!(MemberRole { Consumer = "consumer", Producer = "producer" });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_role_gets_the_roles_there_are() {
+        let error = "nonsense".parse::<Role>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "unknown role `nonsense`: use data_protection, finance, auditor, admin"
+        );
+        let error = "Consumer".parse::<MemberRole>().unwrap_err().to_string();
+        assert_eq!(error, "unknown role `Consumer`: use consumer, producer");
+    }
+}

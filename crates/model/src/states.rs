@@ -67,7 +67,7 @@ words! {
     /// What the reconciler saw of a grant; nobody else writes it.
     GrantActual ("actual state") { Pending = "pending", Provisioning = "provisioning", /** Verified by looking. */ Active = "active", /** Was to be active, but looking showed otherwise. */ Failed = "failed", Ended = "ended" }
     /// The life of a replica.
-    ReplicaState ("replica state") { Pending = "pending", Ready = "ready", /** Unreadable, still vacuumed, deleted when its time is over. */ Draining = "draining", Deleted = "deleted", /** Somebody else wrote into it. */ Diverged = "diverged" }
+    ReplicaState ("replica state") { Pending = "pending", Ready = "ready", /** Unreadable, still vacuumed, deleted when its time is over. */ Draining = "draining", /** Of one of its tables: the folder is being emptied. */ Erasing = "erasing", Deleted = "deleted", /** Somebody else wrote into it. */ Diverged = "diverged" }
     /// The steps of a sync run.
     RunState ("run state") { Planned = "planned", Copying = "copying", Committing = "committing", Verifying = "verifying", Done = "done", /** Waits for a person. */ Parked = "parked", Failed = "failed" }
     /// What a sync run was for.

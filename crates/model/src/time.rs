@@ -83,6 +83,20 @@ impl Timestamp {
     }
 }
 
+/// When something that people are given ends; the instant itself is not part of it. A day counts to its end, in UTC: access
+/// until 2027-12-31 still holds on that day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Until(pub Timestamp);
+
+impl FromStr for Until {
+    type Err = TimestampError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let at = Timestamp::parse(text)?;
+        let is_day = NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
+        Ok(Self(if is_day { at.plus(DAY) } else { at }))
+    }
+}
+
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not an instant: use 2026-01-31 or 2026-01-31T08:00:00Z")]
 pub struct TimestampError;
@@ -141,6 +155,19 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01", "2026-01-31T10:00:00"] {
             assert_eq!(Timestamp::parse(text), Err(TimestampError), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_counts_to_its_end() {
+        for (text, end) in [
+            ("2027-12-31", "2028-01-01T00:00:00Z"),
+            ("2027-12-31T00:00:00Z", "2027-12-31T00:00:00Z"),
+            ("2027-12-31T18:00:00+02:00", "2027-12-31T16:00:00Z"),
+        ] {
+            let Until(at) = text.parse().unwrap();
+            assert_eq!(at.to_string(), end);
+        }
+        assert_eq!("2027-02-30".parse::<Until>(), Err(TimestampError));
     }
 
     #[test]

@@ -166,6 +166,7 @@ impl Driver<'_> {
 
     /// Makes of an error of planning what is to become of the run.
     async fn planning_failed(&mut self, error: PlanError) -> Result<(), RunError> {
+        self.record.escape = error.escape();
         match error.fate() {
             Fate::Retry => Err(RunError::Plan(error)),
             Fate::Fail => self.end(RunState::Failed, error.to_string()).await,

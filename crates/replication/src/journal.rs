@@ -28,6 +28,17 @@ pub struct RunRecord {
     pub verified: Option<Verified>,
     /// Why the run was parked or failed, for people.
     pub why: Option<String>,
+    /// The run ended because a log points out of its table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escape: Option<LogEscape>,
+}
+
+/// Whose log points out, and in which version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEscape {
+    /// The source's; else the replica's.
+    pub of_source: bool,
+    pub version: u64,
 }
 
 impl RunRecord {
@@ -44,6 +55,7 @@ impl RunRecord {
             nothing_at: None,
             verified: None,
             why: None,
+            escape: None,
         }
     }
 }

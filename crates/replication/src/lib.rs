@@ -35,9 +35,9 @@ pub use engine::{
 };
 pub use erase::erase;
 pub use files::{Copied, CopyFailure, CopyItem, FailureKind, Receipt};
-pub use journal::{JournalError, RunJournal, RunRecord};
+pub use journal::{JournalError, LogEscape, RunJournal, RunRecord};
 pub use mark::{OPERATION, app_id};
-pub use marker::{MARKER, Marker, MarkerError};
+pub use marker::{MARKER, Marker, MarkerError, is_vacant};
 pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
 pub use process::ProcessEngine;
 pub use vacuum::{

@@ -118,6 +118,21 @@ impl Marker {
     }
 }
 
+/// Whether nothing of a replica table is left: its folder holds no object at all but, perhaps, our own marker.
+pub async fn is_vacant(
+    objects: &dyn ObjectStore,
+    replica_table: ReplicaTableId,
+) -> Result<bool, MarkerError> {
+    Marker::read(objects, replica_table).await?;
+    let mut listing = objects.list(None);
+    while let Some(object) = listing.next().await {
+        if object?.location.as_ref() != MARKER {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 #[cfg(test)]
 mod tests {
     use object_store::memory::InMemory;
@@ -157,5 +172,20 @@ mod tests {
         let store = InMemory::new();
         store.put(&Path::from(MARKER), "{}".into()).await.unwrap();
         assert!(marker(1).claim(&store).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_vacant_with_nothing_but_our_marker_in_it() {
+        let id = |id: u128| ReplicaTableId::from(uuid::Uuid::from_u128(id));
+        let store = InMemory::new();
+        assert!(is_vacant(&store, id(1)).await.unwrap());
+        marker(1).claim(&store).await.unwrap();
+        assert!(is_vacant(&store, id(1)).await.unwrap());
+        assert!(is_vacant(&store, id(2)).await.is_err());
+        for left in ["notes.txt", "_delta_log/00000000000000000000.json"] {
+            store.put(&Path::from(left), "x".into()).await.unwrap();
+            assert!(!is_vacant(&store, id(1)).await.unwrap(), "{left}");
+            store.delete(&Path::from(left)).await.unwrap();
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::commit::Draft;
 use crate::diff::{copies, draft, keys_digest, reusable};
 use crate::files::CopyItem;
 use crate::intent;
+use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::say::say;
@@ -102,7 +103,7 @@ pub enum PlanError {
     #[error(transparent)]
     Marker(#[from] MarkerError),
     #[error(
-        "The replica has diverged: {what}. Delete its folder and let it be cloned anew, or take it over by hand."
+        "The replica has diverged: {what}. Delete its folder, all of it, and sync again: it is cloned anew. Or put it back as it was."
     )]
     Diverged { what: String },
     #[error(
@@ -139,6 +140,17 @@ pub(crate) enum Fate {
 }
 
 impl PlanError {
+    /// The log that points out of its table, if that is what is wrong.
+    pub(crate) fn escape(&self) -> Option<LogEscape> {
+        let (error, of_source) = match self {
+            Self::Source(error) => (error, true),
+            Self::Target(error) => (error, false),
+            _ => return None,
+        };
+        let version = error.escape_version()?;
+        Some(LogEscape { of_source, version })
+    }
+
     pub(crate) fn fate(&self) -> Fate {
         match self {
             Self::Marker(error) if error.is_passing() => Fate::Retry,
@@ -198,11 +210,11 @@ async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanErro
     if let Some(expected) = ask.expected
         && latest.is_none_or(|latest| latest < expected)
     {
-        let there = latest.map_or("has no log".to_owned(), |latest| {
-            format!("ends at {latest}")
+        let there = latest.map_or("it has no log any more".to_owned(), |latest| {
+            format!("its log ends at {latest}")
         });
         return Err(PlanError::Diverged {
-            what: format!("version {expected} was written, but its log {there}"),
+            what: format!("version {expected} was written, but {there}"),
         });
     }
     let Some(latest) = latest else {

@@ -82,6 +82,16 @@ pub enum VacuumError {
     Store(String),
 }
 
+impl VacuumError {
+    /// The version of the replica's log that points out of the replica, if that is what is wrong.
+    pub const fn escape_version(&self) -> Option<u64> {
+        match self {
+            Self::Log(error) => error.escape_version(),
+            _ => None,
+        }
+    }
+}
+
 /// Whether the caller may still delete: the lease and its attempt are looked at. Asked before every hundred deletes.
 #[async_trait]
 pub trait Fence: Send + Sync {

@@ -40,6 +40,14 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// The version of the replica's log that points out of the replica, if that is what is wrong.
+    pub const fn escape_version(&self) -> Option<u64> {
+        match self {
+            Self::Log(error) => error.escape_version(),
+            _ => None,
+        }
+    }
+
     /// Whether it may be better next time.
     pub fn is_passing(&self) -> bool {
         match self {

@@ -8,6 +8,7 @@ use exchange::operation::TABLE;
 use crate::routes;
 
 mod areas;
+mod documented;
 mod world;
 
 #[test]

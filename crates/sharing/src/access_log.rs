@@ -77,6 +77,17 @@ pub struct QueryRecord {
     pub request_id: String,
     /// [`Readable::handle`] of the table that was opened.
     pub handle: Option<Arc<dyn Any + Send + Sync>>,
+    /// What was refused because the table's log, or a link in its store, points out of the table (C-13).
+    pub escape: Option<Escaped>,
+}
+
+/// A table that points out of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Escaped {
+    /// The log's version; None: it is no log that points out.
+    pub version: Option<u64>,
+    /// What was found, for the provider.
+    pub sentence: String,
 }
 
 impl fmt::Debug for QueryRecord {
@@ -131,6 +142,7 @@ impl Entry {
             user_agent: plain(&call.user_agent(), 256),
             request_id: call.request_id.clone(),
             handle: None,
+            escape: None,
         };
         Self {
             gate,
@@ -189,6 +201,7 @@ impl Entry {
             record.status = failure.status().as_u16();
             record.error_code = Some(failure.code());
             record.outcome = Outcome::Refused;
+            record.escape = failure.escape().cloned();
         })
         .await;
     }
@@ -198,6 +211,7 @@ impl Entry {
         self.write(|record| {
             record.error_code = Some(failure.code());
             record.outcome = Outcome::Failed;
+            record.escape = failure.escape().cloned();
         })
         .await;
     }

@@ -9,9 +9,9 @@ use model::Timestamp;
 use serde::Serialize;
 use storage::StorageError;
 
-use crate::Refused;
 use crate::lines::one_line;
 use crate::request::Call;
+use crate::{Escaped, Refused};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -72,6 +72,8 @@ pub(crate) struct Failure {
     message: String,
     /// For the log only.
     detail: Option<String>,
+    /// The table points out of itself.
+    escape: Option<Escaped>,
 }
 
 impl Failure {
@@ -80,6 +82,7 @@ impl Failure {
             kind,
             message: message.into(),
             detail: None,
+            escape: None,
         }
     }
 
@@ -105,7 +108,20 @@ impl Failure {
             kind: Kind::Internal,
             message: "internal error".to_owned(),
             detail: Some(detail.into()),
+            escape: None,
         }
+    }
+
+    fn with_escape(mut self, version: Option<u64>, sentence: &str) -> Self {
+        self.escape = Some(Escaped {
+            version,
+            sentence: sentence.to_owned(),
+        });
+        self
+    }
+
+    pub(crate) fn escape(&self) -> Option<&Escaped> {
+        self.escape.as_ref()
     }
 
     fn with_detail(mut self, detail: impl Into<String>) -> Self {
@@ -203,6 +219,25 @@ impl From<Refused> for Failure {
                 ))
             }
             Refused::Forbidden { why } => Self::new(Kind::Forbidden, why),
+            // Not 404: who had access should not look for a misspelt name. Clients repeat neither.
+            Refused::Ended {
+                at,
+                revoked,
+                urls_until,
+            } => {
+                let why = if revoked {
+                    "it was revoked"
+                } else {
+                    "its time was over"
+                };
+                let until = until(urls_until);
+                Self::new(
+                    Kind::Forbidden,
+                    format!(
+                        "the access of this recipient to the table ended at {at}: {why}{until}; ask for access again"
+                    ),
+                )
+            }
             Refused::NotFound => Self::new(Kind::NotFound, "no such share, schema or table"),
             Refused::Unsupported { feature } => needs(&feature),
             Refused::Preparing { why } => Self::new(Kind::Preparing, why),
@@ -235,7 +270,8 @@ pub(crate) fn needs(feature: &str) -> Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let detail = error.to_string();
-        match error {
+        let escape = error.escape_version();
+        let failure = match error {
             LogError::UnknownFeature { names } => needs(&names.join("`, `")),
             LogError::V2Checkpoint { .. } => needs("v2Checkpoint"),
             LogError::NotATable => missing(detail),
@@ -252,7 +288,14 @@ impl From<LogError> for Failure {
                 "the table cannot be read at present; its producer has to repair it",
             )
             .with_detail(detail),
-            LogError::Storage(error) => StorageError::from(error).into(),
+            LogError::Storage(error) => return StorageError::from(error).into(),
+        };
+        match escape {
+            Some(version) => {
+                let sentence = failure.detail.clone().unwrap_or_default();
+                failure.with_escape(Some(version), &sentence)
+            }
+            None => failure,
         }
     }
 }
@@ -260,15 +303,18 @@ impl From<LogError> for Failure {
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         let detail = error.to_string();
-        match error {
-            StorageError::NotFound { .. } => missing(detail),
-            StorageError::Denied { .. }
-            | StorageError::NotAllowed { .. }
-            | StorageError::Escape { .. } => Self::new(
+        let denied = || {
+            Self::new(
                 Kind::Forbidden,
                 "the provider's storage denies access to the table",
             )
-            .with_detail(detail),
+        };
+        match error {
+            StorageError::NotFound { .. } => missing(detail),
+            StorageError::Denied { .. } | StorageError::NotAllowed { .. } => {
+                denied().with_detail(detail)
+            }
+            StorageError::Escape { .. } => denied().with_escape(None, &detail).with_detail(detail),
             StorageError::Unreachable { .. } => Self::new(
                 Kind::Unavailable,
                 "the provider's storage does not answer; try again",

@@ -24,7 +24,8 @@ pub trait Gate: Send + Sync + 'static {
     async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused>;
 
     /// One table for reading: from where this recipient should read it. The names arrive in lower case. What the recipient
-    /// may not see is [`Refused::NotFound`], exactly like what does not exist.
+    /// may not see is [`Refused::NotFound`], exactly like what does not exist; what it once could and no longer may is
+    /// [`Refused::Ended`].
     async fn open(
         &self,
         reader: &Reader,
@@ -37,7 +38,7 @@ pub trait Gate: Send + Sync + 'static {
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused>;
 
     /// Writes down one request on a table: the access log and, where files were signed, the `signed` meter event.
-    /// Called once per request, denials included.
+    /// Called once per request, denials included; also for strangers, of whom nothing should be kept that takes room.
     async fn record(&self, record: QueryRecord);
 }
 
@@ -56,6 +57,14 @@ pub enum Refused {
     /// 403: known, but refused by a policy, for example by address. `why` is shown to the caller.
     #[error("refused: {why}")]
     Forbidden { why: String },
+    /// 403: this recipient had access, and it has ended. `urls_until`: until when URLs that stores have signed still work.
+    /// Only ever said to who knew of the table.
+    #[error("access has ended")]
+    Ended {
+        at: Timestamp,
+        revoked: bool,
+        urls_until: Option<Timestamp>,
+    },
     /// 404.
     #[error("not found")]
     NotFound,

@@ -59,7 +59,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use access_log::{Endpoint, Outcome, QueryRecord};
+pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
 pub use request::Peer;
 pub use routes::{Options, router};

@@ -9,7 +9,7 @@ use crate::error::Failure;
 use crate::page::Scope;
 use crate::request::{Call, TableNames, fold, is_name, json, not_found};
 use crate::routes::App;
-use crate::{Reader, ShareInfo, Shared};
+use crate::{Reader, Refused, ShareInfo, Shared};
 
 type OneName = Result<Path<String>, PathRejection>;
 
@@ -243,6 +243,19 @@ pub(crate) async fn all_tables(State(app): State<App>, call: Call, name: OneName
     answer(&call, result.await)
 }
 
+/// Why a table is not listed: it was once, or it is none.
+async fn no_longer(app: &App, reader: &Reader, names: &TableNames) -> Failure {
+    if names.are_names()
+        && let Err(ended @ Refused::Ended { .. }) = app
+            .gate
+            .open(reader, &names.share, &names.schema, &names.table)
+            .await
+    {
+        return ended.into();
+    }
+    names.not_found()
+}
+
 /// E12: one table, as listed.
 pub(crate) async fn table(
     State(app): State<App>,
@@ -257,9 +270,9 @@ pub(crate) async fn table(
                 && fold(&table.schema) == names.schema
                 && fold(&table.name) == names.table
         });
-        let item = found
-            .map(TableItem::from)
-            .ok_or_else(|| names.not_found())?;
+        let Some(item) = found.map(TableItem::from) else {
+            return Err(no_longer(&app, &reader, &names).await);
+        };
         Ok(json(&TableItem {
             format: Some("delta"),
             ..item

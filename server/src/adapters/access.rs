@@ -20,7 +20,7 @@ use futures::StreamExt as _;
 use futures::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
-use model::dto::{Replica, TableDetail};
+use model::dto::{Replica, ReplicaTable, TableDetail};
 use model::{GrantId, Mode, ReplicaState, Timestamp};
 use sharing::Refused;
 
@@ -313,10 +313,9 @@ fn why_not(status: StatusCode) -> String {
 /// name paths, stay with the run.
 fn replica_state(replica: &Replica, missing: usize) -> Seen {
     let location = &replica.location;
-    let table = replica
-        .tables
-        .iter()
-        .find(|table| table.state != ReplicaState::Ready && table.reason.is_some());
+    let table = replica.tables.iter().find(|table| {
+        follows(table) && table.state != ReplicaState::Ready && table.reason.is_some()
+    });
     let failed = table.is_some() || replica.reason.is_some();
     let diverged = replica.state == ReplicaState::Diverged
         || table.is_some_and(|table| table.state == ReplicaState::Diverged);
@@ -329,9 +328,17 @@ fn replica_state(replica: &Replica, missing: usize) -> Seen {
         )),
         (false, false) => Seen::Waits(format!(
             "the first copy to {location} is under way: {missing} of {} tables are still to come",
-            replica.tables.len()
+            replica.tables.iter().filter(|table| follows(table)).count()
         )),
     }
+}
+
+/// What was taken out of the product is not waited for.
+fn follows(table: &ReplicaTable) -> bool {
+    !matches!(
+        table.state,
+        ReplicaState::Draining | ReplicaState::Erasing | ReplicaState::Deleted
+    )
 }
 
 /// The replica's own log says which version of the source it stands at: in the `txn` that syncs write.

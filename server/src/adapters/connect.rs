@@ -54,9 +54,9 @@ impl Connected {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("the installation's keys cannot be read: {0}")]
+    #[error("the installation's keys cannot be read")]
     Keys(#[from] exchange::Error),
-    #[error("no HTTP client can be made: {0}")]
+    #[error("no HTTP client can be made")]
     Http(#[from] reqwest::Error),
 }
 

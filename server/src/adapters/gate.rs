@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::access::{QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle};
+use exchange::access::{
+    EndedAccess, QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle,
+};
 use exchange::billing::MeterEventNew;
+use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
 use exchange::{Error, Exchange, Principal};
 use model::{
@@ -23,6 +26,7 @@ use uuid::Uuid;
 
 use super::stores::{Lake, TableAt};
 use crate::gateway::{Gateway, Ticket};
+use crate::metrics;
 
 /// [`Gate`] over the exchange and the lake.
 pub struct ShareGate {
@@ -189,6 +193,7 @@ impl ShareGate {
         );
         let mut signed = Vec::with_capacity(keys.len());
         let mut last = now;
+        let mut last_by_store = None;
         for key in keys {
             let key = reading.at.key(key);
             let by_store = reading
@@ -200,6 +205,7 @@ impl ShareGate {
             let file = match by_store {
                 Some(by_store) => {
                     reading.signed_by_store.store(true, Ordering::Relaxed);
+                    last_by_store = last_by_store.max(Some(by_store.expires_at));
                     SignedFile {
                         url: by_store.url.into(),
                         expires_at: by_store.expires_at,
@@ -213,17 +219,17 @@ impl ShareGate {
         let open = match reading.look {
             Look::Consumer => {
                 self.exchange
-                    .urls_issued(&system, reading.grant, last)
+                    .urls_issued(&system, reading.grant, last, last_by_store)
                     .await
             }
             // Nobody outside gets them, so nothing is left to wait for.
             Look::Verification => self.exchange.grant_is_open(&system, reading.grant).await,
         };
         if open.map_err(refused)? {
-            Ok(signed)
-        } else {
-            Err(Refused::NotFound)
+            return Ok(signed);
         }
+        let end = self.exchange.ended_grant(&system, reading.grant).await;
+        Err(end.map_err(refused)?.map_or(Refused::NotFound, ended))
     }
 
     fn through_gateway(
@@ -263,6 +269,20 @@ impl ShareGate {
             let key = format!("query/{}/log", reading.query);
             self.count(reading, key, bytes, here.clone(), Method::Measured, purpose)
                 .await;
+        }
+    }
+
+    /// A table that points out of itself is an incident (C-13).
+    pub(crate) async fn note_escape(&self, record: &QueryRecord, reading: &Reading) {
+        if let Some(found) = &record.escape {
+            let found = LogEscape {
+                storage: reading.storage,
+                path: reading.at.folder.to_string(),
+                version: found.version,
+                sentence: found.sentence.clone(),
+            };
+            let system = Principal::system();
+            self.exchange.log_escaped(&system, &found).await;
         }
     }
 
@@ -354,7 +374,16 @@ impl Gate for ShareGate {
         let granted = self.granted(reader.recipient).await?;
         let names = (share, schema, table);
         let opened = self.open_granted(reader.recipient, &granted, names, Look::Consumer);
-        Ok(opened.await?.0)
+        match opened.await {
+            Ok((readable, _)) => Ok(readable),
+            Err(Refused::NotFound) => {
+                let system = Principal::system();
+                let end = self.exchange.ended_access(&system, reader.recipient, names);
+                let end = end.await.map_err(refused)?;
+                Err(end.map_or(Refused::NotFound, ended))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
@@ -364,14 +393,22 @@ impl Gate for ShareGate {
     }
 
     async fn record(&self, record: QueryRecord) {
+        // Strangers are counted; a line each would let them write as much as they like.
+        let Some(reader) = &record.reader else {
+            return metrics::share_refused(record.endpoint.as_str());
+        };
+        let recipient_id = reader.recipient;
         let now = self.exchange.now();
         let reading = record
             .handle
             .as_ref()
             .and_then(|handle| handle.downcast_ref::<Reading>());
+        if let Some(reading) = reading {
+            self.note_escape(&record, reading).await;
+        }
         let line = QueryLogNew {
             id: record.query.unwrap_or_else(|| QueryId::new(now)),
-            recipient_id: record.reader.as_ref().map(|reader| reader.recipient),
+            recipient_id,
             endpoint: record.endpoint.as_str(),
             share: record.share,
             schema: record.schema,
@@ -456,6 +493,14 @@ fn url_life(wanted: i64, left: i64) -> Duration {
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn ended(end: EndedAccess) -> Refused {
+    Refused::Ended {
+        at: end.at,
+        revoked: end.revoked,
+        urls_until: end.urls_until,
+    }
 }
 
 fn refused(error: Error) -> Refused {

@@ -42,8 +42,8 @@ impl Inspector {
                      is long, write a checkpoint first.",
                     self.longest.as_secs()
                 ),
-                escape: false,
                 transient: true,
+                ..Problem::new("")
             }),
         }
     }
@@ -78,6 +78,17 @@ impl TableInspector for Inspector {
             refused_for: found.support.feature().map(str::to_owned),
             change_data_feed: found.change_data_feed,
         })
+    }
+
+    async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem> {
+        let at = self.lake.table(storage, path, &meter("table.latest"))?;
+        let found = self
+            .in_time(
+                "Looking for the table's newest version",
+                at.table.latest_version(),
+            )
+            .await?;
+        found.ok_or_else(|| problem_of_log(delta::LogError::NotATable))
     }
 
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem> {

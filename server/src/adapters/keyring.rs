@@ -2,12 +2,14 @@
 //! which was moved to another row does not open (C-34).
 //!
 //! The keys stand in a file, one `id:hex` a line; the first one seals, all of them open. So a new key is put on top, and the
-//! old one stays until everything was sealed anew.
+//! old one stays until everything was sealed anew. A process that runs takes part in that without being started again: it
+//! reads the file each time it seals, which is rare, and whenever it meets a key that it does not know.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
 use aes_gcm::{Aes256Gcm, Key};
@@ -37,39 +39,76 @@ pub enum KeyFileError {
     Random,
 }
 
-/// The keys, in memory.
+/// The key file, and its keys in memory.
 pub struct FileKeyRing {
-    current: String,
+    file: PathBuf,
+    keys: RwLock<Arc<Keys>>,
+}
+
+/// The keys of a file as it was read.
+struct Keys {
+    newest: String,
     ciphers: BTreeMap<String, Aes256Gcm>,
 }
 
 impl std::fmt::Debug for FileKeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = self.keys();
         f.debug_struct("FileKeyRing")
-            .field("current", &self.current)
-            .field("keys", &self.ciphers.len())
-            .finish()
+            .field("newest", &keys.newest)
+            .field("keys", &keys.ciphers.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl FileKeyRing {
     /// Reads the key file; where there is none and `create` is given, makes one that only its owner can read.
     pub fn open(file: &Path, create: bool) -> Result<Self, KeyFileError> {
-        let failed = |source| KeyFileError::Io {
+        if create && !file.exists() {
+            write_new(file).map_err(|source| KeyFileError::Io {
+                file: file.to_owned(),
+                source,
+            })?;
+        }
+        Ok(Self {
+            keys: RwLock::new(Arc::new(Keys::read(file)?)),
+            file: file.to_owned(),
+        })
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As the file is now.
+    fn read_again(&self) -> Result<Arc<Keys>, Problem> {
+        let keys = Keys::read(&self.file).map_err(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the key file cannot be read again"
+            );
+            Problem::new("the key file cannot be read as it is now; the server's log says why")
+        })?;
+        let keys = Arc::new(keys);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
+        Ok(keys)
+    }
+}
+
+impl Keys {
+    fn read(file: &Path) -> Result<Self, KeyFileError> {
+        let text = fs::read_to_string(file).map_err(|source| KeyFileError::Io {
             file: file.to_owned(),
             source,
-        };
-        if create && !file.exists() {
-            write_new(file).map_err(failed)?;
-        }
-        let mut text = fs::read_to_string(file).map_err(failed)?;
-        let ring = Self::parse(file, &text);
+        });
+        let mut text = text?;
+        let keys = Self::parse(file, &text);
         text.zeroize();
-        ring
+        keys
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self, KeyFileError> {
-        let mut current = None;
+        let mut newest = None;
         let mut ciphers = BTreeMap::new();
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -89,12 +128,12 @@ impl FileKeyRing {
             if id.is_empty() || ciphers.insert(id.to_owned(), cipher).is_some() {
                 return Err(broken());
             }
-            current.get_or_insert_with(|| id.to_owned());
+            newest.get_or_insert_with(|| id.to_owned());
         }
-        let current = current.ok_or_else(|| KeyFileError::Empty {
+        let newest = newest.ok_or_else(|| KeyFileError::Empty {
             file: file.to_owned(),
         })?;
-        Ok(Self { current, ciphers })
+        Ok(Self { newest, ciphers })
     }
 
     fn cipher(&self, id: &str) -> Result<&Aes256Gcm, Problem> {
@@ -124,6 +163,10 @@ fn write_new(file: &Path) -> std::io::Result<()> {
 }
 
 impl KeyRing for FileKeyRing {
+    fn newest(&self) -> Result<String, Problem> {
+        Ok(self.read_again()?.newest.clone())
+    }
+
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
         let mut nonce = [0_u8; NONCE];
         getrandom::fill(&mut nonce)
@@ -132,14 +175,15 @@ impl KeyRing for FileKeyRing {
             msg: secret.expose_secret().as_bytes(),
             aad: place.as_bytes(),
         };
-        let sealed = self
-            .cipher(&self.current)?
+        let keys = self.read_again()?;
+        let sealed = keys
+            .cipher(&keys.newest)?
             .encrypt(&Nonce::<Aes256Gcm>::from(nonce), payload)
             .map_err(|_| Problem::new("the credential could not be sealed"))?;
         let mut bytes = nonce.to_vec();
         bytes.extend(sealed);
         Ok(Sealed {
-            key_id: self.current.clone(),
+            key_id: keys.newest.clone(),
             bytes,
         })
     }
@@ -150,7 +194,11 @@ impl KeyRing for FileKeyRing {
                 "the sealed credential does not open: it was changed or moved; enter it anew",
             )
         };
-        let cipher = self.cipher(&sealed.key_id)?;
+        let mut keys = self.keys();
+        if !keys.ciphers.contains_key(&sealed.key_id) {
+            keys = self.read_again()?;
+        }
+        let cipher = keys.cipher(&sealed.key_id)?;
         let (nonce, bytes) = sealed.bytes.split_at_checked(NONCE).ok_or_else(broken)?;
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| broken())?;
         let payload = Payload {
@@ -189,8 +237,12 @@ impl KeyRing for FileKeyRing {
 mod tests {
     use super::*;
 
-    fn ring(text: &str) -> Result<FileKeyRing, KeyFileError> {
-        FileKeyRing::parse(Path::new("keys"), text)
+    /// A ring over a file of this text, and the folder that holds it.
+    fn ring(text: &str) -> (FileKeyRing, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        fs::write(&file, text).unwrap();
+        (FileKeyRing::open(&file, false).unwrap(), folder)
     }
 
     fn secret() -> SecretString {
@@ -199,7 +251,7 @@ mod tests {
 
     #[test]
     fn seals_and_opens_in_its_place_only() {
-        let ring = ring(&format!("k1:{}\n", "ab".repeat(32))).unwrap();
+        let (ring, _folder) = ring(&format!("k1:{}\n", "ab".repeat(32)));
         let one = ring.seal("storage/1/credential", &secret()).unwrap();
         let other = ring.seal("storage/2/credential", &secret()).unwrap();
         assert_ne!(one.bytes, other.bytes, "a nonce of its own each");
@@ -221,19 +273,51 @@ mod tests {
 
     #[test]
     fn a_new_key_on_top_seals_and_the_old_one_still_opens() {
-        let old = ring(&format!("old:{}", "01".repeat(32))).unwrap();
-        let sealed = old.seal("p", &secret()).unwrap();
-        let both = ring(&format!(
-            "# turned 2026\nnew:{}\nold:{}\n",
-            "02".repeat(32),
-            "01".repeat(32)
-        ))
-        .unwrap();
-        assert!(both.open("p", &sealed).is_ok());
-        let again = both.seal("p", &secret()).unwrap();
-        assert_eq!(again.key_id, "new");
-        let refused = old.open("p", &again).unwrap_err();
-        assert!(refused.sentence.contains("`new`"), "{}", refused.sentence);
+        let (old_line, new_line) = (
+            format!("old:{}\n", "01".repeat(32)),
+            format!("new:{}\n", "02".repeat(32)),
+        );
+        // A ring that goes on while the file changes under it, and one of another process.
+        let (ring, folder) = ring(&old_line);
+        let file = folder.path().join("keys");
+        let other = FileKeyRing::open(&file, false).unwrap();
+        let sealed = ring.seal("p", &secret()).unwrap();
+        assert_eq!(
+            (sealed.key_id.as_str(), ring.newest().unwrap().as_str()),
+            ("old", "old")
+        );
+        fs::write(&file, format!("# turned 2026\n{new_line}{old_line}")).unwrap();
+        assert!(ring.open("p", &sealed).is_ok());
+        let again = ring.seal("p", &secret()).unwrap();
+        assert_eq!(
+            (again.key_id.as_str(), ring.newest().unwrap().as_str()),
+            ("new", "new")
+        );
+        assert!(other.open("p", &again).is_ok(), "a key that it learns of");
+
+        // The old line gone: what it sealed is lost to whoever reads the file anew.
+        fs::write(&file, &new_line).unwrap();
+        let anew = FileKeyRing::open(&file, false).unwrap();
+        assert!(anew.open("p", &again).is_ok());
+        let refused = anew.open("p", &sealed).unwrap_err();
+        assert!(refused.sentence.contains("`old`"), "{}", refused.sentence);
+
+        // A file that is being written, or gone: nothing is sealed by guess, and what was known still opens.
+        for broken in ["new:02", ""] {
+            fs::write(&file, broken).unwrap();
+            assert!(ring.seal("p", &secret()).is_err() && ring.newest().is_err());
+            assert!(ring.open("p", &again).is_ok());
+        }
+        fs::remove_file(&file).unwrap();
+        let refused = ring.seal("p", &secret()).unwrap_err();
+        assert!(
+            !refused
+                .sentence
+                .contains(&folder.path().display().to_string()),
+            "{}",
+            refused.sentence
+        );
+        assert!(ring.open("p", &again).is_ok());
     }
 
     #[test]
@@ -247,7 +331,7 @@ mod tests {
             &format!(":{}", "00".repeat(32)),
             &format!("a:{0}\na:{0}", "00".repeat(32)),
         ] {
-            assert!(ring(text).is_err(), "{text}");
+            assert!(Keys::parse(Path::new("keys"), text).is_err(), "{text}");
         }
     }
 
@@ -276,7 +360,7 @@ mod tests {
 
     #[test]
     fn the_environment_is_read_by_prefix_only() {
-        let ring = ring(&format!("k1:{}", "ab".repeat(32))).unwrap();
+        let (ring, _folder) = ring(&format!("k1:{}", "ab".repeat(32)));
         for name in [
             "PATH",
             "HOME",

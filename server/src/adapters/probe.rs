@@ -63,8 +63,8 @@ impl StoreProbe for Probe {
                     "The storage did not answer within {} seconds. Check its endpoint and the network, then try again.",
                     LONGEST.as_secs()
                 ),
-                escape: false,
                 transient: true,
+                ..Problem::new("")
             })?;
         Ok(StorageReport {
             checks: report.checks.into_iter().map(check).collect(),

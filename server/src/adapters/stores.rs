@@ -53,7 +53,9 @@ impl Lake {
     /// The storage as the storage crate knows it, held against the allow-lists. Does no IO.
     pub fn check(&self, access: &StorageAccess) -> Result<StorageSpec, Problem> {
         let spec = spec(access)?;
-        self.stores.check(&spec).map_err(problem_of_store)?;
+        self.stores
+            .check(&spec)
+            .map_err(|error| problem_of_store(error).of_field(at_fault(&spec)))?;
         Ok(spec)
     }
 
@@ -100,7 +102,8 @@ impl TableAt {
 }
 
 fn spec(access: &StorageAccess) -> Result<StorageSpec, Problem> {
-    let url = StorageUrl::parse(&access.url).map_err(|error| problem(error.to_string()))?;
+    let url = StorageUrl::parse(&access.url)
+        .map_err(|error| problem(error.to_string()).of_field("url"))?;
     let endpoint = access
         .endpoint
         .as_deref()
@@ -108,12 +111,14 @@ fn spec(access: &StorageAccess) -> Result<StorageSpec, Problem> {
         .transpose()
         .map_err(|_| {
             problem("the endpoint is not an address: write https://host or http://host:port")
+                .of_field("endpoint")
         })?;
     let json = access
         .credential
         .as_ref()
         .map_or("", |secret| secret.expose_secret());
-    let credential = Credential::parse(&url, json).map_err(|error| problem(error.to_string()))?;
+    let credential = Credential::parse(&url, json)
+        .map_err(|error| problem(error.to_string()).of_field("credential"))?;
     Ok(StorageSpec {
         name: access.name.to_string(),
         location: access.location.clone(),
@@ -121,6 +126,18 @@ fn spec(access: &StorageAccess) -> Result<StorageSpec, Problem> {
         endpoint,
         credential,
     })
+}
+
+/// Which field of a storage's form the allow-lists do not take.
+fn at_fault(spec: &StorageSpec) -> &'static str {
+    let is_file = matches!(spec.url, StorageUrl::File { .. });
+    if spec.credential.is_none() != is_file {
+        "credential"
+    } else if !is_file || spec.endpoint.is_some() {
+        "endpoint"
+    } else {
+        "url"
+    }
 }
 
 fn problem(sentence: impl AsRef<str>) -> Problem {
@@ -141,7 +158,8 @@ pub(crate) fn problem_of_log(error: LogError) -> Problem {
     match error {
         LogError::Storage(error) => problem_of_store(error.into()),
         error => Problem {
-            escape: matches!(error, LogError::Escape { .. }),
+            escape: error.escape_version().is_some(),
+            version: error.escape_version(),
             ..problem(error.to_string())
         },
     }
@@ -202,25 +220,49 @@ mod tests {
             Budgets::default(),
         );
         let keys = r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t"}"#;
-        for (row, expected) in [
-            (access("ftp://x/y", None, None), "Not a storage"),
-            (access("s3://lake/x", None, None), "needs a credential"),
+        let elsewhere = StorageAccess {
+            location: Location::new(Cloud::Gcp, "europe-west3").unwrap(),
+            ..access("s3://lake/x", None, Some(keys))
+        };
+        let inside = format!("file://{}/lake", folder.path().display());
+        for (row, field, expected) in [
+            (access("ftp://x/y", None, None), "url", "Not a storage"),
+            (
+                access("s3://lake/x", None, None),
+                "credential",
+                "needs a credential",
+            ),
             (
                 access("s3://lake/x", None, Some(r#"{"s3cr3t":1}"#)),
+                "credential",
                 "credential",
             ),
             (
                 access("s3://lake/x", Some("not an address"), Some(keys)),
                 "endpoint",
+                "endpoint",
             ),
             (
                 access("s3://lake/x", Some("http://127.0.0.1:9"), Some(keys)),
+                "endpoint",
                 "not allowed",
             ),
-            (access("file:///etc/x", None, None), "not allowed"),
+            (
+                access("s3://lake/x", Some("https://store.example/x"), Some(keys)),
+                "endpoint",
+                "not allowed",
+            ),
+            (elsewhere, "endpoint", "needs an endpoint"),
+            (access("file:///etc/x", None, None), "url", "not allowed"),
+            (
+                access(&inside, Some("https://store.example"), None),
+                "endpoint",
+                "no endpoint",
+            ),
         ] {
             let problem = lake.check(&row).unwrap_err();
             assert!(problem.sentence.contains(expected), "{problem}");
+            assert_eq!(problem.field, Some(field), "{problem}");
             assert!(problem.sentence.ends_with('.'), "{problem}");
             assert!(!problem.sentence.contains("s3cr3t"), "{problem}");
             assert!(!problem.escape && !problem.transient);

@@ -57,7 +57,7 @@ pub(super) struct Rate {
     from: Option<String>,
     #[arg(long, requires = "from")]
     to: Option<String>,
-    /// compute (per hour of sync runs) or storage (per GB and month)
+    /// compute (per hour of sync runs) or storage (per GB and month; told in offers, never billed)
     #[arg(long, conflicts_with_all = ["from", "to", "unit"])]
     kind: Option<String>,
     /// Decimal: 0.09
@@ -71,7 +71,7 @@ pub(super) struct Rate {
     /// A day or an instant: 2026-01-01
     #[arg(long)]
     valid_from: String,
-    /// Exclusive; until further notice when absent
+    /// Exclusive; until further notice when absent. Afterwards the price that it interrupted holds again
     #[arg(long)]
     valid_until: Option<String>,
     /// Where the price comes from, in words
@@ -117,10 +117,11 @@ impl Billing {
                 ])),
             Self::Report => Act::post(&["billing", "report"]).show(Show::words(|done| {
                 format!(
-                    "{} charges of {} events. Waiting for a price: {} events.",
+                    "{} charges of {} events. Waiting for a price: {} events; {} of compute time.",
                     at(done, "/charges"),
                     at(done, "/events"),
-                    at(done, "/unrated")
+                    at(done, "/unrated"),
+                    duration(done, "/unrated_busy_micros")
                 )
             })),
             Self::Charges { product, csv: true } => Act::get(&["charges"])
@@ -144,7 +145,7 @@ impl Billing {
                     ("METHOD", |c| at(c, "/method")),
                     ("AMOUNT", |c| amount(c, "/amount")),
                 ])),
-            Self::Statements => Act::get(&["statements"]).show(table(&[
+            Self::Statements => Act::list(&["statements"]).show(table(&[
                 ("TEAM", |s| at(s, "/team")),
                 ("MONTH", |s| at(s, "/month")),
                 ("TOTAL", |s| amount(s, "/total")),
@@ -236,6 +237,14 @@ fn waiting(statement: &Value) -> String {
     )
 }
 
+fn priceless(statement: &Value) -> String {
+    format!(
+        "{} events, {} of compute time",
+        at(statement, "/unrated"),
+        duration(statement, "/unrated_busy_micros")
+    )
+}
+
 fn statement(statement: &Value) -> String {
     let mut text = facts(
         &[
@@ -247,7 +256,7 @@ fn statement(statement: &Value) -> String {
             ("Total", |s| amount(s, "/total")),
             ("Waiting for the daily report", waiting),
             ("Handed out as signed URLs", |s| bytes(s, "/signed_bytes")),
-            ("Events without a price", |s| at(s, "/unrated")),
+            ("Without a price, of finished days", priceless),
         ],
         statement,
     );
@@ -278,6 +287,7 @@ mod tests {
         let waits = json!({
             "team": "aftersales", "month": "2026-06", "state": "open", "total": "0", "currency": "USD", "lines": [],
             "signed_bytes": 0, "waiting_bytes": 1_500_000_000, "waiting_until": "2026-06-16T00:00:00Z", "unrated": 0,
+            "unrated_busy_micros": 0,
         });
         let text = statements(&json!({ "items": [waits] }));
         let line = "1.5 GB, priced after 2026-06-16 00:00:00 UTC";

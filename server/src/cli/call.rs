@@ -9,6 +9,8 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use url::Url;
 
+use super::fail::Refused;
+use super::follow::Follow;
 use super::save::Save;
 use super::show::Show;
 use crate::config::Settings;
@@ -36,6 +38,8 @@ pub(super) struct Act {
     pub status: fn(&Value) -> u8,
     /// Where the answer goes instead of the terminal.
     pub save: Option<Save>,
+    /// What was asked for takes its time, and how to see it to its end.
+    pub follow: Option<Follow>,
 }
 
 impl Act {
@@ -51,6 +55,7 @@ impl Act {
             show: Show::Nothing(String::new()),
             status: |_| 0,
             save: None,
+            follow: None,
         }
     }
 
@@ -101,6 +106,11 @@ impl Act {
         self
     }
 
+    pub(super) fn follow(mut self, follow: Follow) -> Self {
+        self.follow = Some(follow);
+        self
+    }
+
     pub(super) fn status(mut self, status: fn(&Value) -> u8) -> Self {
         self.status = status;
         self
@@ -115,7 +125,7 @@ pub(super) enum Client {
         token: String,
     },
     /// The router in this process, on the data folder, as the operator.
-    Local { router: Router, _node: Box<Node> },
+    Local { router: Router, node: Box<Node> },
 }
 
 impl Client {
@@ -143,8 +153,16 @@ impl Client {
             rest::router(node.exchange().clone()).layer(axum::Extension(Principal::operator()));
         Ok(Self::Local {
             router,
-            _node: Box::new(node),
+            node: Box::new(node),
         })
+    }
+
+    /// The node that can do work itself: nobody else has its data folder.
+    pub(super) fn alone(&self) -> Option<&Node> {
+        match self {
+            Self::Local { node, .. } if node.is_alone() => Some(node),
+            _ => None,
+        }
     }
 
     /// Makes the call, all pages of it where it is paged.
@@ -263,5 +281,5 @@ fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
     {
         text.push_str(&format!(" (request {id})"));
     }
-    bail!(text)
+    Err(Refused { text, problem }.into())
 }

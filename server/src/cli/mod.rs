@@ -1,7 +1,8 @@
 //! The command line. A command is a call of a REST route: over HTTP with `--server` and `--token`, else in process on the
 //! data folder, as the operator. One file per area says which call, and how to show the answer; `--json` shows it as it is.
 //!
-//! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.)
+//! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.) What failed is a sentence on
+//! standard error, with `--json` a problem document on standard output instead.
 
 mod audit;
 mod billing;
@@ -10,7 +11,10 @@ mod columns;
 mod copy;
 mod declaration;
 mod demo;
+mod doctor;
 mod domain;
+mod fail;
+mod follow;
 mod grant;
 mod product;
 mod recipient;
@@ -34,8 +38,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Flags, Settings};
+use crate::config::{Flags, LogFormat, Settings};
 use call::{Act, Client};
+use exchange::jobs::WorkKind;
 
 /// Entrepôt, a data exchange: data products shared across teams and clouds.
 #[derive(Debug, Parser)]
@@ -68,7 +73,7 @@ struct Globals {
         hide_env_values = true
     )]
     token: Option<String>,
-    /// Print the answer as JSON
+    /// Print the answer, and what went wrong, as JSON; a server logs as JSON
     #[arg(long, global = true)]
     json: bool,
 }
@@ -80,6 +85,23 @@ impl Globals {
             config: self.config.clone(),
             ..Flags::default()
         }
+    }
+
+    /// Where the calls go.
+    async fn client(&self) -> anyhow::Result<Client> {
+        match &self.server {
+            Some(server) => Client::remote(server, self.token.as_deref()),
+            None => Client::local(Settings::load(&self.flags())?).await,
+        }
+    }
+
+    /// The settings of a process that logs: with `--json` as JSON, whatever the configuration says.
+    fn settings(&self, flags: &Flags) -> anyhow::Result<Settings> {
+        let mut settings = Settings::load(flags)?;
+        if self.json {
+            settings.telemetry.format = LogFormat::Json;
+        }
+        Ok(settings)
     }
 }
 
@@ -93,8 +115,8 @@ enum Command {
     Copy(copy::Copy),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
-    /// Bring the database up to this version
-    Migrate,
+    /// Bring the database up to this version, or what is sealed in it up to the newest key
+    Migrate(run::Migrate),
     #[command(flatten)]
     Call(Calls),
 }
@@ -117,8 +139,8 @@ enum Calls {
     /// Storages: the places for tables
     #[command(subcommand)]
     Storage(storage::Storage),
-    /// Try what Entrepôt needs of a storage; exit status 1 when something fails
-    Doctor(storage::Doctor),
+    /// Try what Entrepôt needs of a storage, or of each; exit status 1 when something fails
+    Doctor(doctor::Doctor),
     /// Find the tables under a prefix, and print them as a declaration
     Scan(storage::Scan),
     /// Data products
@@ -136,11 +158,11 @@ enum Calls {
     /// Replicas, their schedules and runs
     #[command(subcommand)]
     Replica(replica::Replica),
-    /// Ask for a sync of a replica now
+    /// Sync a replica now: here where nobody else uses the data folder, else a worker does it (--wait: until it is done)
     Sync(replica::Target),
-    /// Ask for a check of a replica now
+    /// Check a replica now, likewise
     Verify(replica::Target),
-    /// Ask for the removal of what a replica need not keep any more
+    /// Remove now what a replica need not keep any more, likewise
     Vacuum(replica::Target),
     /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
@@ -176,9 +198,9 @@ impl Calls {
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,
-            Self::Sync(target) => target.start("sync"),
-            Self::Verify(target) => target.start("verify"),
-            Self::Vacuum(target) => target.start("vacuum"),
+            Self::Sync(target) => target.start(WorkKind::Sync),
+            Self::Verify(target) => target.start(WorkKind::Verify),
+            Self::Vacuum(target) => target.start(WorkKind::Vacuum),
             Self::Billing(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,
             Self::Plan(declared) => declared.plan()?,
@@ -192,34 +214,28 @@ impl Calls {
 
 /// Runs one command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_json = fail::wants_json(&arguments);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            let is_asked_for = !error.use_stderr();
+        // Help and version, which were asked for.
+        Err(error) if !error.use_stderr() => {
             let _ = error.print();
-            return if is_asked_for {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            };
+            return ExitCode::SUCCESS;
         }
+        Err(error) => return fail::wrong_use(&error, is_json),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into()),
+        Err(error) => return fail::fail(&error.into(), is_json),
     };
     match runtime.block_on(dispatch(cli)) {
         Ok(code) => code,
-        Err(error) => fail(&error),
+        Err(error) => fail::fail(&error, is_json),
     }
-}
-
-fn fail(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "entrepot: {error:#}");
-    ExitCode::FAILURE
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -229,18 +245,32 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
-        Command::Migrate => run::migrate(&globals).await,
+        Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
+        Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,
         Command::Call(command) => perform(&globals, command.act()?).await,
     }
 }
 
 async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
-    let client = match &globals.server {
-        Some(server) => Client::remote(server, globals.token.as_deref())?,
-        None => Client::local(Settings::load(&globals.flags())?).await?,
-    };
+    let client = globals.client().await?;
     // The file comes first: an answer that is given only once must not be lost for want of a place.
     let file = act.save.as_ref().map(save::Save::begin).transpose()?;
+    if let Some(follow) = &act.follow
+        && (follow.wait || client.alone().is_some())
+    {
+        let followed = follow.to_the_end(&client, &act.call).await?;
+        let text = if globals.json {
+            show::json(&followed.answer())
+        } else {
+            followed.text()
+        };
+        print(&text);
+        return Ok(if followed.has_failed() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        });
+    }
     let answer = client.perform(&act.call).await?;
     let text = match file {
         Some(file) => {
@@ -254,9 +284,13 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
         None if globals.json => show::json(&answer),
         None => act.show.text(&answer),
     };
+    print(&text);
+    Ok(ExitCode::from((act.status)(&answer)))
+}
+
+fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     // A reader that has gone away, as `head` does, is no failure.
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
-    Ok(ExitCode::from((act.status)(&answer)))
 }

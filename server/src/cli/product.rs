@@ -359,7 +359,7 @@ fn offer(offer: &Value) -> String {
             ("PER MONTH", |m| {
                 priced(m, "/month_bytes", "/month_transfer")
             }),
-            ("STORAGE PER MONTH", |m| {
+            ("STORAGE PER MONTH, NOT BILLED", |m| {
                 priced(m, "/month_storage_bytes", "/month_storage")
             }),
             ("FRESHNESS", |m| at(m, "/freshness")),
@@ -377,4 +377,25 @@ fn offer(offer: &Value) -> String {
 
 fn priced(mode: &Value, size: &str, price: &str) -> String {
     format!("{}, {}", bytes(mode, size), money(mode, price))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_offer_says_what_is_not_billed() {
+        let text = offer(&json!({ "modes": [{
+            "mode": "replica", "month_storage_bytes": 4_000_000_000_u64,
+            "month_storage": { "amount": "0.08", "currency": "USD" }, "basis": "storage stands on no statement",
+        }]}));
+        assert!(text.contains("STORAGE PER MONTH, NOT BILLED"), "{text}");
+        assert!(text.contains("4.0 GB, 0.08 USD"), "{text}");
+        assert!(
+            text.contains("replica: storage stands on no statement"),
+            "{text}"
+        );
+    }
 }

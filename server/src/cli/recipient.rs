@@ -1,4 +1,4 @@
-//! `entrepot recipient`: who reads, and the credentials.
+//! `entrepot recipient`: who reads, the credentials, and what was asked with them.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::call::Act;
-use super::columns::{at, facts, given, list, rows, time};
+use super::columns::{at, bytes, facts, given, list, rows, table, time};
 use super::save::Save;
 use super::show::Show;
 
@@ -46,8 +46,30 @@ pub(super) enum Recipient {
         #[arg(long)]
         days: Option<u32>,
     },
+    /// Make a credential in the place of the one that counts, and give its profile once; the old one goes on for a while
+    Rotate {
+        recipient: String,
+        /// Save the profile in this file, readable by its owner only, instead of printing it
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// How many days the new one lives
+        #[arg(long)]
+        days: Option<u32>,
+        /// How many hours the old one still counts: 24 if not said, at most 168; 0 ends it at once
+        #[arg(long, value_name = "HOURS")]
+        overlap_hours: Option<u32>,
+    },
     /// End a credential now
     RevokeToken { recipient: String, token: String },
+    /// The access log: what recipients asked for, newest first
+    Queries {
+        #[arg(long)]
+        product: Option<String>,
+        #[arg(long)]
+        recipient: Option<String>,
+        #[arg(long)]
+        grant: Option<String>,
+    },
 }
 
 /// At least one of them.
@@ -105,10 +127,46 @@ impl Recipient {
                 .body(given([("days", days.map(Value::from))]).into())
                 .save(output.map(|path| Save { path, text: file }))
                 .show(Show::words(file)),
+            Self::Rotate {
+                recipient,
+                output,
+                days,
+                overlap_hours,
+            } => Act::post(&["recipients", &recipient, "rotate"])
+                .body(
+                    given([
+                        ("days", days.map(Value::from)),
+                        ("overlap_hours", overlap_hours.map(Value::from)),
+                    ])
+                    .into(),
+                )
+                .save(output.map(|path| Save { path, text: file }))
+                .show(Show::words(file)),
             Self::RevokeToken { recipient, token } => {
                 Act::delete(&["recipients", &recipient, "tokens", &token])
                     .show(Show::said("The credential is revoked."))
             }
+            Self::Queries {
+                product,
+                recipient,
+                grant,
+            } => Act::list(&["share-queries"])
+                .query("product", product)
+                .query("recipient", recipient)
+                .query("grant", grant)
+                .show(table(&[
+                    ("AT", |q| time(q, "/at")),
+                    ("RECIPIENT", |q| at(q, "/recipient")),
+                    ("SHARE", |q| at(q, "/share")),
+                    ("TABLE", |q| {
+                        format!("{}.{}", at(q, "/schema"), at(q, "/table"))
+                    }),
+                    ("CALL", |q| at(q, "/endpoint")),
+                    ("STATUS", |q| at(q, "/status")),
+                    ("VERSION", |q| at(q, "/version")),
+                    ("FILES", |q| at(q, "/files")),
+                    ("SIGNED", |q| bytes(q, "/bytes_signed")),
+                ])),
         }
     }
 }

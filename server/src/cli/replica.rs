@@ -2,10 +2,12 @@
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use exchange::jobs::WorkKind;
 use serde_json::Value;
 
 use super::call::Act;
 use super::columns::{Column, at, bytes, duration, facts, given, lines, list, rows, table, time};
+use super::follow::Follow;
 use super::show::Show;
 
 #[derive(Debug, Subcommand)]
@@ -76,16 +78,23 @@ pub(super) struct Target {
     product: String,
     #[arg(long, value_name = "STORAGE")]
     to: String,
+    /// Wait until it is done, also where somebody else does it; exit status 1 when it failed
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Target {
-    /// Asks for `what`; a worker does it.
-    pub(super) fn start(self, what: &str) -> Act {
-        let Self { product, to } = self;
-        Act::post(&["replicas", &format!("{product}@{to}"), what]).show(Show::said(format!(
-            "The {what} of {product} in {to} is asked for; a worker does it. \
-             To see it: entrepot replica runs --product {product}"
-        )))
+    /// Asks for the work, and follows it where this process does it itself or is to wait.
+    pub(super) fn start(self, kind: WorkKind) -> Act {
+        let Self { product, to, wait } = self;
+        let what = kind.as_str();
+        let follow = Follow::new(kind, &product, &to, wait);
+        Act::post(&["replicas", &format!("{product}@{to}"), what])
+            .show(Show::said(format!(
+                "The {what} of {product} in {to} is asked for; a worker does it. To wait for its end: --wait. \
+                 To see it: entrepot replica runs --product {product}"
+            )))
+            .follow(follow)
     }
 }
 
@@ -117,7 +126,52 @@ const RUN: &[Column] = &[
     ("Error", |r| at(r, "/error")),
 ];
 
-fn table_of(run: &Value) -> String {
+/// A run in a list.
+pub(super) const RUNS: &[Column] = &[
+    ("STARTED", |r| time(r, "/started_at")),
+    ("KIND", |r| at(r, "/kind")),
+    ("STATE", |r| at(r, "/state")),
+    ("TABLE", |r| table_of(r)),
+    ("TO", |r| at(r, "/to")),
+    ("VERSIONS", |r| versions(r)),
+    ("COPIED", |r| bytes(r, "/bytes_copied")),
+    ("FULL", |r| bytes(r, "/bytes_full")),
+    ("BUSY", |r| duration(r, "/busy_micros")),
+    ("ID", |r| at(r, "/id")),
+];
+
+/// A table of a replica in a list.
+pub(super) const TABLES: &[Column] = &[
+    ("TABLE", |t| {
+        format!("{}.{}", at(t, "/schema"), at(t, "/name"))
+    }),
+    ("STATE", |t| at(t, "/state")),
+    ("PATH", |t| at(t, "/path")),
+    ("SOURCE VERSION", |t| at(t, "/source_version")),
+    ("OF", |t| time(t, "/source_committed_at")),
+    ("SIZE", |t| bytes(t, "/bytes")),
+    ("SYNCED", |t| time(t, "/synced_at")),
+    ("VERIFIED", |t| time(t, "/verified_at")),
+    ("VACUUMED", |t| time(t, "/vacuumed_at")),
+    ("WAITS FOR", |t| waits_for(t)),
+    ("WHY", |t| at(t, "/reason")),
+];
+
+/// `sync`, `sync (failed 3 times: the store does not answer)`.
+fn waits_for(table: &Value) -> String {
+    let work = list(table, "work").iter().map(|work| {
+        let kind = at(work, "/kind");
+        match (work["failures"].as_i64(), work["parked"] == true) {
+            (_, true) => format!("{kind} (given up: {})", at(work, "/error")),
+            (None | Some(0), _) => kind,
+            (Some(1), _) => format!("{kind} (failed once: {})", at(work, "/error")),
+            (Some(n), _) => format!("{kind} (failed {n} times: {})", at(work, "/error")),
+        }
+    });
+    work.collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn table_of(run: &Value) -> String {
     let part = |pointer| at(run, pointer);
     format!(
         "{}.{}.{}",
@@ -155,22 +209,9 @@ impl Replica {
             Self::Schedule { replica, schedule } => Act::patch(&["replicas", &replica, "job"])
                 .body(schedule.body()?)
                 .show(Show::words(words)),
-            Self::Runs { product } => {
-                Act::list(&["sync-runs"])
-                    .query("product", product)
-                    .show(table(&[
-                        ("STARTED", |r| time(r, "/started_at")),
-                        ("KIND", |r| at(r, "/kind")),
-                        ("STATE", |r| at(r, "/state")),
-                        ("TABLE", |r| table_of(r)),
-                        ("TO", |r| at(r, "/to")),
-                        ("VERSIONS", |r| versions(r)),
-                        ("COPIED", |r| bytes(r, "/bytes_copied")),
-                        ("FULL", |r| bytes(r, "/bytes_full")),
-                        ("BUSY", |r| duration(r, "/busy_micros")),
-                        ("ID", |r| at(r, "/id")),
-                    ]))
-            }
+            Self::Runs { product } => Act::list(&["sync-runs"])
+                .query("product", product)
+                .show(table(RUNS)),
             Self::Run { run } => Act::get(&["sync-runs", &run]).show(lines(RUN)),
         })
     }
@@ -235,21 +276,6 @@ fn words(replica: &Value) -> String {
         replica,
     );
     text.push('\n');
-    text.push_str(&rows(
-        &[
-            ("TABLE", |t| {
-                format!("{}.{}", at(t, "/schema"), at(t, "/name"))
-            }),
-            ("STATE", |t| at(t, "/state")),
-            ("SOURCE VERSION", |t| at(t, "/source_version")),
-            ("OF", |t| time(t, "/source_committed_at")),
-            ("SIZE", |t| bytes(t, "/bytes")),
-            ("SYNCED", |t| time(t, "/synced_at")),
-            ("VERIFIED", |t| time(t, "/verified_at")),
-            ("VACUUMED", |t| time(t, "/vacuumed_at")),
-            ("WHY", |t| at(t, "/reason")),
-        ],
-        list(replica, "tables"),
-    ));
+    text.push_str(&rows(TABLES, list(replica, "tables")));
     text
 }

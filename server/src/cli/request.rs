@@ -26,7 +26,7 @@ pub(super) enum Request {
         /// live or replica; `entrepot product offer` prices both
         #[arg(long)]
         mode: String,
-        /// A day or an instant: 2027-12-31
+        /// An instant, or a day, which counts to its end in UTC: 2027-12-31
         #[arg(long)]
         until: String,
         /// A word of the organisation's vocabulary: warranty

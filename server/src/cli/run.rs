@@ -9,12 +9,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use clap::Args;
+use exchange::Principal;
 use exchange::db::Db;
+use exchange::storages::Resealed;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Globals;
+use super::{Globals, show};
 use crate::config::{CopyEngine, PublicUrl, Settings};
 use crate::node::{Node, Use};
 use crate::workers::handlers::Lakehand;
@@ -42,6 +44,14 @@ pub(super) struct Work {
     parallel: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// Instead seal every stored credential anew with the newest key; may run beside servers, and again. Exit status 1 when
+    /// something could not be opened
+    #[arg(long)]
+    reseal: bool,
+}
+
 impl Serve {
     /// As by `serve --addr`.
     pub(super) fn at(addr: Option<SocketAddr>) -> Self {
@@ -57,7 +67,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     let mut flags = globals.flags();
     flags.addr = serve.addr;
     flags.site = serve.site;
-    let settings = Settings::load(&flags)?;
+    let settings = globals.settings(&flags)?;
     telemetry::init(&settings.telemetry)?;
     let stop = stopping()?;
     // The listener comes first: with port 0 only it knows the public address.
@@ -90,7 +100,13 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
         );
     }
     let router = routes(&node);
-    let _ = writeln!(std::io::stdout(), "Entrepôt serves http://{addr}");
+    let served = format!("http://{addr}");
+    let said = if globals.json {
+        serde_json::json!({ "serving": served }).to_string()
+    } else {
+        format!("Entrepôt serves {served}")
+    };
+    let _ = writeln!(std::io::stdout(), "{said}");
     tracing::info!(%addr, public_url = node.public_url.as_str(), "serving");
     listen::serve(listener, router, node.settings.connections, stop.clone()).await;
     // The listener also ends when it breaks; then everything ends.
@@ -102,7 +118,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
 }
 
 pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(&globals.flags())?;
+    let settings = globals.settings(&globals.flags())?;
     telemetry::init(&settings.telemetry)?;
     let stop = stopping()?;
     let node = Node::open(settings, Use::Serve).await?;
@@ -113,13 +129,23 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn migrate(globals: &Globals) -> anyhow::Result<ExitCode> {
+pub(super) async fn migrate(globals: &Globals, migrate: Migrate) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&globals.flags())?;
+    if migrate.reseal {
+        return reseal(globals, settings).await;
+    }
     folder::create(&settings.data)?;
-    let _lock = settings
-        .is_embedded()
-        .then(|| folder::lock(&settings.data))
-        .transpose()?;
+    let _lock = match settings.database_file() {
+        None => None,
+        Some(file) => {
+            let wait = || {
+                let _ = writeln!(std::io::stderr(), "waiting: the data folder is in use");
+            };
+            let lock = folder::lock_within(&settings.data, folder::PATIENCE, wait).await?;
+            folder::close_database(file)?;
+            Some(lock)
+        }
+    };
     let db = Db::open(&settings.database_url)
         .await
         .context("the database cannot be opened")?;
@@ -132,6 +158,40 @@ pub(super) async fn migrate(globals: &Globals) -> anyhow::Result<ExitCode> {
     };
     let _ = writeln!(std::io::stdout(), "{text}");
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reseal(globals: &Globals, settings: Settings) -> anyhow::Result<ExitCode> {
+    let node = Node::open(settings, Use::Command).await?;
+    let exchange = node.exchange();
+    let done = exchange.credentials_reseal(&Principal::operator()).await?;
+    exchange.db().close().await;
+    let text = if globals.json {
+        show::json(&serde_json::to_value(&done)?)
+    } else {
+        resealed(&done)
+    };
+    let _ = write!(std::io::stdout(), "{text}");
+    Ok(ExitCode::from(u8::from(!done.left.is_empty())))
+}
+
+fn resealed(done: &Resealed) -> String {
+    let key = &done.key;
+    let mut text = format!(
+        "Sealed anew with the key {key}: {}. Sealed with it before: {}.\n",
+        done.resealed, done.already
+    );
+    if done.left.is_empty() {
+        text.push_str("Nothing needs another key: the other lines may leave the key file.\n");
+        return text;
+    }
+    text.push_str("Left as they are, for they could not be opened; their keys have to stay:\n");
+    for left in &done.left {
+        text.push_str(&format!(
+            "  {}, key {}: {}\n",
+            left.what, left.key, left.why
+        ));
+    }
+    text
 }
 
 /// Cancelled by SIGTERM or Ctrl-C.
@@ -157,7 +217,7 @@ pub(crate) fn routes(node: &Node) -> Router {
         portal: site::portal(node.exchange().clone(), &node.settings.site),
         machines: node
             .connected
-            .machines_within(node.settings.requests_per_second),
+            .machines_within(node.settings.sharing.requests_per_second),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `entrepot storage`, `doctor` and `scan`.
+//! `entrepot storage` and `scan`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::Act;
 use super::columns::{at, facts, given, list};
-use super::show::{Show, grid};
+use super::show::Show;
 
 /// The most bytes that a file with a credential may have.
 const CREDENTIAL_LIMIT: u64 = 64 * 1024;
@@ -179,55 +179,12 @@ impl Storage {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Doctor {
-    storage: String,
-    /// Also write a probe and delete it again; without this only where replicas may be made
-    #[arg(long)]
-    write: bool,
-}
-
-impl Doctor {
-    pub(super) fn act(self) -> Act {
-        let body = given([("write", self.write.then_some(Value::Bool(true)))]);
-        Act::post(&["storages", &self.storage, "doctor"])
-            .body(body.into())
-            .show(Show::words(report))
-            .status(|report| u8::from(has_failed(report)))
-    }
-}
-
-fn has_failed(report: &Value) -> bool {
-    list(report, "checks")
-        .iter()
-        .any(|check| check["outcome"] == "failed")
-}
-
-fn report(report: &Value) -> String {
-    let rows: Vec<Vec<String>> = list(report, "checks")
-        .iter()
-        .map(|check| {
-            ["/outcome", "/name", "/sentence"]
-                .map(|pointer| at(check, pointer))
-                .to_vec()
-        })
-        .collect();
-    let mut text = grid(&rows);
-    if let Some(policy) = report["least_policy"]
-        .as_str()
-        .filter(|text| !text.is_empty())
-    {
-        text.push_str(&format!("\nThe least policy that would do:\n\n{policy}\n"));
-    }
-    text
-}
-
-#[derive(Debug, Args)]
 pub(super) struct Scan {
     storage: String,
     /// A folder of the storage; all of it when absent
     #[arg(default_value = "")]
     prefix: String,
-    /// The team that will own the products
+    /// The team that will own the products; can be left out by whoever produces for one team and no other
     #[arg(long)]
     team: Option<String>,
 }

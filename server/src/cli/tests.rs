@@ -191,9 +191,28 @@ fn commands_are_calls() {
             json!({ "days": 7 }),
         ),
         (
+            "recipient rotate rnd_weu",
+            "POST",
+            "recipients/rnd_weu/rotate",
+            json!({}),
+        ),
+        (
+            "recipient rotate rnd_weu --days 30 --overlap-hours 0 -o b.share",
+            "POST",
+            "recipients/rnd_weu/rotate",
+            json!({ "days": 30, "overlap_hours": 0 }),
+        ),
+        (
             "recipient revoke-token rnd_weu ID",
             "DELETE",
             "recipients/rnd_weu/tokens/ID",
+            none(),
+        ),
+        ("recipient queries", "GET", "share-queries", none()),
+        (
+            "recipient queries --recipient rnd_weu --grant ID --product v-a",
+            "GET",
+            "share-queries?product=v-a&recipient=rnd_weu&grant=ID",
             none(),
         ),
         (

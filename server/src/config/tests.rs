@@ -107,11 +107,124 @@ fn wrong_keys_and_values_are_named() {
             &[],
             "server.public_url: say under which https address",
         ),
+        (
+            "[server]\naddr = \"0.0.0.0:3000\"\nallow_http = true",
+            &[],
+            "server.public_url: say under which https address",
+        ),
+        (
+            "[server]\naddr = \"[::]:3000\"\nallow_http = true",
+            &[],
+            "server.public_url: say under which https address",
+        ),
+        (
+            "[database]\nurl = \"mysql://me:s3cr3t@db/x\"",
+            &[],
+            "database.url: `mysql` is no database that Entrepôt knows: write sqlite://FILE or postgres://",
+        ),
+        (
+            "",
+            &[("ENTREPOT__DATABASE__URL", "file:///data/x.db")],
+            "database.url: `file` is no database",
+        ),
+        (
+            "[sharing]\ntoken_days = 366",
+            &[],
+            "sharing.token_days: from 1 to 365",
+        ),
+        (
+            "[sharing]\ntoken_days = 0",
+            &[],
+            "sharing.token_days: from 1 to 365",
+        ),
+        (
+            "[sharing]\nurl_minutes = 61",
+            &[],
+            "sharing.url_minutes: from 15 to 60",
+        ),
+        (
+            "[sharing]\nurl_minutes = 14",
+            &[],
+            "sharing.url_minutes: from 15 to 60",
+        ),
+        (
+            "",
+            &[("ENTREPOT__SHARING__LOG_DAYS", "0")],
+            "sharing.log_days: from 1 to 3650",
+        ),
+        (
+            "[sharing]\nrequests_per_second = 0",
+            &[],
+            "sharing.requests_per_second: from 1",
+        ),
     ];
     for (file, pairs, expected) in cases {
         let found = load(file, pairs).unwrap_err().to_string();
         assert!(found.contains(expected), "{file}: {found}");
+        assert!(!found.contains("s3cr3t"), "{file}: {found}");
     }
+}
+
+/// C-28: how long a recipient's token and a URL live is the installation's to say, within bounds.
+#[test]
+fn lifetimes_are_configured() {
+    let sharing = load("", &[]).unwrap().sharing;
+    assert_eq!(
+        sharing,
+        SharingSettings {
+            token_lifetime: 90 * DAY,
+            url_lifetime: HOUR,
+            query_log_kept: 90 * DAY,
+            requests_per_second: 100,
+        }
+    );
+    let file =
+        "[sharing]\ntoken_days = 30\nurl_minutes = 15\nlog_days = 400\nrequests_per_second = 7\n";
+    let pairs = [("ENTREPOT__SHARING__TOKEN_DAYS", "365")];
+    let sharing = load(file, &pairs).unwrap().sharing;
+    assert_eq!(
+        sharing,
+        SharingSettings {
+            token_lifetime: 365 * DAY,
+            url_lifetime: 15 * MINUTE,
+            query_log_kept: 400 * DAY,
+            requests_per_second: 7,
+        }
+    );
+}
+
+#[test]
+fn the_database_is_a_file_or_postgres() {
+    for (url, file) in [
+        ("sqlite:///srv/x.db", Some("/srv/x.db")),
+        ("/srv/x.db", Some("/srv/x.db")),
+        ("postgres://db/x", None),
+        ("postgresql://db/x", None),
+    ] {
+        let text = format!("[database]\nurl = \"{url}\"\n[keys]\nfile = \"/srv/keys\"\n");
+        let settings = load(&text, &[]).unwrap();
+        assert_eq!(settings.database_file(), file.map(Path::new), "{url}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn variables_of_others_may_hold_anything() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let bytes = |text: &[u8]| OsString::from_vec(text.to_vec());
+    let variable = |key: &[u8], value: &[u8]| (bytes(key), bytes(value));
+    let others = [
+        variable(b"LS_COLORS", b"\xff\xfe"),
+        variable(b"\xc3\x28", b"x"),
+        variable(b"ENTREPOT__SERVER__ADDR", b"127.0.0.1:9"),
+    ];
+    let found = texts(others.into_iter()).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found["ENTREPOT__SERVER__ADDR"], "127.0.0.1:9");
+    let ours = [variable(b"ENTREPOT__DATABASE__URL", b"postgres://\xff")];
+    let error = texts(ours.into_iter()).unwrap_err().to_string();
+    assert!(error.contains("ENTREPOT__DATABASE__URL"), "{error}");
 }
 
 /// C-57: https, or loopback, or the explicit flag.
@@ -179,6 +292,7 @@ fn every_key_of_the_list_is_read() {
         "location.cloud" | "location.region" => "\"aws\"",
         "telemetry.format" => "\"json\"",
         "worker.engine" => "\"process\"",
+        "sharing.url_minutes" => "30",
         "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
         _ => "7",
     };

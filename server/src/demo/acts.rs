@@ -8,6 +8,7 @@ use model::{GrantActual, Mode, Stage, StatementState};
 
 use super::clouds::{CLAIMS, ORDERS, PARTS, Place, VISITS};
 use super::journey::{Journey, told};
+use super::report::every;
 use super::story::{percent, size};
 
 /// R&D's machines in Azure, and those of its laboratory in Google's cloud.
@@ -330,8 +331,12 @@ async fn issue(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
         "{} meter events have no rate",
         result.unrated
     );
+    ensure!(
+        result.unrated_busy_micros == 0,
+        "there is compute time without a price"
+    );
     let this_month = month(journey.stage.now)?;
-    let mut summaries = exchange.statements(&lena).await?;
+    let mut summaries = every(async |page| exchange.statements(&lena, &page).await).await?;
     summaries.sort_by(|one, other| (&one.month, &one.team).cmp(&(&other.month, &other.team)));
     for summary in summaries {
         let summary = if summary.month < this_month && summary.state == StatementState::Open {

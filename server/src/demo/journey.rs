@@ -373,7 +373,9 @@ impl Journey<'_, '_> {
             report::every(async |page| exchange.sync_runs(&operator, None, &page).await).await?;
         let (sync_runs, vacuum_runs) = report::runs(runs);
         let mut statement_lines = Vec::new();
-        let mut summaries = exchange.statements(&self.cast.lena).await?;
+        let lena = &self.cast.lena;
+        let mut summaries =
+            report::every(async |page| exchange.statements(lena, &page).await).await?;
         summaries.sort_by(|one, other| (&one.month, &one.team).cmp(&(&other.month, &other.team)));
         for summary in summaries {
             let found = exchange

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod csrf;
+pub mod guesses;
 pub mod headers;
 pub mod limiter;
 pub mod observe;

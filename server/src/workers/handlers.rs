@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use exchange::access::NextLook;
+use exchange::catalog::REFRESH_TICK;
 use exchange::jobs::{Leased, Wake, WorkKind};
 use exchange::{Exchange, Principal};
 use tokio_util::sync::CancellationToken;
@@ -95,12 +96,14 @@ pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report) = (
+    let (due, ended, lost, report, catalog) = (
+        exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
     );
+    let refresh = Duration::from_micros(REFRESH_TICK.unsigned_abs());
     vec![
         Tick::new("schedules", Duration::from_secs(5), move || {
             let exchange = due.clone();
@@ -123,6 +126,10 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         Tick::new("resync", Duration::from_secs(30), move || {
             let exchange = lost.clone();
             async move { exchange.grants_resync(&Principal::system()).await }
+        }),
+        Tick::new("refresh", refresh, move || {
+            let exchange = catalog.clone();
+            async move { exchange.refreshes_tick(&Principal::system()).await }
         }),
         Tick::new("report", Duration::from_secs(15 * 60), move || {
             let exchange = report.clone();

@@ -7,6 +7,7 @@
 pub mod handlers;
 pub mod sync;
 pub(crate) mod tally;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;
@@ -98,12 +99,13 @@ impl Tick {
     }
 }
 
-/// What every worker does now and then: forgets ended sessions and old idempotency keys, measures the queue, and says where
-/// the audit log's chain stands.
+/// What every worker does now and then: forgets ended sessions, old idempotency keys and old lines of the access log, measures
+/// the queue, and says where the audit log's chain stands.
 pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     const MINUTE: Duration = Duration::from_secs(60);
     let sessions = exchange.clone();
     let keys = exchange.clone();
+    let accesses = exchange.clone();
     let queue = exchange.clone();
     let chain = exchange.clone();
     vec![
@@ -127,6 +129,13 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
                     );
                 }
                 Ok(())
+            }
+        }),
+        Tick::new("access log", 60 * MINUTE, move || {
+            let exchange = accesses.clone();
+            async move {
+                let system = Principal::system();
+                exchange.share_queries_sweep(&system).await.map(|_| ())
             }
         }),
         Tick::new("queue", Duration::from_secs(15), move || {
@@ -267,6 +276,19 @@ impl Worker {
             count += 1;
         }
         count
+    }
+
+    /// Does this one piece of work, if it is there and may be done here; once, however it ends.
+    pub async fn perform_one(&self, kind: WorkKind, key: &str) -> Result<bool, Error> {
+        let system = Principal::system();
+        let (owner, here) = (&self.owner, self.location.as_ref());
+        let leased = self
+            .exchange
+            .work_lease_of(&system, owner, here, LEASE, (kind, key))
+            .await?;
+        let Some(work) = leased else { return Ok(false) };
+        self.perform(work).await;
+        Ok(true)
     }
 
     async fn perform(&self, work: Leased) {

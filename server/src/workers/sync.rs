@@ -1,16 +1,17 @@
-//! Sync, vacuum and verify of one replica table: the exchange says what is wanted and keeps the record, the replication
-//! crate does the work, the meter counts.
+//! The sync of one replica table: the exchange says what is wanted and keeps the record, the replication crate does the work,
+//! the meter counts.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{Counted, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use exchange::{Exchange, Principal};
 use model::time::MINUTE;
-use model::{Purpose, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
+use model::{Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
     CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
     RunJournal, RunRecord,
@@ -157,6 +158,7 @@ fn uncounted(error: std::io::Error) -> WorkFailed {
 /// The run's journal in the database, fenced by the attempt; each save also settles the meter.
 struct Journal<'a> {
     ledger: &'a Ledger,
+    task: &'a SyncTask,
 }
 
 #[async_trait]
@@ -178,7 +180,24 @@ impl RunJournal for Journal<'_> {
         record: &RunRecord,
     ) -> Result<bool, replication::JournalError> {
         let error = |error: &dyn std::error::Error| replication::JournalError(error.to_string());
-        let plan = record.plan.as_ref();
+        if let Some(escape) = record.escape {
+            let (storage, path) = match escape.of_source {
+                true => (self.task.source_storage, &self.task.source_path),
+                false => (self.task.target_storage, &self.task.target_path),
+            };
+            let found = LogEscape {
+                storage,
+                path: path.clone(),
+                version: Some(escape.version),
+                sentence: record.why.clone().unwrap_or_default(),
+            };
+            let system = Principal::system();
+            self.ledger.exchange.log_escaped(&system, &found).await;
+        }
+        let (plan, task) = (record.plan.as_ref(), self.task);
+        // With nothing new the replica stands where it stood, and a full copy would have cost what it holds.
+        let is_nothing = plan.is_none() && record.nothing_at.is_some();
+        let standing = |value: Option<u64>| value.filter(|_| is_nothing);
         // The last step, together with what the replica now is, is the exchange's own change.
         let state = match record.state {
             RunState::Done | RunState::Parked | RunState::Failed => None,
@@ -187,14 +206,19 @@ impl RunJournal for Journal<'_> {
         let progress = RunProgress {
             state,
             journal: serde_json::to_string(record).map_err(|found| error(&found))?,
-            from_version: plan.and_then(|plan| plan.from_version),
+            from_version: plan
+                .and_then(|plan| plan.from_version)
+                .or(standing(task.source_version)),
             to_version: plan.map(|plan| plan.source_version).or(record.nothing_at),
             replica_version: plan.map(|plan| plan.target_version),
             files_planned: plan.map_or(0, |plan| plan.files_copy),
             bytes_planned: plan.map_or(0, |plan| plan.bytes_copy),
             files_copied: record.copied.files,
             bytes_copied: record.copied.bytes,
-            bytes_full: plan.map_or(0, |plan| plan.bytes_full),
+            bytes_full: plan
+                .map(|plan| plan.bytes_full)
+                .or(standing(task.bytes))
+                .unwrap_or(0),
             error: record.why.clone(),
         };
         // What comes after copying is written down at the run's end, with the time that it took.
@@ -211,9 +235,9 @@ impl RunJournal for Journal<'_> {
 }
 
 /// Still ours? Asked before deletes.
-struct LeaseFence<'a> {
-    exchange: &'a Exchange,
-    leased: &'a Leased,
+pub(super) struct LeaseFence<'a> {
+    pub(super) exchange: &'a Exchange,
+    pub(super) leased: &'a Leased,
 }
 
 #[async_trait]
@@ -227,14 +251,14 @@ impl Fence for LeaseFence<'_> {
 }
 
 /// The two folders of a replica table, opened and metered.
-struct Opened {
+pub(super) struct Opened {
     source: TableAt,
-    target: TableAt,
-    pair: Pair,
+    pub(super) target: TableAt,
+    pub(super) pair: Pair,
 }
 
 impl Lakehand {
-    async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, WorkFailed> {
+    pub(super) async fn task(&self, leased: &Leased) -> Result<Option<SyncTask>, WorkFailed> {
         let id: ReplicaTableId = leased
             .key
             .parse()
@@ -242,7 +266,7 @@ impl Lakehand {
         Ok(self.exchange.sync_task(&Principal::system(), id).await?)
     }
 
-    async fn open_pair(
+    pub(super) async fn open_pair(
         &self,
         task: &SyncTask,
         source: &Meter,
@@ -291,17 +315,53 @@ impl Lakehand {
         if !task.wants_sync() {
             return Ok(Ended::Done);
         }
-        let system = Principal::system();
         let run = self
             .exchange
-            .run_begin(&system, &task, RunKind::Sync, leased)
+            .run_begin(&Principal::system(), &task, RunKind::Sync, leased)
             .await?;
         crash_point!("sync.begin.after");
+        let synced = self.sync_run(task.clone(), &run).await;
+        if let Err(failed) = &synced {
+            self.note_failure(&task, &run, leased, failed).await;
+        }
+        synced
+    }
+
+    /// What went wrong stands on the run while the work waits to be tried again. With work that is given up the run ends, too.
+    pub(super) async fn note_failure(
+        &self,
+        task: &SyncTask,
+        run: &RunStart,
+        leased: &Leased,
+        failed: &WorkFailed,
+    ) {
+        let (system, why) = (Principal::system(), &failed.sentence);
+        let noted = if failed.terminal || leased.is_last_try() {
+            let state = RunState::Parked;
+            self.exchange
+                .run_ended(&system, task, run, state, why, false)
+                .await
+        } else {
+            self.exchange.run_failing(&system, task, run, why).await
+        };
+        if let Err(error) = noted {
+            // The work has it, too.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                run.id = %run.id,
+                "why a run failed was not noted on it"
+            );
+        }
+    }
+
+    async fn sync_run(&self, task: SyncTask, run: &RunStart) -> Result<Ended, WorkFailed> {
+        let system = Principal::system();
         let source = Self::meter(&task, run.id, Purpose::Sync);
         let target = Self::meter(&task, run.id, Purpose::Sync);
+        let task = self.unless_emptied(task, &target).await?;
         let folder = self.folder.join("runs");
-        let ledger = Ledger::begin(&self.exchange, &run, &source, &folder)?;
-        let driving = self.drive(&task, &run, &ledger, (&source, &target));
+        let ledger = Ledger::begin(&self.exchange, run, &source, &folder)?;
+        let driving = self.drive(&task, run, &ledger, (&source, &target));
         let driven = tally::noting(driving, || ledger.note()).await;
         ledger.close().await?;
         let outcome = driven?;
@@ -313,7 +373,7 @@ impl Lakehand {
                     committed: None,
                 };
                 self.exchange
-                    .run_done(&system, &task, &run, &outcome)
+                    .run_done(&system, &task, run, &outcome)
                     .await?
             }
             Outcome::Done(plan) => {
@@ -327,18 +387,18 @@ impl Lakehand {
                     committed: Some(committed),
                 };
                 self.exchange
-                    .run_done(&system, &task, &run, &outcome)
+                    .run_done(&system, &task, run, &outcome)
                     .await?
             }
             // Runs are parked only over what stands in the replica's folder: nobody should read that.
             Outcome::Parked { why } => {
                 self.exchange
-                    .run_ended(&system, &task, &run, RunState::Parked, &why, true)
+                    .run_ended(&system, &task, run, RunState::Parked, &why, true)
                     .await?
             }
             Outcome::Failed { why } => {
                 self.exchange
-                    .run_ended(&system, &task, &run, RunState::Failed, &why, false)
+                    .run_ended(&system, &task, run, RunState::Failed, &why, false)
                     .await?
             }
         };
@@ -350,6 +410,28 @@ impl Lakehand {
         // Manifest and receipts have done their duty.
         self.forget_files(run.id).await;
         Ok(Ended::Done)
+    }
+
+    /// A diverged replica table whose folder somebody has emptied is cloned anew: what was known of it is forgotten.
+    async fn unless_emptied(&self, task: SyncTask, meter: &Meter) -> Result<SyncTask, WorkFailed> {
+        if task.table_state != ReplicaState::Diverged || task.replica_version.is_none() {
+            return Ok(task);
+        }
+        let system = Principal::system();
+        let to = self
+            .exchange
+            .storage_access_for_system(&system, task.target_storage)
+            .await?;
+        let target = self.lake.table(&to, &task.target_path, meter)?;
+        match replication::is_vacant(target.objects.as_ref(), task.replica_table_id).await {
+            Ok(true) => {
+                let reset = self.exchange.replica_table_reset(&system, &task).await?;
+                Ok(reset.unwrap_or(task))
+            }
+            Err(error) if error.is_passing() => Err(WorkFailed::passing(error.to_string())),
+            // Planning says what is wrong with it.
+            Ok(false) | Err(_) => Ok(task),
+        }
     }
 
     async fn drive(
@@ -377,7 +459,7 @@ impl Lakehand {
             Engine::Local => Box::new(LocalEngine::new(Arc::new(ends), CopyOptions::default())),
             Engine::Process { command } => Box::new(ProcessEngine::new(command.clone())),
         };
-        let journal = Journal { ledger };
+        let journal = Journal { ledger, task };
         let clock = self.exchange.clock();
         let driven = replication::drive(
             &described,
@@ -412,160 +494,5 @@ impl Lakehand {
                 );
             }
         }
-    }
-
-    /// Deletes what the source forgot longer ago than the retention.
-    pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else {
-            return Ok(Ended::Done);
-        };
-        if task.replica_version.is_none() {
-            return Ok(Ended::Done);
-        }
-        let system = Principal::system();
-        let meter = Meter::new(MeterKey {
-            product: Some(task.product_id),
-            table: Some(task.table_id),
-            cause: Cause::Operation("vacuum"),
-            purpose: Purpose::Vacuum,
-        });
-        let opened = self.open_pair(&task, &meter, &meter).await?;
-        let hours = opened.pair.retention_hours;
-        let target = &opened.pair.target;
-        let id = task.replica_table_id;
-        let now = self.exchange.now();
-        let planned = replication::plan_vacuum(target, id, hours, now)
-            .await
-            .map_err(vacuum_failure)?;
-        if let Err(error) = opened.target.sweep(model::time::DAY).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "staged files could not be swept"
-            );
-        }
-        // A vacuum that died after its last delete still has to be finished.
-        if planned.delete.is_empty()
-            && !self
-                .exchange
-                .run_is_open(&system, id, RunKind::Vacuum)
-                .await?
-        {
-            return Ok(Ended::Done);
-        }
-        let run = self
-            .exchange
-            .run_begin(&system, &task, RunKind::Vacuum, leased)
-            .await?;
-        let fence = LeaseFence {
-            exchange: &self.exchange,
-            leased,
-        };
-        let report = replication::vacuum_planned(target, &planned, &fence)
-            .await
-            .map_err(vacuum_failure)?;
-        crash_point!("vacuum.finish.before");
-        let finished = self
-            .exchange
-            .run_vacuumed(&system, &task, &run, report.deleted, report.bytes)
-            .await?;
-        crash_point!("vacuum.finish.after");
-        if !finished {
-            tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
-        }
-        Ok(Ended::Done)
-    }
-
-    /// Checks a replica table against the last sync's promise.
-    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else {
-            return Ok(Ended::Done);
-        };
-        let system = Principal::system();
-        let Some(journal) = self
-            .exchange
-            .run_journal(&system, task.replica_table_id)
-            .await?
-        else {
-            return Ok(Ended::Done);
-        };
-        let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
-            WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
-        })?;
-        let Some(plan) = record.plan else {
-            return Ok(Ended::Done);
-        };
-        let meter = Meter::new(MeterKey {
-            product: Some(task.product_id),
-            table: Some(task.table_id),
-            cause: Cause::Operation("verify"),
-            purpose: Purpose::Verify,
-        });
-        let opened = self.open_pair(&task, &meter, &meter).await?;
-        match replication::verify(&opened.pair.target, &plan).await {
-            Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
-            Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
-            Err(error) => {
-                self.exchange
-                    .replica_verified(&system, &task, Some(&error.to_string()))
-                    .await?
-            }
-        }
-        Ok(Ended::Done)
-    }
-
-    /// Makes a replica as wanted: once its time is over, deletes it.
-    pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        use exchange::replicas::ReplicaStep;
-
-        let id = leased
-            .key
-            .parse()
-            .map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
-        let system = Principal::system();
-        let (storage, tables) = match self.exchange.replica_step(&system, id).await? {
-            ReplicaStep::Settled => return Ok(Ended::Done),
-            // The resync wakes it when it is due.
-            ReplicaStep::Wait(_) => return Ok(Ended::Done),
-            ReplicaStep::Delete { storage, tables } => (storage, tables),
-        };
-        let access = self
-            .exchange
-            .storage_access_for_system(&system, storage)
-            .await?;
-        let fence = LeaseFence {
-            exchange: &self.exchange,
-            leased,
-        };
-        let (mut objects, mut bytes) = (0, 0);
-        for table in tables {
-            let meter = Meter::new(MeterKey {
-                product: None,
-                table: Some(table.table_id),
-                cause: Cause::Operation("replica.delete"),
-                purpose: Purpose::Vacuum,
-            });
-            let opened = self.lake.table(&access, &table.path, &meter)?;
-            let report = replication::erase(&opened.table, table.id, &fence)
-                .await
-                .map_err(vacuum_failure)?;
-            objects += report.deleted;
-            bytes += report.bytes;
-        }
-        crash_point!("replica.delete.before");
-        self.exchange
-            .replica_deleted(&system, id, objects, bytes)
-            .await?;
-        crash_point!("replica.delete.after");
-        Ok(Ended::Done)
-    }
-}
-
-fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
-    match error {
-        replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
-        replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {
-            WorkFailed::terminal(error.to_string())
-        }
-        error => WorkFailed::passing(error.to_string()),
     }
 }

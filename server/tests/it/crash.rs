@@ -4,6 +4,11 @@
 //! to be done again. First the whole story is played without a crash, and each stage's points and resulting state are noted.
 //! Then, for every point that a stage passes, the world is put back to before that stage, the child dies at the point, is
 //! started again, and must leave the very same state. A point of the source code that no stage ever passes fails the test.
+//!
+//! With the copy engine `process` the stages that copy are played again: there are two processes then, and each dies at each
+//! of its points.
+
+mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +22,7 @@ use exchange::db::Db;
 use exchange::page::PageRequest;
 use exchange::{Error, Exchange, Options, Principal};
 use model::dto::{
-    DecisionNew, DeploymentNew, MemberChange, PersonNew, PurposeNew, RequestNew, RevokeNew,
+    DecisionNew, DeploymentNew, MemberChange, PersonNew, PurposeNew, Request, RequestNew, RevokeNew,
 };
 use model::time::HOUR;
 use model::{ManualClock, Timestamp};
@@ -46,6 +51,12 @@ const STAGES: &[(&str, &str)] = &[
 const STAGE: &str = "ENTREPOT_TEST_STAGE";
 const FOLDER: &str = "ENTREPOT_TEST_FOLDER";
 const DATABASE: &str = "ENTREPOT_TEST_DATABASE";
+/// Set where a process of its own copies.
+const COPIER: &str = "ENTREPOT_TEST_COPIER";
+/// The point at which that process dies.
+const COPIER_DIES_AT: &str = "ENTREPOT_TEST_COPIER_DIES_AT";
+const CRASH_AT: &str = "ENTREPOT_CRASH_AT";
+const CRASH_LOG: &str = "ENTREPOT_CRASH_LOG";
 
 const DECLARATION: &str = r#"
 exchange: { name: crash }
@@ -67,6 +78,7 @@ products:
 recipients: { rnd_weu: { team: rnd, cloud: azure, region: westeurope } }
 rates:
   - { from: "aws:eu-central-1", to: "azure:*", price: "0.09", unit: GB, currency: USD, valid_from: 2026-01-01, source: list price }
+service_rates: [{ kind: compute, price: "0.12", currency: USD, valid_from: 2026-01-01, source: our own }]
 "#;
 
 /// A world in a folder: the clouds, the keys, and (on SQLite) the database.
@@ -90,7 +102,11 @@ impl World {
             clock: Arc::new(ManualClock::at(at)),
             keys: Arc::new(keys),
             lake,
-            options: Options::default(),
+            // A day's events are priced in several batches, so that there is something between them.
+            options: Options {
+                report_batch: 2,
+                ..Options::default()
+            },
             here: None,
         };
         Self {
@@ -110,10 +126,17 @@ impl World {
             .work_release_all(&Principal::system())
             .await
             .unwrap();
+        // What has failed is tried again, as it would be in a while.
+        let (operator, all) = (Principal::operator(), PageRequest::all());
+        let waiting = self.exchange().work_list(&operator, &all).await.unwrap();
+        for work in waiting.items.iter().filter(|work| work.failures > 0) {
+            let retried = self.exchange().work_retry(&operator, work.id).await;
+            retried.unwrap();
+        }
         let hand = Lakehand {
             exchange: self.exchange().clone(),
             lake: self.connected.lake.clone(),
-            engine: Engine::Local,
+            engine: engine(&self.folder),
             folder: self.folder.clone(),
         };
         let worker = Worker {
@@ -158,31 +181,10 @@ impl World {
                     .items;
                 let request = match known.into_iter().next() {
                     Some(request) => request,
-                    None => {
-                        let new = RequestNew {
-                            product: "vehicle-visits".into(),
-                            recipient: "rnd_weu".into(),
-                            mode: "replica".into(),
-                            until: "2026-12-31".into(),
-                            purpose: PurposeNew {
-                                code: "warranty".into(),
-                                text: "warranty analysis".into(),
-                            },
-                        };
-                        exchange.request_create(&mara, new).await.unwrap()
-                    }
+                    None => self.ask(&mara).await,
                 };
                 if request.grant.is_none() {
-                    let yes = DecisionNew {
-                        verdict: "approve".into(),
-                        note: "fine".into(),
-                        revision: request.revision,
-                        stage: None,
-                    };
-                    exchange
-                        .request_decide(&jonas, request.id, yes)
-                        .await
-                        .unwrap();
+                    self.approve(&jonas, &request).await;
                 }
             }
             "first" => self.work().await,
@@ -239,8 +241,40 @@ impl World {
                 exchange.grants_resync(&Principal::system()).await.unwrap();
                 self.work().await;
             }
+            "renew" => {
+                self.renew().await;
+                exchange.grants_resync(&Principal::system()).await.unwrap();
+                self.work().await;
+            }
             other => panic!("no stage {other}"),
         }
+    }
+
+    async fn ask(&self, mara: &Principal) -> Request {
+        let new = RequestNew {
+            product: "vehicle-visits".into(),
+            recipient: "rnd_weu".into(),
+            mode: "replica".into(),
+            until: "2026-12-31".into(),
+            purpose: PurposeNew {
+                code: "warranty".into(),
+                text: "warranty analysis".into(),
+            },
+        };
+        self.exchange().request_create(mara, new).await.unwrap()
+    }
+
+    async fn approve(&self, jonas: &Principal, request: &Request) {
+        let yes = DecisionNew {
+            verdict: "approve".into(),
+            note: "fine".into(),
+            revision: request.revision,
+            stage: None,
+        };
+        self.exchange()
+            .request_decide(jonas, request.id, yes)
+            .await
+            .unwrap();
     }
 
     /// People by hand, everything else by a declaration; each step only where it is missing.
@@ -381,7 +415,9 @@ impl World {
             counted, charged,
             "every charged event stands in exactly one charge"
         );
-        let statements = exchange.statements(&operator).await.unwrap();
+        // One for each day and key, however often the report was cut short: each is rounded once.
+        note("charges", charges.len().to_string());
+        let statements = exchange.statements(&operator, &all).await.unwrap().items;
         for statement in &statements {
             let lines = exchange
                 .statement(&operator, statement.team.as_str(), &statement.month)
@@ -410,6 +446,24 @@ impl World {
         );
         state
     }
+}
+
+/// As the environment says. A process that copies has a log of its own points, and dies at none of its parent's.
+fn engine(folder: &Path) -> Engine {
+    if std::env::var_os(COPIER).is_none() {
+        return Engine::Local;
+    }
+    let mut command: Vec<std::ffi::OsString> = ["env", "-u", CRASH_AT].map(Into::into).into();
+    if let Ok(log) = std::env::var(CRASH_LOG) {
+        command.push(format!("{CRASH_LOG}={log}.copier").into());
+    }
+    if let Ok(point) = std::env::var(COPIER_DIES_AT) {
+        command.push(format!("{CRASH_AT}={point}").into());
+    }
+    let copy = [env!("CARGO_BIN_EXE_entrepot"), "copy", "--data"];
+    command.extend(copy.map(Into::into));
+    command.push(folder.into());
+    Engine::Process { command }
 }
 
 /// Relative paths with sizes; the log's commits by name alone, because they hold ids and times.
@@ -532,19 +586,42 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// Who dies at a point.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Death {
+    Worker(String),
+    Copier(String),
+}
+
 /// Plays one stage in a child. Answers whether it came to its end.
-fn child(stage: &str, folder: &Path, database: &str, crash_at: Option<&str>, log: &Path) -> bool {
+fn child(
+    stage: &str,
+    folder: &Path,
+    database: &str,
+    copying: Copying,
+    death: Option<&Death>,
+    log: &Path,
+) -> bool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "crash::carry_out_one_stage", "--nocapture"])
         .env(STAGE, stage)
         .env(FOLDER, folder)
         .env(DATABASE, database)
-        .env("ENTREPOT_CRASH_LOG", log)
-        .env_remove("ENTREPOT_CRASH_AT")
+        .env(CRASH_LOG, log)
+        .env_remove(CRASH_AT)
         .stdin(Stdio::null());
-    if let Some(point) = crash_at {
-        command.env("ENTREPOT_CRASH_AT", point);
+    if copying == Copying::Process {
+        command.env(COPIER, "process");
+    }
+    match death {
+        None => {}
+        Some(Death::Worker(point)) => {
+            command.env(CRASH_AT, point);
+        }
+        Some(Death::Copier(point)) => {
+            command.env(COPIER_DIES_AT, point);
+        }
     }
     let output = command.output().unwrap();
     let text = format!(
@@ -558,7 +635,7 @@ fn child(stage: &str, folder: &Path, database: &str, crash_at: Option<&str>, log
     }
     let died = std::os::unix::process::ExitStatusExt::signal(&output.status).is_some();
     assert!(
-        died && crash_at.is_some(),
+        died && death.is_some(),
         "stage {stage} failed by itself: {text}"
     );
     false
@@ -574,7 +651,8 @@ async fn carry_out_one_stage() {
     ) else {
         return;
     };
-    let (_, at) = STAGES.iter().find(|(name, _)| *name == stage).unwrap();
+    let mut stages = STAGES.iter().chain(renewal::STAGES);
+    let (_, at) = stages.find(|(name, _)| *name == stage).unwrap();
     let world = World::open(Path::new(&folder), &database, Timestamp::parse(at).unwrap()).await;
     world.stage(&stage).await;
     world.exchange().db().close().await;
@@ -609,46 +687,72 @@ impl Kind {
     }
 }
 
-async fn survives_every_crash(kind: Kind) {
+/// Who moves the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copying {
+    Local,
+    Process,
+}
+
+/// The points that a log names.
+fn points_of(log: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+async fn survives_every_crash(kind: Kind, copying: Copying) {
     let base = tempfile::tempdir().unwrap();
     let log = base.path().join("points");
     let mut passed: BTreeSet<String> = BTreeSet::new();
     let main = base.path().join("main");
     std::fs::create_dir_all(&main).unwrap();
+    // What a process that copies is allowed to open.
+    let config = format!("[storage]\nfile_roots = [\"{}\"]\n", main.display());
+    std::fs::write(main.join("entrepot.toml"), config).unwrap();
     kind.copy(None, "main").await;
     let mut cases = 0;
-    let mut tried: BTreeMap<String, u32> = BTreeMap::new();
+    let mut tried: BTreeMap<Death, u32> = BTreeMap::new();
     for (stage, at) in STAGES {
         source(&main, stage).await;
         let before = base.path().join(format!("before_{stage}"));
         copy_folder(&main, &before);
         kind.copy(Some("main"), &format!("before_{stage}")).await;
         // Without a crash: which points there are, and what is to come of it.
-        let _ = std::fs::remove_file(&log);
+        let copier_log = base.path().join("points.copier");
+        for log in [&log, &copier_log] {
+            let _ = std::fs::remove_file(log);
+        }
         // The folder's path is part of what is stored, so every try takes place in the same one.
         assert!(child(
             stage,
             &main,
             &kind.address(&main, "main"),
+            copying,
             None,
             &log
         ));
-        let points: BTreeSet<String> = std::fs::read_to_string(&log)
-            .unwrap_or_default()
-            .lines()
-            .map(str::to_owned)
-            .collect();
+        let (worker, copier) = (points_of(&log), points_of(&copier_log));
+        let mut deaths: Vec<Death> = Vec::new();
+        // With another engine only what has to do with it is other than before.
+        if copying == Copying::Local || !copier.is_empty() {
+            deaths.extend(worker.iter().cloned().map(Death::Worker));
+            deaths.extend(copier.iter().cloned().map(Death::Copier));
+        }
         let at = Timestamp::parse(at).unwrap();
         let world = World::open(&main, &kind.address(&main, "main"), at).await;
         let expected = world.state().await;
         world.exchange().db().close().await;
         let after = base.path().join(format!("after_{stage}"));
         copy_folder(&main, &after);
-        for (index, point) in points.iter().enumerate() {
+        for (index, death) in deaths.iter().enumerate() {
             // What dying at a point means depends on the stage; the third one has nothing new to say.
-            let times = tried.entry(point.clone()).or_default();
+            let times = tried.entry(death.clone()).or_default();
             *times += 1;
-            if *times > 2 {
+            let most = match copying {
+                Copying::Local => 2,
+                Copying::Process => 1,
+            };
+            if *times > most {
                 continue;
             }
             std::fs::remove_dir_all(&main).unwrap();
@@ -657,23 +761,28 @@ async fn survives_every_crash(kind: Kind) {
             kind.copy(Some(&format!("before_{stage}")), &name).await;
             let address = kind.address(&main, &name);
             let other = base.path().join("elsewhere");
-            assert!(
-                !child(stage, &main, &address, Some(point), &other),
-                "{stage} did not die at {point}"
-            );
-            assert!(child(stage, &main, &address, None, &other));
+            // A worker outlives its copier, and tries again.
+            let ended = child(stage, &main, &address, copying, Some(death), &other);
+            let outlives = matches!(death, Death::Copier(_));
+            assert_eq!(ended, outlives, "{stage}: {death:?}");
+            assert!(child(stage, &main, &address, copying, None, &other));
             let world = World::open(&main, &address, at).await;
             let found = world.state().await;
             world.exchange().db().close().await;
-            assert_eq!(found, expected, "after dying at {point} in {stage}");
+            assert_eq!(found, expected, "after {death:?} in {stage}");
             cases += 1;
         }
         std::fs::remove_dir_all(&main).unwrap();
         copy_folder(&after, &main);
-        passed.extend(points);
+        passed.extend(worker);
+        passed.extend(copier);
     }
     let missed: Vec<String> = points_in_source().difference(&passed).cloned().collect();
     assert!(missed.is_empty(), "no stage passes {missed:?}");
+    if copying == Copying::Process {
+        let copied = tried.keys().any(|death| matches!(death, Death::Copier(_)));
+        assert!(copied, "no process of its own copied anything");
+    }
     println!("{cases} deaths survived");
 }
 
@@ -709,7 +818,12 @@ fn points_in_source() -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_crash_point_is_survived_on_sqlite() {
-    survives_every_crash(Kind::Sqlite).await;
+    survives_every_crash(Kind::Sqlite, Copying::Local).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_crash_point_of_two_processes_is_survived_on_sqlite() {
+    survives_every_crash(Kind::Sqlite, Copying::Process).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -722,5 +836,5 @@ async fn every_crash_point_is_survived_on_postgres() {
         return;
     };
     let run = format!("crash_{}", std::process::id());
-    survives_every_crash(Kind::Postgres { server, run }).await;
+    survives_every_crash(Kind::Postgres { server, run }, Copying::Local).await;
 }

@@ -3,6 +3,7 @@
 //! The rows come from the exchange's table. A route without a sample here fails; so does a row that changed. To grow it: add a
 //! sample, run with `UPDATE_MATRIX=1`, and read the difference.
 
+mod doors;
 pub(crate) mod samples;
 
 use std::fmt::Write as _;

@@ -1,6 +1,7 @@
 //! `TestApp`: one installation for one test, and the requests to it.
 
 pub(crate) mod azurite;
+pub(crate) mod counts;
 pub(crate) mod environment;
 pub(crate) mod proxy;
 pub(crate) mod python;
@@ -75,6 +76,8 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) public_url: PublicUrl,
     pub(crate) folder: TempDir,
+    /// The address of its database, for other processes.
+    pub(crate) database: String,
 }
 
 /// How a [`TestApp`] differs from the usual.
@@ -107,8 +110,9 @@ impl TestApp {
     pub(crate) async fn with(build: Build) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entrepot.db");
-        let db = Db::open(&path.to_string_lossy()).await.unwrap();
-        Self::on(db, folder, build).await
+        let database = path.to_string_lossy().into_owned();
+        let db = Db::open(&database).await.unwrap();
+        Self::on(db, folder, build, database).await
     }
 
     /// On every database there is.
@@ -118,17 +122,20 @@ impl TestApp {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("server_{}_{count}", std::process::id());
             let db = Db::create_postgres(&server, &name).await.unwrap();
-            all.push(Self::on(db, tempfile::tempdir().unwrap(), Build::default()).await);
+            let (base, _) = server.rsplit_once('/').unwrap();
+            let database = format!("{base}/{name}");
+            let folder = tempfile::tempdir().unwrap();
+            all.push(Self::on(db, folder, Build::default(), database).await);
         }
         all
     }
 
-    /// On this database, which is empty.
-    pub(crate) async fn over(db: Db) -> Self {
-        Self::on(db, tempfile::tempdir().unwrap(), Build::default()).await
+    /// On this database, which is empty; `database` is its address.
+    pub(crate) async fn over(db: Db, database: String) -> Self {
+        Self::on(db, tempfile::tempdir().unwrap(), Build::default(), database).await
     }
 
-    async fn on(db: Db, folder: TempDir, build: Build) -> Self {
+    async fn on(db: Db, folder: TempDir, build: Build, database: String) -> Self {
         Log::shared();
         db.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(
@@ -166,7 +173,7 @@ impl TestApp {
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
             portal: server::site::portal(exchange.clone(), folder.path()),
-            machines: connected.machines(),
+            machines: connected.machines_within(build.requests_per_second),
         });
         Self {
             exchange,
@@ -174,6 +181,7 @@ impl TestApp {
             router,
             public_url,
             folder,
+            database,
         }
     }
 

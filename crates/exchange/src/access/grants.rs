@@ -24,8 +24,8 @@ macro_rules! grant_rows {
         "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
          product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
          recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
-         until_at, desired, actual, generation, verified_at, first_read_at, urls_until, reason, ended_at, ended_reason,
-         access_grant.revision
+         until_at, desired, actual, generation, verified_at, first_read_at, urls_until, store_urls_until, reason,
+         ended_at, ended_reason, access_grant.revision
          from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
          join team on team.id = recipient.team_id"
     };
@@ -54,6 +54,7 @@ pub(crate) struct GrantRecord {
     pub verified_at: Option<Timestamp>,
     pub first_read_at: Option<Timestamp>,
     pub urls_until: Option<Timestamp>,
+    pub store_urls_until: Option<Timestamp>,
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
@@ -80,6 +81,7 @@ from_row!(GrantRecord {
     verified_at,
     first_read_at,
     urls_until,
+    store_urls_until,
     reason,
     ended_at,
     ended_reason,
@@ -119,7 +121,10 @@ impl TryFrom<GrantRecord> for Grant {
             actual: record.actual,
             verified_at: record.verified_at,
             first_read_at: record.first_read_at,
-            urls_until: record.urls_until,
+            urls_until: match record.desired {
+                GrantDesired::Active => record.urls_until,
+                GrantDesired::Ended => record.store_urls_until,
+            },
             reason: record.reason,
             ended_at: record.ended_at,
             ended_reason: record.ended_reason,
@@ -148,6 +153,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<Grant>, Error> {
         can(principal, Operation::GrantList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let before: Option<GrantId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<GrantRecord> = sql!(
@@ -232,8 +238,10 @@ impl Exchange {
         reason: &str,
     ) -> Result<(), Error> {
         let at = change.at();
+        // Who ends it after its time was over has not ended it: it was over then.
         sql!("update access_grant set desired = 'ended', ended_reason = $1, generation = generation + 1,
-                  revision = revision + 1, updated_at = $2 where id = $3 and desired = 'active'")
+                  stopped_at = case when until_at < $2 then until_at else $2 end, revision = revision + 1, updated_at = $2
+              where id = $3 and desired = 'active'")
         .bind(reason)
         .bind(at)
         .bind(id)

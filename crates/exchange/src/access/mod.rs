@@ -4,13 +4,16 @@
 //! People write what they want; only [`Exchange::grant_reconcile`](crate::Exchange::grant_reconcile) writes what is.
 
 mod decisions;
+mod ended;
 mod grants;
 mod moving;
 mod offers;
+mod queries;
 mod reading;
 mod recipients;
 mod reconcile;
 mod requests;
+mod rotation;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +24,9 @@ use model::{
 };
 
 pub(crate) use decisions::REPLACED;
+pub use ended::EndedAccess;
 pub(crate) use moving::STAYS;
+pub use queries::ShareQueryFilter;
 pub use reading::{
     GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };
@@ -178,6 +183,18 @@ impl Exchange {
             .await?
             .filter(|product| product.is_visible_to(principal))
             .ok_or(Error::NotFound("product"))
+    }
+
+    /// For a list of one product's rows: a name that leads nowhere is a mistake, and no empty list.
+    pub(crate) async fn filter_by(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+    ) -> Result<(), Error> {
+        if let Some(name) = product {
+            self.visible_product(principal, name).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn recipient_info(&self, name: &str) -> Result<Option<RecipientInfo>, Error> {

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
-use crate::replicas::Schedule;
+use crate::replicas::{ReplicaTableRecord, Schedule};
 use crate::{Exchange, from_row, sql};
 
 /// One table as the price needs it.
@@ -67,7 +67,7 @@ impl Exchange {
         let to = recipient.location()?;
         let tables: Vec<TableSize> = sql!(
             "select cloud, region, byte_count, recent_byte_count, committed_at, refused_for from product_table
-             join storage on storage.id = storage_id where product_id = $1"
+             join storage on storage.id = storage_id where product_id = $1 and removed_at is null"
         )
         .bind(product.id)
         .all(self.db())
@@ -174,7 +174,8 @@ impl Exchange {
         if let Some(row) = existing {
             let id: ReplicaId = row.get("id")?;
             let state: ReplicaState = row.get("state")?;
-            let held = self.replica_tables(self.db(), id).await?;
+            let mut held = self.replica_tables(self.db(), id).await?;
+            held.retain(ReplicaTableRecord::follows);
             synced_at = held.iter().filter_map(|table| table.synced_at).min();
             copied = matches!(state, ReplicaState::Ready | ReplicaState::Draining)
                 && held.iter().all(|table| table.replica_version.is_some());
@@ -209,7 +210,8 @@ impl Exchange {
             first_copy,
             month_transfer: self.price(tables, recent, to, at).await?,
             month_storage,
-            basis: "as many new bytes a month as the table's files of the last 30 days hold"
+            basis: "as many new bytes a month as the table's files of the last 30 days hold; storage is told for \
+                    comparison and stands on no statement"
                 .to_owned(),
             committed_at: tables.iter().filter_map(|table| table.committed_at).max(),
             synced_at,

@@ -1,6 +1,7 @@
 //! What the sharing service asks: whose token this is, what that recipient may read right now, and where. Decided in the
 //! database at each call, so that an end is felt at once on every process.
 
+use model::time::HOUR;
 use model::{
     Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId, StorageId,
     TableId, TeamId, Timestamp,
@@ -12,6 +13,9 @@ use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::secret::{self, TokenKind};
 use crate::{Exchange, from_row, sql};
+
+/// No URL works for longer than this once it was handed out (C-16).
+const LONGEST_URL: i64 = HOUR;
 
 /// Who reads.
 #[derive(Clone, Debug)]
@@ -173,7 +177,7 @@ pub struct GrantReading {
 #[derive(Clone, Debug)]
 pub struct QueryLogNew {
     pub id: QueryId,
-    pub recipient_id: Option<RecipientId>,
+    pub recipient_id: RecipientId,
     pub endpoint: &'static str,
     pub share: String,
     pub schema: String,
@@ -227,16 +231,20 @@ impl Exchange {
     ) -> Result<Option<Timestamp>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let row = sql!(
-            "select max(urls_until) as urls_until from recipient_token
-             join access_grant on access_grant.recipient_id = recipient_token.recipient_id where hash = $1"
+            "select recipient_token.expires_at, recipient_token.revoked_at, max(urls_until) as urls_until from recipient_token
+             join access_grant on access_grant.recipient_id = recipient_token.recipient_id where hash = $1
+             group by recipient_token.expires_at, recipient_token.revoked_at"
         )
         .bind(secret::hash(token))
         .row(self.db())
         .await?;
-        let until: Option<Timestamp> = match row {
-            Some(row) => row.get("urls_until")?,
-            None => None,
-        };
+        let Some(row) = row else { return Ok(None) };
+        let until: Option<Timestamp> = row.get("urls_until")?;
+        // Once it was rotated others are read with the credential after it; what they are handed is not this one's.
+        let expires_at: Timestamp = row.get("expires_at")?;
+        let revoked_at: Option<Timestamp> = row.get("revoked_at")?;
+        let ended_at = revoked_at.map_or(expires_at, |revoked_at| revoked_at.min(expires_at));
+        let until = until.map(|until| until.min(ended_at.plus(LONGEST_URL)));
         Ok(until.filter(|until| *until > self.now()))
     }
 
@@ -272,7 +280,7 @@ impl Exchange {
                     replica_table.source_version as replica_source_version
              from access_grant join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id
-                 join product_table on product_table.product_id = product.id
+                 join product_table on product_table.product_id = product.id and removed_at is null
                  join storage as source on source.id = product_table.storage_id
                  left join storage as target on target.cloud = recipient.cloud and target.region = recipient.region
                      and exists (select 1 from replica where replica.product_id = product.id and replica.storage_id = target.id
@@ -354,20 +362,23 @@ impl Exchange {
         }))
     }
 
-    /// Remembers, before URLs are handed out, until when they will work. False: the grant has ended meanwhile; hand out
-    /// nothing.
+    /// Remembers, before URLs are handed out, until when they will work; `by_store` is the last end of those that a store has
+    /// signed, which nobody can take back. False: the grant has ended meanwhile; hand out nothing.
     pub async fn urls_issued(
         &self,
         principal: &Principal,
         grant: GrantId,
         until: Timestamp,
+        by_store: Option<Timestamp>,
     ) -> Result<bool, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let changed = sql!(
-            "update access_grant set urls_until = case when urls_until > $1 then urls_until else $1 end
-             where id = $2 and desired = 'active' and until_at > $3"
+            "update access_grant set urls_until = case when urls_until > $1 then urls_until else $1 end,
+                 store_urls_until = case when store_urls_until > $2 or $2 is null then store_urls_until else $2 end
+             where id = $3 and desired = 'active' and until_at > $4"
         )
         .bind(until)
+        .bind(by_store)
         .bind(grant)
         .bind(self.now())
         .execute(self.db())

@@ -2,11 +2,12 @@
 
 use model::dto::{Profile, ProfileNew, Recipient, RecipientNew, RecipientToken};
 use model::time::DAY;
-use model::{Cloud, Location, Name, RecipientId, RecipientTokenId};
+use model::{Cloud, Location, Name, RecipientId, RecipientTokenId, Timestamp};
 use serde_json::json;
 
 use super::{RecipientInfo, recipient_rows};
 use crate::audit::Object;
+use crate::change::Change;
 use crate::error::{Check, Error};
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -154,8 +155,8 @@ impl Exchange {
         })
     }
 
-    /// Makes the recipient's credential and answers the profile that holds it: once. While one is alive there is no other;
-    /// revoke it first.
+    /// Makes the recipient's first credential and answers the profile that holds it: once. While one is alive another is
+    /// made by [`Exchange::recipient_rotate`] only.
     pub async fn profile_create(
         &self,
         principal: &Principal,
@@ -165,62 +166,46 @@ impl Exchange {
         let info = self
             .recipient_for(principal, name, Operation::ProfileCreate)
             .await?;
-        let longest = self.options().token_lifetime;
-        let lifetime = match new.days {
-            None => longest,
-            Some(days) => i64::from(days).saturating_mul(DAY),
-        };
-        if lifetime <= 0 || lifetime > longest {
-            return Err(Error::invalid(
-                "days",
-                format!("from 1 to {}", longest / DAY),
-            ));
-        }
+        let mut check = Check::new();
+        let lifetime = self.credential_lifetime(&mut check, new.days);
+        check.done()?;
         let token = secret::new_token(TokenKind::Recipient)?;
         let mut change = self.change(principal).await?;
-        let at = change.at();
-        // Taking the recipient's row first makes two downloads at once wait for each other.
-        sql!("update recipient set revision = revision + 1, updated_at = $1 where id = $2")
-            .bind(at)
-            .bind(info.id)
-            .execute(change.tx())
-            .await?;
-        let alive = sql!("select id from recipient_token where recipient_id = $1 and revoked_at is null and expires_at > $2")
-            .bind(info.id)
-            .bind(at)
-            .row(change.tx())
-            .await?;
-        if alive.is_some() {
+        hold_recipient(&mut change, info.id).await?;
+        let living = living_tokens(&mut change, info.id).await?;
+        if !living.is_empty() {
             return Err(Error::conflict(
-                "the profile was downloaded already and is shown only once; revoke its token, then download a new one",
+                "the profile was downloaded already and is shown only once; rotate the credential, or revoke it and download \
+                 a new profile",
             ));
         }
-        let id = RecipientTokenId::new(at);
-        let expires_at = at.plus(lifetime);
-        sql!(
-            "insert into recipient_token (id, recipient_id, hash, hint, created_at, expires_at)
-              values ($1, $2, $3, $4, $5, $6)"
-        )
-        .bind(id)
-        .bind(info.id)
-        .bind(secret::hash(&token))
-        .bind(secret::hint(&token))
-        .bind(at)
-        .bind(expires_at)
-        .execute(change.tx())
-        .await?;
+        let (id, expires_at) = insert_token(&mut change, info.id, &token, lifetime).await?;
         change.note(
             Operation::ProfileCreate,
             Object::new("recipient", &info.name),
             json!({ "token": id, "expires_at": expires_at }),
         );
         change.commit().await?;
-        Ok(Profile {
+        Ok(self.profile(token, expires_at))
+    }
+
+    /// How long a credential lives that was asked for so many `days`; no longer than the installation lets any live.
+    pub(super) fn credential_lifetime(&self, check: &mut Check, days: Option<u32>) -> i64 {
+        let longest = self.options().token_lifetime;
+        let lifetime = days.map_or(longest, |days| i64::from(days).saturating_mul(DAY));
+        if lifetime <= 0 || lifetime > longest {
+            check.fail("days", format!("from 1 to {}", longest / DAY));
+        }
+        lifetime
+    }
+
+    pub(super) fn profile(&self, token: String, expires_at: Timestamp) -> Profile {
+        Profile {
             share_credentials_version: 1,
             endpoint: format!("{}/delta-sharing/", self.options().public_url),
             bearer_token: token,
             expiration_time: expires_at,
-        })
+        }
     }
 
     /// Ends a credential now; felt on its next use, on every process.
@@ -253,4 +238,66 @@ impl Exchange {
         change.commit().await?;
         self.recipient(principal, name).await
     }
+}
+
+/// A credential that counts at the instant of the change.
+#[derive(Clone, Debug)]
+pub(super) struct LivingToken {
+    pub(super) id: RecipientTokenId,
+    pub(super) hint: String,
+    pub(super) expires_at: Timestamp,
+}
+from_row!(LivingToken {
+    id,
+    hint,
+    expires_at
+});
+
+/// Takes the recipient's row first, so that two who make credentials at once wait for each other.
+pub(super) async fn hold_recipient(change: &mut Change, id: RecipientId) -> Result<(), Error> {
+    sql!("update recipient set revision = revision + 1, updated_at = $1 where id = $2")
+        .bind(change.at())
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+    Ok(())
+}
+
+/// The credentials that count, in the order of their ends.
+pub(super) async fn living_tokens(
+    change: &mut Change,
+    id: RecipientId,
+) -> Result<Vec<LivingToken>, Error> {
+    Ok(sql!(
+        "select id, hint, expires_at from recipient_token
+         where recipient_id = $1 and revoked_at is null and expires_at > $2 order by expires_at, id"
+    )
+    .bind(id)
+    .bind(change.at())
+    .all(change.tx())
+    .await?)
+}
+
+/// Keeps a new credential; answers its id and its end.
+pub(super) async fn insert_token(
+    change: &mut Change,
+    recipient: RecipientId,
+    token: &str,
+    lifetime: i64,
+) -> Result<(RecipientTokenId, Timestamp), Error> {
+    let at = change.at();
+    let (id, expires_at) = (RecipientTokenId::new(at), at.plus(lifetime));
+    sql!(
+        "insert into recipient_token (id, recipient_id, hash, hint, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6)"
+    )
+    .bind(id)
+    .bind(recipient)
+    .bind(secret::hash(token))
+    .bind(secret::hint(token))
+    .bind(at)
+    .bind(expires_at)
+    .execute(change.tx())
+    .await?;
+    Ok((id, expires_at))
 }

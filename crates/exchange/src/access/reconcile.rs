@@ -8,7 +8,7 @@ use serde_json::json;
 use super::grants::GrantRecord;
 use crate::audit::Object;
 use crate::error::Error;
-use crate::jobs::{Wake, WorkKind};
+use crate::jobs::{Wake, WorkKind, pause_of};
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::ports::Observation;
@@ -26,11 +26,12 @@ pub enum NextLook {
 
 /// An active grant is looked at again this often: "verified" goes stale.
 const LOOK_AGAIN: i64 = 15 * MINUTE;
-/// While something is under way or broken.
+/// While something is under way or broken: so soon at first, and each time twice as late, for a look reads logs and files.
 const LOOK_SOON: i64 = 5 * SECOND;
 
 impl Exchange {
-    /// Looks at a grant with its recipient's identity and writes what was seen, if it is still what was asked about.
+    /// Looks at a grant with its recipient's identity and writes what was seen, if it is still what was asked about. As long
+    /// as the same is seen that is not as it should be, the pauses grow; a wake begins them anew.
     pub async fn grant_reconcile(
         &self,
         principal: &Principal,
@@ -47,30 +48,33 @@ impl Exchange {
         let seen = self.ports().access.observe(id).await;
         crash_point!("grant.observe.after");
         let wanted = grant.is_wanted(self.now());
-        let (actual, reason, next) = match (&seen, wanted) {
-            (Observation::Works { .. }, true) => {
-                (GrantActual::Active, None, NextLook::In(LOOK_AGAIN))
+        let (actual, reason) = match (&seen, wanted) {
+            (Observation::Works { .. }, true) => (GrantActual::Active, None),
+            (Observation::Waits { reason }, true) => {
+                (GrantActual::Provisioning, Some(reason.clone()))
             }
-            (Observation::Waits { reason }, true) => (
-                GrantActual::Provisioning,
-                Some(reason.clone()),
-                NextLook::In(LOOK_SOON),
-            ),
-            (Observation::Broken { reason }, true) => (
-                GrantActual::Failed,
-                Some(reason.clone()),
-                NextLook::In(LOOK_SOON),
-            ),
+            (Observation::Broken { reason }, true) => (GrantActual::Failed, Some(reason.clone())),
             (Observation::Closed, true) => {
                 let reason = "the sharing service refuses it although it should not; this is looked at again".to_owned();
-                (GrantActual::Failed, Some(reason), NextLook::In(LOOK_SOON))
+                (GrantActual::Failed, Some(reason))
             }
             (Observation::Works { .. }, false) => {
                 let reason =
                     "it should have ended, but the sharing service still answers".to_owned();
-                (GrantActual::Failed, Some(reason), NextLook::In(LOOK_SOON))
+                (GrantActual::Failed, Some(reason))
             }
-            (_, false) => (GrantActual::Ended, None, NextLook::Settled),
+            (_, false) => (GrantActual::Ended, None),
+        };
+        let next = match actual {
+            GrantActual::Ended => NextLook::Settled,
+            GrantActual::Active => NextLook::In(LOOK_AGAIN),
+            _ if actual != grant.actual => NextLook::In(LOOK_SOON),
+            _ => {
+                let last = pause_of(self.db(), WorkKind::Grant, id).await?;
+                NextLook::In(last.map_or(LOOK_SOON, |last| {
+                    last.saturating_mul(2).clamp(LOOK_SOON, LOOK_AGAIN)
+                }))
+            }
         };
         if self
             .grant_observed(principal, &grant, actual, reason.as_deref(), &seen)
@@ -137,7 +141,7 @@ impl Exchange {
         Ok(true)
     }
 
-    /// Wakes every grant that is not settled: what makes a lost wake-up harmless. Called now and then by a worker.
+    /// Wakes every grant and replica that is not settled: what makes a lost wake-up harmless. Called now and then by a worker.
     pub async fn grants_resync(&self, principal: &Principal) -> Result<(), Error> {
         can(principal, Operation::GrantObserve, &Scope::NONE)?;
         let rows = sql!(
@@ -151,15 +155,6 @@ impl Exchange {
             let wake = Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?);
             crate::jobs::ensure(self.db(), &wake, self.now()).await?;
         }
-        let draining =
-            sql!("select id from replica where state = 'draining' and drain_until <= $1")
-                .bind(self.now())
-                .rows(self.db())
-                .await?;
-        for row in draining {
-            let wake = Wake::new(WorkKind::Replica, row.get::<model::ReplicaId>("id")?);
-            crate::jobs::ensure(self.db(), &wake, self.now()).await?;
-        }
-        Ok(())
+        self.replicas_resync(principal).await
     }
 }

@@ -4,7 +4,7 @@ use model::dto::{Decision, Offer, Request, RequestNew};
 use model::time::DAY;
 use model::{
     Cloud, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId, RequestId,
-    RequestState, Stage, TeamId, Timestamp, Verdict,
+    RequestState, Stage, TeamId, Timestamp, Until, Verdict,
 };
 use serde_json::json;
 
@@ -260,7 +260,8 @@ impl Exchange {
     ) -> Result<RequestReady, Error> {
         let mut check = Check::new();
         let mode: Option<Mode> = check.parse("mode", &new.mode);
-        let until: Option<Timestamp> = check.parse("until", &new.until);
+        let until: Option<Until> = check.parse("until", &new.until);
+        let until = until.map(|Until(at)| at);
         let code: Option<Name> = check.parse("purpose.code", &new.purpose.code);
         let purpose_text = check.text("purpose.text", &new.purpose.text, 3, 4_000, true);
         let now = self.now();

@@ -7,7 +7,7 @@ use model::{AuditId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, FromRow as _, Tx};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -182,7 +182,7 @@ impl Exchange {
         can(principal, Operation::AuditList, &Scope::NONE)?;
         let before = page.after_number()?.unwrap_or(i64::MAX);
         let (kind, id) = object.unzip();
-        let rows: Vec<AuditRow> = sql!(
+        let rows = sql!(
             "select seq, id, at, actor, operation, object_kind, object_id, detail, prev_hash, hash from audit
              where seq < $1 and (cast($2 as text) is null or object_kind = $2) and (cast($3 as text) is null or object_id = $3)
              order by seq desc limit $4"
@@ -191,9 +191,24 @@ impl Exchange {
         .bind(kind)
         .bind(id)
         .bind(page.fetch())
-        .all(self.db())
+        .rows(self.db())
         .await?;
-        Ok(page.cut(rows, |row| row.seq.to_string()))
+        let mut read = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let found = AuditRow::from_row(row).map_err(|error| {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the audit log was changed from outside"
+                );
+                Error::conflict(format!(
+                    "row {} of the audit log cannot be read: somebody changed it from outside; check the log with \
+                     `entrepot audit verify`",
+                    row.get::<i64>("seq").map_or_else(|_| "?".to_owned(), |seq| seq.to_string())
+                ))
+            })?;
+            read.push(found);
+        }
+        Ok(page.cut(read, |row| row.seq.to_string()))
     }
 
     /// The number and the hash of the newest row: what a worker writes to the log of the process now and then, so that the
@@ -209,7 +224,7 @@ impl Exchange {
     }
 
     /// Walks the chain from the first row and recomputes every hash. With `anchor`, a head hash kept elsewhere, also
-    /// checks that the chain still passes through it.
+    /// checks that the chain still passes through it. A row that cannot even be read is the first that does not fit.
     pub async fn audit_verify(
         &self,
         principal: &Principal,
@@ -224,18 +239,35 @@ impl Exchange {
             head: hex::encode(head),
             broken,
         };
+        if let Some(broken) = self.rows_before_the_first().await? {
+            return Ok(verification(0, &prev, Some(broken)));
+        }
         loop {
-            let rows: Vec<AuditRow> = sql!(
+            let rows = sql!(
                 "select seq, id, at, actor, operation, object_kind, object_id, detail, prev_hash, hash from audit
                  where seq > $1 order by seq limit 1000"
             )
             .bind(seq)
-            .all(self.db())
+            .rows(self.db())
             .await?;
             if rows.is_empty() {
                 break;
             }
             for row in rows {
+                let row = match AuditRow::from_row(&row) {
+                    Ok(row) => row,
+                    Err(error) => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "a row of the audit log cannot be read"
+                        );
+                        let broken = Broken {
+                            seq: row.get("seq").unwrap_or(seq + 1),
+                            why: "one of its columns holds what Entrepôt never writes".to_owned(),
+                        };
+                        return Ok(verification(seq, &prev, Some(broken)));
+                    }
+                };
                 let why = if row.seq != seq + 1 {
                     Some(format!("row {} is missing", seq + 1))
                 } else if row.prev_hash != prev {
@@ -288,5 +320,18 @@ impl Exchange {
             })
         });
         Ok(verification(seq, &prev, broken))
+    }
+
+    /// The chain begins at 1. A list shows what stands before that too, so the check must know of it.
+    async fn rows_before_the_first(&self) -> Result<Option<Broken>, Error> {
+        let row = sql!("select count(*) as count, min(seq) as least from audit where seq < 1")
+            .row(self.db())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (count, least): (i64, Option<i64>) = (row.get("count")?, row.get("least")?);
+        Ok(least.map(|seq| Broken {
+            seq,
+            why: format!("the chain begins at row 1, and {count} stand before it"),
+        }))
     }
 }

@@ -118,11 +118,14 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<MeterEvent>, Error> {
         can(principal, Operation::MeterList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let before: Option<MeterEventId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<EventRow> = sql!(
             "select meter_event.id, product.name as product, from_location, to_location, bytes, busy_micros, method, purpose,
-                    run_id, query_id, at, case when charge_id is null then false else true end as charged
+                    run_id, query_id, at,
+                    case when (bytes = 0 or charge_id is not null) and (busy_micros = 0 or compute_charge_id is not null)
+                         then true else false end as charged
              from meter_event left join product on product.id = product_id
              where (meter_event.id < $1 or $1 is null) and (product.name = $2 or cast($2 as text) is null)
                  and ($3 or product.team_id = $5

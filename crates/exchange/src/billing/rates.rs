@@ -1,4 +1,6 @@
-//! Dated prices. A rate is never changed: a new one begins where the old one ends, and nothing overlaps.
+//! Dated prices. A rate is never changed. One that holds until further notice ends where the next such one begins; one with an
+//! end interrupts it, and afterwards it holds again. So of those for the same places, where two overlap, one lies within the
+//! other, and the one that began last is meant.
 
 use model::dto::{Rate, RateNew, ServiceRate, ServiceRateNew};
 use model::{Cloud, Currency, Location, Nano, RateId, Route, Timestamp, Unit};
@@ -12,6 +14,10 @@ use crate::page::{Page, PageRequest};
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
+
+/// Said of a price that clashes with another.
+pub(crate) const RATES_CLASH: &str = "a price for the same holds in that time already; choose another time, or one that lies wholly \
+     within the other's";
 
 /// A rate as it stands in the database; `*` where it holds for any.
 #[derive(Clone, Debug)]
@@ -108,9 +114,44 @@ pub(crate) fn check_side(check: &mut Check, field: &str, text: &str) -> Option<(
         .map(|place| (place.cloud.to_string(), place.region().to_owned()))
 }
 
-struct Period {
-    from: Timestamp,
-    until: Option<Timestamp>,
+/// When a price holds; the end is exclusive, and None is until further notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Period {
+    pub(crate) from: Timestamp,
+    pub(crate) until: Option<Timestamp>,
+}
+from_row!(Period { from, until });
+
+impl Period {
+    /// Whether a price of this period ends the one of the other, for the same.
+    pub(crate) fn ends(self, there: Self) -> bool {
+        self.until.is_none() && there.until.is_none() && there.from < self.from
+    }
+
+    /// Whether this one cannot be added where the other stands: they would overlap otherwise than one within the other, or
+    /// begin at the same instant.
+    pub(crate) fn clashes(self, there: Self) -> bool {
+        let end = |period: Self| period.until.map_or(i64::MAX, Timestamp::micros);
+        let apart = end(self) <= there.from.micros() || end(there) <= self.from.micros();
+        let both_open = self.until.is_none() && there.until.is_none();
+        let within = there.from < self.from && end(self) <= end(there);
+        let around = self.from < there.from && end(there) <= end(self);
+        !(apart || self.ends(there) || (!both_open && (within || around)))
+    }
+
+    /// Puts it beside those that are there, as adding the price would; not where it clashes.
+    pub(crate) fn join(self, there: &mut Vec<Self>) -> bool {
+        if there.iter().any(|other| self.clashes(*other)) {
+            return false;
+        }
+        for other in there.iter_mut() {
+            if self.ends(*other) {
+                other.until = Some(self.from);
+            }
+        }
+        there.push(self);
+        true
+    }
 }
 
 fn check_period(check: &mut Check, from: &str, until: Option<&str>) -> Option<Period> {
@@ -151,7 +192,7 @@ impl Exchange {
                  and (to_cloud = $3 or to_cloud = '*') and (to_region = $4 or to_region = '*')
                  and valid_from <= $5 and (valid_until > $5 or valid_until is null)
              order by case when from_region <> '*' then 0 when from_cloud <> '*' then 1 else 2 end,
-                 case when to_region <> '*' then 0 when to_cloud <> '*' then 1 else 2 end, id
+                 case when to_region <> '*' then 0 when to_cloud <> '*' then 1 else 2 end, valid_from desc, id
              limit 1"
         )
         .bind(route.from.cloud)
@@ -212,8 +253,8 @@ impl Exchange {
         Ok(rows.into_iter().map(ServiceRate::from).collect())
     }
 
-    /// Adds a rate. A rate for the same sides that runs until further notice is ended where this one begins; any other
-    /// overlap is refused. What was charged already stays charged.
+    /// Adds a rate. One for the same sides that runs until further notice is ended where this one begins, or, where this one
+    /// has an end, interrupted by it; any other overlap is refused. What was charged already stays charged.
     pub async fn rate_create(&self, principal: &Principal, new: RateNew) -> Result<Rate, Error> {
         can(principal, Operation::RateCreate, &Scope::NONE)?;
         let mut check = Check::new();
@@ -231,31 +272,29 @@ impl Exchange {
             return Err(Error::invalid("rate", "incomplete"));
         };
         let mut change = self.change(principal).await?;
-        sql!("update rate set valid_until = $1 where from_cloud = $2 and from_region = $3 and to_cloud = $4 and to_region = $5
-                  and valid_until is null and valid_from < $1")
-        .bind(period.from)
-        .bind(&from.0)
-        .bind(&from.1)
-        .bind(&to.0)
-        .bind(&to.1)
-        .execute(change.tx())
-        .await?;
-        let overlap = sql!(
-            "select id from rate where from_cloud = $1 and from_region = $2 and to_cloud = $3 and to_region = $4
-                 and (valid_until > $5 or valid_until is null) and (valid_from < $6 or cast($6 as bigint) is null) limit 1"
+        if period.until.is_none() {
+            sql!("update rate set valid_until = $1 where from_cloud = $2 and from_region = $3 and to_cloud = $4 and to_region = $5
+                      and valid_until is null and valid_from < $1")
+            .bind(period.from)
+            .bind(&from.0)
+            .bind(&from.1)
+            .bind(&to.0)
+            .bind(&to.1)
+            .execute(change.tx())
+            .await?;
+        }
+        let there: Vec<Period> = sql!(
+            "select valid_from as \"from\", valid_until as \"until\" from rate
+             where from_cloud = $1 and from_region = $2 and to_cloud = $3 and to_region = $4"
         )
         .bind(&from.0)
         .bind(&from.1)
         .bind(&to.0)
         .bind(&to.1)
-        .bind(period.from)
-        .bind(period.until)
-        .row(change.tx())
+        .all(change.tx())
         .await?;
-        if overlap.is_some() {
-            return Err(Error::conflict(
-                "a rate for these places already holds in that time; choose a period that does not overlap",
-            ));
+        if there.into_iter().any(|there| period.clashes(there)) {
+            return Err(Error::conflict(RATES_CLASH));
         }
         let record = RateRecord {
             id: RateId::new(change.at()),
@@ -297,7 +336,8 @@ impl Exchange {
         Ok(rate)
     }
 
-    /// Adds a price for `compute` (per hour of sync runs) or `storage` (per GB and month); ends the one before.
+    /// Adds a price for `compute` (per hour of sync runs) or `storage` (per GB and month); ends or interrupts the one that holds
+    /// until further notice, as with rates.
     pub async fn service_rate_create(
         &self,
         principal: &Principal,
@@ -318,24 +358,21 @@ impl Exchange {
         };
         let mut change = self.change(principal).await?;
         let at = change.at();
-        sql!("update service_rate set valid_until = $1 where kind = $2 and valid_until is null and valid_from < $1")
-            .bind(period.from)
-            .bind(&new.kind)
-            .execute(change.tx())
-            .await?;
-        let overlap = sql!(
-            "select id from service_rate where kind = $1 and (valid_until > $2 or valid_until is null)
-                 and (valid_from < $3 or cast($3 as bigint) is null) limit 1"
+        if period.until.is_none() {
+            sql!("update service_rate set valid_until = $1 where kind = $2 and valid_until is null and valid_from < $1")
+                .bind(period.from)
+                .bind(&new.kind)
+                .execute(change.tx())
+                .await?;
+        }
+        let there: Vec<Period> = sql!(
+            "select valid_from as \"from\", valid_until as \"until\" from service_rate where kind = $1"
         )
         .bind(&new.kind)
-        .bind(period.from)
-        .bind(period.until)
-        .row(change.tx())
+        .all(change.tx())
         .await?;
-        if overlap.is_some() {
-            return Err(Error::conflict(
-                "a price for this already holds in that time; choose a period that does not overlap",
-            ));
+        if there.into_iter().any(|there| period.clashes(there)) {
+            return Err(Error::conflict(RATES_CLASH));
         }
         let id = RateId::new(at);
         sql!("insert into service_rate (id, kind, price_nano, currency, valid_from, valid_until, source, created_at)

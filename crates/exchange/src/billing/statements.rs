@@ -1,16 +1,17 @@
-//! Statements: a month's bill of one producing team. Open ones are reckoned anew each time; an issued one is frozen, and
+//! Statements: a month's bill of one team that pays. Open ones are reckoned anew each time; an issued one is frozen, and
 //! a charge that comes after it belongs to the month in which it came.
 
 use chrono::{Datelike, NaiveDate};
 use model::dto::{Statement, StatementLine, StatementSummary};
 use model::time::DAY;
 use model::{
-    Currency, Location, Method, Micro, Name, ProductId, ProductName, Route, StatementId,
-    StatementState, TeamId, Timestamp,
+    Currency, Location, Method, Micro, ProductId, ProductName, Route, StatementId, StatementState,
+    TeamId, Timestamp,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::report::Part;
 use crate::audit::Object;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -20,7 +21,7 @@ use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
 /// A month: `2026-06`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Month {
     year: i32,
     month: u32,
@@ -41,7 +42,7 @@ impl Month {
         }
     }
 
-    fn of(at: Timestamp) -> Result<Self, Error> {
+    pub(super) fn of(at: Timestamp) -> Result<Self, Error> {
         let date = at
             .date()
             .ok_or_else(|| Error::invalid("month", "out of range"))?;
@@ -51,7 +52,7 @@ impl Month {
         })
     }
 
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         if self.month == 12 {
             Self {
                 year: self.year + 1,
@@ -65,12 +66,12 @@ impl Month {
         }
     }
 
-    fn first_day(self) -> i64 {
+    pub(super) fn first_day(self) -> i64 {
         let date = NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default();
         Timestamp::from_datetime(date.and_time(chrono::NaiveTime::MIN).and_utc()).utc_day()
     }
 
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         format!("{:04}-{:02}", self.year, self.month)
     }
 }
@@ -128,24 +129,6 @@ from_row!(IssuedRow {
     issued_at
 });
 
-/// Events of one route and day that no charge holds.
-struct UnchargedRow {
-    day: i64,
-    from_location: Location,
-    to_location: Location,
-    bytes: u64,
-    events: u64,
-    at: Timestamp,
-}
-from_row!(UnchargedRow {
-    day,
-    from_location,
-    to_location,
-    bytes,
-    events,
-    at
-});
-
 /// What a month holds besides its lines.
 #[derive(Clone, Copy, Debug, Default)]
 struct Besides {
@@ -153,11 +136,15 @@ struct Besides {
     waiting_bytes: u64,
     waiting_until: Option<Timestamp>,
     unrated: u64,
+    unrated_busy_micros: u64,
 }
 
 impl Besides {
     fn is_nothing(&self) -> bool {
-        self.signed_bytes == 0 && self.waiting_until.is_none() && self.unrated == 0
+        self.signed_bytes == 0
+            && self.waiting_until.is_none()
+            && self.unrated == 0
+            && self.unrated_busy_micros == 0
     }
 
     fn with(self, summary: StatementSummary, team: &TeamRecord, lines: Vec<LineRow>) -> Statement {
@@ -169,6 +156,7 @@ impl Besides {
             waiting_bytes: self.waiting_bytes,
             waiting_until: self.waiting_until,
             unrated: self.unrated,
+            unrated_busy_micros: self.unrated_busy_micros,
         }
     }
 }
@@ -250,7 +238,12 @@ impl Exchange {
     async fn open_currencies(&self, team: TeamId, month: Month) -> Result<Vec<Currency>, Error> {
         let rows = sql!(
             "select distinct currency from charge where team_id = $1
-                 and ((day >= $2 and day < $3) or (charge.created_at >= $4 and charge.created_at < $5 and day < $2)) order by currency"
+                 and ((day >= $2 and day < $3)
+                      or (day < $2 and charge.created_at >= $4 and charge.created_at < $5 and exists (
+                          select 1 from statement where statement.team_id = $1 and statement.currency = charge.currency
+                              and statement.issued_at < charge.created_at
+                              and charge.day >= statement.first_day and charge.day < statement.end_day)))
+             order by currency"
         )
         .bind(team)
         .bind(month.first_day())
@@ -297,7 +290,7 @@ impl Exchange {
     }
 
     /// What was handed out as signed URLs for the team's products, which is shown and not billed; and what was counted and
-    /// no charge holds: because its day is not over or the report has not come by, or because it has no rate.
+    /// no charge holds: because its day is not over or the report has not come by, or because it has no price.
     async fn besides(&self, team: TeamId, month: Month) -> Result<Besides, Error> {
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event join product on product.id = product_id
@@ -312,48 +305,59 @@ impl Exchange {
             signed_bytes: row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0),
             ..Besides::default()
         };
-        let uncharged: Vec<UnchargedRow> = sql!(
-            "select day, from_location, to_location, cast(sum(bytes) as bigint) as bytes, cast(count(*) as bigint) as events,
-                    cast(max(at) as bigint) as at
-             from meter_event join product on product.id = product_id
-             where team_id = $1 and charge_id is null and method in ('measured', 'logged') and day >= $2 and day < $3
-             group by day, from_location, to_location order by day"
-        )
-        .bind(team)
-        .bind(month.first_day())
-        .bind(month.next().first_day())
-        .all(self.db())
-        .await?;
-        for row in uncharged {
-            let route = Route {
-                from: row.from_location,
-                to: row.to_location,
-            };
-            let rated = row.bytes == 0
-                || route.is_local()
-                || self.rate_for(self.db(), &route, row.at).await?.is_some();
-            if rated {
-                besides.waiting_bytes += row.bytes;
-                besides.waiting_until = Some(Timestamp::from_utc_day(row.day + 1));
-            } else {
-                besides.unrated += row.events;
-            }
-        }
-        Ok(besides)
-    }
-
-    /// Events of the month that no charge holds, for whatever reason.
-    async fn uncharged(&self, team: TeamId, month: Month) -> Result<u64, Error> {
-        let row = sql!(
-            "select cast(count(*) as bigint) as events from meter_event join product on product.id = product_id
-             where team_id = $1 and charge_id is null and method in ('measured', 'logged') and day >= $2 and day < $3"
+        // What a report had in hand when it was cut short; the next one goes on with it.
+        let drafts = sql!(
+            "select cast(coalesce(sum(bytes), 0) as bigint) as bytes, cast(max(day) as bigint) as day from charge_draft
+             where team_id = $1 and day >= $2 and day < $3"
         )
         .bind(team)
         .bind(month.first_day())
         .bind(month.next().first_day())
         .row(self.db())
         .await?;
-        Ok(row.map(|row| row.get("events")).transpose()?.unwrap_or(0))
+        if let Some(row) = drafts
+            && let Some(day) = row.get::<Option<i64>>("day")?
+        {
+            besides.waiting_bytes += row.get::<u64>("bytes")?;
+            besides.waiting_until = Some(Timestamp::from_utc_day(day + 1));
+        }
+        let today = self.now().utc_day();
+        for day in self.waiting_days(team, month).await? {
+            for waits in self.waiting(day, Some(team)).await? {
+                // Whether there is a price is asked when the day is over: until then there is nothing to mend.
+                match (waits.price, waits.part) {
+                    (None, Part::Bytes) if day < today => besides.unrated += waits.leg.events,
+                    (None, Part::Time) if day < today => {
+                        besides.unrated_busy_micros += waits.leg.busy_micros;
+                    }
+                    (_, part) => {
+                        if part == Part::Bytes {
+                            besides.waiting_bytes += waits.leg.bytes;
+                        }
+                        let until = Timestamp::from_utc_day(day + 1);
+                        besides.waiting_until = besides.waiting_until.max(Some(until));
+                    }
+                }
+            }
+        }
+        Ok(besides)
+    }
+
+    /// The days of the month of which no charge holds everything yet, in order.
+    async fn waiting_days(&self, team: TeamId, month: Month) -> Result<Vec<i64>, Error> {
+        let rows = sql!(
+            "select day from billed_event where team_id = $1 and day >= $2 and day < $3 and ", bytes_wait!(),
+            " union select day from billed_event where team_id = $1 and day >= $2 and day < $3 and ", time_waits!(),
+            " order by day"
+        )
+        .bind(team)
+        .bind(month.first_day())
+        .bind(month.next().first_day())
+        .rows(self.db())
+        .await?;
+        rows.iter()
+            .map(|row| row.get("day").map_err(Error::from))
+            .collect()
     }
 
     /// Freezes a finished month. Refused while events of it have no rate.
@@ -376,11 +380,23 @@ impl Exchange {
             ));
         }
         self.billing_report(principal).await?;
-        let unrated = self.uncharged(record.id, month).await?;
-        if unrated > 0 {
+        let besides = self.besides(record.id, month).await?;
+        if besides.unrated > 0 {
             return Err(Error::conflict(format!(
-                "{unrated} meter events of this month have no rate; add the missing rate, then issue the statement"
+                "{} meter events of this month have no rate; add the missing rate, then issue the statement",
+                besides.unrated
             )));
+        }
+        if besides.unrated_busy_micros > 0 {
+            return Err(Error::conflict(
+                "there is compute time of this month at which compute had no price; set a price of kind compute that holds then \
+                 (it may be 0), then issue the statement",
+            ));
+        }
+        if besides.waiting_until.is_some() {
+            return Err(Error::Unavailable(
+                "some of this month is being priced right now; try again in a moment".to_owned(),
+            ));
         }
         let currencies = self.open_currencies(record.id, month).await?;
         if currencies.is_empty() {
@@ -460,45 +476,6 @@ impl Exchange {
         }
         change.commit().await?;
         self.statement(principal, team, &month.text()).await
-    }
-
-    /// Statements of the caller's teams, newest month first: those issued, and the open one of each month in which something
-    /// was charged or counted.
-    pub async fn statements(&self, principal: &Principal) -> Result<Vec<StatementSummary>, Error> {
-        can(principal, Operation::StatementList, &Scope::NONE)?;
-        let (person, team) = principal.scope();
-        let rows = sql!(
-            "select distinct team.name, day from (
-                 select team_id, day from charge
-                 union select team_id, day from meter_event join product on product.id = product_id
-                     where charge_id is null and method in ('measured', 'logged')) as counted
-                 join team on team.id = team_id
-             where $1 or team_id = $3 or team_id in (select team_member.team_id from team_member where person_id = $2)
-             order by day desc, team.name"
-        )
-        .bind(principal.sees_all() || principal.has(model::Role::Finance))
-        .bind(person)
-        .bind(team)
-        .rows(self.db())
-        .await?;
-        let mut months: Vec<(String, Name)> = Vec::new();
-        for row in rows {
-            let month = Month::of(Timestamp::from_utc_day(row.get("day")?))?.text();
-            let name: Name = row.get("name")?;
-            if !months.contains(&(month.clone(), name.clone())) {
-                months.push((month, name));
-            }
-        }
-        let mut summaries = Vec::new();
-        for (month, team) in months.into_iter().take(120) {
-            summaries.extend(
-                self.statement(principal, team.as_str(), &month)
-                    .await?
-                    .into_iter()
-                    .map(|found| found.summary),
-            );
-        }
-        Ok(summaries)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Billing on both databases: what is counted once is billed once, to the byte and to the micro-unit.
 
 use model::dto::{
-    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, ServiceRateNew, StorageNew,
-    TableNew, TeamNew,
+    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, RecipientNew, ReportResult,
+    ServiceRateNew, Statement, StorageNew, TableNew, TeamNew,
 };
-use model::time::DAY;
-use model::{Method, ProductId, Purpose, StatementState, Timestamp};
+use model::time::{DAY, HOUR};
+use model::{Method, ProductId, Purpose, RecipientId, StatementState, Timestamp};
 
 use super::{MeterEventNew, statement_csv};
 use crate::error::Error;
@@ -13,6 +13,10 @@ use crate::page::PageRequest;
 use crate::principal::Principal;
 use crate::testing::TestExchange;
 use crate::{Exchange, sql};
+
+mod busy;
+mod months;
+mod paying;
 
 /// One product in Frankfurt, a rate to Azure.
 struct Books {
@@ -129,6 +133,16 @@ impl Books {
     }
 
     async fn rate(&self, to: &str, price: &str, from: &str) -> Result<(), Error> {
+        self.rate_until(to, price, from, None).await
+    }
+
+    async fn rate_until(
+        &self,
+        to: &str,
+        price: &str,
+        from: &str,
+        until: Option<&str>,
+    ) -> Result<(), Error> {
         let rate = RateNew {
             from: "aws:eu-central-1".into(),
             to: to.into(),
@@ -136,7 +150,7 @@ impl Books {
             unit: "GB".into(),
             currency: "USD".into(),
             valid_from: from.into(),
-            valid_until: None,
+            valid_until: until.map(str::to_owned),
             source: "list price".into(),
         };
         self.exchange()
@@ -145,9 +159,37 @@ impl Books {
             .map(|_| ())
     }
 
+    async fn compute(&self, price: &str, from: &str, until: Option<&str>) -> Result<(), Error> {
+        let rate = ServiceRateNew {
+            kind: "compute".into(),
+            price: price.into(),
+            currency: "USD".into(),
+            valid_from: from.into(),
+            valid_until: until.map(str::to_owned),
+            source: "own".into(),
+        };
+        self.exchange()
+            .service_rate_create(&self.finance, rate)
+            .await
+            .map(|_| ())
+    }
+
+    /// A sync to westeurope: bytes, and microseconds.
+    async fn work(&self, key: &str, counted: (u64, i64)) {
+        let event = self.event(key, "azure:westeurope", counted, Method::Measured);
+        let written = self.exchange().meter_record(&self.system, &event).await;
+        assert!(written.unwrap());
+    }
+
+    async fn june(&self) -> Vec<Statement> {
+        self.exchange()
+            .statement(&self.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+    }
+
     async fn count(&self, key: &str, to: &str, bytes: u64, method: Method) {
-        // Half an hour each.
-        let event = self.event(key, to, (bytes, 1_800_000_000), method);
+        let event = self.event(key, to, (bytes, 0), method);
         self.exchange()
             .meter_record(&self.system, &event)
             .await
@@ -176,6 +218,35 @@ impl Books {
             method,
             purpose: Purpose::Sync,
         }
+    }
+
+    /// A recipient in westeurope of a team of its own.
+    async fn recipient(&self, team: &str, name: &str) -> RecipientId {
+        let operator = Principal::operator();
+        let new = TeamNew {
+            name: team.into(),
+            domain: "vehicle".into(),
+            title: team.into(),
+            cost_center: String::new(),
+            contact: String::new(),
+        };
+        self.exchange().team_create(&operator, new).await.unwrap();
+        let new = RecipientNew {
+            name: name.into(),
+            team: team.into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+        };
+        self.exchange()
+            .recipient_create(&operator, new)
+            .await
+            .unwrap();
+        let row = sql!("select id from recipient where name = $1")
+            .bind(name)
+            .row(self.exchange().db())
+            .await
+            .unwrap();
+        row.unwrap().get("id").unwrap()
     }
 
     fn at(&self, text: &str) {
@@ -277,21 +348,8 @@ async fn what_is_nothing_is_no_event() {
 async fn compute_time_has_a_price() {
     for books in Books::each().await {
         let exchange = books.exchange();
-        let rate = ServiceRateNew {
-            kind: "compute".into(),
-            price: "0.50".into(),
-            currency: "USD".into(),
-            valid_from: "2026-01-01".into(),
-            valid_until: None,
-            source: "own".into(),
-        };
-        exchange
-            .service_rate_create(&books.finance, rate)
-            .await
-            .unwrap();
-        books
-            .count("run/1", "azure:westeurope", 1_000, Method::Measured)
-            .await;
+        books.compute("0.50", "2026-01-01", None).await.unwrap();
+        books.work("run/1", (1_000, 1_800_000_000)).await;
         books.test.clock.advance(DAY);
         assert_eq!(
             exchange
@@ -355,6 +413,78 @@ async fn compute_time_has_a_price() {
 }
 
 #[tokio::test]
+async fn compute_time_waits_for_its_price_and_has_the_one_of_its_instant() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        books.at("2026-06-14T10:00:00Z");
+        books.work("run/1", (1_000, HOUR)).await;
+        books.at("2026-06-14T14:00:00Z");
+        books.work("run/2", (0, HOUR)).await;
+        books.work("run/3", (2_000, 0)).await;
+        books.at("2026-06-15");
+        let report = async || exchange.billing_report(&books.system).await.unwrap();
+        let shown = |done: ReportResult| {
+            let waits = done.unrated_busy_micros;
+            (done.charges, done.events, done.unrated, waits)
+        };
+        let hours = |count: i64| u64::try_from(count * HOUR).unwrap();
+        // The bytes do not wait for it.
+        assert_eq!(shown(report().await), (1, 2, 0, hours(2)));
+        assert_eq!(shown(report().await), (0, 0, 0, hours(2)));
+        let events = exchange
+            .meter_events(&books.finance, None, &PageRequest::all())
+            .await
+            .unwrap()
+            .items;
+        let charged: Vec<bool> = events.iter().map(|event| event.charged).collect();
+        assert_eq!(charged, [true, false, false], "newest first");
+        let [open] = books.june().await.try_into().unwrap();
+        assert_eq!((open.lines.len(), open.unrated), (1, 0));
+        assert_eq!(open.unrated_busy_micros, hours(2));
+
+        // From noon on there is one.
+        let noon = "2026-06-14T12:00:00Z";
+        books.compute("0.50", noon, None).await.unwrap();
+        assert_eq!(shown(report().await), (1, 1, 0, hours(1)));
+        books.at("2026-07-01");
+        let held = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await;
+        let Err(Error::Conflict(why)) = held else {
+            panic!("{held:?}")
+        };
+        assert!(why.contains("compute"), "{why}");
+
+        books
+            .compute("0.20", "2026-06-01", Some(noon))
+            .await
+            .unwrap();
+        let [issued] = exchange
+            .statement_issue(&books.finance, "aftersales", "2026-06")
+            .await
+            .unwrap()
+            .try_into()
+            .unwrap();
+        let lines: Vec<_> = issued
+            .lines
+            .iter()
+            .map(|line| {
+                let amount = line.amount.to_string();
+                (line.kind.as_str(), line.bytes, line.busy_micros, amount)
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("transfer", 3_000, 0, "0.00".to_owned()),
+                ("compute", 0, 2 * HOUR, "0.70".to_owned()),
+            ]
+        );
+        assert_eq!(issued.unrated_busy_micros, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_statement_says_what_waits_and_until_when() {
     for books in Books::each().await {
         let exchange = books.exchange();
@@ -362,7 +492,11 @@ async fn a_statement_says_what_waits_and_until_when() {
             let found = exchange.statement(&books.finance, "aftersales", "2026-06");
             found.await.unwrap()
         };
-        let listed = async || exchange.statements(&books.finance).await.unwrap();
+        let all = PageRequest::all();
+        let listed = async || {
+            let found = exchange.statements(&books.finance, &all);
+            found.await.unwrap().items
+        };
         assert!(statement().await.is_empty() && listed().await.is_empty());
         books.at("2026-06-14T23:59:00Z");
         books
@@ -382,7 +516,7 @@ async fn a_statement_says_what_waits_and_until_when() {
         let midnight = |day: &str| Some(Timestamp::parse(day).unwrap());
         assert_eq!(
             (open.waiting_bytes, open.waiting_until, open.unrated),
-            (1_500, midnight("2026-06-16"), 1)
+            (1_570, midnight("2026-06-16"), 0)
         );
         assert_eq!(listed().await, [open.summary]);
 
@@ -392,10 +526,13 @@ async fn a_statement_says_what_waits_and_until_when() {
         assert_eq!((open.lines.len(), open.lines[0].bytes), (1, 1_000));
         assert_eq!(
             (open.waiting_bytes, open.waiting_until, open.unrated),
-            (500, midnight("2026-06-16"), 1)
+            (570, midnight("2026-06-16"), 0)
         );
 
+        // What has no rate is told when its day is over.
         books.at("2026-06-16");
+        let [open] = statement().await.try_into().unwrap();
+        assert_eq!((open.waiting_bytes, open.unrated), (500, 1));
         exchange.billing_report(&books.system).await.unwrap();
         let [open] = statement().await.try_into().unwrap();
         assert_eq!(open.lines[0].bytes, 1_500);
@@ -542,5 +679,71 @@ async fn rates_do_not_overlap_and_the_nearest_wins() {
                 "{to} {price} {from}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_price_with_an_end_interrupts_the_one_without() {
+    for books in Books::each().await {
+        let exchange = books.exchange();
+        let route = "aws:eu-central-1->azure:westeurope".parse().unwrap();
+        let rate_at = async |at: &str| {
+            let at = Timestamp::parse(at).unwrap();
+            let rate = exchange.rate_for(exchange.db(), &route, at).await.unwrap();
+            rate.unwrap().price_nano.to_string()
+        };
+        let compute_at = async |at: &str| {
+            let at = Timestamp::parse(at).unwrap();
+            let rate = exchange
+                .service_rate_for(exchange.db(), "compute", at)
+                .await;
+            rate.unwrap().unwrap().price_nano.to_string()
+        };
+        let set = async |price: &str, from: &str, until: Option<&str>| {
+            let rate = books.rate_until("azure:*", price, from, until).await;
+            let compute = books.compute(price, from, until).await;
+            assert_eq!(rate.is_ok(), compute.is_ok(), "{rate:?} {compute:?}");
+            match rate {
+                Ok(()) => "",
+                Err(Error::Conflict(why)) if why.contains("holds in that time") => "refused",
+                Err(error) => panic!("{error}"),
+            }
+        };
+        books.compute("0.09", "2026-01-01", None).await.unwrap();
+        assert_eq!(set("0.05", "2026-06-10", Some("2026-06-20")).await, "");
+        assert_eq!(set("0.06", "2026-12-01", Some("2027-01-01")).await, "");
+        // The next one without an end, before an interruption that is still to come.
+        assert_eq!(set("0.10", "2026-07-01", None).await, "");
+        for (at, price) in [
+            ("2026-06-09T23:59:59Z", "0.09"),
+            ("2026-06-10", "0.05"),
+            ("2026-06-19T23:59:59Z", "0.05"),
+            ("2026-06-20", "0.09"),
+            ("2026-07-01", "0.10"),
+            ("2026-12-24", "0.06"),
+            ("2027-01-01", "0.10"),
+        ] {
+            let found = (rate_at(at).await, compute_at(at).await);
+            assert_eq!(found, (price.to_owned(), price.to_owned()), "{at}");
+        }
+        for (from, until) in [
+            // Two interruptions that overlap.
+            ("2026-06-15", Some("2026-06-25")),
+            ("2026-06-01", Some("2026-06-11")),
+            // From the middle of one on.
+            ("2026-12-10", None),
+            ("2026-12-01", None),
+            // Where one without an end begins, or across its beginning.
+            ("2026-07-01", None),
+            ("2026-07-01", Some("2026-08-01")),
+            ("2026-06-25", Some("2026-07-02")),
+            // Before all of them, and for ever.
+            ("2025-01-01", None),
+        ] {
+            assert_eq!(set("9", from, until).await, "refused", "{from} {until:?}");
+        }
+        assert_eq!(set("0.08", "2026-06-20", Some("2026-06-21")).await, "");
+        assert_eq!(rate_at("2026-06-20").await, "0.08");
+        assert_eq!(rate_at("2026-06-21").await, "0.09");
     }
 }

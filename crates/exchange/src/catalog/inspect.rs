@@ -46,35 +46,35 @@ impl Exchange {
             ));
         }
         let access = self.storage_open(storage)?;
-        let found = self.ports().inspector.inspect(&access, &path).await;
-        found.map_err(|problem| {
-            told(&access, &path, &problem);
-            if problem.transient {
-                Error::Unavailable(problem.sentence)
-            } else {
-                Error::invalid("path", problem.sentence)
+        match self.ports().inspector.inspect(&access, &path).await {
+            Ok(found) => Ok(found),
+            Err(problem) => {
+                self.inspected_escape(principal, &access, &path, &problem)
+                    .await;
+                Err(if problem.transient {
+                    Error::Unavailable(problem.sentence)
+                } else {
+                    Error::invalid("path", problem.sentence)
+                })
             }
-        })
+        }
     }
 
     /// Reads several logs, a few at a time; the answers in the order of the questions.
-    pub(super) async fn inspect_all(
+    pub(crate) async fn inspect_all(
         &self,
+        principal: &Principal,
         tables: Vec<(StorageAccess, String)>,
     ) -> Vec<Result<Inspection, Problem>> {
         let slots = Arc::new(Semaphore::new(PARALLEL));
         let mut running = JoinSet::new();
         let count = tables.len();
-        for (index, (access, path)) in tables.into_iter().enumerate() {
+        for (index, (access, path)) in tables.iter().cloned().enumerate() {
             let inspector = Arc::clone(&self.ports().inspector);
             let slots = Arc::clone(&slots);
             running.spawn(async move {
                 let _slot = slots.acquire_owned().await;
-                let found = inspector.inspect(&access, &path).await;
-                if let Err(problem) = &found {
-                    told(&access, &path, problem);
-                }
-                (index, found)
+                (index, inspector.inspect(&access, &path).await)
             });
         }
         // A reader that breaks down leaves this; none of it may be taken for a table.
@@ -93,14 +93,13 @@ impl Exchange {
                 ),
             }
         }
+        for ((access, path), found) in tables.iter().zip(&found) {
+            if let Err(problem) = found {
+                self.inspected_escape(principal, access, path, problem)
+                    .await;
+            }
+        }
         found
-    }
-}
-
-/// A log that points out of its folder is an incident (C-12): the operator hears of it.
-fn told(access: &StorageAccess, path: &str, problem: &Problem) {
-    if problem.escape {
-        tracing::warn!(storage = %access.name, path, problem = %problem.sentence, "a Delta log points outside its table");
     }
 }
 

@@ -1,10 +1,9 @@
-//! Publishing, retiring and refreshing a product.
+//! Publishing and retiring a product.
 
 use model::dto::{ProductDetail, ProductPublish, ProductRetire};
 use model::{ProductId, ProductState, RequestId, RequestState, Stage, Verdict};
 use serde_json::json;
 
-use super::tables::{note_inspection, note_problem};
 use super::{ProductRecord, TableRecord};
 use crate::audit::Object;
 use crate::change::Change;
@@ -113,79 +112,6 @@ impl Exchange {
         );
         change.commit().await?;
         self.product_shown(principal, record.name.as_str()).await
-    }
-
-    /// Reads the logs of all its tables again. What cannot be read is kept as it was read before, with the problem. The
-    /// revision stays: nobody's form grows stale by it.
-    pub async fn product_refresh(
-        &self,
-        principal: &Principal,
-        name: &str,
-    ) -> Result<ProductDetail, Error> {
-        let record = self
-            .product_for(principal, Operation::ProductRefresh, name)
-            .await?;
-        self.refresh(principal, &record).await?;
-        self.product_shown(principal, record.name.as_str()).await
-    }
-
-    /// The same for a worker that was woken for it.
-    pub async fn product_refresh_for_system(
-        &self,
-        principal: &Principal,
-        id: ProductId,
-    ) -> Result<(), Error> {
-        let record = self
-            .product_by_id(self.db(), id)
-            .await?
-            .ok_or(Error::NotFound("product"))?;
-        crate::policy::can(principal, Operation::ProductRefresh, &record.scope())?;
-        if !principal.is_system() {
-            return Err(Error::NotFound("product"));
-        }
-        self.refresh(principal, &record).await
-    }
-
-    async fn refresh(&self, principal: &Principal, record: &ProductRecord) -> Result<(), Error> {
-        if record.state == ProductState::Retired {
-            return Err(Error::conflict(
-                "the product is retired; its tables are not read any more",
-            ));
-        }
-        let tables = self.tables_of(self.db(), record.id).await?;
-        let mut questions = Vec::with_capacity(tables.len());
-        for table in &tables {
-            questions.push((
-                self.storage_access(table.storage_id).await?,
-                table.path.clone(),
-            ));
-        }
-        let found = self.inspect_all(questions).await;
-        let mut change = self.change(principal).await?;
-        let mut detail = Vec::with_capacity(tables.len());
-        for (table, found) in tables.iter().zip(found) {
-            let name = format!("{}.{}", table.schema, table.name);
-            match found {
-                Ok(found) => {
-                    note_inspection(&mut change, table.id, table.storage_id, &table.path, &found)
-                        .await?;
-                    detail.push(json!({ "table": name, "version": found.version }));
-                }
-                Err(problem) => {
-                    note_problem(&mut change, table.id, &problem).await?;
-                    detail.push(
-                        json!({ "table": name, "problem": problem.sentence, "escape": problem.escape }),
-                    );
-                }
-            }
-        }
-        self.rebuild_terms(&mut change, record.id).await?;
-        change.note(
-            Operation::ProductRefresh,
-            Object::new("product", &record.name),
-            json!(detail),
-        );
-        change.commit().await
     }
 }
 

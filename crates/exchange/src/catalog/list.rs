@@ -327,11 +327,12 @@ impl Exchange {
                  team.title as team_title, storage.cloud, storage.region, storage.url, product.classification, product.state,
                  level, rank,
                  (select string_agg(tag, ',' order by tag) from product_tag where product_id = page.id) as tags,
-                 (select count(*) from product_table where product_id = page.id) as tables,
+                 (select count(*) from product_table where product_id = page.id and removed_at is null) as tables,
                  (select case when count(*) = count(row_count) then cast(sum(row_count) as bigint) end from product_table
-                      where product_id = page.id) as row_count,
-                 (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table where product_id = page.id) as bytes,
-                 (select max(committed_at) from product_table where product_id = page.id) as committed_at
+                      where product_id = page.id and removed_at is null) as row_count,
+                 (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table
+                      where product_id = page.id and removed_at is null) as bytes,
+                 (select max(committed_at) from product_table where product_id = page.id and removed_at is null) as committed_at
              from page join product on product.id = page.id join domain on domain.id = product.domain_id
                  join team on team.id = product.team_id join storage on storage.id = product.storage_id
              order by rank desc, product.name"

@@ -3,10 +3,12 @@
 //! Lives here: the rows, the one visibility rule, and the readers that other areas need. A log is read through
 //! [`crate::ports::TableInspector`] only, never inside a transaction.
 
+mod escape;
 mod inspect;
 mod life;
 mod list;
 mod read;
+mod refresh;
 mod register;
 mod scan;
 mod tables;
@@ -17,8 +19,11 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use escape::LogEscape;
 pub(crate) use inspect::{check_path, overlaps};
-pub(crate) use register::check_tags;
+pub use refresh::REFRESH_TICK;
+pub(crate) use register::{begins_with, check_tags};
+pub(crate) use yaml::UNCHOSEN;
 
 use model::dto::Column;
 use model::{
@@ -221,7 +226,7 @@ impl Exchange {
             .await
     }
 
-    /// All tables of a product, by schema and name.
+    /// The tables of a product, by schema and name; not those that were taken out.
     pub(crate) async fn tables_of<'a>(
         &self,
         on: impl Into<On<'a>>,
@@ -231,7 +236,7 @@ impl Exchange {
                      schema_name, product_table.name, path, format, history, change_data_feed, inspected_at, version,
                      committed_at, row_count, file_count, byte_count, columns, partition_columns, features, refused_for, problem
               from product_table join storage on storage.id = storage_id
-              where product_id = $1 order by schema_name, product_table.name")
+              where product_id = $1 and removed_at is null order by schema_name, product_table.name")
         .bind(product)
         .all(on)
         .await

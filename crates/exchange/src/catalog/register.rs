@@ -80,8 +80,8 @@ impl Exchange {
         self.refuse_taken(&mut change, principal, id, &wanted)
             .await?;
         sql!("insert into product (id, name, domain_id, team_id, storage_id, title, title_key, description, classification,
-                  access_policy, state, payer, baseline_days, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $14)")
+                  access_policy, state, payer, baseline_days, revision, created_at, updated_at, refresh_at)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $14, $15)")
         .bind(id)
         .bind(&name)
         .bind(team.domain_id)
@@ -96,6 +96,8 @@ impl Exchange {
         .bind(payer)
         .bind(new.baseline_days)
         .bind(change.at())
+        // Its logs were read just now.
+        .bind(change.at().plus(self.options().refresh_every))
         .execute(change.tx())
         .await
         .map_err(|error| taken(error, "name", "that name is taken"))?;
@@ -128,7 +130,7 @@ pub(super) fn described(tables: &[&Wanted]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn begins_with(domain: &str) -> String {
+pub(crate) fn begins_with(domain: &str) -> String {
     format!("begins with the domain of the owning team: {domain}-…")
 }
 

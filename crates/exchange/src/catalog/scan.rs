@@ -41,7 +41,10 @@ impl Exchange {
         };
         let team = self.scanning_team(principal, form.team).await?;
         if team.is_none() {
-            check.fail("team", "name the team that will own the products");
+            check.fail(
+                "team",
+                "name the team that will own the products: you produce for none, or for several",
+            );
         }
         check.done()?;
         let (Some(prefix), Some(team)) = (prefix, team) else {
@@ -80,7 +83,7 @@ impl Exchange {
             .iter()
             .map(|path| (access.clone(), path.clone()))
             .collect();
-        let found = self.inspect_all(questions).await;
+        let found = self.inspect_all(principal, questions).await;
 
         let mut answered: Vec<(String, Result<Inspection, Problem>)> =
             paths.into_iter().zip(found).collect();

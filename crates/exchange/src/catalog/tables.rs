@@ -4,12 +4,12 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Inspection, TableNew};
-use model::{Name, ProductId, ProductName, ProductState, StorageId, TableId, TeamId};
+use model::{Name, ProductId, ProductName, ProductState, StorageId, TableId, TeamId, Timestamp};
 
 use super::inspect::{check_path, overlaps};
 use super::{TableRecord, terms};
 use crate::change::Change;
-use crate::db::{DbError, On};
+use crate::db::{DbError, On, Tx};
 use crate::error::{Check, Error};
 use crate::ports::{Problem, StorageAccess};
 use crate::principal::Principal;
@@ -146,7 +146,10 @@ impl Exchange {
             .collect();
         let mut check = Check::new();
         let mut inspections = Vec::with_capacity(wanted.len());
-        for (table, found) in wanted.iter().zip(self.inspect_all(questions).await) {
+        for (table, found) in wanted
+            .iter()
+            .zip(self.inspect_all(principal, questions).await)
+        {
             match found {
                 Ok(inspection) => inspections.push(inspection),
                 Err(problem) => check.fail(&table.path_field(), problem.sentence),
@@ -175,36 +178,55 @@ impl Exchange {
         }
         let mut check = Check::new();
         for table in wanted {
-            if let Some(sentence) = taken_by(change.tx(), principal, product, table).await? {
+            let (storage, path) = (table.storage.id, table.path.as_str());
+            if let Some(sentence) =
+                taken_by(change.tx(), principal, Some(product), storage, path).await?
+            {
                 check.fail(&table.path_field(), sentence);
-            } else if is_replica(change.tx(), table).await? {
-                check.fail(
-                    &table.path_field(),
-                    "a replica is kept here; register the table it is made from",
-                );
+            } else if is_replica(change.tx(), storage, path).await? {
+                check.fail(&table.path_field(), REPLICA);
             }
         }
         check.done()
     }
+
+    /// Why a table of this product, or of one that is yet to be, could not lie in this folder.
+    pub(crate) async fn folder_taken(
+        &self,
+        principal: &Principal,
+        product: Option<ProductId>,
+        storage: StorageId,
+        path: &str,
+    ) -> Result<Option<String>, Error> {
+        let taken = taken_by(self.db(), principal, product, storage, path).await?;
+        if taken.is_none() && is_replica(self.db(), storage, path).await? {
+            return Ok(Some(REPLICA.to_owned()));
+        }
+        Ok(taken)
+    }
 }
+
+const REPLICA: &str = "a replica is kept here; register the table it is made from";
 
 /// Who uses the folder already, as a sentence; the name only for those who may see the product.
 async fn taken_by<'a>(
     on: impl Into<On<'a>>,
     principal: &Principal,
-    product: ProductId,
-    table: &Wanted,
+    product: Option<ProductId>,
+    storage: StorageId,
+    wanted: &str,
 ) -> Result<Option<String>, DbError> {
     let row = sql!(
         "select product.name, product.team_id, product.state, path
          from product_table join product on product.id = product_id
-         where product_table.storage_id = $1 and product.id <> $2 and product.state <> 'retired'
+         where product_table.storage_id = $1 and (product.id <> $2 or $2 is null) and product.state <> 'retired'
+             and removed_at is null
              and (path = $3 or (path >= $3 || '/' and path < $3 || '0') or substr($3, 1, length(path) + 1) = path || '/')
          order by product.name limit 1"
     )
-    .bind(table.storage.id)
+    .bind(storage)
     .bind(product)
-    .bind(&table.path)
+    .bind(wanted)
     .row(on)
     .await?;
     let Some(row) = row else { return Ok(None) };
@@ -218,39 +240,46 @@ async fn taken_by<'a>(
     } else {
         "another product".to_owned()
     };
-    Ok(Some(if path == table.path {
+    Ok(Some(if path == wanted {
         format!("this table is already registered in {product}; a table belongs to one product")
     } else {
         format!("this folder lies in a table of {product}, or holds one; choose a folder apart")
     }))
 }
 
-async fn is_replica<'a>(on: impl Into<On<'a>>, table: &Wanted) -> Result<bool, DbError> {
+async fn is_replica<'a>(
+    on: impl Into<On<'a>>,
+    storage: StorageId,
+    path: &str,
+) -> Result<bool, DbError> {
     let row = sql!(
         "select replica_table.id from replica_table join replica on replica.id = replica_id
-         where replica.storage_id = $1 and replica.state <> 'deleted'
+         where replica.storage_id = $1 and replica.state <> 'deleted' and replica_table.state <> 'deleted'
              and (path = $2 or (path >= $2 || '/' and path < $2 || '0') or substr($2, 1, length(path) + 1) = path || '/')
          limit 1"
     )
-    .bind(table.storage.id)
-    .bind(&table.path)
+    .bind(storage)
+    .bind(path)
     .row(on)
     .await?;
     Ok(row.is_some())
 }
 
-/// Writes a table that was looked at.
+/// Writes a table that was looked at; one of its name that was taken out before comes back.
 pub(super) async fn insert_table(
     change: &mut Change,
     product: ProductId,
     wanted: &Wanted,
     inspection: &Inspection,
 ) -> Result<(), Error> {
-    let id = TableId::new(change.at());
-    sql!("insert into product_table (id, product_id, storage_id, schema_name, name, path, format, history, change_data_feed,
+    let row = sql!("insert into product_table (id, product_id, storage_id, schema_name, name, path, format, history, change_data_feed,
               columns, partition_columns, features, created_at, updated_at)
-          values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9)")
-    .bind(id)
+          values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9)
+          on conflict (product_id, schema_name, name) do update set storage_id = excluded.storage_id, path = excluded.path,
+              history = excluded.history, change_data_feed = excluded.change_data_feed, removed_at = null,
+              updated_at = excluded.updated_at where product_table.removed_at is not null
+          returning id")
+    .bind(TableId::new(change.at()))
     .bind(product)
     .bind(wanted.storage.id)
     .bind(&wanted.schema)
@@ -259,14 +288,26 @@ pub(super) async fn insert_table(
     .bind(wanted.history)
     .bind(wanted.change_data_feed)
     .bind(change.at())
-    .execute(change.tx())
+    .row(change.tx())
     .await?;
-    note_inspection(change, id, wanted.storage.id, &wanted.path, inspection).await
+    let row = row.ok_or_else(|| Error::changed("product"))?;
+    let id = row.get("id")?;
+    let at = change.at();
+    note_inspection(
+        change.tx(),
+        at,
+        id,
+        wanted.storage.id,
+        &wanted.path,
+        inspection,
+    )
+    .await
 }
 
 /// Writes what a log said, if the table is still where it was read.
 pub(super) async fn note_inspection(
-    change: &mut Change,
+    tx: &mut Tx,
+    at: Timestamp,
     id: TableId,
     storage: StorageId,
     path: &str,
@@ -277,7 +318,7 @@ pub(super) async fn note_inspection(
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
               updated_at = $1, recent_byte_count = $11
           where id = $12 and storage_id = $13 and path = $14")
-    .bind(change.at())
+    .bind(at)
     .bind(found.version)
     .bind(found.committed_at)
     .bind(found.rows)
@@ -291,22 +332,23 @@ pub(super) async fn note_inspection(
     .bind(id)
     .bind(storage)
     .bind(path)
-    .execute(change.tx())
+    .execute(tx)
     .await?;
     Ok(())
 }
 
 /// Writes why a log could not be read; what it said before stays.
 pub(super) async fn note_problem(
-    change: &mut Change,
+    tx: &mut Tx,
+    at: Timestamp,
     id: TableId,
     problem: &Problem,
 ) -> Result<(), Error> {
     sql!("update product_table set inspected_at = $1, problem = $2, updated_at = $1 where id = $3")
-        .bind(change.at())
+        .bind(at)
         .bind(&problem.sentence)
         .bind(id)
-        .execute(change.tx())
+        .execute(tx)
         .await?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Changing a product: its description, its rules, its tables.
 
+use std::collections::BTreeSet;
+
 use model::dto::{Inspection, ProductChange, ProductDetail};
 use model::{
-    AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, ReplicaId,
-    Role,
+    AccessPolicy, Classification, GrantId, Payer, ProductId, ProductName, ProductState, Role,
 };
 use serde_json::json;
 
@@ -42,9 +43,16 @@ impl TablePlan {
     }
 }
 
+/// A product as a form would have it.
+struct Asked {
+    record: ProductRecord,
+    tags: Option<BTreeSet<String>>,
+    plan: TablePlan,
+}
+
 impl Exchange {
-    /// Changes a product. What waits for a decision has to be looked at again when its rules change; grants and replicas
-    /// that stand follow a change of the tables.
+    /// Changes a product. What waits for a decision has to be looked at again when its rules, its price or its tables change;
+    /// grants and replicas that stand follow a change of the tables.
     pub async fn product_update(
         &self,
         principal: &Principal,
@@ -61,26 +69,7 @@ impl Exchange {
         if seen != old.revision {
             return Err(Error::changed("product"));
         }
-        let mut record = old.clone();
-        let mut check = Check::new();
-        let storage = self.check_change(&mut check, &mut record, &new).await?;
-        let tags = new.tags.as_deref().map(|tags| check_tags(&mut check, tags));
-        let wanted = match &new.tables {
-            Some(tables) => Some(
-                self.check_tables(&mut check, tables, storage.as_ref())
-                    .await?,
-            ),
-            None => None,
-        };
-        check.done()?;
-        refuse_lowering(principal, &old, &record)?;
-        let plan = match wanted {
-            Some(wanted) => {
-                let tables = self.tables_of(self.db(), old.id).await?;
-                plan_tables(&old, wanted, tables)?
-            }
-            None => TablePlan::default(),
-        };
+        let Asked { record, tags, plan } = self.update_asked(principal, &old, &new).await?;
         let placed: Vec<&Wanted> = plan
             .added
             .iter()
@@ -96,9 +85,13 @@ impl Exchange {
         self.refuse_taken(&mut change, principal, record.id, &placed)
             .await?;
         write_tables(&mut change, &record, &plan, &inspections).await?;
+        if !plan.is_empty() || is_other_bargain(&old, &record) {
+            unsettle_requests(&mut change, record.id).await?;
+        }
         follow_rules(&mut change, &old, &record).await?;
         if record.state == ProductState::Published && !plan.is_empty() {
-            wake_users(&mut change, record.id).await?;
+            self.users_follow(&mut change, record.id, &record.name)
+                .await?;
         }
         self.rebuild_terms(&mut change, record.id).await?;
         change.note(
@@ -112,6 +105,49 @@ impl Exchange {
         );
         change.commit().await?;
         self.product_shown(principal, record.name.as_str()).await
+    }
+
+    /// What a form makes of a product, by all rules that need no look at its tables.
+    async fn update_asked(
+        &self,
+        principal: &Principal,
+        old: &ProductRecord,
+        new: &ProductChange,
+    ) -> Result<Asked, Error> {
+        let mut record = old.clone();
+        let mut check = Check::new();
+        let storage = self.check_change(&mut check, &mut record, new).await?;
+        let tags = new.tags.as_deref().map(|tags| check_tags(&mut check, tags));
+        let wanted = match &new.tables {
+            Some(tables) => Some(
+                self.check_tables(&mut check, tables, storage.as_ref())
+                    .await?,
+            ),
+            None => None,
+        };
+        check.done()?;
+        refuse_lowering(principal, old, &record)?;
+        let plan = match wanted {
+            Some(wanted) => {
+                let tables = self.tables_of(self.db(), old.id).await?;
+                plan_tables(old, wanted, tables)?
+            }
+            None => TablePlan::default(),
+        };
+        Ok(Asked { record, tags, plan })
+    }
+
+    /// Why a form would be refused, as far as that can be told without a look at its tables.
+    pub(crate) async fn product_update_foreseen(
+        &self,
+        principal: &Principal,
+        name: &str,
+        new: &ProductChange,
+    ) -> Result<(), Error> {
+        let old = self
+            .product_for(principal, Operation::ProductUpdate, name)
+            .await?;
+        self.update_asked(principal, &old, new).await.map(|_| ())
     }
 
     /// Puts the form's values into `record`; answers the storage of tables that name none.
@@ -184,6 +220,26 @@ impl Exchange {
             Some(_) => {}
         }
         Ok(storage)
+    }
+
+    /// Grants and replicas are made true again with the tables as they are now. Part of the change that changed them.
+    pub(super) async fn users_follow(
+        &self,
+        change: &mut Change,
+        product: ProductId,
+        name: &ProductName,
+    ) -> Result<(), Error> {
+        let rows = sql!(
+            "select id from access_grant where product_id = $1 and desired = 'active' order by id"
+        )
+        .bind(product)
+        .rows(change.tx())
+        .await?;
+        for row in rows {
+            change.wake(Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?));
+        }
+        self.replicas_follow_tables(change, product, name).await?;
+        Ok(())
     }
 }
 
@@ -297,8 +353,10 @@ async fn write_tables(
         insert_table(change, product.id, wanted, inspection).await?;
     }
     for ((wanted, table), inspection) in plan.moved.iter().zip(moved) {
+        let at = change.at();
         note_inspection(
-            change,
+            change.tx(),
+            at,
             table.id,
             wanted.storage.id,
             &wanted.path,
@@ -327,31 +385,46 @@ async fn remove_table(
         .await?
         .is_some();
     if replicated {
-        return Err(Error::conflict(format!(
-            "{name} was cloned and its runs are on record, so it stays; retire the product to end it"
-        )));
+        // Its runs are on record, and so is it. Its clone is on its way out with it.
+        sql!("update product_table set removed_at = $1, updated_at = $1 where id = $2")
+            .bind(change.at())
+            .bind(table.id)
+            .execute(change.tx())
+            .await?;
+    } else {
+        sql!("delete from product_table where id = $1")
+            .bind(table.id)
+            .execute(change.tx())
+            .await?;
     }
-    sql!("delete from product_table where id = $1")
-        .bind(table.id)
+    Ok(())
+}
+
+/// Whether who says yes to this product gives away something else than before: who decides, who pays, what it is measured
+/// against. (Its tables are the caller's to look at.)
+fn is_other_bargain(old: &ProductRecord, new: &ProductRecord) -> bool {
+    old.classification != new.classification
+        || old.access_policy != new.access_policy
+        || old.payer != new.payer
+        || old.baseline_days != new.baseline_days
+}
+
+/// What waits for a decision was shown as the product was before: a decision on that is refused, the approver looks again.
+async fn unsettle_requests(change: &mut Change, product: ProductId) -> Result<(), Error> {
+    sql!("update request set revision = revision + 1, updated_at = $1 where product_id = $2 and state = 'submitted'")
+        .bind(change.at())
+        .bind(product)
         .execute(change.tx())
         .await?;
     Ok(())
 }
 
-/// What waits for a decision was shown under the old rules: the approver looks again. And what was granted without a
-/// data-protection officer cannot stand on personal data.
+/// What was granted without a data-protection officer cannot stand on personal data.
 async fn follow_rules(
     change: &mut Change,
     old: &ProductRecord,
     new: &ProductRecord,
 ) -> Result<(), Error> {
-    if old.classification != new.classification || old.access_policy != new.access_policy {
-        sql!("update request set revision = revision + 1, updated_at = $1 where product_id = $2 and state = 'submitted'")
-            .bind(change.at())
-            .bind(new.id)
-            .execute(change.tx())
-            .await?;
-    }
     if old.is_personal() || !new.is_personal() {
         return Ok(());
     }
@@ -371,34 +444,6 @@ async fn follow_rules(
         return Err(Error::conflict(format!(
             "no data-protection officer had a say in {count} of the grants on this product; revoke them first"
         )));
-    }
-    Ok(())
-}
-
-/// Grants and replicas are made true again with the tables as they are now.
-async fn wake_users(change: &mut Change, product: ProductId) -> Result<(), Error> {
-    let grants: Vec<GrantId> = sql!(
-        "select id from access_grant where product_id = $1 and desired = 'active' order by id"
-    )
-    .bind(product)
-    .rows(change.tx())
-    .await?
-    .iter()
-    .map(|row| row.get("id"))
-    .collect::<Result<_, _>>()?;
-    for grant in grants {
-        change.wake(Wake::new(WorkKind::Grant, grant));
-    }
-    let replicas: Vec<ReplicaId> =
-        sql!("select id from replica where product_id = $1 and state <> 'deleted' order by id")
-            .bind(product)
-            .rows(change.tx())
-            .await?
-            .iter()
-            .map(|row| row.get("id"))
-            .collect::<Result<_, _>>()?;
-    for replica in replicas {
-        change.wake(Wake::new(WorkKind::Replica, replica));
     }
     Ok(())
 }

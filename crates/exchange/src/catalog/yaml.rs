@@ -4,6 +4,9 @@
 
 use std::fmt::Write as _;
 
+/// Stands for a classification that somebody has yet to choose; no declaration with it is sound.
+pub(crate) const UNCHOSEN: &str = "choose";
+
 /// A product of the fragment.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
@@ -52,7 +55,9 @@ pub(super) fn fragment(products: &[Product], left_out: &[(String, String)]) -> S
         );
         push(
             &mut text,
-            format_args!("    classification: internal  # public | internal | personal"),
+            format_args!(
+                "    classification: {UNCHOSEN}  # write public, internal or personal: it is refused as it is"
+            ),
         );
         push(&mut text, format_args!("    access: {{ policy: owner }}"));
         push(&mut text, format_args!("    tables:"));

@@ -56,6 +56,111 @@ async fn the_audit_log_cannot_be_changed_or_shortened() {
     }
 }
 
+/// Runs a text as a superuser who has taken the triggers off.
+async fn forge(db: &Db, text: &str) {
+    let safe = |text: &str| sqlx::AssertSqlSafe(text.to_owned());
+    match db {
+        Db::Sqlite { write, .. } => {
+            for trigger in ["audit_no_update", "audit_no_delete"] {
+                let drop = safe(&format!("drop trigger if exists {trigger}"));
+                sqlx::query(drop).execute(write).await.unwrap();
+            }
+            sqlx::query(safe(text)).execute(write).await.unwrap();
+        }
+        Db::Postgres(pool) => {
+            let off = safe("alter table audit disable trigger user");
+            sqlx::query(off).execute(pool).await.unwrap();
+            sqlx::query(safe(text)).execute(pool).await.unwrap();
+        }
+    }
+}
+
+async fn three_domains(test: &TestExchange) -> crate::Principal {
+    let operator = crate::Principal::operator();
+    for name in ["a", "b", "c"] {
+        let new = model::dto::DomainNew {
+            name: name.into(),
+            title: "D".into(),
+            description: String::new(),
+        };
+        test.exchange.domain_create(&operator, new).await.unwrap();
+    }
+    operator
+}
+
+/// SQLite keeps in a column what is put there: what no reader can decode is a broken row, not a failure of ours.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    for (text, seq) in [
+        ("update audit set id = 'nobody' where seq = 2", 2),
+        ("update audit set id = x'0102' where seq = 1", 1),
+        ("update audit set at = 'yesterday' where seq = 3", 3),
+        ("update audit set at = 1.5 where seq = 2", 2),
+        ("update audit set hash = 'short' where seq = 2", 2),
+        ("update audit set detail = x'ff00' where seq = 2", 2),
+    ] {
+        let test = TestExchange::start().await.unwrap();
+        let operator = three_domains(&test).await;
+        let head = test
+            .exchange
+            .audit_verify(&operator, None)
+            .await
+            .unwrap()
+            .head;
+        forge(test.exchange.db(), text).await;
+        for anchor in [None, Some(head.as_str())] {
+            let found = test.exchange.audit_verify(&operator, anchor).await.unwrap();
+            let broken = found.broken.expect(text);
+            assert_eq!((found.rows, broken.seq), (seq - 1, seq), "{text}");
+            assert!(!broken.why.is_empty());
+        }
+        let page = crate::page::PageRequest::default();
+        match test.exchange.audit_rows(&operator, None, &page).await {
+            // What can be read is listed, whether it is true or not.
+            Ok(rows) => assert_eq!(rows.items.len(), 3, "{text}"),
+            Err(crate::Error::Conflict(why)) => {
+                assert!(why.contains(&format!("row {seq} ")), "{text}: {why}");
+                assert!(why.contains("audit verify"), "{text}: {why}");
+            }
+            Err(other) => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+/// What a list would show, the check looks at.
+#[tokio::test]
+async fn rows_before_the_first_are_found() {
+    for test in TestExchange::start_each().await.unwrap() {
+        let operator = three_domains(&test).await;
+        let verify = async || {
+            let found = test.exchange.audit_verify(&operator, None).await;
+            found.unwrap().broken
+        };
+        assert_eq!(verify().await, None);
+        for (count, seq, least) in [(1, 0, 0), (2, -7, -7), (3, -3, -7)] {
+            let id = match test.exchange.db() {
+                Db::Sqlite { .. } => "randomblob(16)",
+                Db::Postgres(_) => "gen_random_uuid()",
+            };
+            let text = format!(
+                "insert into audit (seq, id, at, actor, operation, object_kind, object_id, detail, prev_hash, hash)
+                 select {seq}, {id}, at, 'nobody', operation, object_kind, object_id, detail, prev_hash, hash
+                 from audit where seq = 1"
+            );
+            forge(test.exchange.db(), &text).await;
+            let broken = verify().await.unwrap();
+            assert_eq!(broken.seq, least);
+            assert!(
+                broken.why.contains(&format!("and {count} stand")),
+                "{broken:?}"
+            );
+        }
+        let page = crate::page::PageRequest::default();
+        let listed = test.exchange.audit_rows(&operator, None, &page).await;
+        assert_eq!(listed.unwrap().items.len(), 6);
+    }
+}
+
 /// What a superuser can do with the triggers off, the chain shows.
 #[tokio::test]
 async fn tampering_with_the_audit_log_is_found() {

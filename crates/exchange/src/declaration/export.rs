@@ -165,7 +165,7 @@ struct ServiceRateOut {
 
 impl Exchange {
     /// What is live and the caller may see, as a declaration. Left out are retired products, products of other teams
-    /// (whose places the caller does not know), what waits or has ended, and jobs without a name.
+    /// (whose places the caller does not know), and what waits or has ended.
     pub async fn declaration_export(
         &self,
         principal: &Principal,
@@ -275,7 +275,7 @@ fn write(principal: &Principal, live: &Live) -> Result<File, Error> {
             .jobs
             .iter()
             .filter(|job| known(&job.product))
-            .filter_map(|job| Some((job.name.as_ref()?.to_string(), job_out(job))))
+            .map(|job| (job.export_name(), job_out(job)))
             .collect(),
         rates: live.rates.iter().map(rate_out).collect(),
         service_rates: live

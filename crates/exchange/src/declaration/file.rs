@@ -276,11 +276,27 @@ fn message(error: &Error) -> String {
         }
         // The values of wrong types are left out: one of them might be a secret in the wrong place.
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
-            format!("wrong type: here stands {expected}")
+            format!("wrong type: {}", plainly(expected))
         }
-        Error::Unexpected { expected, .. } => format!("wrong type: here stands {expected}"),
+        Error::Unexpected { expected, .. } => format!("wrong type: {}", plainly(expected)),
         Error::AliasError { error, .. } => message(error),
         other => UserMessageFormatter.format_message(other).into_owned(),
+    }
+}
+
+/// What to write where the parser expected something else than it found, without the parser's words for it.
+fn plainly(expected: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| expected.contains(word));
+    if says(&["map", "struct"]) {
+        "write keys with their values here, as `{ key: value }` or in indented lines"
+    } else if says(&["sequence", "list", "array"]) {
+        "write a list here, as `[a, b]` or in lines that begin with `-`"
+    } else if says(&["bool"]) {
+        "use true or false"
+    } else if says(&["integer", "number", "i64", "u64"]) {
+        "write a whole number here"
+    } else {
+        "write one plain value here, neither a list nor keys"
     }
 }
 

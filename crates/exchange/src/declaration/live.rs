@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::dto::Domain;
 use model::{
     Cloud, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName, ProductState,
-    RecipientId, RequestId, RequestState, TeamId, Timestamp,
+    RecipientId, RequestId, RequestState, SyncJobId, TeamId, Timestamp,
 };
 
 use crate::access::{RecipientInfo, recipient_rows};
@@ -158,6 +158,7 @@ impl Ask {
 
 /// A replica with its job.
 pub(super) struct LiveJob {
+    id: SyncJobId,
     pub(super) product: ProductName,
     pub(super) storage: Name,
     pub(super) name: Option<Name>,
@@ -171,6 +172,7 @@ pub(super) struct LiveJob {
     pub(super) revision: i64,
 }
 from_row!(LiveJob {
+    id,
     product,
     storage,
     name,
@@ -188,6 +190,14 @@ impl LiveJob {
     /// As operations on replicas take it.
     pub(super) fn reference(&self) -> String {
         format!("{}@{}", self.product, self.storage)
+    }
+
+    /// The name of the job in a declaration; one that has none gets one of its own, always the same.
+    pub(super) fn export_name(&self) -> String {
+        self.name.as_ref().map_or_else(
+            || format!("job-{}", &self.id.0.simple().to_string()[20..]),
+            ToString::to_string,
+        )
     }
 
     /// The job's name, or its replica where it has none.
@@ -287,7 +297,8 @@ impl Exchange {
             .await?;
         let tables: Vec<LiveTable> = sql!(
             "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, change_data_feed
-             from product_table join storage on storage.id = storage_id order by product_id, schema_name, product_table.name"
+             from product_table join storage on storage.id = storage_id where removed_at is null
+             order by product_id, schema_name, product_table.name"
         )
         .all(self.db())
         .await?;
@@ -353,7 +364,7 @@ impl Exchange {
 
     async fn live_jobs(&self) -> Result<Vec<LiveJob>, Error> {
         Ok(sql!(
-            "select product.name as product, storage.name as storage, sync_job.name, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused, sync_job.revision
+            "select sync_job.id, product.name as product, storage.name as storage, sync_job.name, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused, sync_job.revision
              from sync_job join replica on replica.id = replica_id join product on product.id = replica.product_id
                  join storage on storage.id = replica.storage_id
              where replica.state <> 'deleted' order by product.name, storage.name"

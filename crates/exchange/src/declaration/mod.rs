@@ -57,8 +57,9 @@ impl Exchange {
         plan::shown(&plan::plan(self, principal, &wanted).await?)
     }
 
-    /// Makes what is live as the file says, or nothing at all where a part is refused. A step that fails later leaves the
-    /// steps before it done; deploying again goes on from there. All as declared: nothing is written.
+    /// Makes what is live as the file says, or nothing at all where the plan refuses a part. A step that fails later leaves
+    /// the steps before it done, and the error names them; deploying again goes on from there. All as declared: nothing is
+    /// written.
     ///
     /// Errors: `Invalid` for a file that is wrong, `Conflict` for another plan than expected or a part that cannot be,
     /// `Forbidden` for a part that the caller may not.
@@ -110,7 +111,10 @@ impl Exchange {
         plan: &DeclarationPlan,
     ) -> Result<DeploymentId, Error> {
         let id = self.deployment_begin(principal, source, plan).await?;
+        let mut done = Vec::new();
         for step in steps {
+            let is_done = is_done(step.change.action);
+            let object = place(&step.change.kind, &step.change.name);
             if let Err(error) = self.step_if_any(principal, source, step).await {
                 // The step's error is the one to be told; that it could not be recorded is the operator's concern.
                 if let Err(second) = self.deployment_end(principal, id, Some(&error)).await {
@@ -120,7 +124,10 @@ impl Exchange {
                         "the end of a failed deployment could not be recorded"
                     );
                 }
-                return Err(error);
+                return Err(stopped(error, &done));
+            }
+            if is_done {
+                done.push(object);
             }
         }
         self.deployment_end(principal, id, None).await?;
@@ -229,6 +236,38 @@ fn place_of(problem: &DeclarationProblem) -> String {
         ..problem.clone()
     }
     .to_string()
+}
+
+/// How many of the steps before an error are named.
+const DONE_MAX: usize = 20;
+
+/// The error of a step, with what was done before it and what to do now.
+fn stopped(error: Error, done: &[String]) -> Error {
+    let named = done.iter().take(DONE_MAX).cloned().collect::<Vec<_>>();
+    let more = match done.len().saturating_sub(DONE_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let before = if named.is_empty() {
+        "nothing was done before that".to_owned()
+    } else {
+        format!("before that was done: {}{more}", named.join(", "))
+    };
+    let tail =
+        format!("{before}; deploy again when it is mended, and the deployment goes on from there");
+    match error {
+        Error::Invalid(mut fields) => {
+            fields.push(FieldError {
+                field: "yaml".to_owned(),
+                message: tail,
+            });
+            Error::Invalid(fields)
+        }
+        Error::Conflict(why) => Error::Conflict(format!("{why}; {tail}")),
+        Error::Forbidden(why) => Error::Forbidden(format!("{why}; {tail}")),
+        Error::Unavailable(why) => Error::Unavailable(format!("{why}; {tail}")),
+        other => other,
+    }
 }
 
 /// All or nothing: a file of which a part is refused is not deployed.

@@ -1,7 +1,9 @@
-//! The plan: what deploying would do, step by step, compared with what is live. Nothing is ever pruned.
+//! The plan: what deploying would do, step by step, compared with what is live. Nothing is ever pruned. A step that its
+//! operation would refuse is refused here.
 
 mod access;
 mod basics;
+mod foresee;
 mod jobs;
 mod products;
 
@@ -113,6 +115,7 @@ pub(super) async fn plan(
     planner.recipients();
     planner.grants().await?;
     planner.sync_jobs();
+    planner.foresee().await?;
     planner.foreign();
     Ok(planner.steps)
 }

@@ -3,12 +3,13 @@
 //!
 //! Leases are measured with the database's clock. No transaction is held while working.
 
+use model::dto::TableWork;
 use model::time::SECOND;
-use model::{Location, Timestamp, WorkId};
+use model::{Location, ReplicaTableId, Timestamp, WorkId};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Object;
-use crate::db::{DbError, On};
+use crate::db::{DbError, On, Row};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -144,6 +145,26 @@ pub(crate) async fn ensure<'a>(
     Ok(())
 }
 
+/// Where work remembers, in its payload, after which pause it was to be done again.
+const PAUSE: &str = "pause";
+
+/// The pause that [`Exchange::work_later`] made last for this work, in microseconds; None if it was woken since.
+pub(crate) async fn pause_of<'a>(
+    on: impl Into<On<'a>>,
+    kind: WorkKind,
+    key: impl ToString,
+) -> Result<Option<i64>, DbError> {
+    let row = sql!("select payload from work where kind = $1 and key = $2")
+        .bind(kind.as_str())
+        .bind(key.to_string())
+        .row(on)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let payload: String = row.get("payload")?;
+    let payload: serde_json::Value = serde_json::from_str(&payload).unwrap_or_default();
+    Ok(payload.get(PAUSE).and_then(serde_json::Value::as_i64))
+}
+
 /// A lease on one piece of work.
 #[derive(Clone, Debug)]
 pub struct Leased {
@@ -155,6 +176,29 @@ pub struct Leased {
     pub attempt: i64,
     wanted: i64,
     failures: i64,
+}
+
+impl Leased {
+    /// Whether it is given up if it fails this time, too.
+    pub const fn is_last_try(&self) -> bool {
+        self.failures + 1 >= MAX_FAILURES
+    }
+
+    fn of(row: Row) -> Result<Self, Error> {
+        let kind: String = row.get("kind")?;
+        let payload: String = row.get("payload")?;
+        Ok(Self {
+            id: row.get("id")?,
+            kind: kind
+                .parse()
+                .map_err(|()| Error::internal(format!("unknown kind of work {kind}")))?,
+            key: row.get("key")?,
+            payload: serde_json::from_str(&payload).map_err(Error::internal)?,
+            attempt: row.get("attempt")?,
+            wanted: row.get("wanted")?,
+            failures: row.get("failures")?,
+        })
+    }
 }
 
 /// One line of the list of work.
@@ -219,20 +263,56 @@ impl Exchange {
         .bind(location.map(ToString::to_string))
         .row_changed(self.db())
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let kind: String = row.get("kind")?;
-        let payload: String = row.get("payload")?;
-        Ok(Some(Leased {
-            id: row.get("id")?,
-            kind: kind
-                .parse()
-                .map_err(|()| Error::internal(format!("unknown kind of work {kind}")))?,
-            key: row.get("key")?,
-            payload: serde_json::from_str(&payload).map_err(Error::internal)?,
-            attempt: row.get("attempt")?,
-            wanted: row.get("wanted")?,
-            failures: row.get("failures")?,
-        }))
+        row.map(Leased::of).transpose()
+    }
+
+    /// Leases this one piece of work, also before its time, for a worker at `location` (None: anywhere). None: it is not there,
+    /// it is parked, somebody else has it, or it belongs elsewhere.
+    pub async fn work_lease_of(
+        &self,
+        principal: &Principal,
+        owner: &str,
+        location: Option<&Location>,
+        ttl: i64,
+        (kind, key): (WorkKind, &str),
+    ) -> Result<Option<Leased>, Error> {
+        can(principal, Operation::WorkRun, &Scope::NONE)?;
+        let now = self.db().now().await?;
+        let row = sql!(
+            "update work set owner = $1, attempt = attempt + 1, lease_until = $2
+             where kind = $3 and key = $4 and not parked and (lease_until is null or lease_until < $5)
+                 and (location is null or cast($6 as text) is null or location = $6)
+             returning id, kind, key, payload, attempt, wanted, failures"
+        )
+        .bind(owner)
+        .bind(now.plus(ttl))
+        .bind(kind.as_str())
+        .bind(key)
+        .bind(now)
+        .bind(location.map(ToString::to_string))
+        .row_changed(self.db())
+        .await?;
+        row.map(Leased::of).transpose()
+    }
+
+    /// What is to be done on a replica table, or is being done.
+    pub(crate) async fn table_work(&self, id: ReplicaTableId) -> Result<Vec<TableWork>, Error> {
+        let rows = sql!(
+            "select kind, failures, last_error, parked from work
+             where key = $1 and kind in ('sync', 'vacuum', 'verify') order by kind"
+        )
+        .bind(id.to_string())
+        .rows(self.db())
+        .await?;
+        let rows = rows.iter().map(|row| {
+            Ok(TableWork {
+                kind: row.get("kind")?,
+                failures: row.get("failures")?,
+                error: row.get("last_error")?,
+                parked: row.get("parked")?,
+            })
+        });
+        rows.collect()
     }
 
     /// Holds a lease for `ttl` microseconds more. False: somebody else has taken over; stop at once.
@@ -281,13 +361,22 @@ impl Exchange {
         Ok(())
     }
 
-    /// Ends a lease: to be looked at again after `delay` microseconds, without counting as a failure.
+    /// Ends a lease: to be looked at again after `delay` microseconds, without counting as a failure. The pause is
+    /// remembered until the work is woken.
     pub async fn work_later(&self, leased: &Leased, delay: i64) -> Result<(), Error> {
         let at = self.db().now().await?.plus(delay);
+        let mut payload = leased.payload.clone();
+        if payload.is_null() {
+            payload = serde_json::json!({});
+        }
+        if let Some(payload) = payload.as_object_mut() {
+            payload.insert(PAUSE.to_owned(), delay.into());
+        }
         sql!("update work set owner = null, lease_until = null, run_at = case when wanted = $1 then $2 else 0 end,
-                  failures = 0 where id = $3 and attempt = $4")
+                  payload = case when wanted = $1 then $3 else payload end, failures = 0 where id = $4 and attempt = $5")
         .bind(leased.wanted)
         .bind(at)
+        .bind(payload.to_string())
         .bind(leased.id)
         .bind(leased.attempt)
         .execute(self.db())

@@ -98,6 +98,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<SyncRun>, Error> {
         can(principal, Operation::SyncRunList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let before: Option<SyncRunId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<RunRecord> = sql!(

@@ -172,7 +172,7 @@ impl Exchange {
             let next = job
                 .schedule()
                 .ok()
-                .and_then(|schedule| schedule.next_due(now));
+                .and_then(|schedule| schedule.next_after(job.next_due_at.unwrap_or(now), now));
             let mut change = self.change(principal).await?;
             // Two processes tick at once: only the one that moves the due date wakes the work.
             let moved = sql!(
@@ -193,9 +193,16 @@ impl Exchange {
                 }
                 // Nobody reads it any more, but what the source forgot is still forgotten here.
                 ReplicaState::Draining => WorkKind::Vacuum,
-                ReplicaState::Deleted => continue,
+                ReplicaState::Erasing | ReplicaState::Deleted => continue,
             };
             for table in self.replica_tables(change.tx(), replica).await? {
+                let kind = if table.follows() {
+                    kind
+                } else if table.is_kept() {
+                    WorkKind::Vacuum
+                } else {
+                    continue;
+                };
                 change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
             }
             change.note(

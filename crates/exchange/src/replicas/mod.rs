@@ -4,6 +4,7 @@
 //! a worker of the server brings the two together.
 
 mod counts;
+mod ends;
 mod ensure;
 mod history;
 mod jobs;
@@ -11,10 +12,11 @@ mod records;
 mod runs;
 mod schedule;
 mod sight;
+mod tables;
 mod task;
 
 pub use counts::Counted;
-pub use ensure::ReplicaStep;
+pub use ends::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
 pub use runs::{RunProgress, RunStart, SyncCommitted, SyncOutcome};
 pub use schedule::Schedule;

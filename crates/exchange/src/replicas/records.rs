@@ -1,6 +1,6 @@
 //! Reading replicas and their tables; asking for a sync, a vacuum or a check.
 
-use model::dto::{Replica, ReplicaTable, SyncJob};
+use model::dto::{Replica, ReplicaTable, SyncJob, TableWork};
 use model::{
     Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, Role,
     StorageId, TableId, TeamId, Timestamp,
@@ -89,6 +89,10 @@ pub struct ReplicaTableRecord {
     pub synced_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     pub vacuumed_at: Option<Timestamp>,
+    /// Of a table that was taken out of the product: when its folder is to be erased.
+    pub drain_until: Option<Timestamp>,
+    /// Whether the product has the table no more.
+    pub is_removed: bool,
     pub reason: Option<String>,
 }
 from_row!(ReplicaTableRecord {
@@ -106,12 +110,30 @@ from_row!(ReplicaTableRecord {
     synced_at,
     verified_at,
     vacuumed_at,
+    drain_until,
+    is_removed,
     reason
 });
 
-impl From<ReplicaTableRecord> for ReplicaTable {
-    fn from(record: ReplicaTableRecord) -> Self {
-        Self {
+impl ReplicaTableRecord {
+    /// Whether it is kept in step with its source, as long as its replica is: not while it is on its way out.
+    pub fn follows(&self) -> bool {
+        matches!(
+            self.state,
+            ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+        )
+    }
+
+    /// Whether there is something in its folder to vacuum.
+    pub fn is_kept(&self) -> bool {
+        self.follows() || self.state == ReplicaState::Draining
+    }
+}
+
+impl ReplicaTableRecord {
+    fn shown(self, work: Vec<TableWork>) -> ReplicaTable {
+        let record = self;
+        ReplicaTable {
             id: record.id,
             schema: record.schema,
             name: record.name,
@@ -125,6 +147,7 @@ impl From<ReplicaTableRecord> for ReplicaTable {
             verified_at: record.verified_at,
             vacuumed_at: record.vacuumed_at,
             reason: record.reason,
+            work,
         }
     }
 }
@@ -149,7 +172,7 @@ impl Exchange {
         Ok(sql!(
             "select replica_table.id, replica_id, table_id, schema_name as schema, name, replica_table.path, replica_table.state,
                     source_version, source_committed_at, replica_version, replica_table.byte_count as bytes, synced_at,
-                    verified_at, vacuumed_at, reason
+                    verified_at, vacuumed_at, drain_until, case when removed_at is null then false else true end as is_removed, reason
              from replica_table join product_table on product_table.id = table_id
              where replica_id = $1 order by schema_name, name"
         )
@@ -231,7 +254,13 @@ impl Exchange {
     ) -> Result<Replica, Error> {
         let sight = Sight::of_replica(principal, &record);
         let location = record.location()?;
-        let tables = self.replica_tables(self.db(), record.id).await?;
+        let mut tables = Vec::new();
+        for table in self.replica_tables(self.db(), record.id).await? {
+            if record.state == ReplicaState::Deleted || table.state != ReplicaState::Deleted {
+                let work = self.table_work(table.id).await?;
+                tables.push(table.shown(work));
+            }
+        }
         let job = self.job_of(self.db(), record.id).await?;
         Ok(sight.replica(Replica {
             id: record.id,
@@ -241,7 +270,7 @@ impl Exchange {
             state: record.state,
             drain_until: record.drain_until,
             reason: record.reason,
-            tables: tables.into_iter().map(ReplicaTable::from).collect(),
+            tables,
             job: job.map(SyncJob::from),
         }))
     }
@@ -254,6 +283,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<Replica>, Error> {
         can(principal, Operation::ReplicaList, &Scope::NONE)?;
+        self.filter_by(principal, product).await?;
         let after: Option<ReplicaId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<ReplicaRecord> = sql!(
@@ -343,7 +373,8 @@ impl Exchange {
             replica.state,
             ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
         );
-        if replica.state == ReplicaState::Deleted || (kind != WorkKind::Vacuum && !syncs) {
+        let gone = matches!(replica.state, ReplicaState::Erasing | ReplicaState::Deleted);
+        if gone || (kind != WorkKind::Vacuum && !syncs) {
             return Err(Error::conflict(
                 "this replica is on its way out; ask for access again to bring it back",
             ));
@@ -351,7 +382,13 @@ impl Exchange {
         let location = replica.location()?;
         let mut change = self.change(principal).await?;
         for table in self.replica_tables(change.tx(), replica.id).await? {
-            change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
+            let takes_part = match kind {
+                WorkKind::Vacuum => table.is_kept(),
+                _ => table.follows(),
+            };
+            if takes_part {
+                change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
+            }
         }
         change.note(
             operation,

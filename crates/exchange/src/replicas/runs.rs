@@ -5,6 +5,7 @@ use model::{ReplicaTableId, RunKind, RunState, SyncRunId, Timestamp};
 use serde_json::json;
 
 use super::SyncTask;
+use super::tables::settle;
 use crate::audit::Object;
 use crate::error::Error;
 use crate::jobs::{Leased, Wake, WorkKind};
@@ -17,6 +18,7 @@ use crate::{Exchange, sql};
 #[derive(Clone, Debug)]
 pub struct RunStart {
     pub id: SyncRunId,
+    pub kind: RunKind,
     /// The fencing token of this attempt.
     pub attempt: i64,
     pub state: RunState,
@@ -94,6 +96,7 @@ impl Exchange {
                 tx.commit().await?;
                 return Ok(RunStart {
                     id,
+                    kind,
                     attempt,
                     state: row.get("state")?,
                     journal: row.get("journal")?,
@@ -102,7 +105,7 @@ impl Exchange {
                 });
             }
             // A vacuum that a crash left open gives way to a sync, and the other way round: both begin anew.
-            sql!("update sync_run set state = 'failed', error = 'gave way to another run', finished_at = $1, updated_at = $1
+            sql!("update sync_run set state = 'failed', error = coalesce(error, 'gave way to another run'), finished_at = $1, updated_at = $1
                   where id = $2")
             .bind(now)
             .bind(id)
@@ -126,6 +129,7 @@ impl Exchange {
         let attempt = leased.attempt;
         Ok(RunStart {
             id,
+            kind,
             attempt,
             state: RunState::Planned,
             journal: String::new(),
@@ -214,7 +218,8 @@ impl Exchange {
         }
         sql!("update replica_table set state = 'ready', source_version = $1,
                   source_committed_at = coalesce($2, source_committed_at), replica_version = coalesce($3, replica_version),
-                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5 where id = $6")
+                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5
+              where id = $6 and state in ('pending', 'ready', 'diverged')")
         .bind(outcome.source_version)
         .bind(committed.map(|committed| committed.source_committed_at))
         .bind(committed.map(|committed| committed.replica_version))
@@ -223,13 +228,7 @@ impl Exchange {
         .bind(task.replica_table_id)
         .execute(change.tx())
         .await?;
-        sql!("update replica set state = 'ready', reason = null, revision = revision + 1, updated_at = $1
-              where id = $2 and state in ('pending', 'diverged') and not exists (
-                  select 1 from replica_table where replica_id = $2 and state not in ('ready', 'deleted'))")
-        .bind(at)
-        .bind(task.replica_id)
-        .execute(change.tx())
-        .await?;
+        settle(&mut change, task.replica_id).await?;
         let waiting = sql!(
             "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'"
         )
@@ -238,6 +237,15 @@ impl Exchange {
         .await?;
         for row in waiting {
             change.wake(Wake::new(WorkKind::Grant, row.get::<model::GrantId>("id")?));
+        }
+        let row = sql!("select version from product_table where id = $1")
+            .bind(task.table_id)
+            .row(change.tx())
+            .await?;
+        let known: Option<u64> = row.map(|row| row.get("version")).transpose()?.flatten();
+        if known != Some(outcome.source_version) {
+            // The catalog has not seen this version yet.
+            change.wake(Wake::new(WorkKind::Refresh, task.product_id));
         }
         let location = task.to_location()?;
         change.wake(Wake::new(WorkKind::Vacuum, task.replica_table_id).at(Some(location)));
@@ -263,7 +271,7 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         let at = change.at();
         let changed = sql!(
-            "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3
+            "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3, error = null
              where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
         )
         .bind(files)
@@ -287,6 +295,61 @@ impl Exchange {
             json!({ "state": "done", "deleted_files": files, "deleted_bytes": bytes }),
         );
         change.commit().await?;
+        Ok(true)
+    }
+
+    /// A vacuum found nothing to delete: as good as done, and no run. Nothing changed but the time, so that is no event.
+    pub async fn replica_vacuumed(
+        &self,
+        principal: &Principal,
+        task: &SyncTask,
+    ) -> Result<(), Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        sql!("update replica_table set vacuumed_at = $1 where id = $2")
+            .bind(self.now())
+            .bind(task.replica_table_id)
+            .execute(self.db())
+            .await?;
+        Ok(())
+    }
+
+    /// An attempt at a run has failed, and it is tried again: why stands on the run until the next attempt gets on, and on the
+    /// replica table until a sync succeeds.
+    pub async fn run_failing(
+        &self,
+        principal: &Principal,
+        task: &SyncTask,
+        run: &RunStart,
+        reason: &str,
+    ) -> Result<bool, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        let changed = sql!(
+            "update sync_run set error = $1, updated_at = $2
+             where id = $3 and attempt = $4 and state in ('planned', 'copying', 'committing', 'verifying')"
+        )
+        .bind(reason)
+        .bind(now)
+        .bind(run.id)
+        .bind(run.attempt)
+        .execute(&mut tx)
+        .await?;
+        if changed == 0 {
+            return Ok(false);
+        }
+        if run.kind == RunKind::Sync {
+            // Why it diverged is the better reason.
+            sql!(
+                "update replica_table set reason = $1, updated_at = $2 where id = $3 and state in ('pending', 'ready')"
+            )
+            .bind(reason)
+            .bind(now)
+            .bind(task.replica_table_id)
+            .execute(&mut tx)
+            .await?;
+        }
+        tx.commit().await?;
         Ok(true)
     }
 
@@ -317,14 +380,16 @@ impl Exchange {
         if changed == 0 {
             return Ok(false);
         }
-        sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
-              where id = $4")
-        .bind(reason)
-        .bind(diverged)
-        .bind(at)
-        .bind(task.replica_table_id)
-        .execute(change.tx())
-        .await?;
+        if run.kind == RunKind::Sync {
+            sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
+                  where id = $4 and state in ('pending', 'ready', 'diverged')")
+            .bind(reason)
+            .bind(diverged)
+            .bind(at)
+            .bind(task.replica_table_id)
+            .execute(change.tx())
+            .await?;
+        }
         if diverged {
             sql!("update replica set state = 'diverged', reason = $1, revision = revision + 1, updated_at = $2
                   where id = $3 and state in ('pending', 'ready')")
@@ -362,12 +427,15 @@ impl Exchange {
                     .await?;
             }
             Some(problem) => {
-                sql!("update replica_table set state = 'diverged', reason = $1, updated_at = $2 where id = $3")
-                    .bind(problem)
-                    .bind(at)
-                    .bind(task.replica_table_id)
-                    .execute(change.tx())
-                    .await?;
+                sql!(
+                    "update replica_table set state = 'diverged', reason = $1, updated_at = $2
+                      where id = $3 and state in ('pending', 'ready', 'diverged')"
+                )
+                .bind(problem)
+                .bind(at)
+                .bind(task.replica_table_id)
+                .execute(change.tx())
+                .await?;
             }
         }
         change.note(

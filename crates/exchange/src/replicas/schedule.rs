@@ -25,6 +25,8 @@ pub(crate) mod usual {
     pub(crate) const EVERY_SECONDS: i64 = 86_400;
     pub(crate) const AT: &str = "03:00";
     pub(crate) const ZONE: &str = "UTC";
+    pub(crate) const RETENTION_HOURS: i64 = 168;
+    pub(crate) const KEEP_HOURS: i64 = 336;
 }
 
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -118,7 +120,14 @@ impl Schedule {
                     ));
                 }
                 let parsed: Result<croner::Cron, _> = pattern.parse();
-                parsed.map_err(|error| ScheduleError::Cron(error.to_string()))?;
+                let cron = parsed.map_err(|error| ScheduleError::Cron(error.to_string()))?;
+                // 30 February is well written and never comes.
+                let comes = Timestamp::from_micros(0)
+                    .to_datetime()
+                    .is_some_and(|start| cron.find_next_occurrence(&start, true).is_ok());
+                if !comes {
+                    return Err(ScheduleError::Cron("such a day never comes".to_owned()));
+                }
                 Ok(Self::Cron {
                     pattern: pattern.to_owned(),
                     zone,
@@ -155,6 +164,36 @@ impl Schedule {
                 let local = after.to_datetime()?.with_timezone(zone);
                 let next = cron.find_next_occurrence(&local, false).ok()?;
                 Some(Timestamp::from_datetime(next.with_timezone(&Utc)))
+            }
+        }
+    }
+
+    /// The first due instant after `now` of the series that `due` belongs to: what was missed is skipped, and however late
+    /// somebody notices, the beat stays.
+    pub fn next_after(&self, due: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::ByHand | Self::Cron { .. } => self.next_due(now),
+            Self::Every {
+                seconds, at: None, ..
+            } => {
+                let period = seconds * SECOND;
+                let missed = now.since(due).max(0) / period;
+                Some(due.plus((missed + 1) * period))
+            }
+            Self::Every {
+                seconds,
+                at: Some(time),
+                zone,
+            } => {
+                let days = seconds / 86_400;
+                let first = due.to_datetime()?.with_timezone(zone).date_naive();
+                let today = now.to_datetime()?.with_timezone(zone).date_naive();
+                let missed = (today - first).num_days().max(0) / days;
+                (missed..=missed + 2).find_map(|rounds| {
+                    let later = Days::new(u64::try_from(rounds * days).ok()?);
+                    let date = first.checked_add_days(later)?;
+                    local_instant(*zone, date, *time).filter(|instant| *instant > now)
+                })
             }
         }
     }
@@ -272,12 +311,61 @@ mod tests {
     }
 
     #[test]
+    fn a_series_keeps_its_beat_however_late_it_is_looked_at() {
+        let every = |seconds: i64, time: Option<&str>| {
+            Schedule::new(Some(seconds), time, None, "Europe/Berlin").unwrap()
+        };
+        for (schedule, due, now, next) in [
+            // Noticed four seconds late, and not later each time.
+            (
+                every(3_600, None),
+                "2026-06-15T12:00:00Z",
+                "2026-06-15T12:00:04Z",
+                "2026-06-15T13:00:00Z",
+            ),
+            (
+                every(3_600, None),
+                "2026-06-15T12:00:00Z",
+                "2026-06-15T18:30:00Z",
+                "2026-06-15T19:00:00Z",
+            ),
+            // Down for three days: every second day stays every second day.
+            (
+                every(172_800, Some("03:00")),
+                "2026-06-15T01:00:00Z",
+                "2026-06-18T12:00:00Z",
+                "2026-06-19T01:00:00Z",
+            ),
+            // Over the end of summer time the time of day stays.
+            (
+                every(86_400, Some("03:00")),
+                "2026-10-24T01:00:00Z",
+                "2026-10-24T01:00:02Z",
+                "2026-10-25T02:00:00Z",
+            ),
+        ] {
+            assert_eq!(
+                schedule.next_after(at(due), at(now)),
+                Some(at(next)),
+                "{schedule:?} due {due} at {now}"
+            );
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         assert!(Schedule::new(Some(3_600), Some("03:00"), None, "UTC").is_err());
         assert!(Schedule::new(Some(86_400), Some("24:00"), None, "UTC").is_err());
         assert!(Schedule::new(Some(86_400), None, None, "Mars/Olympus").is_err());
         assert!(Schedule::new(Some(86_400), None, Some("0 3 * * *"), "UTC").is_err());
-        for cron in ["", "x", "0 3 * *", "61 * * * *", "0 0 3 * * *"] {
+        for cron in [
+            "",
+            "x",
+            "0 3 * *",
+            "61 * * * *",
+            "0 0 3 * * *",
+            "0 0 30 2 *",
+        ] {
             assert!(
                 Schedule::new(None, None, Some(cron), "UTC").is_err(),
                 "{cron}"

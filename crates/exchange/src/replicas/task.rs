@@ -6,6 +6,7 @@ use model::{
     StorageId, TableId,
 };
 
+use super::schedule::usual;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
@@ -34,8 +35,9 @@ pub struct SyncTask {
     target_region: String,
     pub source_version: Option<u64>,
     pub replica_version: Option<u64>,
+    /// Of the table as the replica stands.
+    pub bytes: Option<u64>,
     retention_hours: Option<i64>,
-    pub refused_for: Option<String>,
 }
 from_row!(SyncTask {
     replica_table_id,
@@ -57,8 +59,8 @@ from_row!(SyncTask {
     target_region,
     source_version,
     replica_version,
-    retention_hours,
-    refused_for
+    bytes,
+    retention_hours
 });
 
 impl SyncTask {
@@ -70,23 +72,26 @@ impl SyncTask {
         Location::new(self.target_cloud, &self.target_region).map_err(Error::internal)
     }
 
-    /// Whether it is to follow its source: not while it drains, and not while its source cannot be cloned.
+    /// Whether it is to follow its source: not while it drains. One whose source cannot be cloned any more tries to, so that
+    /// its runs say why it stays behind.
     pub fn wants_sync(&self) -> bool {
-        self.refused_for.is_none()
-            && matches!(
-                self.replica_state,
+        let follows = |state| {
+            matches!(
+                state,
                 ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
             )
+        };
+        follows(self.replica_state) && follows(self.table_state)
     }
 
     /// How long the replica keeps what the source removed; microseconds.
     pub fn retention(&self) -> i64 {
-        self.retention_hours.unwrap_or(168) * HOUR
+        self.retention_hours.unwrap_or(usual::RETENTION_HOURS) * HOUR
     }
 }
 
 impl Exchange {
-    /// What there is to know for working on one replica table; None when it is gone.
+    /// What there is to know for working on one replica table; None when it is gone, or about to be.
     pub async fn sync_task(
         &self,
         principal: &Principal,
@@ -99,13 +104,14 @@ impl Exchange {
                     schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
-                    target.region as target_region, source_version, replica_version, retention_hours, refused_for
+                    target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
+                    retention_hours
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
                  join storage as target on target.id = replica.storage_id
                  left join sync_job on sync_job.replica_id = replica.id
-             where replica_table.id = $1 and replica_table.state <> 'deleted'"
+             where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
         .first(self.db())

@@ -8,7 +8,9 @@ use serde_json::json;
 use super::{Credential, StorageRecord, place_of};
 use crate::audit::Object;
 use crate::change::Change;
+use crate::db::On;
 use crate::error::{Check, Error};
+use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::people::taken;
 use crate::policy::{Scope, can};
@@ -30,27 +32,10 @@ impl Exchange {
         new: StorageNew,
     ) -> Result<Storage, Error> {
         can(principal, Operation::StorageCreate, &Scope::NONE)?;
-        let mut check = Check::new();
-        let name: Option<Name> = check.parse("name", &new.name);
-        let location = check_location(&mut check, &new.cloud, &new.region);
-        let url = check.text("url", &new.url, 1, URL_MAX, false);
-        let endpoint = check_endpoint(&mut check, new.endpoint.as_deref());
-        let given = check_credential(&mut check, new.credential.as_ref());
-        check.done()?;
-        let (Some(name), Some(location)) = (name, location) else {
-            return Err(Error::invalid("name", "missing"));
-        };
-        let id = StorageId::new(self.now());
-        let mut access = StorageAccess {
-            id,
-            name,
-            location,
-            url,
-            endpoint,
-            credential: self.secret_of(&given)?,
-            replicas: new.replicas,
-        };
-        access.url = self.storage_check(&access)?;
+        let (access, given) = self.storage_asked(&new)?;
+        let id = access.id;
+        let mut change = self.change(principal).await?;
+        hold_storages(&mut change).await?;
         let record = StorageRecord {
             id,
             name: access.name.clone(),
@@ -61,8 +46,6 @@ impl Exchange {
             revision: 1,
             credential: self.seal(id, given)?,
         };
-
-        let mut change = self.change(principal).await?;
         self.refuse_overlap(&mut change, &record).await?;
         let (reference, sealed, key_id) = kept(&record.credential);
         sql!("insert into storage (id, name, cloud, region, url, endpoint, credential_kind, credential_ref, credential_sealed,
@@ -92,7 +75,8 @@ impl Exchange {
         Ok(self.storage_shown(principal, record))
     }
 
-    /// Changes a storage. Its place and address move only while nothing is in it.
+    /// Changes a storage. Its place and address move only while nothing is in it. Grants that are read from it are looked at
+    /// again.
     pub async fn storage_update(
         &self,
         principal: &Principal,
@@ -104,13 +88,109 @@ impl Exchange {
             .storage_by_name(name)
             .await?
             .ok_or(Error::NotFound("storage"))?;
+        let (access, given) = self.storage_change_asked(&old, &new)?;
+        let mut record = StorageRecord {
+            location: access.location,
+            url: access.url,
+            endpoint: access.endpoint,
+            replicas: access.replicas,
+            ..old.clone()
+        };
+        let seen = new.revision.unwrap_or(record.revision);
+
+        let mut change = self.change(principal).await?;
+        let moves = record.url != old.url || record.location != old.location;
+        if moves || new.credential.is_some() {
+            hold_storages(&mut change).await?;
+        }
+        if moves {
+            self.refuse_overlap(&mut change, &record).await?;
+            refuse_move(change.tx(), record.id).await?;
+        }
+        let changed = sql!(
+            "update storage set cloud = $1, region = $2, url = $3, endpoint = $4, replicas = $5, revision = revision + 1,
+                 updated_at = $6 where id = $7 and revision = $8"
+        )
+        .bind(record.location.cloud)
+        .bind(record.location.region())
+        .bind(&record.url)
+        .bind(record.endpoint.as_deref())
+        .bind(record.replicas)
+        .bind(change.at())
+        .bind(record.id)
+        .bind(seen)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Err(Error::changed("storage"));
+        }
+        // One that was not given is not touched: it may have been sealed anew since it was read.
+        if new.credential.is_some() {
+            record.credential = self.seal(record.id, given)?;
+            let (reference, sealed, key_id) = kept(&record.credential);
+            sql!(
+                "update storage set credential_kind = $1, credential_ref = $2, credential_sealed = $3, credential_key_id = $4
+                 where id = $5"
+            )
+            .bind(record.credential.kind())
+            .bind(reference)
+            .bind(sealed)
+            .bind(key_id)
+            .bind(record.id)
+            .execute(change.tx())
+            .await?;
+        }
+        wake_readers(&mut change, record.id).await?;
+        change.note(
+            Operation::StorageUpdate,
+            Object::new("storage", &record.name),
+            detail(&record),
+        );
+        change.commit().await?;
+        record.revision = seen + 1;
+        Ok(self.storage_shown(principal, record))
+    }
+
+    /// The storage that a form describes, and its credential, by all rules that need neither IO nor the database.
+    fn storage_asked(&self, new: &StorageNew) -> Result<(StorageAccess, Given), Error> {
+        let mut check = Check::new();
+        let name: Option<Name> = check.parse("name", &new.name);
+        let location = check_location(&mut check, &new.cloud, &new.region);
+        let url = check.text("url", &new.url, 1, URL_MAX, false);
+        let endpoint = check_endpoint(&mut check, new.endpoint.as_deref());
+        let given = check_credential(&mut check, new.credential.as_ref());
+        check.done()?;
+        let (Some(name), Some(location)) = (name, location) else {
+            return Err(Error::invalid("name", "missing"));
+        };
+        let mut access = StorageAccess {
+            id: StorageId::new(self.now()),
+            name,
+            location,
+            url,
+            endpoint,
+            credential: self.secret_of(&given)?,
+            replicas: new.replicas,
+        };
+        access.url = self.storage_check(&access)?;
+        Ok((access, given))
+    }
+
+    /// The same for a storage that a form changes.
+    fn storage_change_asked(
+        &self,
+        old: &StorageRecord,
+        new: &StorageChange,
+    ) -> Result<(StorageAccess, Given), Error> {
         let mut record = old.clone();
         let mut check = Check::new();
         let cloud = new
             .cloud
+            .clone()
             .unwrap_or_else(|| old.location.cloud.as_str().to_owned());
         let region = new
             .region
+            .clone()
             .unwrap_or_else(|| old.location.region().to_owned());
         if let Some(location) = check_location(&mut check, &cloud, &region) {
             record.location = location;
@@ -134,51 +214,37 @@ impl Exchange {
                 credential: self.secret_of(&given)?,
                 replicas: record.replicas,
             },
-            None => self.storage_open(record.clone())?,
+            None => self.storage_open(record)?,
         };
         access.url = self.storage_check(&access)?;
-        record.url = access.url;
-        if new.credential.is_some() {
-            record.credential = self.seal(record.id, given)?;
-        }
-        let seen = new.revision.unwrap_or(record.revision);
+        Ok((access, given))
+    }
 
-        let mut change = self.change(principal).await?;
-        if record.url != old.url || record.location != old.location {
-            self.refuse_overlap(&mut change, &record).await?;
-            refuse_move(&mut change, record.id).await?;
+    /// How the storage would be reached that a form creates, or why it could not be created. `others` are the storages
+    /// there would be besides.
+    pub(crate) fn storage_foreseen(
+        &self,
+        new: &StorageNew,
+        others: &[(Name, String)],
+    ) -> Result<StorageAccess, Error> {
+        let (access, _) = self.storage_asked(new)?;
+        self.refuse_overlap_with(&access.url, others)?;
+        Ok(access)
+    }
+
+    /// The same for a storage that a form changes.
+    pub(crate) async fn storage_change_foreseen(
+        &self,
+        old: &StorageRecord,
+        new: &StorageChange,
+        others: &[(Name, String)],
+    ) -> Result<StorageAccess, Error> {
+        let (access, _) = self.storage_change_asked(old, new)?;
+        if access.url != old.url || access.location != old.location {
+            self.refuse_overlap_with(&access.url, others)?;
+            refuse_move(self.db(), old.id).await?;
         }
-        let (reference, sealed, key_id) = kept(&record.credential);
-        let changed = sql!(
-            "update storage set cloud = $1, region = $2, url = $3, endpoint = $4, credential_kind = $5, credential_ref = $6,
-                 credential_sealed = $7, credential_key_id = $8, replicas = $9, revision = revision + 1, updated_at = $10
-             where id = $11 and revision = $12"
-        )
-        .bind(record.location.cloud)
-        .bind(record.location.region())
-        .bind(&record.url)
-        .bind(record.endpoint.as_deref())
-        .bind(record.credential.kind())
-        .bind(reference)
-        .bind(sealed)
-        .bind(key_id)
-        .bind(record.replicas)
-        .bind(change.at())
-        .bind(record.id)
-        .bind(seen)
-        .execute(change.tx())
-        .await?;
-        if changed == 0 {
-            return Err(Error::changed("storage"));
-        }
-        change.note(
-            Operation::StorageUpdate,
-            Object::new("storage", &record.name),
-            detail(&record),
-        );
-        change.commit().await?;
-        record.revision = seen + 1;
-        Ok(self.storage_shown(principal, record))
+        Ok(access)
     }
 
     /// The rules that need no IO; answers the canonical URL.
@@ -186,7 +252,7 @@ impl Exchange {
         let probe = &self.ports().probe;
         let url = probe
             .check(access)
-            .map_err(|problem| Error::invalid("url", problem.sentence))?;
+            .map_err(|problem| Error::invalid(problem.field.unwrap_or("url"), problem.sentence))?;
         let mut check = Check::new();
         match (probe.is_simulated(&url), &access.credential) {
             (true, Some(_)) => check.fail("credential", "a folder needs none; leave it out"),
@@ -218,30 +284,29 @@ impl Exchange {
         Ok(url)
     }
 
-    /// C-24: no storage is the same as another, lies in it or holds it.
+    /// C-24: no storage is the same as another, lies in it or holds it. The caller holds the storages.
     async fn refuse_overlap(
         &self,
         change: &mut Change,
         record: &StorageRecord,
     ) -> Result<(), Error> {
-        // Two storages that are written at once must see each other.
-        sql!(
-            "insert into setting (name, value, updated_at) values ('lock.storage', '', $1)
-              on conflict (name) do update set updated_at = excluded.updated_at"
-        )
-        .bind(change.at())
-        .execute(change.tx())
-        .await?;
-        let others: Vec<StorageRecord> = self.storage_records(change.tx()).await?;
-        let taken = others.iter().find(|other| {
-            other.id != record.id && self.ports().probe.overlap(&record.url, &other.url)
-        });
-        match taken {
-            Some(other) => Err(Error::invalid(
+        let others: Vec<(Name, String)> = self
+            .storage_records(change.tx())
+            .await?
+            .into_iter()
+            .filter(|other| other.id != record.id)
+            .map(|other| (other.name, other.url))
+            .collect();
+        self.refuse_overlap_with(&record.url, &others)
+    }
+
+    fn refuse_overlap_with(&self, url: &str, others: &[(Name, String)]) -> Result<(), Error> {
+        let probe = &self.ports().probe;
+        match others.iter().find(|(_, other)| probe.overlap(url, other)) {
+            Some((other, _)) => Err(Error::invalid(
                 "url",
                 format!(
-                    "this is the same place as the storage {}, lies in it or holds it; choose a folder apart",
-                    other.name
+                    "this is the same place as the storage {other}, lies in it or holds it; choose a folder apart"
                 ),
             )),
             None => Ok(()),
@@ -273,6 +338,19 @@ impl Exchange {
             ),
         })
     }
+}
+
+/// Lets one change at a time place a storage or seal a credential: two storages that are written at once must see each other,
+/// and whoever holds this knows that no credential is being sealed at the same time.
+pub(crate) async fn hold_storages(change: &mut Change) -> Result<(), Error> {
+    sql!(
+        "insert into setting (name, value, updated_at) values ('lock.storage', '', $1)
+         on conflict (name) do update set updated_at = excluded.updated_at"
+    )
+    .bind(change.at())
+    .execute(change.tx())
+    .await?;
+    Ok(())
 }
 
 /// A credential as the form gave it.
@@ -367,19 +445,37 @@ fn detail(record: &StorageRecord) -> serde_json::Value {
 }
 
 /// Tables and replicas are found by their storage's address: it stays while they are there.
-async fn refuse_move(change: &mut Change, id: StorageId) -> Result<(), Error> {
+async fn refuse_move<'a>(on: impl Into<On<'a>>, id: StorageId) -> Result<(), Error> {
     let used = sql!(
-        "select id from product where storage_id = $1 union all select id from product_table where storage_id = $1
+        "select id from product where storage_id = $1 union all select id from product_table where storage_id = $1 and removed_at is null
          union all select id from replica where storage_id = $1 and state <> 'deleted' limit 1"
     )
     .bind(id)
-    .row(change.tx())
+    .row(on)
     .await?
     .is_some();
     if used {
         return Err(Error::conflict(
             "products or replicas are in this storage, so its cloud, region and URL stay; create another storage",
         ));
+    }
+    Ok(())
+}
+
+/// What is read from this storage is looked at now: with another credential it may work again, or not any more.
+async fn wake_readers(change: &mut Change, id: StorageId) -> Result<(), Error> {
+    let grants = sql!(
+        "select access_grant.id from access_grant where desired = 'active' and (
+             exists (select 1 from product_table where product_table.product_id = access_grant.product_id and storage_id = $1)
+             or exists (select 1 from replica where replica.product_id = access_grant.product_id and storage_id = $1
+                            and state <> 'deleted'))
+         order by access_grant.id"
+    )
+    .bind(id)
+    .rows(change.tx())
+    .await?;
+    for row in grants {
+        change.wake(Wake::new(WorkKind::Grant, row.get::<model::GrantId>("id")?));
     }
     Ok(())
 }

@@ -4,9 +4,12 @@
 //! Reaching a store lies behind [`crate::ports`].
 
 mod change;
+mod reseal;
 #[cfg(test)]
 mod tests;
 mod usage;
+
+pub use reseal::{LeftSealed, Resealed};
 
 use model::dto::{Storage, StorageDoctor, StorageReport};
 use model::{Cloud, Location, MemberRole, Name, StorageId};

@@ -1,5 +1,7 @@
 //! Storages, end to end on both databases.
 
+mod reseal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{CredentialNew, StorageChange, StorageDoctor, StorageNew};

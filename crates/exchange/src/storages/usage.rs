@@ -65,10 +65,10 @@ impl Exchange {
     pub(crate) async fn storage_usage(&self, storage: StorageId) -> Result<Usage, DbError> {
         let used = sql!(
             "select path, team_id, false as replica from product_table join product on product.id = product_id
-             where product_table.storage_id = $1 and product.state <> 'retired'
+             where product_table.storage_id = $1 and product.state <> 'retired' and product_table.removed_at is null
              union select replica_table.path, team_id, true as replica from replica_table
                  join replica on replica.id = replica_id join product on product.id = replica.product_id
-             where replica.storage_id = $1 and replica.state <> 'deleted'"
+             where replica.storage_id = $1 and replica.state <> 'deleted' and replica_table.state <> 'deleted'"
         )
         .bind(storage)
         .all(self.db())

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName,
-    RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
+    QueryId, RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,19 @@ pub struct ProfileNew {
     pub days: Option<u32>,
 }
 
+/// A new credential in the place of the living one, which goes on for a while, so that readers can change over one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationNew {
+    /// Days until the new credential ends; the installation's lifetime when absent.
+    #[serde(default)]
+    pub days: Option<u32>,
+    /// Hours for which the old credential still counts, if it does not end before; 24 when absent, at most 168. 0 ends it, and
+    /// every other one, at once.
+    #[serde(default)]
+    pub overlap_hours: Option<u32>,
+}
+
 /// A Delta Sharing profile, version 1 (protocol, "Profile File Format"): the one answer that holds the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,10 +104,12 @@ pub struct ModeOffer {
     /// Bytes that would cross at first; 0 where a replica is already there.
     pub first_copy_bytes: u64,
     pub month_bytes: u64,
+    /// What a replica would hold.
     pub month_storage_bytes: u64,
     /// None where no rate is known for the route: said, never guessed.
     pub first_copy: Option<Money>,
     pub month_transfer: Option<Money>,
+    /// What holding it costs there, for comparison: it is never charged and stands on no statement.
     pub month_storage: Option<Money>,
     /// What the monthly figure assumes, in words.
     pub basis: String,
@@ -117,7 +132,7 @@ pub struct RequestNew {
     pub product: String,
     pub recipient: String,
     pub mode: String,
-    /// A day or an instant.
+    /// An instant, or a day, which counts to its end in UTC.
     pub until: String,
     pub purpose: PurposeNew,
 }
@@ -195,7 +210,8 @@ pub struct Grant {
     pub verified_at: Option<Timestamp>,
     /// The consumer's own first read.
     pub first_read_at: Option<Timestamp>,
-    /// Until when URLs that were handed out may still work.
+    /// Until when URLs that were handed out may still work. Once people have ended it only those that stores signed count:
+    /// the gateway refuses its own at once.
     pub urls_until: Option<Timestamp>,
     /// Why it is not active, in words.
     pub reason: Option<String>,
@@ -208,4 +224,28 @@ pub struct Grant {
 #[serde(deny_unknown_fields)]
 pub struct RevokeNew {
     pub reason: String,
+}
+
+/// One call of a recipient on a shared table, as the access log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareQuery {
+    pub id: QueryId,
+    pub at: Timestamp,
+    pub recipient: Name,
+    pub team: Name,
+    /// `version`, `metadata`, `query`, `changes` or `temporary_credentials`.
+    pub endpoint: String,
+    /// As asked for; as listed once it was opened.
+    pub share: String,
+    pub schema: String,
+    pub table: String,
+    /// None: nothing was opened.
+    pub grant: Option<GrantId>,
+    pub version: Option<u64>,
+    /// URLs that were handed out, and the bytes behind them by the table's log: an estimate of what was read.
+    pub files: u64,
+    pub bytes_signed: u64,
+    /// The HTTP status; 0: the client left before there was one.
+    pub status: u32,
+    pub user_agent: String,
 }

@@ -32,12 +32,15 @@ pub struct RateNew {
     pub unit: String,
     pub currency: String,
     pub valid_from: String,
+    /// Exclusive; until further notice when absent. A price with an end interrupts the one that holds until further notice:
+    /// afterwards that one holds again.
     #[serde(default)]
     pub valid_until: Option<String>,
     pub source: String,
 }
 
-/// A price that is not a route's: `compute` per hour of sync runs, `storage` per GB and month.
+/// A price that is not a route's: `compute` per hour of sync runs; `storage` per GB and month, which is told in offers and
+/// never charged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceRate {
     pub id: RateId,
@@ -56,6 +59,8 @@ pub struct ServiceRateNew {
     pub price: String,
     pub currency: String,
     pub valid_from: String,
+    /// Exclusive; until further notice when absent. A price with an end interrupts the one that holds until further notice:
+    /// afterwards that one holds again.
     #[serde(default)]
     pub valid_until: Option<String>,
     pub source: String,
@@ -75,7 +80,7 @@ pub struct MeterEvent {
     pub run: Option<SyncRunId>,
     pub query: Option<QueryId>,
     pub at: Timestamp,
-    /// Whether a charge holds it already.
+    /// Whether charges hold all of it already: its bytes and its time.
     pub charged: bool,
 }
 
@@ -104,9 +109,12 @@ pub struct Charge {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportResult {
     pub charges: u64,
+    /// Events that were priced, each once.
     pub events: u64,
     /// Events of finished days whose route has no rate: they wait, and no statement of their month is issued.
     pub unrated: u64,
+    /// Compute time of finished days at which compute had no price: it waits in the same way. A price of 0 is a price.
+    pub unrated_busy_micros: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,8 +140,10 @@ pub struct Statement {
     pub waiting_bytes: u64,
     /// When the last of them can be priced; None where none wait.
     pub waiting_until: Option<Timestamp>,
-    /// Events of the month that have no rate yet.
+    /// Events of the month's finished days whose route has no rate: they wait for one, and not for the report.
     pub unrated: u64,
+    /// Compute time of the month's finished days at which compute had no price.
+    pub unrated_busy_micros: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

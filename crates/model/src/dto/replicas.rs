@@ -38,6 +38,21 @@ pub struct ReplicaTable {
     pub verified_at: Option<Timestamp>,
     pub vacuumed_at: Option<Timestamp>,
     pub reason: Option<String>,
+    /// What is to be done on it, or is being done.
+    pub work: Vec<TableWork>,
+}
+
+/// A sync, a vacuum or a check that waits for a worker, or that one is at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableWork {
+    /// `sync`, `vacuum` or `verify`.
+    pub kind: String,
+    /// How often in a row it has failed.
+    pub failures: i64,
+    /// Why, the last time.
+    pub error: Option<String>,
+    /// Not tried again until a person says so.
+    pub parked: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

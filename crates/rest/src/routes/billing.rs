@@ -30,6 +30,7 @@ pub(crate) fn endpoints() -> Endpoints {
         ("waiting_bytes", of::<u64>()),
         ("waiting_until", of::<Option<Timestamp>>()),
         ("unrated", of::<u64>()),
+        ("unrated_busy_micros", of::<u64>()),
     ])]);
     let statements = list_of(statement);
     Endpoints::new()
@@ -38,7 +39,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::MeterList, events).pages::<MeterEvent>().query(&["product"])
         .on(Operation::ReportRun, report).answers::<ReportResult>()
         .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "format"]).csv()
-        .on(Operation::StatementList, statement_list).shows(list_of(of::<StatementSummary>()))
+        .on(Operation::StatementList, statement_list).pages::<StatementSummary>()
         .on(Operation::StatementRead, statement_show).shows(statements.clone()).query(&["format"]).csv()
         .on(Operation::StatementIssue, statement_issue).shows(statements)
         .on(Operation::SavingRead, savings).shows(list_of(of::<Saving>())).query(&["product"])
@@ -170,7 +171,7 @@ async fn charges(
         }
     }
     let text = billing::charges_csv(&all).map_err(Error::internal)?;
-    // What is no name has no charges; it does not get into a header.
+    // What gets into a header is a name.
     let name = match product.and_then(|product| product.parse::<ProductName>().ok()) {
         Some(product) => format!("charges-{product}.csv"),
         None => "charges.csv".to_owned(),
@@ -178,8 +179,8 @@ async fn charges(
     csv(&name, text)
 }
 
-async fn statement_list(call: Call) -> Result<Page<StatementSummary>> {
-    ok(whole(call.exchange.statements(&call.principal).await?))
+async fn statement_list(call: Call, Paged(page): Paged) -> Result<Page<StatementSummary>> {
+    ok(call.exchange.statements(&call.principal, &page).await?)
 }
 
 /// One statement per currency.

@@ -5,7 +5,7 @@ use exchange::page::Page;
 use exchange::{Error, Operation};
 use http::{HeaderValue, header};
 use model::RecipientTokenId;
-use model::dto::{Profile, ProfileNew, Recipient, RecipientChange, RecipientNew};
+use model::dto::{Profile, ProfileNew, Recipient, RecipientChange, RecipientNew, RotationNew};
 
 use crate::answer::{Result, created, ok};
 use crate::body::Body;
@@ -21,6 +21,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::RecipientCreate, create).takes::<RecipientNew>().answers::<Recipient>().created()
         .on(Operation::RecipientUpdate, update).takes::<RecipientChange>().answers::<Recipient>()
         .on(Operation::ProfileCreate, profile).takes::<ProfileNew>().answers::<Profile>().secret()
+        .on(Operation::RecipientRotate, rotate).takes::<RotationNew>().answers::<Profile>().secret()
         .on(Operation::RecipientTokenRevoke, revoke_token).answers::<Recipient>()
 }
 
@@ -47,7 +48,6 @@ async fn update(
         .await?)
 }
 
-/// The profile as a file to save: the only answer that ever holds the token.
 async fn profile(
     call: Call,
     At(recipient): At<String>,
@@ -57,6 +57,23 @@ async fn profile(
         .exchange
         .profile_create(&call.principal, &recipient, new)
         .await?;
+    file(&recipient, profile)
+}
+
+async fn rotate(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<RotationNew>,
+) -> std::result::Result<Response, Problem> {
+    let profile = call
+        .exchange
+        .recipient_rotate(&call.principal, &recipient, new)
+        .await?;
+    file(&recipient, profile)
+}
+
+/// The profile as a file to save: the only answer that ever holds the token.
+fn file(recipient: &str, profile: Profile) -> std::result::Result<Response, Problem> {
     let mut response = ok(profile)?.into_response();
     // A recipient that was found has a name of letters, digits, `-` and `_`.
     let file = format!("attachment; filename=\"{recipient}.share\"");

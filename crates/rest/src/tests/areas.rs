@@ -176,6 +176,51 @@ async fn a_profile_is_a_file_and_given_once() {
     assert_eq!(items(&listed)[0]["name"], "rnd_weu");
 }
 
+/// C-28: the new profile comes as the first one did, once.
+#[tokio::test]
+async fn a_rotation_is_a_file_and_given_once() {
+    let (site, _) = Site::with_grant("live").await;
+    let line = "POST /recipients/rnd_weu/rotate";
+    let nothing = site.ask_with(&site.otto, line, json!({}), &[]).await;
+    assert_eq!(nothing.status, 409, "{}", nothing.text);
+    let first = "POST /recipients/rnd_weu/profile";
+    let first = site.good(&site.otto, first, json!({})).await;
+    let old = first.json["bearerToken"].as_str().unwrap();
+
+    let key = [("idempotency-key", "one")];
+    let form = json!({ "days": 30, "overlap_hours": 6 });
+    let made = site.ask_with(&site.otto, line, form.clone(), &key).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    assert_eq!(
+        made.header("content-disposition"),
+        "attachment; filename=\"rnd_weu.share\""
+    );
+    assert_eq!(made.header("cache-control"), "no-store");
+    assert_eq!(made.json["shareCredentialsVersion"], 1);
+    let new = made.json["bearerToken"].as_str().unwrap();
+    assert_ne!(new, old);
+    // The answer was lost: the repetition gives no token away, and the next try says how to go on.
+    for again in [&key[..], &[]] {
+        let again = site.ask_with(&site.otto, line, form.clone(), again).await;
+        assert_eq!(again.status, 409, "{}", again.text);
+        assert!(!again.text.contains(new) && !again.text.contains(old));
+    }
+    let shown = site.get(&site.otto, "/recipients/rnd_weu").await;
+    assert_eq!(shown["tokens"].as_array().unwrap().len(), 2);
+    for (form, field) in [
+        (json!({ "overlap_hours": 169 }), "overlap_hours"),
+        (json!({ "overlap_hours": -1 }), "overlap_hours"),
+        (json!({ "overlap_hours": 1.5 }), "overlap_hours"),
+        (json!({ "overlap_hours": "1" }), "overlap_hours"),
+        (json!({ "days": 91 }), "days"),
+        (json!({ "overlap": 1 }), "overlap"),
+    ] {
+        let wrong = site.ask_with(&site.otto, line, form, &[]).await;
+        assert_eq!(wrong.status, 400, "{}", wrong.text);
+        assert_eq!(wrong.json["errors"][0]["field"], field, "{}", wrong.text);
+    }
+}
+
 #[tokio::test]
 async fn replicas() {
     let (site, _) = Site::with_grant("replica").await;
@@ -346,15 +391,32 @@ async fn bills() {
         assert_eq!(refused.status, 400, "{query}");
         refused.wrong(field);
     }
-    let line = "GET /charges?format=csv&product=%22%0d%0a";
-    let odd = site.ask(&site.mara, line, Value::Null).await;
+    let csv = site
+        .good(&site.mara, "GET /charges?format=csv", Value::Null)
+        .await;
     assert_eq!(
-        odd.header("content-disposition"),
+        csv.header("content-disposition"),
         "attachment; filename=\"charges.csv\""
     );
+    for list in [
+        "charges",
+        "meter-events",
+        "savings",
+        "grants",
+        "replicas",
+        "sync-runs",
+    ] {
+        for product in ["nope", "%22%0d%0a"] {
+            let line = format!("GET /{list}?product={product}");
+            let missing = site.ask(&site.mara, &line, Value::Null).await;
+            assert_eq!(missing.status, 404, "{line}");
+        }
+    }
 
-    let listed = site.get(&site.mara, "/statements").await;
+    let listed = site.get(&site.mara, "/statements?limit=1").await;
     assert_eq!(items(&listed)[0]["total"], "0.09");
+    let after = "/statements?after=2025-06.aftersales.USD";
+    assert!(items(&site.get(&site.mara, after).await).is_empty());
     let path = "/statements/aftersales/2025-06";
     let statement = site.get(&site.mara, path).await;
     assert_eq!(

@@ -212,6 +212,62 @@ async fn what_is_not_granted_answers_like_what_does_not_exist() {
     );
 }
 
+/// Who had access is told that and when it ended, by every call on the table; lists leave it out.
+#[tokio::test]
+async fn ended_access_says_when_it_ended_and_until_when_urls_work() {
+    const URLS: &str = "2026-11-20T12:00:00Z";
+    for (revoked, urls_until, says) in [
+        (
+            true,
+            Some(URLS),
+            "the access of this recipient to the table ended at 2026-11-20T11:00:00Z: it was revoked; URLs already issued work \
+             until 2026-11-20T12:00:00Z; ask for access again",
+        ),
+        (
+            false,
+            None,
+            "the access of this recipient to the table ended at 2026-11-20T11:00:00Z: its time was over; ask for access again",
+        ),
+    ] {
+        let world = visits_table().await;
+        world.end("sales", "visits", revoked, urls_until);
+        for (method, path) in EVERY_PATH {
+            let is_of_the_table = path.contains("/tables/visits") && !path.ends_with("/queries/1");
+            let answer = world
+                .send(call(method.parse().unwrap(), path, &[ALICE], "{}"))
+                .await;
+            if is_of_the_table {
+                assert_error(&answer, 403, "PERMISSION_DENIED", path);
+                assert_eq!(answer.message(), says, "{path}");
+                assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+            } else {
+                assert!(!answer.body.contains("visits"), "{path}: {}", answer.body);
+                assert_ne!(answer.status, StatusCode::FORBIDDEN, "{path}");
+            }
+        }
+        let record = world.records().pop().unwrap();
+        assert_eq!(
+            (record.status, record.error_code, record.outcome),
+            (403, Some("PERMISSION_DENIED"), Outcome::Refused)
+        );
+        let head = visits("");
+        let head = world.send(call(Method::HEAD, &head, &[ALICE], "")).await;
+        assert_eq!(
+            (head.status, head.body.as_str()),
+            (StatusCode::FORBIDDEN, "")
+        );
+    }
+    // What ends between opening and signing ends the same way.
+    let world = visits_table().await;
+    world.ends("sales", "visits", true, Some(URLS));
+    world.fault(Fault::EndedBeforeSigning);
+    let answer = world
+        .send(call(Method::POST, &visits("/query"), &[ALICE], "{}"))
+        .await;
+    assert_error(&answer, 403, "PERMISSION_DENIED", "query");
+    assert!(answer.message().contains(URLS), "{}", answer.message());
+}
+
 #[tokio::test]
 async fn every_request_on_a_table_is_recorded_once_denials_included() {
     for (method, rest, headers, expected) in [

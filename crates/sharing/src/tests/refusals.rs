@@ -313,6 +313,16 @@ async fn a_log_that_cannot_be_read_is_no_5xx_and_shows_nothing_of_itself() {
                 answer.body
             );
         }
+        // What points outside is told to the provider, with the version.
+        for record in world.records() {
+            let escape = record.escape.map(|escape| {
+                assert!(escape.sentence.contains("outside the table"), "{escape:?}");
+                escape.version
+            });
+            let expected = (what == "a path outside").then_some(Some(0));
+            assert_eq!(escape, expected, "{what}");
+        }
+        assert_eq!(world.records().len(), 2);
     }
     let answer = World::of(&[]).await.get(&visits("/version")).await;
     assert_error(&answer, 404, "RESOURCE_DOES_NOT_EXIST", "version of no log");

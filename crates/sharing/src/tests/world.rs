@@ -36,6 +36,8 @@ pub(super) enum Fault {
     SignFrom(usize),
     /// One URL too few comes back.
     ShortSign,
+    /// Access ends between opening and signing.
+    EndedBeforeSigning,
     /// Opening fails.
     Open,
     /// The access log is written only once the test lets it.
@@ -53,7 +55,11 @@ pub(super) struct TestGate {
     signed: AtomicUsize,
     sign_calls: AtomicUsize,
     peers: Mutex<Vec<Option<IpAddr>>>,
+    /// What was granted once, and how that ended: share, name, when, whether it was revoked, until when URLs work.
+    ended: Mutex<Vec<Ended>>,
 }
+
+type Ended = (String, String, Timestamp, bool, Option<Timestamp>);
 
 /// `alice` and `bob` are recipients with the same grants.
 fn reader(name: &str) -> Reader {
@@ -123,7 +129,7 @@ impl Gate for TestGate {
                     shared.name.as_str(),
                 ) == (share, schema, table)
             })
-            .ok_or(Refused::NotFound)?;
+            .ok_or_else(|| self.no_longer(share, table))?;
         let objects: Arc<dyn ObjectStore> = objects.clone();
         Ok(Readable {
             table: delta::Table::new(objects, delta::Budgets::default()),
@@ -145,6 +151,9 @@ impl Gate for TestGate {
         );
         let call = self.sign_calls.fetch_add(1, Ordering::SeqCst);
         let fault = *self.fault.lock().unwrap();
+        if fault == Some(Fault::EndedBeforeSigning) {
+            return Err(self.no_longer(&table.share, &table.name));
+        }
         if matches!(fault, Some(Fault::SignFrom(first)) if call >= first) {
             return Err(Refused::Internal("the key of account x is gone".to_owned()));
         }
@@ -173,6 +182,23 @@ impl Gate for TestGate {
         }
         self.records.lock().unwrap().push(record);
         self.recorded.notify_one();
+    }
+}
+
+impl TestGate {
+    fn no_longer(&self, share: &str, name: &str) -> Refused {
+        let ended = self.ended.lock().unwrap();
+        let found = ended
+            .iter()
+            .find(|end| (end.0.as_str(), end.1.as_str()) == (share, name));
+        match found {
+            Some((_, _, at, revoked, urls_until)) => Refused::Ended {
+                at: *at,
+                revoked: *revoked,
+                urls_until: *urls_until,
+            },
+            None => Refused::NotFound,
+        }
     }
 }
 
@@ -241,6 +267,7 @@ impl World {
             signed: AtomicUsize::new(0),
             sign_calls: AtomicUsize::new(0),
             peers: Mutex::default(),
+            ended: Mutex::default(),
         });
         let port: Arc<dyn Gate> = gate.clone();
         let router = Router::new().nest(
@@ -304,6 +331,20 @@ impl World {
             .lock()
             .unwrap()
             .retain(|(shared, _)| !(shared.share == share && shared.name == name));
+    }
+
+    /// As if access to the table had ended.
+    pub(super) fn end(&self, share: &str, name: &str, revoked: bool, urls_until: Option<&str>) {
+        self.ungrant(share, name);
+        self.ends(share, name, revoked, urls_until);
+    }
+
+    /// What is said of the table once access to it has ended.
+    pub(super) fn ends(&self, share: &str, name: &str, revoked: bool, urls_until: Option<&str>) {
+        let at = Timestamp::parse("2026-11-20T11:00:00Z").unwrap();
+        let urls_until = urls_until.map(|until| Timestamp::parse(until).unwrap());
+        let ended = (share.to_owned(), name.to_owned(), at, revoked, urls_until);
+        self.gate.ended.lock().unwrap().push(ended);
     }
 
     pub(super) fn fault(&self, fault: Fault) {

@@ -289,7 +289,15 @@ impl Gate for VerifyingGate {
     }
 
     /// Not a read of the consumer's. What was read of the log is counted when the look is over.
-    async fn record(&self, _: QueryRecord) {}
+    async fn record(&self, record: QueryRecord) {
+        let reading = record
+            .handle
+            .as_ref()
+            .and_then(|handle| handle.downcast_ref::<Reading>());
+        if let Some(reading) = reading {
+            self.gate.note_escape(&record, reading).await;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -125,12 +125,12 @@ async fn an_end_is_felt_at_the_next_call() {
         let files = world.files(&token).await;
         world.revoke(grant).await;
         let answer = world.query(VISITS, "visits", &token).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text());
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text());
         let shares = world.share(Method::GET, "/shares", &token).await.json();
         assert_eq!(shares["items"].as_array().unwrap().len(), 0);
         let answer = world.get(&files[0].url, None).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text());
-        assert!(answer.text().contains("has ended"), "{}", answer.text());
+        assert!(answer.text().contains("ended at"), "{}", answer.text());
         assert!(world.events().await.is_empty());
 
         // Asked for again, and this time it ends by itself, to the microsecond.
@@ -142,7 +142,7 @@ async fn an_end_is_felt_at_the_next_call() {
         world.clock.set(until);
         assert_eq!(
             world.query(VISITS, "visits", &token).await.status,
-            StatusCode::NOT_FOUND
+            StatusCode::FORBIDDEN
         );
         let late = world.get(&files[0].url, None).await;
         assert_eq!(late.status, StatusCode::FORBIDDEN, "{}", late.text());

@@ -1,6 +1,8 @@
 //! The adapters and the gateway with real parts: the exchange on a real database, tables written by our own writer in folders
 //! and on an S3 server, the sharing protocol's own routes.
 
+mod ended;
+mod escapes;
 mod gate;
 mod gateway;
 mod grants;
@@ -9,6 +11,7 @@ mod replica;
 mod s3;
 mod tables;
 mod wire;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +59,7 @@ pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
     pub(super) lake: Lake,
     pub(super) keys: Arc<Keys>,
-    pub(super) folder: TempDir,
+    pub(super) folder: Arc<TempDir>,
 }
 
 /// How a [`World`] differs from the usual.
@@ -92,6 +95,10 @@ impl Keys {
 }
 
 impl KeyRing for Keys {
+    fn newest(&self) -> Result<String, Problem> {
+        self.ring.newest()
+    }
+
     fn seal(&self, place: &str, secret: &SecretString) -> Result<Sealed, Problem> {
         self.ring.seal(place, secret)
     }
@@ -177,29 +184,57 @@ impl World {
         };
         let lake = Lake::new(limits, Budgets::default());
         let public_url = build.public_url.clone();
+        let options = Options {
+            public_url: public_url.unwrap_or_else(|| PUBLIC_URL.to_owned()),
+            ..Options::default()
+        };
+        let here = build.here.clone();
+        let world = Self::wired(db, clock, lake, keys, options, here, Arc::new(folder)).await;
+        world.found().await;
+        world
+    }
+
+    async fn wired(
+        db: Db,
+        clock: Arc<ManualClock>,
+        lake: Lake,
+        keys: Arc<Keys>,
+        options: Options,
+        here: Option<Location>,
+        folder: Arc<TempDir>,
+    ) -> Self {
         let connected = connect(Wiring {
             db,
             clock: clock.clone(),
             keys: keys.clone(),
             lake: lake.clone(),
-            options: Options {
-                public_url: public_url.unwrap_or_else(|| PUBLIC_URL.to_owned()),
-                ..Options::default()
-            },
-            here: build.here.clone(),
+            options,
+            here,
         })
         .await
         .unwrap();
-        let world = Self {
+        Self {
             router: connected.machines(),
             exchange: connected.exchange,
             clock,
             lake,
             keys,
             folder,
-        };
-        world.found().await;
-        world
+        }
+    }
+
+    /// The same installation as another process wires it: nothing is shared but database, stores and clock.
+    pub(super) async fn beside(&self) -> Self {
+        Self::wired(
+            self.exchange.db().clone(),
+            self.clock.clone(),
+            self.lake.clone(),
+            self.keys.clone(),
+            self.exchange.options().clone(),
+            None,
+            Arc::clone(&self.folder),
+        )
+        .await
     }
 
     async fn found(&self) {

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use exchange::Principal;
 use exchange::jobs::WorkKind;
 use exchange::ports::Observation;
+use exchange::replicas::ReplicaStep;
 use exchange::replicas::{SyncCommitted, SyncOutcome};
 use http::StatusCode;
-use model::{GrantActual, RunKind, SyncRunId};
+use model::{GrantActual, ReplicaState, RunKind, SyncRunId};
 use replication::{
     CopyOptions, Ends, JournalError, LocalEngine, Outcome, Pair, Run, RunJournal, RunRecord,
 };
@@ -160,13 +161,42 @@ async fn a_replica_is_read_once_it_is_there() {
         ));
         std::fs::rename(&hidden, &source).unwrap();
 
-        // With the last grant the replica ends, at once.
+        // With the last grant the replica ends, at once, and says so while it drains and when it is gone.
+        let (operator, system) = (Principal::operator(), Principal::system());
+        let at = world.exchange.now();
         world.revoke(grant).await;
-        assert_eq!(
-            world.get(&files[0].url, None).await.status,
-            StatusCode::FORBIDDEN
-        );
         assert_eq!(world.observe(grant).await, Observation::Closed);
+        let reference = format!("{VISITS}@az_weu");
+        let replica = world.exchange.replica(&operator, &reference).await.unwrap();
+        assert_eq!(replica.state, ReplicaState::Draining);
+        for is_gone in [false, true] {
+            let answer = world.query(VISITS, "visits", &token).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text());
+            let since = format!("ended at {at}: it was revoked");
+            assert!(answer.text().contains(&since), "{}", answer.text());
+            let refused = world.get(&files[0].url, None).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+            assert!(refused.text().contains(&since), "{}", refused.text());
+            if !is_gone {
+                world.clock.set(replica.drain_until.unwrap());
+                let tables = loop {
+                    match world
+                        .exchange
+                        .replica_step(&system, replica.id)
+                        .await
+                        .unwrap()
+                    {
+                        ReplicaStep::Delete { tables, .. } => break tables,
+                        ReplicaStep::Wait(until) => world.clock.set(until),
+                        ReplicaStep::Settled => panic!("a replica whose time is over is deleted"),
+                    }
+                };
+                let gone = world
+                    .exchange
+                    .replica_deleted(&system, replica.id, &tables, 4, 4);
+                gone.await.unwrap();
+            }
+        }
     }
 }
 

@@ -119,10 +119,19 @@ async fn native_urls_are_handed_out_and_counted_as_signed() {
         let until = world.granted(grant).await.urls_until.unwrap();
         let latest = files.iter().map(|file| file.expires_millis).max();
         assert_eq!(Some(until.millis()), latest);
-        // Ended: no more of them.
+        // Ended: no more of them. Those that the store has signed cannot be taken back, and the refusal says until when they work.
+        let at = world.exchange.now();
         world.revoke(grant).await;
+        assert_eq!(world.granted(grant).await.urls_until, Some(until));
         let answer = world.query(VISITS, "visits", &token).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        let says = format!(
+            "the access of this recipient to the table ended at {at}: it was revoked; URLs already issued work until {until}; \
+             ask for access again"
+        );
+        assert_eq!(answer.json()["message"], says.as_str());
+        let got = client.get(&files[0].url).send().await.unwrap();
+        assert_eq!(got.status(), StatusCode::OK);
         assert_eq!(world.events().await.len(), 1);
     }
 }

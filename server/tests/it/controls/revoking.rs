@@ -69,7 +69,7 @@ async fn what_one_process_ends_the_other_refuses_within_a_second() {
         .unwrap();
     assert_eq!(revoked.status(), StatusCode::OK);
     let status = refused("query", async || shared(&there, first).await.status()).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(status, StatusCode::FORBIDDEN);
     let status = refused("url", async || {
         http.get(&of_other).send().await.unwrap().status()
     })

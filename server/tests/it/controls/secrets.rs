@@ -359,6 +359,6 @@ async fn no_secret_stands_in_a_dump_of_postgres_or_the_log() {
         return;
     };
     let db = Db::open(&address).await.unwrap();
-    let app = TestApp::over(db).await;
+    let app = TestApp::over(db, address.clone()).await;
     search(&app, Some(&address)).await;
 }

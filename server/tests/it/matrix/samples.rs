@@ -169,9 +169,24 @@ impl World {
         })
     }
 
+    /// Makes a credential of a recipient; answers its id.
+    async fn credential(&self, recipient: &str) -> String {
+        let consumer = self.principal("consumer").await;
+        let exchange = self.exchange();
+        exchange
+            .profile_create(&consumer, recipient, ProfileNew::default())
+            .await
+            .unwrap();
+        let found = exchange.recipient(&consumer, recipient).await.unwrap();
+        found.tokens[0].id.to_string()
+    }
+
     async fn of_access(&mut self, operation: Operation) -> Option<Sample> {
         Some(match operation {
-            Operation::RecipientList | Operation::RequestList | Operation::GrantList => none(),
+            Operation::RecipientList
+            | Operation::RequestList
+            | Operation::GrantList
+            | Operation::ShareQueryList => none(),
             Operation::RecipientRead => named(&[&self.recipient("rnd_read", "westeurope").await]),
             Operation::RecipientCreate => none().with(json!({
                 "name": self.fresh("recipient"),
@@ -188,17 +203,17 @@ impl World {
                 let name = self.fresh("profiled");
                 named(&[&self.recipient(&name, &name).await]).with(json!({}))
             }
+            Operation::RecipientRotate => {
+                let name = self.fresh("rotated");
+                self.recipient(&name, &name).await;
+                self.credential(&name).await;
+                named(&[&name]).with(json!({}))
+            }
             Operation::RecipientTokenRevoke => {
                 let name = self.fresh("credited");
                 self.recipient(&name, &name).await;
-                let consumer = self.principal("consumer").await;
-                let exchange = self.exchange();
-                exchange
-                    .profile_create(&consumer, &name, ProfileNew::default())
-                    .await
-                    .unwrap();
-                let found = exchange.recipient(&consumer, &name).await.unwrap();
-                named(&[&name, &found.tokens[0].id.to_string()])
+                let token = self.credential(&name).await;
+                named(&[&name, &token])
             }
             Operation::OfferRead => {
                 self.recipient("rnd_read", "westeurope").await;

@@ -41,6 +41,24 @@ async fn offers_are_priced_and_dated() {
         );
         assert_eq!(replica.month_transfer.unwrap().amount.to_string(), "0.045");
         assert!(replica.why_not.is_none() && replica.month_storage.is_none());
+        let storage = model::dto::ServiceRateNew {
+            kind: "storage".into(),
+            price: "0.02".into(),
+            currency: "USD".into(),
+            valid_from: "2026-01-01".into(),
+            valid_until: None,
+            source: "list price".into(),
+        };
+        exchange
+            .service_rate_create(&world.operator, storage)
+            .await
+            .unwrap();
+        let offer = exchange
+            .offer(&world.mara, "vehicle-visits", "rnd_weu")
+            .await;
+        let replica = offer.unwrap().modes.pop().unwrap();
+        assert_eq!(replica.month_storage.unwrap().amount.to_string(), "0.08");
+        assert!(replica.basis.contains("no statement"), "{}", replica.basis);
         assert!(matches!(
             exchange
                 .offer(&world.otto, "vehicle-visits", "rnd_weu")
@@ -73,7 +91,7 @@ async fn bad_requests_say_what_is_wrong_and_store_nothing() {
             (
                 "until",
                 RequestNew {
-                    until: "2026-06-15".into(),
+                    until: "2026-06-14".into(),
                     ..good()
                 },
             ),

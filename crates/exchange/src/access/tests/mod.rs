@@ -1,10 +1,16 @@
 //! Access, end to end on both databases: ask, decide, reconcile, read, end. Here: the world that the tests play in.
 
 mod asking;
+mod binding;
 mod deciding;
+mod ended;
+mod following;
+mod looking;
+mod queries;
 mod racing;
 mod reading;
 mod replicas;
+mod rotation;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
@@ -159,23 +165,15 @@ impl World {
             .unwrap();
     }
 
-    async fn draft(&self, name: &str, classification: &str, policy: &str) {
-        let inspection = Inspection {
-            version: 3,
-            committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
-            columns: Vec::new(),
-            partition_columns: Vec::new(),
-            rows: Some(10),
-            files: 2,
-            bytes: 4_000_000_000,
-            recent_bytes: 500_000_000,
-            features: Vec::new(),
-            refused_for: None,
-            change_data_feed: false,
-        };
+    /// Puts a table's log into the producer's storage.
+    fn put_log(&self, path: &str) {
         self.test
             .world
-            .put_table("s3://lake/aftersales", name, Ok(inspection));
+            .put_table("s3://lake/aftersales", path, Ok(inspection()));
+    }
+
+    async fn draft(&self, name: &str, classification: &str, policy: &str) {
+        self.put_log(name);
         let new = ProductNew {
             name: name.into(),
             team: "aftersales".into(),
@@ -321,5 +319,22 @@ impl World {
             }
             exchange.work_done(&leased).await.unwrap();
         }
+    }
+}
+
+/// A table of two files that can be shared and cloned.
+fn inspection() -> Inspection {
+    Inspection {
+        version: 3,
+        committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
+        columns: Vec::new(),
+        partition_columns: Vec::new(),
+        rows: Some(10),
+        files: 2,
+        bytes: 4_000_000_000,
+        recent_bytes: 500_000_000,
+        features: Vec::new(),
+        refused_for: None,
+        change_data_feed: false,
     }
 }

@@ -33,13 +33,13 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         let until = exchange.now().plus(HOUR);
         assert!(
             exchange
-                .urls_issued(&world.system, id, until)
+                .urls_issued(&world.system, id, until, Some(until))
                 .await
                 .unwrap()
         );
         assert!(
             exchange
-                .urls_issued(&world.system, id, until.plus(-1))
+                .urls_issued(&world.system, id, until.plus(-1), Some(until.plus(-1)))
                 .await
                 .unwrap()
         );
@@ -68,13 +68,14 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         assert!(!exchange.grant_is_open(&world.system, id).await.unwrap());
         assert!(
             !exchange
-                .urls_issued(&world.system, id, until)
+                .urls_issued(&world.system, id, until, Some(until))
                 .await
                 .unwrap()
         );
 
         let id = world.granted("vehicle-visits", "live").await;
-        let end = Timestamp::parse("2026-12-31").unwrap();
+        // Until 2026-12-31 was granted: that day is part of it.
+        let end = Timestamp::parse("2027-01-01").unwrap();
         world.test.clock.set(end.plus(-1));
         assert!(exchange.grant_is_open(&world.system, id).await.unwrap());
         world.test.clock.set(end);

@@ -168,9 +168,12 @@ async fn a_replica_is_made_joined_drained_and_deleted() {
             .replica_step(&world.system, replica.id)
             .await
             .unwrap();
-        assert!(matches!(step, ReplicaStep::Delete { tables, .. } if tables.len() == 1));
+        let ReplicaStep::Delete { tables, .. } = step else {
+            panic!("{step:?}")
+        };
+        assert_eq!(tables.len(), 1);
         exchange
-            .replica_deleted(&world.system, replica.id, 3, 9)
+            .replica_deleted(&world.system, replica.id, &tables, 3, 9)
             .await
             .unwrap();
         assert!(matches!(

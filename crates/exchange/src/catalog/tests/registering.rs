@@ -73,7 +73,9 @@ async fn a_table_that_cannot_be_read_is_a_field_error_and_nothing_is_stored() {
         let problem = |sentence: &str, escape, transient| Problem {
             sentence: sentence.to_owned(),
             escape,
+            version: escape.then_some(3),
             transient,
+            field: None,
         };
         company.put("good", &["a"]);
         company.break_table(
@@ -111,6 +113,98 @@ async fn a_table_that_cannot_be_read_is_a_field_error_and_nothing_is_stored() {
         let refused = exchange.product_register(&company.mara, form).await;
         assert_eq!(fields(refused), ["tables[0].path", "tables[1].path"]);
         nothing_stored(&company).await;
+        // What points outside its table is an incident: who looked, where, in which version. Once, however often one looks.
+        let told = told_of_escapes(&company).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(
+            (told[0].object_kind.as_str(), told[0].object_id.as_str()),
+            ("storage", "aws_eu")
+        );
+        assert_eq!(told[0].actor, company.mara.pseudonym());
+        let detail: serde_json::Value = serde_json::from_str(&told[0].detail).unwrap();
+        assert_eq!(
+            detail,
+            json!({ "what": "delta_log_escape", "table": "escape", "version": 3,
+                    "problem": "version 3 names ../finance, outside the table" })
+        );
+        // The same, later: it is still there.
+        company.test.clock.advance(model::time::HOUR + 1);
+        let look = TableInspect {
+            storage: "aws_eu".into(),
+            path: "escape".into(),
+        };
+        for _ in 0..3 {
+            let refused = exchange.table_inspect(&company.mara, look.clone()).await;
+            assert_eq!(fields(refused), ["path"]);
+        }
+        assert_eq!(told_of_escapes(&company).await.len(), 2);
+    }
+}
+
+async fn told_of_escapes(company: &Company) -> Vec<crate::audit::AuditRow> {
+    let page = crate::page::PageRequest::default();
+    let rows = company
+        .exchange()
+        .audit_rows(&company.operator, None, &page)
+        .await
+        .unwrap();
+    let escapes = rows.items.into_iter();
+    escapes
+        .filter(|row| row.operation == "DeltaLogEscape")
+        .collect()
+}
+
+/// A registered table that turns bad is told of by its product, whoever finds it.
+#[tokio::test]
+async fn a_product_whose_log_points_outside_is_named() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        company.put("good", &["a"]);
+        let mut form = product("vehicle-visits", "good");
+        form.tables[0].name = "visits".into();
+        exchange
+            .product_register(&company.mara, form)
+            .await
+            .unwrap();
+        let problem = Problem {
+            escape: true,
+            version: Some(9),
+            ..Problem::new("version 9 names /etc/passwd")
+        };
+        company.break_table("good", problem);
+        exchange
+            .product_refresh(&company.mara, "vehicle-visits")
+            .await
+            .unwrap();
+        let found = super::super::LogEscape {
+            storage: exchange
+                .storage_by_name("aws_eu")
+                .await
+                .unwrap()
+                .unwrap()
+                .id,
+            path: "good".into(),
+            version: Some(10),
+            sentence: "version 10 names it too".into(),
+        };
+        exchange.log_escaped(&Principal::system(), &found).await;
+        // Somebody who may not look has nothing to tell.
+        let nobody = super::super::LogEscape {
+            version: Some(11),
+            ..found
+        };
+        exchange.log_escaped(&company.otto, &nobody).await;
+        let told = told_of_escapes(&company).await;
+        let objects: Vec<(&str, &str)> = told
+            .iter()
+            .map(|row| (row.object_kind.as_str(), row.object_id.as_str()))
+            .collect();
+        assert_eq!(objects, [("product", "vehicle-visits"); 2]);
+        for (row, version) in told.iter().zip([10, 9]) {
+            let detail: serde_json::Value = serde_json::from_str(&row.detail).unwrap();
+            assert_eq!(detail["table"], "default.visits");
+            assert_eq!(detail["version"], version);
+        }
     }
 }
 

@@ -64,7 +64,8 @@ async fn fill(company: &Company) {
         .unwrap();
         let found = inspection(&COLUMNS);
         let path = format!("shelf/{number:04}");
-        note_inspection(&mut change, table, storage.id, &path, &found)
+        let at = change.at();
+        note_inspection(change.tx(), at, table, storage.id, &path, &found)
             .await
             .unwrap();
         exchange.rebuild_terms(&mut change, product).await.unwrap();

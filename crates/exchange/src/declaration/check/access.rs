@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Mode, Name};
+use model::{Mode, Name, Until};
 use serde_saphyr::{Location as At, Spanned};
 
 use super::super::file::{File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry};
@@ -10,6 +10,8 @@ use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, Wante
 use super::{Checker, Place};
 use crate::replicas::{Schedule, ScheduleError, parse_every};
 
+/// Seconds.
+const DAY: i64 = 86_400;
 /// Ten years of hours, as in the form.
 const HOURS_MAX: i64 = 24 * 3650;
 
@@ -58,7 +60,7 @@ impl Checker {
         let recipient = self.must(place, "recipient", &entry.recipient);
         self.refer(place, "recipient", &entry.recipient, &file.recipients);
         let mode = self.must(place, "mode", &entry.mode);
-        let until = self.must(place, "until", &entry.until);
+        let until: Option<Until> = self.must(place, "until", &entry.until);
         let Some(purpose) = &entry.purpose else {
             self.missing(place, "purpose");
             return None;
@@ -73,7 +75,7 @@ impl Checker {
             product: product?,
             recipient: recipient?,
             mode: mode?,
-            until: until?,
+            until: until?.0,
             purpose_code: code?,
             purpose_text: text?,
         })
@@ -123,46 +125,51 @@ impl Checker {
         })
     }
 
+    /// Each field by itself first, so that all that is wrong is said at once, and then whether they go together.
     fn schedule(&mut self, place: &Place, entry: &SyncJobEntry) -> Option<WantedSchedule> {
-        let at = |field: &str| {
-            let text = match field {
-                "at" => &entry.at,
-                "cron" => &entry.cron,
-                "timezone" => &entry.timezone,
-                _ => &entry.every,
-            };
-            text.as_ref().map_or(place.at, |text| text.referenced)
-        };
-        let seconds = match &entry.every {
-            Some(every) => match parse_every(&every.value) {
-                Ok(seconds) => Some(seconds),
-                Err(error) => {
-                    self.fail(place, "every", every.referenced, error.to_string());
-                    return None;
-                }
-            },
-            None => None,
-        };
+        let before = self.problems.len();
+        let mut seconds = None;
+        if let Some(every) = &entry.every {
+            match parse_every(&every.value) {
+                Ok(found) => seconds = Some(found),
+                Err(error) => self.fail(place, "every", every.referenced, error.to_string()),
+            }
+        }
         let time = entry.at.as_ref().map(|at| at.value.as_str());
         let cron = entry.cron.as_ref().map(|cron| cron.value.as_str());
-        if time.is_some() && seconds.is_none() {
-            self.fail(
+        let zone = entry.timezone.as_ref().map(|zone| zone.value.as_str());
+        let alone = [
+            ("at", &entry.at, Schedule::new(Some(DAY), time, None, "UTC")),
+            ("cron", &entry.cron, Schedule::new(None, None, cron, "UTC")),
+            (
+                "timezone",
+                &entry.timezone,
+                Schedule::new(None, None, None, zone.unwrap_or("UTC")),
+            ),
+        ];
+        for (field, text, schedule) in alone {
+            if let (Some(text), Err(error)) = (text, schedule) {
+                self.fail(place, field, text.referenced, error.to_string());
+            }
+        }
+        match (&entry.every, &entry.at, &entry.cron) {
+            (Some(every), _, Some(_)) => {
+                let why = ScheduleError::Both.to_string();
+                self.fail(place, "every", every.referenced, why);
+            }
+            (None, Some(at), _) => self.fail(
                 place,
                 "at",
-                at("at"),
+                at.referenced,
                 "a time of day goes with `every`; with `cron` it stands in the cron line",
-            );
-            return None;
+            ),
+            (Some(_), Some(at), None) if seconds.is_some_and(|seconds| seconds % DAY != 0) => {
+                let why = ScheduleError::AtWithoutDays.to_string();
+                self.fail(place, "at", at.referenced, why);
+            }
+            _ => {}
         }
-        let zone = entry.timezone.as_ref().map_or("UTC", |zone| &zone.value);
-        if let Err(error) = Schedule::new(seconds, time, cron, zone) {
-            let field = match &error {
-                ScheduleError::Zone => "timezone",
-                ScheduleError::At | ScheduleError::AtWithoutDays => "at",
-                ScheduleError::Cron(_) => "cron",
-                ScheduleError::Every | ScheduleError::Both => "every",
-            };
-            self.fail(place, field, at(field), error.to_string());
+        if self.problems.len() > before {
             return None;
         }
         match (seconds, cron) {

@@ -7,7 +7,7 @@ use model::{AccessPolicy, Classification, Name, ProductName};
 use super::super::file::{File, ProductEntry, TableEntry, Text};
 use super::super::wanted::{Named, WantedProduct, WantedTable};
 use super::{Checker, Place, name_of};
-use crate::catalog::{check_path, check_tags, overlaps};
+use crate::catalog::{UNCHOSEN, check_path, check_tags, overlaps};
 
 /// The most tables one product may have, as in its form.
 const TABLES_MAX: usize = 500;
@@ -36,7 +36,7 @@ impl Checker {
         self.refer(place, "team", &entry.team, &file.teams);
         let storage = self.must(place, "storage", &entry.storage);
         self.refer(place, "storage", &entry.storage, &file.storages);
-        let classification = self.must(place, "classification", &entry.classification);
+        let classification = self.classification(place, &entry.classification);
         let policy = entry.access.as_ref().and_then(|access| {
             let place = Place {
                 path: format!("{}.access", place.path),
@@ -73,6 +73,22 @@ impl Checker {
             published,
             tables,
         })
+    }
+
+    fn classification(&mut self, place: &Place, text: &Option<Text>) -> Option<Classification> {
+        match text {
+            Some(text) if text.value == UNCHOSEN => {
+                self.fail(
+                    place,
+                    "classification",
+                    text.referenced,
+                    "a scan cannot know whose data this is: write public, internal or personal (personal: a \
+                     data-protection officer decides too)",
+                );
+                None
+            }
+            _ => self.must(place, "classification", text),
+        }
     }
 
     fn state(&mut self, place: &Place, state: &Option<Text>) -> bool {

@@ -1,5 +1,7 @@
 //! The exchange's name, domains, teams, storages, recipients, rates.
 
+use std::collections::BTreeMap;
+
 use model::dto::{
     CredentialNew, DomainChange, DomainNew, RateNew, RecipientChange, RecipientNew, ServiceRateNew,
     StorageChange, StorageNew, TeamChange, TeamNew,
@@ -12,7 +14,7 @@ use super::super::wanted::{
 };
 use super::{Act, Fields, Planner};
 use crate::access::STAYS;
-use crate::billing::{RateRecord, ServiceRateRecord};
+use crate::billing::{Period, RATES_CLASH, RateRecord, ServiceRateRecord};
 use crate::operation::Operation;
 use crate::policy::Scope;
 use crate::ports::StorageAccess;
@@ -302,6 +304,13 @@ impl Planner<'_> {
     }
 
     pub(super) fn rates(&mut self) {
+        let mut there: BTreeMap<(String, String), Vec<Period>> = BTreeMap::new();
+        for live in &self.live.rates {
+            there.entry(sides(live)).or_default().push(Period {
+                from: live.valid_from,
+                until: live.valid_until,
+            });
+        }
         for wanted in &self.wanted.rates {
             let found = self.live.rates.iter().find(|live| is_rate(live, wanted));
             let mut fields = Fields::default();
@@ -321,8 +330,17 @@ impl Planner<'_> {
                     valid_until: wanted.valid_until.map(|until| until.to_string()),
                     source: wanted.source.clone(),
                 };
-                self.create("rate", wanted.name(), fields, Act::Rate(new));
-                self.needs(Operation::RateCreate, &Scope::NONE);
+                let period = Period {
+                    from: wanted.valid_from,
+                    until: wanted.valid_until,
+                };
+                let sides = (wanted.from.clone(), wanted.to.clone());
+                if period.join(there.entry(sides).or_default()) {
+                    self.create("rate", wanted.name(), fields, Act::Rate(new));
+                    self.needs(Operation::RateCreate, &Scope::NONE);
+                } else {
+                    self.refuse("rate", wanted.name(), fields, RATES_CLASH);
+                }
                 continue;
             };
             fields.compare("price", live.price_nano, wanted.price);
@@ -343,6 +361,13 @@ impl Planner<'_> {
     }
 
     pub(super) fn service_rates(&mut self) {
+        let mut there: BTreeMap<&str, Vec<Period>> = BTreeMap::new();
+        for live in &self.live.service_rates {
+            there.entry(&live.kind).or_default().push(Period {
+                from: live.valid_from,
+                until: live.valid_until,
+            });
+        }
         for wanted in &self.wanted.service_rates {
             let mut fields = Fields::default();
             let found = self
@@ -363,8 +388,16 @@ impl Planner<'_> {
                     valid_until: wanted.valid_until.map(|until| until.to_string()),
                     source: wanted.source.clone(),
                 };
-                self.create("service_rate", wanted.name(), fields, Act::ServiceRate(new));
-                self.needs(Operation::RateCreate, &Scope::NONE);
+                let period = Period {
+                    from: wanted.valid_from,
+                    until: wanted.valid_until,
+                };
+                if period.join(there.entry(&wanted.kind).or_default()) {
+                    self.create("service_rate", wanted.name(), fields, Act::ServiceRate(new));
+                    self.needs(Operation::RateCreate, &Scope::NONE);
+                } else {
+                    self.refuse("service_rate", wanted.name(), fields, RATES_CLASH);
+                }
                 continue;
             };
             fields.compare("price", live.price_nano, wanted.price);

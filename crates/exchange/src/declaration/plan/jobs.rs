@@ -137,8 +137,10 @@ fn compare(fields: &mut Fields, name: &Name, wanted: &WantedJob, live: &LiveJob)
         revision: Some(live.revision),
         ..SyncJobChange::default()
     };
-    let called = live.name.as_ref().map(ToString::to_string);
-    if fields.compare("name", called.unwrap_or_default(), name) {
+    // Under the name that an export made up a job stays without one.
+    if live.export_name() != name.as_str() {
+        let called = live.name.as_ref().map(ToString::to_string);
+        fields.compare("name", called.unwrap_or_default(), name);
         change.name = Some(name.to_string());
     }
     if let Some(schedule) = &wanted.schedule {

@@ -61,7 +61,7 @@ async fn another_end_is_another_grant_in_the_same_change() {
         assert_eq!(action, DeclarationAction::Update);
         assert_eq!(
             fields,
-            ["until: 2027-12-31T00:00:00Z -> 2028-06-30T00:00:00Z"]
+            ["until: 2028-01-01T00:00:00Z -> 2028-07-01T00:00:00Z"]
         );
         assert_eq!(note, "");
         stage.deploy(&stage.operator, &longer).await.unwrap();
@@ -82,12 +82,12 @@ async fn another_end_is_another_grant_in_the_same_change() {
                 (
                     GrantDesired::Ended,
                     "rnd_visits",
-                    "2027-12-31T00:00:00Z".to_owned()
+                    "2028-01-01T00:00:00Z".to_owned()
                 ),
                 (
                     GrantDesired::Active,
                     "rnd_visits",
-                    "2028-06-30T00:00:00Z".to_owned()
+                    "2028-07-01T00:00:00Z".to_owned()
                 ),
             ]
         );
@@ -162,7 +162,7 @@ async fn personal_data_waits_for_data_protection() {
         let grants = stage.grants_now().await;
         let desired: Vec<GrantDesired> = grants.iter().map(|grant| grant.desired).collect();
         assert_eq!(desired, [GrantDesired::Ended, GrantDesired::Active]);
-        assert_eq!(grants[1].until.to_string(), "2029-06-30T00:00:00Z");
+        assert_eq!(grants[1].until.to_string(), "2029-07-01T00:00:00Z");
         assert_eq!(stage.plan(&stage.operator, &longest).await.exit_status(), 0);
     }
 }
@@ -275,7 +275,7 @@ async fn what_somebody_ended_or_rejected_is_not_given_again() {
 #[tokio::test]
 async fn a_grant_whose_time_is_over_is_as_declared_until_it_is_prolonged() {
     for stage in Stage::each_deployed().await {
-        let end = model::Timestamp::parse("2027-12-31T00:00:00Z").unwrap();
+        let end = model::Timestamp::parse("2028-01-01T00:00:00Z").unwrap();
         for expired in [false, true] {
             stage.test.clock.set(end);
             if expired {
@@ -303,7 +303,7 @@ async fn a_grant_whose_time_is_over_is_as_declared_until_it_is_prolonged() {
 #[tokio::test]
 async fn an_open_end_that_no_worker_has_seen_yet_is_prolonged() {
     for stage in Stage::each_deployed().await {
-        let end = model::Timestamp::parse("2027-12-31T00:00:00Z").unwrap();
+        let end = model::Timestamp::parse("2028-01-01T00:00:00Z").unwrap();
         stage.test.clock.set(end);
         let longer = contract("until: 2027-12-31", "until: 2028-12-31");
         stage.deploy(&stage.operator, &longer).await.unwrap();

@@ -317,3 +317,41 @@ fn one_mistake_each() {
         assert!(problems(&yaml)[0].column.is_some(), "{to}");
     }
 }
+
+#[test]
+fn every_field_of_a_schedule_is_looked_at() {
+    let yaml = contract(
+        "every: 2d, at: \"03:00\", timezone: Europe/Berlin",
+        "every: often, at: \"25:00\", timezone: Mars/Olympus, cron: \"0 3\"",
+    );
+    let said = said(&yaml);
+    for (field, what) in [
+        ("every", "not a period"),
+        ("at", "not a time of day"),
+        ("timezone", "not a time zone"),
+        ("cron", "not a cron line"),
+        ("every", "use either"),
+    ] {
+        let expected = format!("17:sync_jobs.visits_weu.{field}: {what}");
+        assert!(
+            said.iter().any(|said| said.starts_with(&expected)),
+            "{field}: {said:?}"
+        );
+    }
+    assert_eq!(said.len(), 5, "{said:?}");
+}
+
+#[test]
+fn a_wrong_shape_is_told_in_plain_words() {
+    for (from, to) in [
+        ("exchange: { name: aftersales }", "exchange: aftersales"),
+        ("{ title: Vehicle data }", "{ title: [a] }"),
+        ("access: { policy: owner }", "access: owner"),
+    ] {
+        for said in said(&contract(from, to)) {
+            for word in ["start", "struct", "scalar", "mapping", "sequence", "Entry"] {
+                assert!(!said.contains(word), "{to}: {said}");
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Declarations end to end, on both databases: the contract's file, what changes by hand, and what must not get through.
 
 mod files;
+mod foresee;
 mod grants;
 mod mistakes;
 mod organisation;

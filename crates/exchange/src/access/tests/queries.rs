@@ -1,0 +1,229 @@
+//! The access log: who sees which lines, and for how long.
+
+use model::dto::{MemberChange, RecipientNew};
+use model::time::DAY;
+use model::{GrantId, QueryId, RecipientId};
+
+use super::World;
+use crate::access::{QueryLogNew, ShareQueryFilter};
+use crate::page::PageRequest;
+use crate::principal::Principal;
+use crate::sql;
+
+impl World {
+    async fn asked(&self, recipient: RecipientId, share: &str, grant: Option<GrantId>) {
+        let exchange = self.exchange();
+        let line = QueryLogNew {
+            id: QueryId::new(exchange.now()),
+            recipient_id: recipient,
+            endpoint: "query",
+            share: share.into(),
+            schema: "default".into(),
+            table: "t".into(),
+            table_id: None,
+            grant_id: grant,
+            version: grant.map(|_| 3),
+            files: u64::from(grant.is_some()),
+            bytes_signed: 17,
+            status: if grant.is_some() { 200 } else { 404 },
+            user_agent: "pandas".into(),
+            urls_until: None,
+        };
+        exchange.query_logged(&self.system, &line).await.unwrap();
+        self.test.clock.advance(1_000_000);
+    }
+
+    /// The shares of the lines that `who` sees, newest first.
+    async fn log(&self, who: &Principal, filter: ShareQueryFilter) -> Vec<String> {
+        let page = PageRequest::default();
+        let found = self.exchange().share_queries(who, &filter, &page).await;
+        let items = found.unwrap().items.into_iter();
+        items.map(|line| line.share).collect()
+    }
+
+    async fn recipient_id(&self, name: &str) -> RecipientId {
+        let row = sql!("select id from recipient where name = $1")
+            .bind(name)
+            .row(self.exchange().db())
+            .await
+            .unwrap();
+        row.unwrap().get("id").unwrap()
+    }
+
+    /// Somebody of another team, who has a recipient too.
+    async fn stranger(&self) -> Principal {
+        let exchange = self.exchange();
+        let team = model::dto::TeamNew {
+            name: "sales".into(),
+            domain: "vehicle".into(),
+            title: "Sales".into(),
+            cost_center: "1".into(),
+            contact: String::new(),
+        };
+        exchange.team_create(&self.operator, team).await.unwrap();
+        let role = MemberChange {
+            role: "consumer".into(),
+        };
+        exchange
+            .member_set(&self.operator, "sales", "otto", role)
+            .await
+            .unwrap();
+        let new = RecipientNew {
+            name: "sales_weu".into(),
+            team: "sales".into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+        };
+        exchange
+            .recipient_create(&self.operator, new)
+            .await
+            .unwrap();
+        let otto = exchange.person_by_name("otto").await.unwrap().unwrap().id;
+        exchange.principal_of(otto).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn each_side_sees_its_lines_and_the_auditor_all() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let otto = world.stranger().await;
+        let auditor = model::dto::PersonNew {
+            name: "ann".into(),
+            title: "Ann".into(),
+            email: String::new(),
+            password: None,
+            roles: vec!["auditor".into()],
+        };
+        exchange
+            .person_create(&world.operator, auditor)
+            .await
+            .unwrap();
+        let ann = exchange.person_by_name("ann").await.unwrap().unwrap().id;
+        let ann = exchange.principal_of(ann).await.unwrap().unwrap();
+        let visits = world.granted("vehicle-visits", "live").await;
+        let (rnd, sales) = (
+            world.recipient_id("rnd_weu").await,
+            world.recipient_id("sales_weu").await,
+        );
+        world.asked(rnd, "vehicle-visits", Some(visits)).await;
+        world.asked(rnd, "guessed", None).await;
+        world.asked(sales, "vehicle-visits", None).await;
+
+        let all = ShareQueryFilter::default;
+        let newest_first = ["vehicle-visits", "guessed", "vehicle-visits"];
+        assert_eq!(world.log(&ann, all()).await, newest_first);
+        assert_eq!(world.log(&world.operator, all()).await, newest_first);
+        // The consumer's team all that it asked for, the owner what was asked by a grant on its product.
+        assert_eq!(
+            world.log(&world.mara, all()).await,
+            ["guessed", "vehicle-visits"]
+        );
+        assert_eq!(world.log(&world.jonas, all()).await, ["vehicle-visits"]);
+        assert_eq!(world.log(&otto, all()).await, ["vehicle-visits"]);
+        for (filter, who, expected) in [
+            (
+                ShareQueryFilter {
+                    product: Some("vehicle-visits".into()),
+                    ..all()
+                },
+                &ann,
+                1,
+            ),
+            (
+                ShareQueryFilter {
+                    recipient: Some("rnd_weu".into()),
+                    ..all()
+                },
+                &ann,
+                2,
+            ),
+            (
+                ShareQueryFilter {
+                    recipient: Some("rnd_weu".into()),
+                    ..all()
+                },
+                &otto,
+                0,
+            ),
+            (
+                ShareQueryFilter {
+                    grant: Some(visits),
+                    ..all()
+                },
+                &world.jonas,
+                1,
+            ),
+            (
+                ShareQueryFilter {
+                    grant: Some(visits),
+                    ..all()
+                },
+                &otto,
+                0,
+            ),
+        ] {
+            assert_eq!(
+                world.log(who, filter.clone()).await.len(),
+                expected,
+                "{filter:?}"
+            );
+        }
+        let page = |after| PageRequest {
+            after,
+            limit: Some(2),
+        };
+        let first = exchange
+            .share_queries(&ann, &all(), &page(None))
+            .await
+            .unwrap();
+        assert_eq!((first.items.len(), first.next.is_some()), (2, true));
+        let line = &first.items[1];
+        assert_eq!(
+            (line.recipient.as_str(), line.team.as_str(), line.status),
+            ("rnd_weu", "rnd", 404)
+        );
+        let second = exchange
+            .share_queries(&ann, &all(), &page(first.next))
+            .await
+            .unwrap();
+        assert_eq!((second.items.len(), second.next), (1, None));
+        assert_eq!(
+            (second.items[0].grant, second.items[0].bytes_signed),
+            (Some(visits), 17)
+        );
+        assert!(
+            exchange
+                .share_queries(&Principal::nobody(), &all(), &page(None))
+                .await
+                .is_err()
+        );
+    }
+}
+
+#[tokio::test]
+async fn old_lines_are_forgotten_and_newer_ones_kept() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let rnd = world.recipient_id("rnd_weu").await;
+        world.asked(rnd, "old", None).await;
+        let kept = exchange.options().query_log_kept;
+        assert_eq!(kept, 90 * DAY);
+        world.test.clock.advance(DAY);
+        world.asked(rnd, "newer", None).await;
+        assert_eq!(
+            exchange.share_queries_sweep(&world.system).await.unwrap(),
+            0
+        );
+        world.test.clock.advance(kept - DAY);
+        assert_eq!(
+            exchange.share_queries_sweep(&world.system).await.unwrap(),
+            1
+        );
+        let left = world
+            .log(&world.operator, ShareQueryFilter::default())
+            .await;
+        assert_eq!(left, ["newer"]);
+        assert!(exchange.share_queries_sweep(&world.mara).await.is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! The tables of a replica follow those of its product: each that can be cloned has one, from the change that adds it on; one
+//! that is taken out drains, is still vacuumed, and is erased when its time is over.
+
+use model::time::HOUR;
+use model::{
+    Cloud, Location, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, TableId,
+};
+use serde_json::json;
+
+use super::schedule::usual;
+use crate::audit::Object;
+use crate::change::Change;
+use crate::error::Error;
+use crate::jobs::{self, Wake, WorkKind};
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// How many products one look mends.
+const MENDED: i64 = 100;
+
+struct SourceTable {
+    id: TableId,
+    schema_name: String,
+    name: String,
+}
+from_row!(SourceTable {
+    id,
+    schema_name,
+    name
+});
+
+struct Follower {
+    id: ReplicaId,
+    state: ReplicaState,
+    cloud: Cloud,
+    region: String,
+    keep_hours: Option<i64>,
+}
+from_row!(Follower {
+    id,
+    state,
+    cloud,
+    region,
+    keep_hours
+});
+
+impl Exchange {
+    /// Makes the tables of a replica that its product has and it has not, and brings back those that were on their way out.
+    /// Answers which. One that is being erased at this moment comes back when that is done.
+    pub(crate) async fn replica_tables_ensure(
+        &self,
+        change: &mut Change,
+        replica: ReplicaId,
+        product: ProductId,
+        product_name: &ProductName,
+    ) -> Result<Vec<ReplicaTableId>, Error> {
+        let at = change.at();
+        let tables: Vec<SourceTable> = sql!(
+            "select id, schema_name, name from product_table where product_id = $1 and refused_for is null and removed_at is null
+             order by schema_name, name"
+        )
+        .bind(product)
+        .all(change.tx())
+        .await?;
+        let mut made = Vec::new();
+        for table in tables {
+            let path = format!("{product_name}/{}/{}", table.schema_name, table.name);
+            let changed = sql!(
+                "insert into replica_table (id, replica_id, table_id, path, state, created_at, updated_at)
+                  values ($1, $2, $3, $4, 'pending', $5, $5) on conflict (replica_id, table_id) do update set
+                      state = 'pending', drain_until = null, reason = null, updated_at = excluded.updated_at
+                      where replica_table.state in ('draining', 'deleted')
+                  returning id"
+            )
+            .bind(ReplicaTableId::new(at))
+            .bind(replica)
+            .bind(table.id)
+            .bind(path)
+            .bind(at)
+            .row(change.tx())
+            .await?;
+            if let Some(row) = changed {
+                made.push(row.get("id")?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Every replica of a product follows its tables as they are now; part of the change that changes them. One that drains
+    /// gets what it lacks when a new grant brings it back. Answers whether there was anything to do.
+    pub(crate) async fn replicas_follow_tables(
+        &self,
+        change: &mut Change,
+        product: ProductId,
+        product_name: &ProductName,
+    ) -> Result<bool, Error> {
+        let at = change.at();
+        let replicas: Vec<Follower> = sql!(
+            "select replica.id, state, cloud, region, keep_hours from replica join storage on storage.id = storage_id
+                 left join sync_job on sync_job.replica_id = replica.id
+             where product_id = $1 and state <> 'deleted' order by replica.id"
+        )
+        .bind(product)
+        .all(change.tx())
+        .await?;
+        let mut any = false;
+        for replica in replicas {
+            let until = at.plus(replica.keep_hours.unwrap_or(usual::KEEP_HOURS) * HOUR);
+            let ended = sql!(
+                "update replica_table set state = 'draining', drain_until = $1, updated_at = $2,
+                     reason = 'its table was taken out of the product'
+                 where replica_id = $3 and state in ('pending', 'ready', 'diverged')
+                     and table_id in (select id from product_table where product_id = $4 and removed_at is not null)"
+            )
+            .bind(until)
+            .bind(at)
+            .bind(replica.id)
+            .bind(product)
+            .execute(change.tx())
+            .await?;
+            let made = if replica.state == ReplicaState::Draining {
+                Vec::new()
+            } else {
+                self.replica_tables_ensure(change, replica.id, product, product_name)
+                    .await?
+            };
+            if made.is_empty() && ended == 0 {
+                continue;
+            }
+            any = true;
+            if made.is_empty() {
+                settle(change, replica.id).await?;
+            } else {
+                unsettle(change, replica.id).await?;
+            }
+            let location =
+                Location::new(replica.cloud, &replica.region).map_err(Error::internal)?;
+            for table in &made {
+                change.wake(Wake::new(WorkKind::Sync, table).at(Some(location.clone())));
+            }
+            change.note(
+                Operation::ReplicaReconcile,
+                Object::new("replica", replica.id),
+                json!({ "tables_added": made, "tables_ended": ended }),
+            );
+        }
+        Ok(any)
+    }
+
+    /// Wakes replicas whose time is over. Finds those that have not the tables of their product, however that came about, and
+    /// lets them follow: a table that was added while an approval made the replica was seen by neither.
+    pub(crate) async fn replicas_resync(&self, principal: &Principal) -> Result<(), Error> {
+        can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
+        // Also tables whose own time is over, and those that were wanted again while somebody who then died erased them.
+        let over = sql!(
+            "select id from replica where (state = 'draining' and drain_until <= $1)
+                 or exists (select 1 from replica_table where replica_id = replica.id and (replica_table.state = 'erasing'
+                     or (replica_table.state = 'draining' and replica_table.drain_until <= $1)))"
+        )
+            .bind(self.now())
+            .rows(self.db())
+            .await?;
+        for row in over {
+            let wake = Wake::new(WorkKind::Replica, row.get::<ReplicaId>("id")?);
+            jobs::ensure(self.db(), &wake, self.now()).await?;
+        }
+        let behind = sql!(
+            "select distinct product.id, product.name from replica join product on product.id = replica.product_id
+                 join product_table on product_table.product_id = product.id
+             where (removed_at is null and refused_for is null and replica.state in ('pending', 'ready', 'diverged') and not exists (
+                     select 1 from replica_table where replica_id = replica.id and table_id = product_table.id
+                         and replica_table.state not in ('draining', 'deleted')))
+                 or (removed_at is not null and replica.state <> 'deleted' and exists (
+                     select 1 from replica_table where replica_id = replica.id and table_id = product_table.id
+                         and replica_table.state in ('pending', 'ready', 'diverged')))
+             order by product.name limit $1"
+        )
+        .bind(MENDED)
+        .rows(self.db())
+        .await?;
+        for row in behind {
+            let (id, name) = (row.get("id")?, row.get("name")?);
+            let mut change = self.change(principal).await?;
+            if self.replicas_follow_tables(&mut change, id, &name).await? {
+                change.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A replica is ready once all tables that it follows are.
+pub(super) async fn settle(change: &mut Change, id: ReplicaId) -> Result<(), Error> {
+    sql!("update replica set state = 'ready', reason = null, revision = revision + 1, updated_at = $1
+          where id = $2 and state in ('pending', 'diverged') and not exists (
+              select 1 from replica_table where replica_id = $2 and state not in ('ready', 'draining', 'deleted'))")
+    .bind(change.at())
+    .bind(id)
+    .execute(change.tx())
+    .await?;
+    Ok(())
+}
+
+/// Some of its tables are still to come. What is there stays readable.
+pub(super) async fn unsettle(change: &mut Change, id: ReplicaId) -> Result<(), Error> {
+    sql!("update replica set state = 'pending', revision = revision + 1, updated_at = $1 where id = $2 and state = 'ready'")
+        .bind(change.at())
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+    Ok(())
+}

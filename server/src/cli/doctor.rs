@@ -1,0 +1,108 @@
+//! `entrepot doctor`: tries what Entrepôt needs of a storage, or of every storage there is.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::call::{Act, Call};
+use super::columns::{at, given, list};
+use super::fail::described;
+use super::show::{self, Show, grid};
+use super::{Globals, columns};
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// All storages when absent
+    storage: Option<String>,
+    /// Also write a probe and delete it again; without this only where replicas may be made
+    #[arg(long)]
+    write: bool,
+}
+
+impl Doctor {
+    pub(super) const fn is_of_all(&self) -> bool {
+        self.storage.is_none()
+    }
+
+    pub(super) fn act(self) -> Act {
+        let storage = self.storage.as_deref().unwrap_or_default();
+        self.look(storage)
+            .show(Show::words(report))
+            .status(|report| u8::from(has_failed(report)))
+    }
+
+    fn look(&self, storage: &str) -> Act {
+        let body = given([("write", self.write.then_some(Value::Bool(true)))]);
+        Act::post(&["storages", storage, "doctor"]).body(body.into())
+    }
+
+    /// One storage after the other. One that cannot be looked at does not keep the others from it.
+    pub(super) async fn all(self, globals: &Globals) -> anyhow::Result<ExitCode> {
+        let client = globals.client().await?;
+        let listed: Call = Act::list(&["storages"]).call;
+        let storages = client.perform(&listed).await?;
+        let mut items = Vec::new();
+        for storage in columns::items(&storages) {
+            let name = at(storage, "/name");
+            let item = match client.perform(&self.look(&name).call).await {
+                Ok(report) => json!({ "storage": name, "report": report }),
+                Err(error) => {
+                    json!({ "storage": name, "problem": described(&error), "text": format!("{error:#}") })
+                }
+            };
+            items.push(item);
+        }
+        let failed = items
+            .iter()
+            .any(|item| !item["problem"].is_null() || has_failed(&item["report"]));
+        let text = if globals.json {
+            for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                item.remove("text");
+            }
+            show::json(&json!({ "items": items }))
+        } else if items.is_empty() {
+            "There is no storage yet.\n".to_owned()
+        } else {
+            items.iter().map(one_of_many).collect()
+        };
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
+        Ok(ExitCode::from(u8::from(failed)))
+    }
+}
+
+fn one_of_many(item: &Value) -> String {
+    let found = match item["text"].as_str() {
+        Some(problem) => format!("{problem}\n"),
+        None => report(&item["report"]),
+    };
+    format!("{}\n{found}\n", at(item, "/storage"))
+}
+
+fn has_failed(report: &Value) -> bool {
+    list(report, "checks")
+        .iter()
+        .any(|check| check["outcome"] == "failed")
+}
+
+fn report(report: &Value) -> String {
+    let rows: Vec<Vec<String>> = list(report, "checks")
+        .iter()
+        .map(|check| {
+            ["/outcome", "/name", "/sentence"]
+                .map(|pointer| at(check, pointer))
+                .to_vec()
+        })
+        .collect();
+    let mut text = grid(&rows);
+    if let Some(policy) = report["least_policy"]
+        .as_str()
+        .filter(|text| !text.is_empty())
+    {
+        text.push_str(&format!("\nThe least policy that would do:\n\n{policy}\n"));
+    }
+    text
+}

@@ -1,0 +1,247 @@
+//! What keeps replicas in order beside syncing them: vacuum and check of one replica table, and a replica's end.
+
+use exchange::Principal;
+use exchange::catalog::LogEscape;
+use exchange::jobs::Leased;
+use exchange::replicas::{ReplicaStep, RunStart, SyncTask};
+use model::time::MINUTE;
+use model::{Purpose, RunKind, crash_point};
+use replication::RunRecord;
+use storage::{Cause, Meter, MeterKey};
+
+use super::handlers::Lakehand;
+use super::sync::LeaseFence;
+use super::{Outcome as Ended, WorkFailed};
+
+impl Lakehand {
+    /// Deletes what the source forgot longer ago than the retention.
+    pub(super) async fn vacuum(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        if task.replica_version.is_none() {
+            return Ok(Ended::Done);
+        }
+        let mut run = None;
+        let vacuumed = self.vacuum_table(&task, leased, &mut run).await;
+        if let Err(failed) = &vacuumed {
+            if run.is_none() {
+                run = self.run_to_fail(&task, leased).await?;
+            }
+            if let Some(run) = &run {
+                self.note_failure(&task, run, leased, failed).await;
+            }
+        }
+        vacuumed
+    }
+
+    /// A run to say on why a vacuum came to nothing. None where that would push a sync aside.
+    async fn run_to_fail(
+        &self,
+        task: &SyncTask,
+        leased: &Leased,
+    ) -> Result<Option<RunStart>, WorkFailed> {
+        let (system, id) = (Principal::system(), task.replica_table_id);
+        let exchange = &self.exchange;
+        if exchange.run_is_open(&system, id, RunKind::Sync).await? {
+            return Ok(None);
+        }
+        let run = exchange.run_begin(&system, task, RunKind::Vacuum, leased);
+        Ok(Some(run.await?))
+    }
+
+    async fn vacuum_table(
+        &self,
+        task: &SyncTask,
+        leased: &Leased,
+        begun: &mut Option<RunStart>,
+    ) -> Result<Ended, WorkFailed> {
+        let system = Principal::system();
+        let meter = Meter::new(MeterKey {
+            product: Some(task.product_id),
+            table: Some(task.table_id),
+            cause: Cause::Operation("vacuum"),
+            purpose: Purpose::Vacuum,
+        });
+        let opened = self.open_pair(task, &meter, &meter).await?;
+        let hours = opened.pair.retention_hours;
+        let target = &opened.pair.target;
+        let id = task.replica_table_id;
+        let now = self.exchange.now();
+        let planned = replication::plan_vacuum(target, id, hours, now).await;
+        if let Err(error) = &planned {
+            self.note_escape(task, error.escape_version(), error).await;
+        }
+        let planned = planned.map_err(vacuum_failure)?;
+        if let Err(error) = opened.target.sweep(model::time::DAY).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "staged files could not be swept"
+            );
+        }
+        // A vacuum that died after its last delete still has to be finished.
+        if planned.delete.is_empty()
+            && !self
+                .exchange
+                .run_is_open(&system, id, RunKind::Vacuum)
+                .await?
+        {
+            self.exchange.replica_vacuumed(&system, task).await?;
+            return Ok(Ended::Done);
+        }
+        let run = self
+            .exchange
+            .run_begin(&system, task, RunKind::Vacuum, leased)
+            .await?;
+        *begun = Some(run.clone());
+        let fence = LeaseFence {
+            exchange: &self.exchange,
+            leased,
+        };
+        let report = replication::vacuum_planned(target, &planned, &fence)
+            .await
+            .map_err(vacuum_failure)?;
+        crash_point!("vacuum.finish.before");
+        let finished = self
+            .exchange
+            .run_vacuumed(&system, task, &run, report.deleted, report.bytes)
+            .await?;
+        crash_point!("vacuum.finish.after");
+        if !finished {
+            tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
+        }
+        Ok(Ended::Done)
+    }
+
+    /// A replica's log that points out of the replica is an incident (C-13).
+    pub(super) async fn note_escape(
+        &self,
+        task: &SyncTask,
+        version: Option<u64>,
+        error: &(dyn std::error::Error + Sync),
+    ) {
+        if version.is_some() {
+            let found = LogEscape {
+                storage: task.target_storage,
+                path: task.target_path.clone(),
+                version,
+                sentence: error.to_string(),
+            };
+            let system = Principal::system();
+            self.exchange.log_escaped(&system, &found).await;
+        }
+    }
+
+    /// Checks a replica table against the last sync's promise.
+    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        let system = Principal::system();
+        let Some(journal) = self
+            .exchange
+            .run_journal(&system, task.replica_table_id)
+            .await?
+        else {
+            return Ok(Ended::Done);
+        };
+        let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
+            WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
+        })?;
+        let Some(plan) = record.plan else {
+            return Ok(Ended::Done);
+        };
+        let meter = Meter::new(MeterKey {
+            product: Some(task.product_id),
+            table: Some(task.table_id),
+            cause: Cause::Operation("verify"),
+            purpose: Purpose::Verify,
+        });
+        let opened = self.open_pair(&task, &meter, &meter).await?;
+        match replication::verify(&opened.pair.target, &plan).await {
+            Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
+            Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
+            Err(error) => {
+                self.note_escape(&task, error.escape_version(), &error)
+                    .await;
+                self.exchange
+                    .replica_verified(&system, &task, Some(&error.to_string()))
+                    .await?
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Makes a replica as wanted: once its time is over, deletes it.
+    pub(super) async fn replica(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let id = leased
+            .key
+            .parse()
+            .map_err(|_| WorkFailed::terminal("the work's key is not a replica"))?;
+        let system = Principal::system();
+        let (product, storage, tables) = match self.exchange.replica_step(&system, id).await? {
+            ReplicaStep::Settled => return Ok(Ended::Done),
+            ReplicaStep::Wait(until) => {
+                // What is far off is woken by the resync.
+                let left = until.since(self.exchange.now());
+                return Ok(if left <= MINUTE {
+                    Ended::Later(left)
+                } else {
+                    Ended::Done
+                });
+            }
+            ReplicaStep::Delete {
+                product,
+                storage,
+                tables,
+            } => (product, storage, tables),
+        };
+        let access = self
+            .exchange
+            .storage_access_for_system(&system, storage)
+            .await?;
+        let fence = LeaseFence {
+            exchange: &self.exchange,
+            leased,
+        };
+        let (mut objects, mut bytes) = (0, 0);
+        for table in &tables {
+            let meter = Meter::new(MeterKey {
+                product: Some(product),
+                table: Some(table.table_id),
+                cause: Cause::Operation("replica.delete"),
+                purpose: Purpose::Vacuum,
+            });
+            let opened = self.lake.table(&access, &table.path, &meter)?;
+            let erased = replication::erase(&opened.table, table.id, &fence).await;
+            let report = match erased.map_err(vacuum_failure) {
+                Ok(report) => report,
+                Err(failed) => {
+                    let why = &failed.sentence;
+                    let exchange = &self.exchange;
+                    let noted = exchange.replica_table_erase_failed(&system, table.id, why);
+                    noted.await?;
+                    return Err(failed);
+                }
+            };
+            objects += report.deleted;
+            bytes += report.bytes;
+        }
+        crash_point!("replica.delete.before");
+        self.exchange
+            .replica_deleted(&system, id, &tables, objects, bytes)
+            .await?;
+        crash_point!("replica.delete.after");
+        Ok(Ended::Done)
+    }
+}
+
+fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
+    match error {
+        replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
+        replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {
+            WorkFailed::terminal(error.to_string())
+        }
+        error => WorkFailed::passing(error.to_string()),
+    }
+}

@@ -1,0 +1,162 @@
+//! What workers make of real tables: syncs, and what becomes of a replica that somebody emptied.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::Principal;
+use exchange::page::PageRequest;
+use exchange::ports::Observation;
+use model::dto::{Replica, SyncRun};
+use model::{ReplicaState, RunState};
+use server::workers::handlers::{Lakehand, handlers};
+use server::workers::sync::Engine;
+use server::workers::{Worker, owner};
+
+use super::{VISITS, World, data_files};
+
+impl World {
+    /// Does all the work that is due.
+    pub(super) async fn work(&self) {
+        let hand = Lakehand {
+            exchange: self.exchange.clone(),
+            lake: self.lake.clone(),
+            engine: Engine::Local,
+            folder: self.folder.path().to_owned(),
+        };
+        let worker = Worker {
+            exchange: self.exchange.clone(),
+            owner: owner(),
+            location: None,
+            handlers: handlers(Arc::new(hand)),
+            ticks: Vec::new(),
+            parallel: 1,
+            poll: Duration::from_millis(10),
+        };
+        worker.drain().await;
+    }
+
+    /// Asks for a sync of the usual product's replica, and does it.
+    pub(super) async fn sync(&self) -> Replica {
+        let (operator, reference) = (Principal::operator(), format!("{VISITS}@az_weu"));
+        self.exchange
+            .sync_start(&operator, &reference)
+            .await
+            .unwrap();
+        self.work().await;
+        self.exchange.replica(&operator, &reference).await.unwrap()
+    }
+
+    /// The runs, newest first.
+    pub(super) async fn runs(&self) -> Vec<SyncRun> {
+        let (operator, page) = (Principal::operator(), PageRequest::all());
+        let runs = self.exchange.sync_runs(&operator, None, &page).await;
+        runs.unwrap().items
+    }
+}
+
+fn replica_folder(world: &World) -> PathBuf {
+    world
+        .root("az_weu")
+        .join(format!("{VISITS}/default/visits"))
+}
+
+#[tokio::test]
+async fn a_diverged_replica_whose_folder_was_emptied_is_cloned_anew() {
+    for world in World::each().await {
+        world.visits().await;
+        let grant = world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        assert!(matches!(
+            world.observe(grant).await,
+            Observation::Works { .. }
+        ));
+        let folder = replica_folder(&world);
+        let files = data_files(&folder).len();
+        // Somebody else writes into it: it is closed, and stays as it is however often it is synced.
+        let foreign = folder.join("_delta_log/00000000000000000001.json");
+        std::fs::write(&foreign, "{\"commitInfo\":{}}\n").unwrap();
+        for _ in 0..2 {
+            let replica = world.sync().await;
+            let table = &replica.tables[0];
+            assert_eq!(
+                (replica.state, table.state),
+                (ReplicaState::Diverged, ReplicaState::Diverged)
+            );
+            let why = table.reason.as_deref().unwrap();
+            assert!(why.contains("somebody else wrote version 1"), "{why}");
+            assert!(why.contains("Delete its folder, all of it"), "{why}");
+            assert_eq!(world.runs().await[0].state, RunState::Parked);
+        }
+        // Its log alone is not all of it: what is left may be somebody's.
+        std::fs::remove_dir_all(folder.join("_delta_log")).unwrap();
+        let table = world.sync().await.tables.remove(0);
+        assert_eq!(
+            (table.state, table.replica_version),
+            (ReplicaState::Diverged, Some(0))
+        );
+        World::assert_broken(&world.observe(grant).await, "not as it was left");
+
+        std::fs::remove_dir_all(&folder).unwrap();
+        let replica = world.sync().await;
+        assert_eq!(replica.state, ReplicaState::Ready);
+        let table = &replica.tables[0];
+        assert_eq!(
+            (table.state, table.reason.as_deref()),
+            (ReplicaState::Ready, None)
+        );
+        assert_eq!(
+            (table.source_version, table.replica_version),
+            (Some(3), Some(0))
+        );
+        assert_eq!(data_files(&folder).len(), files);
+        let runs = world.runs().await;
+        let run = &runs.iter().find(|run| run.files_copied > 0).unwrap();
+        assert_eq!((run.from_version, run.to_version), (None, Some(3)));
+        assert_eq!(run.bytes_copied, run.bytes_full);
+        assert!(matches!(
+            world.observe(grant).await,
+            Observation::Works { .. }
+        ));
+    }
+}
+
+/// Gone without a word: first a person is told, then the next sync clones it anew.
+#[tokio::test]
+async fn a_replica_that_vanished_is_said_to_be_gone_before_it_is_cloned_anew() {
+    for world in World::each().await {
+        world.visits().await;
+        world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        std::fs::remove_dir_all(replica_folder(&world)).unwrap();
+        let table = world.sync().await.tables.remove(0);
+        assert_eq!(table.state, ReplicaState::Diverged);
+        let why = table.reason.unwrap();
+        assert!(why.contains("has no log"), "{why}");
+        assert_eq!(world.sync().await.state, ReplicaState::Ready);
+    }
+}
+
+/// From where to where it went, and what a full copy would have cost, also where nothing went.
+#[tokio::test]
+async fn a_run_with_nothing_new_says_where_the_replica_stands() {
+    for world in World::each().await {
+        world.visits().await;
+        world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        let first = world.runs().await.remove(0);
+        assert_eq!((first.from_version, first.to_version), (None, Some(3)));
+        world.sync().await;
+        let runs = world.runs().await;
+        assert_eq!(runs.len(), 2);
+        let nothing = &runs[0];
+        assert_eq!(nothing.state, RunState::Done);
+        assert_eq!(
+            (nothing.from_version, nothing.to_version),
+            (Some(3), Some(3))
+        );
+        assert_eq!((nothing.files_copied, nothing.bytes_copied), (0, 0));
+        assert_eq!(nothing.bytes_full, first.bytes_full);
+        assert!(nothing.bytes_full > 0);
+    }
+}
