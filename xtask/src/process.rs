@@ -250,14 +250,55 @@ pub(crate) fn shown(command: &Command) -> String {
         .join(" ")
 }
 
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// Bytes that have to be free there; the tests need about a tenth.
+const MEMORY_ROOM: u64 = 8 << 30;
+
+/// Whether programs may be started from there; tests write some.
+fn takes_programs(mounts: &str) -> bool {
+    mounts.lines().any(|mount| {
+        let mut words = mount.split(' ').skip(1);
+        words.next() == Some(MEMORY)
+            && words.next() == Some("tmpfs")
+            && !words
+                .next()
+                .is_some_and(|options| options.split(',').any(|option| option == "noexec"))
+    })
+}
+
+/// Bytes that are free in a folder's file system.
+fn room(folder: &Path) -> u64 {
+    let answer = ask(Command::new("df")
+        .args(["--output=avail", "--block-size=1"])
+        .arg(folder));
+    let last = answer.as_deref().and_then(|text| text.lines().last());
+    last.and_then(|line| line.trim().parse().ok()).unwrap_or(0)
+}
+
 /// A folder that is removed when dropped and on signals.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     /// A new folder under the system's temporary folder, for this user alone.
     pub(crate) fn temporary(name: &str) -> Result<Self> {
+        Self::below(&std::env::temp_dir(), name)
+    }
+
+    /// The same in memory where the machine has room there: what is forced to a disk for safety costs nothing.
+    pub(crate) fn fleeting(name: &str) -> Result<Self> {
+        let memory = Path::new(MEMORY);
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
+        if takes_programs(&mounts) && room(memory) >= MEMORY_ROOM {
+            Self::below(memory, name)
+        } else {
+            Self::temporary(name)
+        }
+    }
+
+    fn below(base: &Path, name: &str) -> Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
-        let base = std::env::temp_dir();
         let mut builder = std::fs::DirBuilder::new();
         builder.mode(0o700);
         for number in 0.. {
@@ -352,6 +393,18 @@ mod tests {
         let error = run(Command::new("sh").args(["-c", "exit 7"])).expect_err("status 7");
         assert!(error.to_string().contains("sh -c exit 7"), "{error}");
         Ok(())
+    }
+
+    #[test]
+    fn memory_is_used_only_where_programs_can_be_started() {
+        let mount =
+            |options: &str| format!("proc /proc proc rw 0 0\ntmpfs /dev/shm tmpfs {options} 0 0\n");
+        assert!(takes_programs(&mount("rw,nosuid,nodev")));
+        assert!(!takes_programs(&mount(
+            "rw,nosuid,nodev,noexec,size=65536k"
+        )));
+        assert!(!takes_programs("proc /proc proc rw 0 0\n"));
+        assert!(room(Path::new("/")) > 0);
     }
 
     #[test]

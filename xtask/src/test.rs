@@ -195,7 +195,9 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
     for name in OUR_VARIABLES {
         cargo.env_remove(name);
     }
+    let folder = Folder::fleeting("tests")?;
     cargo
+        .env("TMPDIR", folder.path())
         .args(["test", "--locked", "--no-fail-fast"])
         .args(HOST);
     let environment = environment
@@ -228,7 +230,7 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     let results = repo.target.join("end2end");
     std::fs::create_dir_all(&results)?;
     let entrepot = repo.debug_binary("entrepot");
-    let folder = Folder::temporary("end2end")?;
+    let folder = Folder::fleeting("end2end")?;
     let data = folder.path().join("data");
 
     let demo = results.join("demo.json");
