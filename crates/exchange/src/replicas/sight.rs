@@ -5,7 +5,7 @@
 //! everybody else there is no replica.
 
 use model::ReplicaState;
-use model::dto::{Replica, ReplicaTable, SyncRun};
+use model::dto::{Replica, ReplicaTable, SyncRun, TableWork};
 
 use super::history::RunRecord;
 use super::records::ReplicaRecord;
@@ -66,11 +66,7 @@ impl Sight {
             if replica.state == ReplicaState::Diverged {
                 veil(&mut replica.reason, OUT_OF_ORDER);
             }
-            replica.tables.iter_mut().for_each(|table| {
-                let ReplicaTable { path, reason, .. } = table;
-                *path = None;
-                veil(reason, OUT_OF_ORDER);
-            });
+            replica.tables.iter_mut().for_each(veil_table);
         }
         replica
     }
@@ -80,6 +76,37 @@ impl Sight {
             veil(&mut run.error, RUN_FAILED);
         }
         run
+    }
+}
+
+/// Every field is named, so that a new one makes whoever adds it say who may see it.
+fn veil_table(table: &mut ReplicaTable) {
+    let ReplicaTable {
+        path,
+        reason,
+        work,
+        id: _,
+        schema: _,
+        name: _,
+        state: _,
+        source_version: _,
+        source_committed_at: _,
+        replica_version: _,
+        bytes: _,
+        synced_at: _,
+        verified_at: _,
+        vacuumed_at: _,
+    } = table;
+    *path = None;
+    veil(reason, OUT_OF_ORDER);
+    for TableWork {
+        error,
+        kind: _,
+        failures: _,
+        parked: _,
+    } in work
+    {
+        veil(error, OUT_OF_ORDER);
     }
 }
 

@@ -49,6 +49,9 @@ async fn check(tenants: &Tenants, who: &str, token: &str, expected: Sees) {
             (&place.0, &place.1),
             "{who}"
         );
+        let work = table["work"].as_array().unwrap();
+        let told = work.iter().any(|work| work["error"] == FAILURE);
+        assert_eq!(told, expected == Sees::All, "{who}");
     }
     for run in [&run, &listed[2][0]] {
         assert_eq!(run["error"] == FAILURE, expected == Sees::All, "{who}");

@@ -125,7 +125,12 @@ impl Tenants {
             .statement_issue(&finance, "aftersales", "2026-05")
             .await
             .unwrap();
-        for table in ["sync_run set error", "replica_table set reason"] {
+        exchange.sync_start(&operator, REPLICA).await.unwrap();
+        for table in [
+            "sync_run set error",
+            "replica_table set reason",
+            "work set last_error",
+        ] {
             execute(exchange.db(), format!("update {table} = '{FAILURE}'"))
                 .await
                 .unwrap();
