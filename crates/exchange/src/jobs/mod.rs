@@ -3,6 +3,9 @@
 //!
 //! Leases are measured with the database's clock. No transaction is held while working.
 
+#[cfg(test)]
+mod tests;
+
 use model::dto::TableWork;
 use model::time::SECOND;
 use model::{Location, ReplicaTableId, Timestamp, WorkId};
@@ -385,7 +388,8 @@ impl Exchange {
     }
 
     /// Ends a lease with an error: tried again after a pause that doubles, or parked for a person when it is terminal or
-    /// has failed too often.
+    /// has failed too often. If it was wished for anew meanwhile it is tried at once, as if it had never failed: what was
+    /// wrong may have been mended.
     pub async fn work_failed(
         &self,
         leased: &Leased,
@@ -399,7 +403,8 @@ impl Exchange {
         let ceiling = (SECOND << exponent).min(600 * SECOND);
         let delay = jitter(ceiling);
         let at = self.db().now().await?.plus(delay);
-        sql!("update work set owner = null, lease_until = null, failures = $1, parked = $2, last_error = $3,
+        sql!("update work set owner = null, lease_until = null, last_error = $3,
+                  failures = case when wanted = $4 then $1 else 0 end, parked = case when wanted = $4 then $2 else false end,
                   run_at = case when wanted = $4 then $5 else 0 end where id = $6 and attempt = $7")
         .bind(failures)
         .bind(parked)
