@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::dto::{DeclarationAction, ProductChange, ProductNew, TableNew};
-use model::{Name, ProductId, ProductName, StorageId};
+use model::{Name, ProductId, ProductName, StorageId, TeamId};
 
 use super::{Act, Planner};
 use crate::catalog::{begins_with, check_path, overlaps};
@@ -22,11 +22,21 @@ struct Reach {
     id: Option<StorageId>,
 }
 
+/// The product whose tables a step adds or moves.
+#[derive(Clone, Copy)]
+struct Owner<'a> {
+    product: &'a ProductName,
+    team: Option<TeamId>,
+    known_as: Option<ProductId>,
+}
+
 /// A table that a step would add or move.
 struct Look {
     step: usize,
     table: String,
     product: ProductName,
+    /// The team whose product it is; None where that is yet to be made.
+    team: Option<TeamId>,
     /// The product's own tables are in nobody's way.
     known_as: Option<ProductId>,
     storage: Name,
@@ -56,8 +66,34 @@ impl Planner<'_> {
                 _ => {}
             }
         }
+        self.foresee_rights(&mut looks).await?;
         self.foresee_folders(&looks).await?;
         self.foresee_logs(looks).await
+    }
+
+    /// Storages that the product's team may not use are not looked into, nor is told what lies in them.
+    async fn foresee_rights(&mut self, looks: &mut Vec<Look>) -> Result<(), Error> {
+        for look in looks.iter() {
+            let Some(storage) = self.live.storages.get(&look.storage) else {
+                continue;
+            };
+            if self.is_refused(look.step) {
+                continue;
+            }
+            let usable = self
+                .exchange
+                .storage_usable(self.principal, look.team.as_slice(), storage)
+                .await;
+            if let Err(error) = usable {
+                self.refuse_step(look.step, error)?;
+            }
+        }
+        looks.retain(|look| !self.is_refused(look.step));
+        Ok(())
+    }
+
+    fn is_refused(&self, step: usize) -> bool {
+        self.steps[step].change.action == DeclarationAction::Refused
     }
 
     /// The storages there would be, as far as they are not refused.
@@ -129,9 +165,15 @@ impl Planner<'_> {
         let Some(product) = product else {
             return Ok(Vec::new());
         };
+        let team = new.team.parse().ok();
+        let owner = Owner {
+            product: &product,
+            team: team.and_then(|team| self.live.team_id(&team)),
+            known_as: None,
+        };
         let mut looks = Vec::new();
         for table in &new.tables {
-            looks.extend(self.look(step, &product, None, table, &new.storage, reaches)?);
+            looks.extend(self.look(step, owner, table, &new.storage, reaches)?);
         }
         Ok(looks)
     }
@@ -163,6 +205,11 @@ impl Planner<'_> {
             .storage
             .clone()
             .unwrap_or_else(|| live.record.storage.to_string());
+        let owner = Owner {
+            product: name,
+            team: Some(live.record.team_id),
+            known_as: Some(live.record.id),
+        };
         let mut looks = Vec::new();
         for table in tables {
             let stays = live.tables.iter().any(|((schema, name), live)| {
@@ -172,8 +219,7 @@ impl Planner<'_> {
                     && live.storage.as_str() == table.storage.as_ref().unwrap_or(&default)
             });
             if !stays {
-                let known_as = Some(live.record.id);
-                looks.extend(self.look(step, name, known_as, table, &default, reaches)?);
+                looks.extend(self.look(step, owner, table, &default, reaches)?);
             }
         }
         Ok(looks)
@@ -182,8 +228,7 @@ impl Planner<'_> {
     fn look(
         &self,
         step: usize,
-        product: &ProductName,
-        known_as: Option<ProductId>,
+        owner: Owner<'_>,
         table: &TableNew,
         default: &str,
         reaches: &BTreeMap<Name, Reach>,
@@ -202,8 +247,9 @@ impl Planner<'_> {
         Ok(Some(Look {
             step,
             table: format!("tables.{}.{}", table.schema, table.name),
-            product: product.clone(),
-            known_as,
+            product: owner.product.clone(),
+            team: owner.team,
+            known_as: owner.known_as,
             storage,
             reach,
             path,
@@ -238,7 +284,7 @@ impl Planner<'_> {
     }
 
     async fn foresee_logs(&mut self, mut looks: Vec<Look>) -> Result<(), Error> {
-        looks.retain(|look| self.steps[look.step].change.action != DeclarationAction::Refused);
+        looks.retain(|look| !self.is_refused(look.step));
         for unread in looks.split_off(looks.len().min(TABLES_MAX)) {
             let change = &mut self.steps[unread.step].change;
             change.note.get_or_insert_with(|| {

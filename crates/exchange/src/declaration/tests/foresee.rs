@@ -1,5 +1,8 @@
 //! What a deployment would be refused for is said by its plan.
 
+use std::sync::atomic::Ordering;
+
+use model::MemberRole;
 use model::dto::DeclarationAction;
 
 use super::{CONTRACT, LAKE, Stage, contract, inspection, line};
@@ -155,6 +158,36 @@ async fn a_plan_refuses_what_an_update_would() {
         let (action, _, note) = line(&plan, "product", "finance-x");
         assert_eq!(action, DeclarationAction::Refused);
         assert!(note.contains("begins with the domain"), "{note}");
+    }
+}
+
+/// Who may not use a storage learns nothing of what lies in it.
+#[tokio::test]
+async fn a_plan_looks_only_where_the_team_may() {
+    for stage in Stage::each_deployed().await {
+        let rita = stage
+            .person("rita", &[], &[("rnd", MemberRole::Producer)])
+            .await;
+        let before = stage.test.world.inspected.load(Ordering::Relaxed);
+        for path in [
+            "workshop/visits/parts",
+            "workshop/nothing",
+            "workshop/parts",
+        ] {
+            let yaml = format!(
+                "products: {{ vehicle-mine: {{ title: X, team: rnd, storage: aws_eu, classification: internal, tables: [{{ name: a, path: {path} }}, {{ name: b, path: other }}] }} }}"
+            );
+            let plan = stage.plan(&rita, &yaml).await;
+            let (action, _, note) = line(&plan, "product", "vehicle-mine");
+            assert_eq!(action, DeclarationAction::Refused);
+            let said = "the storage aws_eu is used by other teams; an admin registers the first table of yours in it";
+            assert!(
+                note.ends_with(said) && note.matches(said).count() == 1,
+                "{path}: {note}"
+            );
+        }
+        let after = stage.test.world.inspected.load(Ordering::Relaxed);
+        assert_eq!(after, before, "looked into it");
     }
 }
 
