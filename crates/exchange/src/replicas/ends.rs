@@ -49,6 +49,12 @@ impl Exchange {
         product: ProductId,
     ) -> Result<(), Error> {
         let at = change.at();
+        // Taken before grants are looked at: an approval that runs at the same time holds the replica's row, so that its
+        // grant is there to be seen once we come by.
+        sql!("update replica set revision = revision where product_id = $1 and state in ('pending', 'ready', 'diverged')")
+            .bind(product)
+            .execute(change.tx())
+            .await?;
         let rows = sql!(
             "select replica.id, keep_hours from replica join storage on storage.id = replica.storage_id
              left join sync_job on sync_job.replica_id = replica.id

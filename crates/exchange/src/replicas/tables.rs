@@ -166,6 +166,7 @@ impl Exchange {
             let wake = Wake::new(WorkKind::Replica, row.get::<ReplicaId>("id")?);
             jobs::ensure(self.db(), &wake, self.now()).await?;
         }
+        self.replicas_bring_back(principal).await?;
         let behind = sql!(
             "select distinct product.id, product.name from replica join product on product.id = replica.product_id
                  join product_table on product_table.product_id = product.id
@@ -186,6 +187,42 @@ impl Exchange {
             if self.replicas_follow_tables(&mut change, id, &name).await? {
                 change.commit().await?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// A replica on its way out that a grant wants all the same, however that came about, comes back: what is wanted is never
+    /// erased.
+    async fn replicas_bring_back(&self, principal: &Principal) -> Result<(), Error> {
+        let wanted = sql!(
+            "select replica.id, product.id as product_id, product.name, storage.id as storage_id
+             from replica join product on product.id = replica.product_id join storage on storage.id = replica.storage_id
+             where replica.state = 'draining' and product.state <> 'retired' and exists (
+                 select 1 from access_grant join recipient on recipient.id = access_grant.recipient_id
+                 where access_grant.product_id = product.id and access_grant.mode = 'replica' and access_grant.desired = 'active'
+                     and access_grant.until_at > $1 and recipient.cloud = storage.cloud and recipient.region = storage.region)
+             order by replica.id limit $2"
+        )
+        .bind(self.now())
+        .bind(MENDED)
+        .rows(self.db())
+        .await?;
+        for row in wanted {
+            let (id, product): (ReplicaId, ProductId) = (row.get("id")?, row.get("product_id")?);
+            let name: ProductName = row.get("name")?;
+            let mut change = self.change(principal).await?;
+            self.replica_ensure(&mut change, product, &name, row.get("storage_id")?)
+                .await?;
+            // If that grant has ended meanwhile it goes on draining.
+            self.replicas_drain_unused(&mut change, product).await?;
+            change.note(
+                Operation::ReplicaReconcile,
+                Object::new("replica", id),
+                json!({ "brought_back": true }),
+            );
+            change.commit().await?;
         }
         Ok(())
     }

@@ -268,6 +268,33 @@ async fn a_table_that_is_taken_out_drains_and_is_erased() {
     }
 }
 
+/// As after an approval and another grant's end that did not see each other.
+#[tokio::test]
+async fn a_replica_that_drains_though_it_is_wanted_comes_back() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let grant = world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let table = named(&[("t", ReplicaState::Ready)]);
+        for (wanted, state) in [(true, ReplicaState::Ready), (false, ReplicaState::Draining)] {
+            if !wanted {
+                let reason = RevokeNew {
+                    reason: "done".into(),
+                };
+                let revoked = exchange.grant_revoke(&world.mara, grant, reason).await;
+                revoked.unwrap();
+            }
+            sql!("update replica set state = 'draining', drain_until = 0")
+                .execute(exchange.db())
+                .await
+                .unwrap();
+            exchange.grants_resync(&world.system).await.unwrap();
+            world.sync(3).await;
+            assert_eq!(states(&world).await, (state, table.clone()), "{wanted}");
+        }
+    }
+}
+
 /// The catalog shows what a sync has seen, and not only an hour later.
 #[tokio::test]
 async fn a_sync_that_sees_a_new_version_wakes_the_refresh() {
