@@ -1,4 +1,8 @@
--- Who pays for an event. The producer's team, unless the product says that consumers do: then the team of the recipient that
+-- Who paid for what crossed at that time: a product's later word on it changes nothing. Of events from before this was kept it is
+-- the word of now.
+alter table meter_event add column payer text check (payer in ('producer', 'consumer'));
+
+-- Who pays for an event. The producer's team, unless the product said that consumers do: then the team of the recipient that
 -- read; and for bytes of a replica, which serve all consumers in its location, the team of the oldest grant of a replica there
 -- that was open at the event's instant. If none was open any more, the one that had ended last; if there never was one, the
 -- producer's team.
@@ -6,7 +10,7 @@ create view billed_event as
 select meter_event.id, meter_event.day, meter_event.at, meter_event.product_id, recipient.team_id as consumer_id,
        meter_event.from_location, meter_event.to_location, meter_event.method, meter_event.bytes, meter_event.busy_micros,
        meter_event.charge_id, meter_event.compute_charge_id,
-       case when product.payer = 'producer' then product.team_id
+       case when coalesce(meter_event.payer, product.payer) = 'producer' then product.team_id
             when recipient.team_id is not null then recipient.team_id
             else coalesce(
                 (select taker.team_id from access_grant join recipient as taker on taker.id = access_grant.recipient_id

@@ -87,8 +87,9 @@ impl Exchange {
             return Ok(false);
         }
         let written = sql!("insert into meter_event (id, key, product_id, table_id, grant_id, recipient_id, run_id, query_id, from_location,
-                  to_location, bytes, busy_micros, method, purpose, at, day)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict (key) do nothing")
+                  to_location, bytes, busy_micros, method, purpose, at, day, payer)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                  (select payer from product where product.id = $3)) on conflict (key) do nothing")
         .bind(MeterEventId::new(at))
         .bind(&new.key)
         .bind(new.product)

@@ -84,10 +84,12 @@ impl Exchange {
         }
         self.refuse_taken(&mut change, principal, record.id, &placed)
             .await?;
-        write_tables(&mut change, &record, &plan, &inspections).await?;
+        // First the requests, then whatever asks for grants: an approval that runs at the same time holds its request's row,
+        // so that its grant is there to be counted once we come by.
         if !plan.is_empty() || is_other_bargain(&old, &record) {
             unsettle_requests(&mut change, record.id).await?;
         }
+        write_tables(&mut change, &record, &plan, &inspections).await?;
         follow_rules(&mut change, &old, &record).await?;
         if record.state == ProductState::Published && !plan.is_empty() {
             self.users_follow(&mut change, record.id, &record.name)
@@ -419,12 +421,21 @@ async fn unsettle_requests(change: &mut Change, product: ProductId) -> Result<()
     Ok(())
 }
 
-/// What was granted without a data-protection officer cannot stand on personal data.
+/// What was granted without a data-protection officer cannot stand on personal data, and nobody is made to pay for what was
+/// granted at the producer's cost.
 async fn follow_rules(
     change: &mut Change,
     old: &ProductRecord,
     new: &ProductRecord,
 ) -> Result<(), Error> {
+    if old.payer != new.payer
+        && new.payer == Payer::Consumer
+        && live_grants(change, new.id).await? > 0
+    {
+        return Err(Error::conflict(
+            "grants stand on this product that say that the producing team pays; revoke them first",
+        ));
+    }
     if old.is_personal() || !new.is_personal() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use model::dto::{
 use model::{GrantDesired, GrantId, Method, RecipientId};
 
 use super::Books;
+use crate::error::Error;
 use crate::page::PageRequest;
 use crate::principal::Principal;
 
@@ -35,6 +36,21 @@ impl Books {
         (principal, recipient)
     }
 
+    async fn replicas_in_westeurope(&self) {
+        let storage = StorageNew {
+            name: "az_weu".into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+            url: "file:///srv/az_weu".into(),
+            endpoint: None,
+            credential: None,
+            replicas: true,
+        };
+        let operator = Principal::operator();
+        let made = self.exchange().storage_create(&operator, storage).await;
+        made.unwrap();
+    }
+
     /// Granted at once.
     async fn granted(&self, who: &Principal, recipient: &str, until: &str) -> GrantId {
         let new = RequestNew {
@@ -52,21 +68,67 @@ impl Books {
     }
 }
 
+/// Whatever a product says later.
+#[tokio::test]
+async fn who_paid_then_pays() {
+    for books in Books::each().await {
+        let (exchange, operator) = (books.exchange(), Principal::operator());
+        let update = async |payer: &str| {
+            let change = ProductChange {
+                access_policy: Some("auto".into()),
+                payer: Some(payer.into()),
+                ..ProductChange::default()
+            };
+            let updated = exchange.product_update(&operator, "vehicle-visits", change);
+            updated.await.map(|found| found.payer)
+        };
+        books.replicas_in_westeurope().await;
+        update("producer").await.unwrap();
+        let (rnd, rnd_weu) = books.consumer("rnd", "rnd_weu").await;
+        let read = async |key: &str, bytes: u64| {
+            let mut event = books.event(key, "azure:westeurope", (bytes, 0), Method::Measured);
+            event.recipient = Some(rnd_weu);
+            assert!(exchange.meter_record(&books.system, &event).await.unwrap());
+        };
+        books.at("2026-06-09T12:00:00Z");
+        let grant = books.granted(&rnd, "rnd_weu", "2026-12-31").await;
+        read("one", 1).await;
+        // What was granted at the producer's cost stays at its cost.
+        assert!(matches!(update("consumer").await, Err(Error::Conflict(_))));
+        let reason = RevokeNew {
+            reason: "over".into(),
+        };
+        exchange.grant_revoke(&rnd, grant, reason).await.unwrap();
+        update("consumer").await.unwrap();
+        books.at("2026-06-09T13:00:00Z");
+        books.granted(&rnd, "rnd_weu", "2026-12-31").await;
+        read("two", 2).await;
+        update("producer").await.unwrap();
+        books.at("2026-06-10");
+        exchange.billing_report(&books.system).await.unwrap();
+        let charges = exchange
+            .charges(&books.finance, None, &PageRequest::all())
+            .await;
+        let mut charged: Vec<(String, u64)> = charges
+            .unwrap()
+            .items
+            .iter()
+            .map(|charge| (charge.team.to_string(), charge.bytes))
+            .collect();
+        charged.sort();
+        assert_eq!(
+            charged,
+            [("aftersales".to_owned(), 1), ("rnd".to_owned(), 2)]
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_replica_is_paid_by_the_oldest_grant_that_is_open() {
     for books in Books::each().await {
         let exchange = books.exchange();
         let operator = Principal::operator();
-        let storage = StorageNew {
-            name: "az_weu".into(),
-            cloud: "azure".into(),
-            region: "westeurope".into(),
-            url: "file:///srv/az_weu".into(),
-            endpoint: None,
-            credential: None,
-            replicas: true,
-        };
-        exchange.storage_create(&operator, storage).await.unwrap();
+        books.replicas_in_westeurope().await;
         let change = ProductChange {
             access_policy: Some("auto".into()),
             payer: Some("consumer".into()),
