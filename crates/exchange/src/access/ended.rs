@@ -50,7 +50,7 @@ impl EndedRow {
 
 impl Exchange {
     /// How access to a table ended that this recipient once had, by the last of its grants; None when it never had any. A table
-    /// that came after that end is none of its business.
+    /// that came after that end, or was gone before the grant began, is none of its business.
     pub async fn ended_access(
         &self,
         principal: &Principal,
@@ -65,6 +65,7 @@ impl Exchange {
                  join product_table on product_table.product_id = product.id
              where access_grant.recipient_id = $1 and product.name = $2 and product.state <> 'draft'
                  and schema_name = $3 and product_table.name = $4 and (desired = 'ended' or until_at <= $5)
+                 and (removed_at is null or removed_at > access_grant.created_at)
                  and product_table.created_at <= case when desired = 'ended' then coalesce(stopped_at, until_at) else until_at end"
         )
         .bind(recipient)

@@ -277,7 +277,7 @@ pub(super) async fn insert_table(
           values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9)
           on conflict (product_id, schema_name, name) do update set storage_id = excluded.storage_id, path = excluded.path,
               history = excluded.history, change_data_feed = excluded.change_data_feed, removed_at = null,
-              updated_at = excluded.updated_at where product_table.removed_at is not null
+              created_at = excluded.created_at, updated_at = excluded.updated_at where product_table.removed_at is not null
           returning id")
     .bind(TableId::new(change.at()))
     .bind(product)
