@@ -7,6 +7,7 @@ use model::{Cloud, Currency, Location, Nano, RateId, Route, Timestamp, Unit};
 use serde_json::json;
 
 use crate::audit::Object;
+use crate::change::Change;
 use crate::db::On;
 use crate::error::{Check, Error};
 use crate::operation::Operation;
@@ -165,10 +166,26 @@ fn check_period(check: &mut Check, from: &str, until: Option<&str>) -> Option<Pe
     from.map(|from| Period { from, until })
 }
 
+/// A slip beyond this is none that anybody means; what it would come to fits no amount.
+const HIGHEST_PRICE: Nano = Nano(1_000_000 * 1_000_000_000);
+
+/// Lets one change of prices at a time look for others that hold at the same time: two that are written at once must see each
+/// other.
+async fn hold_rates(change: &mut Change) -> Result<(), Error> {
+    sql!(
+        "insert into setting (name, value, updated_at) values ('lock.rates', '', $1)
+         on conflict (name) do update set updated_at = excluded.updated_at"
+    )
+    .bind(change.at())
+    .execute(change.tx())
+    .await?;
+    Ok(())
+}
+
 fn check_price(check: &mut Check, text: &str) -> Option<Nano> {
     let price: Option<Nano> = check.parse("price", text);
-    if price.is_some_and(|price| price.0 < 0) {
-        check.fail("price", "from 0");
+    if price.is_some_and(|price| !(0..=HIGHEST_PRICE.0).contains(&price.0)) {
+        check.fail("price", "from 0 to 1000000");
     }
     price
 }
@@ -213,7 +230,7 @@ impl Exchange {
     ) -> Result<Option<ServiceRateRecord>, Error> {
         Ok(sql!(
             "select id, kind, price_nano, currency, valid_from, valid_until, source from service_rate
-             where kind = $1 and valid_from <= $2 and (valid_until > $2 or valid_until is null) order by valid_from desc limit 1"
+             where kind = $1 and valid_from <= $2 and (valid_until > $2 or valid_until is null) order by valid_from desc, id limit 1"
         )
         .bind(kind)
         .bind(at)
@@ -272,6 +289,7 @@ impl Exchange {
             return Err(Error::invalid("rate", "incomplete"));
         };
         let mut change = self.change(principal).await?;
+        hold_rates(&mut change).await?;
         if period.until.is_none() {
             sql!("update rate set valid_until = $1 where from_cloud = $2 and from_region = $3 and to_cloud = $4 and to_region = $5
                       and valid_until is null and valid_from < $1")
@@ -358,6 +376,7 @@ impl Exchange {
         };
         let mut change = self.change(principal).await?;
         let at = change.at();
+        hold_rates(&mut change).await?;
         if period.until.is_none() {
             sql!("update service_rate set valid_until = $1 where kind = $2 and valid_until is null and valid_from < $1")
                 .bind(period.from)
