@@ -86,6 +86,7 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<ShareQuery>, Error> {
         can(principal, Operation::ShareQueryList, &Scope::NONE)?;
+        self.filter_by(principal, filter.product.as_deref()).await?;
         let before: Option<QueryId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<Line> = sql!(

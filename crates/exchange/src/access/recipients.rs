@@ -171,7 +171,7 @@ impl Exchange {
         check.done()?;
         let token = secret::new_token(TokenKind::Recipient)?;
         let mut change = self.change(principal).await?;
-        hold_recipient(&mut change, info.id).await?;
+        hold_recipient(&mut change, &info).await?;
         let living = living_tokens(&mut change, info.id).await?;
         if !living.is_empty() {
             return Err(Error::conflict(
@@ -253,13 +253,20 @@ from_row!(LivingToken {
     expires_at
 });
 
-/// Takes the recipient's row first, so that two who make credentials at once wait for each other.
-pub(super) async fn hold_recipient(change: &mut Change, id: RecipientId) -> Result<(), Error> {
-    sql!("update recipient set revision = revision + 1, updated_at = $1 where id = $2")
-        .bind(change.at())
-        .bind(id)
-        .execute(change.tx())
-        .await?;
+/// Takes the recipient's row first, so that two who make credentials at once wait for each other. One that has moved to another
+/// team since the caller's rights were looked at is refused.
+pub(super) async fn hold_recipient(change: &mut Change, info: &RecipientInfo) -> Result<(), Error> {
+    let held = sql!(
+        "update recipient set revision = revision + 1, updated_at = $1 where id = $2 and team_id = $3"
+    )
+    .bind(change.at())
+    .bind(info.id)
+    .bind(info.team_id)
+    .execute(change.tx())
+    .await?;
+    if held == 0 {
+        return Err(Error::changed("recipient"));
+    }
     Ok(())
 }
 

@@ -39,11 +39,16 @@ impl Exchange {
         let overlap = new.overlap_hours.unwrap_or(OVERLAP);
         if overlap > LONGEST_OVERLAP {
             check.fail("overlap_hours", format!("from 0 to {LONGEST_OVERLAP}"));
+        } else if (1..i64::from(overlap) * HOUR).contains(&lifetime) {
+            check.fail(
+                "overlap_hours",
+                "no longer than the new credential counts; ask for more days",
+            );
         }
         check.done()?;
         let token = secret::new_token(TokenKind::Recipient)?;
         let mut change = self.change(principal).await?;
-        hold_recipient(&mut change, info.id).await?;
+        hold_recipient(&mut change, &info).await?;
         let living = living_tokens(&mut change, info.id).await?;
         match living.as_slice() {
             [] => {

@@ -220,6 +220,14 @@ async fn bounds_and_rights() {
                 vec!["days", "overlap_hours"],
             ),
             (overlap(u32::MAX), vec!["overlap_hours"]),
+            // The new one would end before the old one.
+            (
+                RotationNew {
+                    days: Some(1),
+                    overlap_hours: Some(25),
+                },
+                vec!["overlap_hours"],
+            ),
         ] {
             match world.rotate(new).await {
                 Err(Error::Invalid(wrong)) => {
