@@ -8,7 +8,9 @@ use std::time::Instant;
 use async_trait::async_trait;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
-use exchange::replicas::{Counted, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask};
+use exchange::replicas::{
+    Counted, RunBegun, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask,
+};
 use exchange::{Exchange, Principal};
 use model::time::MINUTE;
 use model::{Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
@@ -315,10 +317,14 @@ impl Lakehand {
         if !task.wants_sync() {
             return Ok(Ended::Done);
         }
-        let run = self
+        let begun = self
             .exchange
             .run_begin(&Principal::system(), &task, RunKind::Sync, leased)
             .await?;
+        let run = match begun {
+            RunBegun::Run(run) => run,
+            RunBegun::Later(wait) => return Ok(Ended::Later(wait)),
+        };
         crash_point!("sync.begin.after");
         let synced = self.sync_run(task.clone(), &run).await;
         if let Err(failed) = &synced {

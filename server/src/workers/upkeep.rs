@@ -1,17 +1,33 @@
 //! What keeps replicas in order beside syncing them: vacuum and check of one replica table, and a replica's end.
 
+use async_trait::async_trait;
 use exchange::Principal;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
-use exchange::replicas::{ReplicaStep, RunStart, SyncTask};
+use exchange::replicas::{ReplicaStep, RunBegun, RunStart, SyncTask};
 use model::time::MINUTE;
 use model::{Purpose, RunKind, crash_point};
-use replication::RunRecord;
+use replication::{Fence, RunRecord};
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
 use super::sync::LeaseFence;
 use super::{Outcome as Ended, WorkFailed};
+
+/// Ours is the lease, and no other run has begun on the table.
+struct RunFence<'a> {
+    lease: LeaseFence<'a>,
+    run: &'a RunStart,
+}
+
+#[async_trait]
+impl Fence for RunFence<'_> {
+    async fn holds(&self) -> bool {
+        let system = Principal::system();
+        let held = self.lease.exchange.run_holds(&system, self.run);
+        self.lease.holds().await && held.await.unwrap_or(false)
+    }
+}
 
 impl Lakehand {
     /// Deletes what the source forgot longer ago than the retention.
@@ -22,39 +38,28 @@ impl Lakehand {
         if task.replica_version.is_none() {
             return Ok(Ended::Done);
         }
-        let mut run = None;
-        let vacuumed = self.vacuum_table(&task, leased, &mut run).await;
+        // Before anything is looked at: what a sync takes up meanwhile is not to stand on the list of what goes.
+        let begun = self
+            .exchange
+            .run_begin(&Principal::system(), &task, RunKind::Vacuum, leased)
+            .await?;
+        let run = match begun {
+            RunBegun::Run(run) => run,
+            RunBegun::Later(wait) => return Ok(Ended::Later(wait)),
+        };
+        crash_point!("vacuum.begin.after");
+        let vacuumed = self.vacuum_table(&task, leased, &run).await;
         if let Err(failed) = &vacuumed {
-            if run.is_none() {
-                run = self.run_to_fail(&task, leased).await?;
-            }
-            if let Some(run) = &run {
-                self.note_failure(&task, run, leased, failed).await;
-            }
+            self.note_failure(&task, &run, leased, failed).await;
         }
         vacuumed
-    }
-
-    /// A run to say on why a vacuum came to nothing. None where that would push a sync aside.
-    async fn run_to_fail(
-        &self,
-        task: &SyncTask,
-        leased: &Leased,
-    ) -> Result<Option<RunStart>, WorkFailed> {
-        let (system, id) = (Principal::system(), task.replica_table_id);
-        let exchange = &self.exchange;
-        if exchange.run_is_open(&system, id, RunKind::Sync).await? {
-            return Ok(None);
-        }
-        let run = exchange.run_begin(&system, task, RunKind::Vacuum, leased);
-        Ok(Some(run.await?))
     }
 
     async fn vacuum_table(
         &self,
         task: &SyncTask,
         leased: &Leased,
-        begun: &mut Option<RunStart>,
+        run: &RunStart,
     ) -> Result<Ended, WorkFailed> {
         let system = Principal::system();
         let meter = Meter::new(MeterKey {
@@ -80,33 +85,27 @@ impl Lakehand {
             );
         }
         // A vacuum that died after its last delete still has to be finished.
-        if planned.delete.is_empty()
-            && !self
+        let finished = if planned.delete.is_empty() && run.is_new {
+            self.exchange.replica_vacuumed(&system, task, run).await?
+        } else {
+            let fence = RunFence {
+                lease: LeaseFence {
+                    exchange: &self.exchange,
+                    leased,
+                },
+                run,
+            };
+            let report = replication::vacuum_planned(target, &planned, &fence)
+                .await
+                .map_err(vacuum_failure)?;
+            crash_point!("vacuum.finish.before");
+            let finished = self
                 .exchange
-                .run_is_open(&system, id, RunKind::Vacuum)
-                .await?
-        {
-            self.exchange.replica_vacuumed(&system, task).await?;
-            return Ok(Ended::Done);
-        }
-        let run = self
-            .exchange
-            .run_begin(&system, task, RunKind::Vacuum, leased)
-            .await?;
-        *begun = Some(run.clone());
-        let fence = LeaseFence {
-            exchange: &self.exchange,
-            leased,
+                .run_vacuumed(&system, task, run, report.deleted, report.bytes)
+                .await?;
+            crash_point!("vacuum.finish.after");
+            finished
         };
-        let report = replication::vacuum_planned(target, &planned, &fence)
-            .await
-            .map_err(vacuum_failure)?;
-        crash_point!("vacuum.finish.before");
-        let finished = self
-            .exchange
-            .run_vacuumed(&system, task, &run, report.deleted, report.bytes)
-            .await?;
-        crash_point!("vacuum.finish.after");
         if !finished {
             tracing::warn!(run.id = %run.id, "a later attempt has finished this run");
         }

@@ -3,6 +3,7 @@
 //! Lives here: what is wanted, what was recorded, when the next run is due. The copying itself is the replication crate's;
 //! a worker of the server brings the two together.
 
+mod begin;
 mod counts;
 mod ends;
 mod ensure;
@@ -15,10 +16,11 @@ mod sight;
 mod tables;
 mod task;
 
+pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
 pub use ends::ReplicaStep;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
-pub use runs::{RunProgress, RunStart, SyncCommitted, SyncOutcome};
+pub use runs::{RunProgress, SyncCommitted, SyncOutcome};
 pub use schedule::Schedule;
 pub(crate) use schedule::{ScheduleError, format_every, parse_every};
 pub use task::SyncTask;

@@ -1,32 +1,18 @@
-//! Sync runs as they stand in the database: begun or taken up again by the worker that holds the lease, saved with the
-//! lease's `attempt` as fencing token, finished in one change with what the replica now is and what was metered.
+//! Sync runs as they stand in the database: saved with the lease's `attempt` as fencing token, finished in one change with
+//! what the replica now is and what was metered. How they begin is told in `begin`.
 
-use model::{ReplicaTableId, RunKind, RunState, SyncRunId, Timestamp};
+use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
-use super::SyncTask;
 use super::tables::settle;
+use super::{RunStart, SyncTask};
 use crate::audit::Object;
 use crate::error::Error;
-use crate::jobs::{Leased, Wake, WorkKind};
+use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
-
-/// A run that was begun, or taken up where a crash left it.
-#[derive(Clone, Debug)]
-pub struct RunStart {
-    pub id: SyncRunId,
-    pub kind: RunKind,
-    /// The fencing token of this attempt.
-    pub attempt: i64,
-    pub state: RunState,
-    /// What the state machine saved last; empty at first.
-    pub journal: String,
-    pub bytes_received: u64,
-    pub started_at: Timestamp,
-}
 
 /// What the state machine saves.
 #[derive(Clone, Debug, Default)]
@@ -63,100 +49,6 @@ pub struct SyncCommitted {
 }
 
 impl Exchange {
-    /// Begins a run of a replica table, or takes up the one that a crash left open, with the lease's fencing token.
-    pub async fn run_begin(
-        &self,
-        principal: &Principal,
-        task: &SyncTask,
-        kind: RunKind,
-        leased: &Leased,
-    ) -> Result<RunStart, Error> {
-        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
-        let now = self.now();
-        let mut tx = self.db().begin().await?;
-        let open = sql!(
-            "select id, kind, state, attempt, journal, bytes_received, started_at from sync_run
-             where replica_table_id = $1 and state in ('planned', 'copying', 'committing', 'verifying')"
-        )
-        .bind(task.replica_table_id)
-        .row(&mut tx)
-        .await?;
-        if let Some(row) = open {
-            let found: RunKind = row.get("kind")?;
-            let id: SyncRunId = row.get("id")?;
-            if found == kind {
-                // Attempts of a run only grow, also over several rows of work.
-                let attempt = leased.attempt.max(row.get::<i64>("attempt")? + 1);
-                sql!("update sync_run set attempt = $1, updated_at = $2 where id = $3")
-                    .bind(attempt)
-                    .bind(now)
-                    .bind(id)
-                    .execute(&mut tx)
-                    .await?;
-                tx.commit().await?;
-                return Ok(RunStart {
-                    id,
-                    kind,
-                    attempt,
-                    state: row.get("state")?,
-                    journal: row.get("journal")?,
-                    bytes_received: row.get("bytes_received")?,
-                    started_at: row.get("started_at")?,
-                });
-            }
-            // A vacuum that a crash left open gives way to a sync, and the other way round: both begin anew.
-            sql!("update sync_run set state = 'failed', error = coalesce(error, 'gave way to another run'), finished_at = $1, updated_at = $1
-                  where id = $2")
-            .bind(now)
-            .bind(id)
-            .execute(&mut tx)
-            .await?;
-        }
-        let id = SyncRunId::new(now);
-        sql!("insert into sync_run (id, kind, replica_table_id, product_id, state, attempt, journal, files_planned,
-                  bytes_planned, files_copied, bytes_copied, bytes_full, bytes_received, files_deleted, bytes_deleted,
-                  started_at, busy_micros, updated_at)
-              values ($1, $2, $3, $4, 'planned', $5, '', 0, 0, 0, 0, 0, 0, 0, 0, $6, 0, $6)")
-        .bind(id)
-        .bind(kind)
-        .bind(task.replica_table_id)
-        .bind(task.product_id)
-        .bind(leased.attempt)
-        .bind(now)
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        let attempt = leased.attempt;
-        Ok(RunStart {
-            id,
-            kind,
-            attempt,
-            state: RunState::Planned,
-            journal: String::new(),
-            bytes_received: 0,
-            started_at: now,
-        })
-    }
-
-    /// Whether a run of that kind was left open, as by a crash.
-    pub async fn run_is_open(
-        &self,
-        principal: &Principal,
-        id: ReplicaTableId,
-        kind: RunKind,
-    ) -> Result<bool, Error> {
-        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
-        let row = sql!(
-            "select id from sync_run where replica_table_id = $1 and kind = $2
-                 and state in ('planned', 'copying', 'committing', 'verifying')"
-        )
-        .bind(id)
-        .bind(kind)
-        .row(self.db())
-        .await?;
-        Ok(row.is_some())
-    }
-
     /// Saves where a run stands. False: a later attempt has taken over; stop at once.
     pub async fn run_save(
         &self,
@@ -298,19 +190,33 @@ impl Exchange {
         Ok(true)
     }
 
-    /// A vacuum found nothing to delete: as good as done, and no run. Nothing changed but the time, so that is no event.
+    /// A vacuum found nothing to delete: as good as done, and its run never was. Nothing changed but the time, so that is no
+    /// event. False: it is no longer this caller's.
     pub async fn replica_vacuumed(
         &self,
         principal: &Principal,
         task: &SyncTask,
-    ) -> Result<(), Error> {
+        run: &RunStart,
+    ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let mut tx = self.db().begin().await?;
+        let dropped = sql!(
+            "delete from sync_run where id = $1 and attempt = $2 and kind = 'vacuum' and state = 'planned'"
+        )
+        .bind(run.id)
+        .bind(run.attempt)
+        .execute(&mut tx)
+        .await?;
+        if dropped == 0 {
+            return Ok(false);
+        }
         sql!("update replica_table set vacuumed_at = $1 where id = $2")
             .bind(self.now())
             .bind(task.replica_table_id)
-            .execute(self.db())
+            .execute(&mut tx)
             .await?;
-        Ok(())
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// An attempt at a run has failed, and it is tried again: why stands on the run until the next attempt gets on, and on the

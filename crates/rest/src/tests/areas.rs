@@ -255,6 +255,8 @@ async fn replicas() {
         .exchange
         .run_begin(&system, &task, RunKind::Sync, &leased)
         .await
+        .unwrap()
+        .run()
         .unwrap();
     let runs = site
         .get(&site.otto, "/sync-runs?product=vehicle-visits")

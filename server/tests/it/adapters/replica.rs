@@ -48,6 +48,8 @@ async fn sync(world: &World, lie: u64) {
             let run = exchange
                 .run_begin(&system, &task, RunKind::Sync, &leased)
                 .await
+                .unwrap()
+                .run()
                 .unwrap();
             let open = async |storage, path: &str| {
                 let access = exchange

@@ -420,7 +420,7 @@ impl World {
         let run = exchange
             .run_begin(&system, &task, RunKind::Sync, &leased)
             .await;
-        run.unwrap().id.to_string()
+        run.unwrap().run().unwrap().id.to_string()
     }
 
     /// Bytes of a day that is over and was not reported.

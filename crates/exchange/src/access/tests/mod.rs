@@ -11,6 +11,7 @@ mod racing;
 mod reading;
 mod replicas;
 mod rotation;
+mod turns;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
@@ -268,6 +269,8 @@ impl World {
             let run = exchange
                 .run_begin(&self.system, &task, RunKind::Sync, &leased)
                 .await
+                .unwrap()
+                .run()
                 .unwrap();
             return (task, run);
         }

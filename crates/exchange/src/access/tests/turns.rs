@@ -1,0 +1,132 @@
+//! Sync and vacuum of one replica table take turns, and neither begins where nothing is to be done any more.
+
+use model::{ReplicaTableId, RunKind, RunState};
+
+use super::World;
+use crate::jobs::{Leased, Wake, WorkKind};
+use crate::replicas::{RunBegun, RunProgress};
+
+impl World {
+    /// The replica table of the product's only table.
+    async fn replica_table(&self) -> ReplicaTableId {
+        let replica = self
+            .exchange()
+            .replica(&self.jonas, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        replica.tables[0].id
+    }
+
+    /// Leases work on the replica table, as a worker would, for so many microseconds.
+    async fn lease(&self, kind: WorkKind, ttl: i64) -> Leased {
+        let key = self.replica_table().await.to_string();
+        let exchange = self.exchange();
+        exchange
+            .wake(&self.system, &Wake::new(kind, &key))
+            .await
+            .unwrap();
+        exchange
+            .work_lease_of(&self.system, "w", None, ttl, (kind, &key))
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn begin(&self, kind: RunKind, leased: &Leased) -> RunBegun {
+        let exchange = self.exchange();
+        let id = self.replica_table().await;
+        let task = exchange.sync_task(&self.system, id).await.unwrap().unwrap();
+        exchange
+            .run_begin(&self.system, &task, kind, leased)
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_run_waits_for_the_other_kind_and_takes_over_from_the_dead() {
+    let minute = 60_000_000;
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        for (first, second, works) in [
+            (
+                RunKind::Sync,
+                RunKind::Vacuum,
+                [WorkKind::Sync, WorkKind::Vacuum],
+            ),
+            (
+                RunKind::Vacuum,
+                RunKind::Sync,
+                [WorkKind::Vacuum, WorkKind::Sync],
+            ),
+        ] {
+            let leased = world.lease(works[0], minute).await;
+            let run = world.begin(first, &leased).await.run().unwrap();
+            assert!(run.is_new);
+            let other = world.lease(works[1], minute).await;
+            let waits = world.begin(second, &other).await;
+            assert!(matches!(waits, RunBegun::Later(1..)), "{waits:?}");
+            assert!(exchange.run_holds(&world.system, &run).await.unwrap());
+            let saved = exchange.run_save(&world.system, &run, &RunProgress::default());
+            assert!(saved.await.unwrap(), "it was not pushed aside");
+
+            // Its worker is dead: the next one of its kind takes it up, and then that one dies, too.
+            let leased = {
+                exchange
+                    .work_failed(&leased, "the worker died", false)
+                    .await
+                    .unwrap();
+                world.lease(works[0], -1).await
+            };
+            let again = world.begin(first, &leased).await.run().unwrap();
+            assert_eq!((again.id, again.is_new), (run.id, false));
+            assert!(!exchange.run_holds(&world.system, &run).await.unwrap());
+            let begun = world.begin(second, &other).await.run().unwrap();
+            assert!(begun.is_new && begun.id != run.id);
+            assert!(!exchange.run_holds(&world.system, &again).await.unwrap());
+            let shown = exchange.sync_run(&world.jonas, run.id).await.unwrap();
+            assert_eq!(shown.state, RunState::Failed);
+            let id = world.replica_table().await;
+            let task = exchange
+                .sync_task(&world.system, id)
+                .await
+                .unwrap()
+                .unwrap();
+            let ended =
+                exchange.run_ended(&world.system, &task, &begun, RunState::Failed, "", false);
+            assert!(ended.await.unwrap());
+            exchange.work_done(&other).await.unwrap();
+        }
+    }
+}
+
+/// A vacuum with nothing to do leaves no run, and its time is noted.
+#[tokio::test]
+async fn a_vacuum_that_found_nothing_never_was() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let leased = world.lease(WorkKind::Vacuum, 60_000_000).await;
+        let run = world.begin(RunKind::Vacuum, &leased).await.run().unwrap();
+        let id = world.replica_table().await;
+        let task = exchange
+            .sync_task(&world.system, id)
+            .await
+            .unwrap()
+            .unwrap();
+        for is_there in [true, false] {
+            let dropped = exchange.replica_vacuumed(&world.system, &task, &run).await;
+            assert_eq!(dropped.unwrap(), is_there);
+        }
+        let gone = exchange.sync_run(&world.jonas, run.id).await;
+        assert!(gone.is_err(), "{gone:?}");
+        let replica = exchange
+            .replica(&world.jonas, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        assert_eq!(replica.tables[0].vacuumed_at, Some(exchange.now()));
+    }
+}
