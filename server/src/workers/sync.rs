@@ -324,6 +324,7 @@ impl Lakehand {
         let run = match begun {
             RunBegun::Run(run) => run,
             RunBegun::Later(wait) => return Ok(Ended::Later(wait)),
+            RunBegun::Over => return Ok(Ended::Done),
         };
         crash_point!("sync.begin.after");
         let synced = self.sync_run(task.clone(), &run).await;

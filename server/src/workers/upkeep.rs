@@ -46,6 +46,7 @@ impl Lakehand {
         let run = match begun {
             RunBegun::Run(run) => run,
             RunBegun::Later(wait) => return Ok(Ended::Later(wait)),
+            RunBegun::Over => return Ok(Ended::Done),
         };
         crash_point!("vacuum.begin.after");
         let vacuumed = self.vacuum_table(&task, leased, &run).await;

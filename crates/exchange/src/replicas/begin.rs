@@ -38,6 +38,8 @@ pub enum RunBegun {
     Run(RunStart),
     /// Somebody who is alive does the other kind of work on the table: ask again after so many microseconds.
     Later(i64),
+    /// The table's folder is being emptied, or is empty: there is nothing to do.
+    Over,
 }
 
 impl RunBegun {
@@ -45,14 +47,15 @@ impl RunBegun {
     pub fn run(self) -> Option<RunStart> {
         match self {
             Self::Run(run) => Some(run),
-            Self::Later(_) => None,
+            Self::Later(_) | Self::Over => None,
         }
     }
 }
 
 impl Exchange {
     /// Begins a run of a replica table, or takes up the one that a crash left open, with the lease's fencing token. One of
-    /// the other kind that a crash left open gives way; one that somebody works on does not.
+    /// the other kind that a crash left open gives way; one that somebody works on does not. What was read of the table may be
+    /// old by now.
     pub async fn run_begin(
         &self,
         principal: &Principal,
@@ -65,8 +68,17 @@ impl Exchange {
         // Of the clock that leases go by.
         let lease_now = self.db().now().await?;
         let mut tx = self.db().begin().await?;
-        // Taken before it is looked whether a run is open: two that begin wait for each other.
-        hold_table(&mut tx, task.replica_table_id).await?;
+        // Taken before it is looked whether a run is open: two that begin wait for each other, and who empties the folder sees
+        // the run or is seen.
+        let is_there = sql!(
+            "update replica_table set updated_at = updated_at where id = $1 and state not in ('erasing', 'deleted')"
+        )
+        .bind(task.replica_table_id)
+        .execute(&mut tx)
+        .await?;
+        if is_there == 0 {
+            return Ok(RunBegun::Over);
+        }
         let open = sql!(
             "select id, kind, state, attempt, journal, bytes_received, started_at from sync_run
              where replica_table_id = $1 and state in ('planned', 'copying', 'committing', 'verifying')"
@@ -148,15 +160,6 @@ impl Exchange {
         .await?;
         Ok(row.is_some())
     }
-}
-
-/// Takes a replica table's row until the end of the transaction.
-pub(super) async fn hold_table(tx: &mut Tx, id: ReplicaTableId) -> Result<(), Error> {
-    sql!("update replica_table set updated_at = updated_at where id = $1")
-        .bind(id)
-        .execute(tx)
-        .await?;
-    Ok(())
 }
 
 /// Whether somebody holds the lease on work of this kind on a table.

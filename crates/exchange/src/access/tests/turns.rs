@@ -1,10 +1,12 @@
 //! Sync and vacuum of one replica table take turns, and neither begins where nothing is to be done any more.
 
+use model::dto::{RevokeNew, SyncJobChange};
 use model::{ReplicaTableId, RunKind, RunState};
 
 use super::World;
 use crate::jobs::{Leased, Wake, WorkKind};
-use crate::replicas::{RunBegun, RunProgress};
+use crate::page::PageRequest;
+use crate::replicas::{ReplicaStep, RunBegun, RunProgress};
 
 impl World {
     /// The replica table of the product's only table.
@@ -128,5 +130,69 @@ async fn a_vacuum_that_found_nothing_never_was() {
             .await
             .unwrap();
         assert_eq!(replica.tables[0].vacuumed_at, Some(exchange.now()));
+    }
+}
+
+/// Its worker had read that the table was wanted, and came to begin when the folder was being emptied.
+#[tokio::test]
+async fn no_run_begins_on_a_table_that_is_being_emptied() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let grant = world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let job = SyncJobChange {
+            keep_hours: Some(0),
+            ..SyncJobChange::default()
+        };
+        let replica = exchange
+            .sync_job_update(&world.jonas, "vehicle-visits@az_weu", job)
+            .await
+            .unwrap();
+        let mut leased = Vec::new();
+        for kind in [WorkKind::Sync, WorkKind::Vacuum] {
+            leased.push(world.lease(kind, 60_000_000).await);
+        }
+        let id = world.replica_table().await;
+        let task = exchange
+            .sync_task(&world.system, id)
+            .await
+            .unwrap()
+            .unwrap();
+        let reason = RevokeNew {
+            reason: "done".into(),
+        };
+        exchange
+            .grant_revoke(&world.mara, grant, reason)
+            .await
+            .unwrap();
+        let all = PageRequest::all();
+        let runs = async || {
+            let runs = exchange.sync_runs(&world.jonas, None, &all).await;
+            runs.unwrap().items.len()
+        };
+        let before = runs().await;
+        let begin = async |kind, leased| {
+            exchange
+                .run_begin(&world.system, &task, kind, leased)
+                .await
+                .unwrap()
+        };
+        let step = exchange.replica_step(&world.system, replica.id).await;
+        let ReplicaStep::Delete { tables, .. } = step.unwrap() else {
+            panic!("its time is over")
+        };
+        for is_gone in [false, true] {
+            for (kind, leased) in [RunKind::Sync, RunKind::Vacuum].into_iter().zip(&leased) {
+                let begun = begin(kind, leased).await;
+                assert!(matches!(begun, RunBegun::Over), "{begun:?}");
+            }
+            if !is_gone {
+                exchange
+                    .replica_deleted(&world.system, replica.id, &tables, 3, 9)
+                    .await
+                    .unwrap();
+            }
+        }
+        assert_eq!(runs().await, before);
     }
 }
