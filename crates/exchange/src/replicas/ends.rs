@@ -9,6 +9,7 @@ use model::{
 };
 use serde_json::json;
 
+use super::hold::hold;
 use super::records::ReplicaTableRecord;
 use super::schedule::usual;
 use super::tables::{settle, unsettle};
@@ -97,7 +98,7 @@ impl Exchange {
         can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
-        hold(&mut change, id).await?;
+        hold(change.tx(), id).await?;
         let Some(replica) = self.replica_record(change.tx(), id).await? else {
             return Ok(ReplicaStep::Settled);
         };
@@ -172,7 +173,7 @@ impl Exchange {
         can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
-        hold(&mut change, id).await?;
+        hold(change.tx(), id).await?;
         let Some(replica) = self.replica_record(change.tx(), id).await? else {
             return Ok(());
         };
@@ -263,15 +264,6 @@ impl Exchange {
         change.commit().await?;
         self.sync_task(principal, id).await
     }
-}
-
-/// Two who reconcile, join or bring back one replica wait for each other.
-async fn hold(change: &mut Change, id: ReplicaId) -> Result<(), Error> {
-    sql!("update replica set revision = revision where id = $1")
-        .bind(id)
-        .execute(change.tx())
-        .await?;
-    Ok(())
 }
 
 /// What was known of a replica table is no longer so: its folder holds nothing. False: it is not in the state `from`.

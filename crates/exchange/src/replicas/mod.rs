@@ -8,6 +8,7 @@ mod counts;
 mod ends;
 mod ensure;
 mod history;
+mod hold;
 mod jobs;
 mod records;
 mod runs;

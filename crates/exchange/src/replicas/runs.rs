@@ -4,6 +4,7 @@
 use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
+use super::hold::{hold, hold_table};
 use super::tables::settle;
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
@@ -94,6 +95,9 @@ impl Exchange {
         let committed = outcome.committed.as_ref();
         let mut change = self.change(principal).await?;
         let at = change.at();
+        // Two tables of a replica may be done at the same time: whoever comes second sees that it is the last.
+        hold(change.tx(), task.replica_id).await?;
+        hold_table(change.tx(), task.replica_table_id).await?;
         let changed = sql!(
             "update sync_run set state = 'done', to_version = $1, replica_version = coalesce($2, replica_version), finished_at = $3,
                  updated_at = $3, error = null where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
@@ -162,6 +166,7 @@ impl Exchange {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
+        hold_table(change.tx(), task.replica_table_id).await?;
         let changed = sql!(
             "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3, error = null
              where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
@@ -200,6 +205,7 @@ impl Exchange {
     ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let mut tx = self.db().begin().await?;
+        hold_table(&mut tx, task.replica_table_id).await?;
         let dropped = sql!(
             "delete from sync_run where id = $1 and attempt = $2 and kind = 'vacuum' and state = 'planned'"
         )
@@ -231,6 +237,7 @@ impl Exchange {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let now = self.now();
         let mut tx = self.db().begin().await?;
+        hold_table(&mut tx, task.replica_table_id).await?;
         let changed = sql!(
             "update sync_run set error = $1, updated_at = $2
              where id = $3 and attempt = $4 and state in ('planned', 'copying', 'committing', 'verifying')"
@@ -272,6 +279,10 @@ impl Exchange {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
+        if diverged {
+            hold(change.tx(), task.replica_id).await?;
+        }
+        hold_table(change.tx(), task.replica_table_id).await?;
         let changed = sql!(
             "update sync_run set state = $1, error = $2, finished_at = $3, updated_at = $3
              where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"

@@ -97,6 +97,11 @@ impl Exchange {
         product_name: &ProductName,
     ) -> Result<bool, Error> {
         let at = change.at();
+        // Taken before their tables are: a sync that is done takes them in this order, too.
+        sql!("update replica set revision = revision where product_id = $1 and state <> 'deleted'")
+            .bind(product)
+            .execute(change.tx())
+            .await?;
         let replicas: Vec<Follower> = sql!(
             "select replica.id, state, cloud, region, keep_hours from replica join storage on storage.id = storage_id
                  left join sync_job on sync_job.replica_id = replica.id

@@ -11,7 +11,7 @@ use crate::replicas::{ReplicaStep, SyncOutcome};
 use crate::sql;
 
 /// The form of a product's tables: each name is its path, too.
-fn tables(names: &[&str]) -> ProductChange {
+pub(super) fn tables(names: &[&str]) -> ProductChange {
     let tables = names.iter().map(|name| TableNew {
         name: (*name).into(),
         schema: "default".into(),

@@ -16,7 +16,7 @@ use crate::{Exchange, sql};
 
 /// Waits until somebody waits for a row of this database. SQLite has one writer, and whoever comes second waits before it
 /// has begun.
-async fn somebody_waits(exchange: &Exchange) {
+pub(super) async fn somebody_waits(exchange: &Exchange) {
     let Db::Postgres(pool) = exchange.db() else {
         return;
     };

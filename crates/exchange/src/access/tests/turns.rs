@@ -1,12 +1,18 @@
 //! Sync and vacuum of one replica table take turns, and neither begins where nothing is to be done any more.
 
 use model::dto::{RevokeNew, SyncJobChange};
-use model::{ReplicaTableId, RunKind, RunState};
+use model::{ReplicaState, ReplicaTableId, RunKind, RunState};
+use serde_json::json;
 
-use super::World;
+use super::following::tables;
+use super::racing::somebody_waits;
+use super::{World, inspection};
+use crate::audit::Object;
 use crate::jobs::{Leased, Wake, WorkKind};
+use crate::operation::Operation;
 use crate::page::PageRequest;
-use crate::replicas::{ReplicaStep, RunBegun, RunProgress};
+use crate::replicas::{ReplicaStep, RunBegun, RunProgress, SyncOutcome};
+use crate::sql;
 
 impl World {
     /// The replica table of the product's only table.
@@ -194,5 +200,60 @@ async fn no_run_begins_on_a_table_that_is_being_emptied() {
             }
         }
         assert_eq!(runs().await, before);
+    }
+}
+
+/// Neither of the two sees what the other has not committed yet: the second one waits, and finds that all are ready.
+#[tokio::test]
+async fn a_replica_whose_tables_are_done_at_the_same_time_is_ready() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let (lake, product) = ("s3://lake/aftersales", "vehicle-visits");
+        world.test.world.put_table(lake, "more", Ok(inspection()));
+        exchange
+            .product_update(&world.jonas, product, tables(&["t", "more"]))
+            .await
+            .unwrap();
+        world.granted(product, "replica").await;
+        let (one, first) = world.begin_sync().await;
+        let (other, second) = world.begin_sync().await;
+        assert_ne!(one.replica_table_id, other.replica_table_id);
+        // The first has done what belongs to its end, and not committed it.
+        let mut ending = exchange.change(&world.system).await.unwrap();
+        sql!("update replica set revision = revision where id = $1")
+            .bind(one.replica_id)
+            .execute(ending.tx())
+            .await
+            .unwrap();
+        sql!("update replica_table set state = 'ready', replica_version = 0 where id = $1")
+            .bind(one.replica_table_id)
+            .execute(ending.tx())
+            .await
+            .unwrap();
+        sql!("update sync_run set state = 'done' where id = $1")
+            .bind(first.id)
+            .execute(ending.tx())
+            .await
+            .unwrap();
+        ending.note(
+            Operation::SyncRunWrite,
+            Object::new("sync_run", first.id),
+            json!({ "state": "done" }),
+        );
+        let done = tokio::spawn({
+            let (exchange, system) = (exchange.clone(), world.system.clone());
+            async move {
+                let outcome = SyncOutcome {
+                    source_version: 3,
+                    committed: None,
+                };
+                exchange.run_done(&system, &other, &second, &outcome).await
+            }
+        });
+        somebody_waits(exchange).await;
+        ending.commit().await.unwrap();
+        assert!(done.await.unwrap().unwrap());
+        let replica = exchange.replica(&world.jonas, "vehicle-visits@az_weu").await;
+        assert_eq!(replica.unwrap().state, ReplicaState::Ready);
     }
 }
