@@ -160,7 +160,7 @@ impl Exchange {
         })
     }
 
-    /// These folders are gone, and if the replica's time is over, it is, too. Tables that are wanted again meanwhile, by a new
+    /// These folders are gone, and if the replica's time is over and they were the last, it is, too. Tables that are wanted again meanwhile, by a new
     /// grant or because the product has them again, are cloned from the beginning.
     pub async fn replica_deleted(
         &self,
@@ -177,23 +177,32 @@ impl Exchange {
         let Some(replica) = self.replica_record(change.tx(), id).await? else {
             return Ok(());
         };
-        let is_over = replica.state == ReplicaState::Draining
+        let has_ended = replica.state == ReplicaState::Draining
             && replica.drain_until.is_some_and(|until| until <= at);
         let (mut erased, mut wanted) = (Vec::new(), Vec::new());
+        // Tables whose folders are still full: being emptied, or not even begun with.
+        let (mut erasing, mut untouched) = (0, 0);
         for table in self.replica_tables(change.tx(), id).await? {
-            if !tables.iter().any(|erased| erased.id == table.id) {
-                continue;
-            }
-            let state = if is_over || table.is_removed {
-                ReplicaState::Deleted
-            } else {
-                ReplicaState::Pending
-            };
-            if forget(&mut change, table.id, ReplicaState::Erasing, state).await? {
+            let is_empty = tables.iter().any(|erased| erased.id == table.id);
+            if is_empty && table.state == ReplicaState::Erasing {
+                let state = if has_ended || table.is_removed {
+                    ReplicaState::Deleted
+                } else {
+                    ReplicaState::Pending
+                };
+                forget(&mut change, table.id, ReplicaState::Erasing, state).await?;
                 erased.push(table.id);
                 wanted.extend((state == ReplicaState::Pending).then_some(table.id));
+                continue;
+            }
+            match table.state {
+                ReplicaState::Deleted => {}
+                ReplicaState::Erasing => erasing += 1,
+                _ => untouched += 1,
             }
         }
+        // Its time may have come while only some of its tables were emptied.
+        let is_over = has_ended && erasing + untouched == 0;
         if erased.is_empty() && !is_over {
             return Ok(());
         }
@@ -217,6 +226,8 @@ impl Exchange {
             } else {
                 unsettle(&mut change, id).await?;
             }
+        } else if has_ended && untouched > 0 {
+            change.wake(Wake::new(WorkKind::Replica, id));
         }
         change.note(
             Operation::ReplicaReconcile,

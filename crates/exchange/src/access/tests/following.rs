@@ -7,7 +7,7 @@ use model::{GrantDesired, ReplicaState};
 use super::{World, inspection};
 use crate::error::Error;
 use crate::page::PageRequest;
-use crate::replicas::{ReplicaStep, SyncOutcome};
+use crate::replicas::{ReplicaStep, ReplicaTableRecord, SyncOutcome};
 use crate::sql;
 
 /// The form of a product's tables: each name is its path, too.
@@ -292,6 +292,79 @@ async fn a_replica_that_drains_though_it_is_wanted_comes_back() {
             world.sync(3).await;
             assert_eq!(states(&world).await, (state, table.clone()), "{wanted}");
         }
+    }
+}
+
+/// The replica's own time comes while a table of it that ended earlier is being erased.
+#[tokio::test]
+async fn a_replica_is_deleted_once_all_its_folders_are_empty() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let lake = "s3://lake/aftersales";
+        let update = async |names: &[&str]| {
+            let form = tables(names);
+            let updated = exchange.product_update(&world.jonas, "vehicle-visits", form);
+            updated.await.unwrap();
+        };
+        let revoke = async |grant| {
+            let reason = RevokeNew {
+                reason: "done".into(),
+            };
+            let revoked = exchange.grant_revoke(&world.mara, grant, reason).await;
+            revoked.unwrap();
+        };
+        let step = async |id| {
+            let step = exchange.replica_step(&world.system, id).await.unwrap();
+            let ReplicaStep::Delete { tables, .. } = step else {
+                panic!("{step:?}")
+            };
+            tables
+        };
+        let deleted = async |id, tables: &[ReplicaTableRecord]| {
+            let deleted = exchange.replica_deleted(&world.system, id, tables, 3, 9);
+            deleted.await.unwrap();
+        };
+        let replica = async || {
+            exchange
+                .replica(&world.jonas, "vehicle-visits@az_weu")
+                .await
+        };
+        world.test.world.put_table(lake, "more", Ok(inspection()));
+        update(&["t", "more"]).await;
+        let grant = world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        revoke(grant).await;
+        update(&["t"]).await;
+        let grant = world.granted("vehicle-visits", "replica").await;
+        world.sync(4).await;
+        world.test.clock.set(exchange.now().plus(10 * DAY));
+        revoke(grant).await;
+        let id = replica().await.unwrap().id;
+        world.test.clock.set(exchange.now().plus(4 * DAY));
+        let first = step(id).await;
+        assert_eq!(first.len(), 1);
+        assert_eq!(first[0].name.as_str(), "more");
+        world.test.clock.set(exchange.now().plus(10 * DAY));
+        sql!("delete from work")
+            .execute(exchange.db())
+            .await
+            .unwrap();
+        deleted(id, &first).await;
+        let [draining, ready] = [ReplicaState::Draining, ReplicaState::Ready];
+        assert_eq!(states(&world).await, (draining, named(&[("t", ready)])));
+        let all = PageRequest::all();
+        let work = exchange.work_list(&world.operator, &all).await.unwrap();
+        let woken = work.items.iter().filter(|work| work.kind == "replica");
+        assert_eq!(woken.count(), 1, "the rest is wished for");
+
+        // Nothing was emptied, as where the folder could not be: nothing is over.
+        let last = step(id).await;
+        deleted(id, &[]).await;
+        let erasing = ReplicaState::Erasing;
+        assert_eq!(states(&world).await, (draining, named(&[("t", erasing)])));
+        deleted(id, &last).await;
+        let gone = replica().await;
+        assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
     }
 }
 

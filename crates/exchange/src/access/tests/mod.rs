@@ -296,6 +296,8 @@ impl World {
                 let run = exchange
                     .run_begin(&self.system, &task, RunKind::Sync, &leased)
                     .await
+                    .unwrap()
+                    .run()
                     .unwrap();
                 let committed = SyncCommitted {
                     source_committed_at: exchange.now(),

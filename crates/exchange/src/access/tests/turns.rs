@@ -77,7 +77,8 @@ async fn a_run_waits_for_the_other_kind_and_takes_over_from_the_dead() {
             let waits = world.begin(second, &other).await;
             assert!(matches!(waits, RunBegun::Later(1..)), "{waits:?}");
             assert!(exchange.run_holds(&world.system, &run).await.unwrap());
-            let saved = exchange.run_save(&world.system, &run, &RunProgress::default());
+            let progress = RunProgress::default();
+            let saved = exchange.run_save(&world.system, &run, &progress);
             assert!(saved.await.unwrap(), "it was not pushed aside");
 
             // Its worker is dead: the next one of its kind takes it up, and then that one dies, too.
@@ -253,7 +254,9 @@ async fn a_replica_whose_tables_are_done_at_the_same_time_is_ready() {
         somebody_waits(exchange).await;
         ending.commit().await.unwrap();
         assert!(done.await.unwrap().unwrap());
-        let replica = exchange.replica(&world.jonas, "vehicle-visits@az_weu").await;
+        let replica = exchange
+            .replica(&world.jonas, "vehicle-visits@az_weu")
+            .await;
         assert_eq!(replica.unwrap().state, ReplicaState::Ready);
     }
 }
