@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use exchange::Principal;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
-use exchange::replicas::{ReplicaStep, RunBegun, RunStart, SyncTask};
+use exchange::ports::StorageAccess;
+use exchange::replicas::{ReplicaStep, ReplicaTableRecord, RunBegun, RunStart, SyncTask};
 use model::time::MINUTE;
-use model::{Purpose, RunKind, crash_point};
-use replication::{Fence, RunRecord};
+use model::{ProductId, Purpose, RunKind, crash_point};
+use replication::{Fence, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
@@ -204,36 +205,67 @@ impl Lakehand {
             exchange: &self.exchange,
             leased,
         };
+        let (mut erased, mut failures) = (Vec::new(), Vec::new());
         let (mut objects, mut bytes) = (0, 0);
-        for table in &tables {
-            let meter = Meter::new(MeterKey {
-                product: Some(product),
-                table: Some(table.table_id),
-                cause: Cause::Operation("replica.delete"),
-                purpose: Purpose::Vacuum,
-            });
-            let opened = self.lake.table(&access, &table.path, &meter)?;
-            let erased = replication::erase(&opened.table, table.id, &fence).await;
-            let report = match erased.map_err(vacuum_failure) {
-                Ok(report) => report,
+        for table in tables {
+            match self.erase(product, &access, &table, &fence).await {
+                Ok(report) => {
+                    objects += report.deleted;
+                    bytes += report.bytes;
+                    erased.push(table);
+                }
                 Err(failed) => {
                     let why = &failed.sentence;
                     let exchange = &self.exchange;
                     let noted = exchange.replica_table_erase_failed(&system, table.id, why);
                     noted.await?;
-                    return Err(failed);
+                    if !fence.holds().await {
+                        return Err(failed);
+                    }
+                    // The data of the others ends when it is to end.
+                    failures.push((table, failed));
                 }
-            };
-            objects += report.deleted;
-            bytes += report.bytes;
+            }
         }
         crash_point!("replica.delete.before");
         self.exchange
-            .replica_deleted(&system, id, &tables, objects, bytes)
+            .replica_deleted(&system, id, &erased, objects, bytes)
             .await?;
         crash_point!("replica.delete.after");
-        Ok(Ended::Done)
+        match all_of(failures) {
+            None => Ok(Ended::Done),
+            Some(failed) => Err(failed),
+        }
     }
+
+    /// Empties the folder of a table whose time is over.
+    async fn erase(
+        &self,
+        product: ProductId,
+        access: &StorageAccess,
+        table: &ReplicaTableRecord,
+        fence: &LeaseFence<'_>,
+    ) -> Result<VacuumReport, WorkFailed> {
+        let meter = Meter::new(MeterKey {
+            product: Some(product),
+            table: Some(table.table_id),
+            cause: Cause::Operation("replica.delete"),
+            purpose: Purpose::Vacuum,
+        });
+        let opened = self.lake.table(access, &table.path, &meter)?;
+        let erased = replication::erase(&opened.table, table.id, fence).await;
+        erased.map_err(vacuum_failure)
+    }
+}
+
+/// What could not be done to several tables, as one failure: tried again as long as that may help any of them.
+fn all_of(failures: Vec<(ReplicaTableRecord, WorkFailed)>) -> Option<WorkFailed> {
+    let terminal = failures.iter().all(|(_, failed)| failed.terminal);
+    let said = failures
+        .iter()
+        .map(|(table, failed)| format!("{}.{}: {}", table.schema, table.name, failed.sentence));
+    let sentence = said.collect::<Vec<_>>().join("\n");
+    (!failures.is_empty()).then_some(WorkFailed { sentence, terminal })
 }
 
 fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {

@@ -13,7 +13,7 @@ use server::workers::handlers::{Lakehand, handlers};
 use server::workers::sync::Engine;
 use server::workers::{Worker, owner};
 
-use super::{VISITS, World, data_files};
+use super::{VISITS, VISITS_PATH, World, data_files, rows};
 
 impl World {
     /// Does all the work that is due.
@@ -158,5 +158,60 @@ async fn a_run_with_nothing_new_says_where_the_replica_stands() {
         assert_eq!((nothing.files_copied, nothing.bytes_copied), (0, 0));
         assert_eq!(nothing.bytes_full, first.bytes_full);
         assert!(nothing.bytes_full > 0);
+    }
+}
+
+/// Somebody has put something into one folder that was to be emptied: it stays and says why, and the data of the others ends.
+#[tokio::test]
+async fn a_folder_that_cannot_be_emptied_keeps_no_other() {
+    for world in World::each().await {
+        let operator = Principal::operator();
+        let reference = format!("{VISITS}@az_weu");
+        let tables = [("claims", "workshop/claims"), ("visits", VISITS_PATH)];
+        for (_, path) in tables {
+            world.write(path, &[&[rows(0, 10)]]).await;
+        }
+        world.product(VISITS, "aws_eu", &tables).await;
+        let grant = world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        world.revoke(grant).await;
+        let folder = |table: &str| world.root("az_weu").join(format!("{VISITS}/default/{table}"));
+        // The first in their order, without our marker.
+        std::fs::remove_dir_all(folder("claims").join("_entrepot")).unwrap();
+        let replica = world.exchange.replica(&operator, &reference).await.unwrap();
+        world.clock.set(replica.drain_until.unwrap());
+        let resync = async || {
+            let resynced = world.exchange.grants_resync(&Principal::system()).await;
+            resynced.unwrap();
+            world.work().await;
+        };
+        resync().await;
+        assert_eq!(data_files(&folder("claims")).len(), 1);
+        assert!(data_files(&folder("visits")).is_empty());
+        let replica = world.exchange.replica(&operator, &reference).await.unwrap();
+        assert_eq!(replica.state, ReplicaState::Draining);
+        // What is deleted is not shown any more.
+        let [left] = replica.tables.as_slice() else {
+            panic!("{replica:?}")
+        };
+        assert_eq!(
+            (left.name.as_str(), left.state),
+            ("claims", ReplicaState::Erasing)
+        );
+        let why = left.reason.as_deref().unwrap();
+        assert!(why.contains("no marker of ours"), "{why}");
+        let all = PageRequest::all();
+        let work = world.exchange.work_list(&operator, &all).await.unwrap();
+        let waits = work.items.iter().find(|work| work.kind == "replica");
+        let waits = waits.unwrap();
+        let told = waits.last_error.as_deref().unwrap();
+        assert!(waits.parked && told.contains("default.claims"), "{told}");
+
+        // A person has seen to it.
+        std::fs::remove_dir_all(folder("claims")).unwrap();
+        world.exchange.work_retry(&operator, waits.id).await.unwrap();
+        world.work().await;
+        let gone = world.exchange.replica(&operator, &reference).await;
+        assert!(gone.is_err(), "{gone:?}");
     }
 }
