@@ -8,7 +8,7 @@ use exchange::ports::StorageAccess;
 use exchange::replicas::{ReplicaStep, ReplicaTableRecord, RunBegun, RunStart, SyncTask};
 use model::time::MINUTE;
 use model::{ProductId, Purpose, RunKind, crash_point};
-use replication::{Fence, RunRecord, VacuumReport};
+use replication::{Fence, PlanSummary, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
@@ -149,7 +149,9 @@ impl Lakehand {
         let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
             WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
         })?;
-        let Some(plan) = record.plan else {
+        // What a sync of its former life promised is not asked of a table that was emptied and comes back.
+        let stands = |plan: &PlanSummary| Some(plan.target_version) == task.replica_version;
+        let Some(plan) = record.plan.filter(stands) else {
             return Ok(Ended::Done);
         };
         let meter = Meter::new(MeterKey {

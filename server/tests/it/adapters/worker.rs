@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::Principal;
+use exchange::jobs::{Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::ports::Observation;
+use exchange::replicas::ReplicaStep;
 use model::dto::{Replica, SyncRun};
 use model::{ReplicaState, RunState};
 use server::workers::handlers::{Lakehand, handlers};
@@ -18,13 +20,17 @@ use super::{VISITS, VISITS_PATH, World, data_files, rows};
 impl World {
     /// Does all the work that is due.
     pub(super) async fn work(&self) {
+        self.worker().drain().await;
+    }
+
+    fn worker(&self) -> Worker {
         let hand = Lakehand {
             exchange: self.exchange.clone(),
             lake: self.lake.clone(),
             engine: Engine::Local,
             folder: self.folder.path().to_owned(),
         };
-        let worker = Worker {
+        Worker {
             exchange: self.exchange.clone(),
             owner: owner(),
             location: None,
@@ -32,8 +38,7 @@ impl World {
             ticks: Vec::new(),
             parallel: 1,
             poll: Duration::from_millis(10),
-        };
-        worker.drain().await;
+        }
     }
 
     /// Asks for a sync of the usual product's replica, and does it.
@@ -213,5 +218,51 @@ async fn a_folder_that_cannot_be_emptied_keeps_no_other() {
         world.work().await;
         let gone = world.exchange.replica(&operator, &reference).await;
         assert!(gone.is_err(), "{gone:?}");
+    }
+}
+
+/// Its time was over, it was emptied, and a new grant wants it back: there is no promise to check it against yet.
+#[tokio::test]
+async fn a_table_that_comes_back_is_not_checked_against_its_former_life() {
+    for world in World::each().await {
+        let (operator, system) = (Principal::operator(), Principal::system());
+        let reference = format!("{VISITS}@az_weu");
+        world.visits().await;
+        let grant = world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        let replica = world.exchange.replica(&operator, &reference).await.unwrap();
+        let table = replica.tables[0].id;
+        world.revoke(grant).await;
+        let draining = world.exchange.replica(&operator, &reference).await.unwrap();
+        world.clock.set(draining.drain_until.unwrap());
+        // A new grant comes while its folder is being emptied.
+        let step = world.exchange.replica_step(&system, replica.id).await;
+        let ReplicaStep::Delete { tables, .. } = step.unwrap() else {
+            panic!("its time is over")
+        };
+        world.grant(VISITS, "rnd_weu", "replica").await;
+        std::fs::remove_dir_all(replica_folder(&world)).unwrap();
+        world
+            .exchange
+            .replica_deleted(&system, replica.id, &tables, 4, 4)
+            .await
+            .unwrap();
+        let verify = Wake::new(WorkKind::Verify, table);
+        world.exchange.wake(&system, &verify).await.unwrap();
+        let worker = world.worker();
+        let verified = worker.perform_one(WorkKind::Verify, &verify.key).await;
+        assert!(verified.unwrap());
+        let all = PageRequest::all();
+        let work = world.exchange.work_list(&operator, &all).await.unwrap();
+        let left = work.items.iter().find(|work| work.kind == "verify");
+        assert!(left.is_none(), "{left:?}");
+        let back = world.exchange.replica(&operator, &reference).await.unwrap();
+        assert_eq!(back.tables[0].state, ReplicaState::Pending);
+        // Cloned again, it is checked against that.
+        world.work().await;
+        world.exchange.wake(&system, &verify).await.unwrap();
+        world.work().await;
+        let back = world.exchange.replica(&operator, &reference).await.unwrap();
+        assert_eq!(back.tables[0].state, ReplicaState::Ready);
     }
 }
