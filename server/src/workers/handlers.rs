@@ -96,7 +96,8 @@ pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report, catalog) = (
+    let (due, ended, lost, report, catalog, vacuums) = (
+        exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
@@ -113,6 +114,10 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
                     .await
                     .map(|_| ())
             }
+        }),
+        Tick::new("vacuums", Duration::from_secs(10 * 60), move || {
+            let exchange = vacuums.clone();
+            async move { exchange.vacuums_tick(&Principal::system()).await }
         }),
         Tick::new("expiry", Duration::from_secs(5), move || {
             let exchange = ended.clone();

@@ -10,6 +10,7 @@ mod ensure;
 mod history;
 mod hold;
 mod jobs;
+mod overdue;
 mod records;
 mod runs;
 mod schedule;

@@ -1,6 +1,7 @@
 //! Sync and vacuum of one replica table take turns, and neither begins where nothing is to be done any more.
 
 use model::dto::{RevokeNew, SyncJobChange};
+use model::time::{DAY, HOUR};
 use model::{ReplicaState, ReplicaTableId, RunKind, RunState};
 use serde_json::json;
 
@@ -258,5 +259,83 @@ async fn a_replica_whose_tables_are_done_at_the_same_time_is_ready() {
             .replica(&world.jonas, "vehicle-visits@az_weu")
             .await;
         assert_eq!(replica.unwrap().state, ReplicaState::Ready);
+    }
+}
+
+/// A job by hand, a paused one and one whose replica drains: nothing but the clock wakes their vacuums.
+#[tokio::test]
+async fn a_replica_is_vacuumed_within_its_retention_though_nobody_syncs_it() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let grant = world.granted("vehicle-visits", "replica").await;
+        let job = async |change| {
+            let changed = exchange.sync_job_update(&world.jonas, "vehicle-visits@az_weu", change);
+            changed.await.unwrap();
+        };
+        job(SyncJobChange {
+            paused: Some(true),
+            ..SyncJobChange::default()
+        })
+        .await;
+        let woken = async || {
+            exchange.vacuums_tick(&world.system).await.unwrap();
+            let all = PageRequest::all();
+            let work = exchange.work_list(&world.operator, &all).await.unwrap();
+            work.items.iter().any(|work| work.kind == "vacuum")
+        };
+        world.test.clock.set(exchange.now().plus(2 * DAY));
+        assert!(!woken().await, "there is nothing yet");
+        world.sync(3).await;
+        let id = world.replica_table().await;
+        let vacuumed = async || {
+            let leased = world.lease(WorkKind::Vacuum, 60_000_000).await;
+            let run = world.begin(RunKind::Vacuum, &leased).await.run().unwrap();
+            let task = exchange.sync_task(&world.system, id).await.unwrap();
+            let noted = exchange.replica_vacuumed(&world.system, &task.unwrap(), &run);
+            assert!(noted.await.unwrap());
+            exchange.work_done(&leased).await.unwrap();
+        };
+        vacuumed().await;
+        let wait = async |micros| world.test.clock.set(exchange.now().plus(micros));
+        for is_draining in [false, true] {
+            if is_draining {
+                let reason = RevokeNew {
+                    reason: "done".into(),
+                };
+                let revoked = exchange.grant_revoke(&world.mara, grant, reason).await;
+                revoked.unwrap();
+            }
+            wait(DAY - 1).await;
+            assert!(!woken().await);
+            wait(1).await;
+            assert!(woken().await, "draining: {is_draining}");
+            vacuumed().await;
+        }
+        job(SyncJobChange {
+            retention_hours: Some(2),
+            ..SyncJobChange::default()
+        })
+        .await;
+        wait(2 * HOUR - 1).await;
+        assert!(!woken().await);
+        wait(1).await;
+        assert!(woken().await);
+
+        // What waits for a person goes on waiting.
+        let key = id.to_string();
+        let leased = exchange
+            .work_lease_of(&world.system, "w", None, 60_000_000, (WorkKind::Vacuum, &key))
+            .await
+            .unwrap()
+            .unwrap();
+        exchange
+            .work_failed(&leased, "no marker", true)
+            .await
+            .unwrap();
+        assert!(woken().await);
+        let all = PageRequest::all();
+        let work = exchange.work_list(&world.operator, &all).await.unwrap();
+        let vacuum = work.items.iter().find(|work| work.kind == "vacuum");
+        assert!(vacuum.unwrap().parked);
     }
 }
