@@ -125,8 +125,10 @@ impl Exchange {
         .execute(change.tx())
         .await?;
         settle(&mut change, task.replica_id).await?;
+        // In one order whoever wakes them, so that two who do wait for each other once and not crosswise.
         let waiting = sql!(
-            "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'"
+            "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'
+             order by id"
         )
         .bind(task.product_id)
         .rows(change.tx())
