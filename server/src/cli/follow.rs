@@ -141,9 +141,13 @@ impl Follow {
         }
     }
 
+    /// Whether any table is still to be tried. Asking has set the failures to none.
     fn waits(&self, replica: &Value) -> bool {
         let mut tables = list(replica, "tables").iter();
-        tables.any(|table| table_waits(table, self.kind))
+        tables.any(|table| {
+            table_work(table, self.kind)
+                .any(|work| work["parked"] != true && work["failures"].as_i64().unwrap_or(0) == 0)
+        })
     }
 
     /// Says on standard error how far the runs are, where that is news.
@@ -166,10 +170,15 @@ impl Follow {
     }
 }
 
+/// What is to be done on a table of this kind.
+fn table_work(table: &Value, kind: WorkKind) -> impl Iterator<Item = &Value> {
+    let work = list(table, "work").iter();
+    work.filter(move |work| work["kind"] == kind.as_str())
+}
+
 /// Whether work of this kind is still to be done on a table; not what waits for a person.
 fn table_waits(table: &Value, kind: WorkKind) -> bool {
-    let mut work = list(table, "work").iter();
-    work.any(|work| work["kind"] == kind.as_str() && work["parked"] != true)
+    table_work(table, kind).any(|work| work["parked"] != true)
 }
 
 /// `vehicle-visits.default.visits: copying, 3 of 10 files, 1.5 MB of 4 MB`
@@ -233,12 +242,8 @@ impl Followed {
 
     /// What was not done, by table.
     fn left(&self) -> impl Iterator<Item = (&Value, &Value)> {
-        let (kind, tables) = (self.kind.as_str(), list(&self.replica, "tables").iter());
-        tables.flat_map(move |table| {
-            let work = list(table, "work").iter();
-            work.filter(move |work| work["kind"] == kind)
-                .map(move |work| (table, work))
-        })
+        let (kind, tables) = (self.kind, list(&self.replica, "tables").iter());
+        tables.flat_map(move |table| table_work(table, kind).map(move |work| (table, work)))
     }
 }
 
@@ -251,6 +256,26 @@ mod tests {
             kind,
             replica: json!({ "tables": [table] }),
             runs,
+        }
+    }
+
+    #[test]
+    fn what_was_tried_once_is_waited_for_no_longer() {
+        let follow = Follow::new(WorkKind::Sync, "p", "s", true);
+        let work = |kind: &str, failures: i64, parked: bool| json!({ "work": [{ "kind": kind, "failures": failures, "parked": parked }] });
+        for (tables, waits) in [
+            (json!([work("sync", 0, false)]), true),
+            (
+                json!([work("sync", 1, false), work("sync", 0, false)]),
+                true,
+            ),
+            (json!([work("sync", 1, false)]), false),
+            (json!([work("sync", 0, true)]), false),
+            (json!([work("vacuum", 0, false)]), false),
+            (json!([{ "work": [] }]), false),
+        ] {
+            let replica = json!({ "tables": tables });
+            assert_eq!(follow.waits(&replica), waits, "{replica}");
         }
     }
 
