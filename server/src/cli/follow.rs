@@ -67,7 +67,7 @@ impl Follow {
                 loop {
                     tokio::select! {
                         done = &mut doing => break done?,
-                        () = tokio::time::sleep(LOOK) => self.tell(client, &over, &mut told).await?,
+                        () = tokio::time::sleep(LOOK) => self.tell(client, &over, &mut told).await,
                     }
                 }
             }
@@ -75,7 +75,7 @@ impl Follow {
                 let mut replica = asked;
                 while self.waits(&replica) {
                     tokio::time::sleep(LOOK).await;
-                    self.tell(client, &over, &mut told).await?;
+                    self.tell(client, &over, &mut told).await;
                     replica = self.replica(client).await?;
                 }
             }
@@ -98,14 +98,18 @@ impl Follow {
             if !table_waits(table, self.kind) {
                 continue;
             }
-            if !worker.perform_one(self.kind, &at(table, "/id")).await? {
-                let here = node.settings.location.as_ref();
+            if worker.perform_one(self.kind, &at(table, "/id")).await? {
+                continue;
+            }
+            // Otherwise it is gone, or waits for a person now: how it stands is told in the end.
+            if let Some(here) = &node.settings.location
+                && here.to_string() != at(replica, "/location")
+            {
                 bail!(
-                    "{}.{} is to be worked on by a process in {}; the configuration says that this one runs in {}",
+                    "{}.{} is to be worked on by a process in {}; the configuration says that this one runs in {here}",
                     at(table, "/schema"),
                     at(table, "/name"),
                     at(replica, "/location"),
-                    here.map_or_else(|| "no known place".to_owned(), ToString::to_string),
                 );
             }
         }
@@ -150,14 +154,20 @@ impl Follow {
         })
     }
 
-    /// Says on standard error how far the runs are, where that is news.
-    async fn tell(
-        &self,
-        client: &Client,
-        over: &BTreeSet<String>,
-        told: &mut BTreeSet<String>,
-    ) -> anyhow::Result<()> {
-        for run in self.runs(client).await?.iter().rev() {
+    /// Says on standard error how far the runs are, where that is news. That it cannot be found out is no reason to leave
+    /// the work.
+    async fn tell(&self, client: &Client, over: &BTreeSet<String>, told: &mut BTreeSet<String>) {
+        let runs = match self.runs(client).await {
+            Ok(runs) => runs,
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "how far the work is could not be asked"
+                );
+                return;
+            }
+        };
+        for run in runs.iter().rev() {
             if over.contains(&at(run, "/id")) {
                 continue;
             }
@@ -166,7 +176,6 @@ impl Follow {
                 let _ = writeln!(std::io::stderr(), "{line}");
             }
         }
-        Ok(())
     }
 }
 

@@ -236,7 +236,10 @@ async fn beside_a_server_it_is_asked_for_or_waited_for() {
     let (failed, said, code) = asked(data, "sync", &over_http);
     assert_eq!(code, Some(1), "{said}");
     let work = &failed["replica"]["tables"][0]["work"][0];
-    assert_eq!((&work["kind"], &work["parked"]), (&"sync".into(), &false.into()));
+    assert_eq!(
+        (&work["kind"], &work["parked"]),
+        (&"sync".into(), &false.into())
+    );
     std::fs::rename(&hidden, &source).unwrap();
     let (third, said, code) = asked(data, "sync", &over_http);
     assert_eq!(code, Some(0), "{said}");

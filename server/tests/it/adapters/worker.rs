@@ -180,7 +180,11 @@ async fn a_folder_that_cannot_be_emptied_keeps_no_other() {
         let grant = world.grant(VISITS, "rnd_weu", "replica").await;
         world.work().await;
         world.revoke(grant).await;
-        let folder = |table: &str| world.root("az_weu").join(format!("{VISITS}/default/{table}"));
+        let folder = |table: &str| {
+            world
+                .root("az_weu")
+                .join(format!("{VISITS}/default/{table}"))
+        };
         // The first in their order, without our marker.
         std::fs::remove_dir_all(folder("claims").join("_entrepot")).unwrap();
         let replica = world.exchange.replica(&operator, &reference).await.unwrap();
@@ -214,7 +218,11 @@ async fn a_folder_that_cannot_be_emptied_keeps_no_other() {
 
         // A person has seen to it.
         std::fs::remove_dir_all(folder("claims")).unwrap();
-        world.exchange.work_retry(&operator, waits.id).await.unwrap();
+        world
+            .exchange
+            .work_retry(&operator, waits.id)
+            .await
+            .unwrap();
         world.work().await;
         let gone = world.exchange.replica(&operator, &reference).await;
         assert!(gone.is_err(), "{gone:?}");

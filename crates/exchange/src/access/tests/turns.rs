@@ -324,7 +324,13 @@ async fn a_replica_is_vacuumed_within_its_retention_though_nobody_syncs_it() {
         // What waits for a person goes on waiting.
         let key = id.to_string();
         let leased = exchange
-            .work_lease_of(&world.system, "w", None, 60_000_000, (WorkKind::Vacuum, &key))
+            .work_lease_of(
+                &world.system,
+                "w",
+                None,
+                60_000_000,
+                (WorkKind::Vacuum, &key),
+            )
             .await
             .unwrap()
             .unwrap();
