@@ -96,7 +96,8 @@ pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report, catalog, vacuums) = (
+    let (due, ended, lost, report, catalog, vacuums, ends) = (
+        exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
@@ -131,6 +132,10 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         Tick::new("resync", Duration::from_secs(30), move || {
             let exchange = lost.clone();
             async move { exchange.grants_resync(&Principal::system()).await }
+        }),
+        Tick::new("ends", Duration::from_secs(30), move || {
+            let exchange = ends.clone();
+            async move { exchange.replicas_end_tick(&Principal::system()).await }
         }),
         Tick::new("refresh", refresh, move || {
             let exchange = catalog.clone();

@@ -231,16 +231,18 @@ async fn beside_a_server_it_is_asked_for_or_waited_for() {
     assert!(verified["replica"]["tables"][0]["verified_at"].is_string());
     // What failed is told after the first try, though the worker has eleven more.
     world.append(900).await;
-    let (source, hidden) = (world.path("aws_eu"), world.path("hidden"));
-    std::fs::rename(&source, &hidden).unwrap();
+    let (target, hidden) = (world.path("az_weu/vehicle-visits"), world.path("hidden"));
+    std::fs::rename(&target, &hidden).unwrap();
+    std::fs::write(&target, "no folder").unwrap();
     let (failed, said, code) = asked(data, "sync", &over_http);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(1), "{said}\n{failed:#}");
     let work = &failed["replica"]["tables"][0]["work"][0];
     assert_eq!(
         (&work["kind"], &work["parked"]),
         (&"sync".into(), &false.into())
     );
-    std::fs::rename(&hidden, &source).unwrap();
+    std::fs::remove_file(&target).unwrap();
+    std::fs::rename(&hidden, &target).unwrap();
     let (third, said, code) = asked(data, "sync", &over_http);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(third["replica"]["tables"][0]["source_version"], 3);

@@ -26,6 +26,9 @@ use crate::{Exchange, sql};
 /// So long a run that was ended from outside has to notice it, before its folder is emptied. It looks every few seconds.
 const TO_NOTICE: i64 = 30 * SECOND;
 
+/// How many one look wakes; the rest is found by the next.
+const MOST: i64 = 1_000;
+
 /// What the reconciler should do with a replica now.
 #[derive(Clone, Debug)]
 pub enum ReplicaStep {
@@ -85,6 +88,28 @@ impl Exchange {
                 json!({ "draining_until": until }),
             );
             change.wake(Wake::new(WorkKind::Replica, id));
+        }
+        Ok(())
+    }
+
+    /// Wakes the end of replicas and tables whose time has come since it was looked last, also where it waits for a person
+    /// because another folder could not be emptied.
+    pub async fn replicas_end_tick(&self, principal: &Principal) -> Result<(), Error> {
+        can(principal, Operation::WorkRun, &Scope::NONE)?;
+        let now = self.now();
+        let over = sql!(
+            "select distinct replica.id from replica join replica_table on replica_table.replica_id = replica.id
+             where (replica_table.state = 'draining' and replica_table.drain_until <= $1)
+                 or (replica.state = 'draining' and replica.drain_until <= $1 and replica_table.state not in ('erasing', 'deleted'))
+             order by replica.id limit $2"
+        )
+        .bind(now)
+        .bind(MOST)
+        .rows(self.db())
+        .await?;
+        for row in over {
+            let wake = Wake::new(WorkKind::Replica, row.get::<ReplicaId>("id")?);
+            self.wake(principal, &wake).await?;
         }
         Ok(())
     }

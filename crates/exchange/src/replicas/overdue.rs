@@ -29,7 +29,7 @@ impl Exchange {
         can(principal, Operation::WorkRun, &Scope::NONE)?;
         let now = self.now();
         let overdue: Vec<Overdue> = sql!(
-            "select replica_table.id, cloud, region from replica_table join replica on replica.id = replica_id
+            "select replica_table.id, cloud, region from replica_table join replica on replica.id = replica_table.replica_id
                  join storage on storage.id = replica.storage_id left join sync_job on sync_job.replica_id = replica.id
              where replica.state in ('pending', 'ready', 'diverged', 'draining')
                  and replica_table.state in ('pending', 'ready', 'diverged', 'draining') and replica_version is not null

@@ -20,10 +20,10 @@ use super::{VISITS, VISITS_PATH, World, data_files, rows};
 impl World {
     /// Does all the work that is due.
     pub(super) async fn work(&self) {
-        self.worker().drain().await;
+        self.hand().drain().await;
     }
 
-    fn worker(&self) -> Worker {
+    fn hand(&self) -> Worker {
         let hand = Lakehand {
             exchange: self.exchange.clone(),
             lake: self.lake.clone(),
@@ -257,7 +257,7 @@ async fn a_table_that_comes_back_is_not_checked_against_its_former_life() {
             .unwrap();
         let verify = Wake::new(WorkKind::Verify, table);
         world.exchange.wake(&system, &verify).await.unwrap();
-        let worker = world.worker();
+        let worker = world.hand();
         let verified = worker.perform_one(WorkKind::Verify, &verify.key).await;
         assert!(verified.unwrap());
         let all = PageRequest::all();

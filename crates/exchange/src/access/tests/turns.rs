@@ -291,7 +291,8 @@ async fn a_replica_is_vacuumed_within_its_retention_though_nobody_syncs_it() {
             let leased = world.lease(WorkKind::Vacuum, 60_000_000).await;
             let run = world.begin(RunKind::Vacuum, &leased).await.run().unwrap();
             let task = exchange.sync_task(&world.system, id).await.unwrap();
-            let noted = exchange.replica_vacuumed(&world.system, &task.unwrap(), &run);
+            let task = task.unwrap();
+            let noted = exchange.replica_vacuumed(&world.system, &task, &run);
             assert!(noted.await.unwrap());
             exchange.work_done(&leased).await.unwrap();
         };
@@ -343,5 +344,49 @@ async fn a_replica_is_vacuumed_within_its_retention_though_nobody_syncs_it() {
         let work = exchange.work_list(&world.operator, &all).await.unwrap();
         let vacuum = work.items.iter().find(|work| work.kind == "vacuum");
         assert!(vacuum.unwrap().parked);
+    }
+}
+
+/// Another folder could not be emptied, and the work waits for a person: the time of the next comes nevertheless.
+#[tokio::test]
+async fn an_end_that_comes_later_wakes_what_waits_for_a_person() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let grant = world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let reason = RevokeNew {
+            reason: "done".into(),
+        };
+        let revoked = exchange.grant_revoke(&world.mara, grant, reason).await;
+        revoked.unwrap();
+        let replica = exchange
+            .replica(&world.jonas, "vehicle-visits@az_weu")
+            .await
+            .unwrap();
+        let key = replica.id.to_string();
+        let park = async || {
+            let kind = (WorkKind::Replica, key.as_str());
+            let leased = exchange.work_lease_of(&world.system, "w", None, 60_000_000, kind);
+            let leased = leased.await.unwrap().unwrap();
+            let failed = exchange.work_failed(&leased, "no marker", true).await;
+            failed.unwrap();
+        };
+        let is_parked = async || {
+            exchange.grants_resync(&world.system).await.unwrap();
+            exchange.replicas_end_tick(&world.system).await.unwrap();
+            let all = PageRequest::all();
+            let work = exchange.work_list(&world.operator, &all).await.unwrap();
+            let work = work.items.into_iter().find(|work| work.kind == "replica");
+            work.unwrap().parked
+        };
+        park().await;
+        assert!(is_parked().await, "its time has not come");
+        world.test.clock.set(replica.drain_until.unwrap());
+        assert!(!is_parked().await);
+        // Begun with, it is no news any more.
+        let step = exchange.replica_step(&world.system, replica.id).await;
+        assert!(matches!(step.unwrap(), ReplicaStep::Delete { .. }));
+        park().await;
+        assert!(is_parked().await);
     }
 }
