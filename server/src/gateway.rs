@@ -4,8 +4,8 @@
 //! for a signed URL; without it some read the URL as a path in an object store. The ticket is sealed: it names the object in
 //! its storage, which is nobody's business. The signature covers ticket and file name.
 //!
-//! Each request looks anew whether the grant is open, so that an end is felt at once even by those who hold a URL. What the
-//! client receives is counted, aborted answers included, as a leg from the store to the recipient (`receipt`).
+//! Each request looks anew whether the grant is open and the credential counts that the URL was made with, so that an end of
+//! either is felt at once even by those who hold a URL. What the client receives is counted, aborted answers included, as a leg from the store to the recipient (`receipt`).
 
 mod range;
 mod receipt;
@@ -65,8 +65,8 @@ struct Refusal {
     is_forged: bool,
 }
 
-/// Marks an answer to a ticket that is not ours: whoever sends many of these is guessing. What has expired, or whose grant has
-/// ended, was ours.
+/// Marks an answer to a ticket that is not ours: whoever sends many of these is guessing. What has expired, or whose grant or
+/// credential has ended, was ours.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Forged;
 
@@ -135,7 +135,7 @@ impl Gateway {
             .with_state(self.clone())
     }
 
-    /// The URL that opens the ticket's object until the ticket expires, while its grant is open.
+    /// The URL that opens the ticket's object until the ticket expires, while its grant is open and its credential counts.
     pub(crate) fn url(&self, ticket: &Ticket) -> Result<String, TicketError> {
         let path = self.0.tickets.seal(ticket)?;
         let signature = self.0.tickets.sign(&path);
@@ -190,12 +190,17 @@ impl Gateway {
             .ok_or_else(invalid)?;
         let exchange = &self.0.exchange;
         let system = Principal::system();
-        let open = exchange.grant_is_open(&system, ticket.grant).await;
+        let open = exchange
+            .reading_is_open(&system, ticket.grant, ticket.look.token())
+            .await;
         if !open.map_err(|error| ours(&error))? {
             let end = exchange.ended_grant(&system, ticket.grant).await;
-            return Err(ended(end.map_err(|error| ours(&error))?));
+            return Err(match (end.map_err(|error| ours(&error))?, ticket.look) {
+                (None, Look::Consumer(_)) => not_taken(),
+                (end, _) => ended(end),
+            });
         }
-        // After the grant: with that over there is no use in asking for new URLs.
+        // After the grant and the credential: with one of them over there is no use in asking for new URLs.
         if exchange.now() >= ticket.expires_at {
             let sentence = format!(
                 "This URL expired at {}. Query the table again for new ones.",
@@ -211,10 +216,7 @@ impl Gateway {
             product: Some(ticket.product),
             table: Some(ticket.table),
             cause: Cause::Query(ticket.query),
-            purpose: match ticket.look {
-                Look::Consumer => Purpose::Gateway,
-                Look::Verification => Purpose::Verify,
-            },
+            purpose: ticket.look.purpose(Purpose::Gateway),
         });
         let store = self.0.lake.open(&access, &meter).map_err(|problem| {
             tracing::warn!(
@@ -271,7 +273,8 @@ impl Gateway {
             let chunks = chunks
                 .map(|chunk| chunk.map_err(StorageError::from))
                 .boxed();
-            let event = (ticket.look == Look::Consumer).then(|| event(&ticket, store.location()));
+            let is_read = matches!(ticket.look, Look::Consumer(_));
+            let event = is_read.then(|| event(&ticket, store.location()));
             let delivery = event.as_ref().and_then(|_| delivery(asked));
             let receipt = Receipt::new(exchange.clone(), event, delivery, length);
             Body::from_stream(receipt::frames(chunks, receipt))
@@ -352,6 +355,13 @@ fn ended(end: Option<EndedAccess>) -> Refusal {
             }
         ),
     };
+    Refusal::new(StatusCode::FORBIDDEN, sentence)
+}
+
+/// The grant goes on; what has ended is the recipient's own credential.
+fn not_taken() -> Refusal {
+    let sentence = "The credential that this URL was made with counts no longer: it was revoked, replaced, or its time is over. \
+                    Query the table again with the recipient's current one.";
     Refusal::new(StatusCode::FORBIDDEN, sentence)
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{GrantId, QueryId, RecipientId, TableId, Timestamp};
+use model::{GrantId, QueryId, RecipientId, RecipientTokenId, TableId, Timestamp};
 use object_store::path::Path;
 use uuid::Uuid;
 
@@ -48,7 +48,7 @@ pub enum Refused {
     /// 401: no such token.
     #[error("the bearer token is unknown")]
     Unknown,
-    /// 401: the token's time is over. `urls_until`: until when URLs handed out with it may still work.
+    /// 401: the token's time is over. `urls_until`: until when URLs that stores have signed for its holder still work.
     #[error("the bearer token has expired")]
     Expired { urls_until: Option<Timestamp> },
     /// 401: the token was taken back. `urls_until` as above.
@@ -91,6 +91,8 @@ pub enum Refused {
 pub struct Reader {
     pub recipient: RecipientId,
     pub name: String,
+    /// The credential that it called with: what is handed out ends with it. None when nobody outside is handed anything.
+    pub token: Option<RecipientTokenId>,
 }
 
 /// One share.

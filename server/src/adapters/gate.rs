@@ -16,8 +16,8 @@ use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
 use exchange::{Error, Exchange, Principal};
 use model::{
-    GrantId, Location, Method, ProductId, Purpose, QueryId, RecipientId, StorageId, TableId,
-    Timestamp,
+    GrantId, Location, Method, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId,
+    StorageId, TableId, Timestamp,
 };
 use object_store::path::Path;
 use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
@@ -40,10 +40,28 @@ pub struct ShareGate {
 /// For whom a table is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// A consumer reads.
-    Consumer,
+    /// A consumer reads; what it is handed ends with the credential that it called with.
+    Consumer(RecipientTokenId),
     /// We look, as the consumer would; nobody is handed anything.
     Verification,
+}
+
+impl Look {
+    /// The credential on which it rests, beside the grant.
+    pub(crate) fn token(self) -> Option<RecipientTokenId> {
+        match self {
+            Self::Consumer(token) => Some(token),
+            Self::Verification => None,
+        }
+    }
+
+    /// What is counted for it.
+    pub(crate) fn purpose(self, of_consumer: Purpose) -> Purpose {
+        match self {
+            Self::Consumer(_) => of_consumer,
+            Self::Verification => Purpose::Verify,
+        }
+    }
 }
 
 /// One table that was opened for one request: what [`Readable::handle`] holds.
@@ -139,10 +157,7 @@ impl ShareGate {
             product: Some(found.product_id),
             table: Some(found.table_id),
             cause: Cause::Query(query),
-            purpose: match look {
-                Look::Consumer => Purpose::Query,
-                Look::Verification => Purpose::Verify,
-            },
+            purpose: look.purpose(Purpose::Query),
         });
         let at = self
             .lake
@@ -178,8 +193,8 @@ impl ShareGate {
         Ok((readable, reading))
     }
 
-    /// One URL per key. They are handed out only if the grant is still open once they are made (C-15); the keys come from
-    /// the snapshot that the protocol answers with.
+    /// One URL per key. They are handed out only if the grant is still open and the credential still counts once they are made
+    /// (C-15); the keys come from the snapshot that the protocol answers with.
     async fn sign_keys(
         &self,
         reading: &Reading,
@@ -217,19 +232,30 @@ impl ShareGate {
             signed.push(file);
         }
         let open = match reading.look {
-            Look::Consumer => {
+            Look::Consumer(token) => {
                 self.exchange
-                    .urls_issued(&system, reading.grant, last, last_by_store)
+                    .urls_issued(&system, reading.grant, token, last, last_by_store)
                     .await
             }
             // Nobody outside gets them, so nothing is left to wait for.
-            Look::Verification => self.exchange.grant_is_open(&system, reading.grant).await,
+            Look::Verification => {
+                self.exchange
+                    .reading_is_open(&system, reading.grant, None)
+                    .await
+            }
         };
         if open.map_err(refused)? {
             return Ok(signed);
         }
         let end = self.exchange.ended_grant(&system, reading.grant).await;
-        Err(end.map_err(refused)?.map_or(Refused::NotFound, ended))
+        if let Some(end) = end.map_err(refused)? {
+            return Err(ended(end));
+        }
+        let Some(token) = reading.look.token() else {
+            return Err(Refused::NotFound);
+        };
+        let why = self.exchange.token_refused(&system, token).await;
+        Err(why.map_err(refused)?.map_or(Refused::NotFound, not_taken))
     }
 
     fn through_gateway(
@@ -330,23 +356,11 @@ impl Gate for ShareGate {
     async fn authenticate(&self, bearer: &str, _: Option<IpAddr>) -> Result<Reader, Refused> {
         let system = Principal::system();
         let found = self.exchange.reader_of_token(&system, bearer).await;
-        let expired = match found.map_err(refused)? {
-            Ok(reader) => {
-                return Ok(Reader {
-                    recipient: reader.id,
-                    name: reader.name.to_string(),
-                });
-            }
-            Err(ReaderRefused::Unknown) => return Err(Refused::Unknown),
-            Err(ReaderRefused::Expired) => true,
-            Err(ReaderRefused::Revoked) => false,
-        };
-        let until = self.exchange.urls_until_of_token(&system, bearer).await;
-        let urls_until = until.map_err(refused)?;
-        Err(if expired {
-            Refused::Expired { urls_until }
-        } else {
-            Refused::Revoked { urls_until }
+        let (reader, token) = found.map_err(refused)?.map_err(not_taken)?;
+        Ok(Reader {
+            recipient: reader.id,
+            name: reader.name.to_string(),
+            token: Some(token),
         })
     }
 
@@ -373,7 +387,10 @@ impl Gate for ShareGate {
     ) -> Result<Readable, Refused> {
         let granted = self.granted(reader.recipient).await?;
         let names = (share, schema, table);
-        let opened = self.open_granted(reader.recipient, &granted, names, Look::Consumer);
+        let token = reader.token.ok_or_else(|| {
+            Refused::Internal("a reader without a credential is handed nothing".to_owned())
+        })?;
+        let opened = self.open_granted(reader.recipient, &granted, names, Look::Consumer(token));
         match opened.await {
             Ok((readable, _)) => Ok(readable),
             Err(Refused::NotFound) => {
@@ -500,6 +517,14 @@ fn ended(end: EndedAccess) -> Refused {
         at: end.at,
         revoked: end.revoked,
         urls_until: end.urls_until,
+    }
+}
+
+fn not_taken(why: ReaderRefused) -> Refused {
+    match why {
+        ReaderRefused::Unknown => Refused::Unknown,
+        ReaderRefused::Expired { urls_until } => Refused::Expired { urls_until },
+        ReaderRefused::Revoked { urls_until } => Refused::Revoked { urls_until },
     }
 }
 

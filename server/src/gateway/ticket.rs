@@ -18,10 +18,12 @@ use uuid::Uuid;
 use crate::adapters::gate::Look;
 
 const NONCE: usize = 12;
-/// The layout below.
-const LAYOUT: u8 = 1;
+/// The layout below. What was sealed in an earlier one is refused: it lives for an hour at most, and its holder queries again.
+const LAYOUT: u8 = 2;
+/// So many identifiers.
+const IDS: usize = 7;
 
-/// One object, for one recipient, until an instant.
+/// One object, for one recipient, until an instant; `look` holds the credential that it was handed out for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
     pub(crate) look: Look,
@@ -122,17 +124,18 @@ impl Ticket {
     fn to_bytes(&self) -> Result<Vec<u8>, TicketError> {
         let to = self.to.to_string();
         let length = u8::try_from(to.len()).map_err(|_| TicketError::Location)?;
-        let look = match self.look {
-            Look::Consumer => 0,
-            Look::Verification => 1,
+        let (look, token) = match self.look {
+            Look::Consumer(token) => (0, token.into()),
+            Look::Verification => (1, Uuid::nil()),
         };
-        let ids: [Uuid; 6] = [
+        let ids: [Uuid; IDS] = [
             self.grant.into(),
             self.product.into(),
             self.table.into(),
             self.storage.into(),
             self.recipient.into(),
             self.query.into(),
+            token,
         ];
         let mut bytes = vec![LAYOUT, look];
         for id in ids {
@@ -150,14 +153,14 @@ impl Ticket {
         if layout != LAYOUT {
             return None;
         }
-        let look = match look {
-            0 => Look::Consumer,
-            1 => Look::Verification,
-            _ => return None,
-        };
-        let (ids, rest) = rest.split_first_chunk::<96>()?;
+        let (ids, rest) = rest.split_first_chunk::<{ IDS * 16 }>()?;
         let (ids, _) = ids.as_chunks::<16>();
         let id = |at: usize| ids.get(at).map(|bytes| Uuid::from_bytes(*bytes));
+        let look = match (look, id(6)?) {
+            (0, token) => Look::Consumer(token.into()),
+            (1, none) if none.is_nil() => Look::Verification,
+            _ => return None,
+        };
         let (expires_at, rest) = rest.split_first_chunk::<8>()?;
         let (&length, rest) = rest.split_first()?;
         let (to, key) = rest.split_at_checked(usize::from(length))?;
@@ -212,14 +215,14 @@ fn file_name(key: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::Cloud;
+    use model::{Cloud, RecipientTokenId};
 
     use super::*;
 
     fn ticket(key: &str) -> Ticket {
         let at = Timestamp::from_micros(1_780_000_000_000_000);
         Ticket {
-            look: Look::Consumer,
+            look: Look::Consumer(RecipientTokenId::new(at)),
             grant: GrantId::new(at),
             product: ProductId::new(at),
             table: TableId::new(at),
@@ -249,7 +252,7 @@ mod tests {
             &format!("{}.parquet", "long".repeat(60)),
         ] {
             let mut ticket = ticket(key);
-            for look in [Look::Consumer, Look::Verification] {
+            for look in [ticket.look, Look::Verification] {
                 ticket.look = look;
                 let path = tickets.seal(&ticket).unwrap();
                 let (text, name) = parts(&path);
@@ -323,10 +326,11 @@ mod tests {
         let whole = ticket("a/part.parquet").to_bytes().unwrap();
         assert!(Ticket::from_bytes(&whole).is_some());
         // Up to the location; from there on less is only a shorter key.
-        for length in 0..2 + 96 + 8 + 1 + "azure:westeurope".len() {
+        for length in 0..2 + IDS * 16 + 8 + 1 + "azure:westeurope".len() {
             assert_eq!(Ticket::from_bytes(&whole[..length]), None, "{length}");
         }
-        for (at, value) in [(0, 2), (1, 2)] {
+        // An earlier layout, no look that there is, and one of ours with a credential.
+        for (at, value) in [(0, 1), (1, 2), (1, 1)] {
             let mut other = whole.clone();
             other[at] = value;
             assert_eq!(Ticket::from_bytes(&other), None);

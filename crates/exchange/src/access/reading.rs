@@ -1,21 +1,18 @@
 //! What the sharing service asks: whose token this is, what that recipient may read right now, and where. Decided in the
 //! database at each call, so that an end is felt at once on every process.
 
-use model::time::HOUR;
 use model::{
-    Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId, StorageId,
-    TableId, TeamId, Timestamp,
+    Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId,
+    RecipientTokenId, StorageId, TableId, TeamId, Timestamp,
 };
 
+use crate::db::FromRow as _;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::secret::{self, TokenKind};
 use crate::{Exchange, from_row, sql};
-
-/// No URL works for longer than this once it was handed out (C-16).
-const LONGEST_URL: i64 = HOUR;
 
 /// Who reads.
 #[derive(Clone, Debug)]
@@ -40,15 +37,39 @@ impl ReaderRecord {
     }
 }
 
-/// Why a credential is not accepted.
+/// Why a credential is not accepted. `urls_until`: until when URLs still work that stores have signed for its holder; None when
+/// none does. Those of the gateway ended with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReaderRefused {
     #[error("this is not a valid credential")]
     Unknown,
     #[error("this credential has expired; download a new profile")]
-    Expired,
+    Expired { urls_until: Option<Timestamp> },
     #[error("this credential was revoked; download a new profile")]
-    Revoked,
+    Revoked { urls_until: Option<Timestamp> },
+}
+
+/// What decides whether a credential counts.
+struct TokenRow {
+    expires_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+    store_urls_until: Option<Timestamp>,
+}
+from_row!(TokenRow {
+    expires_at,
+    revoked_at,
+    store_urls_until
+});
+
+impl TokenRow {
+    /// None: it counts.
+    fn refused(&self, now: Timestamp) -> Option<ReaderRefused> {
+        let urls_until = self.store_urls_until.filter(|until| *until > now);
+        if self.revoked_at.is_some() {
+            return Some(ReaderRefused::Revoked { urls_until });
+        }
+        (self.expires_at <= now).then_some(ReaderRefused::Expired { urls_until })
+    }
 }
 
 /// Where a recipient reads a table.
@@ -194,19 +215,20 @@ pub struct QueryLogNew {
 }
 
 impl Exchange {
-    /// Whose credential this is. A token with a wrong checksum is refused without asking the database.
+    /// Whose credential this is, and which of theirs. A token with a wrong checksum is refused without asking the database.
     pub async fn reader_of_token(
         &self,
         principal: &Principal,
         token: &str,
-    ) -> Result<Result<ReaderRecord, ReaderRefused>, Error> {
+    ) -> Result<Result<(ReaderRecord, RecipientTokenId), ReaderRefused>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         if !secret::is_well_formed(TokenKind::Recipient, token) {
             return Ok(Err(ReaderRefused::Unknown));
         }
         let row = sql!(
-            "select recipient.id, recipient.name, team_id, cloud, region, expires_at, revoked_at from recipient_token
-             join recipient on recipient.id = recipient_id where hash = $1"
+            "select recipient.id, recipient.name, team_id, cloud, region, recipient_token.id as token_id, expires_at, revoked_at,
+                 store_urls_until
+             from recipient_token join recipient on recipient.id = recipient_id where hash = $1"
         )
         .bind(secret::hash(token))
         .row(self.db())
@@ -214,38 +236,26 @@ impl Exchange {
         let Some(row) = row else {
             return Ok(Err(ReaderRefused::Unknown));
         };
-        if row.get::<Option<Timestamp>>("revoked_at")?.is_some() {
-            return Ok(Err(ReaderRefused::Revoked));
+        if let Some(refused) = TokenRow::from_row(&row)?.refused(self.now()) {
+            return Ok(Err(refused));
         }
-        if row.get::<Timestamp>("expires_at")? <= self.now() {
-            return Ok(Err(ReaderRefused::Expired));
-        }
-        Ok(Ok(crate::db::FromRow::from_row(&row)?))
+        Ok(Ok((ReaderRecord::from_row(&row)?, row.get("token_id")?)))
     }
 
-    /// Until when URLs that were handed out to the holder of this token may still work: for the answer that refuses it.
-    pub async fn urls_until_of_token(
+    /// Why a credential that was accepted before is no longer; None while it counts.
+    pub async fn token_refused(
         &self,
         principal: &Principal,
-        token: &str,
-    ) -> Result<Option<Timestamp>, Error> {
+        id: RecipientTokenId,
+    ) -> Result<Option<ReaderRefused>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
-        let row = sql!(
-            "select recipient_token.expires_at, recipient_token.revoked_at, max(urls_until) as urls_until from recipient_token
-             join access_grant on access_grant.recipient_id = recipient_token.recipient_id where hash = $1
-             group by recipient_token.expires_at, recipient_token.revoked_at"
+        let row: Option<TokenRow> = sql!(
+            "select expires_at, revoked_at, store_urls_until from recipient_token where id = $1"
         )
-        .bind(secret::hash(token))
-        .row(self.db())
+        .bind(id)
+        .first(self.db())
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let until: Option<Timestamp> = row.get("urls_until")?;
-        // Once it was rotated others are read with the credential after it; what they are handed is not this one's.
-        let expires_at: Timestamp = row.get("expires_at")?;
-        let revoked_at: Option<Timestamp> = row.get("revoked_at")?;
-        let ended_at = revoked_at.map_or(expires_at, |revoked_at| revoked_at.min(expires_at));
-        let until = until.map(|until| until.min(ended_at.plus(LONGEST_URL)));
-        Ok(until.filter(|until| *until > self.now()))
+        Ok(row.map_or(Some(ReaderRefused::Unknown), |row| row.refused(self.now())))
     }
 
     /// A recipient by its id: for the reconciler, which looks with the recipient's identity but has no token.
@@ -324,14 +334,25 @@ impl Exchange {
         .await?)
     }
 
-    /// Whether a grant is wanted at this instant: what the gateway asks before each byte range.
-    pub async fn grant_is_open(&self, principal: &Principal, id: GrantId) -> Result<bool, Error> {
+    /// Whether a grant is wanted at this instant and the credential that asks, if one does, still counts: what the gateway
+    /// asks before each byte range.
+    pub async fn reading_is_open(
+        &self,
+        principal: &Principal,
+        grant: GrantId,
+        token: Option<RecipientTokenId>,
+    ) -> Result<bool, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let row = sql!(
-            "select id from access_grant where id = $1 and desired = 'active' and until_at > $2"
+            "select id from access_grant where id = $1 and desired = 'active' and until_at > $2
+                 and (exists (select 1 from recipient_token
+                          where recipient_token.id = $3 and recipient_token.recipient_id = access_grant.recipient_id
+                              and revoked_at is null and expires_at > $2)
+                      or $3 is null)"
         )
-        .bind(id)
+        .bind(grant)
         .bind(self.now())
+        .bind(token)
         .row(self.db())
         .await?;
         Ok(row.is_some())
@@ -362,17 +383,21 @@ impl Exchange {
         }))
     }
 
-    /// Remembers, before URLs are handed out, until when they will work; `by_store` is the last end of those that a store has
-    /// signed, which nobody can take back. False: the grant has ended meanwhile; hand out nothing.
+    /// Remembers, before URLs are handed out, until when they will work, for the grant and for the credential that asked;
+    /// `by_store` is the last end of those that a store has signed, which nobody can take back. False: one of the two has ended
+    /// meanwhile; hand out nothing. Both rows are held until it is noted, so that whoever ends one of them afterwards says the truth.
     pub async fn urls_issued(
         &self,
         principal: &Principal,
         grant: GrantId,
+        token: RecipientTokenId,
         until: Timestamp,
         by_store: Option<Timestamp>,
     ) -> Result<bool, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
-        let changed = sql!(
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        let of_grant = sql!(
             "update access_grant set urls_until = case when urls_until > $1 then urls_until else $1 end,
                  store_urls_until = case when store_urls_until > $2 or $2 is null then store_urls_until else $2 end
              where id = $3 and desired = 'active' and until_at > $4"
@@ -380,10 +405,26 @@ impl Exchange {
         .bind(until)
         .bind(by_store)
         .bind(grant)
-        .bind(self.now())
-        .execute(self.db())
+        .bind(now)
+        .execute(&mut tx)
         .await?;
-        Ok(changed == 1)
+        let of_token = sql!(
+            "update recipient_token
+             set store_urls_until = case when store_urls_until > $1 or $1 is null then store_urls_until else $1 end
+             where id = $2 and revoked_at is null and expires_at > $3
+                 and recipient_id = (select recipient_id from access_grant where access_grant.id = $4)"
+        )
+        .bind(by_store)
+        .bind(token)
+        .bind(now)
+        .bind(grant)
+        .execute(&mut tx)
+        .await?;
+        if (of_grant, of_token) != (1, 1) {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Writes a line of the access log; an answered query is also the consumer's first read, once.

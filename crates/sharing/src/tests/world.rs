@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, Request, StatusCode};
-use model::{GrantId, QueryId, RecipientId, TableId, Timestamp};
+use model::{GrantId, QueryId, RecipientId, RecipientTokenId, TableId, Timestamp};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
@@ -66,6 +66,7 @@ fn reader(name: &str) -> Reader {
     Reader {
         recipient: RecipientId(Uuid::from_u128(name.len() as u128)),
         name: name.to_owned(),
+        token: Some(RecipientTokenId(Uuid::from_u128(name.len() as u128))),
     }
 }
 

@@ -45,6 +45,7 @@ impl Looker {
             reader: Reader {
                 recipient: recipient.id,
                 name: recipient.name.to_string(),
+                token: None,
             },
             // Whether this very grant still opens anything shows only without the others.
             only: (!grant.wanted).then_some(grant.id),

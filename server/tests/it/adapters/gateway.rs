@@ -159,19 +159,13 @@ async fn whatever_was_changed_opens_nothing() {
         .await;
     world.grant("vehicle-other", "rnd_weu", "live").await;
     let token = {
+        // The URLs of the first credential go on while the overlap runs.
+        let rotation = model::dto::RotationNew::default();
         let operator = exchange::Principal::operator();
-        let recipient = world
+        let rotated = world
             .exchange
-            .recipient(&operator, "rnd_weu")
-            .await
-            .unwrap();
-        let id = recipient.tokens[0].id;
-        world
-            .exchange
-            .recipient_token_revoke(&operator, "rnd_weu", id)
-            .await
-            .unwrap();
-        world.token("rnd_weu").await
+            .recipient_rotate(&operator, "rnd_weu", rotation);
+        rotated.await.unwrap().bearer_token
     };
     let answer = world.query("vehicle-other", "other", &token).await;
     let other = super::files_of(&answer).remove(0);
@@ -271,6 +265,69 @@ async fn a_revoked_grant_ends_a_file_half_read() {
         world.clock.advance(SECOND);
         let third = world.get(&file.url, Some("bytes=10-19")).await;
         assert_eq!(third.status, StatusCode::FORBIDDEN);
+    }
+}
+
+/// The same with the credential: its URLs end with it, those of the next one do not, and each is told what to do.
+#[tokio::test]
+async fn a_revoked_credential_ends_its_urls_alone() {
+    for world in World::each().await {
+        world.visits().await;
+        world.grant(VISITS, "rnd_weu", "live").await;
+        let operator = exchange::Principal::operator();
+        let old = world.token("rnd_weu").await;
+        let rotation = model::dto::RotationNew {
+            days: None,
+            overlap_hours: Some(1),
+        };
+        let rotated = world
+            .exchange
+            .recipient_rotate(&operator, "rnd_weu", rotation);
+        let new = rotated.await.unwrap().bearer_token;
+        world.clock.advance(HOUR - 1);
+        let of_old = world.files(&old).await.pop().unwrap();
+        let of_new = world.files(&new).await.pop().unwrap();
+        let status = async |url: &str| world.get(url, Some("bytes=0-9")).await.status;
+        for file in [&of_old, &of_new] {
+            assert_eq!(status(&file.url).await, StatusCode::PARTIAL_CONTENT);
+        }
+
+        // The overlap ends: with it what the old one was handed.
+        world.clock.advance(1);
+        let refused = world.get(&of_old.url, Some("bytes=10-19")).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        assert!(
+            refused
+                .text()
+                .contains("credential that this URL was made with"),
+            "{}",
+            refused.text()
+        );
+        assert_eq!(status(&of_new.url).await, StatusCode::PARTIAL_CONTENT);
+        let answer = world.query(VISITS, "visits", &old).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert!(answer.text().contains("expired; download"), "no URL lives");
+
+        // Revoked: likewise, on every process, though the grant is open.
+        let other_process = world.beside().await;
+        let recipient = world.exchange.recipient(&operator, "rnd_weu").await;
+        let newest = recipient.unwrap().tokens[0].id;
+        let revoked = world
+            .exchange
+            .recipient_token_revoke(&operator, "rnd_weu", newest);
+        revoked.await.unwrap();
+        for process in [&world, &other_process] {
+            let refused = process.get(&of_new.url, Some("bytes=10-19")).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
+            let answer = process.query(VISITS, "visits", &new).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+            assert!(answer.text().contains("it was revoked\""), "no URL lives");
+        }
+        let events = world.events().await;
+        assert_eq!(events.len(), 3, "refusals count nothing: {events:?}");
+        // A new credential does not bring old URLs back.
+        world.token("rnd_weu").await;
+        assert_eq!(status(&of_new.url).await, StatusCode::FORBIDDEN);
     }
 }
 

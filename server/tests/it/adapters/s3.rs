@@ -133,6 +133,20 @@ async fn native_urls_are_handed_out_and_counted_as_signed() {
         let got = client.get(&files[0].url).send().await.unwrap();
         assert_eq!(got.status(), StatusCode::OK);
         assert_eq!(world.events().await.len(), 1);
+        // The same is said of the credential.
+        let operator = exchange::Principal::operator();
+        let recipient = world.exchange.recipient(&operator, "rnd_weu").await;
+        let id = recipient.unwrap().tokens[0].id;
+        let revoked = world
+            .exchange
+            .recipient_token_revoke(&operator, "rnd_weu", id);
+        revoked.await.unwrap();
+        let answer = world.query(VISITS, "visits", &token).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        let says = format!(
+            "the bearer token is invalid: it was revoked; URLs already issued work until {until}"
+        );
+        assert_eq!(answer.json()["message"], says.as_str());
     }
 }
 

@@ -77,7 +77,10 @@ async fn what_one_process_ends_the_other_refuses_within_a_second() {
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(shared(&there, second).await.status(), StatusCode::OK);
 
-    // A recipient's token.
+    // A recipient's token: queries, and URLs that were handed out with it, though the grant goes on.
+    let of_token = urls(&shared(&there, second).await.text().await.unwrap()).remove(0);
+    let fetch = async || http.get(&of_token).send().await.unwrap();
+    assert_eq!(fetch().await.status(), StatusCode::OK);
     let recipient = json(&one, &["recipient", "show", "second"]);
     let id = recipient["tokens"][0]["id"].as_str().unwrap();
     let revoked = http
@@ -89,6 +92,16 @@ async fn what_one_process_ends_the_other_refuses_within_a_second() {
     assert_eq!(revoked.status(), StatusCode::OK);
     let status = refused("token", async || shared(&there, second).await.status()).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let status = refused("url of token", async || fetch().await.status()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let says = fetch().await.text().await.unwrap();
+    assert!(
+        says.contains("credential that this URL was made with"),
+        "{says}"
+    );
+    let says = shared(&there, second).await.text().await.unwrap();
+    assert!(says.contains("it was revoked"), "{says}");
+    assert!(!says.contains("URLs already issued"), "{says}");
     let lists = async || {
         let ask = http.get(format!("{}{TABLE}/version", there.address));
         ask.bearer_auth(second).send().await.unwrap().status()

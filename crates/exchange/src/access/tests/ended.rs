@@ -2,7 +2,7 @@
 
 use model::dto::{RecipientNew, RevokeNew};
 use model::time::{HOUR, MINUTE};
-use model::{GrantDesired, GrantId, RecipientId, Timestamp};
+use model::{GrantDesired, GrantId, RecipientId, RecipientTokenId, Timestamp};
 
 use super::World;
 use crate::access::EndedAccess;
@@ -27,10 +27,15 @@ impl World {
         found.await.unwrap()
     }
 
-    async fn issue(&self, grant: GrantId, until: Timestamp, by_store: Option<Timestamp>) {
+    async fn issue(
+        &self,
+        (grant, token): (GrantId, RecipientTokenId),
+        until: Timestamp,
+        by_store: Option<Timestamp>,
+    ) {
         let open = self
             .exchange()
-            .urls_issued(&self.system, grant, until, by_store)
+            .urls_issued(&self.system, grant, token, until, by_store)
             .await;
         assert!(open.unwrap());
     }
@@ -46,21 +51,12 @@ async fn who_had_access_is_told_when_it_ended() {
         assert_eq!(world.ended(reader, VISITS).await, None, "it is open");
         let issued = exchange.now();
         // By the gateway, which will refuse them, and by a store, which will not.
-        world.issue(grant, issued.plus(HOUR), None).await;
-        world
-            .issue(
-                grant,
-                issued.plus(30 * MINUTE),
-                Some(issued.plus(30 * MINUTE)),
-            )
-            .await;
-        world
-            .issue(
-                grant,
-                issued.plus(20 * MINUTE),
-                Some(issued.plus(20 * MINUTE)),
-            )
-            .await;
+        let (_, token) = world.reading_token().await;
+        world.issue((grant, token), issued.plus(HOUR), None).await;
+        for minutes in [30, 20] {
+            let until = issued.plus(minutes * MINUTE);
+            world.issue((grant, token), until, Some(until)).await;
+        }
         let open = exchange.grant(&world.mara, grant).await.unwrap();
         assert_eq!(open.urls_until, Some(issued.plus(HOUR)));
         world.test.clock.advance(MINUTE);

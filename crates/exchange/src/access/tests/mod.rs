@@ -240,6 +240,24 @@ impl World {
             .unwrap()
     }
 
+    /// The recipient's first credential, and its id.
+    async fn reading_token(&self) -> (String, model::RecipientTokenId) {
+        let profile = self
+            .exchange()
+            .profile_create(&self.mara, "rnd_weu", model::dto::ProfileNew::default())
+            .await
+            .unwrap();
+        let token = profile.bearer_token;
+        let id = self.id_of(&token).await;
+        (token, id)
+    }
+
+    /// Of a credential that counts.
+    async fn id_of(&self, token: &str) -> model::RecipientTokenId {
+        let found = self.exchange().reader_of_token(&self.system, token).await;
+        found.unwrap().unwrap().1
+    }
+
     async fn reader(&self) -> model::RecipientId {
         let row = sql!("select id from recipient where name = 'rnd_weu'")
             .row(self.exchange().db())

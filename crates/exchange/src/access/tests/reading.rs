@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use model::dto::{ProfileNew, RevokeNew};
-use model::time::HOUR;
-use model::{Mode, Timestamp};
+use model::dto::{ProfileNew, RecipientNew, RevokeNew, RotationNew};
+use model::time::{HOUR, MINUTE};
+use model::{Mode, RecipientTokenId, Timestamp};
 
 use super::World;
 use crate::access::ReaderRefused;
@@ -23,23 +23,35 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
                 .unwrap()
                 .is_empty()
         );
+        let (_, token) = world.reading_token().await;
         let id = world.granted("vehicle-visits", "live").await;
         let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
         assert_eq!(
             (tables.len(), tables[0].grant_id, tables[0].mode),
             (1, id, Mode::Live)
         );
-        assert!(exchange.grant_is_open(&world.system, id).await.unwrap());
+        assert!(
+            exchange
+                .reading_is_open(&world.system, id, None)
+                .await
+                .unwrap()
+        );
         let until = exchange.now().plus(HOUR);
         assert!(
             exchange
-                .urls_issued(&world.system, id, until, Some(until))
+                .urls_issued(&world.system, id, token, until, Some(until))
                 .await
                 .unwrap()
         );
         assert!(
             exchange
-                .urls_issued(&world.system, id, until.plus(-1), Some(until.plus(-1)))
+                .urls_issued(
+                    &world.system,
+                    id,
+                    token,
+                    until.plus(-1),
+                    Some(until.plus(-1))
+                )
                 .await
                 .unwrap()
         );
@@ -65,10 +77,15 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
                 .unwrap()
                 .is_empty()
         );
-        assert!(!exchange.grant_is_open(&world.system, id).await.unwrap());
         assert!(
             !exchange
-                .urls_issued(&world.system, id, until, Some(until))
+                .reading_is_open(&world.system, id, None)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !exchange
+                .urls_issued(&world.system, id, token, until, Some(until))
                 .await
                 .unwrap()
         );
@@ -77,10 +94,18 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         // Until 2026-12-31 was granted: that day is part of it.
         let end = Timestamp::parse("2027-01-01").unwrap();
         world.test.clock.set(end.plus(-1));
-        assert!(exchange.grant_is_open(&world.system, id).await.unwrap());
+        assert!(
+            exchange
+                .reading_is_open(&world.system, id, None)
+                .await
+                .unwrap()
+        );
         world.test.clock.set(end);
         assert!(
-            !exchange.grant_is_open(&world.system, id).await.unwrap(),
+            !exchange
+                .reading_is_open(&world.system, id, None)
+                .await
+                .unwrap(),
             "the end is felt without anybody ending it"
         );
         assert_eq!(exchange.grants_expire(&world.system).await.unwrap(), 1);
@@ -137,7 +162,7 @@ async fn profiles_are_downloaded_once() {
             .await
             .unwrap()
             .unwrap();
-        assert_eq!(who.name.as_str(), name);
+        assert_eq!(who.0.name.as_str(), name);
         let stored = sql!("select hash from recipient_token")
             .row(exchange.db())
             .await
@@ -160,7 +185,8 @@ async fn profiles_are_downloaded_once() {
             .reader_of_token(&world.system, &profile.bearer_token)
             .await
             .unwrap();
-        assert_eq!(refused.unwrap_err(), ReaderRefused::Expired);
+        let urls_until = None;
+        assert_eq!(refused.unwrap_err(), ReaderRefused::Expired { urls_until });
         let profile = exchange
             .profile_create(&world.mara, name, ProfileNew::default())
             .await
@@ -174,11 +200,112 @@ async fn profiles_are_downloaded_once() {
             .reader_of_token(&world.system, &profile.bearer_token)
             .await
             .unwrap();
-        assert_eq!(refused.unwrap_err(), ReaderRefused::Revoked);
+        assert_eq!(refused.unwrap_err(), ReaderRefused::Revoked { urls_until });
         let refused = exchange
             .reader_of_token(&world.system, "entrepot_rt_nonsense")
             .await
             .unwrap();
         assert_eq!(refused.unwrap_err(), ReaderRefused::Unknown);
+    }
+}
+
+/// What a credential opened ends with it, while the grant and other credentials go on; each says the end of its own URLs only.
+#[tokio::test]
+async fn what_was_handed_out_ends_with_its_credential() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let grant = world.granted("vehicle-visits", "live").await;
+        let (old_text, old) = world.reading_token().await;
+        let is_open = async |token: RecipientTokenId| {
+            let open = exchange.reading_is_open(&world.system, grant, Some(token));
+            open.await.unwrap()
+        };
+        let issue =
+            async |token: RecipientTokenId, until: Timestamp, by_store: Option<Timestamp>| {
+                let issued = exchange.urls_issued(&world.system, grant, token, until, by_store);
+                issued.await.unwrap()
+            };
+        let refused = async |token: RecipientTokenId| {
+            let refused = exchange.token_refused(&world.system, token);
+            refused.await.unwrap()
+        };
+        assert!(is_open(old).await);
+        assert_eq!(refused(old).await, None);
+        let unknown = RecipientTokenId::new(exchange.now());
+        assert!(!is_open(unknown).await);
+        assert_eq!(refused(unknown).await, Some(ReaderRefused::Unknown));
+
+        // The credential of another recipient, which has no grant, opens nothing of this one's.
+        let other = RecipientNew {
+            name: "rnd_other".into(),
+            team: "rnd".into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+        };
+        exchange.recipient_create(&world.mara, other).await.unwrap();
+        let other = exchange
+            .profile_create(&world.mara, "rnd_other", ProfileNew::default())
+            .await
+            .unwrap();
+        let other = world.id_of(&other.bearer_token).await;
+        assert!(!is_open(other).await);
+        let until = exchange.now().plus(HOUR);
+        assert!(!issue(other, until, None).await);
+
+        // Rotated: both open to the end of the overlap, to the microsecond, and the new one from there on.
+        let rotation = RotationNew {
+            days: None,
+            overlap_hours: Some(1),
+        };
+        let end = exchange.now().plus(HOUR);
+        let new_text = exchange
+            .recipient_rotate(&world.mara, "rnd_weu", rotation)
+            .await
+            .unwrap()
+            .bearer_token;
+        let new = world.id_of(&new_text).await;
+        world.test.clock.set(end.plus(-1));
+        assert!(is_open(old).await && is_open(new).await);
+        let (of_store, of_gateway) = (end.plus(20 * MINUTE), end.plus(40 * MINUTE));
+        assert!(issue(old, of_store, Some(of_store)).await);
+        assert!(issue(old, of_gateway, None).await);
+        assert!(issue(new, of_gateway, Some(of_gateway)).await);
+        world.test.clock.set(end);
+        assert!(!is_open(old).await && is_open(new).await);
+        assert!(!issue(old, end.plus(HOUR), Some(end.plus(HOUR))).await);
+        let mut urls_until = Some(of_store);
+        let expired = ReaderRefused::Expired { urls_until };
+        assert_eq!(refused(old).await, Some(expired), "not the gateway's URLs");
+        let by_text = exchange.reader_of_token(&world.system, &old_text).await;
+        assert_eq!(by_text.unwrap().unwrap_err(), expired);
+        let shown = exchange.grant(&world.mara, grant).await.unwrap();
+        assert_eq!(
+            shown.urls_until,
+            Some(of_gateway),
+            "a refusal notes nothing"
+        );
+        world.test.clock.set(of_store);
+        urls_until = None;
+        let expired = ReaderRefused::Expired { urls_until };
+        assert_eq!(refused(old).await, Some(expired), "nothing lives any more");
+
+        // Revoked: at once.
+        exchange
+            .recipient_token_revoke(&world.mara, "rnd_weu", new)
+            .await
+            .unwrap();
+        assert!(!is_open(new).await);
+        assert!(!issue(new, end.plus(HOUR), None).await);
+        urls_until = Some(of_gateway);
+        let revoked = ReaderRefused::Revoked { urls_until };
+        assert_eq!(refused(new).await, Some(revoked));
+        let by_text = exchange.reader_of_token(&world.system, &new_text).await;
+        assert_eq!(by_text.unwrap().unwrap_err(), revoked);
+        // The grant is open, for whoever needs no credential and for the next one.
+        let open = exchange.reading_is_open(&world.system, grant, None).await;
+        assert!(open.unwrap());
+        let (_, next) = world.reading_token().await;
+        assert!(is_open(next).await);
+        assert!(!is_open(new).await);
     }
 }
