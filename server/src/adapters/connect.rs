@@ -14,6 +14,7 @@ use super::gate::ShareGate;
 use super::inspector::Inspector;
 use super::limited::LimitedGate;
 use super::probe::Probe;
+use super::reads::Reads;
 use super::stores::Lake;
 use crate::gateway::Gateway;
 
@@ -26,6 +27,8 @@ pub struct Connected {
     pub lake: Lake,
     pub gate: Arc<ShareGate>,
     pub gateway: Gateway,
+    /// Writes down what workers read of stores beside what their runs move.
+    pub reads: Reads,
     /// Signs the page tokens of the sharing protocol's lists; the same on every process.
     page_key: [u8; 32],
 }
@@ -82,34 +85,37 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         options,
         here,
     } = wiring;
-    let ports = |access: Arc<dyn AccessTarget>| Ports {
-        inspector: Arc::new(Inspector::new(lake.clone())),
-        probe: Arc::new(Probe::new(lake.clone())),
+    let ports = |access: Arc<dyn AccessTarget>, reads: &Reads| Ports {
+        inspector: Arc::new(Inspector::new(lake.clone(), reads.clone())),
+        probe: Arc::new(Probe::new(lake.clone(), reads.clone())),
         keys: Arc::clone(&keys),
         access,
     };
     let inner = Exchange::new(
         db.clone(),
         Arc::clone(&clock),
-        ports(Arc::new(Unasked)),
+        ports(Arc::new(Unasked), &Reads::unasked()),
         options.clone(),
     );
     let system = Principal::system();
     let gateway_key = inner.installation_key(&system, "gateway").await?;
     let page_key = inner.installation_key(&system, "pages").await?;
     let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key);
-    let gate = Arc::new(ShareGate::new(inner, lake.clone(), gateway.clone(), here));
+    let reads = Reads::new(&inner, here);
+    let gate = ShareGate::new(inner, lake.clone(), gateway.clone(), reads.clone());
+    let gate = Arc::new(gate);
     let access = Arc::new(SharingTarget::new(Arc::clone(&gate))?);
     Ok(Connected {
-        exchange: Exchange::new(db, clock, ports(access), options),
+        exchange: Exchange::new(db, clock, ports(access, &reads), options),
         lake,
         gate,
         gateway,
+        reads,
         page_key,
     })
 }
 
-/// The port of the inner exchange: nobody reconciles with that one.
+/// The port of the inner exchange: nobody reconciles, inspects or examines with that one.
 struct Unasked;
 
 #[async_trait]

@@ -24,6 +24,7 @@ use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, S
 use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError};
 use uuid::Uuid;
 
+use super::reads::{Reads, record};
 use super::stores::{Lake, TableAt};
 use crate::gateway::{Gateway, Ticket};
 use crate::metrics;
@@ -33,8 +34,7 @@ pub struct ShareGate {
     exchange: Exchange,
     lake: Lake,
     gateway: Gateway,
-    /// Where this process runs, if that is known: what it reads of a log crosses from the store to here.
-    here: Option<Location>,
+    reads: Reads,
 }
 
 /// For whom a table is opened.
@@ -86,12 +86,12 @@ pub(crate) struct Reading {
 }
 
 impl ShareGate {
-    pub fn new(exchange: Exchange, lake: Lake, gateway: Gateway, here: Option<Location>) -> Self {
+    pub fn new(exchange: Exchange, lake: Lake, gateway: Gateway, reads: Reads) -> Self {
         Self {
             exchange,
             lake,
             gateway,
-            here,
+            reads,
         }
     }
 
@@ -287,7 +287,7 @@ impl ShareGate {
     pub(crate) async fn count_own_reads(&self, reading: &Reading) {
         let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
         let from = reading.at.store.location();
-        let Some(here) = self.here.as_ref().filter(|here| *here != from) else {
+        let Some(here) = self.reads.to_here(from) else {
             return;
         };
         if bytes > 0 {
@@ -336,18 +336,7 @@ impl ShareGate {
             method,
             purpose,
         };
-        if let Err(error) = self
-            .exchange
-            .meter_record(&Principal::system(), &event)
-            .await
-        {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                key = event.key,
-                bytes,
-                "bytes were not counted"
-            );
-        }
+        record(&self.exchange, &event).await;
     }
 }
 

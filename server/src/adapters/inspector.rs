@@ -9,6 +9,7 @@ use model::dto::{Column, Inspection};
 use object_store::ObjectStore;
 use storage::{Cause, Meter, MeterKey, check_relative};
 
+use super::reads::{Folder, Reads};
 use super::stores::{Lake, problem_of_log, problem_of_store};
 
 /// A person waits for the answer, and a request ends after a minute.
@@ -18,23 +19,32 @@ const LONGEST: Duration = Duration::from_secs(45);
 #[derive(Clone)]
 pub struct Inspector {
     lake: Lake,
+    reads: Reads,
     longest: Duration,
 }
 
 impl Inspector {
-    pub fn new(lake: Lake) -> Self {
+    pub fn new(lake: Lake, reads: Reads) -> Self {
         Self {
             lake,
+            reads,
             longest: LONGEST,
         }
     }
 
+    /// Not for longer than a person waits, and with what it reads written down.
     async fn in_time<T>(
         &self,
         what: &str,
+        (meter, storage, folder): (&Meter, &StorageAccess, Option<Folder<'_>>),
         work: impl Future<Output = Result<T, delta::LogError>>,
     ) -> Result<T, Problem> {
-        match tokio::time::timeout(self.longest, work).await {
+        let limited = tokio::time::timeout(self.longest, work);
+        let reads = &self.reads;
+        match reads
+            .noting(meter, &storage.location, folder, limited)
+            .await
+        {
             Ok(done) => done.map_err(problem_of_log),
             Err(_) => Err(Problem {
                 sentence: format!(
@@ -61,9 +71,11 @@ fn meter(operation: &'static str) -> Meter {
 #[async_trait]
 impl TableInspector for Inspector {
     async fn inspect(&self, storage: &StorageAccess, path: &str) -> Result<Inspection, Problem> {
-        let at = self.lake.table(storage, path, &meter("table.inspect"))?;
+        let meter = meter("table.inspect");
+        let at = self.lake.table(storage, path, &meter)?;
+        let read = (&meter, storage, Some((storage.id, path)));
         let found = self
-            .in_time("Reading the table's log", delta::inspect(&at.table))
+            .in_time("Reading the table's log", read, delta::inspect(&at.table))
             .await?;
         Ok(Inspection {
             version: found.version,
@@ -81,10 +93,12 @@ impl TableInspector for Inspector {
     }
 
     async fn latest(&self, storage: &StorageAccess, path: &str) -> Result<u64, Problem> {
-        let at = self.lake.table(storage, path, &meter("table.latest"))?;
+        let meter = meter("table.latest");
+        let at = self.lake.table(storage, path, &meter)?;
         let found = self
             .in_time(
                 "Looking for the table's newest version",
+                (&meter, storage, Some((storage.id, path))),
                 at.table.latest_version(),
             )
             .await?;
@@ -92,11 +106,16 @@ impl TableInspector for Inspector {
     }
 
     async fn scan(&self, storage: &StorageAccess, prefix: &str) -> Result<Vec<String>, Problem> {
-        let store = self.lake.open(storage, &meter("storage.scan"))?;
+        let meter = meter("storage.scan");
+        let store = self.lake.open(storage, &meter)?;
         let prefix = check_relative(prefix).map_err(problem_of_store)?;
         let objects: std::sync::Arc<dyn ObjectStore> = store.objects();
         let found = self
-            .in_time("Looking for tables", delta::scan(&objects, &prefix))
+            .in_time(
+                "Looking for tables",
+                (&meter, storage, None),
+                delta::scan(&objects, &prefix),
+            )
             .await?;
         Ok(found.into_iter().map(String::from).collect())
     }

@@ -8,4 +8,5 @@ pub mod inspector;
 pub mod keyring;
 pub mod limited;
 pub mod probe;
+pub mod reads;
 pub mod stores;

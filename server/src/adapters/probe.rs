@@ -9,6 +9,7 @@ use model::dto::{CheckOutcome, StorageCheck, StorageReport};
 use storage::doctor::{self, Outcome};
 use storage::{Cause, Meter, MeterKey, StorageUrl};
 
+use super::reads::Reads;
 use super::stores::Lake;
 
 /// A person waits for the answer.
@@ -18,11 +19,12 @@ const LONGEST: Duration = Duration::from_secs(45);
 #[derive(Clone)]
 pub struct Probe {
     lake: Lake,
+    reads: Reads,
 }
 
 impl Probe {
-    pub fn new(lake: Lake) -> Self {
-        Self { lake }
+    pub fn new(lake: Lake, reads: Reads) -> Self {
+        Self { lake, reads }
     }
 }
 
@@ -56,7 +58,11 @@ impl StoreProbe for Probe {
             purpose: Purpose::Inspect,
         });
         let store = self.lake.open(storage, &meter)?;
-        let report = tokio::time::timeout(LONGEST, doctor::examine(&store, write))
+        let from = &storage.location;
+        let examining = tokio::time::timeout(LONGEST, doctor::examine(&store, write));
+        let report = self
+            .reads
+            .noting(&meter, from, None, examining)
             .await
             .map_err(|_| Problem {
                 sentence: format!(
@@ -66,8 +72,15 @@ impl StoreProbe for Probe {
                 transient: true,
                 ..Problem::new("")
             })?;
+        let mut checks: Vec<_> = report.checks.into_iter().map(check).collect();
+        let (outcome, sentence) = self.reads.said_of(from);
+        checks.push(StorageCheck {
+            name: "counting".to_owned(),
+            outcome,
+            sentence,
+        });
         Ok(StorageReport {
-            checks: report.checks.into_iter().map(check).collect(),
+            checks,
             least_policy: report.least_policy,
         })
     }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Globals, show};
+use crate::adapters::reads;
 use crate::config::{CopyEngine, PublicUrl, Settings};
 use crate::node::{Node, Use};
 use crate::workers::handlers::Lakehand;
@@ -81,6 +82,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
         .unwrap_or_else(|| PublicUrl::of_address(addr));
     let node = Node::open_as(settings, Use::Serve, public_url).await?;
     folder::note_served(&node.settings.data, node.public_url.as_str())?;
+    say_where(&node);
     let mut running = JoinSet::new();
     if let Some(metrics_addr) = node.settings.metrics_addr
         && let Some(handle) = metrics::install()
@@ -122,6 +124,7 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
     telemetry::init(&settings.telemetry)?;
     let stop = stopping()?;
     let node = Node::open(settings, Use::Serve).await?;
+    say_where(&node);
     tracing::info!("working");
     worker(&node, work.parallel).run(stop).await;
     node.exchange().db().close().await;
@@ -194,6 +197,14 @@ fn resealed(done: &Resealed) -> String {
     text
 }
 
+/// What this process reads for itself is counted from its own place on; without one that has to be known.
+fn say_where(node: &Node) {
+    match &node.settings.location {
+        Some(location) => tracing::info!(%location, "what is read from elsewhere crosses to here"),
+        None => tracing::info!("{}", reads::UNKNOWN),
+    }
+}
+
 /// Cancelled by SIGTERM or Ctrl-C.
 fn stopping() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
@@ -241,6 +252,7 @@ pub(crate) fn hand(node: &Node) -> Lakehand {
     Lakehand {
         exchange: node.exchange().clone(),
         lake: node.connected.lake.clone(),
+        reads: node.connected.reads.clone(),
         engine: engine(&node.settings),
         folder: node.settings.data.clone(),
     }

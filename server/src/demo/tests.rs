@@ -44,6 +44,7 @@ async fn stage(data: &Path) -> Stage {
     let hand = Lakehand {
         exchange: exchange.clone(),
         lake: connected.lake.clone(),
+        reads: connected.reads.clone(),
         engine: workers::sync::Engine::Local,
         folder: data.to_owned(),
     };

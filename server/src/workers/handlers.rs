@@ -13,12 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::sync::Engine;
 use super::{Handler, Handlers, Outcome, Tick, WorkFailed};
+use crate::adapters::reads::Reads;
 use crate::adapters::stores::Lake;
 
 /// What the work on lakes takes: the exchange's record, the stores, and a folder for manifests and receipts.
 pub struct Lakehand {
     pub exchange: Exchange,
     pub lake: Lake,
+    /// For what is read beside runs.
+    pub reads: Reads,
     pub engine: Engine,
     /// This process's own folder, kept over restarts.
     pub folder: PathBuf,

@@ -7,7 +7,7 @@ use exchange::jobs::Leased;
 use exchange::ports::StorageAccess;
 use exchange::replicas::{ReplicaStep, ReplicaTableRecord, RunBegun, RunStart, SyncTask};
 use model::time::MINUTE;
-use model::{ProductId, Purpose, RunKind, crash_point};
+use model::{ProductId, Purpose, RunKind, TableId, crash_point};
 use replication::{Fence, PlanSummary, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
 
@@ -50,7 +50,10 @@ impl Lakehand {
             RunBegun::Over => return Ok(Ended::Done),
         };
         crash_point!("vacuum.begin.after");
-        let vacuumed = self.vacuum_table(&task, leased, &run).await;
+        let meter = meter((task.product_id, task.table_id), "vacuum", Purpose::Vacuum);
+        let vacuuming = self.vacuum_table(&task, leased, &run, &meter);
+        let to = task.to_location()?;
+        let vacuumed = self.reads.noting(&meter, &to, None, vacuuming).await;
         if let Err(failed) = &vacuumed {
             self.note_failure(&task, &run, leased, failed).await;
         }
@@ -62,15 +65,11 @@ impl Lakehand {
         task: &SyncTask,
         leased: &Leased,
         run: &RunStart,
+        meter: &Meter,
     ) -> Result<Ended, WorkFailed> {
         let system = Principal::system();
-        let meter = Meter::new(MeterKey {
-            product: Some(task.product_id),
-            table: Some(task.table_id),
-            cause: Cause::Operation("vacuum"),
-            purpose: Purpose::Vacuum,
-        });
-        let opened = self.open_pair(task, &meter, &meter).await?;
+        // Of the two only the target is read.
+        let opened = self.open_pair(task, meter, meter).await?;
         let hours = opened.pair.retention_hours;
         let target = &opened.pair.target;
         let id = task.replica_table_id;
@@ -154,14 +153,11 @@ impl Lakehand {
         let Some(plan) = record.plan.filter(stands) else {
             return Ok(Ended::Done);
         };
-        let meter = Meter::new(MeterKey {
-            product: Some(task.product_id),
-            table: Some(task.table_id),
-            cause: Cause::Operation("verify"),
-            purpose: Purpose::Verify,
-        });
+        let meter = meter((task.product_id, task.table_id), "verify", Purpose::Verify);
         let opened = self.open_pair(&task, &meter, &meter).await?;
-        match replication::verify(&opened.pair.target, &plan).await {
+        let verifying = replication::verify(&opened.pair.target, &plan);
+        let to = task.to_location()?;
+        match self.reads.noting(&meter, &to, None, verifying).await {
             Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,
             Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
             Err(error) => {
@@ -248,14 +244,11 @@ impl Lakehand {
         table: &ReplicaTableRecord,
         fence: &LeaseFence<'_>,
     ) -> Result<VacuumReport, WorkFailed> {
-        let meter = Meter::new(MeterKey {
-            product: Some(product),
-            table: Some(table.table_id),
-            cause: Cause::Operation("replica.delete"),
-            purpose: Purpose::Vacuum,
-        });
+        let meter = meter((product, table.table_id), "replica.delete", Purpose::Vacuum);
         let opened = self.lake.table(access, &table.path, &meter)?;
-        let erased = replication::erase(&opened.table, table.id, fence).await;
+        let erasing = replication::erase(&opened.table, table.id, fence);
+        let (reads, from) = (&self.reads, &access.location);
+        let erased = reads.noting(&meter, from, None, erasing).await;
         erased.map_err(vacuum_failure)
     }
 }
@@ -268,6 +261,19 @@ fn all_of(failures: Vec<(ReplicaTableRecord, WorkFailed)>) -> Option<WorkFailed>
         .map(|(table, failed)| format!("{}.{}: {}", table.schema, table.name, failed.sentence));
     let sentence = said.collect::<Vec<_>>().join("\n");
     (!failures.is_empty()).then_some(WorkFailed { sentence, terminal })
+}
+
+fn meter(
+    (product, table): (ProductId, TableId),
+    operation: &'static str,
+    purpose: Purpose,
+) -> Meter {
+    Meter::new(MeterKey {
+        product: Some(product),
+        table: Some(table),
+        cause: Cause::Operation(operation),
+        purpose,
+    })
 }
 
 fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {

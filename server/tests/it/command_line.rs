@@ -275,6 +275,9 @@ fn a_server_waits_for_a_command_to_end() {
     let waits = line(&mut log);
     assert!(waits.contains("in use; waiting"), "{waits}");
     drop(held);
+    // And that some of what it will read cannot be billed.
+    let place = line(&mut log);
+    assert!(place.contains("[location]"), "{place}");
     let mut out = BufReader::new(process.0.stdout.take().unwrap());
     let said = line(&mut out);
     assert!(said.starts_with("Entrepôt serves http://"), "{said}");
@@ -301,6 +304,8 @@ fn the_doctor_looks_at_every_storage() {
     }
     let said = done(data, &["doctor"]);
     assert!(said.contains("one\n") && said.contains("two\n"), "{said}");
+    assert!(said.contains("does not know where it runs"), "{said}");
+    assert!(said.contains("[location]"), "{said}");
     let answer: Value = serde_json::from_str(&done(data, &["doctor", "--json"])).unwrap();
     let items = answer["items"].as_array().unwrap();
     assert_eq!(items.len(), 2);

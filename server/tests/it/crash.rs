@@ -136,6 +136,7 @@ impl World {
         let hand = Lakehand {
             exchange: self.exchange().clone(),
             lake: self.connected.lake.clone(),
+            reads: self.connected.reads.clone(),
             engine: engine(&self.folder),
             folder: self.folder.clone(),
         };

@@ -3,7 +3,7 @@
 use model::dto::MeterEvent;
 use model::{
     GrantId, Location, MeterEventId, Method, ProductId, ProductName, Purpose, QueryId, RecipientId,
-    SyncRunId, TableId, Timestamp,
+    StorageId, SyncRunId, TableId, Timestamp,
 };
 
 use crate::db::On;
@@ -17,7 +17,7 @@ use crate::{Exchange, from_row, sql};
 /// What was counted.
 #[derive(Clone, Debug)]
 pub struct MeterEventNew {
-    /// The same bytes have the same key: `run/<id>/<attempt>`, `gateway/<request>`, `query/<id>`.
+    /// The same bytes have the same key: `run/<id>/<attempt>`, `gateway/<request>`, `query/<id>`, `read/<operation>`.
     pub key: String,
     pub product: Option<ProductId>,
     pub table: Option<TableId>,
@@ -109,6 +109,25 @@ impl Exchange {
         .execute(on)
         .await?;
         Ok(written == 1)
+    }
+
+    /// Of which product's table this folder is; None: of none that is registered.
+    pub async fn table_in(
+        &self,
+        principal: &Principal,
+        storage: StorageId,
+        path: &str,
+    ) -> Result<Option<(ProductId, TableId)>, Error> {
+        can(principal, Operation::MeterRecord, &Scope::NONE)?;
+        let row = sql!(
+            "select product_id, id from product_table where storage_id = $1 and path = $2 and removed_at is null"
+        )
+        .bind(storage)
+        .bind(path)
+        .row(self.db())
+        .await?;
+        row.map(|row| Ok((row.get("product_id")?, row.get("id")?)))
+            .transpose()
     }
 
     /// Events that concern the caller's products, newest first; finance, auditors and admins see all.

@@ -7,6 +7,7 @@ mod gate;
 mod gateway;
 mod grants;
 mod reading;
+mod reads;
 mod replica;
 mod s3;
 mod tables;
@@ -37,6 +38,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use server::adapters::connect::{Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
+use server::adapters::reads::Reads;
 use server::adapters::stores::Lake;
 use storage::Limits;
 use tempfile::TempDir;
@@ -58,6 +60,7 @@ pub(super) struct World {
     pub(super) router: Router,
     pub(super) clock: Arc<ManualClock>,
     pub(super) lake: Lake,
+    pub(super) reads: Reads,
     pub(super) keys: Arc<Keys>,
     pub(super) folder: Arc<TempDir>,
 }
@@ -215,6 +218,7 @@ impl World {
         .unwrap();
         Self {
             router: connected.machines(),
+            reads: connected.reads,
             exchange: connected.exchange,
             clock,
             lake,

@@ -27,6 +27,7 @@ impl World {
         let hand = Lakehand {
             exchange: self.exchange.clone(),
             lake: self.lake.clone(),
+            reads: self.reads.clone(),
             engine: Engine::Local,
             folder: self.folder.path().to_owned(),
         };

@@ -155,6 +155,7 @@ impl World {
         let hand = Lakehand {
             exchange: exchange.clone(),
             lake: connected.lake.clone(),
+            reads: connected.reads.clone(),
             engine: engine(copying, &data),
             folder: data,
         };
