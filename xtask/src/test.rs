@@ -77,33 +77,10 @@ pub(crate) fn test(repo: &Repo, quick: bool) -> Result<ExitCode> {
     };
     if quick {
         println!("{QUICK_LEAVES_OUT}");
-        report.step("prerequisites", |_| {
-            setup::prerequisites(Scope::Quick).map(str::to_owned)
-        });
-    } else {
-        set_up(repo, &mut report);
-    }
-    for check in CHECKS.iter().filter(|check| !quick || check.quick) {
-        report.step(check.title, |_| (check.work)(repo));
-    }
-    if quick {
-        report.step("unit and integration tests on SQLite", |counts| {
-            cargo_test(repo, counts, &[("TEST_QUICK", "1".to_owned())])
-        });
-    } else {
-        report.step("browser bundle", |_| {
-            bundle::build(repo, bundle::Mode::Release)
-        });
-        report.step("size of the browser bundle", |_| {
-            bundle::within_budget(repo)
-        });
-        report.step("unit and integration tests", |counts| {
-            full_cargo_test(repo, counts)
-        });
-        report.step("browser tests", |counts| browser_tests(repo, counts));
-    }
-    if quick {
+        test_quickly(repo, &mut report);
         println!("{QUICK_LEAVES_OUT}");
+    } else {
+        test_all(repo, &mut report);
     }
     if report.tally.skipped > 0 {
         println!("{} skipped by their own mark", report.tally.skipped);
@@ -117,6 +94,50 @@ pub(crate) fn test(repo: &Repo, quick: bool) -> Result<ExitCode> {
     })
 }
 
+fn test_quickly(repo: &Repo, report: &mut Report) {
+    report.step("prerequisites", |_| {
+        setup::prerequisites(Scope::Quick).map(str::to_owned)
+    });
+    for check in CHECKS.iter().filter(|check| check.quick) {
+        report.step(check.title, |_| (check.work)(repo));
+    }
+    report.step("unit and integration tests on SQLite", |counts| {
+        cargo_test(repo, counts, &[("TEST_QUICK", "1".to_owned())])
+    });
+}
+
+fn test_all(repo: &Repo, report: &mut Report) {
+    set_up(repo, report);
+    std::thread::scope(|scope| {
+        // What only tests need comes over the network while the lints compile.
+        let fetched = (!report.stopped).then(|| {
+            scope.spawn(|| -> Result<String> {
+                let (npm, python) = (setup::npm(repo, "end2end")?, setup::python(repo)?);
+                Ok(format!("npm {npm}, Python {python}"))
+            })
+        });
+        for check in &CHECKS {
+            report.step(check.title, |_| (check.work)(repo));
+        }
+        report.step("browser bundle", |_| {
+            bundle::build(repo, bundle::Mode::Release)
+        });
+        report.step("size of the browser bundle", |_| {
+            bundle::within_budget(repo)
+        });
+        if let Some(fetched) = fetched {
+            report.step("packages of the tests", |_| match fetched.join() {
+                Ok(result) => result,
+                Err(_) => bail!("fetching them panicked"),
+            });
+        }
+    });
+    report.step("unit and integration tests", |counts| {
+        full_cargo_test(repo, counts)
+    });
+    report.step("browser tests", |counts| browser_tests(repo, counts));
+}
+
 fn set_up(repo: &Repo, report: &mut Report) {
     report.step("prerequisites", |_| {
         setup::prerequisites(Scope::All).map(str::to_owned)
@@ -126,12 +147,6 @@ fn set_up(repo: &Repo, report: &mut Report) {
     });
     report.step("npm packages of the bundle", |_| {
         setup::npm(repo, "").map(str::to_owned)
-    });
-    report.step("npm packages of the tests", |_| {
-        setup::npm(repo, "end2end").map(str::to_owned)
-    });
-    report.step("Python packages of the tests", |_| {
-        setup::python(repo).map(str::to_owned)
     });
 }
 
