@@ -39,12 +39,14 @@ pub struct Line {
     pub rest: Option<(&'static str, &'static str)>,
     /// `entrepot …`
     pub cli: Option<&'static str>,
+    /// The portal's server function, `area/function`, or with a slash in front the plain route of its server.
+    pub page: Option<&'static str>,
     /// Where a door is missing: why.
     pub why: &'static str,
 }
 
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident [$($who:ident),*] $(person_only $person_only:literal)? rest($($rest:expr)?) cli($($cli:literal)?) $(why $why:literal)?;)*) => {
+    ($($(#[$doc:meta])* $name:ident [$($who:ident),*] $(person_only $person_only:literal)? rest($($rest:expr)?) cli($($cli:literal)?) $(page $page:literal)? $(why $why:literal)?;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Operation { $($(#[$doc])* $name),* }
 
@@ -63,6 +65,7 @@ macro_rules! operations {
             person_only: operations!(@or $($person_only)?, false),
             rest: operations!(@option $($rest)?),
             cli: operations!(@option $($cli)?),
+            page: operations!(@option $($page)?),
             why: operations!(@or $($why)?, ""),
         }),*];
     };
@@ -74,7 +77,7 @@ macro_rules! operations {
 
 operations! {
     // People.
-    SignIn [Anyone] rest() cli() why "the browser's: /sign-in makes a session; machines carry a token";
+    SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in makes a session; machines carry a token";
     PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami");
     PersonList [Admin, Auditor] rest(("GET", "/people")) cli("user list");
     PersonCreate [Admin] rest(("POST", "/people")) cli("user create");
@@ -106,8 +109,8 @@ operations! {
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");
     StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan");
-    ProductList [SignedIn] rest(("GET", "/products")) cli("product list");
-    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show");
+    ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "catalog/products";
+    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "catalog/product";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
@@ -116,36 +119,36 @@ operations! {
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
     // Access.
-    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list");
+    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list") page "access/recipients";
     RecipientRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}")) cli("recipient show");
-    RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create");
+    RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create") page "access/create_recipient";
     RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
-    ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile");
+    ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile") page "/recipients/{recipient}/profile";
     /// Replaces the living credential; shows the new one, so it is not an admin's.
     RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate");
-    RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token");
-    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer");
-    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list");
-    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show");
-    RequestCreate [Consumer] rest(("POST", "/requests")) cli("request create");
-    RequestWithdraw [Consumer] rest(("POST", "/requests/{request}/withdraw")) cli("request withdraw");
-    RequestDecide [Producer, DataProtection] person_only true rest(("POST", "/requests/{request}/decisions")) cli("request decide");
+    RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
+    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "access/show_terms";
+    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "access/requests";
+    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "access/show_request";
+    RequestCreate [Consumer] rest(("POST", "/requests")) cli("request create") page "access/create_request";
+    RequestWithdraw [Consumer] rest(("POST", "/requests/{request}/withdraw")) cli("request withdraw") page "access/withdraw_request";
+    RequestDecide [Producer, DataProtection] person_only true rest(("POST", "/requests/{request}/decisions")) cli("request decide") page "access/decide_request";
     GrantDeclare [Producer, Admin] rest() cli() why "the right that a declared grant needs; used by DeclarationDeploy";
-    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list");
-    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show");
-    GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke");
+    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "access/grants";
+    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "access/show_opened";
+    GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
     ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries");
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 
     // Replicas.
-    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list");
+    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list") page "replicas/replicas";
     ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show");
     SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule");
     SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync");
     VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum");
     VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify");
-    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs");
+    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "replicas/sync_runs";
     SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run");
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
     ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
@@ -156,14 +159,14 @@ operations! {
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
     ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
-    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges");
+    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "billing/charges";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements");
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement");
     StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue");
-    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings");
+    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "billing/savings";
 
     // Audit, work, declaration.
-    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list");
+    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "audit/happenings";
     AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify");
     WorkList [Admin] rest(("GET", "/work")) cli("work list");
     WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry");
@@ -171,7 +174,7 @@ operations! {
     DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
     DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan");
     DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy");
-    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export");
+    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export") page "declaration/product_yaml";
 }
 
 impl Operation {
