@@ -8,28 +8,41 @@ use leptos_router::hooks::use_location;
 
 use crate::components::account::Account;
 use crate::components::flash::Notice;
+use crate::components::flash::Problems;
 use crate::components::flash::Tone;
 use crate::components::icon::Icon;
 use crate::components::nav::Nav;
 use crate::ctx;
-use crate::ctx::Flash;
 
 #[component]
-pub fn Layout(children: Children) -> impl IntoView {
+pub fn Layout(
+    /// Whether the next page is on its way.
+    #[prop(optional, into)]
+    is_routing: Signal<bool>,
+    children: Children,
+) -> impl IntoView {
     let flash = ctx::flash();
     let path = use_location().pathname;
     // Only in the browser, and only when the router changed the page in place: what a page load would have done.
     Effect::new(move |before: Option<String>| {
         let now = path.get();
         if before.is_some_and(|before| before != now) {
-            flash.set(Flash::default());
+            flash.set(ctx::flash_ahead());
             focus_main();
         }
         now
     });
+    // Of a form that names itself, sent without script. The sign-in page shows its own.
+    let refused = Signal::derive(move || {
+        flash.with(|flash| {
+            let errors = flash.field_errors();
+            if flash.is_of("") { Vec::new() } else { errors }
+        })
+    });
     view! {
         // `external`: the browser itself moves the focus, the router would only scroll.
         <a class="skip-link" href="#main" rel="external">"Skip to the content"</a>
+        <div class="progress" class:progress--on=is_routing aria-hidden="true"></div>
         <header class="site-header">
             <div class="site-header__inner">
                 <A href="/" exact=true attr:class="brand">
@@ -41,9 +54,12 @@ pub fn Layout(children: Children) -> impl IntoView {
             </div>
         </header>
         <main id="main" tabindex="-1">
-            {move || flash.with(|flash| flash.notice.clone()).map(|text| view! {
-                <Notice tone=Tone::Good>{text}</Notice>
-            })}
+            <div class="flash">
+                {move || flash.with(|flash| flash.notice.clone()).map(|text| view! {
+                    <Notice tone=Tone::Good>{text}</Notice>
+                })}
+                <Problems problems=refused/>
+            </div>
             {children()}
         </main>
         <footer class="site-footer">

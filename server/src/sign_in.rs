@@ -88,7 +88,7 @@ async fn sign_in(
         }
         Err(_) => {
             let flash = refused("The form could not be read; please fill it in again.", "");
-            session::put_flash(&session, &flash).await?;
+            session::put_flash(&session, "/sign-in", &flash).await?;
             return Ok(go_to("/sign-in"));
         }
     };
@@ -107,7 +107,7 @@ async fn sign_in(
         }
         Err(Error::Unauthenticated) => {
             tracing::info!("sign-in refused");
-            session::put_flash(&session, &refused(REFUSED, &name)).await?;
+            session::put_flash(&session, "/sign-in", &refused(REFUSED, &name)).await?;
             let mut back = "/sign-in".to_owned();
             if next != "/" {
                 let query =
@@ -133,12 +133,12 @@ fn refused(sentence: &str, name: &str) -> Flash {
     Flash {
         values: vec![("name".to_owned(), name.to_owned())],
         errors: vec![(String::new(), sentence.to_owned())],
-        notice: None,
+        ..Flash::default()
     }
 }
 
 /// 303: the browser goes on with GET.
-fn go_to(path: &str) -> Response {
+pub(crate) fn go_to(path: &str) -> Response {
     let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, location);

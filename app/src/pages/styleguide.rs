@@ -60,7 +60,7 @@ fn Styleguide() -> impl IntoView {
             <Form/>
             <h2>"Table"</h2>
             <Runs/>
-            <Pager previous=Some("/styleguide?before=1".to_owned()) next=Some("/styleguide?after=9".to_owned())/>
+            <Pager first=Some("/styleguide?first=1".to_owned()) next=Some("/styleguide?after=9".to_owned())/>
             <h2>"Dialog"</h2>
             <div class="actions"><Dialog id="revoke" open="Revoke the grant" title="Revoke the grant?">
                 <p>"New calls are refused at once. URLs already handed out live for another fifteen minutes."</p>
