@@ -32,7 +32,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
         depth: 0,
     };
     let value = T::deserialize(&mut reader)?;
-    if reader.next() == None {
+    if reader.next().is_none() {
         Ok(value)
     } else {
         Err(Unreadable)
