@@ -1,21 +1,12 @@
-//! What a page knows about who looks at it. The server puts a [`Visit`] into the context before rendering, and it
-//! travels in the page, so that the browser's first render equals the server's.
-//!
-//! It is data, not a resource: a `Suspense` around the router mis-hydrates, and the answer is known anyhow.
-
-use std::time::Duration;
+//! What a page knows about who looks at it. The server puts a [`Visit`] into the context before rendering.
 
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_location;
-use leptos_router::hooks::use_navigate;
 use model::MemberRole;
 use model::Role;
 use model::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::error::AppError;
 use crate::error::FieldError;
 
 /// Who is signed in. Everything here may be seen by that person, for it is written into the page.
@@ -87,23 +78,6 @@ impl Flash {
             })
             .collect()
     }
-
-    /// What is wrong with a form, told by the page.
-    pub(crate) fn of(form: &str, error: &AppError) -> Self {
-        let fields = error.fields().into_iter();
-        Self {
-            form: form.to_owned(),
-            errors: fields.map(|wrong| (wrong.field, wrong.message)).collect(),
-            ..Self::default()
-        }
-    }
-
-    fn notice(text: &str) -> Self {
-        Self {
-            notice: Some(text.to_owned()),
-            ..Self::default()
-        }
-    }
 }
 
 fn find(pairs: &[(String, String)], field: &str) -> Option<String> {
@@ -122,87 +96,23 @@ pub struct Visit {
     pub now: Timestamp,
 }
 
-const HALF_A_MINUTE: Duration = Duration::from_secs(30);
-
-/// A notice for the page that is being walked to.
-#[derive(Clone, Copy)]
-struct Ahead(StoredValue<Option<String>>);
-
-#[derive(Clone, Copy)]
-struct Now(RwSignal<Timestamp>);
-
-/// Takes the visit from the server's context or, while hydrating, out of the page, and keeps it for the pages.
-pub(crate) fn share_visit() {
-    let visit = SharedValue::new(|| use_context::<Visit>().unwrap_or_default()).into_inner();
-    let now = RwSignal::new(visit.now);
-    provide_context(Now(now));
-    provide_context(StoredValue::new(visit.viewer));
-    provide_context(RwSignal::new(visit.flash));
-    provide_context(Ahead(StoredValue::new(None)));
-    // In the browser only: effects do not run on the server.
-    Effect::new(move |_| {
-        let ahead_by = visit.now.since(browser_now());
-        set_interval(move || now.set(browser_now().plus(ahead_by)), HALF_A_MINUTE);
-    });
-}
-
-/// Who is signed in. Constant while a page lives: signing in and out load a new one.
+/// Who is signed in.
 pub fn viewer() -> Option<Viewer> {
-    use_context::<StoredValue<Option<Viewer>>>().and_then(|viewer| viewer.get_value())
+    use_context::<Visit>().and_then(|visit| visit.viewer)
 }
 
-/// The flash; the layout empties it when the visitor walks on to another page.
-pub fn flash() -> RwSignal<Flash> {
-    use_context::<RwSignal<Flash>>().unwrap_or_default()
+/// What the last form left behind for this page.
+pub fn flash() -> Flash {
+    use_context::<Visit>()
+        .map(|visit| visit.flash)
+        .unwrap_or_default()
 }
 
-/// The exchange's time: when the page was made, and in the browser half a minute old at most.
-pub fn now() -> Signal<Timestamp> {
-    use_context::<Now>().map_or_else(|| Timestamp::default().into(), |Now(now)| now.into())
-}
-
-/// The flash of the page that has been walked to: the notice that was left for it, if any.
-pub(crate) fn flash_ahead() -> Flash {
-    use_context::<Ahead>()
-        .and_then(|Ahead(notice)| notice.try_update_value(Option::take).flatten())
-        .map_or_else(Flash::default, |text| Flash::notice(&text))
-}
-
-/// Walks on inside the hydrated portal, with a notice for the page that follows.
-pub(crate) fn use_walk() -> impl Fn(&str, &str) + Clone {
-    let flash = flash();
-    let ahead = use_context::<Ahead>();
-    let here = use_location();
-    let navigate = use_navigate();
-    move |to: &str, notice: &str| {
-        let path = to.split('?').next().unwrap_or_default();
-        if here.pathname.get_untracked() == path {
-            flash.set(Flash::notice(notice));
-        } else if let Some(Ahead(ahead)) = ahead {
-            ahead.set_value(Some(notice.to_owned()));
-        }
-        let search = here.search.get_untracked();
-        let query = to.split_once('?').map_or("", |(_, query)| query);
-        if here.pathname.get_untracked() != path || search.trim_start_matches('?') != query {
-            navigate(to, NavigateOptions::default());
-        }
-    }
-}
-
-/// The browser's clock, which may be wrong: only differences of it are used.
-#[cfg(feature = "hydrate")]
-fn browser_now() -> Timestamp {
-    // Milliseconds since 1970 fit an f64 exactly.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the clock of a browser stays within i64"
-    )]
-    Timestamp::from_millis(js_sys::Date::now() as i64)
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn browser_now() -> Timestamp {
-    Timestamp::default()
+/// The exchange's time when the page was made.
+pub fn now() -> Timestamp {
+    use_context::<Visit>()
+        .map(|visit| visit.now)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,48 +1,33 @@
 //! What surrounds every page: skip link, header with navigation and account, the flash's notice, footer.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::HtmlElement;
 use leptos_router::components::A;
-use leptos_router::hooks::use_location;
 
 use crate::components::account::Account;
 use crate::components::flash::Notice;
 use crate::components::flash::Problems;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::components::nav::Nav;
 use crate::ctx;
+use crate::islands::icon::Icon;
+use crate::pages::sign_in;
 
 #[component]
-pub fn Layout(
-    /// Whether the next page is on its way.
-    #[prop(optional, into)]
-    is_routing: Signal<bool>,
-    children: Children,
-) -> impl IntoView {
+pub fn Layout(children: Children) -> impl IntoView {
     let flash = ctx::flash();
-    let path = use_location().pathname;
-    // Only in the browser, and only when the router changed the page in place: what a page load would have done.
-    Effect::new(move |before: Option<String>| {
-        let now = path.get();
-        if before.is_some_and(|before| before != now) {
-            flash.set(ctx::flash_ahead());
-            focus_main();
-        }
-        now
-    });
-    // Of a form that names itself, sent without script. The sign-in page shows its own.
-    let refused = Signal::derive(move || {
-        flash.with(|flash| {
-            let errors = flash.field_errors();
-            if flash.is_of("") { Vec::new() } else { errors }
-        })
-    });
+    let notice = flash
+        .notice
+        .clone()
+        .map(|text| view! { <Notice tone=Tone::Good>{text}</Notice> });
+    // Here and not at the form, which may be gone from the page.
+    let refused = if flash.is_of(sign_in::FORM) {
+        Vec::new()
+    } else {
+        flash.field_errors()
+    };
     view! {
-        // `external`: the browser itself moves the focus, the router would only scroll.
         <a class="skip-link" href="#main" rel="external">"Skip to the content"</a>
-        <div class="progress" class:progress--on=is_routing aria-hidden="true"></div>
+        <div class="progress" aria-hidden="true"></div>
         <header class="site-header">
             <div class="site-header__inner">
                 <A href="/" exact=true attr:class="brand">
@@ -55,9 +40,7 @@ pub fn Layout(
         </header>
         <main id="main" tabindex="-1">
             <div class="flash">
-                {move || flash.with(|flash| flash.notice.clone()).map(|text| view! {
-                    <Notice tone=Tone::Good>{text}</Notice>
-                })}
+                {notice}
                 <Problems problems=refused/>
             </div>
             {children()}
@@ -68,16 +51,5 @@ pub fn Layout(
                 <p><a href="/api/v1/openapi.json" rel="external">"REST interface"</a></p>
             </div>
         </footer>
-    }
-}
-
-/// Moves keyboard and screen reader to the new page's beginning.
-fn focus_main() {
-    let main = document()
-        .get_element_by_id("main")
-        .and_then(|main| main.dyn_into::<HtmlElement>().ok());
-    if let Some(main) = main {
-        // Focus fails only where there is no window; then nobody reads either.
-        main.focus().ok();
     }
 }

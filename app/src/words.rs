@@ -115,6 +115,24 @@ pub fn day(at: Timestamp) -> String {
         .map_or_else(|| at.to_string(), |date| date.to_string())
 }
 
+/// `2026-01-31 08:00 UTC`, `2026-01-31 09:30 UTC+01:30`.
+pub fn minute(at: Timestamp, minutes_ahead: i64) -> String {
+    let exact = at.plus(minutes_ahead.saturating_mul(MINUTE)).to_string();
+    let (Some(day), Some(minute)) = (exact.get(..10), exact.get(11..16)) else {
+        return exact;
+    };
+    if minutes_ahead == 0 {
+        return format!("{day} {minute} UTC");
+    }
+    let sign = if minutes_ahead < 0 { '−' } else { '+' };
+    let ahead = minutes_ahead.abs();
+    format!(
+        "{day} {minute} UTC{sign}{:02}:{:02}",
+        ahead / 60,
+        ahead % 60
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use model::Micro;
@@ -188,6 +206,18 @@ mod tests {
                 currency: "USD".parse().unwrap(),
             });
             assert_eq!(shown, expected, "{micros}");
+        }
+    }
+
+    #[test]
+    fn minutes_and_zone() {
+        let at: Timestamp = "2026-01-31T08:00:59.5+02:00".parse().unwrap();
+        for (ahead, expected) in [
+            (0, "2026-01-31 06:00 UTC"),
+            (90, "2026-01-31 07:30 UTC+01:30"),
+            (-420, "2026-01-30 23:00 UTC−07:00"),
+        ] {
+            assert_eq!(minute(at, ahead), expected);
         }
     }
 

@@ -1,6 +1,6 @@
-//! Forms of the portal that a browser sends without JavaScript. A server function answers them as it answers a script, and
-//! here the answer becomes a redirect with a flash: on success to where it leads, on failure back to the form's own path,
-//! with what was typed and what was wrong. Never to the Referer, and nothing of it in an address.
+//! Forms of the portal. A server function answers with data, and here the answer becomes a redirect with a flash: on success to
+//! where it leads, on failure back to the form at its own path, with what was typed and what was wrong. Never to the Referer, and
+//! nothing of it in an address. A form that was sent in place is told where to go on instead, and goes there itself.
 //!
 //! The path is the form's own field `at`, which must be a path of this portal (C-49); that the form is ours, the origin guard has
 //! made sure of.
@@ -12,8 +12,9 @@ use app::next::local_path;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
+use axum::response::IntoResponse;
 use axum::response::Response;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use rest::BODY_LIMIT;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
@@ -24,6 +25,9 @@ use crate::sign_in::go_to;
 
 /// Below this are the server functions.
 pub const PREFIX: &str = "/_fn/";
+
+/// In what is asked: answer with where to go on. In the answer: there.
+const IN_PLACE: HeaderName = HeaderName::from_static("x-in-place");
 
 /// Fields that never go into a flash, whatever form they stand in.
 const SECRETS: [&str; 4] = ["password", "current", "token", "credential"];
@@ -41,6 +45,7 @@ pub async fn answer(request: Request, next: Next) -> Response {
     }
     let session = request.extensions().get::<Session>().cloned();
     let (mut parts, body) = request.into_parts();
+    let in_place = parts.headers.contains_key(IN_PLACE);
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return sentence(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -71,7 +76,17 @@ pub async fn answer(request: Request, next: Next) -> Response {
         );
         return gone_wrong();
     }
-    go_to(&to)
+    if in_place { tell(&to) } else { go_to(&to) }
+}
+
+/// Where to go on, for a script.
+fn tell(to: &str) -> Response {
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    let headers = [
+        (IN_PLACE, to),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (StatusCode::OK, headers).into_response()
 }
 
 /// A browser that sends a form wants a page; a script wants data.
@@ -156,7 +171,14 @@ impl Sent {
             notice: None,
         };
         if *error != AppError::Unauthenticated {
-            return (self.at.clone(), self.at, flash);
+            // What has changed meanwhile may be gone from its page, and the form with it.
+            let is_stale = matches!(error, AppError::Conflict { .. });
+            let to = if is_stale || !is_fragment(&flash.form) {
+                self.at.clone()
+            } else {
+                format!("{}#{}", self.at, flash.form)
+            };
+            return (to, self.at, flash);
         }
         flash.errors = vec![(String::new(), EXPIRED.to_owned())];
         let query = serde_urlencoded::to_string([("next", &self.at)]).unwrap_or_default();
@@ -168,6 +190,14 @@ impl Sent {
 fn field(name: &str) -> Option<String> {
     let inner = name.strip_prefix("form[")?.strip_suffix(']')?;
     Some(inner.replace("][", "."))
+}
+
+/// Whether it can stand behind an address as it is.
+fn is_fragment(id: &str) -> bool {
+    !id.is_empty()
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 fn is_secret(field: &str) -> bool {
@@ -221,10 +251,24 @@ mod tests {
         let (to, ..) = sent(&[("at", "/access"), ("stay", "yes")]).done(done());
         assert_eq!(to, "/access");
 
-        let (to, at, flash) = sent(&pairs).refused(&AppError::NotFound);
-        assert_eq!((to.as_str(), at.as_str()), ("/access", "/access"));
-        assert_eq!(flash.value("note").as_deref(), Some("why"));
-        assert!(flash.error("").is_some());
+        for (id, expected) in [
+            ("", "/access"),
+            ("end-7_a", "/access#end-7_a"),
+            ("a\r\nb", "/access"),
+        ] {
+            let pairs = [("at", "/access"), ("id", id), ("form[note]", "why")];
+            let (to, at, flash) = sent(&pairs).refused(&AppError::NotFound);
+            assert_eq!((to.as_str(), at.as_str()), (expected, "/access"));
+            assert_eq!(flash.value("note").as_deref(), Some("why"));
+            assert!(flash.error("").is_some());
+        }
+        // The form may be gone from its page.
+        let pairs = [("at", "/access"), ("id", "end-7")];
+        let conflict = AppError::Conflict {
+            message: "It was changed.".to_owned(),
+        };
+        let (to, ..) = sent(&pairs).refused(&conflict);
+        assert_eq!(to, "/access");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use app::ctx::Flash;
 use app::next::local_path;
-use app::pages::sign_in::REFUSED;
+use app::pages::sign_in::{FORM, REFUSED};
 use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::extract::{FromRequest as _, rejection::FormRejection};
@@ -131,6 +131,7 @@ async fn sign_out(session: Session) -> Result<Response, Failed> {
 
 fn refused(sentence: &str, name: &str) -> Flash {
     Flash {
+        form: FORM.to_owned(),
         values: vec![("name".to_owned(), name.to_owned())],
         errors: vec![(String::new(), sentence.to_owned())],
         ..Flash::default()

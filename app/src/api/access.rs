@@ -1,7 +1,6 @@
 //! Asking for access, deciding, and what became of it.
 
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use model::dto::Grant;
 use model::dto::Offer;
 use model::dto::ProductDetail;
@@ -15,11 +14,9 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-#[cfg(feature = "ssr")]
 use super::{call, parse_id, said};
 
 /// Recipients of the viewer's teams.
-#[server(input = Json)]
 pub async fn recipients() -> Result<Vec<Recipient>, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest::all();
@@ -35,8 +32,7 @@ pub struct Terms {
     pub offer: Option<Offer>,
 }
 
-#[server(input = Json)]
-pub async fn show_terms(product: String, recipient: Option<String>) -> Result<Terms, AppError> {
+pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest::all();
     let found = exchange.recipients(&principal, &page).await.map_err(said)?;
@@ -61,7 +57,6 @@ pub async fn show_terms(product: String, recipient: Option<String>) -> Result<Te
 }
 
 /// Requests that concern the viewer, newest first; those that wait for a decision when `open`.
-#[server(input = Json)]
 pub async fn requests(open: bool, after: Option<String>) -> Result<Listed<Request>, AppError> {
     let (exchange, principal) = call()?;
     let state = open.then_some(model::RequestState::Submitted);
@@ -83,8 +78,7 @@ pub struct RequestShown {
     pub grant: Option<Grant>,
 }
 
-#[server(input = Json)]
-pub async fn show_request(id: String) -> Result<RequestShown, AppError> {
+pub async fn request(id: String) -> Result<RequestShown, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&id)?;
     let request = exchange.request(&principal, id).await.map_err(said)?;
@@ -96,7 +90,6 @@ pub async fn show_request(id: String) -> Result<RequestShown, AppError> {
 }
 
 /// Grants that concern the viewer, newest first; of one product when `product` is given.
-#[server(input = Json)]
 pub async fn grants(
     product: Option<String>,
     after: Option<String>,
@@ -120,8 +113,7 @@ pub struct Opened {
     pub product: ProductDetail,
 }
 
-#[server(input = Json)]
-pub async fn show_opened(grant: String) -> Result<Opened, AppError> {
+pub async fn opened(grant: String) -> Result<Opened, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&grant)?;
     let grant = exchange.grant(&principal, id).await.map_err(said)?;
@@ -279,7 +271,6 @@ pub async fn revoke_recipient_token(form: TokenForm) -> Result<Done, AppError> {
     ))
 }
 
-#[cfg(feature = "ssr")]
 fn after_decision(request: &Request) -> String {
     use model::RequestState;
     let (product, recipient) = (&request.product, &request.recipient);
@@ -294,7 +285,6 @@ fn after_decision(request: &Request) -> String {
     }
 }
 
-#[cfg(feature = "ssr")]
 fn after_end(grant: &Grant) -> String {
     let (product, recipient) = (&grant.product, &grant.recipient);
     let ended = format!("The access of {recipient} to {product} has ended.");

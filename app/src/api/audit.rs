@@ -1,7 +1,5 @@
 //! What happened to things, for those who may read the audit log.
 
-use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use model::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -9,7 +7,6 @@ use serde::Serialize;
 use crate::api::Listed;
 use crate::error::AppError;
 
-#[cfg(feature = "ssr")]
 use super::{call, said};
 
 /// One row of the audit log, without its place in the chain.
@@ -24,9 +21,8 @@ pub struct Happening {
 }
 
 /// What happened to one object, newest first.
-#[server(input = Json)]
 pub async fn happenings(
-    kind: String,
+    kind: &'static str,
     id: String,
     after: Option<String>,
 ) -> Result<Listed<Happening>, AppError> {
@@ -36,7 +32,7 @@ pub async fn happenings(
         limit: Some(50),
     };
     let found = exchange
-        .audit_rows(&principal, Some((&kind, &id)), &page)
+        .audit_rows(&principal, Some((kind, &id)), &page)
         .await
         .map_err(said)?;
     let items = found.items.into_iter().map(|row| Happening {

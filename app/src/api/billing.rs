@@ -1,18 +1,14 @@
 //! What was used and what it cost.
 
-use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use model::dto::Charge;
 use model::dto::Saving;
 
 use crate::api::Listed;
 use crate::error::AppError;
 
-#[cfg(feature = "ssr")]
 use super::{call, said};
 
 /// Charges of a product that concern the viewer's teams, newest first.
-#[server(input = Json)]
 pub async fn charges(product: String, after: Option<String>) -> Result<Listed<Charge>, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest {
@@ -27,7 +23,6 @@ pub async fn charges(product: String, after: Option<String>) -> Result<Listed<Ch
 }
 
 /// What each replica of a product has saved.
-#[server(input = Json)]
 pub async fn savings(product: String) -> Result<Vec<Saving>, AppError> {
     let (exchange, principal) = call()?;
     exchange

@@ -1,9 +1,7 @@
-//! Server functions, one file per area: parse, call one operation of the exchange, map the error. No SQL, no rules. Each is
-//! named in the exchange's table of operations, and each is a public endpoint: the operation asks the policy.
+//! What pages and forms ask of the exchange, one file per area: parse, call one operation, map the error. No SQL, no rules.
 //!
-//! What only shows something takes JSON and is called by resources. What changes something takes one argument `form`, a type
-//! that denies unknown fields, as the form's own encoding, and answers [`Done`]: `components::form` sends it, with and
-//! without JavaScript.
+//! What a page shows is a function that the page calls. What a form changes is a server function, and so a public endpoint: named in
+//! the exchange's table of operations, it takes one argument `form`, a type that denies unknown fields, and answers [`Done`].
 
 pub mod access;
 pub mod audit;
@@ -41,10 +39,8 @@ impl Done {
     }
 }
 
-#[cfg(feature = "ssr")]
 pub(crate) use server_side::{call, parse_id, said, teams};
 
-#[cfg(feature = "ssr")]
 mod server_side {
     use std::str::FromStr;
 

@@ -27,7 +27,6 @@ impl Kind {
     }
 }
 
-/// The input is not controlled: what somebody typed before the page hydrated stays.
 #[component]
 pub fn Field(
     #[prop(into)] label: String,
@@ -119,13 +118,13 @@ pub fn Select(
     }
 }
 
-/// What all inputs have in common. Ids are made of the form's and the field's name: the same on server and browser.
+/// What all inputs have in common. Ids are made of the form's and the field's name: so that a page drawn again has the same.
 #[derive(Clone)]
 pub(super) struct Input {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) value: Option<String>,
-    error: Signal<Option<String>>,
+    error: Option<String>,
     has_hint: bool,
 }
 
@@ -148,34 +147,26 @@ impl Input {
                 id: format!("field-{name}"),
                 name: name.to_owned(),
                 value,
-                error: Signal::stored(error),
+                error,
                 has_hint,
             },
         }
     }
 
-    pub(super) fn is_wrong(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
-        let error = self.error;
-        move || error.with(Option::is_some)
+    pub(super) fn is_wrong(&self) -> bool {
+        self.error.is_some()
     }
 
-    pub(super) fn invalid(
-        &self,
-    ) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync + 'static {
-        let is_wrong = self.is_wrong();
-        move || is_wrong().then_some("true")
+    pub(super) fn invalid(&self) -> Option<&'static str> {
+        self.is_wrong().then_some("true")
     }
 
-    pub(super) fn described_by(
-        &self,
-    ) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
-        let is_wrong = self.is_wrong();
+    pub(super) fn described_by(&self) -> Option<String> {
         let (hint, error) = (self.hint_id(), self.error_id());
-        let has_hint = self.has_hint;
-        move || match (has_hint, is_wrong()) {
+        match (self.has_hint, self.is_wrong()) {
             (true, true) => Some(format!("{hint} {error}")),
-            (true, false) => Some(hint.clone()),
-            (false, true) => Some(error.clone()),
+            (true, false) => Some(hint),
+            (false, true) => Some(error),
             (false, false) => None,
         }
     }
@@ -186,13 +177,10 @@ impl Input {
     }
 
     pub(super) fn message(&self) -> impl IntoView + use<> {
-        let error = self.error;
         let id = self.error_id();
-        move || {
-            error
-                .get()
-                .map(|error| view! { <p class="field__error" id=id.clone()>{error}</p> })
-        }
+        self.error
+            .clone()
+            .map(|error| view! { <p class="field__error" id=id>{error}</p> })
     }
 
     fn hint_id(&self) -> String {

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::components::icon::Icon;
 use crate::error::FieldError;
+use crate::islands::icon::Icon;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
@@ -57,17 +57,14 @@ pub fn Notice(tone: Tone, children: Children) -> impl IntoView {
 
 /// What is wrong with a form, all of it at once, in a message that interrupts.
 #[component]
-pub fn Problems(#[prop(into)] problems: Signal<Vec<FieldError>>) -> impl IntoView {
-    move || {
-        let problems = problems.get();
-        (!problems.is_empty()).then(|| {
-            let lines = problems
-                .into_iter()
-                .map(|problem| view! { <li>{line(&problem)}</li> })
-                .collect_view();
-            view! { <Notice tone=Tone::Bad><ul>{lines}</ul></Notice> }
-        })
-    }
+pub fn Problems(problems: Vec<FieldError>) -> impl IntoView {
+    (!problems.is_empty()).then(|| {
+        let lines = problems
+            .into_iter()
+            .map(|problem| view! { <li>{line(&problem)}</li> })
+            .collect_view();
+        view! { <Notice tone=Tone::Bad><ul>{lines}</ul></Notice> }
+    })
 }
 
 /// `Purpose, text: Say something here.`

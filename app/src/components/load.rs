@@ -6,11 +6,12 @@ use leptos_router::hooks::use_location;
 
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
+use crate::components::form::here;
 use crate::ctx;
 use crate::error::AppError;
 use crate::pages::not_found::NotFound;
 
-/// Stands for what is still on its way; only seen when the page changes in place.
+/// Stands for what is still on its way. The server waits for everything, so nobody should see it.
 #[component]
 pub fn Loading() -> impl IntoView {
     view! { <p class="loading muted" role="status">"Loading …"</p> }
@@ -58,19 +59,10 @@ pub fn Members(children: ChildrenFn) -> impl IntoView {
 
 #[component]
 fn SignInFirst() -> impl IntoView {
-    let here = use_location();
-    let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
-    let query = search.trim_start_matches('?');
-    let target = if query.is_empty() {
-        path
-    } else {
-        format!("{path}?{query}")
-    };
-    #[cfg(feature = "ssr")]
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(http::StatusCode::UNAUTHORIZED);
     }
-    let href = format!("/sign-in?next={}", crate::url::encode(&target));
+    let href = format!("/sign-in?next={}", crate::url::encode(&here()));
     view! {
         <section class="page page--narrow">
             <h1>"Sign in to go on"</h1>

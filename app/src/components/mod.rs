@@ -3,12 +3,11 @@
 pub mod account;
 pub mod badge;
 pub mod button;
-pub mod copy;
+pub mod code;
 pub mod dialog;
 pub mod field;
 pub mod flash;
 pub mod form;
-pub mod icon;
 pub mod load;
 pub mod nav;
 pub mod pager;
@@ -19,5 +18,5 @@ pub mod tabs;
 pub mod text_area;
 pub mod time;
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use crate::components::icon::Icon;
+use crate::islands::icon::Icon;
 
 /// Links to the first and the next page; draws nothing when there is neither.
 #[component]

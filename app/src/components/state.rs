@@ -82,6 +82,7 @@ pub const fn replica(state: ReplicaState) -> Said {
         ReplicaState::Draining => ("Draining", Tone::Warn),
         ReplicaState::Deleted => ("Deleted", Tone::Plain),
         ReplicaState::Diverged => ("Diverged", Tone::Bad),
+        ReplicaState::Erasing => ("Being erased", Tone::Warn),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::icon::Icon;
+use crate::islands::icon::Icon;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stand {

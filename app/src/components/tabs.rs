@@ -10,14 +10,12 @@ pub fn Tabs(
     label: &'static str,
     tabs: Vec<(String, &'static str)>,
     /// The address of the one that is shown.
-    #[prop(into)]
-    current: Signal<String>,
+    current: String,
 ) -> impl IntoView {
     let tabs = tabs
         .into_iter()
         .map(|(href, title)| {
-            let own = href.clone();
-            let is_current = move || current.with(|current| *current == own).then_some("page");
+            let is_current = (href == current).then_some("page");
             view! { <li><a href=href aria-current=is_current>{title}</a></li> }
         })
         .collect_view();

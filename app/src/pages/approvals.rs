@@ -4,24 +4,19 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
-use model::RequestId;
 use model::dto::Request;
 
 use crate::api;
 use crate::api::Listed;
 use crate::components::load::Empty;
-use crate::components::load::Failed;
-use crate::components::load::Loading;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::time::Ago;
-use crate::error::AppError;
 use crate::pages::request::Case;
 use crate::pages::request::Decide;
 use crate::pages::request::Said;
 use crate::url;
-use crate::wire::Loaded;
 use crate::wire::load;
 use crate::words;
 
@@ -35,101 +30,57 @@ pub fn Approvals() -> impl IntoView {
     }
 }
 
-type Found = Memo<Option<Result<Listed<Request>, AppError>>>;
-
 #[component]
 fn Inbox() -> impl IntoView {
-    let query = use_query_map();
-    let after = Memo::new(move |_| query.with(|query| query.get("after")));
-    let requests = load(move || api::access::Requests {
-        open: true,
-        after: after.get(),
-    });
+    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let is_first = after.is_none();
+    let requests = load(api::access::requests(true, after));
     view! {
         <section class="page">
             <div class="page-head">
                 <h1>"Approvals"</h1>
                 <p class="lead">"What waits for your decision, with all that there is to know."</p>
             </div>
-            <Transition fallback=Loading>{move || list(requests, after)}</Transition>
+            {requests.show(move |page| list(page, is_first).into_any())}
         </section>
     }
 }
 
-fn list(requests: Loaded<Listed<Request>>, after: Memo<Option<String>>) -> impl IntoView {
-    // Read here, below the transition, which waits for it.
-    let found: Found = Memo::new(move |_| requests.get());
-    let again = Callback::new(move |()| requests.refetch());
-    let pages = move || {
-        let next = found.get().and_then(Result::ok).and_then(|page| page.next);
-        let next = next.map(|after| url::with_query(PATH, [("after", after.as_str())]));
-        let first = after.get().map(|_| PATH.to_owned());
-        view! { <Pager first next/> }
-    };
-    let failed = move || {
-        found
-            .get()
-            .and_then(Result::err)
-            .map(|error| view! { <Failed error/> })
-    };
-    let is_empty = move || mine(found).is_some_and(|mine| mine.is_empty());
-    let others = move || {
-        let others = listed(found).unwrap_or_default();
-        let others: Vec<Request> = others
-            .into_iter()
-            .filter(|request| request.may_decide.is_empty())
-            .collect();
-        (!others.is_empty()).then(|| waiting(others))
-    };
+fn list(page: Listed<Request>, is_first: bool) -> impl IntoView {
+    let next = page
+        .next
+        .map(|after| url::with_query(PATH, [("after", after.as_str())]));
+    let first = (!is_first).then(|| PATH.to_owned());
+    let (mut mine, others): (Vec<Request>, Vec<Request>) = page
+        .items
+        .into_iter()
+        .partition(|request| !request.may_decide.is_empty());
+    // The oldest first.
+    mine.reverse();
+    let is_empty = mine.is_empty();
+    let cards = mine
+        .into_iter()
+        .map(|request| view! { <li><Waiting request/></li> })
+        .collect_view();
     view! {
-        {failed}
-        {move || is_empty().then(|| view! {
+        {is_empty.then(|| view! {
             <Empty title="Nothing waits for you">
                 <p>"Requests for your team’s products come here, and those for personal data if you are a data-protection officer."</p>
             </Empty>
         })}
-        // By id, so that a card, and a note begun in it, stays when the list is loaded again.
-        <ul class="inbox">
-            <For each=move || mine(found).unwrap_or_default() key=|request| request.id let:request>
-                <li><Waiting request found again/></li>
-            </For>
-        </ul>
-        {others}
-        {pages}
+        <ul class="inbox">{cards}</ul>
+        {(!others.is_empty()).then(|| waiting(others))}
+        <Pager first next/>
     }
 }
 
-fn listed(found: Found) -> Option<Vec<Request>> {
-    found.get().and_then(Result::ok).map(|page| page.items)
-}
-
-/// Those that the viewer may decide on, the oldest first.
-fn mine(found: Found) -> Option<Vec<Request>> {
-    listed(found).map(|requests| {
-        let mut mine: Vec<Request> = requests
-            .into_iter()
-            .filter(|request| !request.may_decide.is_empty())
-            .collect();
-        mine.reverse();
-        mine
-    })
-}
-
 #[component]
-fn Waiting(request: Request, found: Found, again: Callback<()>) -> impl IntoView {
-    let id: RequestId = request.id;
+fn Waiting(request: Request) -> impl IntoView {
     let title = format!("{} for {}", request.product, request.recipient);
-    let heading = format!("request-{id}");
+    let heading = format!("request-{}", request.id);
     let labelled_by = heading.clone();
     let created_at = request.created_at;
-    // As it is now; as it was while it is loaded again.
-    let request = Memo::new(move |before: Option<&Request>| {
-        listed(found)
-            .and_then(|requests| requests.into_iter().find(|request| request.id == id))
-            .or_else(|| before.cloned())
-            .unwrap_or_else(|| request.clone())
-    });
-    let href = format!("/requests/{id}");
+    let href = format!("/requests/{}", request.id);
     view! {
         <article class="case" aria-labelledby=labelled_by>
             <div class="case__head">
@@ -137,10 +88,10 @@ fn Waiting(request: Request, found: Found, again: Callback<()>) -> impl IntoView
                 <p class="muted">"asked "<Ago at=created_at/></p>
             </div>
             <div class="case__body">
-                <Case request=request.into()/>
+                <Case request=request.clone()/>
                 <div class="stack">
-                    <Said request=request.into()/>
-                    <Decide request=request.into() stay=true after=again/>
+                    <Said request=request.clone()/>
+                    <Decide request stay=true/>
                 </div>
             </div>
         </article>

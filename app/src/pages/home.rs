@@ -14,7 +14,6 @@ use crate::api;
 use crate::components::badge::Badge;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::components::nav;
 use crate::components::state;
 use crate::components::state::State;
@@ -22,6 +21,7 @@ use crate::components::time::Ago;
 use crate::ctx;
 use crate::ctx::Membership;
 use crate::ctx::Viewer;
+use crate::islands::icon::Icon;
 use crate::pages::access::SOON;
 use crate::wire::load;
 
@@ -59,14 +59,8 @@ fn desk(viewer: Viewer) -> impl IntoView {
 #[component]
 fn Today() -> impl IntoView {
     let decides = ctx::viewer().is_some_and(|viewer| nav::decides(&viewer));
-    let waiting = load(|| api::access::Requests {
-        open: true,
-        after: None,
-    });
-    let grants = load(|| api::access::Grants {
-        product: None,
-        after: None,
-    });
+    let waiting = load(api::access::requests(true, None));
+    let grants = load(api::access::grants(None, None));
     view! {
         <div class="cards">
             <section class="card" aria-labelledby="find">
@@ -114,7 +108,7 @@ fn decisions(requests: Vec<Request>) -> impl IntoView {
 
 /// Of the viewer's teams: how many work, and what wants attention.
 fn reading(grants: Vec<Grant>) -> impl IntoView {
-    let now = ctx::now().get_untracked();
+    let now = ctx::now();
     let teams = ctx::viewer().map(|viewer| viewer.teams).unwrap_or_default();
     let grants: Vec<Grant> = grants
         .into_iter()

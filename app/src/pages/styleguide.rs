@@ -14,19 +14,17 @@ use crate::components::field::Field;
 use crate::components::field::Kind;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::components::pager::Pager;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::text_area::TextArea;
 use crate::components::time::Time;
-use crate::ctx;
+use crate::islands::icon::Icon;
 use crate::layout::Layout;
 
 /// The style guide as an app of its own.
 #[component]
 pub fn StyleguideApp() -> impl IntoView {
-    ctx::share_visit();
     provide_meta_context();
     view! {
         <Title text="Style guide · Entrepôt"/>

@@ -39,7 +39,8 @@ pub struct Line {
     pub rest: Option<(&'static str, &'static str)>,
     /// `entrepot …`
     pub cli: Option<&'static str>,
-    /// The portal's server function, `area/function`, or with a slash in front the plain route of its server.
+    /// In the portal: the server function that a form is sent to, `area/function`, or with a slash in front the page that shows
+    /// it or the plain route that does it.
     pub page: Option<&'static str>,
     /// Where a door is missing: why.
     pub why: &'static str,
@@ -109,8 +110,8 @@ operations! {
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");
     StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan");
-    ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "catalog/products";
-    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "catalog/product";
+    ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "/catalog";
+    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "/products/{name}";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
@@ -119,7 +120,7 @@ operations! {
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
     // Access.
-    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list") page "access/recipients";
+    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list") page "/access";
     RecipientRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}")) cli("recipient show");
     RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create") page "access/create_recipient";
     RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
@@ -127,28 +128,28 @@ operations! {
     /// Replaces the living credential; shows the new one, so it is not an admin's.
     RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate");
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
-    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "access/show_terms";
-    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "access/requests";
-    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "access/show_request";
+    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "/products/{name}/request";
+    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "/approvals";
+    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "/requests/{id}";
     RequestCreate [Consumer] rest(("POST", "/requests")) cli("request create") page "access/create_request";
     RequestWithdraw [Consumer] rest(("POST", "/requests/{request}/withdraw")) cli("request withdraw") page "access/withdraw_request";
     RequestDecide [Producer, DataProtection] person_only true rest(("POST", "/requests/{request}/decisions")) cli("request decide") page "access/decide_request";
     GrantDeclare [Producer, Admin] rest() cli() why "the right that a declared grant needs; used by DeclarationDeploy";
-    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "access/grants";
-    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "access/show_opened";
+    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "/access";
+    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "/access";
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
     ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries");
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 
     // Replicas.
-    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list") page "replicas/replicas";
+    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list") page "/products/{name}";
     ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show");
     SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule");
     SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync");
     VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum");
     VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify");
-    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "replicas/sync_runs";
+    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "/products/{name}";
     SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run");
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
     ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
@@ -159,14 +160,14 @@ operations! {
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
     ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
-    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "billing/charges";
+    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/products/{name}";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements");
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement");
     StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue");
-    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "billing/savings";
+    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/products/{name}";
 
     // Audit, work, declaration.
-    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "audit/happenings";
+    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "/products/{name}";
     AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify");
     WorkList [Admin] rest(("GET", "/work")) cli("work list");
     WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry");
@@ -174,7 +175,7 @@ operations! {
     DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
     DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan");
     DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy");
-    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export") page "declaration/product_yaml";
+    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export") page "/products/{name}";
 }
 
 impl Operation {

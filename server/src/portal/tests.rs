@@ -224,6 +224,7 @@ async fn every_script_bears_the_nonce_of_the_header() {
 #[tokio::test]
 async fn a_refused_form_comes_back_with_its_values_escaped() {
     let flash = Flash {
+        form: app::pages::sign_in::FORM.to_owned(),
         values: vec![("name".to_owned(), HOSTILE.to_owned())],
         errors: vec![(String::new(), app::pages::sign_in::REFUSED.to_owned())],
         ..Flash::default()

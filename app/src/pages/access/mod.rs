@@ -14,13 +14,13 @@ use model::dto::Request;
 use model::time::DAY;
 
 use crate::api;
-use crate::components::icon::Icon;
 use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::time::Ago;
 use crate::ctx;
+use crate::islands::icon::Icon;
 use crate::pages::access::read::lines;
 use crate::pages::access::recipient::Machines;
 use crate::wire::load;
@@ -41,23 +41,12 @@ pub fn Access() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let query = use_query_map();
-    let read = Memo::new(move |_| query.with(|query| query.get("read")));
+    let read = use_query_map().with_untracked(|query| query.get("read"));
     // `?read=GRANT` opens how to read it, so that it can be linked to and works without JavaScript.
-    let opened = load_if(move || read.get().map(|grant| api::access::ShowOpened { grant }));
-    let recipients = load(|| api::access::Recipients {});
-    let grants = load(|| api::access::Grants {
-        product: None,
-        after: None,
-    });
-    let requests = load(|| api::access::Requests {
-        open: false,
-        after: None,
-    });
-    let again = Callback::new(move |()| {
-        recipients.refetch();
-        grants.refetch();
-    });
+    let opened = load_if(read.map(api::access::opened));
+    let recipients = load(api::access::recipients());
+    let grants = load(api::access::grants(None, None));
+    let requests = load(api::access::requests(false, None));
     view! {
         <section class="page">
             <div class="page-head">
@@ -68,7 +57,7 @@ fn Shown() -> impl IntoView {
             {grants.show(move |grants| {
                 let grants = StoredValue::new(grants.items);
                 recipients.show(move |recipients| {
-                    machines(recipients, grants.get_value(), again).into_any()
+                    machines(recipients, grants.get_value()).into_any()
                 })
             })}
             {requests.show(|page| asked(page.items).into_any())}
@@ -81,7 +70,7 @@ fn is_ours(team: &str) -> bool {
     ctx::viewer().is_some_and(|viewer| viewer.teams.iter().any(|own| own.team == team))
 }
 
-fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>, again: Callback<()>) -> impl IntoView {
+fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>) -> impl IntoView {
     let recipients: Vec<Recipient> = recipients
         .into_iter()
         .filter(|recipient| is_ours(recipient.team.as_str()))
@@ -103,7 +92,7 @@ fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>, again: Callback<()>)
                 .filter(|grant| grant.recipient == recipient.name)
                 .cloned()
                 .collect::<Vec<_>>();
-            view! { <Machines recipient grants again/> }
+            view! { <Machines recipient grants/> }
         })
         .collect_view()
         .into_any()

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::api::access::Opened;
-use crate::components::copy::Code;
+use crate::components::code::Code;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
 use crate::components::state;

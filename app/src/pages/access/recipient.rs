@@ -1,7 +1,5 @@
 //! One recipient: its credential, and what it may read.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos_router::components::A;
 use model::GrantDesired;
@@ -19,7 +17,6 @@ use crate::components::flash::Tone;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
-use crate::components::icon::Icon;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::table::Column;
@@ -27,17 +24,15 @@ use crate::components::table::Table;
 use crate::components::time::Ago;
 use crate::components::time::Day;
 use crate::ctx;
+use crate::islands::icon::Icon;
 use crate::pages::access::PATH;
 use crate::pages::access::SOON;
 use crate::url;
 use crate::wire;
 use crate::words;
 
-/// So long a download takes, generously.
-const DOWNLOADED: Duration = Duration::from_secs(1);
-
 #[component]
-pub fn Machines(recipient: Recipient, grants: Vec<Grant>, again: Callback<()>) -> impl IntoView {
+pub fn Machines(recipient: Recipient, grants: Vec<Grant>) -> impl IntoView {
     let name = recipient.name.to_string();
     let heading = format!("recipient-{name}");
     let labelled_by = heading.clone();
@@ -52,12 +47,12 @@ pub fn Machines(recipient: Recipient, grants: Vec<Grant>, again: Callback<()>) -
                     <h2 id=heading class="code">{name.clone()}</h2>
                     <p class="muted">{format!("{place}, team {}", recipient.team)}</p>
                 </div>
-                <Credential recipient again/>
+                <Credential recipient/>
             </div>
             {if open.is_empty() {
                 view! { <p class="muted">"Nothing is granted to it."</p> }.into_any()
             } else {
-                granted(open, again).into_any()
+                granted(open).into_any()
             }}
             {(!ended.is_empty()).then(|| over(ended))}
         </section>
@@ -74,17 +69,15 @@ fn living(recipient: &Recipient, now: Timestamp) -> Option<RecipientToken> {
 }
 
 #[component]
-fn Credential(recipient: Recipient, again: Callback<()>) -> impl IntoView {
-    let now = ctx::now().get_untracked();
+fn Credential(recipient: Recipient) -> impl IntoView {
+    let now = ctx::now();
     let name = recipient.name.to_string();
     match living(&recipient, now) {
-        Some(token) => view! { <Living name token again/> }.into_any(),
+        Some(token) => view! { <Living name token/> }.into_any(),
         None => {
             let action = format!("/recipients/{name}/profile");
-            // The answer is a file and the page stays: what it shows is asked for again once the file should be there.
-            let look_again = move |_| set_timeout(move || again.run(()), DOWNLOADED);
             view! {
-                <form class="credential" method="post" action=action on:submit=look_again>
+                <form class="credential" method="post" action=action data-download="">
                     <input type="hidden" name="at" value=PATH/>
                     <Button weight=Weight::Primary><Icon name="down"/>"Download the profile"</Button>
                     <p class="muted">"It holds the only copy of the credential. Keep it like a password."</p>
@@ -96,10 +89,10 @@ fn Credential(recipient: Recipient, again: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn Living(name: String, token: RecipientToken, again: Callback<()>) -> impl IntoView {
+fn Living(name: String, token: RecipientToken) -> impl IntoView {
     let action = wire::form::<api::access::RevokeRecipientToken>();
     let form = format!("revoke-{name}");
-    let returned = ctx::flash().with_untracked(|flash| flash.is_of(&form));
+    let returned = ctx::flash().is_of(&form);
     let id = token.id.to_string();
     view! {
         <div class="credential">
@@ -109,7 +102,7 @@ fn Living(name: String, token: RecipientToken, again: Callback<()>) -> impl Into
             </p>
             <details class="fold" open=returned>
                 <summary>"Lost or leaked?"</summary>
-                <Form id=form action stay=true after=again>
+                <Form id=form action stay=true>
                     <Hidden name="recipient" value=name/>
                     <Hidden name="token" value=id/>
                     <p>"Revoking ends it at once, for everybody who uses it. Then you can download a new profile."</p>
@@ -120,10 +113,10 @@ fn Living(name: String, token: RecipientToken, again: Callback<()>) -> impl Into
     }
 }
 
-fn granted(grants: Vec<Grant>, again: Callback<()>) -> impl IntoView {
+fn granted(grants: Vec<Grant>) -> impl IntoView {
     let rows = grants
         .into_iter()
-        .map(|grant| view! { <Row grant again/> })
+        .map(|grant| view! { <Row grant/> })
         .collect_view();
     let head = vec![
         Column::Text("Product"),
@@ -136,8 +129,8 @@ fn granted(grants: Vec<Grant>, again: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn Row(grant: Grant, again: Callback<()>) -> impl IntoView {
-    let now = ctx::now().get_untracked();
+fn Row(grant: Grant) -> impl IntoView {
+    let now = ctx::now();
     let said = state::grant(&grant);
     let product = grant.product.to_string();
     let renew = url::with_query(
@@ -179,21 +172,21 @@ fn Row(grant: Grant, again: Callback<()>) -> impl IntoView {
                     <a class="button button--small" href=read>"How to read"<span class="visually-hidden">{label}</span></a>
                     <A href=renew attr:class="button button--small">"Renew"<span class="visually-hidden">{of}</span></A>
                 </p>
-                {grant.may_revoke.then(|| view! { <GiveUp grant=id again/> })}
+                {grant.may_revoke.then(|| view! { <GiveUp grant=id/> })}
             </td>
         </tr>
     }
 }
 
 #[component]
-fn GiveUp(grant: String, again: Callback<()>) -> impl IntoView {
+fn GiveUp(grant: String) -> impl IntoView {
     let action = wire::form::<api::access::RevokeGrant>();
     let form = format!("end-{grant}");
-    let returned = ctx::flash().with_untracked(|flash| flash.is_of(&form));
+    let returned = ctx::flash().is_of(&form);
     view! {
         <details class="fold" open=returned>
             <summary>"Give up"</summary>
-            <Form id=form action stay=true after=again>
+            <Form id=form action stay=true>
                 <Hidden name="grant" value=grant/>
                 <Field
                     label="Why"

@@ -8,8 +8,8 @@ use model::dto::FacetCount;
 use model::dto::Facets;
 use model::dto::MyAccess;
 
-use crate::components::icon::Icon;
 use crate::components::state;
+use crate::islands::icon::Icon;
 use crate::pages::catalog::search::Search;
 use crate::words;
 

@@ -5,32 +5,22 @@ pub mod card;
 pub mod filters;
 pub mod search;
 
-use std::time::Duration;
-
-use leptos::ev::SubmitEvent;
-use leptos::leptos_dom::helpers::TimeoutHandle;
-use leptos::leptos_dom::helpers::set_timeout_with_handle;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
 use leptos_router::hooks::use_query_map;
 use model::dto::ProductPage;
 
 use crate::api;
-use crate::components::icon::Icon;
 use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
+use crate::islands::icon::Icon;
 use crate::pages::catalog::card::Card;
 use crate::pages::catalog::filters::Chosen;
 use crate::pages::catalog::filters::Filters;
 use crate::pages::catalog::search::Search;
 use crate::wire::load;
 use crate::words;
-
-/// So long after the last letter the search begins.
-const PAUSE: Duration = Duration::from_millis(180);
 
 #[component]
 pub fn Catalog() -> impl IntoView {
@@ -42,86 +32,29 @@ pub fn Catalog() -> impl IntoView {
 
 #[component]
 fn Found() -> impl IntoView {
-    let query = use_query_map();
-    let search = Memo::new(move |_| query.with(Search::of));
-    let found = load(move || api::catalog::Products {
-        query: search.with(Search::to_query),
-    });
+    let search = use_query_map().with_untracked(Search::of);
+    let found = load(api::catalog::products(search.to_query()));
     view! {
         <section class="page">
             <div class="page-head">
                 <h1>"Catalog"</h1>
                 <p class="lead">"Data products of the whole company, and how far you have access."</p>
             </div>
-            <SearchBox search/>
-            {found.show(move |page| results(search.get_untracked(), page).into_any())}
+            {search_box(&search)}
+            <div id="found">{found.show(move |page| results(&search, page).into_any())}</div>
         </section>
     }
 }
 
-/// Stands outside what is loaded anew, so that nobody's typing is interrupted.
-#[component]
-fn SearchBox(search: Memo<Search>) -> impl IntoView {
-    let input = NodeRef::<leptos::html::Input>::new();
-    let waiting = StoredValue::new(None::<TimeoutHandle>);
-    let navigate = use_navigate();
-    let go = move || {
-        let Some(input) = input.get_untracked() else {
-            return;
-        };
-        let now = search.get_untracked();
-        let next = now.with("q", input.value().trim());
-        if next != now {
-            let options = NavigateOptions {
-                // One step back leads to where the search began, not through each letter.
-                replace: !now.get("q").is_empty(),
-                scroll: false,
-                ..NavigateOptions::default()
-            };
-            navigate(&next.href(), options);
-        }
-    };
-    let stop_waiting = move || {
-        if let Some(timer) = waiting.try_update_value(Option::take).flatten() {
-            timer.clear();
-        }
-    };
-    let on_input = {
-        let go = go.clone();
-        move |_| {
-            stop_waiting();
-            waiting.set_value(set_timeout_with_handle(go.clone(), PAUSE).ok());
-        }
-    };
-    let on_submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        stop_waiting();
-        go();
-    };
-    on_cleanup(stop_waiting);
-    // The back button changes the address, and the box follows, but not under somebody's fingers.
-    Effect::new(move |_| {
-        let words = search.with(|search| search.get("q").to_owned());
-        if let Some(input) = input.get_untracked()
-            && input.value().trim() != words
-            && waiting.with_value(Option::is_none)
-        {
-            input.set_value(&words);
-        }
-    });
-    let kept = move || {
-        search.with(|search| {
-            search
-                .others("q")
-                .map(|(name, value)| {
-                    view! { <input type="hidden" name=name value=value.to_owned()/> }
-                })
-                .collect_view()
-        })
-    };
-    let words = search.get_untracked().get("q").to_owned();
+/// Stands outside of what is drawn anew as somebody types.
+fn search_box(search: &Search) -> impl IntoView + use<> {
+    let kept = search
+        .others("q")
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value.to_owned()/> })
+        .collect_view();
+    let words = search.get("q").to_owned();
     view! {
-        <form class="search" method="get" action="/catalog" role="search" on:submit=on_submit>
+        <form class="search" method="get" action="/catalog" role="search" data-part="found">
             <label class="visually-hidden" for="catalog-words">"Search products"</label>
             <Icon name="search"/>
             <input
@@ -133,8 +66,6 @@ fn SearchBox(search: Memo<Search>) -> impl IntoView {
                 maxlength="200"
                 placeholder="Words of a name, a title, a description, a table or a column"
                 autocomplete="off"
-                node_ref=input
-                on:input=on_input
             />
             {kept}
             <button type="submit" class="button">"Search"</button>
@@ -142,7 +73,7 @@ fn SearchBox(search: Memo<Search>) -> impl IntoView {
     }
 }
 
-fn results(search: Search, page: ProductPage) -> impl IntoView {
+fn results(search: &Search, page: ProductPage) -> impl IntoView + use<> {
     let is_empty = page.items.is_empty();
     let next = page
         .next
@@ -160,11 +91,11 @@ fn results(search: Search, page: ProductPage) -> impl IntoView {
             <div class="browse__results">
                 <div class="browse__bar">
                     <p role="status">{words::plural(page.total, "product", "products")}</p>
-                    {order(&search)}
+                    {order(search)}
                 </div>
                 <Chosen search=search.clone()/>
                 {if is_empty {
-                    nothing(&search).into_any()
+                    nothing(search).into_any()
                 } else {
                     view! { <ul class="results">{cards}</ul> }.into_any()
                 }}

@@ -29,15 +29,15 @@ use crate::api;
 use crate::api::Listed;
 use crate::api::audit::Happening;
 use crate::components::button::Weight;
-use crate::components::copy::Copy;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::components::load::Members;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::tabs::Tabs;
 use crate::ctx;
+use crate::islands::copy::Copy;
+use crate::islands::icon::Icon;
 use crate::url;
 use crate::wire::Loaded;
 use crate::wire::load;
@@ -135,43 +135,22 @@ struct Parts {
 }
 
 impl Parts {
-    fn load(name: Memo<String>, tab: Memo<Tab>, after: Memo<Option<String>>) -> Self {
-        let on = move |wanted: Tab| (tab.get() == wanted).then(|| name.get());
+    fn load(name: &str, tab: Tab, after: Option<String>) -> Self {
+        let on = |wanted: Tab| (tab == wanted).then(|| name.to_owned());
+        let of = |wanted: Tab| on(wanted).map(|name| (name, after.clone()));
         Self {
-            replicas: load_if(move || {
-                on(Tab::Freshness).map(|product| api::replicas::Replicas { product })
-            }),
-            runs: load_if(move || {
-                on(Tab::Freshness).map(|product| api::replicas::SyncRuns {
-                    product,
-                    after: after.get(),
-                })
-            }),
-            grants: load_if(move || {
-                on(Tab::Access).map(|product| api::access::Grants {
-                    product: Some(product),
-                    after: None,
-                })
-            }),
-            savings: load_if(move || {
-                on(Tab::Cost).map(|product| api::billing::Savings { product })
-            }),
-            charges: load_if(move || {
-                on(Tab::Cost).map(|product| api::billing::Charges {
-                    product,
-                    after: after.get(),
-                })
-            }),
-            happenings: load_if(move || {
-                on(Tab::History).map(|id| api::audit::Happenings {
-                    kind: "product".to_owned(),
-                    id,
-                    after: after.get(),
-                })
-            }),
-            yaml: load_if(move || {
-                on(Tab::Yaml).map(|product| api::declaration::ProductYaml { product })
-            }),
+            replicas: load_if(on(Tab::Freshness).map(api::replicas::replicas)),
+            runs: load_if(
+                of(Tab::Freshness).map(|(name, after)| api::replicas::sync_runs(name, after)),
+            ),
+            grants: load_if(on(Tab::Access).map(|name| api::access::grants(Some(name), None))),
+            savings: load_if(on(Tab::Cost).map(api::billing::savings)),
+            charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
+            happenings: load_if(
+                of(Tab::History)
+                    .map(|(name, after)| api::audit::happenings("product", name, after)),
+            ),
+            yaml: load_if(on(Tab::Yaml).map(api::declaration::product_yaml)),
         }
     }
 }
@@ -180,46 +159,39 @@ impl Parts {
 #[derive(Clone, Copy)]
 struct Place {
     /// The address of the list's first page.
-    first: Signal<String>,
-    after: Memo<Option<String>>,
+    first: StoredValue<String>,
+    after: StoredValue<Option<String>>,
 }
 
 impl Place {
     /// What leads to the first page, except from there.
     fn first(self) -> Option<String> {
-        self.after
-            .get_untracked()
-            .map(|_| self.first.get_untracked())
+        self.after.get_value().map(|_| self.first.get_value())
     }
 
     fn next(self, after: Option<String>) -> Option<String> {
         // The address has a query already: the tab.
-        after.map(|after| {
-            format!(
-                "{}&after={}",
-                self.first.get_untracked(),
-                url::encode(&after)
-            )
-        })
+        after.map(|after| format!("{}&after={}", self.first.get_value(), url::encode(&after)))
     }
 }
 
 #[component]
 fn Shown() -> impl IntoView {
-    let params = use_params_map();
-    let query = use_query_map();
-    let name = Memo::new(move |_| params.with(|params| params.get("name").unwrap_or_default()));
-    let tab = Memo::new(move |_| query.with(|query| Tab::of(query.get_str("tab").unwrap_or(""))));
-    let after = Memo::new(move |_| query.with(|query| query.get("after")));
-    let parts = Parts::load(name, tab, after);
-    load(move || api::catalog::Product { name: name.get() })
+    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
+    let (tab, after) = use_query_map().with_untracked(|query| {
+        let tab = Tab::of(query.get_str("tab").unwrap_or(""));
+        (tab, query.get("after"))
+    });
+    let parts = Parts::load(&name, tab, after.clone());
+    let after = StoredValue::new(after);
+    load(api::catalog::product(name))
         .show(move |product| whole(product, tab, after, parts).into_any())
 }
 
 fn whole(
     product: ProductDetail,
-    tab: Memo<Tab>,
-    after: Memo<Option<String>>,
+    tab: Tab,
+    after: StoredValue<Option<String>>,
     parts: Parts,
 ) -> impl IntoView {
     let name = product.name.to_string();
@@ -229,33 +201,30 @@ fn whole(
         .map(|tab| (tab.href(&name), tab.title()))
         .collect();
     let title = product.title.clone();
-    let heading = move || match tab.get() {
+    let heading = match tab {
         Tab::Overview => title.clone(),
         tab => format!("{} of {title}", tab.title()),
     };
-    let first = Signal::derive(move || tab.get().href(&name));
+    let current = tab.href(&name);
+    let first = StoredValue::new(current.clone());
     let place = Place { first, after };
     let head = head(&product);
-    let product = StoredValue::new(product);
-    let shown = move || {
-        let product = product.get_value();
-        match tab.get() {
-            Tab::Overview => overview::overview(product).into_any(),
-            Tab::Schema => schema::schema(product.tables).into_any(),
-            Tab::Freshness => {
-                freshness::freshness(product, parts.replicas, parts.runs, place).into_any()
-            }
-            Tab::Access => access::access(&product, parts.grants).into_any(),
-            Tab::Cost => cost::cost(parts.savings, parts.charges, place).into_any(),
-            Tab::History => history::history(parts.happenings, place).into_any(),
-            Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
+    let shown = match tab {
+        Tab::Overview => overview::overview(product).into_any(),
+        Tab::Schema => schema::schema(product.tables).into_any(),
+        Tab::Freshness => {
+            freshness::freshness(product, parts.replicas, parts.runs, place).into_any()
         }
+        Tab::Access => access::access(&product, parts.grants).into_any(),
+        Tab::Cost => cost::cost(parts.savings, parts.charges, place).into_any(),
+        Tab::History => history::history(parts.happenings, place).into_any(),
+        Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
     };
     view! {
         <Title text=heading/>
         <section class="page">
             {head}
-            <Tabs label="About this product" tabs current=first/>
+            <Tabs label="About this product" tabs current/>
             <div class="tab">{shown}</div>
         </section>
     }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::copy::Code;
+use crate::components::code::Code;
 use crate::wire::Loaded;
 
 pub(super) fn yaml(yaml: Loaded<String>) -> impl IntoView {

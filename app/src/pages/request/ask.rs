@@ -1,12 +1,8 @@
 //! The request: for which recipient, how, what for, until when; and beside it what will happen.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::use_navigate;
 use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
 use model::Cloud;
@@ -34,7 +30,6 @@ use crate::components::state;
 use crate::components::text_area::TextArea;
 use crate::ctx;
 use crate::pages::request::offer::Modes;
-use crate::url;
 use crate::wire;
 use crate::wire::Loaded;
 use crate::wire::load;
@@ -63,27 +58,22 @@ pub fn Ask() -> impl IntoView {
 fn Shown() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let name = Memo::new(move |_| params.with(|params| params.get("name").unwrap_or_default()));
-    let wanted = Memo::new(move |_| query.with(|query| query.get("recipient")));
-    let mode = Memo::new(move |_| {
-        query.with(|query| {
-            query
-                .get_str("mode")
-                .and_then(|word| word.parse::<Mode>().ok())
-        })
+    let name = params.with_untracked(|params| params.get("name").unwrap_or_default());
+    let (wanted, mode) = query.with_untracked(|query| {
+        let mode = query
+            .get_str("mode")
+            .and_then(|word| word.parse::<Mode>().ok());
+        (query.get("recipient"), mode)
     });
-    let product = load(move || api::catalog::Product { name: name.get() });
-    let terms = load(move || api::access::ShowTerms {
-        product: name.get(),
-        recipient: wanted.get(),
-    });
+    let product = load(api::catalog::product(name.clone()));
+    let terms = load(api::access::terms(name, wanted));
     view! {
         <Title text="Ask for access"/>
         {product.show(move |product| page(product, terms, mode).into_any())}
     }
 }
 
-fn page(product: ProductDetail, terms: Loaded<Terms>, mode: Memo<Option<Mode>>) -> impl IntoView {
+fn page(product: ProductDetail, terms: Loaded<Terms>, mode: Option<Mode>) -> impl IntoView {
     let name = product.name.to_string();
     let back = format!("/products/{name}");
     let is_open = product.state == ProductState::Published;
@@ -114,43 +104,27 @@ fn page(product: ProductDetail, terms: Loaded<Terms>, mode: Memo<Option<Mode>>) 
     }
 }
 
-fn steps(product: &str, terms: Terms, mode: Memo<Option<Mode>>) -> impl IntoView + use<> {
+fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use<> {
     let has_none = terms.recipients.is_empty();
     let chosen = terms
         .offer
         .as_ref()
         .map(|offer| offer.recipient.to_string());
     let choice = (!has_none).then(|| choose(product, &terms.recipients, chosen.as_deref()));
-    let form = terms
-        .offer
-        .map(|offer| form(product, offer, mode.get_untracked()));
+    let form = terms.offer.map(|offer| form(product, offer, mode));
     view! {
         <section class="block" aria-labelledby="who-reads">
             <h2 id="who-reads">"1. Who reads it"</h2>
             {choice}
             <Create product=product.to_owned() open=has_none/>
         </section>
-        {form}
+        <div id="terms">{form}</div>
     }
 }
 
-/// Recipients as a form that only leads to another address: hydrated at once, without script by its button.
+/// Recipients as a form that only leads to another address: at once, without script by its button.
 fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl IntoView + use<> {
     let action = format!("/products/{product}/request");
-    let navigate = use_navigate();
-    let to = action.clone();
-    let on_change = move |event| {
-        let recipient = event_target_value(&event);
-        let options = NavigateOptions {
-            scroll: false,
-            replace: true,
-            ..NavigateOptions::default()
-        };
-        navigate(
-            &url::with_query(&to, [("recipient", recipient.as_str())]),
-            options,
-        );
-    };
     let options = recipients
         .iter()
         .map(|recipient| {
@@ -165,7 +139,7 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
         })
         .collect_view();
     view! {
-        <form class="pick" method="get" action=action>
+        <form class="pick" method="get" action=action data-part="terms">
             <div class="field">
                 <label class="field__label" for="recipient">"Recipient"</label>
                 <p class="field__hint" id="recipient-hint">
@@ -176,13 +150,11 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
                     id="recipient"
                     name="recipient"
                     aria-describedby="recipient-hint"
-                    on:change=on_change
                 >
                     {options}
                 </select>
             </div>
-            // As text: with scripts a browser makes no elements of it, and elements would not hydrate.
-            <noscript inner_html="<button class=\"button\" type=\"submit\">Show prices</button>"></noscript>
+            <noscript><button class="button" type="submit">"Show prices"</button></noscript>
         </form>
     }
 }
@@ -200,7 +172,7 @@ fn Create(product: String, open: bool) -> impl IntoView {
         .into_iter()
         .map(|cloud| (cloud.as_str().to_owned(), state::cloud(cloud).to_owned()))
         .collect();
-    let returned = ctx::flash().with_untracked(|flash| flash.is_of("recipient-new"));
+    let returned = ctx::flash().is_of("recipient-new");
     view! {
         <details class="fold" open=open || returned>
             <summary>{if open { "Make your first recipient" } else { "Make another recipient" }}</summary>
@@ -219,7 +191,7 @@ fn Create(product: String, open: bool) -> impl IntoView {
 fn form(product: &str, offer: Offer, mode: Option<Mode>) -> impl IntoView + use<> {
     let action = wire::form::<api::access::CreateRequest>();
     let product = product.to_owned();
-    let now = ctx::now().get_untracked();
+    let now = ctx::now();
     let recipient = offer.recipient.to_string();
     let aside = next_steps(&offer);
     let can_be_had = offer.modes.iter().any(|mode| mode.why_not.is_none());
@@ -294,6 +266,3 @@ fn next_steps(offer: &Offer) -> impl IntoView + use<> {
         </aside>
     }
 }
-
-/// Looked at again this often while something is under way.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(3);

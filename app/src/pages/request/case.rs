@@ -19,11 +19,7 @@ use crate::words;
 
 /// The full payload, as it was shown to who asked.
 #[component]
-pub fn Case(request: Signal<Request>) -> impl IntoView {
-    move || facts(request.get())
-}
-
-fn facts(request: Request) -> impl IntoView {
+pub fn Case(request: Request) -> impl IntoView {
     let product = format!("/products/{}", request.product);
     let grants = format!("/products/{}?tab=access", request.product);
     let offered = request.offer.as_ref().and_then(|offer| {
@@ -91,54 +87,50 @@ fn facts(request: Request) -> impl IntoView {
 
 /// What was said already, and who else has to say something.
 #[component]
-pub fn Said(request: Signal<Request>) -> impl IntoView {
-    move || {
-        let request = request.get();
-        let decisions = request
-            .decisions
-            .iter()
-            .map(|decision| {
-                let (verdict, _) = state::verdict(decision.verdict);
-                let who = decision
-                    .decider
-                    .as_ref()
-                    .map_or_else(String::new, |person| format!(" by {person}"));
-                let note = decision.note.clone();
-                view! {
-                    <li>
-                        {format!("{verdict}{who}, as {}", state::stage(decision.stage))}
-                        {(!note.is_empty()).then(|| view! { ": “"{note}"”" })}
-                    </li>
-                }
-            })
-            .collect_view();
-        let others: Vec<&str> = request
-            .open_stages
-            .iter()
-            .filter(|stage| !request.may_decide.contains(stage))
-            .map(|stage| state::stage(*stage))
-            .collect();
-        let others = others.join(" and ");
-        view! {
-            {(!request.decisions.is_empty()).then(|| view! { <ul class="said">{decisions}</ul> })}
-            {(!others.is_empty()).then(|| view! { <p class="muted">{words::sentence(&format!("{others} decides too"))}</p> })}
-        }
+pub fn Said(request: Request) -> impl IntoView {
+    let decisions = request
+        .decisions
+        .iter()
+        .map(|decision| {
+            let (verdict, _) = state::verdict(decision.verdict);
+            let who = decision
+                .decider
+                .as_ref()
+                .map_or_else(String::new, |person| format!(" by {person}"));
+            let note = decision.note.clone();
+            view! {
+                <li>
+                    {format!("{verdict}{who}, as {}", state::stage(decision.stage))}
+                    {(!note.is_empty()).then(|| view! { ": “"{note}"”" })}
+                </li>
+            }
+        })
+        .collect_view();
+    let others: Vec<&str> = request
+        .open_stages
+        .iter()
+        .filter(|stage| !request.may_decide.contains(stage))
+        .map(|stage| state::stage(*stage))
+        .collect();
+    let others = others.join(" and ");
+    view! {
+        {(!request.decisions.is_empty()).then(|| view! { <ul class="said">{decisions}</ul> })}
+        {(!others.is_empty()).then(|| view! { <p class="muted">{words::sentence(&format!("{others} decides too"))}</p> })}
     }
 }
 
 /// The decision binds the revision that is shown; if another has come, the answer says so and the new one is shown.
 #[component]
 pub fn Decide(
-    request: Signal<Request>,
+    request: Request,
     /// Whether to stay on the page that it stands on.
     stay: bool,
-    #[prop(into)] after: Callback<()>,
 ) -> impl IntoView {
     let action = wire::form::<api::access::DecideRequest>();
-    let id = request.with_untracked(|request| request.id.to_string());
-    let revision = Signal::derive(move || request.with(|request| request.revision.to_string()));
+    let id = request.id.to_string();
+    let revision = request.revision.to_string();
     view! {
-        <Form id=format!("decide-{id}") action class="form form--wide" stay after>
+        <Form id=format!("decide-{id}") action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
             <TextArea label="Note" name="note" hint="Who asked reads it. A rejection needs one." rows=2/>

@@ -48,7 +48,7 @@ pub fn Modes(offer: Offer, #[prop(optional_no_strip)] chosen: Option<Mode>) -> i
         .and_then(|scope| scope.value("mode"))
         .and_then(|word| word.parse().ok());
     let chosen = typed.or(chosen).or_else(|| better(&offer));
-    let error = scope.map(|scope| scope.error("mode"));
+    let error = scope.and_then(|scope| scope.error("mode"));
     let modes = offer
         .modes
         .into_iter()
@@ -58,7 +58,7 @@ pub fn Modes(offer: Offer, #[prop(optional_no_strip)] chosen: Option<Mode>) -> i
         <fieldset class="choice">
             <legend class="field__label">"How do you want to read it?"</legend>
             <div class="choice__options">{modes}</div>
-            {move || error.and_then(|error| error.get()).map(|error| view! { <p class="field__error">{error}</p> })}
+            {error.map(|error| view! { <p class="field__error">{error}</p> })}
         </fieldset>
     }
 }
@@ -75,18 +75,21 @@ fn one(offer: ModeOffer, chosen: Option<Mode>) -> impl IntoView {
     let is_chosen = is_open && chosen == Some(offer.mode);
     let month = monthly(&offer);
     let synced = offer.synced_at;
+    let title_id = format!("mode-{}", offer.mode.as_str());
+    let labelled_by = title_id.clone();
     view! {
         <label class="option" class:option--closed=!is_open>
             <span class="option__head">
                 <input
                     type="radio"
+                    aria-labelledby=labelled_by
                     name=Scope::name("mode")
                     value=offer.mode.as_str()
                     checked=is_chosen
                     disabled=!is_open
                     required=true
                 />
-                <span class="option__title">{title}</span>
+                <span class="option__title" id=title_id>{title}</span>
                 <span class="option__price">{priced(month)}<span class="muted">" a month"</span></span>
             </span>
             <span class="option__meaning">{meaning}</span>

@@ -29,7 +29,6 @@ use crate::components::steps::Steps;
 use crate::components::time::Ago;
 use crate::components::time::Time;
 use crate::pages::request::Case;
-use crate::pages::request::ask::LOOK_AGAIN;
 use crate::pages::request::case::Decide;
 use crate::wire;
 use crate::wire::load;
@@ -42,28 +41,12 @@ pub fn Show() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let found = load(move || api::access::ShowRequest { id: id.get() });
-    // Written when it is drawn: whether another look may show something else.
-    let moves = StoredValue::new(false);
-    // Only in the browser: effects do not run on the server.
-    Effect::new(move |_| {
-        let look = move || {
-            if moves.get_value() {
-                found.refetch();
-            }
-        };
-        if let Ok(timer) = set_interval_with_handle(look, LOOK_AGAIN) {
-            on_cleanup(move || timer.clear());
-        }
-    });
-    let again = Callback::new(move |()| found.refetch());
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let found = load(api::access::request(id));
     view! {
         <Title text="Request"/>
         {found.show(move |RequestShown { request, grant }| {
-            moves.set_value(is_under_way(&request, grant.as_ref()));
-            page(request, grant, again).into_any()
+            page(request, grant).into_any()
         })}
     }
 }
@@ -80,22 +63,19 @@ fn is_under_way(request: &Request, grant: Option<&Grant>) -> bool {
     }
 }
 
-fn page(request: Request, grant: Option<Grant>, again: Callback<()>) -> impl IntoView {
+fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
     let product = format!("/products/{}", request.product);
     let is_under_way = is_under_way(&request, grant.as_ref());
     let may_decide = !request.may_decide.is_empty();
     let may_withdraw = request.may_withdraw;
     let id = request.id.to_string();
-    // An identifier is fit for an address as it is.
-    let look_again = format!(
-        "<p class=\"muted\">This page does not refresh itself without JavaScript. <a href=\"/requests/{id}\">Look again</a></p>"
-    );
+    let look_again = format!("/requests/{id}");
     let steps = steps(&request, grant.as_ref());
     let said = match &grant {
         Some(grant) => state::grant(grant),
         None => state::request(request.state),
     };
-    let shown = Signal::stored(request.clone());
+    let shown = request.clone();
     let name = request.product.to_string();
     let recipient = request.recipient.to_string();
     let crumb = name.clone();
@@ -113,24 +93,27 @@ fn page(request: Request, grant: Option<Grant>, again: Callback<()>) -> impl Int
                 </p>
             </div>
             <div class="columns">
-                <div class="stack">
+                <div class="stack" data-refresh=is_under_way.then_some("")>
                     {steps}
                     {is_under_way.then(|| view! {
-                        // As text: with scripts a browser makes no elements of it, and elements would not hydrate.
-                        <noscript inner_html=look_again></noscript>
+                        <noscript>
+                            <p class="muted">
+                                "This page does not refresh itself without JavaScript. "<a href=look_again>"Look again"</a>
+                            </p>
+                        </noscript>
                     })}
                     {grant.map(after_steps)}
                 </div>
                 <section class="card" aria-labelledby="asked">
                     <h2 id="asked">"What was asked"</h2>
-                    <Case request=shown/>
-                    {may_withdraw.then(|| view! { <Withdraw request=id.clone() again/> })}
+                    <Case request=shown.clone()/>
+                    {may_withdraw.then(|| view! { <Withdraw request=id.clone()/> })}
                 </section>
             </div>
             {may_decide.then(|| view! {
                 <section class="card" aria-labelledby="decide">
                     <h2 id="decide">"Your decision"</h2>
-                    <Decide request=shown stay=false after=again/>
+                    <Decide request=shown stay=false/>
                 </section>
             })}
         </section>
@@ -246,10 +229,10 @@ fn after_steps(grant: Grant) -> impl IntoView {
 }
 
 #[component]
-fn Withdraw(request: String, again: Callback<()>) -> impl IntoView {
+fn Withdraw(request: String) -> impl IntoView {
     let action = wire::form::<api::access::WithdrawRequest>();
     view! {
-        <Form id="withdraw" action after=again>
+        <Form id="withdraw" action>
             <Hidden name="request" value=request/>
             <div class="actions"><Submit weight=Weight::Secondary>"Take the request back"</Submit></div>
         </Form>

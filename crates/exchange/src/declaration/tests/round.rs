@@ -378,13 +378,19 @@ async fn a_job_without_a_name_is_exported_too() {
             .sync_job_update(&stage.operator, replica, weekly)
             .await
             .unwrap();
-        let export = exchange.declaration_export(&stage.operator, None).await.unwrap();
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         let yaml = export.yaml;
         assert!(yaml.contains("sync_jobs:\n  job-"), "{yaml}");
         let plan = stage.plan(&stage.operator, &yaml).await;
         assert_eq!(plan.exit_status(), 0, "{plan:#?}");
         assert_eq!(plan.count(DeclarationAction::Foreign), 0, "{yaml}");
-        let again = exchange.declaration_export(&stage.operator, None).await.unwrap();
+        let again = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         assert_eq!(again.yaml, yaml, "the same name each time");
 
         // What is changed under that name is changed, and elsewhere the job is called so.
