@@ -11,11 +11,16 @@ use leptos_router::path;
 
 use crate::layout::Layout;
 use crate::pages::access::Access;
+use crate::pages::admin;
 use crate::pages::approvals::Approvals;
 use crate::pages::catalog::Catalog;
+use crate::pages::costs;
+use crate::pages::costs::Costs;
 use crate::pages::home::Home;
 use crate::pages::not_found::NotFound;
 use crate::pages::product::Product;
+use crate::pages::replicas;
+use crate::pages::replicas::Replicas;
 use crate::pages::request::Ask;
 use crate::pages::request::Show;
 use crate::pages::sign_in::SignIn;
@@ -38,6 +43,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/requests/:id") view=Show ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=Approvals ssr=SsrMode::Async/>
                     <Route path=path!("/access") view=Access ssr=SsrMode::Async/>
+                    <Route path=path!("/replicas") view=Replicas ssr=SsrMode::Async/>
+                    <Route path=path!("/replicas/:id") view=replicas::Show ssr=SsrMode::Async/>
+                    <Route path=path!("/runs/:id") view=replicas::Run ssr=SsrMode::Async/>
+                    <Route path=path!("/costs") view=Costs ssr=SsrMode::Async/>
+                    <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>
                     <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Layout>

@@ -83,6 +83,16 @@ pub fn money(money: Money) -> String {
     format!("{sign}0.{} {currency}", &places[..end])
 }
 
+/// `1.5 s`, `12 min`, `3 h`.
+pub fn duration(micros: i64) -> String {
+    let tenths = micros.max(0) / 100_000;
+    match tenths {
+        0..600 => format!("{}.{} s", tenths / 10, tenths % 10),
+        600..36_000 => format!("{} min", tenths / 600),
+        _ => format!("{} h {} min", tenths / 36_000, tenths % 36_000 / 600),
+    }
+}
+
 /// `just now`, `4 minutes ago`, `in 3 days`.
 pub fn relative(now: Timestamp, at: Timestamp) -> String {
     let distance = at.since(now);
@@ -218,6 +228,19 @@ mod tests {
             (-420, "2026-01-30 23:00 UTC−07:00"),
         ] {
             assert_eq!(minute(at, ahead), expected);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (micros, expected) in [
+            (-1, "0.0 s"),
+            (1_540_000, "1.5 s"),
+            (60_000_000, "1 min"),
+            (3_599_999_999, "59 min"),
+            (3_780_000_000, "1 h 3 min"),
+        ] {
+            assert_eq!(duration(micros), expected, "{micros}");
         }
     }
 

@@ -105,6 +105,60 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "replicas",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/replicas");
+      await expect(portal.page.getByRole("region", { name: "Replicas" })).toBeVisible();
+    },
+  },
+  {
+    name: "a replica with its schedule open",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/replicas");
+      await portal.page.getByRole("link", { name: "vehicle-workshop-visits" }).first().click();
+      await portal.page.getByText("Change the schedule").first().click();
+      await expect(portal.page.getByLabel("Cron")).toBeVisible();
+    },
+  },
+  {
+    name: "a sync run",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/products/vehicle-workshop-visits?tab=freshness");
+      await portal.page.getByRole("region", { name: "Sync runs" }).getByRole("link").first().click();
+      await expect(portal.page.getByRole("heading", { level: 2, name: "What it moved" })).toBeVisible();
+    },
+  },
+  {
+    name: "costs with the figures open",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/costs");
+      await expect(portal.page.getByRole("img", { name: /^Bytes by day and product/ })).toBeVisible();
+      await portal.page.getByText("The figures as a table").click();
+      await expect(portal.page.getByRole("region", { name: "Charges by day and product" })).toBeVisible();
+    },
+  },
+  {
+    name: "a statement",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/costs");
+      await portal.page.getByRole("region", { name: "Statements" }).getByRole("link").first().click();
+      await expect(portal.page.getByRole("heading", { level: 1, name: /^Statement of/ })).toBeVisible();
+    },
+  },
+  {
+    name: "audit",
+    open: async (portal) => {
+      await portal.signIn(NOOR);
+      await portal.open("/admin/audit");
+      await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
+    },
+  },
+  {
     name: "a page of members, for strangers",
     open: (portal, baseURL) => portal.openMissing("/catalog", baseURL),
   },

@@ -6,6 +6,7 @@ use model::Role;
 
 use crate::ctx;
 use crate::ctx::Viewer;
+use crate::pages::admin;
 
 #[component]
 pub fn Nav() -> impl IntoView {
@@ -15,6 +16,9 @@ pub fn Nav() -> impl IntoView {
             <li><A href="/catalog">"Catalog"</A></li>
             <li><A href="/access">"My access"</A></li>
             {decides.then(|| view! { <li><A href="/approvals">"Approvals"</A></li> })}
+            <li><A href="/replicas">"Replicas"</A></li>
+            <li><A href="/costs">"Costs"</A></li>
+            {admin::entrance().map(|href| view! { <li><A href>"Admin"</A></li> })}
         }
     });
     view! {

@@ -10,6 +10,7 @@ use model::Mode;
 use model::ProductState;
 use model::ReplicaState;
 use model::RequestState;
+use model::RunKind;
 use model::RunState;
 use model::Stage;
 use model::Verdict;
@@ -95,6 +96,13 @@ pub const fn run(state: RunState) -> Said {
         RunState::Done => ("Done", Tone::Good),
         RunState::Parked => ("Parked", Tone::Bad),
         RunState::Failed => ("Failed", Tone::Bad),
+    }
+}
+
+pub const fn run_kind(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Sync => "Sync",
+        RunKind::Vacuum => "Vacuum",
     }
 }
 

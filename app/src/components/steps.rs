@@ -58,7 +58,7 @@ pub fn Step(stand: Stand, title: &'static str, children: Children) -> impl IntoV
         >
             <Icon name=stand.icon()/>
             <div class="steps__text">
-                <h3><span class="visually-hidden">{stand.word()}</span>{title}</h3>
+                <h2 class="steps__title"><span class="visually-hidden">{stand.word()}</span>{title}</h2>
                 {children()}
             </div>
         </li>

@@ -24,6 +24,14 @@ pub fn Ago(at: Timestamp) -> impl IntoView {
     }
 }
 
+/// The last day of what ends at this instant, in UTC.
+#[component]
+pub fn LastDay(at: Timestamp) -> impl IntoView {
+    view! {
+        <time datetime=at.to_string() title=words::minute(at, 0)>{words::day(at.plus(-1))}</time>
+    }
+}
+
 /// The day alone, in UTC as ends and months are counted.
 #[component]
 pub fn Day(at: Timestamp) -> impl IntoView {

@@ -143,34 +143,34 @@ operations! {
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 
     // Replicas.
-    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list") page "/products/{name}";
-    ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show");
-    SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule");
-    SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync");
-    VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum");
-    VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify");
-    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "/products/{name}";
-    SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run");
+    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list") page "/replicas";
+    ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show") page "/replicas/{id}";
+    SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule") page "replicas/change_sync_job";
+    SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync") page "replicas/start_sync";
+    VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum") page "replicas/start_vacuum";
+    VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify") page "replicas/start_verify";
+    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "/replicas/{id}";
+    SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run") page "/runs/{id}";
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
     ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
 
     // Billing.
-    RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates");
-    RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate");
+    RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates") page "/admin/rates";
+    RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate") page "billing/create_rate";
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
-    ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
-    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/products/{name}";
-    StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements");
-    StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement");
-    StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue");
-    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/products/{name}";
+    ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report") page "billing/run_report";
+    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
+    StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
+    StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";
+    StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue") page "billing/issue_statement";
+    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/costs";
 
     // Audit, work, declaration.
-    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "/products/{name}";
-    AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify");
-    WorkList [Admin] rest(("GET", "/work")) cli("work list");
-    WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry");
+    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "/admin/audit";
+    AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify") page "audit/verify_chain";
+    WorkList [Admin] rest(("GET", "/work")) cli("work list") page "/admin/jobs";
+    WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry") page "audit/retry_work";
     WorkRun [System] rest() cli() why "leasing is the workers' own";
     DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
     DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan");

@@ -187,6 +187,29 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "access/revoke_recipient_token" => {
             vec![("form[recipient]", "rnd_weu"), ("form[token]", ID)]
         }
+        "replicas/start_sync" | "replicas/start_verify" | "replicas/start_vacuum" => {
+            vec![("form[replica]", ID)]
+        }
+        "replicas/change_sync_job" => vec![
+            ("form[replica]", ID),
+            ("form[revision]", "1"),
+            ("form[timezone]", "UTC"),
+            ("form[retention_hours]", "168"),
+            ("form[keep_hours]", "336"),
+            ("form[paused]", "no"),
+        ],
+        "billing/create_rate" => vec![
+            ("form[from]", "aws:*"),
+            ("form[to]", "azure:*"),
+            ("form[price]", "0.09"),
+            ("form[unit]", "GB"),
+            ("form[currency]", "USD"),
+            ("form[valid_from]", "2026-01-01"),
+            ("form[source]", "list price"),
+        ],
+        "billing/issue_statement" => vec![("form[team]", "rnd"), ("form[month]", "2026-05")],
+        "audit/verify_chain" => vec![("form[anchor]", "")],
+        "audit/retry_work" => vec![("form[work]", ID)],
         other => panic!("{other} has no sample"),
     }
 }

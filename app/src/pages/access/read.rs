@@ -34,7 +34,7 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
                     let label = format!("Lines for {} to read {name}", client.title);
                     view! {
                         <div class="client">
-                            <h4>{client.title}</h4>
+                            <h3>{client.title}</h3>
                             <p class="code muted">{client.needs}</p>
                             <Code text label/>
                         </div>

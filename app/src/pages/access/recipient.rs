@@ -23,6 +23,7 @@ use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Ago;
 use crate::components::time::Day;
+use crate::components::time::LastDay;
 use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::pages::access::PATH;
@@ -159,7 +160,7 @@ fn Row(grant: Grant) -> impl IntoView {
                 {grant.verified_at.map(|at| view! { <span class="muted secondary">"verified "<Ago at/></span> })}
             </td>
             <td>
-                <Day at=grant.until/>
+                <LastDay at=grant.until/>
                 {if ends_soon {
                     view! { <span class="secondary"><Badge tone=Tone::Warn>"ends "<Ago at=grant.until/></Badge></span> }.into_any()
                 } else {

@@ -13,6 +13,7 @@ use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Ago;
 use crate::components::time::Day;
+use crate::components::time::LastDay;
 use crate::ctx;
 use crate::wire::Loaded;
 use crate::words;
@@ -74,7 +75,7 @@ fn row(grant: Grant) -> impl IntoView {
                 <span class="secondary">{grant.purpose_text}</span>
             </td>
             <td>{state::mode(grant.mode)}</td>
-            <td><Day at=grant.until/></td>
+            <td><LastDay at=grant.until/></td>
             <td>
                 <State said/>
                 {grant.reason.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}

@@ -23,7 +23,7 @@ pub(super) fn cost(
     view! {
         <section class="block">
             <h2>"Saved by replicas"</h2>
-            {savings.show(|savings| of_savings(savings).into_any())}
+            {savings.show(|savings| of_savings(savings, false).into_any())}
         </section>
         <section class="block">
             <h2>"Charges"</h2>
@@ -32,7 +32,8 @@ pub(super) fn cost(
     }
 }
 
-fn of_savings(savings: Vec<Saving>) -> impl IntoView {
+/// One row per replica; `named` where they are of several products.
+pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
     if savings.is_empty() {
         return view! {
             <Empty title="Nothing to compare">
@@ -47,6 +48,7 @@ fn of_savings(savings: Vec<Saving>) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row">
+                        {named.then(|| view! { <span class="code">{saving.product.to_string()}</span>" to " })}
                         {state::place(&saving.route.to)}
                         <span class="muted secondary">{words::sentence(&saving.baseline)}</span>
                     </th>

@@ -1,9 +1,9 @@
 //! How old the data is, at the source and in each replica, and the runs that keep the replicas fresh.
 
 use leptos::prelude::*;
+use leptos_router::components::A;
 use model::dto::ProductDetail;
 use model::dto::Replica;
-use model::dto::SyncJob;
 use model::dto::SyncRun;
 
 use crate::api::Listed;
@@ -14,8 +14,9 @@ use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Ago;
-use crate::components::time::Time;
 use crate::pages::product::Place;
+use crate::pages::replicas::rhythm;
+use crate::pages::replicas::show::list;
 use crate::wire::Loaded;
 use crate::words;
 
@@ -77,6 +78,7 @@ fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
         .into_iter()
         .flat_map(|replica| {
             let place = state::place(&replica.location);
+            let href = format!("/replicas/{}", replica.id);
             let rhythm = replica.job.as_ref().map(rhythm);
             let next = replica
                 .job
@@ -84,10 +86,11 @@ fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
                 .filter(|job| !job.paused)
                 .and_then(|job| job.next_due_at);
             replica.tables.into_iter().map(move |table| {
+                let (href, place) = (href.clone(), place.clone());
                 view! {
                     <tr>
                         <th scope="row">
-                            {place.clone()}
+                            <A href=href>{place}</A>
                             <span class="code muted">{format!("{}.{}", table.schema, table.name)}</span>
                         </th>
                         <td>
@@ -114,65 +117,10 @@ fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
     view! { <Table caption="Replicas" head>{rows}</Table> }.into_any()
 }
 
-/// `every 2d at 03:00 Europe/Berlin`.
-fn rhythm(job: &SyncJob) -> String {
-    if job.paused {
-        return "paused".to_owned();
-    }
-    let at = job
-        .at
-        .as_ref()
-        .map(|at| format!(" at {at}"))
-        .unwrap_or_default();
-    match (&job.every, &job.cron) {
-        (Some(every), _) => format!("every {every}{at} {}", job.timezone),
-        (None, Some(cron)) => format!("{cron} {}", job.timezone),
-        (None, None) => "by hand".to_owned(),
-    }
-}
-
 fn of_runs(page: Listed<SyncRun>, place: Place) -> impl IntoView {
-    if page.items.is_empty() {
-        return view! { <p class="muted">"No run yet."</p> }.into_any();
-    }
     let (first, next) = (place.first(), place.next(page.next));
-    let rows = page
-        .items
-        .into_iter()
-        .map(|run| {
-            let versions = match (run.from_version, run.to_version) {
-                (Some(from), Some(to)) => format!("{from} → {to}"),
-                (None, Some(to)) => format!("first → {to}"),
-                _ => String::new(),
-            };
-            view! {
-                <tr>
-                    <th scope="row">
-                        <Time at=run.started_at/>
-                        <span class="code muted">{format!("{} → {}", run.table, run.to)}</span>
-                    </th>
-                    <td>{run.kind.as_str()}</td>
-                    <td>{versions}</td>
-                    <td class="number">{words::bytes(run.bytes_copied)}</td>
-                    <td class="number">{words::bytes(run.bytes_full)}</td>
-                    <td>
-                        <State said=state::run(run.state)/>
-                        {run.error.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
-                    </td>
-                </tr>
-            }
-        })
-        .collect_view();
-    let head = vec![
-        Column::Text("Run"),
-        Column::Text("Kind"),
-        Column::Text("Versions"),
-        Column::Number("Copied"),
-        Column::Number("A full copy"),
-        Column::Text("State"),
-    ];
     view! {
-        <Table caption="Sync runs" head>{rows}</Table>
+        {list(page.items)}
         <Pager first next/>
     }
     .into_any()

@@ -2,7 +2,7 @@
 //! when it is shown.
 
 mod access;
-mod cost;
+pub(crate) mod cost;
 mod freshness;
 mod history;
 mod overview;
@@ -139,16 +139,16 @@ impl Parts {
         let on = |wanted: Tab| (tab == wanted).then(|| name.to_owned());
         let of = |wanted: Tab| on(wanted).map(|name| (name, after.clone()));
         Self {
-            replicas: load_if(on(Tab::Freshness).map(api::replicas::replicas)),
+            replicas: load_if(on(Tab::Freshness).map(|name| api::replicas::replicas(Some(name)))),
             runs: load_if(
                 of(Tab::Freshness).map(|(name, after)| api::replicas::sync_runs(name, after)),
             ),
             grants: load_if(on(Tab::Access).map(|name| api::access::grants(Some(name), None))),
-            savings: load_if(on(Tab::Cost).map(api::billing::savings)),
+            savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
             happenings: load_if(
                 of(Tab::History)
-                    .map(|(name, after)| api::audit::happenings("product", name, after)),
+                    .map(|(name, after)| api::audit::happenings(Some(("product", name)), after)),
             ),
             yaml: load_if(on(Tab::Yaml).map(api::declaration::product_yaml)),
         }

@@ -221,7 +221,7 @@ fn form(product: &str, offer: Offer, mode: Option<Mode>) -> impl IntoView + use<
                     label="Until"
                     name="until"
                     kind=Kind::Date
-                    hint="Access ends at the beginning of this day, in UTC. You can renew it before."
+                    hint="Access ends with this day, in UTC. You can renew it before."
                     value=Some(words::day(now.plus(USUALLY)))
                     min=Some(words::day(now.plus(DAY)))
                     max=Some(words::day(now.plus(AT_MOST)))

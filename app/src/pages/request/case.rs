@@ -12,7 +12,7 @@ use crate::components::form::Submit;
 use crate::components::state;
 use crate::components::text_area::TextArea;
 use crate::components::time::Ago;
-use crate::components::time::Day;
+use crate::components::time::LastDay;
 use crate::pages::request::offer;
 use crate::wire;
 use crate::words;
@@ -60,7 +60,7 @@ pub fn Case(request: Request) -> impl IntoView {
                 <dt>"Purpose"</dt>
                 <dd><span class="code">{request.purpose_code}</span><span class="secondary lines">{request.purpose_text}</span></dd>
             </div>
-            <div><dt>"Until"</dt><dd><Day at=request.until/>" ("<Ago at=request.until/>")"</dd></div>
+            <div><dt>"Until"</dt><dd><LastDay at=request.until/>" ("<Ago at=request.until/>")"</dd></div>
             <div><dt>"Mode"</dt><dd>{state::mode(request.mode)}</dd></div>
             {offered.map(|offered| view! {
                 <div>

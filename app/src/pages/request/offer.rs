@@ -27,16 +27,10 @@ pub(super) fn better(offer: &Offer) -> Option<Mode> {
     }
 }
 
-/// Transfer and storage of a month. None where a price is not known, or currencies differ.
+/// What a month is charged: the transfer. Storage is told for comparison and stands on no statement. None where no price is
+/// known.
 pub(crate) fn monthly(offer: &ModeOffer) -> Option<Money> {
-    match (offer.month_transfer, offer.month_storage) {
-        (Some(transfer), Some(storage)) if transfer.currency == storage.currency => {
-            let amount = transfer.amount.checked_add(storage.amount)?;
-            Some(Money { amount, ..transfer })
-        }
-        (Some(transfer), None) if offer.month_storage_bytes == 0 => Some(transfer),
-        _ => None,
-    }
+    offer.month_transfer
 }
 
 /// Radio buttons of the field `mode`, each with what it means.
@@ -104,7 +98,7 @@ fn one(offer: ModeOffer, chosen: Option<Mode>) -> impl IntoView {
                 {fact("First copy", first_copy(&offer))}
                 {fact("Transfer", format!("{} for {}", words::bytes(offer.month_bytes), priced(offer.month_transfer)))}
                 {(offer.month_storage_bytes > 0).then(|| {
-                    fact("Storage", format!("{} for {}", words::bytes(offer.month_storage_bytes), priced(offer.month_storage)))
+                    fact("Storage", format!("{} for {}, not charged", words::bytes(offer.month_storage_bytes), priced(offer.month_storage)))
                 })}
                 {fact("Reckoned on", words::sentence(&offer.basis))}
             </span>
@@ -193,13 +187,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_guessed() {
+    fn what_is_not_known_is_not_guessed_and_storage_is_not_charged() {
         assert_eq!(monthly(&mode(Mode::Live, None, dollars(1))), None);
-        assert_eq!(monthly(&mode(Mode::Live, dollars(4), None)), dollars(4));
-        let other = Some(Money {
-            amount: Micro(1),
-            currency: "EUR".parse().unwrap(),
-        });
-        assert_eq!(monthly(&mode(Mode::Replica, dollars(4), other)), None);
+        assert_eq!(
+            monthly(&mode(Mode::Replica, dollars(4), dollars(1))),
+            dollars(4)
+        );
     }
 }
