@@ -19,6 +19,7 @@ use crate::pages::costs::Costs;
 use crate::pages::home::Home;
 use crate::pages::not_found::NotFound;
 use crate::pages::product::Product;
+use crate::pages::register::Register;
 use crate::pages::replicas;
 use crate::pages::replicas::Replicas;
 use crate::pages::request::Ask;
@@ -43,6 +44,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/requests/:id") view=Show ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=Approvals ssr=SsrMode::Async/>
                     <Route path=path!("/access") view=Access ssr=SsrMode::Async/>
+                    <Route path=path!("/register") view=Register ssr=SsrMode::Async/>
                     <Route path=path!("/replicas") view=Replicas ssr=SsrMode::Async/>
                     <Route path=path!("/replicas/:id") view=replicas::Show ssr=SsrMode::Async/>
                     <Route path=path!("/runs/:id") view=replicas::Run ssr=SsrMode::Async/>

@@ -33,7 +33,7 @@ const IN_PLACE: HeaderName = HeaderName::from_static("x-in-place");
 const SECRETS: [&str; 4] = ["password", "current", "token", "credential"];
 
 /// Longer values are not given back.
-const VALUE_MAX: usize = 20_000;
+const VALUE_MAX: usize = 200_000;
 
 const EXPIRED: &str =
     "You were signed out meanwhile. What you wrote is kept: look at it, then send it again.";
@@ -152,7 +152,13 @@ impl Sent {
     /// Where to go, for which path the flash is, and the flash.
     fn done(self, done: Done) -> (String, String, Flash) {
         let to = if self.stay { self.at } else { done.to };
+        let (form, values) = done
+            .carry
+            .map(|carry| (carry.form, carry.values))
+            .unwrap_or_default();
         let flash = Flash {
+            form,
+            values,
             notice: Some(done.notice),
             ..Flash::default()
         };

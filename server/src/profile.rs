@@ -1,5 +1,5 @@
-//! `POST /recipients/{recipient}/profile`: the one download of a recipient's profile, for people. A plain route, because it
-//! answers with a file; works without JavaScript.
+//! `POST /recipients/{recipient}/profile`: the one download of a recipient's profile, for people; `…/rotate`: of a new one in its
+//! place, while the old goes on for a day. Plain routes, because they answer with a file; they work without JavaScript.
 
 use app::ctx::Flash;
 use app::next::local_path;
@@ -9,7 +9,7 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use exchange::{Error, Exchange, Principal};
 use http::{HeaderValue, StatusCode, header};
-use model::dto::ProfileNew;
+use model::dto::{Profile, ProfileNew, RotationNew};
 use serde::Deserialize;
 use tower_sessions::Session;
 
@@ -20,6 +20,7 @@ use crate::sign_in::go_to;
 pub fn router(exchange: Exchange) -> Router {
     Router::new()
         .route("/recipients/{recipient}/profile", post(download))
+        .route("/recipients/{recipient}/rotate", post(rotate))
         .with_state(exchange)
 }
 
@@ -38,12 +39,34 @@ async fn download(
     Path(recipient): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Response {
-    let at = local_path(&sent.at).unwrap_or("/");
     let made = exchange
         .profile_create(&principal, &recipient, ProfileNew::default())
         .await;
+    answer(made, &recipient, &sent, &session).await
+}
+
+async fn rotate(
+    State(exchange): State<Exchange>,
+    Extension(principal): Extension<Principal>,
+    session: Session,
+    Path(recipient): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Response {
+    let made = exchange
+        .recipient_rotate(&principal, &recipient, RotationNew::default())
+        .await;
+    answer(made, &recipient, &sent, &session).await
+}
+
+async fn answer(
+    made: Result<Profile, Error>,
+    recipient: &str,
+    sent: &Sent,
+    session: &Session,
+) -> Response {
+    let at = local_path(&sent.at).unwrap_or("/");
     let error = match made.map(|profile| serde_json::to_vec_pretty(&profile)) {
-        Ok(Ok(text)) => return file(&recipient, text),
+        Ok(Ok(text)) => return file(recipient, text),
         Ok(Err(error)) => Error::internal(error),
         Err(error) => error,
     };
@@ -62,7 +85,7 @@ async fn download(
         errors: vec![(String::new(), app::words::sentence(&error.to_string()))],
         ..Flash::default()
     };
-    match session::put_flash(&session, at, &flash).await {
+    match session::put_flash(session, at, &flash).await {
         Ok(()) => go_to(at),
         Err(_) => sentence(
             StatusCode::SERVICE_UNAVAILABLE,

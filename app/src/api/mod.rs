@@ -28,6 +28,16 @@ pub struct Done {
     pub to: String,
     /// A sentence for the page there.
     pub notice: String,
+    /// Values for a form of that page, which it goes on with.
+    #[serde(default)]
+    pub carry: Option<Carry>,
+}
+
+/// A form, and values of its fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carry {
+    pub form: String,
+    pub values: Vec<(String, String)>,
 }
 
 impl Done {
@@ -35,7 +45,20 @@ impl Done {
         Self {
             to: to.into(),
             notice: notice.into(),
+            carry: None,
         }
+    }
+
+    /// With values for a form of the page that follows.
+    pub fn carrying(mut self, form: &str, values: &[(&str, String)]) -> Self {
+        let values = values.iter();
+        self.carry = Some(Carry {
+            form: form.to_owned(),
+            values: values
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        });
+        self
     }
 }
 

@@ -12,10 +12,12 @@ use crate::pages::admin;
 pub fn Nav() -> impl IntoView {
     let members = ctx::viewer().map(|viewer| {
         let decides = decides(&viewer);
+        let produces = viewer.produces();
         view! {
             <li><A href="/catalog">"Catalog"</A></li>
             <li><A href="/access">"My access"</A></li>
             {decides.then(|| view! { <li><A href="/approvals">"Approvals"</A></li> })}
+            {produces.then(|| view! { <li><A href="/register">"Register"</A></li> })}
             <li><A href="/replicas">"Replicas"</A></li>
             <li><A href="/costs">"Costs"</A></li>
             {admin::entrance().map(|href| view! { <li><A href>"Admin"</A></li> })}

@@ -1,4 +1,4 @@
-//! Home: what is to be done and who you are to the exchange; for strangers, what the exchange is.
+//! Home: what is to be done, what broke, what it cost, and who you are to the exchange; for strangers, what the exchange is.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -8,7 +8,10 @@ use model::GrantDesired;
 use model::MemberRole;
 use model::Role;
 use model::dto::Grant;
+use model::dto::Money;
+use model::dto::Replica;
 use model::dto::Request;
+use model::dto::StatementSummary;
 
 use crate::api;
 use crate::components::badge::Badge;
@@ -23,7 +26,9 @@ use crate::ctx::Membership;
 use crate::ctx::Viewer;
 use crate::islands::icon::Icon;
 use crate::pages::access::SOON;
+use crate::pages::replicas::is_failing;
 use crate::wire::load;
+use crate::words;
 
 #[component]
 pub fn Home() -> impl IntoView {
@@ -61,6 +66,8 @@ fn Today() -> impl IntoView {
     let decides = ctx::viewer().is_some_and(|viewer| nav::decides(&viewer));
     let waiting = load(api::access::requests(true, None));
     let grants = load(api::access::grants(None, None));
+    let replicas = load(api::replicas::replicas(None));
+    let statements = load(api::billing::statements());
     view! {
         <div class="cards">
             <section class="card" aria-labelledby="find">
@@ -78,6 +85,8 @@ fn Today() -> impl IntoView {
                 <h2 id="reading">"Your access"</h2>
                 {grants.show(|page| reading(page.items).into_any())}
             </section>
+            {replicas.show(|replicas| copies(replicas).into_any())}
+            {statements.show(|statements| month(statements).into_any())}
         </div>
     }
 }
@@ -144,6 +153,72 @@ fn reading(grants: Vec<Grant>) -> impl IntoView {
         <ul class="lines">{lines}</ul>
         <p class="actions"><A href="/access" attr:class="button">"Open my access"</A></p>
     }
+}
+
+/// Whether the replicas follow, for those who see any.
+fn copies(replicas: Vec<Replica>) -> impl IntoView {
+    let count = replicas.len();
+    let failing: Vec<Replica> = replicas.into_iter().filter(is_failing).collect();
+    let summary = match (failing.len(), count) {
+        (0, 1) => "It follows its source.".to_owned(),
+        (0, count) => format!("All {count} follow their sources."),
+        (failing, count) => format!("{failing} of {count} did not sync."),
+    };
+    let lines = failing
+        .into_iter()
+        .map(|replica| {
+            let href = format!("/replicas/{}", replica.id);
+            view! {
+                <li class="line">
+                    <A href=href>{replica.product.to_string()}</A>
+                    <span class="muted">{state::place(&replica.location)}</span>
+                    <State said=state::replica(replica.state)/>
+                </li>
+            }
+        })
+        .collect_view();
+    (count > 0).then(|| {
+        view! {
+            <section class="card" aria-labelledby="copies">
+                <h2 id="copies">"Replicas"</h2>
+                <p>{summary}</p>
+                <ul class="lines">{lines}</ul>
+                <p class="actions"><A href="/replicas" attr:class="button">"Open the replicas"</A></p>
+            </section>
+        }
+    })
+}
+
+/// What the latest month costs, for those who see a statement.
+fn month(statements: Vec<StatementSummary>) -> impl IntoView {
+    let Some(latest) = statements.first().map(|first| first.month.clone()) else {
+        return ().into_any();
+    };
+    let lines = statements
+        .into_iter()
+        .filter(|statement| statement.month == latest)
+        .map(|statement| {
+            let href = format!("/costs/{}/{}", statement.team, statement.month);
+            let total = Money {
+                amount: statement.total,
+                currency: statement.currency,
+            };
+            view! {
+                <li class="line">
+                    <A href=href>{statement.team.to_string()}</A>
+                    <span>{words::money(total)}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="card" aria-labelledby="month">
+            <h2 id="month">"Costs of "{latest}</h2>
+            <ul class="lines">{lines}</ul>
+            <p class="actions"><A href="/costs" attr:class="button">"Open the costs"</A></p>
+        </section>
+    }
+    .into_any()
 }
 
 fn team_cards(teams: Vec<Membership>) -> impl IntoView {

@@ -8,6 +8,7 @@ pub mod costs;
 pub mod home;
 pub mod not_found;
 pub mod product;
+pub mod register;
 pub mod replicas;
 pub mod request;
 pub mod sign_in;

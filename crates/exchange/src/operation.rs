@@ -99,7 +99,7 @@ operations! {
     MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member");
 
     // Storages.
-    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list");
+    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list") page "/register";
     StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show");
     StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create");
     StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update");
@@ -109,7 +109,7 @@ operations! {
 
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");
-    StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan");
+    StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan") page "declaration/scan_storage";
     ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "/catalog";
     ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "/products/{name}";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
@@ -126,7 +126,7 @@ operations! {
     RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
     ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile") page "/recipients/{recipient}/profile";
     /// Replaces the living credential; shows the new one, so it is not an admin's.
-    RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate");
+    RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate") page "/recipients/{recipient}/rotate";
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "/products/{name}/request";
     RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "/approvals";
@@ -173,8 +173,8 @@ operations! {
     WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry") page "audit/retry_work";
     WorkRun [System] rest() cli() why "leasing is the workers' own";
     DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
-    DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan");
-    DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy");
+    DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan") page "declaration/plan_declaration";
+    DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy") page "declaration/deploy_declaration";
     DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export") page "/products/{name}";
 }
 

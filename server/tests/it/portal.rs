@@ -210,6 +210,10 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "billing/issue_statement" => vec![("form[team]", "rnd"), ("form[month]", "2026-05")],
         "audit/verify_chain" => vec![("form[anchor]", "")],
         "audit/retry_work" => vec![("form[work]", ID)],
+        "declaration/scan_storage" => vec![("form[storage]", "aws_eu")],
+        "declaration/plan_declaration" | "declaration/deploy_declaration" => {
+            vec![("form[yaml]", "products: {}")]
+        }
         other => panic!("{other} has no sample"),
     }
 }
@@ -516,32 +520,39 @@ async fn the_profile_is_downloaded_once() {
     );
     assert!(!page.text.contains(&token), "the secret is in no page");
 
-    let id = world
+    // A new one in its place; the old goes on for a while.
+    let rotated = world
         .app
-        .exchange
-        .recipient(&exchange::Principal::operator(), "rnd_weu")
-        .await
-        .unwrap()
-        .tokens[0]
-        .id
-        .to_string();
-    let revoked = world
-        .send(
-            &world.mara,
-            "access/revoke_recipient_token",
-            &[
-                ("at", "/access"),
-                ("id", "revoke-rnd_weu"),
-                ("stay", "yes"),
-                ("form[recipient]", "rnd_weu"),
-                ("form[token]", &id),
-            ],
-        )
+        .post("/recipients/rnd_weu/rotate")
+        .own_origin()
+        .cookie(&world.mara)
+        .header("accept", HTML)
+        .form(&[("at", "/access")])
         .await;
-    assert_eq!(
-        (revoked.status, revoked.location()),
-        (StatusCode::SEE_OTHER, "/access")
-    );
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    assert_ne!(rotated.json()["bearerToken"].as_str().unwrap(), token);
+
+    let operator = exchange::Principal::operator();
+    let recipient = world.app.exchange.recipient(&operator, "rnd_weu").await;
+    let tokens = recipient.unwrap().tokens;
+    assert_eq!(tokens.len(), 2, "the old and the new");
+    for token in tokens {
+        let id = token.id.to_string();
+        let fields = [
+            ("at", "/access"),
+            ("id", "revoke-rnd_weu"),
+            ("stay", "yes"),
+            ("form[recipient]", "rnd_weu"),
+            ("form[token]", &id),
+        ];
+        let revoked = world
+            .send(&world.mara, "access/revoke_recipient_token", &fields)
+            .await;
+        assert_eq!(
+            (revoked.status, revoked.location()),
+            (StatusCode::SEE_OTHER, "/access")
+        );
+    }
     assert_eq!(download(world.mara.clone()).await.status, StatusCode::OK);
 }
 

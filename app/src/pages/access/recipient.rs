@@ -60,12 +60,13 @@ pub fn Machines(recipient: Recipient, grants: Vec<Grant>) -> impl IntoView {
     }
 }
 
-/// The token that lives, if one does.
+/// The token that lives, if one does; of two, the newer.
 fn living(recipient: &Recipient, now: Timestamp) -> Option<RecipientToken> {
     recipient
         .tokens
         .iter()
-        .find(|token| token.revoked_at.is_none() && token.expires_at > now)
+        .filter(|token| token.revoked_at.is_none() && token.expires_at > now)
+        .max_by_key(|token| token.created_at)
         .cloned()
 }
 
@@ -95,12 +96,21 @@ fn Living(name: String, token: RecipientToken) -> impl IntoView {
     let form = format!("revoke-{name}");
     let returned = ctx::flash().is_of(&form);
     let id = token.id.to_string();
+    let rotate = format!("/recipients/{name}/rotate");
     view! {
         <div class="credential">
             <p>
                 <Badge tone=Tone::Good>"Profile downloaded"</Badge>
                 " "<span class="muted">"ends in "<span class="code">{token.hint}</span>", lives until "<Day at=token.expires_at/></span>
             </p>
+            <details class="fold">
+                <summary>"Change it in good time"</summary>
+                <form class="form" method="post" action=rotate data-download="">
+                    <input type="hidden" name="at" value=PATH/>
+                    <p>"You get a new profile now. The old credential goes on for 24 hours, so that readers can change over one by one."</p>
+                    <div class="actions"><Button weight=Weight::Secondary><Icon name="down"/>"Download a new profile"</Button></div>
+                </form>
+            </details>
             <details class="fold" open=returned>
                 <summary>"Lost or leaked?"</summary>
                 <Form id=form action stay=true>

@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
+use model::RunKind;
 use model::dto::Replica;
 use model::dto::ReplicaTable;
 use model::dto::SyncJob;
@@ -255,6 +256,9 @@ pub(crate) fn list(runs: Vec<SyncRun>) -> impl IntoView {
         .into_iter()
         .map(|run| {
             let href = format!("/runs/{}", run.id);
+            // A vacuum moves nothing.
+            let is_sync = run.kind == RunKind::Sync;
+            let moved = |bytes| if is_sync { words::bytes(bytes) } else { "–".to_owned() };
             view! {
                 <tr>
                     <th scope="row">
@@ -263,8 +267,8 @@ pub(crate) fn list(runs: Vec<SyncRun>) -> impl IntoView {
                     </th>
                     <td>{state::run_kind(run.kind)}</td>
                     <td>{versions(&run)}</td>
-                    <td class="number">{words::bytes(run.bytes_copied)}</td>
-                    <td class="number">{words::bytes(run.bytes_full)}</td>
+                    <td class="number">{moved(run.bytes_copied)}</td>
+                    <td class="number">{moved(run.bytes_full)}</td>
                     <td>
                         <State said=state::run(run.state)/>
                         {run.error.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}

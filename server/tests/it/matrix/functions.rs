@@ -70,6 +70,9 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         "billing/issue_statement" => vec![("team", name(0)), ("month", name(1))],
         "audit/verify_chain" => vec![("anchor", String::new())],
         "audit/retry_work" => vec![("work", name(0))],
+        "declaration/scan_storage" => vec![("storage", name(0)), ("team", text("/team"))],
+        "declaration/plan_declaration" => vec![("yaml", text("/yaml"))],
+        "declaration/deploy_declaration" => vec![("yaml", text("/yaml")), ("hash", String::new())],
         other => panic!("{other} has no sample"),
     };
     fields
