@@ -159,7 +159,7 @@ operations! {
     RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate") page "billing/create_rate";
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
-    ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report") page "billing/run_report";
+    ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
     ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";

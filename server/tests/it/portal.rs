@@ -372,7 +372,7 @@ async fn unknown_and_forged_fields_are_refused() {
         let sent = world
             .send(&world.mara, "access/create_request", &fields)
             .await;
-        assert_eq!(sent.location(), "/", "{at}");
+        assert_eq!(sent.location(), "/#request-new", "{at}");
     }
     assert_eq!(world.app.changes().await, before);
 }
