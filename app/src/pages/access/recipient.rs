@@ -37,6 +37,8 @@ pub fn Machines(recipient: Recipient, grants: Vec<Grant>) -> impl IntoView {
     let name = recipient.name.to_string();
     let heading = format!("recipient-{name}");
     let labelled_by = heading.clone();
+    // Of its own for each: landmarks are told apart by their names.
+    let caption = format!("What {name} may read");
     let place = state::place(&recipient.location);
     let (open, ended): (Vec<Grant>, Vec<Grant>) = grants
         .into_iter()
@@ -53,7 +55,7 @@ pub fn Machines(recipient: Recipient, grants: Vec<Grant>) -> impl IntoView {
             {if open.is_empty() {
                 view! { <p class="muted">"Nothing is granted to it."</p> }.into_any()
             } else {
-                granted(open).into_any()
+                granted(open, caption).into_any()
             }}
             {(!ended.is_empty()).then(|| over(ended))}
         </section>
@@ -124,7 +126,7 @@ fn Living(name: String, token: RecipientToken) -> impl IntoView {
     }
 }
 
-fn granted(grants: Vec<Grant>) -> impl IntoView {
+fn granted(grants: Vec<Grant>, caption: String) -> impl IntoView {
     let rows = grants
         .into_iter()
         .map(|grant| view! { <Row grant/> })
@@ -136,7 +138,7 @@ fn granted(grants: Vec<Grant>) -> impl IntoView {
         Column::Text("Mode"),
         Column::Text("What to do"),
     ];
-    view! { <Table caption="What it may read" head>{rows}</Table> }
+    view! { <Table caption head>{rows}</Table> }
 }
 
 #[component]
