@@ -231,7 +231,7 @@ impl TestExchange {
     pub(crate) async fn start() -> Result<Self, Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("entrepot.db");
-        let db = Db::open(&path.to_string_lossy()).await?;
+        let db = Db::fresh_sqlite(&path).await?;
         Self::on(db, folder).await
     }
 
@@ -244,14 +244,13 @@ impl TestExchange {
                 std::process::id(),
                 COUNT.fetch_add(1, Ordering::Relaxed)
             );
-            let db = Db::create_postgres(&server, &name).await?;
+            let db = Db::fresh_postgres(&server, &name).await?;
             all.push(Self::on(db, tempfile::tempdir()?).await?);
         }
         Ok(all)
     }
 
     async fn on(db: Db, folder: tempfile::TempDir) -> Result<Self, Box<dyn std::error::Error>> {
-        db.migrate().await?;
         let clock = Arc::new(ManualClock::at(Timestamp::parse("2026-06-15T12:00:00Z")?));
         let world = Arc::new(World::default());
         let ports = Ports {

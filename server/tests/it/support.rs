@@ -111,7 +111,7 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entrepot.db");
         let database = path.to_string_lossy().into_owned();
-        let db = Db::open(&database).await.unwrap();
+        let db = Db::fresh_sqlite(&path).await.unwrap();
         Self::on(db, folder, build, database).await
     }
 
@@ -121,7 +121,7 @@ impl TestApp {
         if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("server_{}_{count}", std::process::id());
-            let db = Db::create_postgres(&server, &name).await.unwrap();
+            let db = Db::fresh_postgres(&server, &name).await.unwrap();
             let (base, _) = server.rsplit_once('/').unwrap();
             let database = format!("{base}/{name}");
             let folder = tempfile::tempdir().unwrap();
@@ -130,14 +130,14 @@ impl TestApp {
         all
     }
 
-    /// On this database, which is empty; `database` is its address.
+    /// On this database, which may be empty; `database` is its address.
     pub(crate) async fn over(db: Db, database: String) -> Self {
+        db.migrate().await.unwrap();
         Self::on(db, tempfile::tempdir().unwrap(), Build::default(), database).await
     }
 
     async fn on(db: Db, folder: TempDir, build: Build, database: String) -> Self {
         Log::shared();
-        db.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));

@@ -3,6 +3,7 @@
 //! SQLite for a single process with nothing to install, PostgreSQL for many. One SQL text serves both; where the dialects
 //! differ the difference lives in this module. No other crate names sqlx.
 
+mod fresh;
 mod query;
 mod value;
 
@@ -155,43 +156,6 @@ impl Db {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         Ok(Self::Sqlite { write, read })
-    }
-
-    /// Makes an empty database called `name` (letters, digits, `_`) on the server of `address`, and opens it.
-    pub async fn create_postgres(address: &str, name: &str) -> Result<Self, DbError> {
-        Self::copy_postgres(address, None, name).await
-    }
-
-    /// The same, holding what the database `template` holds, to which nobody is connected.
-    pub async fn copy_postgres(
-        address: &str,
-        template: Option<&str>,
-        name: &str,
-    ) -> Result<Self, DbError> {
-        let fits = |name: &str| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
-        let options = PgConnectOptions::from_str(address)
-            .map_err(|_| DbError::Address("postgres://…".to_owned()))?;
-        if !fits(name) || !template.is_none_or(fits) {
-            return Err(DbError::Address(name.to_owned()));
-        }
-        let server = PgPoolOptions::new()
-            .max_connections(1)
-            .connect_with(options)
-            .await?;
-        // An identifier cannot be bound; what it is made of was checked above.
-        let template = template.unwrap_or("template0");
-        sqlx::query(sqlx::AssertSqlSafe(format!(
-            "create database \"{name}\" template \"{template}\""
-        )))
-        .execute(&server)
-        .await?;
-        server.close().await;
-        let (base, _) = address
-            .rsplit_once('/')
-            .ok_or_else(|| DbError::Address("postgres://…".to_owned()))?;
-        Self::open(&format!("{base}/{name}")).await
     }
 
     pub fn dialect(&self) -> Dialect {

@@ -160,7 +160,7 @@ impl World {
         if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("adapters_{}_{count}", std::process::id());
-            let db = Db::create_postgres(&server, &name).await.unwrap();
+            let db = Db::fresh_postgres(&server, &name).await.unwrap();
             all.push(Self::on(db, tempfile::tempdir().unwrap(), build).await);
         }
         all
@@ -170,12 +170,11 @@ impl World {
     pub(super) async fn start(build: &Build) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entrepot.db");
-        let db = Db::open(&path.to_string_lossy()).await.unwrap();
+        let db = Db::fresh_sqlite(&path).await.unwrap();
         Self::on(db, folder, build).await
     }
 
     async fn on(db: Db, folder: TempDir, build: &Build) -> Self {
-        db.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));

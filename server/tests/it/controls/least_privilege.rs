@@ -243,5 +243,5 @@ fn no_sql_is_put_together() {
         }
     }
     assert!(texts > 200, "{texts}");
-    assert_eq!(made, ["crates/exchange/src/db/mod.rs"]);
+    assert_eq!(made, ["crates/exchange/src/db/fresh.rs"]);
 }
