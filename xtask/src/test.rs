@@ -213,6 +213,7 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
     let folder = Folder::fleeting("tests")?;
     cargo
         .env("TMPDIR", folder.path())
+        .env("RUST_TEST_THREADS", test_threads())
         .args(["test", "--locked", "--no-fail-fast"])
         .args(HOST);
     let environment = environment
@@ -239,6 +240,12 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
 
 /// What the demo's people sign in with while the browser tests run: of this world only, which is gone when they end.
 const DEMO_PASSWORD: &str = "correct horse battery staple";
+
+/// How many tests run at once: most wait for a server, a child process or a timer half of their time.
+fn test_threads() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * cores).to_string()
+}
 
 /// Playwright against the demo world, served by the binary that the tests have just built.
 fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
