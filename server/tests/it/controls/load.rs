@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::installation::{Installation, client, query, urls};
 use crate::cli::Served;
+use crate::support::environment::quick_without;
 
 /// Files of the table.
 const FILES: usize = 1_000;
@@ -32,6 +33,9 @@ fn memory(process: u32) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_queries_at_once() {
+    if quick_without("five hundred queries at once") {
+        return;
+    }
     let installation = Installation::on_sqlite();
     let data = installation.data("one");
     let names: Vec<String> = (0..=RECIPIENTS).map(|n| format!("reader{n}")).collect();

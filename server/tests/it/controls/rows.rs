@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use exchange::db::{Db, Dialect, Query, Statement};
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 /// A text of this test's own: the exchange's registry does not hold it.
 pub(super) fn query(text: impl Into<String>) -> Query {
@@ -15,41 +16,27 @@ pub(super) fn query(text: impl Into<String>) -> Query {
     Query::new(Box::leak(Box::new(statement)))
 }
 
-/// All rows of all tables, without the migrations' own.
+/// All rows of all tables, without the migrations' own: of each table the sorted rows as JSON texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rows(BTreeMap<String, Vec<Map<String, Value>>>);
+pub(super) struct Rows(BTreeMap<String, Vec<String>>);
 
 impl Rows {
     pub(super) async fn of(db: &Db) -> Self {
-        let mut rows = BTreeMap::new();
-        for table in tables(db).await {
-            let lines = match db.dialect() {
-                Dialect::Sqlite => {
-                    let columns = texts(
-                        db,
-                        format!("select name as text from pragma_table_info('{table}')"),
-                    )
-                    .await;
-                    let pairs: Vec<String> = columns
-                        .iter()
-                        .map(|column| format!("'{column}', quote(\"{column}\")"))
-                        .collect();
-                    format!(
-                        "select json_object({}) as text from \"{table}\"",
-                        pairs.join(", ")
-                    )
-                }
-                Dialect::Postgres => {
-                    format!("select cast(row_to_json(r) as text) as text from \"{table}\" as r")
-                }
-            };
-            let mut lines = texts(db, lines).await;
-            lines.sort();
-            let of_table = lines
-                .iter()
-                .map(|line| serde_json::from_str(line).unwrap())
-                .collect();
-            rows.insert(table, of_table);
+        static SQLITE: OnceCell<String> = OnceCell::const_new();
+        static POSTGRES: OnceCell<String> = OnceCell::const_new();
+        let text = match db.dialect() {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        };
+        // Read before and after each request of many: one statement, and its text is made once.
+        let mut lines = texts(db, text.get_or_init(|| text_of_all(db)).await).await;
+        lines.sort();
+        let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in lines {
+            let (table, row) = line.split_once('\n').unwrap();
+            let of_table = rows.entry(table.to_owned()).or_default();
+            // A table without rows is there too.
+            of_table.extend((!row.is_empty()).then(|| row.to_owned()));
         }
         assert!(rows.len() > 25, "{:?}", rows.keys());
         Self(rows)
@@ -68,7 +55,9 @@ impl Rows {
                 }
                 Some((table, column)) => {
                     for row in self.0.get_mut(table).expect("a table of that name") {
-                        row.remove(column).expect("a column of that name");
+                        let mut columns: Map<String, Value> = serde_json::from_str(row).unwrap();
+                        columns.remove(column).expect("a column of that name");
+                        *row = Value::Object(columns).to_string();
                     }
                 }
             }
@@ -81,14 +70,46 @@ impl Rows {
         let mut found = BTreeMap::new();
         for (table, rows) in &after.0 {
             let before = &self.0[table];
+            if before == rows {
+                continue;
+            }
             let came: Vec<_> = rows.iter().filter(|row| !before.contains(row)).collect();
             let went: Vec<_> = before.iter().filter(|row| !rows.contains(row)).collect();
-            if before.len() != rows.len() || !came.is_empty() || !went.is_empty() {
-                found.insert(table.clone(), format!("came {came:?}, went {went:?}"));
-            }
+            found.insert(table.clone(), format!("came {came:?}, went {went:?}"));
         }
         found
     }
+}
+
+/// A statement that answers `table`, a line's end, and a row as JSON or nothing, for all rows of all tables.
+async fn text_of_all(db: &Db) -> String {
+    let mut parts = Vec::new();
+    for table in tables(db).await {
+        let row = match db.dialect() {
+            Dialect::Sqlite => {
+                let columns = texts(
+                    db,
+                    format!("select name as text from pragma_table_info('{table}')"),
+                )
+                .await;
+                let pairs: Vec<String> = columns
+                    .iter()
+                    .map(|column| format!("'{column}', quote(\"{column}\")"))
+                    .collect();
+                format!("json_object({})", pairs.join(", "))
+            }
+            Dialect::Postgres => "cast(row_to_json(r) as text)".to_owned(),
+        };
+        let line_end = match db.dialect() {
+            Dialect::Sqlite => "char(10)",
+            Dialect::Postgres => "chr(10)",
+        };
+        parts.push(format!("select '{table}' || {line_end} as text"));
+        parts.push(format!(
+            "select '{table}' || {line_end} || {row} as text from \"{table}\" as r"
+        ));
+    }
+    parts.join(" union all ")
 }
 
 pub(super) async fn tables(db: &Db) -> Vec<String> {

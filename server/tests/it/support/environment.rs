@@ -14,6 +14,15 @@ pub(crate) fn wanted(name: &str) -> Option<String> {
     None
 }
 
+/// Whether this is a quick run, which does without `what` too, and says so.
+pub(crate) fn quick_without(what: &str) -> bool {
+    let quick = std::env::var_os("TEST_QUICK").is_some();
+    if quick {
+        println!("quick: not run: {what}");
+    }
+    quick
+}
+
 /// The graph holds two providers of cryptography; without a choice a client of HTTP cannot be built.
 pub(crate) fn install_crypto() {
     // Chosen already by another test of this process: the same one.
