@@ -1,13 +1,13 @@
-//! What a page knows about who looks at it. The server puts a [`Visit`] into the context before rendering, and it
-//! travels in the page, so that the browser's first render equals the server's.
-//!
-//! It is data, not a resource: a `Suspense` around the router mis-hydrates, and the answer is known anyhow.
+//! What a page knows about who looks at it. The server puts a [`Visit`] into the context before rendering.
 
 use leptos::prelude::*;
 use model::MemberRole;
 use model::Role;
+use model::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
+
+use crate::error::FieldError;
 
 /// Who is signed in. Everything here may be seen by that person, for it is written into the page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Membership {
 /// What the last form left behind, shown once: what was typed (never secrets), what was wrong, what was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
+    /// Which form of the page it was; empty where the page has but one.
+    #[serde(default)]
+    pub form: String,
     /// Field name and value.
     pub values: Vec<(String, String)>,
     /// Field name and sentence; an empty field name speaks of the whole form.
@@ -60,6 +63,21 @@ impl Flash {
     pub fn error(&self, field: &str) -> Option<String> {
         find(&self.errors, field)
     }
+
+    /// Whether it speaks of this form.
+    pub fn is_of(&self, form: &str) -> bool {
+        self.form == form
+    }
+
+    pub fn field_errors(&self) -> Vec<FieldError> {
+        self.errors
+            .iter()
+            .map(|(field, message)| FieldError {
+                field: field.clone(),
+                message: message.clone(),
+            })
+            .collect()
+    }
 }
 
 fn find(pairs: &[(String, String)], field: &str) -> Option<String> {
@@ -74,23 +92,27 @@ fn find(pairs: &[(String, String)], field: &str) -> Option<String> {
 pub struct Visit {
     pub viewer: Option<Viewer>,
     pub flash: Flash,
+    /// The exchange's time when the page was made.
+    pub now: Timestamp,
 }
 
-/// Takes the visit from the server's context or, while hydrating, out of the page, and keeps it for the pages.
-pub(crate) fn share_visit() {
-    let visit = SharedValue::new(|| use_context::<Visit>().unwrap_or_default()).into_inner();
-    provide_context(StoredValue::new(visit.viewer));
-    provide_context(RwSignal::new(visit.flash));
-}
-
-/// Who is signed in. Constant while a page lives: signing in and out load a new one.
+/// Who is signed in.
 pub fn viewer() -> Option<Viewer> {
-    use_context::<StoredValue<Option<Viewer>>>().and_then(|viewer| viewer.get_value())
+    use_context::<Visit>().and_then(|visit| visit.viewer)
 }
 
-/// The flash; the layout empties it when the visitor walks on to another page.
-pub fn flash() -> RwSignal<Flash> {
-    use_context::<RwSignal<Flash>>().unwrap_or_default()
+/// What the last form left behind for this page.
+pub fn flash() -> Flash {
+    use_context::<Visit>()
+        .map(|visit| visit.flash)
+        .unwrap_or_default()
+}
+
+/// The exchange's time when the page was made.
+pub fn now() -> Timestamp {
+    use_context::<Visit>()
+        .map(|visit| visit.now)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -102,7 +124,7 @@ mod tests {
         let flash = Flash {
             values: vec![("name".to_owned(), "mara".to_owned())],
             errors: vec![(String::new(), "no".to_owned())],
-            notice: None,
+            ..Flash::default()
         };
         assert_eq!(flash.value("name").as_deref(), Some("mara"));
         assert_eq!(flash.value("password"), None);

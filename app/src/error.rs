@@ -19,17 +19,25 @@ pub struct FieldError {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "error")]
+#[serde(rename_all = "snake_case")]
 pub enum AppError {
     Invalid {
         fields: Vec<FieldError>,
     },
     Unauthenticated,
-    Forbidden,
+    Forbidden {
+        message: String,
+    },
     /// Does not exist, or may not be seen by the viewer: both look the same.
     NotFound,
     /// Somebody else was faster; what was shown is no longer what is.
-    Conflict,
+    Conflict {
+        message: String,
+    },
+    /// Something outside did not answer; trying again may help.
+    Unavailable {
+        message: String,
+    },
     /// `request_id` is absent when the request never reached the server.
     Internal {
         request_id: Option<String>,
@@ -42,22 +50,23 @@ impl AppError {
         match self {
             Self::Invalid { .. } => 422,
             Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden { .. } => 403,
             Self::NotFound => 404,
-            Self::Conflict => 409,
+            Self::Conflict { .. } => 409,
+            Self::Unavailable { .. } => 503,
             Self::Internal { .. } => 500,
         }
     }
 
-    /// The sentence for one field, if that field is wrong.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        let Self::Invalid { fields } = self else {
-            return None;
-        };
-        fields
-            .iter()
-            .find(|wrong| wrong.field == name)
-            .map(|wrong| wrong.message.as_str())
+    /// What is wrong, field by field; one sentence about the whole form where no field is.
+    pub fn fields(&self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid { fields } => fields.clone(),
+            other => vec![FieldError {
+                field: String::new(),
+                message: other.to_string(),
+            }],
+        }
     }
 }
 
@@ -68,12 +77,13 @@ impl fmt::Display for AppError {
                 Some(first) => f.write_str(&first.message),
                 None => f.write_str("The form could not be read."),
             },
-            Self::Unauthenticated => f.write_str("Please sign in."),
-            Self::Forbidden => f.write_str("Your roles do not allow this."),
+            Self::Unauthenticated => {
+                f.write_str("You are not signed in any more. Sign in, then send it again.")
+            }
+            Self::Forbidden { message }
+            | Self::Conflict { message }
+            | Self::Unavailable { message } => f.write_str(message),
             Self::NotFound => f.write_str("This does not exist, or you may not see it."),
-            Self::Conflict => f.write_str(
-                "It has changed since you opened the page. Load it again and decide anew.",
-            ),
             Self::Internal {
                 request_id: Some(id),
             } => {
@@ -125,9 +135,16 @@ mod tests {
                 }],
             },
             AppError::Unauthenticated,
-            AppError::Forbidden,
+            AppError::Forbidden {
+                message: "No.".to_owned(),
+            },
             AppError::NotFound,
-            AppError::Conflict,
+            AppError::Conflict {
+                message: "Changed.".to_owned(),
+            },
+            AppError::Unavailable {
+                message: "Later.".to_owned(),
+            },
             AppError::Internal {
                 request_id: Some("r-1".to_owned()),
             },
@@ -158,16 +175,18 @@ mod tests {
     }
 
     #[test]
-    fn names_the_wrong_field() {
-        let error = AppError::Invalid {
-            fields: vec![FieldError {
-                field: "until".to_owned(),
-                message: "Too late.".to_owned(),
-            }],
+    fn says_what_is_wrong_field_by_field() {
+        let wrong = FieldError {
+            field: "until".to_owned(),
+            message: "Too late.".to_owned(),
         };
-        assert_eq!(error.field("until"), Some("Too late."));
-        assert_eq!(error.field("mode"), None);
-        assert_eq!(AppError::Conflict.field("until"), None);
+        let error = AppError::Invalid {
+            fields: vec![wrong.clone()],
+        };
+        assert_eq!(error.fields(), [wrong]);
         assert_eq!(error.status(), 422);
+        let whole = AppError::NotFound.fields();
+        assert_eq!(whole.len(), 1);
+        assert_eq!(whole[0].field, "");
     }
 }

@@ -1,35 +1,33 @@
 //! What surrounds every page: skip link, header with navigation and account, the flash's notice, footer.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::HtmlElement;
 use leptos_router::components::A;
-use leptos_router::hooks::use_location;
 
 use crate::components::account::Account;
 use crate::components::flash::Notice;
+use crate::components::flash::Problems;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::components::nav::Nav;
 use crate::ctx;
-use crate::ctx::Flash;
+use crate::islands::icon::Icon;
+use crate::pages::sign_in;
 
 #[component]
 pub fn Layout(children: Children) -> impl IntoView {
     let flash = ctx::flash();
-    let path = use_location().pathname;
-    // Only in the browser, and only when the router changed the page in place: what a page load would have done.
-    Effect::new(move |before: Option<String>| {
-        let now = path.get();
-        if before.is_some_and(|before| before != now) {
-            flash.set(Flash::default());
-            focus_main();
-        }
-        now
-    });
+    let notice = flash
+        .notice
+        .clone()
+        .map(|text| view! { <Notice tone=Tone::Good>{text}</Notice> });
+    // Here and not at the form, which may be gone from the page.
+    let refused = if flash.is_of(sign_in::FORM) {
+        Vec::new()
+    } else {
+        flash.field_errors()
+    };
     view! {
-        // `external`: the browser itself moves the focus, the router would only scroll.
         <a class="skip-link" href="#main" rel="external">"Skip to the content"</a>
+        <div class="progress" aria-hidden="true"></div>
         <header class="site-header">
             <div class="site-header__inner">
                 <A href="/" exact=true attr:class="brand">
@@ -41,9 +39,10 @@ pub fn Layout(children: Children) -> impl IntoView {
             </div>
         </header>
         <main id="main" tabindex="-1">
-            {move || flash.with(|flash| flash.notice.clone()).map(|text| view! {
-                <Notice tone=Tone::Good>{text}</Notice>
-            })}
+            <div class="flash">
+                {notice}
+                <Problems problems=refused/>
+            </div>
             {children()}
         </main>
         <footer class="site-footer">
@@ -52,16 +51,5 @@ pub fn Layout(children: Children) -> impl IntoView {
                 <p><a href="/api/v1/openapi.json" rel="external">"REST interface"</a></p>
             </div>
         </footer>
-    }
-}
-
-/// Moves keyboard and screen reader to the new page's beginning.
-fn focus_main() {
-    let main = document()
-        .get_element_by_id("main")
-        .and_then(|main| main.dyn_into::<HtmlElement>().ok());
-    if let Some(main) = main {
-        // Focus fails only where there is no window; then nobody reads either.
-        main.focus().ok();
     }
 }

@@ -1,66 +1,49 @@
-//! The portal's pages. Compiled twice: for the server (`ssr`), which renders every page whole, and for the
-//! browser (`hydrate`), which takes the same page over. Every page reads and works without JavaScript.
+//! The portal's pages, rendered by the server. Every page reads and works without JavaScript; what the browser runs adds to
+//! a page that is whole already.
 //!
-//! Lives here: the shell, the layout, pages and components. Does not live here: rules, SQL, sessions. Signing in
-//! and out are plain routes of the server, because they change the session cookie.
+//! Compiled twice. For the server (`ssr`): the shell, the layout, pages, components, and the server functions through which pages
+//! reach the exchange. For the browser (`hydrate`): `browser`, and `islands`, the only components that live on there.
+//! Does not live here: rules, SQL, sessions. Signing in and out are plain routes of the server, because they change the
+//! session cookie; so is the download of a profile, because it answers with a file.
 
-pub mod components;
-pub mod ctx;
-pub mod error;
-pub mod layout;
-pub mod next;
-pub mod pages;
+pub mod islands;
+pub mod words;
+
+#[cfg(feature = "hydrate")]
+pub mod browser;
 
 #[cfg(feature = "ssr")]
+pub mod api;
+#[cfg(feature = "ssr")]
+pub mod charts;
+#[cfg(feature = "ssr")]
+pub mod components;
+#[cfg(feature = "ssr")]
+pub mod ctx;
+#[cfg(feature = "ssr")]
+pub mod error;
+#[cfg(feature = "ssr")]
+pub mod layout;
+#[cfg(feature = "ssr")]
+pub mod next;
+#[cfg(feature = "ssr")]
+pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod portal;
+#[cfg(feature = "ssr")]
 mod shell;
+#[cfg(feature = "ssr")]
+pub mod url;
+#[cfg(feature = "ssr")]
+pub mod wire;
 
-use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_meta::provide_meta_context;
-use leptos_router::SsrMode;
-use leptos_router::components::FlatRoutes;
-use leptos_router::components::Route;
-use leptos_router::components::Router;
-use leptos_router::path;
-
-use crate::layout::Layout;
-use crate::pages::home::Home;
-use crate::pages::not_found::NotFound;
-use crate::pages::sign_in::SignIn;
-
+#[cfg(feature = "ssr")]
 pub use error::AppError;
+#[cfg(feature = "ssr")]
+pub use portal::App;
 #[cfg(feature = "ssr")]
 pub use shell::Bundle;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 #[cfg(all(feature = "ssr", debug_assertions))]
 pub use shell::styleguide_shell;
-
-/// The whole portal. Also run once at start-up, without a request, to list the routes: nothing here may expect
-/// a context. Every page is rendered in [`SsrMode::Async`], because fragments streamed out of order need
-/// JavaScript to find their place, and because status and title are known only when the page is.
-#[component]
-pub fn App() -> impl IntoView {
-    ctx::share_visit();
-    provide_meta_context();
-    view! {
-        <Title formatter=titled/>
-        <Router>
-            <Layout>
-                <FlatRoutes fallback=NotFound>
-                    <Route path=path!("/") view=Home ssr=SsrMode::Async/>
-                    <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
-                </FlatRoutes>
-            </Layout>
-        </Router>
-    }
-}
-
-/// A page's title with the portal's name behind it.
-fn titled(page: String) -> String {
-    if page.is_empty() {
-        "Entrepôt".to_owned()
-    } else {
-        format!("{page} · Entrepôt")
-    }
-}

@@ -1,4 +1,4 @@
-//! The document around the app. Rendered on the server only; nothing here hydrates.
+//! The document around the app.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use crate::App;
+use crate::ctx;
 
 /// Where the browser finds the bundle. The version is a digest of its files: whoever asks for a version gets
 /// exactly that one for ever, so it may be cached for ever.
@@ -43,6 +44,18 @@ pub fn styleguide_shell(options: LeptosOptions) -> impl IntoView {
     })
 }
 
+/// Each island is taken over by the function that bears its name, also in what is drawn later. `data-hydrated` tells tests that
+/// clicks now reach everything.
+const WAKE: &str = r#"const wake = () => {
+  for (const island of document.querySelectorAll("leptos-island:not([data-awake])")) {
+    island.dataset.awake = "";
+    portal[island.dataset.component]?.(island);
+  }
+};
+document.addEventListener("portal:drawn", wake);
+wake();
+document.body.dataset.hydrated = "";"#;
+
 fn document_with(
     options: &LeptosOptions,
     hydrate: bool,
@@ -52,6 +65,7 @@ fn document_with(
         version: Arc::from("0"),
     });
     let [script, module, style] = bundle.urls(options);
+    let now = ctx::now().micros().to_string();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -64,7 +78,7 @@ fn document_with(
                 {hydrate.then(|| hydration(script, module))}
                 <MetaTags/>
             </head>
-            <body>{app()}</body>
+            <body data-now=now>{app()}</body>
         </html>
     }
 }
@@ -75,7 +89,9 @@ fn hydration(script: String, module: String) -> impl IntoView {
     let nonce = use_nonce();
     // Both are made of a name from the configuration and a hexadecimal digest: nothing to escape.
     let start = format!(
-        "import init, {{ hydrate }} from \"{script}\"; await init({{ module_or_path: \"{module}\" }}); hydrate();"
+        "import init, * as portal from \"{script}\";\n\
+         await init({{ module_or_path: \"{module}\" }});\n\
+         portal.hydrate();\n{WAKE}"
     );
     view! {
         <link rel="modulepreload" href=script nonce=nonce.clone()/>

@@ -1,5 +1,5 @@
 // Every page in light and dark, wide and narrow, as nobody and signed in.
-import { expect, MARA, test, type Portal } from "../fixtures/portal";
+import { expect, JONAS, MARA, NOOR, test, type Portal } from "../fixtures/portal";
 
 const SCREENS = [
   { width: 1280, height: 800 },
@@ -27,6 +27,140 @@ const PAGES: Page[] = [
       await portal.page.locator("summary").click();
       await expect(portal.page.getByRole("button", { name: "Sign out" })).toBeVisible();
     },
+  },
+  ...["", "?tab=schema", "?tab=freshness", "?tab=access", "?tab=cost"].map((tab) => ({
+    name: `product ${tab}`,
+    open: async (portal: Portal) => {
+      await portal.signIn(JONAS);
+      await portal.open(`/products/vehicle-warranty-claims${tab}`);
+      await expect(portal.page.getByRole("heading", { level: 1, name: "Warranty claims" })).toBeVisible();
+    },
+  })),
+  {
+    name: "history of a product",
+    open: async (portal) => {
+      await portal.signIn(NOOR);
+      await portal.open("/products/vehicle-workshop-visits?tab=history");
+      await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
+    },
+  },
+  {
+    name: "declaration of a product",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/products/vehicle-workshop-visits?tab=yaml");
+      await expect(portal.page.getByRole("region", { name: "Declaration" })).toBeVisible();
+    },
+  },
+  {
+    name: "catalog",
+    open: async (portal) => {
+      await portal.signIn();
+      await portal.open("/catalog?q=vehicle&cloud=aws");
+      await expect(portal.page.getByRole("article")).not.toHaveCount(0);
+    },
+  },
+  {
+    name: "catalog with nothing found",
+    open: async (portal) => {
+      await portal.signIn();
+      await portal.open("/catalog?q=nothingofthatname&cloud=aws");
+      await expect(portal.page.getByText("No product fits")).toBeVisible();
+    },
+  },
+  {
+    name: "asking for access, with the new recipient open",
+    open: async (portal) => {
+      await portal.signIn();
+      await portal.open("/products/vehicle-workshop-visits/request");
+      await portal.page.getByText("Make another recipient").click();
+      await expect(portal.page.getByRole("radio", { name: "Live" })).toBeVisible();
+    },
+  },
+  {
+    name: "approvals",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/approvals");
+      await expect(portal.page.getByRole("heading", { level: 1, name: "Approvals" })).toBeVisible();
+    },
+  },
+  {
+    name: "a request",
+    open: async (portal) => {
+      await portal.signIn();
+      await portal.open("/access");
+      await portal.page.getByRole("link", { name: /^vehicle-warranty-claims for / }).first().click();
+      await expect(portal.page.getByRole("heading", { level: 1, name: /^Request for/ })).toBeVisible();
+    },
+  },
+  {
+    name: "my access with the lines to read",
+    open: async (portal) => {
+      await portal.signIn();
+      await portal.open("/access");
+      await portal.page.getByRole("link", { name: /^How to read/ }).first().click();
+      await expect(portal.page.getByRole("heading", { level: 2, name: /^Read / })).toBeVisible();
+      await portal.page.getByText("Give up").first().click();
+    },
+  },
+  {
+    name: "replicas",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/replicas");
+      await expect(portal.page.getByRole("region", { name: "Replicas" })).toBeVisible();
+    },
+  },
+  {
+    name: "a replica with its schedule open",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/replicas");
+      await portal.page.getByRole("link", { name: "vehicle-workshop-visits" }).first().click();
+      await portal.page.getByText("Change the schedule").first().click();
+      await expect(portal.page.getByLabel("Cron")).toBeVisible();
+    },
+  },
+  {
+    name: "a sync run",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/products/vehicle-workshop-visits?tab=freshness");
+      await portal.page.getByRole("region", { name: "Sync runs" }).getByRole("link").first().click();
+      await expect(portal.page.getByRole("heading", { level: 2, name: "What it moved" })).toBeVisible();
+    },
+  },
+  {
+    name: "costs with the figures open",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/costs");
+      await expect(portal.page.getByRole("img", { name: /^Bytes by day and product/ })).toBeVisible();
+      await portal.page.getByText("The figures as a table").click();
+      await expect(portal.page.getByRole("region", { name: "Charges by day and product" })).toBeVisible();
+    },
+  },
+  {
+    name: "a statement",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/costs");
+      await portal.page.getByRole("region", { name: "Statements" }).getByRole("link").first().click();
+      await expect(portal.page.getByRole("heading", { level: 1, name: /^Statement of/ })).toBeVisible();
+    },
+  },
+  {
+    name: "audit",
+    open: async (portal) => {
+      await portal.signIn(NOOR);
+      await portal.open("/admin/audit");
+      await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
+    },
+  },
+  {
+    name: "a page of members, for strangers",
+    open: (portal, baseURL) => portal.openMissing("/catalog", baseURL),
   },
   {
     name: "sign-in of members",

@@ -7,7 +7,7 @@ const CONSTANT = {
   "cross-origin-opener-policy": "same-origin",
 };
 
-for (const path of ["/", "/sign-in", "/nowhere", "/favicon.svg"]) {
+for (const path of ["/", "/sign-in", "/catalog", "/access", "/replicas", "/costs", "/admin/audit", "/nowhere", "/favicon.svg"]) {
   test(`${path} is protected`, async ({ request }) => {
     const policies: string[] = [];
     for (let round = 0; round < 2; round++) {
@@ -22,7 +22,7 @@ for (const path of ["/", "/sign-in", "/nowhere", "/favicon.svg"]) {
 }
 
 test("pages are kept nowhere", async ({ request }) => {
-  for (const path of ["/", "/sign-in", "/nowhere"]) {
+  for (const path of ["/", "/sign-in", "/catalog", "/access", "/nowhere"]) {
     expect((await request.get(path)).headers()["cache-control"]).toBe("no-store");
   }
 });

@@ -9,8 +9,6 @@ use std::sync::Arc;
 
 use app::App;
 use app::Bundle;
-use app::ctx::Flash;
-use app::ctx::Viewer;
 use app::ctx::Visit;
 use app::shell;
 use axum::Router;
@@ -53,7 +51,7 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 /// provide further contexts that server functions want. It must not wait.
 pub fn routes<P>(options: LeptosOptions, provide: P) -> Router
 where
-    P: Fn(&Parts) -> (Option<Viewer>, Flash) + Clone + Send + Sync + 'static,
+    P: Fn(&Parts) -> Visit + Clone + Send + Sync + 'static,
 {
     let bundle = read_bundle(&options);
     let context = {
@@ -68,8 +66,8 @@ where
             if let Some(ResponseNonce(nonce)) = parts.extensions.get() {
                 provide_context(nonce.clone());
             }
-            let (viewer, flash) = provide(&parts);
-            provide_context(Visit { viewer, flash });
+            let visit = provide(&parts);
+            provide_context(visit);
         }
     };
     let page = {

@@ -17,6 +17,8 @@ use crate::config::PublicUrl;
 
 const PERSON: &str = "person";
 const FLASH: &str = "flash";
+/// Of the sign-in page: being refused there loses nothing that waits for another page.
+const FLASH_OF_SIGN_IN: &str = "flash_of_sign_in";
 
 /// The cookie's name. With `__Host-` browsers take it over https only, for this host only.
 pub fn cookie_name(url: &PublicUrl) -> &'static str {
@@ -58,14 +60,34 @@ pub async fn sign_out(session: &Session) -> Result<(), Error> {
     session.flush().await.map_err(Error::internal)
 }
 
-pub async fn put_flash(session: &Session, flash: &Flash) -> Result<(), Error> {
-    session.insert(FLASH, flash).await.map_err(Error::internal)
+/// Keeps the flash for the page `at`: whoever has to sign in on the way there finds it all the same. One at a time.
+pub async fn put_flash(session: &Session, at: &str, flash: &Flash) -> Result<(), Error> {
+    let path = at.split('?').next().unwrap_or_default();
+    session
+        .insert(key_of(path), (path, flash))
+        .await
+        .map_err(Error::internal)
 }
 
-/// The flash, which is gone with this.
-pub async fn take_flash(session: &Session) -> Result<Flash, Error> {
-    let found = session.remove(FLASH).await.map_err(Error::internal)?;
-    Ok(found.unwrap_or_default())
+/// The flash for the page with this path, which is gone with this.
+pub async fn take_flash(session: &Session, path: &str) -> Result<Flash, Error> {
+    let key = key_of(path);
+    let found: Option<(String, Flash)> = session.get(key).await.map_err(Error::internal)?;
+    match found {
+        Some((at, flash)) if at == path => {
+            session.remove_value(key).await.map_err(Error::internal)?;
+            Ok(flash)
+        }
+        _ => Ok(Flash::default()),
+    }
+}
+
+fn key_of(path: &str) -> &'static str {
+    if path == "/sign-in" {
+        FLASH_OF_SIGN_IN
+    } else {
+        FLASH
+    }
 }
 
 /// Keeps sessions in the exchange's database. How long they live is the exchange's to say, by its clock.

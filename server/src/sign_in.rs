@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use app::ctx::Flash;
 use app::next::local_path;
-use app::pages::sign_in::REFUSED;
+use app::pages::sign_in::{FORM, REFUSED};
 use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::extract::{FromRequest as _, rejection::FormRejection};
@@ -88,7 +88,7 @@ async fn sign_in(
         }
         Err(_) => {
             let flash = refused("The form could not be read; please fill it in again.", "");
-            session::put_flash(&session, &flash).await?;
+            session::put_flash(&session, "/sign-in", &flash).await?;
             return Ok(go_to("/sign-in"));
         }
     };
@@ -107,7 +107,7 @@ async fn sign_in(
         }
         Err(Error::Unauthenticated) => {
             tracing::info!("sign-in refused");
-            session::put_flash(&session, &refused(REFUSED, &name)).await?;
+            session::put_flash(&session, "/sign-in", &refused(REFUSED, &name)).await?;
             let mut back = "/sign-in".to_owned();
             if next != "/" {
                 let query =
@@ -131,14 +131,15 @@ async fn sign_out(session: Session) -> Result<Response, Failed> {
 
 fn refused(sentence: &str, name: &str) -> Flash {
     Flash {
+        form: FORM.to_owned(),
         values: vec![("name".to_owned(), name.to_owned())],
         errors: vec![(String::new(), sentence.to_owned())],
-        notice: None,
+        ..Flash::default()
     }
 }
 
 /// 303: the browser goes on with GET.
-fn go_to(path: &str) -> Response {
+pub(crate) fn go_to(path: &str) -> Response {
     let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, location);

@@ -1,13 +1,13 @@
 //! The portal over this process's exchange: what its pages learn of who looks at them.
 
-use app::ctx::{Flash, Membership, Viewer};
+use app::ctx::{Membership, Viewer, Visit};
 use axum::Router;
 use http::request::Parts;
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use model::dto::Me;
 
-use crate::middleware::principal::Visit;
+use crate::middleware::principal;
 use crate::portal;
 
 /// The portal's routes, with the files of the browser bundle under `site`.
@@ -21,15 +21,22 @@ pub fn portal(exchange: exchange::Exchange, site: &std::path::Path) -> Router {
         if let Some(principal) = parts.extensions.get::<exchange::Principal>() {
             provide_context(principal.clone());
         }
-        seen(parts)
+        Visit {
+            now: exchange.now(),
+            ..seen(parts)
+        }
     })
 }
 
 /// Who looks and what the last form left behind, as middleware found it.
-fn seen(parts: &Parts) -> (Option<Viewer>, Flash) {
-    match parts.extensions.get::<Visit>() {
-        Some(visit) => (visit.me.clone().and_then(viewer), visit.flash.clone()),
-        None => (None, Flash::default()),
+fn seen(parts: &Parts) -> Visit {
+    match parts.extensions.get::<principal::Visit>() {
+        Some(visit) => Visit {
+            viewer: visit.me.clone().and_then(viewer),
+            flash: visit.flash.clone(),
+            ..Visit::default()
+        },
+        None => Visit::default(),
     }
 }
 

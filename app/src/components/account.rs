@@ -5,9 +5,9 @@ use leptos_router::components::A;
 
 use crate::components::button::Button;
 use crate::components::button::Weight;
-use crate::components::icon::Icon;
 use crate::ctx;
 use crate::ctx::Viewer;
+use crate::islands::icon::Icon;
 
 #[component]
 pub fn Account() -> impl IntoView {

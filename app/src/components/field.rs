@@ -1,6 +1,9 @@
-//! One line of input with its label, hint and error, tied together for screen readers.
+//! One line of input, or a choice, with its label, hint and error, tied together for screen readers. Inside a
+//! [`Form`](crate::components::form::Form) they find their value and error by themselves.
 
 use leptos::prelude::*;
+
+use crate::components::form::Scope;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -24,7 +27,6 @@ impl Kind {
     }
 }
 
-/// The input is not controlled: what somebody typed before the page hydrated stays.
 #[component]
 pub fn Field(
     #[prop(into)] label: String,
@@ -38,55 +40,154 @@ pub fn Field(
     #[prop(optional)] autocomplete: Option<&'static str>,
     #[prop(optional)] required: bool,
     #[prop(optional)] autofocus: bool,
+    /// Smallest value of a date or a number.
+    #[prop(optional_no_strip)]
+    min: Option<String>,
+    #[prop(optional_no_strip)] max: Option<String>,
+    /// What others have written here, offered and not imposed.
+    #[prop(optional)]
+    suggestions: &'static [&'static str],
 ) -> impl IntoView {
-    let ids = Ids::new(name, hint.is_some(), error.is_some());
-    let value = value.filter(|_| kind != Kind::Password);
-    let wrong = error.is_some();
+    let input = Input::new(name, value, error, hint.is_some());
+    let value = input.value.clone().filter(|_| kind != Kind::Password);
+    let list = (!suggestions.is_empty()).then(|| format!("{}-list", input.id));
     view! {
-        <div class="field" class:field--wrong=wrong>
-            <label class="field__label" for=ids.input.clone()>{label}</label>
-            {hint.map(|hint| view! { <p class="field__hint" id=ids.hint.clone()>{hint}</p> })}
+        <div class="field" class:field--wrong=input.is_wrong()>
+            <label class="field__label" for=input.id.clone()>{label}</label>
+            {input.hint(hint)}
             <input
                 class="input"
-                id=ids.input
-                name=name
+                id=input.id.clone()
+                name=input.name.clone()
                 type=kind.as_str()
                 value=value
                 autocomplete=autocomplete
                 required=required
                 autofocus=autofocus
-                aria-invalid=wrong.then_some("true")
-                aria-describedby=ids.described_by
+                min=min
+                max=max
+                list=list.clone()
+                aria-invalid=input.invalid()
+                aria-describedby=input.described_by()
             />
-            {error.map(|error| view! { <p class="field__error" id=ids.error>{error}</p> })}
+            {list.map(|list| view! {
+                <datalist id=list>
+                    {suggestions.iter().map(|word| view! { <option value=*word></option> }).collect_view()}
+                </datalist>
+            })}
+            {input.message()}
         </div>
     }
 }
 
-/// Element ids made of the field's name: the same on server and browser, and one form per page.
-pub(super) struct Ids {
-    pub(super) input: String,
-    pub(super) hint: String,
-    pub(super) error: String,
-    pub(super) described_by: Option<String>,
+/// One of few. `options` are values and what they are called.
+#[component]
+pub fn Select(
+    #[prop(into)] label: String,
+    name: &'static str,
+    options: Vec<(String, String)>,
+    #[prop(optional_no_strip)] value: Option<String>,
+    #[prop(optional)] hint: Option<&'static str>,
+    #[prop(optional)] required: bool,
+) -> impl IntoView {
+    let input = Input::new(name, value, None, hint.is_some());
+    let chosen = input.value.clone();
+    let options = options
+        .into_iter()
+        .map(|(value, title)| {
+            let selected = chosen.as_ref() == Some(&value);
+            view! { <option value=value selected=selected>{title}</option> }
+        })
+        .collect_view();
+    view! {
+        <div class="field" class:field--wrong=input.is_wrong()>
+            <label class="field__label" for=input.id.clone()>{label}</label>
+            {input.hint(hint)}
+            <select
+                class="input"
+                id=input.id.clone()
+                name=input.name.clone()
+                required=required
+                aria-invalid=input.invalid()
+                aria-describedby=input.described_by()
+            >
+                {options}
+            </select>
+            {input.message()}
+        </div>
+    }
 }
 
-impl Ids {
-    pub(super) fn new(name: &str, has_hint: bool, has_error: bool) -> Self {
-        let input = format!("field-{name}");
-        let hint = format!("{input}-hint");
-        let error = format!("{input}-error");
-        let described_by = match (has_hint, has_error) {
-            (true, true) => Some(format!("{hint} {error}")),
-            (true, false) => Some(hint.clone()),
-            (false, true) => Some(error.clone()),
-            (false, false) => None,
-        };
-        Self {
-            input,
-            hint,
-            error,
-            described_by,
+/// What all inputs have in common. Ids are made of the form's and the field's name: so that a page drawn again has the same.
+#[derive(Clone)]
+pub(super) struct Input {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) value: Option<String>,
+    error: Option<String>,
+    has_hint: bool,
+}
+
+impl Input {
+    pub(super) fn new(
+        name: &'static str,
+        value: Option<String>,
+        error: Option<String>,
+        has_hint: bool,
+    ) -> Self {
+        match use_context::<Scope>() {
+            Some(scope) => Self {
+                id: scope.element_id(name),
+                name: Scope::name(name),
+                value: scope.value(name).or(value),
+                error: scope.error(name),
+                has_hint,
+            },
+            None => Self {
+                id: format!("field-{name}"),
+                name: name.to_owned(),
+                value,
+                error,
+                has_hint,
+            },
         }
+    }
+
+    pub(super) fn is_wrong(&self) -> bool {
+        self.error.is_some()
+    }
+
+    pub(super) fn invalid(&self) -> Option<&'static str> {
+        self.is_wrong().then_some("true")
+    }
+
+    pub(super) fn described_by(&self) -> Option<String> {
+        let (hint, error) = (self.hint_id(), self.error_id());
+        match (self.has_hint, self.is_wrong()) {
+            (true, true) => Some(format!("{hint} {error}")),
+            (true, false) => Some(hint),
+            (false, true) => Some(error),
+            (false, false) => None,
+        }
+    }
+
+    pub(super) fn hint(&self, hint: Option<&'static str>) -> impl IntoView + use<> {
+        let id = self.hint_id();
+        hint.map(|hint| view! { <p class="field__hint" id=id>{hint}</p> })
+    }
+
+    pub(super) fn message(&self) -> impl IntoView + use<> {
+        let id = self.error_id();
+        self.error
+            .clone()
+            .map(|error| view! { <p class="field__error" id=id>{error}</p> })
+    }
+
+    fn hint_id(&self) -> String {
+        format!("{}-hint", self.id)
+    }
+
+    fn error_id(&self) -> String {
+        format!("{}-error", self.id)
     }
 }

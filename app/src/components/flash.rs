@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::components::icon::Icon;
+use crate::error::FieldError;
+use crate::islands::icon::Icon;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
@@ -51,5 +52,51 @@ pub fn Notice(tone: Tone, children: Children) -> impl IntoView {
             <Icon name=tone.icon()/>
             <div class="notice__text">{children()}</div>
         </div>
+    }
+}
+
+/// What is wrong with a form, all of it at once, in a message that interrupts.
+#[component]
+pub fn Problems(problems: Vec<FieldError>) -> impl IntoView {
+    (!problems.is_empty()).then(|| {
+        let lines = problems
+            .into_iter()
+            .map(|problem| view! { <li>{line(&problem)}</li> })
+            .collect_view();
+        view! { <Notice tone=Tone::Bad><ul>{lines}</ul></Notice> }
+    })
+}
+
+/// `Purpose, text: Say something here.`
+fn line(problem: &FieldError) -> String {
+    if problem.field.is_empty() {
+        return problem.message.clone();
+    }
+    let words = problem.field.replace('.', ", ").replace('_', " ");
+    let mut characters = words.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    let field: String = first.chain(characters).collect();
+    format!("{field}: {}", problem.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_name_their_field() {
+        let problem = |field: &str| FieldError {
+            field: field.to_owned(),
+            message: "Say something here.".to_owned(),
+        };
+        assert_eq!(line(&problem("")), "Say something here.");
+        assert_eq!(
+            line(&problem("purpose.text")),
+            "Purpose, text: Say something here."
+        );
+        assert_eq!(
+            line(&problem("cost_center")),
+            "Cost center: Say something here."
+        );
     }
 }

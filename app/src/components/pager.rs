@@ -1,24 +1,27 @@
-//! Steps through a long list by keyset: there are no page numbers, because rows come and go between two looks.
+//! Steps through a long list by keyset: there are no page numbers, because rows come and go between two looks. The way
+//! back is the browser's.
 
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use crate::components::icon::Icon;
+use crate::islands::icon::Icon;
 
-/// Links to the neighbouring pages; draws nothing when there is neither.
+/// Links to the first and the next page; draws nothing when there is neither.
 #[component]
 pub fn Pager(
-    #[prop(into)] previous: Option<String>,
+    /// Given on every page but the first.
+    #[prop(into)]
+    first: Option<String>,
     #[prop(into)] next: Option<String>,
 ) -> impl IntoView {
-    (previous.is_some() || next.is_some()).then(|| {
+    (first.is_some() || next.is_some()).then(|| {
         view! {
             <nav class="pager" aria-label="Pages">
-                {previous.map(|href| view! {
-                    <A href=href attr:class="button" attr:rel="prev"><Icon name="left"/>"Previous"</A>
+                {first.map(|href| view! {
+                    <A href=href attr:class="button"><Icon name="left"/>"First page"</A>
                 })}
                 {next.map(|href| view! {
-                    <A href=href attr:class="button" attr:rel="next">"Next"<Icon name="right"/></A>
+                    <A href=href attr:class="button pager__next" attr:rel="next">"Next"<Icon name="right"/></A>
                 })}
             </nav>
         }

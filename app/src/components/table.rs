@@ -12,7 +12,12 @@ pub enum Column {
 
 /// `caption` names the table for everybody; the rows go into its `tbody`.
 #[component]
-pub fn Table(caption: &'static str, head: Vec<Column>, children: Children) -> impl IntoView {
+pub fn Table(
+    #[prop(into)] caption: String,
+    head: Vec<Column>,
+    children: Children,
+) -> impl IntoView {
+    let label = caption.clone();
     let head = head
         .into_iter()
         .map(|column| {
@@ -25,7 +30,7 @@ pub fn Table(caption: &'static str, head: Vec<Column>, children: Children) -> im
         .collect_view();
     view! {
         // Focusable, or a keyboard could not scroll it.
-        <div class="table-scroll" role="region" aria-label=caption tabindex="0">
+        <div class="table-scroll" role="region" aria-label=label tabindex="0">
             <table>
                 <caption>{caption}</caption>
                 <thead><tr>{head}</tr></thead>

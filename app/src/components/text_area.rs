@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::field::Ids;
+use crate::components::field::Input;
 
 #[component]
 pub fn TextArea(
@@ -15,23 +15,23 @@ pub fn TextArea(
     #[prop(default = 4)] rows: u32,
     #[prop(optional)] required: bool,
 ) -> impl IntoView {
-    let ids = Ids::new(name, hint.is_some(), error.is_some());
-    let wrong = error.is_some();
+    let input = Input::new(name, Some(value), error, hint.is_some());
+    let value = input.value.clone().unwrap_or_default();
     view! {
-        <div class="field" class:field--wrong=wrong>
-            <label class="field__label" for=ids.input.clone()>{label}</label>
-            {hint.map(|hint| view! { <p class="field__hint" id=ids.hint.clone()>{hint}</p> })}
+        <div class="field" class:field--wrong=input.is_wrong()>
+            <label class="field__label" for=input.id.clone()>{label}</label>
+            {input.hint(hint)}
             <textarea
                 class="input"
-                id=ids.input
-                name=name
+                id=input.id.clone()
+                name=input.name.clone()
                 rows=rows.to_string()
                 required=required
-                aria-invalid=wrong.then_some("true")
-                aria-describedby=ids.described_by
+                aria-invalid=input.invalid()
+                aria-describedby=input.described_by()
                 inner_html=content(&value)
             ></textarea>
-            {error.map(|error| view! { <p class="field__error" id=ids.error>{error}</p> })}
+            {input.message()}
         </div>
     }
 }

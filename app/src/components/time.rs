@@ -1,31 +1,39 @@
-//! Instants, always in UTC and saying so: the reader's own zone is known only in the browser, and a page that
-//! renders differently there does not hydrate.
+//! Instants. A page is made in UTC and says so; the browser writes them in the reader's own zone, with UTC on hover, and keeps
+//! counting how long ago they were (`app::browser::times`).
 
 use leptos::prelude::*;
 use model::Timestamp;
 
+use crate::ctx;
+use crate::words;
+
 /// To the minute for people, exact for machines.
 #[component]
 pub fn Time(at: Timestamp) -> impl IntoView {
-    view! { <time datetime=at.to_string()>{for_people(at)}</time> }
+    let (said, title) = (words::minute(at, 0), words::minute(at, 0));
+    view! { <time datetime=at.to_string() title=title data-shown="minute">{said}</time> }
 }
 
-/// `2026-01-31 08:00 UTC`.
-fn for_people(at: Timestamp) -> String {
-    let exact = at.to_string();
-    match (exact.get(..10), exact.get(11..16)) {
-        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
-        _ => exact,
+/// How long ago, or how soon; the instant itself on hover.
+#[component]
+pub fn Ago(at: Timestamp) -> impl IntoView {
+    view! {
+        <time datetime=at.to_string() title=words::minute(at, 0) data-shown="distance">
+            {words::relative(ctx::now(), at)}
+        </time>
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn minutes_in_utc() {
-        let at: Timestamp = "2026-01-31T08:00:59.5+02:00".parse().unwrap();
-        assert_eq!(for_people(at), "2026-01-31 06:00 UTC");
+/// The last day of what ends at this instant, in UTC.
+#[component]
+pub fn LastDay(at: Timestamp) -> impl IntoView {
+    view! {
+        <time datetime=at.to_string() title=words::minute(at, 0)>{words::day(at.plus(-1))}</time>
     }
+}
+
+/// The day alone, in UTC as ends and months are counted.
+#[component]
+pub fn Day(at: Timestamp) -> impl IntoView {
+    view! { <time datetime=at.to_string() title=words::minute(at, 0)>{words::day(at)}</time> }
 }

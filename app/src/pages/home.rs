@@ -1,18 +1,34 @@
-//! Home: who you are to the exchange; for strangers, what the exchange is.
+//! Home: what is to be done, what broke, what it cost, and who you are to the exchange; for strangers, what the exchange is.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
+use model::GrantActual;
+use model::GrantDesired;
 use model::MemberRole;
 use model::Role;
+use model::dto::Grant;
+use model::dto::Money;
+use model::dto::Replica;
+use model::dto::Request;
+use model::dto::StatementSummary;
 
+use crate::api;
 use crate::components::badge::Badge;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
+use crate::components::nav;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::time::Ago;
 use crate::ctx;
 use crate::ctx::Membership;
 use crate::ctx::Viewer;
+use crate::islands::icon::Icon;
+use crate::pages::access::SOON;
+use crate::pages::replicas::is_failing;
+use crate::wire::load;
+use crate::words;
 
 #[component]
 pub fn Home() -> impl IntoView {
@@ -37,10 +53,172 @@ fn desk(viewer: Viewer) -> impl IntoView {
                     </p>
                 </Notice>
             })}
+            {(!belongs_nowhere).then(|| view! { <Today/> })}
             {(!teams.is_empty()).then(|| team_cards(teams))}
             {(!roles.is_empty()).then(|| role_list(roles))}
         </section>
     }
+}
+
+/// What is to be done: decisions that wait, and accesses that end soon or do not work.
+#[component]
+fn Today() -> impl IntoView {
+    let decides = ctx::viewer().is_some_and(|viewer| nav::decides(&viewer));
+    let waiting = load(api::access::requests(true, None));
+    let grants = load(api::access::grants(None, None));
+    let replicas = load(api::replicas::replicas(None));
+    let statements = load(api::billing::statements());
+    view! {
+        <div class="cards">
+            <section class="card" aria-labelledby="find">
+                <h2 id="find">"Find data"</h2>
+                <p>"Everything that is published, with your access and how fresh it is."</p>
+                <p class="actions"><A href="/catalog" attr:class="button button--primary">"Open the catalog"<Icon name="right"/></A></p>
+            </section>
+            {decides.then(|| view! {
+                <section class="card" aria-labelledby="decisions">
+                    <h2 id="decisions">"Waits for your decision"</h2>
+                    {waiting.show(|page| decisions(page.items).into_any())}
+                </section>
+            })}
+            <section class="card" aria-labelledby="reading">
+                <h2 id="reading">"Your access"</h2>
+                {grants.show(|page| reading(page.items).into_any())}
+            </section>
+            {replicas.show(|replicas| copies(replicas).into_any())}
+            {statements.show(|statements| month(statements).into_any())}
+        </div>
+    }
+}
+
+fn decisions(requests: Vec<Request>) -> impl IntoView {
+    let lines = requests
+        .into_iter()
+        .filter(|request| !request.may_decide.is_empty())
+        .map(|request| {
+            let href = format!("/requests/{}", request.id);
+            view! {
+                <li class="line">
+                    <A href=href>{format!("{} for {}", request.product, request.recipient)}</A>
+                    <span class="muted"><Ago at=request.created_at/></span>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    if lines.is_empty() {
+        return view! { <p class="muted">"Nothing at the moment."</p> }.into_any();
+    }
+    view! {
+        <ul class="lines">{lines}</ul>
+        <p class="actions"><A href="/approvals" attr:class="button">"Open the inbox"</A></p>
+    }
+    .into_any()
+}
+
+/// Of the viewer's teams: how many work, and what wants attention.
+fn reading(grants: Vec<Grant>) -> impl IntoView {
+    let now = ctx::now();
+    let teams = ctx::viewer().map(|viewer| viewer.teams).unwrap_or_default();
+    let grants: Vec<Grant> = grants
+        .into_iter()
+        .filter(|grant| grant.desired == GrantDesired::Active)
+        .filter(|grant| teams.iter().any(|team| team.team == grant.team.as_str()))
+        .collect();
+    let works = grants
+        .iter()
+        .filter(|grant| grant.actual == GrantActual::Active)
+        .count();
+    let summary = match (works, grants.len()) {
+        (_, 0) => "Your teams read nothing yet.".to_owned(),
+        (works, all) if works == all => format!("All {all} work."),
+        (works, all) => format!("{works} of {all} work."),
+    };
+    let lines = grants
+        .into_iter()
+        .filter(|grant| grant.actual != GrantActual::Active || grant.until.since(now) < SOON)
+        .map(|grant| {
+            let href = format!("/requests/{}", grant.request);
+            let said = state::grant(&grant);
+            view! {
+                <li class="line">
+                    <A href=href>{format!("{} for {}", grant.product, grant.recipient)}</A>
+                    <span class="muted">"ends "<Ago at=grant.until/></span>
+                    <State said/>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <p>{summary}</p>
+        <ul class="lines">{lines}</ul>
+        <p class="actions"><A href="/access" attr:class="button">"Open my access"</A></p>
+    }
+}
+
+/// Whether the replicas follow, for those who see any.
+fn copies(replicas: Vec<Replica>) -> impl IntoView {
+    let count = replicas.len();
+    let failing: Vec<Replica> = replicas.into_iter().filter(is_failing).collect();
+    let summary = match (failing.len(), count) {
+        (0, 1) => "It follows its source.".to_owned(),
+        (0, count) => format!("All {count} follow their sources."),
+        (failing, count) => format!("{failing} of {count} did not sync."),
+    };
+    let lines = failing
+        .into_iter()
+        .map(|replica| {
+            let href = format!("/replicas/{}", replica.id);
+            view! {
+                <li class="line">
+                    <A href=href>{replica.product.to_string()}</A>
+                    <span class="muted">{state::place(&replica.location)}</span>
+                    <State said=state::replica(replica.state)/>
+                </li>
+            }
+        })
+        .collect_view();
+    (count > 0).then(|| {
+        view! {
+            <section class="card" aria-labelledby="copies">
+                <h2 id="copies">"Replicas"</h2>
+                <p>{summary}</p>
+                <ul class="lines">{lines}</ul>
+                <p class="actions"><A href="/replicas" attr:class="button">"Open the replicas"</A></p>
+            </section>
+        }
+    })
+}
+
+/// What the latest month costs, for those who see a statement.
+fn month(statements: Vec<StatementSummary>) -> impl IntoView {
+    let Some(latest) = statements.first().map(|first| first.month.clone()) else {
+        return ().into_any();
+    };
+    let lines = statements
+        .into_iter()
+        .filter(|statement| statement.month == latest)
+        .map(|statement| {
+            let href = format!("/costs/{}/{}", statement.team, statement.month);
+            let total = Money {
+                amount: statement.total,
+                currency: statement.currency,
+            };
+            view! {
+                <li class="line">
+                    <A href=href>{statement.team.to_string()}</A>
+                    <span>{words::money(total)}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="card" aria-labelledby="month">
+            <h2 id="month">"Costs of "{latest}</h2>
+            <ul class="lines">{lines}</ul>
+            <p class="actions"><A href="/costs" attr:class="button">"Open the costs"</A></p>
+        </section>
+    }
+    .into_any()
 }
 
 fn team_cards(teams: Vec<Membership>) -> impl IntoView {

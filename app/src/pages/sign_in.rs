@@ -12,13 +12,16 @@ use crate::components::field::Field;
 use crate::components::field::Kind;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::ctx;
+use crate::islands::icon::Icon;
 use crate::next;
 
 /// What a refused sign-in says, the same for an unknown name and a wrong password (control C-55). The server puts
 /// it into the flash as the error of the whole form.
 pub const REFUSED: &str = "The name or the password is not right.";
+
+/// The form in a flash: this page shows what is wrong with it itself.
+pub const FORM: &str = "sign-in";
 
 #[component]
 pub fn SignIn() -> impl IntoView {
@@ -39,7 +42,7 @@ pub fn SignIn() -> impl IntoView {
 }
 
 fn form(target: Option<String>) -> impl IntoView {
-    let flash = ctx::flash().get_untracked();
+    let flash = ctx::flash();
     let name = flash.value("name").filter(|name| !name.is_empty());
     let knows_name = name.is_some();
     view! {

@@ -14,19 +14,17 @@ use crate::components::field::Field;
 use crate::components::field::Kind;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::icon::Icon;
 use crate::components::pager::Pager;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::text_area::TextArea;
 use crate::components::time::Time;
-use crate::ctx;
+use crate::islands::icon::Icon;
 use crate::layout::Layout;
 
 /// The style guide as an app of its own.
 #[component]
 pub fn StyleguideApp() -> impl IntoView {
-    ctx::share_visit();
     provide_meta_context();
     view! {
         <Title text="Style guide · Entrepôt"/>
@@ -60,7 +58,7 @@ fn Styleguide() -> impl IntoView {
             <Form/>
             <h2>"Table"</h2>
             <Runs/>
-            <Pager previous=Some("/styleguide?before=1".to_owned()) next=Some("/styleguide?after=9".to_owned())/>
+            <Pager first=Some("/styleguide?first=1".to_owned()) next=Some("/styleguide?after=9".to_owned())/>
             <h2>"Dialog"</h2>
             <div class="actions"><Dialog id="revoke" open="Revoke the grant" title="Revoke the grant?">
                 <p>"New calls are refused at once. URLs already handed out live for another fifteen minutes."</p>

@@ -39,12 +39,15 @@ pub struct Line {
     pub rest: Option<(&'static str, &'static str)>,
     /// `entrepot …`
     pub cli: Option<&'static str>,
+    /// In the portal: the server function that a form is sent to, `area/function`, or with a slash in front the page that shows
+    /// it or the plain route that does it.
+    pub page: Option<&'static str>,
     /// Where a door is missing: why.
     pub why: &'static str,
 }
 
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident [$($who:ident),*] $(person_only $person_only:literal)? rest($($rest:expr)?) cli($($cli:literal)?) $(why $why:literal)?;)*) => {
+    ($($(#[$doc:meta])* $name:ident [$($who:ident),*] $(person_only $person_only:literal)? rest($($rest:expr)?) cli($($cli:literal)?) $(page $page:literal)? $(why $why:literal)?;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Operation { $($(#[$doc])* $name),* }
 
@@ -63,6 +66,7 @@ macro_rules! operations {
             person_only: operations!(@or $($person_only)?, false),
             rest: operations!(@option $($rest)?),
             cli: operations!(@option $($cli)?),
+            page: operations!(@option $($page)?),
             why: operations!(@or $($why)?, ""),
         }),*];
     };
@@ -74,7 +78,7 @@ macro_rules! operations {
 
 operations! {
     // People.
-    SignIn [Anyone] rest() cli() why "the browser's: /sign-in makes a session; machines carry a token";
+    SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in makes a session; machines carry a token";
     PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami");
     PersonList [Admin, Auditor] rest(("GET", "/people")) cli("user list");
     PersonCreate [Admin] rest(("POST", "/people")) cli("user create");
@@ -95,7 +99,7 @@ operations! {
     MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member");
 
     // Storages.
-    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list");
+    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list") page "/register";
     StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show");
     StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create");
     StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update");
@@ -105,9 +109,9 @@ operations! {
 
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");
-    StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan");
-    ProductList [SignedIn] rest(("GET", "/products")) cli("product list");
-    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show");
+    StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan") page "declaration/scan_storage";
+    ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "/catalog";
+    ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "/products/{name}";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
@@ -116,62 +120,62 @@ operations! {
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
     // Access.
-    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list");
+    RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list") page "/access";
     RecipientRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}")) cli("recipient show");
-    RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create");
+    RecipientCreate [Consumer, Admin] rest(("POST", "/recipients")) cli("recipient create") page "access/create_recipient";
     RecipientUpdate [Consumer, Admin] rest(("PATCH", "/recipients/{recipient}")) cli("recipient update");
-    ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile");
+    ProfileCreate [Consumer] rest(("POST", "/recipients/{recipient}/profile")) cli("recipient profile") page "/recipients/{recipient}/profile";
     /// Replaces the living credential; shows the new one, so it is not an admin's.
-    RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate");
-    RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token");
-    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer");
-    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list");
-    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show");
-    RequestCreate [Consumer] rest(("POST", "/requests")) cli("request create");
-    RequestWithdraw [Consumer] rest(("POST", "/requests/{request}/withdraw")) cli("request withdraw");
-    RequestDecide [Producer, DataProtection] person_only true rest(("POST", "/requests/{request}/decisions")) cli("request decide");
+    RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate") page "/recipients/{recipient}/rotate";
+    RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
+    OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "/products/{name}/request";
+    RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "/approvals";
+    RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "/requests/{id}";
+    RequestCreate [Consumer] rest(("POST", "/requests")) cli("request create") page "access/create_request";
+    RequestWithdraw [Consumer] rest(("POST", "/requests/{request}/withdraw")) cli("request withdraw") page "access/withdraw_request";
+    RequestDecide [Producer, DataProtection] person_only true rest(("POST", "/requests/{request}/decisions")) cli("request decide") page "access/decide_request";
     GrantDeclare [Producer, Admin] rest() cli() why "the right that a declared grant needs; used by DeclarationDeploy";
-    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list");
-    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show");
-    GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke");
+    GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "/access";
+    GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "/access";
+    GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
     ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries");
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 
     // Replicas.
-    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list");
-    ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show");
-    SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule");
-    SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync");
-    VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum");
-    VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify");
-    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs");
-    SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run");
+    ReplicaList [SignedIn] rest(("GET", "/replicas")) cli("replica list") page "/replicas";
+    ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show") page "/replicas/{id}";
+    SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule") page "replicas/change_sync_job";
+    SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync") page "replicas/start_sync";
+    VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum") page "replicas/start_vacuum";
+    VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify") page "replicas/start_verify";
+    SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "/replicas/{id}";
+    SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run") page "/runs/{id}";
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
     ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
 
     // Billing.
-    RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates");
-    RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate");
+    RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates") page "/admin/rates";
+    RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate") page "billing/create_rate";
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
     ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
-    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges");
-    StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements");
-    StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement");
-    StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue");
-    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings");
+    ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
+    StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
+    StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";
+    StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue") page "billing/issue_statement";
+    SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/costs";
 
     // Audit, work, declaration.
-    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list");
-    AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify");
-    WorkList [Admin] rest(("GET", "/work")) cli("work list");
-    WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry");
+    AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "/admin/audit";
+    AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify") page "audit/verify_chain";
+    WorkList [Admin] rest(("GET", "/work")) cli("work list") page "/admin/jobs";
+    WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry") page "audit/retry_work";
     WorkRun [System] rest() cli() why "leasing is the workers' own";
     DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
-    DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan");
-    DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy");
-    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export");
+    DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan") page "declaration/plan_declaration";
+    DeclarationDeploy [SignedIn] rest(("POST", "/declaration/deploy")) cli("deploy") page "declaration/deploy_declaration";
+    DeclarationExport [SignedIn] rest(("GET", "/declaration")) cli("export") page "/products/{name}";
 }
 
 impl Operation {

@@ -87,6 +87,9 @@ impl Deploy {
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
+    /// This product alone
+    #[arg(long)]
+    product: Option<String>,
     /// Save it in this file instead of printing it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -95,6 +98,7 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn act(self) -> Act {
         Act::get(&["declaration"])
+            .query("product", self.product)
             .save(self.output.map(|path| Save { path, text: yaml }))
             .show(Show::words(yaml))
     }

@@ -33,8 +33,9 @@ pub async fn of_session(
     next: Next,
 ) -> Response {
     let session = request.extensions().get::<Session>().cloned();
-    let is_page = is_page(&request);
-    match visit(&exchange, session.as_ref(), is_page).await {
+    let path = request.uri().path().to_owned();
+    let page = is_page(&request).then_some(path.as_str());
+    match visit(&exchange, session.as_ref(), page).await {
         Ok((principal, visit)) => {
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(visit);
@@ -56,7 +57,7 @@ pub async fn of_session(
 async fn visit(
     exchange: &Exchange,
     session: Option<&Session>,
-    is_page: bool,
+    page: Option<&str>,
 ) -> Result<(Principal, Visit), Error> {
     let Some(session) = session else {
         return Ok((Principal::nobody(), Visit::default()));
@@ -71,10 +72,9 @@ async fn visit(
         None
     };
     // A flash is for the next page, not for the files and calls that a page makes.
-    let flash = if is_page {
-        session::take_flash(session).await?
-    } else {
-        Flash::default()
+    let flash = match page {
+        Some(path) => session::take_flash(session, path).await?,
+        None => Flash::default(),
     };
     Ok((principal, Visit { me, flash }))
 }

@@ -1,5 +1,7 @@
 //! The mounted portal, asked over HTTP.
 
+use app::ctx::Flash;
+use app::ctx::Viewer;
 use axum::body::Body;
 use axum::middleware;
 use http::Method;
@@ -38,9 +40,15 @@ impl Portal {
             .site_root(site.path().to_string_lossy().into_owned())
             .build();
         let version = read_bundle(&options).version.to_string();
-        let router = routes(options, move |_| (viewer.clone(), flash.clone())).layer(
-            middleware::from_fn_with_state(Policy { https: true }, headers::apply),
-        );
+        let router = routes(options, move |_| Visit {
+            viewer: viewer.clone(),
+            flash: flash.clone(),
+            ..Visit::default()
+        })
+        .layer(middleware::from_fn_with_state(
+            Policy { https: true },
+            headers::apply,
+        ));
         Self {
             _site: site,
             router,
@@ -216,9 +224,10 @@ async fn every_script_bears_the_nonce_of_the_header() {
 #[tokio::test]
 async fn a_refused_form_comes_back_with_its_values_escaped() {
     let flash = Flash {
+        form: app::pages::sign_in::FORM.to_owned(),
         values: vec![("name".to_owned(), HOSTILE.to_owned())],
         errors: vec![(String::new(), app::pages::sign_in::REFUSED.to_owned())],
-        notice: None,
+        ..Flash::default()
     };
     let (status, _, html) = Portal::new(None, flash)
         .get("/sign-in?next=/requests")

@@ -20,6 +20,7 @@ mod logs;
 mod machine_limits;
 mod matrix;
 mod people;
+mod portal;
 mod reseal;
 mod sessions;
 mod support;

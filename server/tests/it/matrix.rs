@@ -4,6 +4,7 @@
 //! sample, run with `UPDATE_MATRIX=1`, and read the difference.
 
 mod doors;
+mod functions;
 pub(crate) mod samples;
 
 use std::fmt::Write as _;

@@ -4,13 +4,14 @@ use model::dto::{DecisionNew, Request};
 use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict};
 use serde_json::json;
 
+use super::requests::{DecisionRecord, RequestRecord};
 use super::{ProductInfo, RecipientInfo};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
-use crate::policy::{Scope, can, can_see};
+use crate::policy::{Scope, allows, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
 
@@ -262,6 +263,41 @@ impl Exchange {
     }
 }
 
+/// Whether this stage of the product's requests is this person's to decide.
+fn is_theirs(principal: &Principal, product: &ProductInfo, stage: Stage) -> bool {
+    match stage {
+        Stage::Owner => principal.is_producer(product.team_id),
+        Stage::DataProtection => principal.has(model::Role::DataProtection),
+        Stage::Policy | Stage::Declared => false,
+    }
+}
+
+/// The open stages that the caller may decide now: what [`Exchange::request_decide`] would let pass.
+pub(super) fn decidable(
+    principal: &Principal,
+    record: &RequestRecord,
+    product: &ProductInfo,
+    decided: &[DecisionRecord],
+    open: &[Stage],
+) -> Vec<Stage> {
+    let Some(person) = principal.person_id() else {
+        return Vec::new();
+    };
+    let has_said = decided
+        .iter()
+        .any(|decision| decision.decider_id == Some(person));
+    if record.requester_id == Some(person)
+        || has_said
+        || !allows(principal, Operation::RequestDecide, &record.scope())
+    {
+        return Vec::new();
+    }
+    open.iter()
+        .copied()
+        .filter(|stage| is_theirs(principal, product, *stage))
+        .collect()
+}
+
 /// The stage that this person decides: the one asked for, or the first open one that is theirs.
 fn choose_stage(
     principal: &Principal,
@@ -269,11 +305,7 @@ fn choose_stage(
     open: &[Stage],
     wanted: Option<Stage>,
 ) -> Result<Stage, Error> {
-    let may = |stage: &Stage| match stage {
-        Stage::Owner => principal.is_producer(product.team_id),
-        Stage::DataProtection => principal.has(model::Role::DataProtection),
-        Stage::Policy | Stage::Declared => false,
-    };
+    let may = |stage: &Stage| is_theirs(principal, product, *stage);
     match wanted {
         Some(stage) if !open.contains(&stage) => Err(Error::conflict(format!(
             "the stage {stage} is not open; look at the request again"

@@ -14,19 +14,21 @@ use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
-use crate::policy::{Scope, can, can_see};
+use crate::policy::{Scope, allows, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
 /// Grants with the names around them, as [`GrantRecord`] reads them.
 macro_rules! grant_rows {
     () => {
-        "select access_grant.id, access_grant.name, request_id, product_id, product.name as product,
+        "select access_grant.id, access_grant.name, request_id, access_grant.product_id, product.name as product,
          product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
-         recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region, mode,
-         until_at, desired, actual, generation, verified_at, first_read_at, urls_until, store_urls_until, reason,
-         ended_at, ended_reason, access_grant.revision
-         from access_grant join product on product.id = product_id join recipient on recipient.id = recipient_id
+         recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
+         access_grant.mode, purpose_code, purpose_text, access_grant.until_at, desired, actual, generation, verified_at,
+         first_read_at, urls_until, store_urls_until, reason, ended_at, ended_reason, access_grant.revision
+         from access_grant join request on request.id = access_grant.request_id
+         join product on product.id = access_grant.product_id
+         join recipient on recipient.id = access_grant.recipient_id
          join team on team.id = recipient.team_id"
     };
 }
@@ -47,6 +49,8 @@ pub(crate) struct GrantRecord {
     pub cloud: Cloud,
     pub region: String,
     pub mode: Mode,
+    pub purpose_code: String,
+    pub purpose_text: String,
     pub until_at: Timestamp,
     pub desired: GrantDesired,
     pub actual: GrantActual,
@@ -74,6 +78,8 @@ from_row!(GrantRecord {
     cloud,
     region,
     mode,
+    purpose_code,
+    purpose_text,
     until_at,
     desired,
     actual,
@@ -104,33 +110,35 @@ impl GrantRecord {
     }
 }
 
-impl TryFrom<GrantRecord> for Grant {
-    type Error = Error;
-    fn try_from(record: GrantRecord) -> Result<Self, Error> {
-        Ok(Self {
-            location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
-            id: record.id,
-            name: record.name,
-            request: record.request_id,
-            product: record.product,
-            recipient: record.recipient,
-            team: record.team,
-            mode: record.mode,
-            until: record.until_at,
-            desired: record.desired,
-            actual: record.actual,
-            verified_at: record.verified_at,
-            first_read_at: record.first_read_at,
-            urls_until: match record.desired {
-                GrantDesired::Active => record.urls_until,
-                GrantDesired::Ended => record.store_urls_until,
-            },
-            reason: record.reason,
-            ended_at: record.ended_at,
-            ended_reason: record.ended_reason,
-            revision: record.revision,
-        })
-    }
+/// The grant as the caller may see it.
+fn grant_dto(principal: &Principal, record: GrantRecord) -> Result<Grant, Error> {
+    let is_open = record.desired == GrantDesired::Active;
+    Ok(Grant {
+        may_revoke: is_open && allows(principal, Operation::GrantRevoke, &record.scope()),
+        location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
+        id: record.id,
+        name: record.name,
+        request: record.request_id,
+        product: record.product,
+        recipient: record.recipient,
+        team: record.team,
+        mode: record.mode,
+        purpose_code: record.purpose_code,
+        purpose_text: record.purpose_text,
+        until: record.until_at,
+        desired: record.desired,
+        actual: record.actual,
+        verified_at: record.verified_at,
+        first_read_at: record.first_read_at,
+        urls_until: match record.desired {
+            GrantDesired::Active => record.urls_until,
+            GrantDesired::Ended => record.store_urls_until,
+        },
+        reason: record.reason,
+        ended_at: record.ended_at,
+        ended_reason: record.ended_reason,
+        revision: record.revision,
+    })
 }
 
 impl Exchange {
@@ -177,7 +185,7 @@ impl Exchange {
         let items = page
             .items
             .into_iter()
-            .map(Grant::try_from)
+            .map(|record| grant_dto(principal, record))
             .collect::<Result<_, _>>()?;
         Ok(Page {
             items,
@@ -191,7 +199,7 @@ impl Exchange {
             return Err(Error::NotFound("grant"));
         };
         can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
-        Grant::try_from(record)
+        grant_dto(principal, record)
     }
 
     /// Ends a grant now: by the consumer (giving up), the owner, data protection or an admin. New calls are refused from
@@ -213,7 +221,7 @@ impl Exchange {
         let reason = check.text("reason", &new.reason, 1, 1_000, true);
         check.done()?;
         if record.desired == GrantDesired::Ended {
-            return Grant::try_from(record);
+            return grant_dto(principal, record);
         }
         let mut change = self.change(principal).await?;
         self.grant_end(

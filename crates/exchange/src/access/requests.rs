@@ -8,6 +8,7 @@ use model::{
 };
 use serde_json::json;
 
+use super::decisions::decidable;
 use super::{DeclaredAs, ProductInfo, RecipientInfo};
 use crate::audit::Object;
 use crate::change::Change;
@@ -156,20 +157,31 @@ impl Exchange {
         .await
     }
 
-    async fn request_dto(&self, record: RequestRecord) -> Result<Request, Error> {
+    async fn request_dto(
+        &self,
+        principal: &Principal,
+        record: RequestRecord,
+    ) -> Result<Request, Error> {
         let decisions = self.decisions_of(self.db(), record.id).await?;
-        let open_stages = if record.state == RequestState::Submitted {
-            let product = self
-                .product_info_by_id(self.db(), record.product_id)
-                .await?;
-            let decided: Vec<Stage> = decisions.iter().map(|decision| decision.stage).collect();
-            product
-                .map(|product| product.open_stages(&decided))
-                .unwrap_or_default()
+        let is_open = record.state == RequestState::Submitted;
+        let product = if is_open {
+            self.product_info_by_id(self.db(), record.product_id)
+                .await?
         } else {
-            Vec::new()
+            None
+        };
+        let (open_stages, may_decide) = match product {
+            Some(product) => {
+                let decided: Vec<Stage> = decisions.iter().map(|decision| decision.stage).collect();
+                let open = product.open_stages(&decided);
+                let mine = decidable(principal, &record, &product, &decisions, &open);
+                (open, mine)
+            }
+            None => (Vec::new(), Vec::new()),
         };
         Ok(Request {
+            may_withdraw: is_open && allows(principal, Operation::RequestWithdraw, &record.scope()),
+            may_decide,
             location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
             id: record.id,
             product: record.product,
@@ -230,7 +242,7 @@ impl Exchange {
         let page = page.cut(rows, |row| row.id.to_string());
         let mut items = Vec::with_capacity(page.items.len());
         for record in page.items {
-            items.push(self.request_dto(record).await?);
+            items.push(self.request_dto(principal, record).await?);
         }
         Ok(Page {
             items,
@@ -249,7 +261,7 @@ impl Exchange {
             &record.scope(),
             "request",
         )?;
-        self.request_dto(record).await
+        self.request_dto(principal, record).await
     }
 
     /// Checks a request against what may be asked, and prices it as it will be shown to who decides.

@@ -165,14 +165,26 @@ struct ServiceRateOut {
 
 impl Exchange {
     /// What is live and the caller may see, as a declaration. Left out are retired products, products of other teams
-    /// (whose places the caller does not know), and what waits or has ended.
+    /// (whose places the caller does not know), and what waits or has ended. With `product`, that product alone; one that
+    /// would be left out is not there.
     pub async fn declaration_export(
         &self,
         principal: &Principal,
+        product: Option<&str>,
     ) -> Result<DeclarationExport, Error> {
         can(principal, Operation::DeclarationExport, &Scope::NONE)?;
         let live = self.live().await?;
-        let file = write(principal, &live)?;
+        let mut file = write(principal, &live)?;
+        if let Some(name) = product {
+            let (name, product) = file
+                .products
+                .remove_entry(name)
+                .ok_or(Error::NotFound("product"))?;
+            file = File {
+                products: Section::from([(name, product)]),
+                ..File::default()
+            };
+        }
         // Strings are quoted wherever any reader of YAML could take them for something else.
         let options = serde_saphyr::ser_options! {
             prefer_block_scalars: false,

@@ -1,6 +1,6 @@
 //! Reading replicas and their tables; asking for a sync, a vacuum or a check.
 
-use model::dto::{Replica, ReplicaTable, SyncJob, TableWork};
+use model::dto::{Replica, ReplicaActions, ReplicaTable, SyncJob, TableWork};
 use model::{
     Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, Role,
     StorageId, TableId, TeamId, Timestamp,
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
-use crate::policy::{Scope, can, can_see};
+use crate::policy::{Scope, allows, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
@@ -59,6 +59,18 @@ from_row!(ReplicaRecord {
 });
 
 impl ReplicaRecord {
+    /// Whether it is kept like its source.
+    fn follows(&self) -> bool {
+        matches!(
+            self.state,
+            ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
+        )
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.state, ReplicaState::Erasing | ReplicaState::Deleted)
+    }
+
     pub fn location(&self) -> Result<Location, Error> {
         Location::new(self.cloud, &self.region).map_err(Error::internal)
     }
@@ -262,6 +274,14 @@ impl Exchange {
             }
         }
         let job = self.job_of(self.db(), record.id).await?;
+        let scope = self.replica_scope(principal, &record).await?;
+        let may = |operation| allows(principal, operation, &scope);
+        let may = ReplicaActions {
+            sync: record.follows() && may(Operation::SyncStart),
+            verify: record.follows() && may(Operation::VerifyStart),
+            vacuum: !record.is_gone() && may(Operation::VacuumStart),
+            schedule: job.is_some() && may(Operation::SyncJobUpdate),
+        };
         Ok(sight.replica(Replica {
             id: record.id,
             product: record.product,
@@ -272,6 +292,7 @@ impl Exchange {
             reason: record.reason,
             tables,
             job: job.map(SyncJob::from),
+            may,
         }))
     }
 
@@ -369,12 +390,7 @@ impl Exchange {
     ) -> Result<Replica, Error> {
         let (replica, scope) = self.replica_for(principal, reference).await?;
         can(principal, operation, &scope)?;
-        let syncs = matches!(
-            replica.state,
-            ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
-        );
-        let gone = matches!(replica.state, ReplicaState::Erasing | ReplicaState::Deleted);
-        if gone || (kind != WorkKind::Vacuum && !syncs) {
+        if replica.is_gone() || (kind != WorkKind::Vacuum && !replica.follows()) {
             return Err(Error::conflict(
                 "this replica is on its way out; ask for access again to bring it back",
             ));

@@ -167,6 +167,10 @@ pub struct Request {
     pub grant: Option<GrantId>,
     /// For a declared request: file and commit.
     pub declared: Option<String>,
+    /// Stages that the caller may decide now.
+    pub may_decide: Vec<Stage>,
+    /// Whether the caller may take it back now.
+    pub may_withdraw: bool,
     pub revision: i64,
     pub created_at: Timestamp,
 }
@@ -203,6 +207,9 @@ pub struct Grant {
     pub team: Name,
     pub location: Location,
     pub mode: Mode,
+    /// As it was asked for.
+    pub purpose_code: String,
+    pub purpose_text: String,
     pub until: Timestamp,
     pub desired: GrantDesired,
     pub actual: GrantActual,
@@ -217,6 +224,8 @@ pub struct Grant {
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
+    /// Whether the caller may end it now.
+    pub may_revoke: bool,
     pub revision: i64,
 }
 

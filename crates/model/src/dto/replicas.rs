@@ -19,6 +19,17 @@ pub struct Replica {
     pub reason: Option<String>,
     pub tables: Vec<ReplicaTable>,
     pub job: Option<SyncJob>,
+    /// What the caller may do with it now.
+    pub may: ReplicaActions,
+}
+
+/// Which operations would be let pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaActions {
+    pub sync: bool,
+    pub verify: bool,
+    pub vacuum: bool,
+    pub schedule: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use model::dto::{
 
 use crate::answer::{Result, ok};
 use crate::body::Body;
-use crate::call::Call;
+use crate::call::{Call, Filter, OfProduct};
 use crate::endpoint::Endpoints;
 
 #[rustfmt::skip]
@@ -17,7 +17,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::DeclarationValidate, validate).takes::<DeclarationText>().answers::<DeclarationReport>()
         .on(Operation::DeclarationPlan, plan).takes::<DeclarationText>().answers::<DeclarationPlan>()
         .on(Operation::DeclarationDeploy, deploy).takes::<DeploymentNew>().answers::<Deployment>()
-        .on(Operation::DeclarationExport, export).answers::<DeclarationExport>()
+        .on(Operation::DeclarationExport, export).answers::<DeclarationExport>().query(&["product"])
 }
 
 /// A file that is wrong is a good answer here: the report says where.
@@ -41,6 +41,9 @@ async fn deploy(call: Call, Body(new): Body<DeploymentNew>) -> Result<Deployment
         .await?)
 }
 
-async fn export(call: Call) -> Result<DeclarationExport> {
-    ok(call.exchange.declaration_export(&call.principal).await?)
+async fn export(call: Call, Filter(filter): Filter<OfProduct>) -> Result<DeclarationExport> {
+    ok(call
+        .exchange
+        .declaration_export(&call.principal, filter.product.as_deref())
+        .await?)
 }

@@ -230,11 +230,14 @@ async fn an_interrupted_rate_is_as_declared() {
             let rate = exchange.rate_for(exchange.db(), &route, at).await.unwrap();
             assert_eq!(rate.unwrap().price_nano.to_string(), price);
         }
-        let export = exchange.declaration_export(&stage.operator).await.unwrap();
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         let plan = stage.plan(&stage.operator, &export.yaml).await;
         assert_eq!(plan.exit_status(), 0, "{}", export.yaml);
         other.deploy(&other.operator, &export.yaml).await.unwrap();
-        let again = other.exchange().declaration_export(&other.operator);
+        let again = other.exchange().declaration_export(&other.operator, None);
         assert_eq!(again.await.unwrap().yaml, export.yaml);
     }
 }

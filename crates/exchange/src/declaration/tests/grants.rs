@@ -361,7 +361,7 @@ async fn what_people_were_granted_is_taken_for_what_it_is() {
         );
         let yaml = stage
             .exchange()
-            .declaration_export(&stage.operator)
+            .declaration_export(&stage.operator, None)
             .await
             .unwrap()
             .yaml;

@@ -66,7 +66,10 @@ async fn what_domains_and_teams_are_called_is_deployed() {
             ("Sales and after", "0815")
         );
         assert_eq!(stage.plan(&stage.operator, &renamed).await.exit_status(), 0);
-        let export = exchange.declaration_export(&stage.operator).await.unwrap();
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         assert!(export.yaml.contains("All that drives"), "{}", export.yaml);
         let plan = stage.plan(&stage.operator, &export.yaml).await;
         assert_eq!(acts(&plan), [""; 0], "{}", export.yaml);
@@ -84,7 +87,10 @@ async fn what_domains_and_teams_are_called_is_deployed() {
         let (_, fields, _) = line(&plan, "domain", "vehicle");
         assert_eq!(fields, ["title: Cars -> Vehicle data"]);
         stage.deploy(&stage.operator, CONTRACT).await.unwrap();
-        let export = exchange.declaration_export(&stage.operator).await.unwrap();
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         assert!(export.yaml.contains("All that drives"), "{}", export.yaml);
         let stale = TeamChange {
             title: Some("X".into()),
@@ -122,7 +128,10 @@ async fn a_recipient_moves_until_something_is_asked_for_it() {
         assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
         stage.deploy(&stage.operator, &moved).await.unwrap();
         assert_eq!(stage.plan(&stage.operator, &moved).await.exit_status(), 0);
-        let export = exchange.declaration_export(&stage.operator).await.unwrap();
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         let plan = stage.plan(&stage.operator, &export.yaml).await;
         assert_eq!(acts(&plan), [""; 0], "{}", export.yaml);
 

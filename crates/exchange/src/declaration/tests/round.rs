@@ -338,7 +338,7 @@ async fn an_export_changes_nothing_and_builds_the_same_elsewhere() {
         let exchange = stage.exchange();
         stage.deploy(&stage.operator, &rich()).await.unwrap();
         let yaml = exchange
-            .declaration_export(&stage.operator)
+            .declaration_export(&stage.operator, None)
             .await
             .unwrap()
             .yaml;
@@ -350,7 +350,7 @@ async fn an_export_changes_nothing_and_builds_the_same_elsewhere() {
         other.deploy(&other.operator, &yaml).await.unwrap();
         let again = other
             .exchange()
-            .declaration_export(&other.operator)
+            .declaration_export(&other.operator, None)
             .await
             .unwrap()
             .yaml;
@@ -378,13 +378,19 @@ async fn a_job_without_a_name_is_exported_too() {
             .sync_job_update(&stage.operator, replica, weekly)
             .await
             .unwrap();
-        let export = exchange.declaration_export(&stage.operator).await.unwrap();
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         let yaml = export.yaml;
         assert!(yaml.contains("sync_jobs:\n  job-"), "{yaml}");
         let plan = stage.plan(&stage.operator, &yaml).await;
         assert_eq!(plan.exit_status(), 0, "{plan:#?}");
         assert_eq!(plan.count(DeclarationAction::Foreign), 0, "{yaml}");
-        let again = exchange.declaration_export(&stage.operator).await.unwrap();
+        let again = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
         assert_eq!(again.yaml, yaml, "the same name each time");
 
         // What is changed under that name is changed, and elsewhere the job is called so.
@@ -394,7 +400,7 @@ async fn a_job_without_a_name_is_exported_too() {
         stage.deploy(&stage.operator, &often).await.unwrap();
         assert_eq!(stage.plan(&stage.operator, &often).await.exit_status(), 0);
         other.deploy(&other.operator, &often).await.unwrap();
-        let elsewhere = other.exchange().declaration_export(&other.operator);
+        let elsewhere = other.exchange().declaration_export(&other.operator, None);
         assert_eq!(elsewhere.await.unwrap().yaml, often);
     }
 }
@@ -412,12 +418,17 @@ async fn everybody_exports_what_they_may_see() {
         let audra = stage.person("audra", &["auditor"], &[]).await;
         let mut texts = Vec::new();
         for principal in [&mara, &otto, &audra] {
-            let yaml = exchange.declaration_export(principal).await.unwrap().yaml;
+            let yaml = exchange
+                .declaration_export(principal, None)
+                .await
+                .unwrap()
+                .yaml;
             let plan = stage.plan(principal, &yaml).await;
             assert_eq!(acts(&plan), [""; 0], "{yaml}");
             assert_eq!(stage.deploy(principal, &yaml).await.unwrap().id, None);
             texts.push(yaml);
         }
+        let (mara_is, otto_is) = (mara, otto);
         let [mara, otto, audra] = texts.try_into().unwrap();
         // A producer sees addresses, and for whom the own products are; credentials are for admins and auditors.
         assert!(mara.contains("s3://lake/aftersales") && mara.contains("rnd_visits"));
@@ -425,7 +436,27 @@ async fn everybody_exports_what_they_may_see() {
         // A consumer sees neither addresses nor where tables lie.
         assert!(otto.contains("rnd_weu") && !otto.contains("s3://"));
         assert!(!otto.contains("workshop/visits"));
-        let nobody = exchange.declaration_export(&Principal::nobody()).await;
+        // One product alone, for those whose it is.
+        let one = exchange
+            .declaration_export(&mara_is, Some("vehicle-workshop-visits"))
+            .await
+            .unwrap()
+            .yaml;
+        assert!(
+            one.starts_with("products:\n  vehicle-workshop-visits:\n"),
+            "{one}"
+        );
+        assert!(
+            one.contains("workshop/visits") && !one.contains("teams:"),
+            "{one}"
+        );
+        for (principal, name) in [(&otto_is, "vehicle-workshop-visits"), (&mara_is, "nowhere")] {
+            let missing = exchange.declaration_export(principal, Some(name)).await;
+            assert!(matches!(missing, Err(Error::NotFound("product"))), "{name}");
+        }
+        let nobody = exchange
+            .declaration_export(&Principal::nobody(), None)
+            .await;
         assert!(matches!(nobody, Err(Error::Unauthenticated)));
     }
 }
@@ -483,7 +514,7 @@ async fn a_sealed_credential_stays_where_it_is() {
             .await
             .unwrap();
         let yaml = exchange
-            .declaration_export(&stage.operator)
+            .declaration_export(&stage.operator, None)
             .await
             .unwrap()
             .yaml;

@@ -1,0 +1,297 @@
+//! Asking for access, deciding, and what became of it.
+
+use leptos::prelude::*;
+use model::dto::Grant;
+use model::dto::Offer;
+use model::dto::ProductDetail;
+use model::dto::Recipient;
+use model::dto::Request;
+use model::dto::RequestNew;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::api::Done;
+use crate::api::Listed;
+use crate::error::AppError;
+
+use super::{call, parse_id, said};
+
+/// Recipients of the viewer's teams.
+pub async fn recipients() -> Result<Vec<Recipient>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest::all();
+    let found = exchange.recipients(&principal, &page).await.map_err(said)?;
+    Ok(found.items)
+}
+
+/// What somebody needs to ask: the recipients of their teams, and both modes for one of them, priced and dated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub recipients: Vec<Recipient>,
+    /// For the recipient that was named, else the first. None without recipients.
+    pub offer: Option<Offer>,
+}
+
+pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest::all();
+    let found = exchange.recipients(&principal, &page).await.map_err(said)?;
+    let teams = super::teams();
+    let recipients: Vec<Recipient> = found
+        .items
+        .into_iter()
+        .filter(|recipient| teams.iter().any(|team| team == recipient.team.as_str()))
+        .collect();
+    let chosen = recipients
+        .iter()
+        .find(|known| recipient.as_deref() == Some(known.name.as_str()))
+        .or(recipients.first());
+    let offer = match chosen {
+        Some(chosen) => {
+            let offer = exchange.offer(&principal, &product, chosen.name.as_str());
+            Some(offer.await.map_err(said)?)
+        }
+        None => None,
+    };
+    Ok(Terms { recipients, offer })
+}
+
+/// Requests that concern the viewer, newest first; those that wait for a decision when `open`.
+pub async fn requests(open: bool, after: Option<String>) -> Result<Listed<Request>, AppError> {
+    let (exchange, principal) = call()?;
+    let state = open.then_some(model::RequestState::Submitted);
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(25),
+    };
+    let found = exchange
+        .requests(&principal, state, &page)
+        .await
+        .map_err(said)?;
+    Ok(found.into())
+}
+
+/// A request and, once it was approved, what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestShown {
+    pub request: Request,
+    pub grant: Option<Grant>,
+}
+
+pub async fn request(id: String) -> Result<RequestShown, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&id)?;
+    let request = exchange.request(&principal, id).await.map_err(said)?;
+    let grant = match request.grant {
+        Some(grant) => Some(exchange.grant(&principal, grant).await.map_err(said)?),
+        None => None,
+    };
+    Ok(RequestShown { request, grant })
+}
+
+/// Grants that concern the viewer, newest first; of one product when `product` is given.
+pub async fn grants(
+    product: Option<String>,
+    after: Option<String>,
+) -> Result<Listed<Grant>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(100),
+    };
+    let found = exchange
+        .grants(&principal, product.as_deref(), &page)
+        .await
+        .map_err(said)?;
+    Ok(found.into())
+}
+
+/// A grant, and the tables that it opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    pub grant: Grant,
+    pub product: ProductDetail,
+}
+
+pub async fn opened(grant: String) -> Result<Opened, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&grant)?;
+    let grant = exchange.grant(&principal, id).await.map_err(said)?;
+    let product = exchange
+        .product(&principal, grant.product.as_str())
+        .await
+        .map_err(said)?;
+    Ok(Opened { grant, product })
+}
+
+/// A recipient that is made on the way to a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientForm {
+    /// For what access is to be asked.
+    pub product: String,
+    pub name: String,
+    pub team: String,
+    pub cloud: String,
+    pub region: String,
+}
+
+#[server]
+pub async fn create_recipient(form: RecipientForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let product: model::ProductName = parse_id(&form.product)?;
+    let new = model::dto::RecipientNew {
+        name: form.name,
+        team: form.team,
+        cloud: form.cloud,
+        region: form.region,
+    };
+    let made = exchange
+        .recipient_create(&principal, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/products/{product}/request?recipient={}", made.name),
+        format!("The recipient {} is made.", made.name),
+    ))
+}
+
+#[server]
+pub async fn create_request(form: RequestNew) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let request = exchange
+        .request_create(&principal, form)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", request.id),
+        "The request is sent.",
+    ))
+}
+
+/// What concerns one request and needs no more than its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawForm {
+    pub request: String,
+}
+
+#[server]
+pub async fn withdraw_request(form: WithdrawForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.request)?;
+    let request = exchange
+        .request_withdraw(&principal, id)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", request.id),
+        "The request is withdrawn.",
+    ))
+}
+
+/// A decision on exactly the revision that was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionForm {
+    pub request: String,
+    pub revision: i64,
+    #[serde(default)]
+    pub note: String,
+    /// `approve` or `reject`: the button that was pressed.
+    #[serde(default)]
+    pub verdict: String,
+}
+
+#[server]
+pub async fn decide_request(form: DecisionForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.request)?;
+    let new = model::dto::DecisionNew {
+        verdict: form.verdict,
+        note: form.note,
+        revision: form.revision,
+        stage: None,
+    };
+    let decided = exchange
+        .request_decide(&principal, id, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", decided.id),
+        after_decision(&decided),
+    ))
+}
+
+/// Giving up an access, or ending somebody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeForm {
+    pub grant: String,
+    #[serde(default)]
+    pub reason: String,
+}
+
+#[server]
+pub async fn revoke_grant(form: RevokeForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.grant)?;
+    let new = model::dto::RevokeNew {
+        reason: form.reason,
+    };
+    let grant = exchange
+        .grant_revoke(&principal, id, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new("/access", after_end(&grant)))
+}
+
+/// A credential that is to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenForm {
+    pub recipient: String,
+    pub token: String,
+}
+
+#[server]
+pub async fn revoke_recipient_token(form: TokenForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let token = parse_id(&form.token)?;
+    let recipient = exchange
+        .recipient_token_revoke(&principal, &form.recipient, token)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/access",
+        format!(
+            "The credential of {} is revoked. Download a new profile when you need one.",
+            recipient.name
+        ),
+    ))
+}
+
+fn after_decision(request: &Request) -> String {
+    use model::RequestState;
+    let (product, recipient) = (&request.product, &request.recipient);
+    match request.state {
+        RequestState::Approved => {
+            format!("Approved: {recipient} gets {product}. It is set up and checked by itself.")
+        }
+        RequestState::Rejected => format!("Rejected: {recipient} does not get {product}."),
+        RequestState::Submitted | RequestState::Withdrawn => {
+            format!("Noted. {product} for {recipient} waits for one more decision.")
+        }
+    }
+}
+
+fn after_end(grant: &Grant) -> String {
+    let (product, recipient) = (&grant.product, &grant.recipient);
+    let ended = format!("The access of {recipient} to {product} has ended.");
+    match grant.urls_until {
+        Some(until) => {
+            format!("{ended} Links that were handed out already may work until {until}.")
+        }
+        None => ended,
+    }
+}

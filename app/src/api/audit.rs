@@ -1,0 +1,127 @@
+//! What happened to things, for those who may read the audit log; and what the workers have to do.
+
+use leptos::prelude::*;
+use model::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::api::Done;
+use crate::api::Listed;
+use crate::error::AppError;
+
+use super::{call, parse_id, said};
+
+/// One row of the audit log, without its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    pub at: Timestamp,
+    /// A person's pseudonym, `operator` or `system`.
+    pub actor: String,
+    pub operation: String,
+    /// Kind and id of what it was done to.
+    pub object: String,
+    /// JSON.
+    pub detail: String,
+}
+
+/// What happened, newest first; to one object when `object` gives its kind and id.
+pub async fn happenings(
+    object: Option<(&'static str, String)>,
+    after: Option<String>,
+) -> Result<Listed<Happening>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(50),
+    };
+    let object = object.as_ref().map(|(kind, id)| (*kind, id.as_str()));
+    let found = exchange
+        .audit_rows(&principal, object, &page)
+        .await
+        .map_err(said)?;
+    let items = found.items.into_iter().map(|row| Happening {
+        at: row.at,
+        actor: row.actor,
+        operation: row.operation,
+        object: format!("{} {}", row.object_kind, row.object_id),
+        detail: row.detail,
+    });
+    Ok(Listed {
+        items: items.collect(),
+        next: found.next,
+    })
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyForm {
+    /// A head that was kept elsewhere.
+    #[serde(default)]
+    pub anchor: String,
+}
+
+#[server]
+pub async fn verify_chain(form: VerifyForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let anchor = Some(form.anchor.trim()).filter(|anchor| !anchor.is_empty());
+    let found = exchange
+        .audit_verify(&principal, anchor)
+        .await
+        .map_err(said)?;
+    let notice = match found.broken {
+        None => format!(
+            "The chain is whole: {} rows, and the last one’s hash is {}.",
+            found.rows, found.head
+        ),
+        Some(broken) => format!("The chain is broken at row {}: {}.", broken.seq, broken.why),
+    };
+    Ok(Done::new("/admin/audit", notice))
+}
+
+/// A piece of the workers' queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    pub id: String,
+    pub kind: String,
+    pub key: String,
+    pub failures: i64,
+    pub error: Option<String>,
+    pub parked: bool,
+    pub is_leased: bool,
+    pub created_at: Timestamp,
+}
+
+/// What waits, runs or is parked.
+pub async fn jobs(after: Option<String>) -> Result<Listed<Job>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest { after, limit: None };
+    let found = exchange.work_list(&principal, &page).await.map_err(said)?;
+    let items = found.items.into_iter().map(|row| Job {
+        id: row.id.to_string(),
+        kind: row.kind,
+        key: row.key,
+        failures: row.failures,
+        error: row.last_error,
+        parked: row.parked,
+        is_leased: row.owner.is_some(),
+        created_at: row.created_at,
+    });
+    Ok(Listed {
+        items: items.collect(),
+        next: found.next,
+    })
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryForm {
+    pub work: String,
+}
+
+#[server]
+pub async fn retry_work(form: RetryForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.work)?;
+    exchange.work_retry(&principal, id).await.map_err(said)?;
+    Ok(Done::new("/admin/jobs", "It is tried again now."))
+}

@@ -1,0 +1,170 @@
+//! What was used and what it cost, and the prices.
+
+use exchange::Operation;
+use exchange::policy::{Scope, allows};
+use leptos::prelude::*;
+use model::dto::Charge;
+use model::dto::Rate;
+use model::dto::RateNew;
+use model::dto::Saving;
+use model::dto::ServiceRate;
+use model::dto::Statement;
+use model::dto::StatementSummary;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::api::Done;
+use crate::api::Listed;
+use crate::error::AppError;
+
+use super::{call, said};
+
+/// Charges of a product that concern the viewer's teams, newest first.
+pub async fn charges(product: String, after: Option<String>) -> Result<Listed<Charge>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(25),
+    };
+    let found = exchange
+        .charges(&principal, Some(&product), &page)
+        .await
+        .map_err(said)?;
+    Ok(found.into())
+}
+
+/// So many pages of charges are read for a picture.
+const PAGES: usize = 10;
+
+/// The latest charges that concern the viewer's teams; `next` says that there are older ones.
+pub async fn recent_charges() -> Result<Listed<Charge>, AppError> {
+    let (exchange, principal) = call()?;
+    let mut page = exchange::page::PageRequest::all();
+    let mut items = Vec::new();
+    for _ in 0..PAGES {
+        let found = exchange
+            .charges(&principal, None, &page)
+            .await
+            .map_err(said)?;
+        items.extend(found.items);
+        page.after = found.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    Ok(Listed {
+        items,
+        next: page.after,
+    })
+}
+
+/// What each replica has saved; of one product when `product` is given.
+pub async fn savings(product: Option<String>) -> Result<Vec<Saving>, AppError> {
+    let (exchange, principal) = call()?;
+    exchange
+        .savings(&principal, product.as_deref())
+        .await
+        .map_err(said)
+}
+
+/// The latest statements of the viewer's teams.
+pub async fn statements() -> Result<Vec<StatementSummary>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest {
+        after: None,
+        limit: Some(24),
+    };
+    let found = exchange.statements(&principal, &page).await.map_err(said)?;
+    Ok(found.items)
+}
+
+/// A team's month, one statement for each currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementShown {
+    pub statements: Vec<Statement>,
+    pub may_issue: bool,
+}
+
+pub async fn statement(team: String, month: String) -> Result<StatementShown, AppError> {
+    let (exchange, principal) = call()?;
+    let found = exchange.statement(&principal, &team, &month).await;
+    Ok(StatementShown {
+        statements: found.map_err(said)?,
+        may_issue: allows(&principal, Operation::StatementIssue, &Scope::NONE),
+    })
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssueForm {
+    pub team: String,
+    pub month: String,
+}
+
+#[server]
+pub async fn issue_statement(form: IssueForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    exchange
+        .statement_issue(&principal, &form.team, &form.month)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/costs/{}/{}", form.team, form.month),
+        "The statement is issued.",
+    ))
+}
+
+/// All prices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prices {
+    pub rates: Vec<Rate>,
+    pub services: Vec<ServiceRate>,
+    pub may_add: bool,
+}
+
+pub async fn prices() -> Result<Prices, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest::all();
+    let rates = exchange.rates(&principal, &page).await.map_err(said)?;
+    let services = exchange.service_rates(&principal).await.map_err(said)?;
+    Ok(Prices {
+        rates: rates.items,
+        services,
+        may_add: allows(&principal, Operation::RateCreate, &Scope::NONE),
+    })
+}
+
+/// The form of a price: all of [`RateNew`], where an empty end is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateForm {
+    pub from: String,
+    pub to: String,
+    pub price: String,
+    pub unit: String,
+    pub currency: String,
+    pub valid_from: String,
+    #[serde(default)]
+    pub valid_until: String,
+    pub source: String,
+}
+
+#[server]
+pub async fn create_rate(form: RateForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let new = RateNew {
+        from: form.from,
+        to: form.to,
+        price: form.price,
+        unit: form.unit,
+        currency: form.currency,
+        valid_from: form.valid_from,
+        valid_until: Some(form.valid_until).filter(|text| !text.is_empty()),
+        source: form.source,
+    };
+    let rate = exchange.rate_create(&principal, new).await.map_err(said)?;
+    Ok(Done::new(
+        "/admin/rates",
+        format!("The price from {} to {} is added.", rate.from, rate.to),
+    ))
+}

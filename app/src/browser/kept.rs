@@ -1,0 +1,112 @@
+//! What somebody was doing in a part of the page that is drawn anew: typed values, the focus, what was folded open.
+
+use leptos::prelude::document;
+use leptos::wasm_bindgen::JsCast;
+use web_sys::Element;
+use web_sys::HtmlDetailsElement;
+use web_sys::HtmlElement;
+use web_sys::HtmlFormElement;
+use web_sys::HtmlInputElement;
+use web_sys::HtmlTextAreaElement;
+
+pub(super) struct Kept {
+    /// Id and value of what was changed.
+    values: Vec<(String, String)>,
+    focus: Option<Focus>,
+    /// Of each thing that folds, in order: whether it is open.
+    open: Vec<bool>,
+}
+
+struct Focus {
+    id: String,
+    selection: Option<(u32, u32)>,
+}
+
+impl Kept {
+    /// Not of the form `sent`: what stands in it now, the server says.
+    pub(super) fn of(part: &Element, sent: Option<&HtmlFormElement>) -> Self {
+        let values = elements::<Element>(part, "input[id], textarea[id]")
+            .into_iter()
+            .filter(|element| sent.is_none_or(|form| !form.contains(Some(element))))
+            .filter_map(|element| changed(&element).map(|value| (element.id(), value)))
+            .collect();
+        let focus = document()
+            .active_element()
+            .filter(|element| part.contains(Some(element)) && !element.id().is_empty())
+            .map(|element| Focus {
+                id: element.id(),
+                selection: selection(&element),
+            });
+        let open = elements::<HtmlDetailsElement>(part, "details")
+            .iter()
+            .map(HtmlDetailsElement::open)
+            .collect();
+        Self {
+            values,
+            focus,
+            open,
+        }
+    }
+
+    pub(super) fn give_back(self, part: &Element) {
+        for (id, value) in self.values {
+            let Some(element) = document().get_element_by_id(&id) else {
+                continue;
+            };
+            if let Some(input) = element.dyn_ref::<HtmlInputElement>() {
+                input.set_value(&value);
+            } else if let Some(area) = element.dyn_ref::<HtmlTextAreaElement>() {
+                area.set_value(&value);
+            }
+        }
+        let folds = elements::<HtmlDetailsElement>(part, "details");
+        if folds.len() == self.open.len() {
+            for (fold, open) in folds.iter().zip(self.open) {
+                fold.set_open(open || fold.open());
+            }
+        }
+        if let Some(focus) = self.focus
+            && let Some(element) = document().get_element_by_id(&focus.id)
+        {
+            if let Some(element) = element.dyn_ref::<HtmlElement>() {
+                element.focus().ok();
+            }
+            if let Some((from, to)) = focus.selection
+                && let Some(input) = element.dyn_ref::<HtmlInputElement>()
+            {
+                input.set_selection_range(from, to).ok();
+            }
+        }
+    }
+}
+
+/// The value of a text that is not what the page came with.
+fn changed(element: &Element) -> Option<String> {
+    if let Some(input) = element.dyn_ref::<HtmlInputElement>() {
+        let is_text = !matches!(
+            input.type_().as_str(),
+            "hidden" | "radio" | "checkbox" | "file"
+        );
+        return (is_text && input.value() != input.default_value()).then(|| input.value());
+    }
+    let area = element.dyn_ref::<HtmlTextAreaElement>()?;
+    let came_with = area.default_value().ok()?;
+    (area.value() != came_with).then(|| area.value())
+}
+
+/// None for what has none: dates, for example.
+fn selection(element: &Element) -> Option<(u32, u32)> {
+    let input = element.dyn_ref::<HtmlInputElement>()?;
+    let from = input.selection_start().ok()??;
+    let to = input.selection_end().ok()??;
+    Some((from, to))
+}
+
+fn elements<E: JsCast>(part: &Element, selector: &str) -> Vec<E> {
+    let Ok(found) = part.query_selector_all(selector) else {
+        return Vec::new();
+    };
+    (0..found.length())
+        .filter_map(|position| found.item(position)?.dyn_into().ok())
+        .collect()
+}

@@ -1,0 +1,124 @@
+//! Forms that change something: sent to a server function, with and without JavaScript alike. The server answers with where to
+//! go on, and what was typed and what was wrong come back in the flash, which the hidden fields `at` (the form's own path) and
+//! `id` address (`server::plain_form`). With JavaScript the form is sent in place (`app::browser::forms`): nothing is sent twice, and
+//! the page is drawn anew without being loaded.
+
+use std::sync::Arc;
+
+use leptos::context::Provider;
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use crate::components::button::Weight;
+use crate::ctx;
+use crate::ctx::Flash;
+use crate::error::FieldError;
+
+/// What the fields of a form know of it.
+#[derive(Clone)]
+pub struct Scope {
+    id: Arc<str>,
+    errors: Arc<[FieldError]>,
+    /// What was typed when it was sent.
+    values: Arc<[(String, String)]>,
+}
+
+impl Scope {
+    /// `purpose.text` is sent as `form[purpose][text]`: the one argument of the server function.
+    pub fn name(field: &str) -> String {
+        let parts: Vec<&str> = field.split('.').collect();
+        format!("form[{}]", parts.join("]["))
+    }
+
+    /// Unique on the page as the form is.
+    pub fn element_id(&self, field: &str) -> String {
+        format!("{}-{}", self.id, field.replace('.', "-"))
+    }
+
+    pub fn value(&self, field: &str) -> Option<String> {
+        let found = self.values.iter().find(|(name, _)| name == field);
+        found.map(|(_, value)| value.clone())
+    }
+
+    pub fn error(&self, field: &str) -> Option<String> {
+        let found = self.errors.iter().find(|error| error.field == field);
+        found.map(|error| error.message.clone())
+    }
+}
+
+/// The form's own path, with its query: where its answer leads back to.
+pub(crate) fn here() -> String {
+    let here = use_location();
+    let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
+    let query = search.trim_start_matches('?');
+    if query.is_empty() {
+        path
+    } else {
+        format!("{path}?{query}")
+    }
+}
+
+/// `id` is unique on the page and the same whenever it is drawn. `action` is of [`crate::wire::form`].
+#[component]
+pub fn Form(
+    #[prop(into)] id: String,
+    action: &'static str,
+    /// Stay on this page, wherever the answer leads.
+    #[prop(optional)]
+    stay: bool,
+    #[prop(default = "form")] class: &'static str,
+    children: Children,
+) -> impl IntoView {
+    let flash = ctx::flash();
+    let returned = if flash.is_of(&id) {
+        flash
+    } else {
+        Flash::default()
+    };
+    let scope = Scope {
+        id: id.as_str().into(),
+        errors: returned.field_errors().into(),
+        values: returned.values.into(),
+    };
+    let element_id = id.clone();
+    view! {
+        <form class=class id=element_id method="post" action=action data-in-place="">
+            <input type="hidden" name="at" value=here()/>
+            <input type="hidden" name="id" value=id/>
+            {stay.then(|| view! { <input type="hidden" name="stay" value="yes"/> })}
+            <Provider value=scope>{children()}</Provider>
+        </form>
+    }
+}
+
+/// A value that the form carries along.
+#[component]
+pub fn Hidden(name: &'static str, #[prop(into)] value: String) -> impl IntoView {
+    view! { <input type="hidden" name=Scope::name(name) value=value/> }
+}
+
+/// The button that sends the form around it.
+#[component]
+pub fn Submit(
+    #[prop(default = Weight::Primary)] weight: Weight,
+    /// Field and value that this button stands for, where a form has several.
+    #[prop(optional)]
+    says: Option<(&'static str, &'static str)>,
+    children: Children,
+) -> impl IntoView {
+    let (name, value) = says
+        .map(|(field, value)| (Scope::name(field), value))
+        .unzip();
+    view! { <button type="submit" class=weight.class() name=name value=value>{children()}</button> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_sent_as_parts_of_one_argument() {
+        assert_eq!(Scope::name("until"), "form[until]");
+        assert_eq!(Scope::name("purpose.text"), "form[purpose][text]");
+    }
+}

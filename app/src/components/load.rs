@@ -1,0 +1,73 @@
+//! What stands where data is to come: while it comes, and when it does not.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+use leptos_router::hooks::use_location;
+
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
+use crate::components::form::here;
+use crate::ctx;
+use crate::error::AppError;
+use crate::pages::not_found::NotFound;
+
+/// Stands for what is still on its way. The server waits for everything, so nobody should see it.
+#[component]
+pub fn Loading() -> impl IntoView {
+    view! { <p class="loading muted" role="status">"Loading …"</p> }
+}
+
+/// Why there is nothing to show, and what to do.
+#[component]
+pub fn Failed(error: AppError) -> impl IntoView {
+    match error {
+        AppError::NotFound => NotFound().into_any(),
+        AppError::Unauthenticated => view! { <SignInFirst/> }.into_any(),
+        error => {
+            let here = use_location().pathname.get_untracked();
+            view! {
+                <Notice tone=Tone::Bad>
+                    <p>{error.to_string()}</p>
+                    <p><a href=here rel="external">"Load the page again"</a></p>
+                </Notice>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// Nothing is there, which is no failure: says why, and what to do about it.
+#[component]
+pub fn Empty(title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <p class="empty__title">{title}</p>
+            {children()}
+        </div>
+    }
+}
+
+/// The page, for those who are signed in; for others the way to sign in and back here.
+#[component]
+pub fn Members(children: ChildrenFn) -> impl IntoView {
+    if ctx::viewer().is_some() {
+        children().into_any()
+    } else {
+        view! { <SignInFirst/> }.into_any()
+    }
+}
+
+#[component]
+fn SignInFirst() -> impl IntoView {
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::UNAUTHORIZED);
+    }
+    let href = format!("/sign-in?next={}", crate::url::encode(&here()));
+    view! {
+        <section class="page page--narrow">
+            <h1>"Sign in to go on"</h1>
+            <p class="lead">"What is here is for people of this organisation. You come back to this page."</p>
+            <p><A href=href attr:class="button button--primary">"Sign in"</A></p>
+        </section>
+    }
+}

@@ -1,0 +1,125 @@
+//! My access: the recipients of my teams, what was granted to them until when, their profile, and the lines that read it.
+
+pub mod clients;
+pub mod read;
+pub mod recipient;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::use_query_map;
+use model::dto::Grant;
+use model::dto::Recipient;
+use model::dto::Request;
+use model::time::DAY;
+
+use crate::api;
+use crate::components::load::Empty;
+use crate::components::load::Members;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::time::Ago;
+use crate::ctx;
+use crate::islands::icon::Icon;
+use crate::pages::access::read::lines;
+use crate::pages::access::recipient::Machines;
+use crate::wire::load;
+use crate::wire::load_if;
+
+pub(crate) const PATH: &str = "/access";
+
+/// From so long before its end on, an access asks to be renewed.
+pub(crate) const SOON: i64 = 14 * DAY;
+
+#[component]
+pub fn Access() -> impl IntoView {
+    view! {
+        <Title text="My access"/>
+        <Members><Shown/></Members>
+    }
+}
+
+#[component]
+fn Shown() -> impl IntoView {
+    let read = use_query_map().with_untracked(|query| query.get("read"));
+    // `?read=GRANT` opens how to read it, so that it can be linked to and works without JavaScript.
+    let opened = load_if(read.map(api::access::opened));
+    let recipients = load(api::access::recipients());
+    let grants = load(api::access::grants(None, None));
+    let requests = load(api::access::requests(false, None));
+    view! {
+        <section class="page">
+            <div class="page-head">
+                <h1>"My access"</h1>
+                <p class="lead">"What your teams may read, with which machines, and until when."</p>
+            </div>
+            {opened.show(|opened| lines(opened).into_any())}
+            {grants.show(move |grants| {
+                let grants = StoredValue::new(grants.items);
+                recipients.show(move |recipients| {
+                    machines(recipients, grants.get_value()).into_any()
+                })
+            })}
+            {requests.show(|page| asked(page.items).into_any())}
+        </section>
+    }
+}
+
+/// Whether it is of a team of the viewer: admins and owners are told of others, too.
+fn is_ours(team: &str) -> bool {
+    ctx::viewer().is_some_and(|viewer| viewer.teams.iter().any(|own| own.team == team))
+}
+
+fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>) -> impl IntoView {
+    let recipients: Vec<Recipient> = recipients
+        .into_iter()
+        .filter(|recipient| is_ours(recipient.team.as_str()))
+        .collect();
+    if recipients.is_empty() {
+        return view! {
+            <Empty title="You read nothing yet">
+                <p>"Find a product and ask for it. On the way you name the machines that will read it."</p>
+                <p class="actions"><A href="/catalog" attr:class="button button--primary">"Find a product"<Icon name="right"/></A></p>
+            </Empty>
+        }
+        .into_any();
+    }
+    recipients
+        .into_iter()
+        .map(|recipient| {
+            let grants = grants
+                .iter()
+                .filter(|grant| grant.recipient == recipient.name)
+                .cloned()
+                .collect::<Vec<_>>();
+            view! { <Machines recipient grants/> }
+        })
+        .collect_view()
+        .into_any()
+}
+
+/// What was asked in the name of the viewer's teams, newest first.
+fn asked(requests: Vec<Request>) -> impl IntoView {
+    let rows = requests
+        .into_iter()
+        .filter(|request| is_ours(request.team.as_str()))
+        .map(|request| {
+            let href = format!("/requests/{}", request.id);
+            view! {
+                <li class="line">
+                    <A href=href>{format!("{} for {}", request.product, request.recipient)}</A>
+                    <span class="muted">{state::mode(request.mode)}", asked "<Ago at=request.created_at/></span>
+                    <State said=state::request(request.state)/>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    (!rows.is_empty()).then(|| {
+        view! {
+            <section class="block">
+                <h2>"What you asked for"</h2>
+                <ul class="lines">{rows}</ul>
+            </section>
+        }
+    })
+}

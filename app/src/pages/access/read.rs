@@ -1,0 +1,70 @@
+//! How to read one granted product: the lines for each table and client.
+
+use leptos::prelude::*;
+
+use crate::api::access::Opened;
+use crate::components::code::Code;
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
+use crate::components::state;
+use crate::pages::access::PATH;
+use crate::pages::access::clients::CLIENTS;
+
+pub(super) fn lines(opened: Opened) -> impl IntoView {
+    let Opened { grant, product } = opened;
+    let is_active = state::grant(&grant).0 == "Active";
+    let recipient = grant.recipient.to_string();
+    let share = grant.product.to_string();
+    let tables = product
+        .tables
+        .into_iter()
+        .filter(|table| table.refused_for.is_none())
+        .enumerate()
+        .map(|(position, table)| {
+            let name = format!("{}.{}", table.schema, table.name);
+            let clients = CLIENTS
+                .iter()
+                .map(|client| {
+                    let text = client.lines(
+                        &recipient,
+                        &share,
+                        table.schema.as_str(),
+                        table.name.as_str(),
+                    );
+                    let label = format!("Lines for {} to read {name}", client.title);
+                    view! {
+                        <div class="client">
+                            <h3>{client.title}</h3>
+                            <p class="code muted">{client.needs}</p>
+                            <Code text label/>
+                        </div>
+                    }
+                })
+                .collect_view();
+            view! {
+                <details class="fold" open=position == 0>
+                    <summary><span class="code">{name}</span></summary>
+                    <div class="clients">{clients}</div>
+                </details>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="card read" aria-labelledby="read">
+            <div class="machines__head">
+                <h2 id="read">{format!("Read {}", product.title)}</h2>
+                <a class="button button--small" href=PATH>"Close"</a>
+            </div>
+            {(!is_active).then(|| view! {
+                <Notice tone=Tone::Warn>
+                    <p>"This access does not work at the moment; its request says why."</p>
+                </Notice>
+            })}
+            <p>
+                "Put the profile "<span class="code">{format!("{recipient}.share")}</span>
+                " beside your notebook. It is all that a client needs to know."
+            </p>
+            {tables}
+        </section>
+    }
+}

@@ -1,0 +1,158 @@
+//! Prices: of routes and of services, each with its time and its source.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use model::Nano;
+use model::Timestamp;
+
+use super::Head;
+use crate::api;
+use crate::api::billing::Prices;
+use crate::components::field::Field;
+use crate::components::field::Kind;
+use crate::components::field::Select;
+use crate::components::form::Form;
+use crate::components::form::Submit;
+use crate::components::load::Members;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::components::time::Day;
+use crate::components::time::LastDay;
+use crate::ctx;
+use crate::wire;
+use crate::wire::load;
+use crate::words;
+
+#[component]
+pub fn Rates() -> impl IntoView {
+    view! {
+        <Title text="Prices"/>
+        <Members><Shown/></Members>
+    }
+}
+
+#[component]
+fn Shown() -> impl IntoView {
+    let prices = load(api::billing::prices());
+    view! {
+        <section class="page">
+            <Head
+                path="/admin/rates"
+                title="Prices"
+                lead="What a byte costs from place to place. The most specific one counts; what was charged stays charged."
+            />
+            {prices.show(|prices| all(prices).into_any())}
+        </section>
+    }
+}
+
+fn all(prices: Prices) -> impl IntoView {
+    let rows = prices
+        .rates
+        .into_iter()
+        .map(|rate| {
+            let price = format!(
+                "{} {} per {}",
+                rate.price,
+                rate.currency,
+                rate.unit.as_str()
+            );
+            row(
+                format!("{} → {}", rate.from, rate.to),
+                price,
+                rate.valid_from,
+                rate.valid_until,
+                rate.source,
+            )
+        })
+        .collect_view();
+    let services = prices
+        .services
+        .into_iter()
+        .map(|rate| {
+            let unit = if rate.kind == "compute" {
+                "hour"
+            } else {
+                "GB and month"
+            };
+            let price = format!("{} {} per {unit}", plain(rate.price), rate.currency);
+            row(
+                rate.kind,
+                price,
+                rate.valid_from,
+                rate.valid_until,
+                rate.source,
+            )
+        })
+        .collect_view();
+    view! {
+        <section class="block">
+            <h2>"Of routes"</h2>
+            <Table caption="Prices of routes" head=head("Route")>{rows}</Table>
+        </section>
+        <section class="block">
+            <h2>"Of services"</h2>
+            <Table caption="Prices of services" head=head("Service")>{services}</Table>
+        </section>
+        {prices.may_add.then(|| view! { <Add/> })}
+    }
+}
+
+fn plain(price: Nano) -> String {
+    price.to_string()
+}
+
+fn head(first: &'static str) -> Vec<Column> {
+    vec![
+        Column::Text(first),
+        Column::Number("Price"),
+        Column::Text("From"),
+        Column::Text("Until"),
+        Column::Text("Source"),
+    ]
+}
+
+fn row(
+    what: String,
+    price: String,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    source: String,
+) -> impl IntoView {
+    view! {
+        <tr>
+            <th scope="row" class="code">{what}</th>
+            <td class="number">{price}</td>
+            <td><Day at=from/></td>
+            <td>{match until {
+                Some(at) => view! { <LastDay at/> }.into_any(),
+                None => view! { <span class="muted">"further notice"</span> }.into_any(),
+            }}</td>
+            <td>{source}</td>
+        </tr>
+    }
+}
+
+#[component]
+fn Add() -> impl IntoView {
+    let action = wire::form::<api::billing::CreateRate>();
+    let returned = ctx::flash().is_of("rate-new");
+    let units = [("GB", "GB (10⁹ bytes)"), ("GiB", "GiB (2³⁰ bytes)")];
+    let units = units.map(|(value, title)| (value.to_owned(), title.to_owned()));
+    view! {
+        <details class="fold" open=returned>
+            <summary>"Add a price of a route"</summary>
+            <Form id="rate-new" action class="form form--grid">
+                <Field label="From" name="from" hint="aws:eu-central-1, aws:* or *:*" required=true autocomplete="off"/>
+                <Field label="To" name="to" hint="azure:westeurope, azure:* or *:*" required=true autocomplete="off"/>
+                <Field label="Price" name="price" hint="A decimal, 0.09" required=true autocomplete="off"/>
+                <Select label="Unit" name="unit" options=units.to_vec()/>
+                <Field label="Currency" name="currency" value=Some("USD".to_owned()) required=true autocomplete="off"/>
+                <Field label="Valid from" name="valid_from" kind=Kind::Date value=Some(words::day(ctx::now())) required=true/>
+                <Field label="Until" name="valid_until" kind=Kind::Date hint="Exclusive; empty for further notice. A price with an end interrupts the one that holds."/>
+                <Field label="Source" name="source" hint="Where the price stands, for who checks it." required=true autocomplete="off"/>
+                <div class="actions"><Submit>"Add the price"</Submit></div>
+            </Form>
+        </details>
+    }
+}

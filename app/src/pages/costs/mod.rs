@@ -1,0 +1,226 @@
+//! What was moved and what it cost: by day, product and route; what replicas saved; the statements.
+
+pub mod statement;
+
+pub use statement::Statement;
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use model::Currency;
+use model::Micro;
+use model::StatementState;
+use model::Timestamp;
+use model::dto::Charge;
+use model::dto::Money;
+use model::dto::Saving;
+use model::dto::StatementSummary;
+use model::time::DAY;
+
+use crate::api;
+use crate::api::Listed;
+use crate::charts::bars::Bars;
+use crate::charts::bars::Stack;
+use crate::components::load::Empty;
+use crate::components::load::Members;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::ctx;
+use crate::pages::product::cost::of_savings;
+use crate::wire::load;
+use crate::words;
+
+/// So many days the picture shows.
+const DAYS: i64 = 31;
+
+#[component]
+pub fn Costs() -> impl IntoView {
+    view! {
+        <Title text="Costs"/>
+        <Members><Shown/></Members>
+    }
+}
+
+#[component]
+fn Shown() -> impl IntoView {
+    let charges = load(api::billing::recent_charges());
+    let savings = load(api::billing::savings(None));
+    let statements = load(api::billing::statements());
+    view! {
+        <section class="page">
+            <div class="page-head">
+                <h1>"Costs"</h1>
+                <p class="lead">"What crossed a border, and what it cost: for what your teams pay, and for all of your own products."</p>
+            </div>
+            <section class="block">
+                <h2>"Moved by day"</h2>
+                {charges.show(|charges| moved(charges).into_any())}
+            </section>
+            <section class="block">
+                <h2>"Saved by replicas"</h2>
+                {savings.show(|savings: Vec<Saving>| of_savings(savings, true).into_any())}
+            </section>
+            <section class="block">
+                <h2>"Statements"</h2>
+                {statements.show(|statements| months(statements).into_any())}
+            </section>
+        </section>
+    }
+}
+
+/// The days of the picture, the oldest first.
+fn days(now: Timestamp) -> Vec<String> {
+    (0..DAYS)
+        .rev()
+        .map(|ago| words::day(now.plus(-ago * DAY)))
+        .collect()
+}
+
+fn moved(charges: Listed<Charge>) -> impl IntoView {
+    let mut days = days(ctx::now());
+    // Of the oldest day there may be more than was read: a bar shows all of its day or is not there.
+    if charges.next.is_some()
+        && let Some(last) = charges.items.last()
+    {
+        days.retain(|day| *day > last.day);
+    }
+    let items: Vec<Charge> = charges
+        .items
+        .into_iter()
+        .filter(|charge| days.contains(&charge.day))
+        .collect();
+    if items.is_empty() {
+        return view! {
+            <Empty title="Nothing was charged yet">
+                <p>"Today’s bytes are priced when the day is over, in UTC."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let bytes = items
+        .iter()
+        .filter(|charge| charge.kind == "transfer")
+        .map(|charge| (charge.day.clone(), charge.product.to_string(), charge.bytes));
+    let stack = Stack::of(&days, bytes);
+    let rows = by_day_and_product(&items)
+        .into_iter()
+        .map(|((day, product, kind, method), (bytes, amounts))| {
+            let href = format!("/products/{product}?tab=cost");
+            let amounts: Vec<String> = amounts
+                .into_iter()
+                .map(|(currency, amount)| words::money(Money { amount, currency }))
+                .collect();
+            view! {
+                <tr>
+                    <th scope="row">{day}</th>
+                    <td><A href=href>{product}</A></td>
+                    <td>{kind}<span class="secondary muted">{method}</span></td>
+                    <td class="number">{words::bytes(bytes)}</td>
+                    <td class="number">{amounts.join(", ")}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("Day"),
+        Column::Text("Product"),
+        Column::Text("For"),
+        Column::Number("Bytes"),
+        Column::Number("Amount"),
+    ];
+    view! {
+        <Bars id="moved" title="Bytes by day and product" stack said=words::bytes/>
+        <details class="fold">
+            <summary>"The figures as a table"</summary>
+            <Table caption="Charges by day and product" head>{rows}</Table>
+        </details>
+    }
+    .into_any()
+}
+
+type Row = (String, String, &'static str, &'static str);
+
+/// The newest day first.
+fn by_day_and_product(charges: &[Charge]) -> Vec<(Row, (u64, BTreeMap<Currency, Micro>))> {
+    let mut sums: BTreeMap<Row, (u64, BTreeMap<Currency, Micro>)> = BTreeMap::new();
+    for charge in charges {
+        let kind = if charge.kind == "compute" {
+            "Compute"
+        } else {
+            "Transfer"
+        };
+        let row = (
+            charge.day.clone(),
+            charge.product.to_string(),
+            kind,
+            state::method(charge.method),
+        );
+        let (bytes, amounts) = sums.entry(row).or_default();
+        *bytes = bytes.saturating_add(charge.bytes);
+        let amount = amounts.entry(charge.currency).or_default();
+        *amount = amount.checked_add(charge.amount).unwrap_or(*amount);
+    }
+    let mut rows: Vec<_> = sums.into_iter().collect();
+    rows.sort_by(|a, b| b.0.0.cmp(&a.0.0).then_with(|| a.0.cmp(&b.0)));
+    rows
+}
+
+fn months(statements: Vec<StatementSummary>) -> impl IntoView {
+    if statements.is_empty() {
+        return view! {
+            <p class="muted">"No statement concerns you. Each team has one for each month in which its products were read or copied."</p>
+        }
+        .into_any();
+    }
+    let rows = statements
+        .into_iter()
+        .map(|statement| {
+            let href = format!("/costs/{}/{}", statement.team, statement.month);
+            let total = Money {
+                amount: statement.total,
+                currency: statement.currency,
+            };
+            view! {
+                <tr>
+                    <th scope="row"><A href=href>{statement.month.clone()}</A></th>
+                    <td>{statement.team.to_string()}</td>
+                    <td><State said=said(statement.state)/></td>
+                    <td class="number">{words::money(total)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("Month"),
+        Column::Text("Team"),
+        Column::Text("State"),
+        Column::Number("Total"),
+    ];
+    view! { <Table caption="Statements" head>{rows}</Table> }.into_any()
+}
+
+pub(super) const fn said(state: StatementState) -> state::Said {
+    use crate::components::flash::Tone;
+    match state {
+        StatementState::Open => ("Open", Tone::Warn),
+        StatementState::Issued => ("Issued", Tone::Good),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_of_days_ends_today() {
+        let now: Timestamp = "2026-06-15T12:00:00Z".parse().unwrap();
+        let days = days(now);
+        assert_eq!(days.len(), 31);
+        assert_eq!(days.first().unwrap(), "2026-05-16");
+        assert_eq!(days.last().unwrap(), "2026-06-15");
+    }
+}

@@ -1,0 +1,170 @@
+//! One team's month: each line, what is shown and not billed, and what still waits.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+use model::StatementState;
+use model::dto;
+use model::dto::Money;
+
+use super::said;
+use crate::api;
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
+use crate::components::form::Form;
+use crate::components::form::Hidden;
+use crate::components::form::Submit;
+use crate::components::load::Members;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::components::time::Time;
+use crate::wire;
+use crate::wire::load;
+use crate::words;
+
+#[component]
+pub fn Statement() -> impl IntoView {
+    view! { <Members><Shown/></Members> }
+}
+
+#[component]
+fn Shown() -> impl IntoView {
+    let (team, month) = use_params_map().with_untracked(|params| {
+        let given = |name: &str| params.get(name).unwrap_or_default();
+        (given("team"), given("month"))
+    });
+    let title = format!("Statement of {team} for {month}");
+    let heading = title.clone();
+    load(api::billing::statement(team, month)).show(move |shown| {
+        let is_empty = shown.statements.is_empty();
+        let may_issue = shown.may_issue;
+        let parts = shown
+            .statements
+            .into_iter()
+            .map(|statement| one(statement, may_issue))
+            .collect_view();
+        view! {
+            <Title text=title.clone()/>
+            <section class="page">
+                <p class="crumbs"><A href="/costs">"Costs"</A></p>
+                <div class="page-head"><h1>{heading.clone()}</h1></div>
+                {is_empty.then(|| view! { <p class="muted">"Nothing was counted and nothing charged in this month."</p> })}
+                {parts}
+            </section>
+        }
+        .into_any()
+    })
+}
+
+fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
+    let summary = statement.summary;
+    let money = |amount| {
+        words::money(Money {
+            amount,
+            currency: summary.currency,
+        })
+    };
+    let rows = statement
+        .lines
+        .into_iter()
+        .map(|line| {
+            let href = format!("/products/{}?tab=freshness", line.product);
+            let what = if line.kind == "compute" {
+                format!("Compute, {}", words::duration(line.busy_micros))
+            } else {
+                format!(
+                    "{} → {}",
+                    state::place(&line.route.from),
+                    state::place(&line.route.to)
+                )
+            };
+            view! {
+                <tr>
+                    <th scope="row"><A href=href>{line.product.to_string()}</A></th>
+                    <td>{what}</td>
+                    <td>{state::method(line.method)}</td>
+                    <td class="number">{words::bytes(line.bytes)}</td>
+                    <td class="number">{money(line.amount)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("Product"),
+        Column::Text("For"),
+        Column::Text("Counted how"),
+        Column::Number("Bytes"),
+        Column::Number("Amount"),
+    ];
+    let is_open = summary.state == StatementState::Open;
+    let waits = statement.unrated > 0 || statement.unrated_busy_micros > 0;
+    view! {
+        <section class="block">
+            <div class="page-head page-head--split">
+                <div>
+                    <h2>{money(summary.total)}</h2>
+                    <p class="states">
+                        <State said=said(summary.state)/>
+                        <span class="muted">{format!("cost centre {}", statement.cost_center)}</span>
+                        {summary.issued_at.map(|at| view! { <span class="muted">"issued "<Time at/></span> })}
+                    </p>
+                </div>
+                {(is_open && may_issue).then(|| issue(summary.team.to_string(), summary.month.clone(), summary.currency.to_string()))}
+            </div>
+            {waits.then(|| view! {
+                <Notice tone=Tone::Warn>
+                    <p>{unrated(statement.unrated, statement.unrated_busy_micros)}</p>
+                </Notice>
+            })}
+            <Table caption="Lines of the statement" head>{rows}</Table>
+            <dl class="facts">
+                <div>
+                    <dt>"Handed out, not billed"</dt>
+                    <dd>{words::bytes(statement.signed_bytes)}<span class="secondary muted">"an estimate: the size of what was signed for reading at the source"</span></dd>
+                </div>
+                <div>
+                    <dt>"Counted, not priced yet"</dt>
+                    <dd>
+                        {words::bytes(statement.waiting_bytes)}
+                        {statement.waiting_until.map(|at| view! { <span class="secondary muted">"priced after "<Time at/></span> })}
+                    </dd>
+                </div>
+            </dl>
+        </section>
+    }
+}
+
+fn unrated(events: u64, busy_micros: u64) -> String {
+    let mut parts = Vec::new();
+    if events > 0 {
+        parts.push(format!(
+            "{} wait for a price of their route",
+            words::plural(events, "counted leg", "counted legs")
+        ));
+    }
+    if busy_micros > 0 {
+        parts.push(format!(
+            "{} of compute wait for a price",
+            words::duration(i64::try_from(busy_micros).unwrap_or(i64::MAX))
+        ));
+    }
+    format!(
+        "{}. It cannot be issued before: finance adds the price.",
+        parts.join("; ")
+    )
+}
+
+fn issue(team: String, month: String, currency: String) -> impl IntoView {
+    let action = wire::form::<api::billing::IssueStatement>();
+    let id = format!("issue-{currency}");
+    view! {
+        <Form id action class="inline">
+            <Hidden name="team" value=team/>
+            <Hidden name="month" value=month/>
+            <Submit>"Issue it: it never changes afterwards"</Submit>
+        </Form>
+    }
+}

@@ -1,0 +1,91 @@
+//! Who may read it: why, until when, when it was last seen to work, and whether they do.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+use model::dto::Grant;
+use model::dto::ProductDetail;
+
+use crate::api::Listed;
+use crate::components::load::Empty;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::components::time::Ago;
+use crate::components::time::Day;
+use crate::components::time::LastDay;
+use crate::ctx;
+use crate::wire::Loaded;
+use crate::words;
+
+pub(super) fn access(
+    product: &ProductDetail,
+    grants: Loaded<Listed<Grant>>,
+) -> impl IntoView + use<> {
+    let team = &product.team;
+    let is_owner = ctx::viewer()
+        .is_some_and(|viewer| viewer.teams.iter().any(|own| own.team == team.as_str()));
+    let whose = if is_owner {
+        "All who were granted it, because it is your team’s."
+    } else {
+        "What concerns your teams and roles. Who else reads it, the owning team knows."
+    };
+    view! {
+        <section class="block">
+            <h2>"Granted"</h2>
+            <p class="muted">{whose}</p>
+            {grants.show(|page| table(page.items).into_any())}
+        </section>
+    }
+}
+
+fn table(grants: Vec<Grant>) -> impl IntoView {
+    if grants.is_empty() {
+        return view! {
+            <Empty title="No grant to show">
+                <p>"Once a request is approved, it is here who reads, why and until when."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let rows = grants.into_iter().map(row).collect_view();
+    let head = vec![
+        Column::Text("Who"),
+        Column::Text("Why"),
+        Column::Text("Mode"),
+        Column::Text("Until"),
+        Column::Text("State"),
+        Column::Text("Verified"),
+        Column::Text("First read"),
+    ];
+    view! { <Table caption="Grants" head>{rows}</Table> }.into_any()
+}
+
+fn row(grant: Grant) -> impl IntoView {
+    let said = state::grant(&grant);
+    let request = format!("/requests/{}", grant.request);
+    view! {
+        <tr>
+            <th scope="row">
+                <A href=request>{grant.recipient.to_string()}</A>
+                <span class="muted secondary">{format!("{}, {}", grant.team, state::place(&grant.location))}</span>
+            </th>
+            <td class="wide">
+                <span class="code">{grant.purpose_code}</span>
+                <span class="secondary">{grant.purpose_text}</span>
+            </td>
+            <td>{state::mode(grant.mode)}</td>
+            <td><LastDay at=grant.until/></td>
+            <td>
+                <State said/>
+                {grant.reason.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
+                {grant.ended_reason.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
+            </td>
+            <td>{grant.verified_at.map(|at| view! { <Ago at/> })}</td>
+            <td>{match grant.first_read_at {
+                Some(at) => view! { <Day at/> }.into_any(),
+                None => "not yet".into_any(),
+            }}</td>
+        </tr>
+    }
+}

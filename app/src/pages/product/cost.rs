@@ -1,0 +1,155 @@
+//! What was moved and what it cost: what the replicas saved, and the charges that the viewer may see.
+
+use leptos::prelude::*;
+use model::dto::Charge;
+use model::dto::Money;
+use model::dto::Saving;
+
+use crate::api::Listed;
+use crate::components::load::Empty;
+use crate::components::pager::Pager;
+use crate::components::state;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::pages::product::Place;
+use crate::wire::Loaded;
+use crate::words;
+
+pub(super) fn cost(
+    savings: Loaded<Vec<Saving>>,
+    charges: Loaded<Listed<Charge>>,
+    place: Place,
+) -> impl IntoView {
+    view! {
+        <section class="block">
+            <h2>"Saved by replicas"</h2>
+            {savings.show(|savings| of_savings(savings, false).into_any())}
+        </section>
+        <section class="block">
+            <h2>"Charges"</h2>
+            {charges.show(move |page| of_charges(page, place).into_any())}
+        </section>
+    }
+}
+
+/// One row per replica; `named` where they are of several products.
+pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
+    if savings.is_empty() {
+        return view! {
+            <Empty title="Nothing to compare">
+                <p>"Without a replica everybody reads at the source, and nothing is saved."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let rows = savings
+        .into_iter()
+        .map(|saving| {
+            view! {
+                <tr>
+                    <th scope="row">
+                        {named.then(|| view! { <span class="code">{saving.product.to_string()}</span>" to " })}
+                        {state::place(&saving.route.to)}
+                        <span class="muted secondary">{words::sentence(&saving.baseline)}</span>
+                    </th>
+                    <td class="number">{saving.days}</td>
+                    <td class="number">{words::bytes(saving.baseline_bytes)}</td>
+                    <td class="number">{words::bytes(saving.actual_bytes)}</td>
+                    <td class="number">{share(&saving)}</td>
+                    <td class="number">{saving.saved.map_or_else(|| "no rate".to_owned(), words::money)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("To"),
+        Column::Number("Days"),
+        Column::Number("Baseline"),
+        Column::Number("Moved"),
+        Column::Number("Saved"),
+        Column::Number("Worth"),
+    ];
+    view! { <Table caption="Saved by replicas" head>{rows}</Table> }.into_any()
+}
+
+/// `−12 %` where more was moved than the baseline would have: shown, never clamped.
+fn share(saving: &Saving) -> String {
+    if saving.baseline_bytes == 0 {
+        return "–".to_owned();
+    }
+    let percent = i128::from(saving.saved_bytes) * 100 / i128::from(saving.baseline_bytes);
+    let sign = if percent < 0 { "−" } else { "" };
+    format!("{sign}{} %", percent.unsigned_abs())
+}
+
+fn of_charges(page: Listed<Charge>, place: Place) -> impl IntoView {
+    if page.items.is_empty() {
+        return view! {
+            <Empty title="No charge to show">
+                <p>"You see what your own teams pay, and for your own products all of it. Today’s bytes are priced when the day is over, in UTC."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let (first, next) = (place.first(), place.next(page.next));
+    let rows = page
+        .items
+        .into_iter()
+        .map(|charge| {
+            let amount = Money {
+                amount: charge.amount,
+                currency: charge.currency,
+            };
+            let what = if charge.kind == "compute" {
+                "Compute".to_owned()
+            } else {
+                format!("{} → {}", state::place(&charge.from), state::place(&charge.to))
+            };
+            view! {
+                <tr>
+                    <th scope="row">{charge.day}</th>
+                    <td>{what}<span class="muted secondary">{state::method(charge.method)}</span></td>
+                    <td>{charge.consumer.map(|team| team.to_string())}</td>
+                    <td>{charge.team.to_string()}</td>
+                    <td class="number">{words::bytes(charge.bytes)}</td>
+                    <td class="number">{words::money(amount)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("Day"),
+        Column::Text("For"),
+        Column::Text("Consumer"),
+        Column::Text("Paid by"),
+        Column::Number("Bytes"),
+        Column::Number("Amount"),
+    ];
+    view! {
+        <Table caption="Charges" head>{rows}</Table>
+        <Pager first next/>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_shown_as_one() {
+        let saving = |baseline: u64, saved: i64| Saving {
+            product: "vehicle-visits".parse().unwrap(),
+            route: "aws:eu-central-1->azure:westeurope".parse().unwrap(),
+            days: 1,
+            baseline_bytes: baseline,
+            actual_bytes: 0,
+            saved_bytes: saved,
+            saved: None,
+            baseline: String::new(),
+        };
+        assert_eq!(share(&saving(200, 150)), "75 %");
+        assert_eq!(share(&saving(200, -50)), "−25 %");
+        assert_eq!(share(&saving(0, 0)), "–");
+    }
+}

@@ -1,0 +1,127 @@
+//! How old the data is, at the source and in each replica, and the runs that keep the replicas fresh.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+use model::dto::ProductDetail;
+use model::dto::Replica;
+use model::dto::SyncRun;
+
+use crate::api::Listed;
+use crate::components::load::Empty;
+use crate::components::pager::Pager;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::components::time::Ago;
+use crate::pages::product::Place;
+use crate::pages::replicas::rhythm;
+use crate::pages::replicas::show::list;
+use crate::wire::Loaded;
+use crate::words;
+
+pub(super) fn freshness(
+    product: ProductDetail,
+    replicas: Loaded<Vec<Replica>>,
+    runs: Loaded<Listed<SyncRun>>,
+    place: Place,
+) -> impl IntoView {
+    let rows = product
+        .tables
+        .into_iter()
+        .map(|table| {
+            view! {
+                <tr>
+                    <th scope="row" class="code">{format!("{}.{}", table.schema, table.name)}</th>
+                    <td>{match table.committed_at {
+                        Some(at) => view! { <Ago at/> }.into_any(),
+                        None => "not read yet".into_any(),
+                    }}</td>
+                    <td class="number">{table.version}</td>
+                    <td>{table.inspected_at.map(|at| view! { <Ago at/> })}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("Table"),
+        Column::Text("Last commit"),
+        Column::Number("Version"),
+        Column::Text("Looked at"),
+    ];
+    view! {
+        <section class="block">
+            <h2>"At the source"</h2>
+            <Table caption="Tables at the source" head>{rows}</Table>
+        </section>
+        <section class="block">
+            <h2>"Replicas"</h2>
+            {replicas.show(|replicas| of_replicas(replicas).into_any())}
+        </section>
+        <section class="block">
+            <h2>"Sync runs"</h2>
+            {runs.show(move |page| of_runs(page, place).into_any())}
+        </section>
+    }
+}
+
+fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
+    if replicas.is_empty() {
+        return view! {
+            <Empty title="No replica">
+                <p>"Nobody was granted a copy near them yet: everybody reads at the source."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let rows = replicas
+        .into_iter()
+        .flat_map(|replica| {
+            let place = state::place(&replica.location);
+            let href = format!("/replicas/{}", replica.id);
+            let rhythm = replica.job.as_ref().map(rhythm);
+            let next = replica
+                .job
+                .as_ref()
+                .filter(|job| !job.paused)
+                .and_then(|job| job.next_due_at);
+            replica.tables.into_iter().map(move |table| {
+                let (href, place) = (href.clone(), place.clone());
+                view! {
+                    <tr>
+                        <th scope="row">
+                            <A href=href>{place}</A>
+                            <span class="code muted">{format!("{}.{}", table.schema, table.name)}</span>
+                        </th>
+                        <td>
+                            <State said=state::replica(table.state)/>
+                            {table.reason.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
+                        </td>
+                        <td>{table.source_committed_at.map(|at| view! { <Ago at/> })}</td>
+                        <td>{table.synced_at.map(|at| view! { <Ago at/> })}</td>
+                        <td>{table.verified_at.map(|at| view! { <Ago at/> })}</td>
+                        <td>{rhythm.clone()}{next.map(|at| view! { ", next "<Ago at/> })}</td>
+                    </tr>
+                }
+            })
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("Replica"),
+        Column::Text("State"),
+        Column::Text("Holds what was committed"),
+        Column::Text("Synced"),
+        Column::Text("Verified"),
+        Column::Text("Rhythm"),
+    ];
+    view! { <Table caption="Replicas" head>{rows}</Table> }.into_any()
+}
+
+fn of_runs(page: Listed<SyncRun>, place: Place) -> impl IntoView {
+    let (first, next) = (place.first(), place.next(page.next));
+    view! {
+        {list(page.items)}
+        <Pager first next/>
+    }
+    .into_any()
+}

@@ -1,0 +1,97 @@
+//! What the product is, whose, where, how large, and how one gets at it.
+
+use leptos::prelude::*;
+use model::AccessPolicy;
+use model::Classification;
+use model::Payer;
+use model::dto::ProductDetail;
+
+use crate::components::state;
+use crate::components::time::Ago;
+use crate::components::time::Day;
+use crate::pages::catalog::card::Tags;
+use crate::words;
+
+pub(super) fn overview(product: ProductDetail) -> impl IntoView {
+    let place = format!("{} {}", state::cloud(product.cloud), product.region);
+    let rows: Option<u64> = product.tables.iter().map(|table| table.rows).sum();
+    let bytes: u64 = product.tables.iter().filter_map(|table| table.bytes).sum();
+    let committed = product
+        .tables
+        .iter()
+        .filter_map(|table| table.committed_at)
+        .max();
+    let tables = u64::try_from(product.tables.len()).unwrap_or(u64::MAX);
+    let decides = who_decides(product.classification, product.access_policy);
+    let pays = match product.payer {
+        Payer::Producer => "The owning team pays for what crosses a border.",
+        Payer::Consumer => "Whoever reads pays for what crosses a border.",
+    };
+    let paragraphs = product
+        .description
+        .split("\n\n")
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| view! { <p>{text.trim().to_owned()}</p> })
+        .collect_view();
+    let has_description = !product.description.trim().is_empty();
+    view! {
+        <div class="columns">
+            <div class="prose">
+                <h2>"What it is"</h2>
+                {if has_description {
+                    paragraphs.into_any()
+                } else {
+                    view! { <p class="muted">"The owning team has not described it yet."</p> }.into_any()
+                }}
+                <Tags tags=product.tags/>
+                <h2>"How you get it"</h2>
+                <p>{decides}</p>
+                <p>{pays}" Both ways of reading are priced before you ask."</p>
+            </div>
+            <dl class="facts facts--card">
+                <div>
+                    <dt>"Team"</dt>
+                    <dd>{product.team_title}{contact(product.contact)}</dd>
+                </div>
+                <div><dt>"Domain"</dt><dd>{product.domain.to_string()}</dd></div>
+                <div><dt>"Place"</dt><dd>{place}{product.simulated.then_some(" (simulated)")}</dd></div>
+                <div>
+                    <dt>"Last commit"</dt>
+                    <dd>{match committed {
+                        Some(at) => view! { <Ago at/> }.into_any(),
+                        None => "not read yet".into_any(),
+                    }}</dd>
+                </div>
+                <div><dt>"Tables"</dt><dd>{words::count(tables)}</dd></div>
+                <div><dt>"Rows"</dt><dd>{rows.map_or_else(|| "not known".to_owned(), words::count)}</dd></div>
+                <div><dt>"Size"</dt><dd>{words::bytes(bytes)}</dd></div>
+                {product.published_at.map(|at| view! {
+                    <div><dt>"Published"</dt><dd><Day at/></dd></div>
+                })}
+            </dl>
+        </div>
+    }
+}
+
+/// An address becomes a link, anything else stays what it is.
+fn contact(contact: String) -> impl IntoView {
+    let is_address = contact.contains('@') && !contact.contains(char::is_whitespace);
+    if contact.is_empty() {
+        ().into_any()
+    } else if is_address {
+        let href = format!("mailto:{contact}");
+        view! { <br/><a href=href rel="external">{contact}</a> }.into_any()
+    } else {
+        view! { <br/>{contact} }.into_any()
+    }
+}
+
+const fn who_decides(classification: Classification, policy: AccessPolicy) -> &'static str {
+    match (classification, policy) {
+        (Classification::Personal, _) => {
+            "You ask; a producer of the owning team and a data-protection officer both decide."
+        }
+        (_, AccessPolicy::Auto) => "You ask, and get it at once: nobody has to decide.",
+        (_, AccessPolicy::Owner) => "You ask; a producer of the owning team decides.",
+    }
+}

@@ -1,0 +1,125 @@
+//! Replicas: which there are, how fresh they are, what keeps them so.
+
+pub mod run;
+pub mod show;
+
+pub use run::Run;
+pub use show::Show;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use model::dto::Replica;
+use model::dto::SyncJob;
+
+use crate::api;
+use crate::components::load::Empty;
+use crate::components::load::Members;
+use crate::components::state;
+use crate::components::state::State;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::components::time::Ago;
+use crate::wire::load;
+use crate::words;
+
+#[component]
+pub fn Replicas() -> impl IntoView {
+    view! {
+        <Title text="Replicas"/>
+        <Members><All/></Members>
+    }
+}
+
+#[component]
+fn All() -> impl IntoView {
+    let replicas = load(api::replicas::replicas(None));
+    view! {
+        <section class="page">
+            <div class="page-head">
+                <h1>"Replicas"</h1>
+                <p class="lead">"Copies near their readers, one for all readers of a place: of your products, and those that your teams read."</p>
+            </div>
+            {replicas.show(|replicas| list(replicas).into_any())}
+        </section>
+    }
+}
+
+fn list(replicas: Vec<Replica>) -> impl IntoView {
+    if replicas.is_empty() {
+        return view! {
+            <Empty title="No replica yet">
+                <p>"One is made by itself once somebody is granted a product as a replica."</p>
+                <p class="actions"><A href="/catalog" attr:class="button">"Open the catalog"</A></p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let rows = replicas.into_iter().map(row).collect_view();
+    let head = vec![
+        Column::Text("Product"),
+        Column::Text("Where"),
+        Column::Text("State"),
+        Column::Text("Holds what was committed"),
+        Column::Number("Size"),
+        Column::Text("Rhythm"),
+    ];
+    view! { <Table caption="Replicas" head>{rows}</Table> }.into_any()
+}
+
+fn row(replica: Replica) -> impl IntoView {
+    let href = format!("/replicas/{}", replica.id);
+    let bytes: u64 = replica.tables.iter().filter_map(|table| table.bytes).sum();
+    // As old as the oldest of its tables.
+    let holds = replica
+        .tables
+        .iter()
+        .map(|table| table.source_committed_at)
+        .min()
+        .flatten();
+    let (rhythm, next) = match &replica.job {
+        Some(job) => (rhythm(job), job.next_due_at.filter(|_| !job.paused)),
+        None => (String::new(), None),
+    };
+    let failing = is_failing(&replica);
+    view! {
+        <tr>
+            <th scope="row">
+                <A href=href>{replica.product.to_string()}</A>
+                <span class="secondary muted">{words::plural(replica.tables.len() as u64, "table", "tables")}</span>
+            </th>
+            <td>{state::place(&replica.location)}<span class="secondary code muted">{replica.storage.to_string()}</span></td>
+            <td>
+                <State said=state::replica(replica.state)/>
+                {failing.then(|| view! { <p class="reason">"Its last sync did not go through."</p> })}
+                {replica.drain_until.map(|at| view! { <span class="secondary muted">"deleted "<Ago at/></span> })}
+            </td>
+            <td>{holds.map(|at| view! { <Ago at/> })}</td>
+            <td class="number">{words::bytes(bytes)}</td>
+            <td>{rhythm}{next.map(|at| view! { <span class="secondary muted">"next "<Ago at/></span> })}</td>
+        </tr>
+    }
+}
+
+/// Whether something on it failed that is to be done.
+pub(crate) fn is_failing(replica: &Replica) -> bool {
+    let mut work = replica.tables.iter().flat_map(|table| &table.work);
+    work.any(|work| work.failures > 0 || work.parked)
+}
+
+/// `every 2d at 03:00 Europe/Berlin`.
+pub(crate) fn rhythm(job: &SyncJob) -> String {
+    if job.paused {
+        return "paused".to_owned();
+    }
+    let at = job
+        .at
+        .as_ref()
+        .map(|at| format!(" at {at}"))
+        .unwrap_or_default();
+    match (&job.every, &job.cron) {
+        (Some(every), _) => format!("every {every}{at} {}", job.timezone),
+        (None, Some(cron)) => format!("{cron} {}", job.timezone),
+        (None, None) => "by hand".to_owned(),
+    }
+}

@@ -1,0 +1,197 @@
+//! Both ways of reading side by side, priced and dated, as a choice.
+
+use leptos::prelude::*;
+use model::Mode;
+use model::dto::ModeOffer;
+use model::dto::Money;
+use model::dto::Offer;
+
+use crate::components::form::Scope;
+use crate::components::time::Ago;
+use crate::words;
+
+/// The mode that is chosen beforehand: what can be had, and of two what costs less by the month.
+pub(super) fn better(offer: &Offer) -> Option<Mode> {
+    let open: Vec<&ModeOffer> = offer
+        .modes
+        .iter()
+        .filter(|offer| offer.why_not.is_none())
+        .collect();
+    let priced = open
+        .iter()
+        .filter_map(|offer| monthly(offer).map(|money| (money.amount, offer.mode)))
+        .min_by_key(|(amount, _)| *amount);
+    match priced {
+        Some((_, mode)) => Some(mode),
+        None => open.first().map(|offer| offer.mode),
+    }
+}
+
+/// What a month is charged: the transfer. Storage is told for comparison and stands on no statement. None where no price is
+/// known.
+pub(crate) fn monthly(offer: &ModeOffer) -> Option<Money> {
+    offer.month_transfer
+}
+
+/// Radio buttons of the field `mode`, each with what it means.
+#[component]
+pub fn Modes(offer: Offer, #[prop(optional_no_strip)] chosen: Option<Mode>) -> impl IntoView {
+    let scope = use_context::<Scope>();
+    let typed = scope
+        .as_ref()
+        .and_then(|scope| scope.value("mode"))
+        .and_then(|word| word.parse().ok());
+    let chosen = typed.or(chosen).or_else(|| better(&offer));
+    let error = scope.and_then(|scope| scope.error("mode"));
+    let modes = offer
+        .modes
+        .into_iter()
+        .map(|offer| one(offer, chosen))
+        .collect_view();
+    view! {
+        <fieldset class="choice">
+            <legend class="field__label">"How do you want to read it?"</legend>
+            <div class="choice__options">{modes}</div>
+            {error.map(|error| view! { <p class="field__error">{error}</p> })}
+        </fieldset>
+    }
+}
+
+fn one(offer: ModeOffer, chosen: Option<Mode>) -> impl IntoView {
+    let (title, meaning) = match offer.mode {
+        Mode::Live => ("Live", "You read the producer’s files, where they are."),
+        Mode::Replica => (
+            "Replica",
+            "You read a copy near you, which follows the source.",
+        ),
+    };
+    let is_open = offer.why_not.is_none();
+    let is_chosen = is_open && chosen == Some(offer.mode);
+    let month = monthly(&offer);
+    let synced = offer.synced_at;
+    let title_id = format!("mode-{}", offer.mode.as_str());
+    let labelled_by = title_id.clone();
+    view! {
+        <label class="option" class:option--closed=!is_open>
+            <span class="option__head">
+                <input
+                    type="radio"
+                    aria-labelledby=labelled_by
+                    name=Scope::name("mode")
+                    value=offer.mode.as_str()
+                    checked=is_chosen
+                    disabled=!is_open
+                    required=true
+                />
+                <span class="option__title" id=title_id>{title}</span>
+                <span class="option__price">{priced(month)}<span class="muted">" a month"</span></span>
+            </span>
+            <span class="option__meaning">{meaning}</span>
+            {offer.why_not.clone().map(|why| view! {
+                <span class="reason">"Cannot be had: "{words::sentence(&why)}</span>
+            })}
+            <span class="option__facts">
+                {fact("Freshness", words::sentence(&offer.freshness))}
+                {synced.map(|at| view! {
+                    <span class="option__fact"><span class="muted">"Last synced"</span><Ago at/></span>
+                })}
+                {fact("First copy", first_copy(&offer))}
+                {fact("Transfer", format!("{} for {}", words::bytes(offer.month_bytes), priced(offer.month_transfer)))}
+                {(offer.month_storage_bytes > 0).then(|| {
+                    fact("Storage", format!("{} for {}, not charged", words::bytes(offer.month_storage_bytes), priced(offer.month_storage)))
+                })}
+                {fact("Reckoned on", words::sentence(&offer.basis))}
+            </span>
+        </label>
+    }
+}
+
+fn fact(title: &'static str, text: String) -> impl IntoView {
+    view! { <span class="option__fact"><span class="muted">{title}</span><span>{text}</span></span> }
+}
+
+pub(crate) fn priced(money: Option<Money>) -> String {
+    money.map_or_else(|| "no known price".to_owned(), words::money)
+}
+
+pub(crate) fn first_copy(offer: &ModeOffer) -> String {
+    match (offer.mode, offer.first_copy_bytes) {
+        (Mode::Live, _) => "none".to_owned(),
+        (Mode::Replica, 0) => "none: the copy is there already".to_owned(),
+        (Mode::Replica, bytes) => {
+            format!(
+                "{} for {}, once",
+                words::bytes(bytes),
+                priced(offer.first_copy)
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Micro;
+
+    use super::*;
+
+    fn dollars(amount: i64) -> Option<Money> {
+        Some(Money {
+            amount: Micro(amount * 1_000_000),
+            currency: "USD".parse().unwrap(),
+        })
+    }
+
+    fn mode(mode: Mode, transfer: Option<Money>, storage: Option<Money>) -> ModeOffer {
+        ModeOffer {
+            mode,
+            why_not: None,
+            first_copy_bytes: 0,
+            month_bytes: 1,
+            month_storage_bytes: u64::from(storage.is_some()),
+            first_copy: None,
+            month_transfer: transfer,
+            month_storage: storage,
+            basis: String::new(),
+            committed_at: None,
+            synced_at: None,
+            freshness: "at once".to_owned(),
+        }
+    }
+
+    fn offer(modes: Vec<ModeOffer>) -> Offer {
+        Offer {
+            product: "vehicle-visits".parse().unwrap(),
+            recipient: "rnd_weu".parse().unwrap(),
+            as_of: model::Timestamp::default(),
+            stages: vec![],
+            payer: "aftersales".parse().unwrap(),
+            cost_center: "4711".to_owned(),
+            modes,
+        }
+    }
+
+    #[test]
+    fn the_cheaper_one_that_can_be_had_is_chosen() {
+        let live = mode(Mode::Live, dollars(9), dollars(0));
+        let replica = mode(Mode::Replica, dollars(2), dollars(1));
+        let both = offer(vec![live.clone(), replica.clone()]);
+        assert_eq!(better(&both), Some(Mode::Replica));
+        let closed = ModeOffer {
+            why_not: Some("no storage there".to_owned()),
+            ..replica
+        };
+        assert_eq!(better(&offer(vec![live, closed.clone()])), Some(Mode::Live));
+        assert_eq!(better(&offer(vec![closed])), None);
+        let unknown = mode(Mode::Live, None, None);
+        assert_eq!(better(&offer(vec![unknown])), Some(Mode::Live));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_guessed_and_storage_is_not_charged() {
+        assert_eq!(monthly(&mode(Mode::Live, None, dollars(1))), None);
+        assert_eq!(
+            monthly(&mode(Mode::Replica, dollars(4), dollars(1))),
+            dollars(4)
+        );
+    }
+}
