@@ -142,11 +142,14 @@ fn moved(charges: Listed<Charge>) -> impl IntoView {
     .into_any()
 }
 
+/// Day, product, kind and method.
 type Row = (String, String, &'static str, &'static str);
+/// Bytes, and what they cost in each currency.
+type Sum = (u64, BTreeMap<Currency, Micro>);
 
 /// The newest day first.
-fn by_day_and_product(charges: &[Charge]) -> Vec<(Row, (u64, BTreeMap<Currency, Micro>))> {
-    let mut sums: BTreeMap<Row, (u64, BTreeMap<Currency, Micro>)> = BTreeMap::new();
+fn by_day_and_product(charges: &[Charge]) -> Vec<(Row, Sum)> {
+    let mut sums: BTreeMap<Row, Sum> = BTreeMap::new();
     for charge in charges {
         let kind = if charge.kind == "compute" {
             "Compute"
