@@ -25,7 +25,7 @@ pub fn bytes(count: u64) -> String {
     if count < 1_000 {
         return format!("{count} B");
     }
-    // Tenths of the unit, so that rounding is of integers.
+    // In integers, and rounded once: a tenth that was rounded up is not to lift the whole.
     let mut unit: u64 = 1_000;
     let mut name = UNITS[0];
     for next in &UNITS[1..] {
@@ -37,15 +37,19 @@ pub fn bytes(count: u64) -> String {
     }
     let tenths = tenths(count, unit);
     if tenths >= 1_000 || (tenths >= 100 && tenths.is_multiple_of(10)) {
-        format!("{} {name}", (tenths + 5) / 10)
+        format!("{} {name}", rounded(count, unit))
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
     }
 }
 
 fn tenths(count: u64, unit: u64) -> u64 {
-    let scaled = u128::from(count) * 10 + u128::from(unit) / 2;
-    u64::try_from(scaled / u128::from(unit)).unwrap_or(u64::MAX)
+    rounded(u128::from(count) * 10, unit)
+}
+
+fn rounded(count: impl Into<u128>, unit: u64) -> u64 {
+    let halves = count.into() + u128::from(unit) / 2;
+    u64::try_from(halves / u128::from(unit)).unwrap_or(u64::MAX)
 }
 
 /// `12 345 678`, with narrow spaces that do not break.
