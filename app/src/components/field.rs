@@ -88,9 +88,10 @@ pub fn Select(
     options: Vec<(String, String)>,
     #[prop(optional_no_strip)] value: Option<String>,
     #[prop(optional)] hint: Option<&'static str>,
+    #[prop(optional_no_strip)] error: Option<String>,
     #[prop(optional)] required: bool,
 ) -> impl IntoView {
-    let input = Input::new(name, value, None, hint.is_some());
+    let input = Input::new(name, value, error, hint.is_some());
     let chosen = input.value.clone();
     let options = options
         .into_iter()

@@ -18,6 +18,8 @@ use crate::error::FieldError;
 #[derive(Clone)]
 pub struct Scope {
     id: Arc<str>,
+    /// Whether it was sent and comes back: then a box without a value was not ticked.
+    is_returned: bool,
     errors: Arc<[FieldError]>,
     /// What was typed when it was sent.
     values: Arc<[(String, String)]>,
@@ -33,6 +35,10 @@ impl Scope {
     /// Unique on the page as the form is.
     pub fn element_id(&self, field: &str) -> String {
         format!("{}-{}", self.id, field.replace('.', "-"))
+    }
+
+    pub const fn is_returned(&self) -> bool {
+        self.is_returned
     }
 
     pub fn value(&self, field: &str) -> Option<String> {
@@ -70,13 +76,11 @@ pub fn Form(
     children: Children,
 ) -> impl IntoView {
     let flash = ctx::flash();
-    let returned = if flash.is_of(&id) {
-        flash
-    } else {
-        Flash::default()
-    };
+    let is_returned = flash.is_of(&id);
+    let returned = if is_returned { flash } else { Flash::default() };
     let scope = Scope {
         id: id.as_str().into(),
+        is_returned,
         errors: returned.field_errors().into(),
         values: returned.values.into(),
     };

@@ -16,6 +16,7 @@ pub mod steps;
 pub mod table;
 pub mod tabs;
 pub mod text_area;
+pub mod tick;
 pub mod time;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use model::Mode;
 use model::ProductState;
 use model::ReplicaState;
 use model::RequestState;
+use model::Role;
 use model::RunKind;
 use model::RunState;
 use model::Stage;
@@ -144,6 +145,15 @@ pub const fn cloud(cloud: Cloud) -> &'static str {
         Cloud::Azure => "Azure",
         Cloud::Gcp => "Google Cloud",
         Cloud::Onprem => "On premises",
+    }
+}
+
+pub const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "Administrator",
+        Role::Auditor => "Auditor",
+        Role::Finance => "Finance",
+        Role::DataProtection => "Data protection",
     }
 }
 

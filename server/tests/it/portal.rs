@@ -210,6 +210,9 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "billing/issue_statement" => vec![("form[team]", "rnd"), ("form[month]", "2026-05")],
         "audit/verify_chain" => vec![("form[anchor]", "")],
         "audit/retry_work" => vec![("form[work]", ID)],
+        "people/create_person" => vec![("form[name]", "zoe"), ("form[title]", "Zoe")],
+        "people/update_person" | "people/set_roles" => vec![("form[person]", "mara")],
+        "people/set_password" => vec![("form[person]", "mara"), ("form[password]", PASSWORD)],
         "declaration/scan_storage" => vec![("form[storage]", "aws_eu")],
         "declaration/plan_declaration" | "declaration/deploy_declaration" => {
             vec![("form[yaml]", "products: {}")]

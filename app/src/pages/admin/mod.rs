@@ -1,12 +1,14 @@
-//! What runs the exchange: prices, the workers' queue, the audit log. Each page is offered to who may see it, and the exchange
-//! asks again.
+//! What runs the exchange: people, domains, teams, storages, recipients, prices, the workers' queue, the audit log. Each page is
+//! offered to those whose work it is, and the exchange asks again who may see it.
 
 pub mod audit;
 pub mod jobs;
+pub mod people;
 pub mod rates;
 
 pub use audit::Audit;
 pub use jobs::Jobs;
+pub use people::People;
 pub use rates::Rates;
 
 use leptos::prelude::*;
@@ -23,6 +25,9 @@ pub(crate) fn entrance() -> Option<&'static str> {
 fn offered() -> Vec<(&'static str, &'static str)> {
     let is = |role| ctx::viewer().is_some_and(|viewer| viewer.is(role));
     let mut pages = Vec::new();
+    if is(Role::Admin) || is(Role::Auditor) {
+        pages.push((people::PATH, "People"));
+    }
     if is(Role::Admin) || is(Role::Finance) {
         pages.push(("/admin/rates", "Prices"));
     }
@@ -38,15 +43,18 @@ fn offered() -> Vec<(&'static str, &'static str)> {
 /// The heading that the admin pages have in common.
 #[component]
 fn Head(path: &'static str, title: &'static str, lead: &'static str) -> impl IntoView {
-    let tabs = offered()
+    let tabs: Vec<(String, &'static str)> = offered()
         .into_iter()
         .map(|(path, title)| (path.to_owned(), title))
         .collect();
+    // A producer comes here for one page and is offered no other.
+    let tabs = (!tabs.is_empty())
+        .then(|| view! { <Tabs label="Administration" tabs current=path.to_owned()/> });
     view! {
         <div class="page-head">
             <h1>{title}</h1>
             <p class="lead">{lead}</p>
         </div>
-        <Tabs label="Administration" tabs current=path.to_owned()/>
+        {tabs}
     }
 }

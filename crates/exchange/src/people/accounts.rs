@@ -46,6 +46,14 @@ impl Exchange {
         })
     }
 
+    /// One of those that [`Exchange::people`] lists.
+    pub async fn person(&self, principal: &Principal, name: &str) -> Result<Person, Error> {
+        can(principal, Operation::PersonList, &Scope::NONE)?;
+        let record = self.person_by_name(name).await?;
+        self.person_of(record.ok_or(Error::NotFound("person"))?)
+            .await
+    }
+
     async fn person_of(&self, record: PersonRecord) -> Result<Person, Error> {
         let roles = roles_of(self.db(), record.id).await?.into_iter().collect();
         Ok(Person {

@@ -1,0 +1,263 @@
+//! Accounts: listing, making and changing them, their roles and passwords.
+
+use std::fmt;
+
+use exchange::Operation;
+use exchange::policy::{Scope, allows};
+use leptos::prelude::*;
+use model::Role;
+use model::dto::PasswordChange;
+use model::dto::Person;
+use model::dto::PersonChange;
+use model::dto::PersonNew;
+use model::dto::RolesChange;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::api::Done;
+use crate::api::Listed;
+use crate::components::tick::TICKED;
+use crate::error::AppError;
+
+use super::{call, said};
+
+const PAGE: &str = "/admin/people";
+
+/// A page of accounts.
+#[derive(Clone, Debug)]
+pub struct People {
+    pub people: Listed<Person>,
+    pub may_create: bool,
+}
+
+/// Accounts in the order of their names.
+pub async fn people(after: Option<String>) -> Result<People, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest { after, limit: None };
+    let found = exchange.people(&principal, &page).await.map_err(said)?;
+    Ok(People {
+        people: found.into(),
+        may_create: allows(&principal, Operation::PersonCreate, &Scope::NONE),
+    })
+}
+
+/// An account, and whether the viewer may change it.
+#[derive(Clone, Debug)]
+pub struct PersonShown {
+    pub person: Person,
+    pub may_change: bool,
+    /// The viewer's own.
+    pub is_own: bool,
+}
+
+pub async fn person(name: String) -> Result<PersonShown, AppError> {
+    let (exchange, principal) = call()?;
+    let person = exchange.person(&principal, &name).await.map_err(said)?;
+    Ok(PersonShown {
+        may_change: allows(&principal, Operation::PersonUpdate, &Scope::NONE),
+        is_own: principal.own_account() == Some(person.id),
+        person,
+    })
+}
+
+/// One box for each role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolesTicked {
+    pub admin: String,
+    pub auditor: String,
+    pub finance: String,
+    pub data_protection: String,
+}
+
+impl RolesTicked {
+    fn roles(&self) -> Vec<String> {
+        let boxes = [
+            (Role::Admin, &self.admin),
+            (Role::Auditor, &self.auditor),
+            (Role::Finance, &self.finance),
+            (Role::DataProtection, &self.data_protection),
+        ];
+        let ticked = boxes.into_iter().filter(|(_, word)| *word == TICKED);
+        ticked.map(|(role, _)| role.as_str().to_owned()).collect()
+    }
+}
+
+/// A new account. Prints without its password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonForm {
+    pub name: String,
+    pub title: String,
+    #[serde(default)]
+    pub email: String,
+    /// Empty: nobody can sign in to it yet.
+    #[serde(default)]
+    pub password: String,
+    #[serde(default)]
+    pub roles: RolesTicked,
+}
+
+impl fmt::Debug for PersonForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PersonForm({})", self.name)
+    }
+}
+
+#[server]
+pub async fn create_person(form: PersonForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let has_password = !form.password.is_empty();
+    let new = PersonNew {
+        roles: form.roles.roles(),
+        name: form.name,
+        title: form.title,
+        email: form.email,
+        password: has_password.then_some(form.password),
+    };
+    let made = exchange
+        .person_create(&principal, new)
+        .await
+        .map_err(said)?;
+    let notice = if has_password {
+        format!("The account {} is made.", made.name)
+    } else {
+        format!(
+            "The account {} is made. Nobody can sign in to it until you set a password.",
+            made.name
+        )
+    };
+    Ok(Done::new(format!("{PAGE}/{}", made.name), notice))
+}
+
+/// What is absent stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonChangeForm {
+    pub person: String,
+    #[serde(default)]
+    pub revision: Option<i64>,
+    #[serde(default)]
+    pub title: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
+    /// `yes` or `no`: whether the person may sign in.
+    #[serde(default)]
+    pub active: Option<String>,
+}
+
+#[server]
+pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let disabled = form.active.map(|word| word != TICKED);
+    let change = PersonChange {
+        title: form.title,
+        email: form.email,
+        disabled,
+        revision: form.revision,
+    };
+    let person = exchange
+        .person_update(&principal, &form.person, change)
+        .await
+        .map_err(said)?;
+    let name = &person.name;
+    let notice = match disabled {
+        Some(true) => {
+            format!("{name} is deactivated and signed out everywhere. You can activate it again.")
+        }
+        Some(false) => format!("{name} is active and can sign in again."),
+        None => format!("The account {name} is changed."),
+    };
+    Ok(Done::new(format!("{PAGE}/{name}"), notice))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolesForm {
+    pub person: String,
+    #[serde(default)]
+    pub roles: RolesTicked,
+}
+
+#[server]
+pub async fn set_roles(form: RolesForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let change = RolesChange {
+        roles: form.roles.roles(),
+    };
+    let person = exchange
+        .roles_set(&principal, &form.person, change)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("{PAGE}/{}", person.name),
+        format!("The roles of {} are set; they hold at once.", person.name),
+    ))
+}
+
+/// A password for somebody else; one's own is changed by a route of the server, because that changes the session. Prints without
+/// it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordForm {
+    pub person: String,
+    pub password: String,
+}
+
+impl fmt::Debug for PasswordForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PasswordForm({})", self.person)
+    }
+}
+
+#[server]
+pub async fn set_password(form: PasswordForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let change = PasswordChange {
+        current: None,
+        password: form.password,
+    };
+    exchange
+        .password_set(&principal, &form.person, change)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("{PAGE}/{}", crate::url::encode(&form.person)),
+        format!(
+            "{} has a new password and is signed out everywhere.",
+            form.person
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ticked_boxes_are_roles() {
+        let ticked = RolesTicked {
+            admin: TICKED.to_owned(),
+            finance: "no".to_owned(),
+            ..RolesTicked::default()
+        };
+        assert_eq!(ticked.roles(), ["admin"]);
+        assert!(RolesTicked::default().roles().is_empty());
+    }
+
+    #[test]
+    fn passwords_are_not_printed() {
+        let form = PersonForm {
+            name: "mara".to_owned(),
+            title: "Mara".to_owned(),
+            email: String::new(),
+            password: "hunter2".to_owned(),
+            roles: RolesTicked::default(),
+        };
+        let other = PasswordForm {
+            person: "mara".to_owned(),
+            password: "hunter2".to_owned(),
+        };
+        assert!(!format!("{form:?} {other:?}").contains("hunter2"));
+    }
+}
