@@ -52,6 +52,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people") view=admin::People ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people/:name") view=admin::people::Show ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/domains") view=admin::Domains ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/domains/:name") view=admin::ShowDomain ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/teams") view=admin::Teams ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/teams/:name") view=admin::teams::Show ssr=SsrMode::Async/>
                     <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>

@@ -5,6 +5,7 @@ use model::Classification;
 use model::Cloud;
 use model::GrantActual;
 use model::GrantDesired;
+use model::MemberRole;
 use model::Method;
 use model::Mode;
 use model::ProductState;
@@ -154,6 +155,13 @@ pub const fn role(role: Role) -> &'static str {
         Role::Auditor => "Auditor",
         Role::Finance => "Finance",
         Role::DataProtection => "Data protection",
+    }
+}
+
+pub const fn member(role: MemberRole) -> &'static str {
+    match role {
+        MemberRole::Consumer => "Consumer",
+        MemberRole::Producer => "Producer",
     }
 }
 

@@ -88,15 +88,15 @@ operations! {
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create");
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list");
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke");
-    DomainList [SignedIn] rest(("GET", "/domains")) cli("domain list");
-    DomainCreate [Admin] rest(("POST", "/domains")) cli("domain create");
-    DomainUpdate [Admin] rest(("PATCH", "/domains/{domain}")) cli("domain update");
-    TeamList [SignedIn] rest(("GET", "/teams")) cli("team list");
-    TeamRead [SignedIn] rest(("GET", "/teams/{team}")) cli("team show");
-    TeamCreate [Admin] rest(("POST", "/teams")) cli("team create");
-    TeamUpdate [Admin] rest(("PATCH", "/teams/{team}")) cli("team update");
-    MemberSet [Producer, Admin] rest(("PUT", "/teams/{team}/members/{person}")) cli("team member");
-    MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member");
+    DomainList [SignedIn] rest(("GET", "/domains")) cli("domain list") page "/admin/domains";
+    DomainCreate [Admin] rest(("POST", "/domains")) cli("domain create") page "organisation/create_domain";
+    DomainUpdate [Admin] rest(("PATCH", "/domains/{domain}")) cli("domain update") page "organisation/update_domain";
+    TeamList [SignedIn] rest(("GET", "/teams")) cli("team list") page "/admin/teams";
+    TeamRead [SignedIn] rest(("GET", "/teams/{team}")) cli("team show") page "/admin/teams/{name}";
+    TeamCreate [Admin] rest(("POST", "/teams")) cli("team create") page "organisation/create_team";
+    TeamUpdate [Admin] rest(("PATCH", "/teams/{team}")) cli("team update") page "organisation/update_team";
+    MemberSet [Producer, Admin] rest(("PUT", "/teams/{team}/members/{person}")) cli("team member") page "organisation/set_member";
+    MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member") page "organisation/remove_member";
 
     // Storages.
     StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list") page "/register";

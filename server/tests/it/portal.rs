@@ -213,6 +213,21 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "people/create_person" => vec![("form[name]", "zoe"), ("form[title]", "Zoe")],
         "people/update_person" | "people/set_roles" => vec![("form[person]", "mara")],
         "people/set_password" => vec![("form[person]", "mara"), ("form[password]", PASSWORD)],
+        "organisation/create_domain" => vec![("form[name]", "parts"), ("form[title]", "Parts")],
+        "organisation/update_domain" => vec![("form[domain]", "vehicle")],
+        "organisation/create_team" => vec![
+            ("form[name]", "sales"),
+            ("form[domain]", "vehicle"),
+            ("form[title]", "Sales"),
+            ("form[cost_center]", "1"),
+        ],
+        "organisation/update_team" => vec![("form[team]", "rnd")],
+        "organisation/set_member" => vec![
+            ("form[team]", "rnd"),
+            ("form[person]", "mara"),
+            ("form[role]", "consumer"),
+        ],
+        "organisation/remove_member" => vec![("form[team]", "rnd"), ("form[person]", "mara")],
         "declaration/scan_storage" => vec![("form[storage]", "aws_eu")],
         "declaration/plan_declaration" | "declaration/deploy_declaration" => {
             vec![("form[yaml]", "products: {}")]

@@ -2,14 +2,18 @@
 //! offered to those whose work it is, and the exchange asks again who may see it.
 
 pub mod audit;
+pub mod domains;
 pub mod jobs;
 pub mod people;
 pub mod rates;
+pub mod teams;
 
 pub use audit::Audit;
+pub use domains::{Domains, ShowDomain};
 pub use jobs::Jobs;
 pub use people::People;
 pub use rates::Rates;
+pub use teams::Teams;
 
 use leptos::prelude::*;
 use model::Role;
@@ -27,6 +31,8 @@ fn offered() -> Vec<(&'static str, &'static str)> {
     let mut pages = Vec::new();
     if is(Role::Admin) || is(Role::Auditor) {
         pages.push((people::PATH, "People"));
+        pages.push((domains::PATH, "Domains"));
+        pages.push((teams::PATH, "Teams"));
     }
     if is(Role::Admin) || is(Role::Finance) {
         pages.push(("/admin/rates", "Prices"));

@@ -112,6 +112,21 @@ impl Exchange {
         Ok(page.cut(rows, |row: &Domain| row.name.to_string()))
     }
 
+    /// One of those that [`Exchange::domains`] lists.
+    pub async fn domain(&self, principal: &Principal, name: &str) -> Result<Domain, Error> {
+        can(principal, Operation::DomainList, &Scope::NONE)?;
+        self.domain_by_name(name)
+            .await?
+            .ok_or(Error::NotFound("domain"))
+    }
+
+    async fn domain_by_name(&self, name: &str) -> Result<Option<Domain>, DbError> {
+        sql!("select name, title, description, revision from domain where name = $1")
+            .bind(name)
+            .first(self.db())
+            .await
+    }
+
     pub async fn domain_create(
         &self,
         principal: &Principal,
@@ -161,12 +176,10 @@ impl Exchange {
         new: DomainChange,
     ) -> Result<Domain, Error> {
         can(principal, Operation::DomainUpdate, &Scope::NONE)?;
-        let record: Option<Domain> =
-            sql!("select name, title, description, revision from domain where name = $1")
-                .bind(name)
-                .first(self.db())
-                .await?;
-        let mut record = record.ok_or(Error::NotFound("domain"))?;
+        let mut record = self
+            .domain_by_name(name)
+            .await?
+            .ok_or(Error::NotFound("domain"))?;
         let mut check = Check::new();
         if let Some(title) = &new.title {
             record.title = check.text("title", title, 1, 200, false);

@@ -1,0 +1,157 @@
+//! Domains: what groups teams, and begins their products' names.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::use_query_map;
+use model::dto::Domain;
+
+use super::Head;
+use crate::api;
+use crate::api::organisation::DomainShown;
+use crate::api::organisation::Domains as Found;
+use crate::components::button::Weight;
+use crate::components::field::Field;
+use crate::components::form::Form;
+use crate::components::form::Hidden;
+use crate::components::form::Submit;
+use crate::components::load::Empty;
+use crate::components::load::Members;
+use crate::components::pager::Pager;
+use crate::components::table::Column;
+use crate::components::table::Table;
+use crate::components::text_area::TextArea;
+use crate::ctx;
+use crate::url;
+use crate::wire;
+use crate::wire::load;
+
+pub(super) const PATH: &str = "/admin/domains";
+
+#[component]
+pub fn Domains() -> impl IntoView {
+    view! {
+        <Title text="Domains"/>
+        <Members><All/></Members>
+    }
+}
+
+#[component]
+fn All() -> impl IntoView {
+    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let is_first = after.is_none();
+    let domains = load(api::organisation::domains(after));
+    view! {
+        <section class="page">
+            <Head path=PATH title="Domains" lead="What the company’s data is about. Each team is in one, and its products are named after it."/>
+            {domains.show(move |found| all(found, is_first).into_any())}
+        </section>
+    }
+}
+
+fn all(found: Found, is_first: bool) -> impl IntoView {
+    let is_empty = found.domains.items.is_empty();
+    let add = found
+        .may_create
+        .then(|| view! { <Add open=is_empty && is_first/> });
+    view! {
+        {list(found.domains.items)}
+        <Pager
+            first=(!is_first).then(|| PATH.to_owned())
+            next=found.domains.next.map(|after| url::with_query(PATH, [("after", after.as_str())]))
+        />
+        {add}
+    }
+}
+
+fn list(domains: Vec<Domain>) -> impl IntoView {
+    if domains.is_empty() {
+        return view! {
+            <Empty title="No domain yet">
+                <p>"Begin with one: then teams can be made in it, and after them storages and products."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let rows = domains
+        .into_iter()
+        .map(|domain| {
+            let name = domain.name.to_string();
+            let href = format!("{PATH}/{name}");
+            view! {
+                <tr>
+                    <th scope="row"><A href=href>{domain.title}</A><span class="code muted">{name}</span></th>
+                    <td class="lines">{domain.description}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![Column::Text("Domain"), Column::Text("What it is about")];
+    view! { <Table caption="Domains" head>{rows}</Table> }.into_any()
+}
+
+#[component]
+fn Add(open: bool) -> impl IntoView {
+    let action = wire::form::<api::organisation::CreateDomain>();
+    let returned = ctx::flash().is_of("domain-new");
+    view! {
+        <details class="fold" open=open || returned>
+            <summary>"Make a domain"</summary>
+            <Form id="domain-new" action>
+                <Field label="Name" name="name" hint="Lower case, for example vehicle. Products’ names begin with it, so it stays." required=true autocomplete="off"/>
+                <Field label="Title" name="title" hint="For people, for example Vehicle data." required=true autocomplete="off"/>
+                <TextArea label="What it is about" name="description"/>
+                <div class="actions"><Submit>"Make the domain"</Submit></div>
+            </Form>
+        </details>
+    }
+}
+
+#[component]
+pub fn ShowDomain() -> impl IntoView {
+    view! { <Members><One/></Members> }
+}
+
+#[component]
+fn One() -> impl IntoView {
+    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
+    let domain = load(api::organisation::domain(name));
+    domain.show(|shown| page(shown).into_any())
+}
+
+fn page(shown: DomainShown) -> impl IntoView {
+    let DomainShown { domain, may_change } = shown;
+    let form = may_change.then(|| change(&domain));
+    view! {
+        <Title text=domain.title.clone()/>
+        <section class="page">
+            <p class="crumbs"><A href=PATH>"Domains"</A></p>
+            <div class="page-head">
+                <h1>{domain.title.clone()}</h1>
+                <p class="code muted">{domain.name.to_string()}</p>
+            </div>
+            {(!domain.description.is_empty()).then(|| view! { <p class="lines">{domain.description.clone()}</p> })}
+            {form}
+        </section>
+    }
+}
+
+fn change(domain: &Domain) -> impl IntoView + use<> {
+    let action = wire::form::<api::organisation::UpdateDomain>();
+    let (name, title) = (domain.name.to_string(), domain.title.clone());
+    let description = domain.description.clone();
+    let revision = domain.revision.to_string();
+    view! {
+        <section class="block">
+            <h2>"Change it"</h2>
+            <Form id="domain" action stay=true>
+                <Hidden name="domain" value=name/>
+                <Hidden name="revision" value=revision/>
+                <Field label="Title" name="title" value=Some(title) required=true autocomplete="off"/>
+                <TextArea label="What it is about" name="description" value=description/>
+                <div class="actions"><Submit weight=Weight::Secondary>"Change the domain"</Submit></div>
+            </Form>
+        </section>
+    }
+}
