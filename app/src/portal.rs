@@ -56,6 +56,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/domains/:name") view=admin::ShowDomain ssr=SsrMode::Async/>
                     <Route path=path!("/admin/teams") view=admin::Teams ssr=SsrMode::Async/>
                     <Route path=path!("/admin/teams/:name") view=admin::teams::Show ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/storages") view=admin::Storages ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/storages/:name") view=admin::storages::Show ssr=SsrMode::Async/>
                     <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>

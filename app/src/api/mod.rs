@@ -11,6 +11,7 @@ pub mod declaration;
 pub mod organisation;
 pub mod people;
 pub mod replicas;
+pub mod storages;
 
 use serde::Deserialize;
 use serde::Serialize;

@@ -16,6 +16,7 @@ use model::RunKind;
 use model::RunState;
 use model::Stage;
 use model::Verdict;
+use model::dto::CheckOutcome;
 use model::dto::Grant;
 use model::dto::MyAccess;
 
@@ -162,6 +163,15 @@ pub const fn member(role: MemberRole) -> &'static str {
     match role {
         MemberRole::Consumer => "Consumer",
         MemberRole::Producer => "Producer",
+    }
+}
+
+pub const fn check(outcome: CheckOutcome) -> Said {
+    match outcome {
+        CheckOutcome::Ok => ("Fine", Tone::Good),
+        CheckOutcome::Warned => ("To be put right", Tone::Warn),
+        CheckOutcome::Failed => ("Failed", Tone::Bad),
+        CheckOutcome::Skipped => ("Not tried", Tone::Plain),
     }
 }
 

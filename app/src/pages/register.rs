@@ -3,6 +3,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::components::A;
 
 use crate::api;
 use crate::api::declaration::REVIEW;
@@ -49,6 +50,7 @@ fn Shown() -> impl IntoView {
             </div>
             <section class="block" aria-labelledby="where">
                 <h2 id="where">"1. Where the tables are"</h2>
+                <p class="muted">"Of each "<A href="/admin/storages">"storage"</A>" the doctor says whether it can be read and shared from."</p>
                 {storages.show(|names| scan(names).into_any())}
             </section>
             {yaml.map(|yaml| review(yaml, plan, hash))}

@@ -99,13 +99,13 @@ operations! {
     MemberRemove [Producer, Admin] rest(("DELETE", "/teams/{team}/members/{person}")) cli("team remove-member") page "organisation/remove_member";
 
     // Storages.
-    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list") page "/register";
-    StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show");
-    StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create");
-    StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update");
+    StorageList [SignedIn] rest(("GET", "/storages")) cli("storage list") page "/admin/storages";
+    StorageRead [SignedIn] rest(("GET", "/storages/{storage}")) cli("storage show") page "/admin/storages/{name}";
+    StorageCreate [Admin] rest(("POST", "/storages")) cli("storage create") page "storages/create_storage";
+    StorageUpdate [Admin] rest(("PATCH", "/storages/{storage}")) cli("storage update") page "storages/update_storage";
     CredentialReseal [Admin] rest() cli("migrate")
         why "migrate --reseal: whoever takes a key out of the key file has to see that nothing needs it any more";
-    StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor");
+    StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor") page "storages/examine_storage";
 
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");

@@ -228,6 +228,15 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[role]", "consumer"),
         ],
         "organisation/remove_member" => vec![("form[team]", "rnd"), ("form[person]", "mara")],
+        "storages/create_storage" => vec![
+            ("form[name]", "az_weu"),
+            ("form[cloud]", "azure"),
+            ("form[region]", "westeurope"),
+            ("form[url]", "file:///srv/az_weu"),
+        ],
+        "storages/update_storage" | "storages/examine_storage" => {
+            vec![("form[storage]", "aws_eu")]
+        }
         "declaration/scan_storage" => vec![("form[storage]", "aws_eu")],
         "declaration/plan_declaration" | "declaration/deploy_declaration" => {
             vec![("form[yaml]", "products: {}")]

@@ -6,6 +6,7 @@ pub mod domains;
 pub mod jobs;
 pub mod people;
 pub mod rates;
+pub mod storages;
 pub mod teams;
 
 pub use audit::Audit;
@@ -13,6 +14,7 @@ pub use domains::{Domains, ShowDomain};
 pub use jobs::Jobs;
 pub use people::People;
 pub use rates::Rates;
+pub use storages::Storages;
 pub use teams::Teams;
 
 use leptos::prelude::*;
@@ -33,6 +35,7 @@ fn offered() -> Vec<(&'static str, &'static str)> {
         pages.push((people::PATH, "People"));
         pages.push((domains::PATH, "Domains"));
         pages.push((teams::PATH, "Teams"));
+        pages.push((storages::PATH, "Storages"));
     }
     if is(Role::Admin) || is(Role::Finance) {
         pages.push(("/admin/rates", "Prices"));
