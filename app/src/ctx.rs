@@ -1,5 +1,8 @@
 //! What a page knows about who looks at it. The server puts a [`Visit`] into the context before rendering.
 
+use std::fmt;
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use model::MemberRole;
 use model::Role;
@@ -94,6 +97,16 @@ pub struct Visit {
     pub flash: Flash,
     /// The exchange's time when the page was made.
     pub now: Timestamp,
+}
+
+/// A token that has just been made. The one page that answers its making shows it, and no other: it is kept nowhere.
+#[derive(Clone)]
+pub struct MadeToken(pub Arc<str>);
+
+impl fmt::Debug for MadeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
 }
 
 /// Who is signed in.

@@ -11,6 +11,8 @@ use leptos_router::path;
 
 use crate::layout::Layout;
 use crate::pages::access::Access;
+use crate::pages::account;
+use crate::pages::account::Account;
 use crate::pages::admin;
 use crate::pages::approvals::Approvals;
 use crate::pages::catalog::Catalog;
@@ -50,6 +52,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=replicas::Run ssr=SsrMode::Async/>
                     <Route path=path!("/costs") view=Costs ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
+                    <Route path=path!("/account") view=Account ssr=SsrMode::Async/>
+                    <Route path=path!("/account/tokens") view=account::Tokens ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people") view=admin::People ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people/:name") view=admin::people::Show ssr=SsrMode::Async/>
                     <Route path=path!("/admin/domains") view=admin::Domains ssr=SsrMode::Async/>

@@ -90,6 +90,8 @@ test("a keyboard is enough", async ({ page, portal }) => {
   await expect(account).toHaveCount(1);
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Your account" })).toBeFocused();
+  await page.keyboard.press("Tab");
   await expect(page.getByRole("button", { name: "Sign out" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("banner").getByRole("link", { name: "Sign in" })).toBeVisible();

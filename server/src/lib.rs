@@ -3,6 +3,7 @@
 //!
 //! Does not live here: rules (the exchange's), pages (the app's), JSON shapes (the model's).
 
+pub mod account;
 pub mod adapters;
 pub mod cli;
 pub mod config;

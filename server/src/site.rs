@@ -1,6 +1,6 @@
 //! The portal over this process's exchange: what its pages learn of who looks at them.
 
-use app::ctx::{Membership, Viewer, Visit};
+use app::ctx::{MadeToken, Membership, Viewer, Visit};
 use axum::Router;
 use http::request::Parts;
 use leptos::config::LeptosOptions;
@@ -20,6 +20,9 @@ pub fn portal(exchange: exchange::Exchange, site: &std::path::Path) -> Router {
         provide_context(exchange.clone());
         if let Some(principal) = parts.extensions.get::<exchange::Principal>() {
             provide_context(principal.clone());
+        }
+        if let Some(made) = parts.extensions.get::<MadeToken>() {
+            provide_context(made.clone());
         }
         Visit {
             now: exchange.now(),

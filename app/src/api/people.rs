@@ -6,11 +6,13 @@ use exchange::Operation;
 use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
 use model::Role;
+use model::dto::Me;
 use model::dto::PasswordChange;
 use model::dto::Person;
 use model::dto::PersonChange;
 use model::dto::PersonNew;
 use model::dto::RolesChange;
+use model::dto::Token;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ use crate::api::Listed;
 use crate::components::tick::TICKED;
 use crate::error::AppError;
 
-use super::{call, said};
+use super::{call, parse_id, said};
 
 const PAGE: &str = "/admin/people";
 
@@ -227,6 +229,38 @@ pub async fn set_password(form: PasswordForm) -> Result<Done, AppError> {
             "{} has a new password and is signed out everywhere.",
             form.person
         ),
+    ))
+}
+
+/// Who the viewer is here.
+pub async fn me() -> Result<Me, AppError> {
+    let (exchange, principal) = call()?;
+    exchange.me(&principal).await.map_err(said)
+}
+
+/// The viewer's own tokens, in the order in which they were made.
+pub async fn tokens(after: Option<String>) -> Result<Listed<Token>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest { after, limit: None };
+    let found = exchange.own_tokens(&principal, &page).await.map_err(said)?;
+    Ok(found.into())
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenGoneForm {
+    /// Its id.
+    pub token: String,
+}
+
+#[server]
+pub async fn revoke_token(form: TokenGoneForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.token)?;
+    exchange.token_revoke(&principal, id).await.map_err(said)?;
+    Ok(Done::new(
+        "/account/tokens",
+        "The token is revoked: it is refused from now on.",
     ))
 }
 

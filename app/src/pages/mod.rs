@@ -1,6 +1,7 @@
 //! The portal's pages, one file each; an area with several pages gets a folder.
 
 pub mod access;
+pub mod account;
 pub mod admin;
 pub mod approvals;
 pub mod catalog;

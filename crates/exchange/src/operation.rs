@@ -79,15 +79,15 @@ macro_rules! operations {
 operations! {
     // People.
     SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in makes a session; machines carry a token";
-    PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami");
+    PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami") page "/account";
     PersonList [Admin, Auditor] rest(("GET", "/people")) cli("user list") page "/admin/people";
     PersonCreate [Admin] rest(("POST", "/people")) cli("user create") page "people/create_person";
     PersonUpdate [Admin] rest(("PATCH", "/people/{person}")) cli("user update") page "people/update_person";
     RoleSet [Admin] rest(("PUT", "/people/{person}/roles")) cli("user roles") page "people/set_roles";
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password") page "people/set_password";
-    TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create");
-    TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list");
-    TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke");
+    TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create") page "/account/tokens";
+    TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list") page "/account/tokens";
+    TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke") page "people/revoke_token";
     DomainList [SignedIn] rest(("GET", "/domains")) cli("domain list") page "/admin/domains";
     DomainCreate [Admin] rest(("POST", "/domains")) cli("domain create") page "organisation/create_domain";
     DomainUpdate [Admin] rest(("PATCH", "/domains/{domain}")) cli("domain update") page "organisation/update_domain";

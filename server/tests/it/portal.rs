@@ -213,6 +213,7 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "people/create_person" => vec![("form[name]", "zoe"), ("form[title]", "Zoe")],
         "people/update_person" | "people/set_roles" => vec![("form[person]", "mara")],
         "people/set_password" => vec![("form[person]", "mara"), ("form[password]", PASSWORD)],
+        "people/revoke_token" => vec![("form[token]", ID)],
         "organisation/create_domain" => vec![("form[name]", "parts"), ("form[title]", "Parts")],
         "organisation/update_domain" => vec![("form[domain]", "vehicle")],
         "organisation/create_team" => vec![

@@ -226,3 +226,91 @@ async fn tokens_hold_no_more_than_their_person() {
         ));
     }
 }
+
+/// One of a list is for whoever may see the list, and for nobody else.
+#[tokio::test]
+async fn one_account_and_one_domain_are_seen_as_their_lists_are() {
+    for test in TestExchange::start_each().await.unwrap() {
+        let exchange = &test.exchange;
+        let operator = Principal::operator();
+        for name in ["ada", "mara"] {
+            exchange
+                .person_create(&operator, person(name))
+                .await
+                .unwrap();
+        }
+        let domain = DomainNew {
+            name: "vehicle".to_owned(),
+            title: "Vehicle".to_owned(),
+            description: String::new(),
+        };
+        exchange.domain_create(&operator, domain).await.unwrap();
+        let (_, mara) = exchange
+            .sign_in("mara", "correct horse".to_owned())
+            .await
+            .unwrap();
+        let found = exchange.person(&operator, "ada").await.unwrap();
+        assert_eq!(found.name.as_str(), "ada");
+        for name in ["ada", "mara", "nobody"] {
+            let refused = exchange.person(&mara, name).await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{name}");
+        }
+        assert!(matches!(
+            exchange.person(&operator, "nobody").await,
+            Err(Error::NotFound("person"))
+        ));
+        let found = exchange.domain(&mara, "vehicle").await.unwrap();
+        assert_eq!(found.title, "Vehicle");
+        assert!(matches!(
+            exchange.domain(&mara, "nowhere").await,
+            Err(Error::NotFound("domain"))
+        ));
+        assert!(matches!(
+            exchange.domain(&Principal::nobody(), "vehicle").await,
+            Err(Error::Unauthenticated)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn ones_own_tokens_are_ones_own_also_an_admins() {
+    for test in TestExchange::start_each().await.unwrap() {
+        let exchange = &test.exchange;
+        let operator = Principal::operator();
+        let mut admin = person("ada");
+        admin.roles = vec!["admin".to_owned()];
+        exchange.person_create(&operator, admin).await.unwrap();
+        exchange
+            .person_create(&operator, person("mara"))
+            .await
+            .unwrap();
+        for (whose, name) in [("ada", "of ada"), ("mara", "of mara")] {
+            let new = TokenNew {
+                name: name.to_owned(),
+                team: None,
+                role: None,
+                days: None,
+            };
+            exchange
+                .token_create(&operator, Some(whose), new)
+                .await
+                .unwrap();
+        }
+        let page = PageRequest::default();
+        for (whose, all) in [("ada", 2), ("mara", 1)] {
+            let (_, principal) = exchange
+                .sign_in(whose, "correct horse".to_owned())
+                .await
+                .unwrap();
+            let own = exchange.own_tokens(&principal, &page).await.unwrap().items;
+            let names: Vec<&str> = own.iter().map(|token| token.name.as_str()).collect();
+            assert_eq!(names, [format!("of {whose}")]);
+            let seen = exchange.tokens(&principal, &page).await.unwrap().items;
+            assert_eq!(seen.len(), all, "{whose}");
+        }
+        assert!(matches!(
+            exchange.own_tokens(&Principal::nobody(), &page).await,
+            Err(Error::Unauthenticated)
+        ));
+    }
+}

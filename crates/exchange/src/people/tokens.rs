@@ -170,6 +170,25 @@ impl Exchange {
         principal: &Principal,
         page: &PageRequest,
     ) -> Result<Page<Token>, Error> {
+        self.tokens_listed(principal, principal.sees_all(), page)
+            .await
+    }
+
+    /// The caller's own tokens alone, also an admin's.
+    pub async fn own_tokens(
+        &self,
+        principal: &Principal,
+        page: &PageRequest,
+    ) -> Result<Page<Token>, Error> {
+        self.tokens_listed(principal, false, page).await
+    }
+
+    async fn tokens_listed(
+        &self,
+        principal: &Principal,
+        all: bool,
+        page: &PageRequest,
+    ) -> Result<Page<Token>, Error> {
         can(principal, Operation::TokenList, &Scope::NONE)?;
         let after: Option<ServiceTokenId> = page.parse_after()?;
         let rows: Vec<TokenRow> = sql!(
@@ -181,7 +200,7 @@ impl Exchange {
         )
         .bind(after)
         .bind(principal.own_account())
-        .bind(principal.sees_all())
+        .bind(all)
         .bind(page.fetch())
         .bind(principal.token_id())
         .all(self.db())

@@ -74,6 +74,7 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         "people/update_person" => vec![("person", name(0)), ("title", text("/title"))],
         "people/set_roles" => vec![("person", name(0))],
         "people/set_password" => vec![("person", name(0)), ("password", text("/password"))],
+        "people/revoke_token" => vec![("token", name(0))],
         "organisation/create_domain" => vec![("name", text("/name")), ("title", text("/title"))],
         "organisation/update_domain" => vec![("domain", name(0)), ("title", text("/title"))],
         "organisation/create_team" => vec![

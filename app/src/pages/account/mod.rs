@@ -1,0 +1,129 @@
+//! One's own account: who one is here, the password, and the tokens of one's machines. What is sent changes the session or answers
+//! with a secret, so it goes to plain routes of the server (`server::account`).
+
+pub mod tokens;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use model::dto::Me;
+
+use crate::api;
+use crate::components::button::Button;
+use crate::components::button::Weight;
+use crate::components::field::Field;
+use crate::components::field::Kind;
+use crate::components::load::Empty;
+use crate::components::load::Members;
+use crate::components::state;
+use crate::components::tabs::Tabs;
+use crate::ctx;
+use crate::wire::load;
+
+pub use tokens::Tokens;
+
+/// The page, and where the form of the password leads back to.
+pub const PATH: &str = "/account";
+
+/// The form of the password, in a flash.
+pub const PASSWORD: &str = "own-password";
+
+#[component]
+pub fn Account() -> impl IntoView {
+    view! {
+        <Title text="Your account"/>
+        <Members><Shown/></Members>
+    }
+}
+
+#[component]
+fn Shown() -> impl IntoView {
+    let me = load(api::people::me());
+    view! {
+        <section class="page">
+            <Head path=PATH title="Your account"/>
+            {me.show(|me| facts(me).into_any())}
+            <Password/>
+        </section>
+    }
+}
+
+/// The heading that both pages have.
+#[component]
+fn Head(path: &'static str, title: &'static str) -> impl IntoView {
+    let tabs = vec![
+        (PATH.to_owned(), "Account"),
+        (tokens::PATH.to_owned(), "Tokens"),
+    ];
+    view! {
+        <div class="page-head"><h1>{title}</h1></div>
+        <Tabs label="Your account" tabs current=path.to_owned()/>
+    }
+}
+
+fn facts(me: Me) -> impl IntoView {
+    let roles: Vec<&str> = me.roles.iter().map(|role| state::role(*role)).collect();
+    let roles = if roles.is_empty() {
+        "none: what you may do comes from your teams".to_owned()
+    } else {
+        roles.join(", ")
+    };
+    let teams = me
+        .teams
+        .into_iter()
+        .map(|team| {
+            let href = format!("/admin/teams/{}", team.team);
+            view! {
+                <li class="line">
+                    <A href=href>{team.title}</A>
+                    <span class="muted">{state::member(team.role)}</span>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <dl class="facts facts--card">
+            <div><dt>"Name"</dt><dd>{me.title}</dd></div>
+            <div><dt>"Signs in as"</dt><dd class="code">{me.name.map(|name| name.to_string())}</dd></div>
+            <div><dt>"Roles"</dt><dd>{roles}</dd></div>
+        </dl>
+        <section class="block">
+            <h2>"Your teams"</h2>
+            {if teams.is_empty() {
+                view! {
+                    <Empty title="You belong to no team yet">
+                        <p>"Access is given to teams. Ask an administrator, or a producer of yours, to add you."</p>
+                    </Empty>
+                }.into_any()
+            } else {
+                view! { <ul class="lines">{teams}</ul> }.into_any()
+            }}
+        </section>
+    }
+}
+
+/// Nothing of what was typed comes back: all of it is secret.
+#[component]
+fn Password() -> impl IntoView {
+    let flash = ctx::flash();
+    let wrong = |field: &str| flash.error(field).filter(|_| flash.is_of(PASSWORD));
+    view! {
+        <section class="block">
+            <h2>"Password"</h2>
+            <form class="form" id=PASSWORD method="post" action="/account/password">
+                <Field label="Current password" name="current" kind=Kind::Password error=wrong("current") required=true autocomplete="current-password"/>
+                <Field
+                    label="New password"
+                    name="password"
+                    kind=Kind::Password
+                    hint="At least 10 characters. You are signed out everywhere else."
+                    error=wrong("password")
+                    required=true
+                    autocomplete="new-password"
+                />
+                <Field label="New password again" name="again" kind=Kind::Password error=wrong("again") required=true autocomplete="new-password"/>
+                <div class="actions"><Button weight=Weight::Primary>"Change the password"</Button></div>
+            </form>
+        </section>
+    }
+}
