@@ -1,5 +1,7 @@
 //! Asking for access, deciding, and what became of it.
 
+use exchange::Operation;
+use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
 use model::dto::Grant;
 use model::dto::Offer;
@@ -22,6 +24,44 @@ pub async fn recipients() -> Result<Vec<Recipient>, AppError> {
     let page = exchange::page::PageRequest::all();
     let found = exchange.recipients(&principal, &page).await.map_err(said)?;
     Ok(found.items)
+}
+
+/// A recipient with what was granted to it.
+#[derive(Clone, Debug)]
+pub struct RecipientShown {
+    pub recipient: Recipient,
+    /// The newest first, at most a page of them; `next` says that there are older ones.
+    pub grants: Listed<Grant>,
+    /// End a credential of it.
+    pub may_revoke: bool,
+}
+
+/// Recipients that the viewer may see, in the order of their names, each with its grants.
+pub async fn recipients_shown(after: Option<String>) -> Result<Listed<RecipientShown>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(25),
+    };
+    let found = exchange.recipients(&principal, &page).await.map_err(said)?;
+    let mut items = Vec::with_capacity(found.items.len());
+    for recipient in found.items {
+        let name = recipient.name.as_str();
+        let page = exchange::page::PageRequest::all();
+        let grants = exchange.grants_of_recipient(&principal, name, &page).await;
+        let team = exchange.team_by_name(recipient.team.as_str()).await;
+        let team = team.map_err(|error| said(error.into()))?;
+        let scope = team.map_or(Scope::NONE, |team| Scope::consumer(team.id));
+        items.push(RecipientShown {
+            grants: grants.map_err(said)?.into(),
+            may_revoke: allows(&principal, Operation::RecipientTokenRevoke, &scope),
+            recipient,
+        });
+    }
+    Ok(Listed {
+        items,
+        next: found.next,
+    })
 }
 
 /// What somebody needs to ask: the recipients of their teams, and both modes for one of them, priced and dated.

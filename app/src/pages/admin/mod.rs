@@ -6,6 +6,7 @@ pub mod domains;
 pub mod jobs;
 pub mod people;
 pub mod rates;
+pub mod recipients;
 pub mod storages;
 pub mod teams;
 
@@ -14,6 +15,7 @@ pub use domains::{Domains, ShowDomain};
 pub use jobs::Jobs;
 pub use people::People;
 pub use rates::Rates;
+pub use recipients::Recipients;
 pub use storages::Storages;
 pub use teams::Teams;
 
@@ -36,6 +38,7 @@ fn offered() -> Vec<(&'static str, &'static str)> {
         pages.push((domains::PATH, "Domains"));
         pages.push((teams::PATH, "Teams"));
         pages.push((storages::PATH, "Storages"));
+        pages.push((recipients::PATH, "Recipients"));
     }
     if is(Role::Admin) || is(Role::Finance) {
         pages.push(("/admin/rates", "Prices"));

@@ -162,11 +162,35 @@ impl Exchange {
     ) -> Result<Page<Grant>, Error> {
         can(principal, Operation::GrantList, &Scope::NONE)?;
         self.filter_by(principal, product).await?;
+        self.grants_listed(principal, product, None, page).await
+    }
+
+    /// The same of one recipient; of one that is not there, none.
+    pub async fn grants_of_recipient(
+        &self,
+        principal: &Principal,
+        recipient: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Grant>, Error> {
+        can(principal, Operation::GrantList, &Scope::NONE)?;
+        self.grants_listed(principal, None, Some(recipient), page)
+            .await
+    }
+
+    /// The visibility rule of both lists; ask the policy first.
+    async fn grants_listed(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+        recipient: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Grant>, Error> {
         let before: Option<GrantId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<GrantRecord> = sql!(
             grant_rows!(),
             " where (access_grant.id < $1 or $1 is null) and (product.name = $2 or cast($2 as text) is null)
+                 and (recipient.name = $8 or cast($8 as text) is null)
                  and ($3 or recipient.team_id = $5 or product.team_id = $5 or (classification = 'personal' and $6)
                  or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
                  or product.team_id in (select team_member.team_id from team_member where person_id = $4))
@@ -179,6 +203,7 @@ impl Exchange {
         .bind(team)
         .bind(principal.has(model::Role::DataProtection))
         .bind(page.fetch())
+        .bind(recipient)
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());

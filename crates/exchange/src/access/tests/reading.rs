@@ -9,6 +9,7 @@ use model::{Mode, RecipientTokenId, Timestamp};
 use super::World;
 use crate::access::ReaderRefused;
 use crate::error::Error;
+use crate::page::PageRequest;
 use crate::sql;
 
 #[tokio::test]
@@ -307,5 +308,41 @@ async fn what_was_handed_out_ends_with_its_credential() {
         let (_, next) = world.reading_token().await;
         assert!(is_open(next).await);
         assert!(!is_open(new).await);
+    }
+}
+
+/// By recipient as without: both sides see their grants, and nobody else sees any.
+#[tokio::test]
+async fn grants_of_one_recipient_are_seen_as_all_grants_are() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let visits = world.granted("vehicle-visits", "live").await;
+        let new = RecipientNew {
+            name: "rnd_other".into(),
+            team: "rnd".into(),
+            cloud: "azure".into(),
+            region: "northeurope".into(),
+        };
+        exchange.recipient_create(&world.mara, new).await.unwrap();
+        let page = PageRequest::default();
+        for (who, sees) in [
+            (&world.mara, true),
+            (&world.jonas, true),
+            (&world.operator, true),
+            (&world.otto, false),
+        ] {
+            let found = exchange.grants_of_recipient(who, "rnd_weu", &page).await;
+            let ids: Vec<_> = found.unwrap().items.iter().map(|grant| grant.id).collect();
+            assert_eq!(ids, if sees { vec![visits] } else { vec![] });
+            for name in ["rnd_other", "nowhere"] {
+                let found = exchange.grants_of_recipient(who, name, &page).await;
+                assert!(found.unwrap().items.is_empty(), "{name}");
+            }
+        }
+        let nobody = crate::principal::Principal::nobody();
+        let refused = exchange
+            .grants_of_recipient(&nobody, "rnd_weu", &page)
+            .await;
+        assert!(matches!(refused, Err(Error::Unauthenticated)));
     }
 }
