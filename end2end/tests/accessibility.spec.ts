@@ -1,5 +1,5 @@
 // Every page in light and dark, wide and narrow, as nobody and signed in.
-import { expect, JONAS, MARA, NOOR, test, type Portal } from "../fixtures/portal";
+import { ADA, expect, JONAS, MARA, NOOR, test, type Portal } from "../fixtures/portal";
 
 const SCREENS = [
   { width: 1280, height: 800 },
@@ -156,6 +156,106 @@ const PAGES: Page[] = [
       await portal.signIn(NOOR);
       await portal.open("/admin/audit");
       await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
+    },
+  },
+  {
+    name: "people with the new account open",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/people");
+      await portal.page.getByText("Make an account").click();
+      await expect(portal.page.getByRole("region", { name: "People" })).toBeVisible();
+    },
+  },
+  {
+    name: "a person with everything open",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/people/mara");
+      for (const fold of ["Set a password", "Deactivate the account"]) await portal.page.getByText(fold).click();
+      await expect(portal.page.getByRole("button", { name: "Deactivate mara" })).toBeVisible();
+    },
+  },
+  {
+    name: "domains with the new one open",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/domains");
+      await portal.page.getByText("Make a domain").click();
+    },
+  },
+  {
+    name: "a domain",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/domains/vehicle");
+      await expect(portal.page.getByLabel("What it is about")).toBeVisible();
+    },
+  },
+  {
+    name: "teams with the new one open",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/teams");
+      await portal.page.getByText("Make a team").click();
+    },
+  },
+  {
+    name: "a team with everything open",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/teams/aftersales");
+      await portal.page.getByText("Add a member").click();
+      await portal.page.getByRole("region", { name: "Members" }).getByText("Remove").first().click();
+      await expect(portal.page.getByRole("button", { name: "Add the member" })).toBeVisible();
+    },
+  },
+  {
+    name: "storages with the new one open",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/storages");
+      await portal.page.getByText("Make a storage").click();
+      for (const fold of ["Keys of AWS", "Key of Azure", "Key of Google Cloud", "From the server’s environment"]) {
+        await portal.page.getByText(fold).click();
+      }
+      await expect(portal.page.getByLabel("Secret access key")).toBeVisible();
+    },
+  },
+  {
+    name: "a storage with what the doctor found",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/storages/aws_eu");
+      await portal.page.getByRole("button", { name: "Run the doctor" }).click();
+      await expect(portal.page.getByRole("region", { name: "What the doctor found" })).toBeVisible();
+      await portal.settled();
+      await portal.page.locator("summary", { hasText: "Change the storage" }).click();
+    },
+  },
+  {
+    name: "recipients",
+    open: async (portal) => {
+      await portal.signIn(ADA);
+      await portal.open("/admin/recipients");
+      await expect(portal.page.getByRole("region", { name: "Recipients" })).toBeVisible();
+    },
+  },
+  {
+    name: "one’s account",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/account");
+      await expect(portal.page.getByRole("heading", { level: 2, name: "Your teams" })).toBeVisible();
+    },
+  },
+  {
+    name: "one’s tokens with the new one open",
+    open: async (portal) => {
+      await portal.signIn(JONAS);
+      await portal.open("/account/tokens");
+      await portal.page.getByText("Make a token").click();
+      await expect(portal.page.getByLabel("Acts as")).toBeVisible();
     },
   },
   {

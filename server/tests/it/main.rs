@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adapters;
+mod administration;
 mod api;
 mod bad_input;
 mod by_hand;

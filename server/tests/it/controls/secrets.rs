@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::installation::{new_database, postgres_program, urls};
 use super::world::{As, send};
-use crate::support::{Log, TestApp};
+use crate::support::{Log, PASSWORD, TestApp};
 
 /// Chosen so that nothing else holds them.
 const PASSWORDS: [&str; 3] = [
@@ -159,6 +159,9 @@ async fn journey(app: &TestApp) -> Vec<String> {
     let change = json!({ "current": PASSWORDS[0], "password": PASSWORDS[1] });
     call(&ada, Method::PUT, "/people/ada/password", change).await;
 
+    // The same in the portal: what is refused comes back without its secrets, and a token is shown in one answer.
+    secrets.extend(in_the_portal(app).await);
+
     // Service tokens, one of them by a request that is sent twice.
     for body in [
         json!({ "name": "ci" }),
@@ -285,6 +288,62 @@ async fn journey(app: &TestApp) -> Vec<String> {
     secrets.sort();
     secrets.dedup();
     assert!(secrets.len() >= 14, "{}", secrets.len());
+    secrets
+}
+
+/// The portal's forms that take or make secrets, refused and done. Answers the secrets.
+async fn in_the_portal(app: &TestApp) -> Vec<String> {
+    const OWN: [&str; 3] = [
+        "a passphrase of Roots own",
+        "a mistyped passphrase of Root",
+        "a passphrase for somebody new",
+    ];
+    const KEY: &str = "S3cretOfTheStore/Typed+twice";
+    let mut cookie = app.sign_in("root").await;
+    let send = async |cookie: &str, path: &str, fields: &[(&str, &str)]| {
+        let ask = app.post(path).own_origin().cookie(cookie);
+        ask.header("accept", "text/html").form(fields).await
+    };
+    for (current, again) in [(OWN[1], OWN[0]), (PASSWORD, OWN[1]), (PASSWORD, OWN[0])] {
+        let fields = [("current", current), ("password", OWN[0]), ("again", again)];
+        let answer = send(&cookie, "/account/password", &fields).await;
+        assert_eq!(answer.location(), "/account", "{}", answer.text);
+        cookie = answer.cookie().unwrap_or(cookie);
+    }
+    let made = send(&cookie, "/account/tokens", &[("name", "shown once")]).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    let (_, token) = made.text.split_once("entrepot_st_").unwrap();
+    let token = token.split('<').next().unwrap();
+    for name in ["Not a name", "zoe"] {
+        let fields = [
+            ("at", "/admin/people"),
+            ("id", "person-new"),
+            ("form[name]", name),
+            ("form[title]", "Zoe"),
+            ("form[password]", OWN[2]),
+        ];
+        let answer = send(&cookie, "/_fn/app/api/people/create_person", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    }
+    for region in ["Not a region", "eu-west-3"] {
+        let fields = [
+            ("at", "/admin/storages"),
+            ("id", "storage-new"),
+            ("form[name]", "s3_west"),
+            ("form[cloud]", "aws"),
+            ("form[region]", region),
+            ("form[url]", "s3://lake/west"),
+            ("form[credential][access_key_id]", "AKIATEST"),
+            ("form[credential][secret_access_key]", KEY),
+        ];
+        let answer = send(&cookie, "/_fn/app/api/storages/create_storage", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    }
+    let operator = Principal::operator();
+    assert!(app.exchange.storage(&operator, "s3_west").await.is_ok());
+    assert!(app.exchange.person(&operator, "zoe").await.is_ok());
+    let mut secrets: Vec<String> = OWN.iter().map(|text| (*text).to_owned()).collect();
+    secrets.extend([KEY.to_owned(), format!("entrepot_st_{token}")]);
     secrets
 }
 
