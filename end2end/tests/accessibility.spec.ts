@@ -1,10 +1,10 @@
-// Every page in light and dark, wide and narrow, as nobody and signed in.
+// Every page in light and wide, and in dark and narrow, as nobody and signed in: colours know nothing of widths.
 import { ADA, expect, JONAS, MARA, NOOR, test, type Portal } from "../fixtures/portal";
 
 const SCREENS = [
-  { width: 1280, height: 800 },
-  { width: 360, height: 740 },
-];
+  { colorScheme: "light", viewport: { width: 1280, height: 800 } },
+  { colorScheme: "dark", viewport: { width: 360, height: 740 } },
+] as const;
 
 type Page = { name: string; open: (portal: Portal, baseURL: string) => Promise<unknown> };
 
@@ -31,7 +31,7 @@ const PAGES: Page[] = [
   ...["", "?tab=schema", "?tab=freshness", "?tab=access", "?tab=cost"].map((tab) => ({
     name: `product ${tab}`,
     open: async (portal: Portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open(`/products/vehicle-warranty-claims${tab}`);
       await expect(portal.page.getByRole("heading", { level: 1, name: "Warranty claims" })).toBeVisible();
     },
@@ -39,7 +39,7 @@ const PAGES: Page[] = [
   {
     name: "history of a product",
     open: async (portal) => {
-      await portal.signIn(NOOR);
+      await portal.as(NOOR);
       await portal.open("/products/vehicle-workshop-visits?tab=history");
       await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
     },
@@ -47,7 +47,7 @@ const PAGES: Page[] = [
   {
     name: "declaration of a product",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/products/vehicle-workshop-visits?tab=yaml");
       await expect(portal.page.getByRole("region", { name: "Declaration" })).toBeVisible();
     },
@@ -55,7 +55,7 @@ const PAGES: Page[] = [
   {
     name: "catalog",
     open: async (portal) => {
-      await portal.signIn();
+      await portal.as(MARA);
       await portal.open("/catalog?q=vehicle&cloud=aws");
       await expect(portal.page.getByRole("article")).not.toHaveCount(0);
     },
@@ -63,7 +63,7 @@ const PAGES: Page[] = [
   {
     name: "catalog with nothing found",
     open: async (portal) => {
-      await portal.signIn();
+      await portal.as(MARA);
       await portal.open("/catalog?q=nothingofthatname&cloud=aws");
       await expect(portal.page.getByText("No product fits")).toBeVisible();
     },
@@ -71,7 +71,7 @@ const PAGES: Page[] = [
   {
     name: "asking for access, with the new recipient open",
     open: async (portal) => {
-      await portal.signIn();
+      await portal.as(MARA);
       await portal.open("/products/vehicle-workshop-visits/request");
       await portal.page.getByText("Make another recipient").click();
       await expect(portal.page.getByRole("radio", { name: "Live" })).toBeVisible();
@@ -80,7 +80,7 @@ const PAGES: Page[] = [
   {
     name: "approvals",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/approvals");
       await expect(portal.page.getByRole("heading", { level: 1, name: "Approvals" })).toBeVisible();
     },
@@ -88,7 +88,7 @@ const PAGES: Page[] = [
   {
     name: "a request",
     open: async (portal) => {
-      await portal.signIn();
+      await portal.as(MARA);
       await portal.open("/access");
       await portal.page.getByRole("link", { name: /^vehicle-warranty-claims for / }).first().click();
       await expect(portal.page.getByRole("heading", { level: 1, name: /^Request for/ })).toBeVisible();
@@ -97,7 +97,7 @@ const PAGES: Page[] = [
   {
     name: "my access with the lines to read",
     open: async (portal) => {
-      await portal.signIn();
+      await portal.as(MARA);
       await portal.open("/access");
       await portal.page.getByRole("link", { name: /^How to read/ }).first().click();
       await expect(portal.page.getByRole("heading", { level: 2, name: /^Read / })).toBeVisible();
@@ -107,7 +107,7 @@ const PAGES: Page[] = [
   {
     name: "replicas",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/replicas");
       await expect(portal.page.getByRole("region", { name: "Replicas" })).toBeVisible();
     },
@@ -115,7 +115,7 @@ const PAGES: Page[] = [
   {
     name: "a replica with its schedule open",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/replicas");
       await portal.page.getByRole("link", { name: "vehicle-workshop-visits" }).first().click();
       await portal.page.getByText("Change the schedule").first().click();
@@ -125,7 +125,7 @@ const PAGES: Page[] = [
   {
     name: "a sync run",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/products/vehicle-workshop-visits?tab=freshness");
       await portal.page.getByRole("region", { name: "Sync runs" }).getByRole("link").first().click();
       await expect(portal.page.getByRole("heading", { level: 2, name: "What it moved" })).toBeVisible();
@@ -134,7 +134,7 @@ const PAGES: Page[] = [
   {
     name: "costs with the figures open",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/costs");
       await expect(portal.page.getByRole("img", { name: /^Bytes by day and product/ })).toBeVisible();
       await portal.page.getByText("The figures as a table").click();
@@ -144,7 +144,7 @@ const PAGES: Page[] = [
   {
     name: "a statement",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/costs");
       await portal.page.getByRole("region", { name: "Statements" }).getByRole("link").first().click();
       await expect(portal.page.getByRole("heading", { level: 1, name: /^Statement of/ })).toBeVisible();
@@ -153,7 +153,7 @@ const PAGES: Page[] = [
   {
     name: "audit",
     open: async (portal) => {
-      await portal.signIn(NOOR);
+      await portal.as(NOOR);
       await portal.open("/admin/audit");
       await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
     },
@@ -161,7 +161,7 @@ const PAGES: Page[] = [
   {
     name: "people with the new account open",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/people");
       await portal.page.getByText("Make an account").click();
       await expect(portal.page.getByRole("region", { name: "People" })).toBeVisible();
@@ -170,7 +170,7 @@ const PAGES: Page[] = [
   {
     name: "a person with everything open",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/people/mara");
       for (const fold of ["Set a password", "Deactivate the account"]) await portal.page.getByText(fold).click();
       await expect(portal.page.getByRole("button", { name: "Deactivate mara" })).toBeVisible();
@@ -179,7 +179,7 @@ const PAGES: Page[] = [
   {
     name: "domains with the new one open",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/domains");
       await portal.page.getByText("Make a domain").click();
     },
@@ -187,7 +187,7 @@ const PAGES: Page[] = [
   {
     name: "a domain",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/domains/vehicle");
       await expect(portal.page.getByLabel("What it is about")).toBeVisible();
     },
@@ -195,7 +195,7 @@ const PAGES: Page[] = [
   {
     name: "teams with the new one open",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/teams");
       await portal.page.getByText("Make a team").click();
     },
@@ -203,7 +203,7 @@ const PAGES: Page[] = [
   {
     name: "a team with everything open",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/teams/aftersales");
       await portal.page.getByText("Add a member").click();
       await portal.page.getByRole("region", { name: "Members" }).getByText("Remove").first().click();
@@ -213,7 +213,7 @@ const PAGES: Page[] = [
   {
     name: "storages with the new one open",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/storages");
       await portal.page.getByText("Make a storage").click();
       for (const fold of ["Keys of AWS", "Key of Azure", "Key of Google Cloud", "From the server’s environment"]) {
@@ -225,7 +225,7 @@ const PAGES: Page[] = [
   {
     name: "a storage with what the doctor found",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/storages/aws_eu");
       await portal.page.getByRole("button", { name: "Run the doctor" }).click();
       await expect(portal.page.getByRole("region", { name: "What the doctor found" })).toBeVisible();
@@ -236,7 +236,7 @@ const PAGES: Page[] = [
   {
     name: "recipients",
     open: async (portal) => {
-      await portal.signIn(ADA);
+      await portal.as(ADA);
       await portal.open("/admin/recipients");
       await expect(portal.page.getByRole("region", { name: "Recipients" })).toBeVisible();
     },
@@ -244,7 +244,7 @@ const PAGES: Page[] = [
   {
     name: "one’s account",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/account");
       await expect(portal.page.getByRole("heading", { level: 2, name: "Your teams" })).toBeVisible();
     },
@@ -252,7 +252,7 @@ const PAGES: Page[] = [
   {
     name: "one’s tokens with the new one open",
     open: async (portal) => {
-      await portal.signIn(JONAS);
+      await portal.as(JONAS);
       await portal.open("/account/tokens");
       await portal.page.getByText("Make a token").click();
       await expect(portal.page.getByLabel("Acts as")).toBeVisible();
@@ -265,22 +265,20 @@ const PAGES: Page[] = [
   {
     name: "sign-in of members",
     open: async (portal) => {
-      await portal.signIn();
+      await portal.as(MARA);
       await portal.open("/sign-in");
     },
   },
 ];
 
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const viewport of SCREENS) {
-    test.describe(`${colorScheme}, ${viewport.width} pixels`, () => {
-      test.use({ colorScheme, viewport });
-      for (const { name, open } of PAGES) {
-        test(name, async ({ portal, baseURL }) => {
-          await open(portal, baseURL!);
-          await portal.audit();
-        });
-      }
-    });
-  }
+for (const { colorScheme, viewport } of SCREENS) {
+  test.describe(`${colorScheme}, ${viewport.width} pixels`, () => {
+    test.use({ colorScheme, viewport });
+    for (const { name, open } of PAGES) {
+      test(name, async ({ portal, baseURL }) => {
+        await open(portal, baseURL!);
+        await portal.audit();
+      });
+    }
+  });
 }
