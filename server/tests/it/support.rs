@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use axum::Router;
 use axum::body::Body;
 use exchange::db::Db;
+use exchange::ports::{Letter, Mailer, Post, Undelivered};
 use exchange::{Exchange, Options, Principal};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
@@ -88,6 +89,8 @@ pub(crate) struct Build {
     pub(crate) requests_per_second: u32,
     /// Stores that may be reached beside the clouds' own.
     pub(crate) endpoints: &'static [&'static str],
+    /// Whether mail is configured; what is sent goes nowhere.
+    pub(crate) mail: bool,
 }
 
 impl Default for Build {
@@ -97,7 +100,18 @@ impl Default for Build {
             sign_ins_per_minute: 1_000,
             requests_per_second: 10_000,
             endpoints: &[],
+            mail: false,
         }
+    }
+}
+
+/// Takes every mail and keeps none.
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl Mailer for Nowhere {
+    async fn send(&self, _: &Letter) -> Result<(), Undelivered> {
+        Ok(())
     }
 }
 
@@ -163,6 +177,10 @@ impl TestApp {
             lake,
             options,
             here: None,
+            post: Post {
+                mailer: build.mail.then(|| Arc::new(Nowhere) as Arc<dyn Mailer>),
+                webhook: None,
+            },
         };
         let connected = connect(wiring).await.unwrap();
         let exchange = connected.exchange.clone();
