@@ -18,6 +18,7 @@ use crate::pages::costs;
 use crate::pages::costs::Costs;
 use crate::pages::home::Home;
 use crate::pages::not_found::NotFound;
+use crate::pages::notifications::Notifications;
 use crate::pages::product::Product;
 use crate::pages::register::Register;
 use crate::pages::replicas;
@@ -53,6 +54,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>
+                    <Route path=path!("/account/notifications") view=Notifications ssr=SsrMode::Async/>
                     <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Layout>

@@ -151,6 +151,14 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "mail to you",
+    open: async (portal) => {
+      await portal.signIn();
+      await portal.open("/account/notifications");
+      await expect(portal.page.getByLabel("Access that ends")).toBeVisible();
+    },
+  },
+  {
     name: "audit",
     open: async (portal) => {
       await portal.signIn(NOOR);

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod billing;
 pub mod catalog;
 pub mod declaration;
+pub mod notices;
 pub mod replicas;
 
 use serde::Deserialize;

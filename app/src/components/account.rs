@@ -27,6 +27,7 @@ fn menu(viewer: Viewer) -> impl IntoView {
                 <span class="account__name">{viewer.name}</span>
             </summary>
             <div class="account__menu">
+                <A href="/account/notifications" attr:class="button button--quiet">"Mail to you"</A>
                 // A plain form: the server's route ends the session and answers with a fresh page.
                 <form method="post" action="/sign-out">
                     <Button weight=Weight::Quiet><Icon name="out"/>"Sign out"</Button>

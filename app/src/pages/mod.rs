@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod costs;
 pub mod home;
 pub mod not_found;
+pub mod notifications;
 pub mod product;
 pub mod register;
 pub mod replicas;

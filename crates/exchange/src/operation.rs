@@ -85,8 +85,8 @@ operations! {
     PersonUpdate [Admin] rest(("PATCH", "/people/{person}")) cli("user update");
     RoleSet [Admin] rest(("PUT", "/people/{person}/roles")) cli("user roles");
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password");
-    NotificationsRead [Oneself, Admin] rest(("GET", "/people/{person}/notifications")) cli("user notifications");
-    NotificationsSet [Oneself, Admin] rest(("PUT", "/people/{person}/notifications")) cli("user notify");
+    NotificationsRead [Oneself, Admin] rest(("GET", "/people/{person}/notifications")) cli("user notifications") page "/account/notifications";
+    NotificationsSet [Oneself, Admin] rest(("PUT", "/people/{person}/notifications")) cli("user notify") page "notices/set_notifications";
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create");
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list");
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke");
