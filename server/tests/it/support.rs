@@ -131,7 +131,11 @@ impl TestApp {
 
     /// On every database there is.
     pub(crate) async fn each() -> Vec<Self> {
-        let mut all = vec![Self::start().await];
+        Self::each_with(Build::default()).await
+    }
+
+    pub(crate) async fn each_with(build: Build) -> Vec<Self> {
+        let mut all = vec![Self::with(build).await];
         if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("server_{}_{count}", std::process::id());
@@ -139,7 +143,7 @@ impl TestApp {
             let (base, _) = server.rsplit_once('/').unwrap();
             let database = format!("{base}/{name}");
             let folder = tempfile::tempdir().unwrap();
-            all.push(Self::on(db, folder, Build::default(), database).await);
+            all.push(Self::on(db, folder, build, database).await);
         }
         all
     }
