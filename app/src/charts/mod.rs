@@ -2,3 +2,4 @@
 //! does not rest on colour alone; the page shows the same figures as a table beside it.
 
 pub mod bars;
+pub mod timeline;

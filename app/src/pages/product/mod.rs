@@ -7,6 +7,7 @@ mod freshness;
 mod history;
 mod overview;
 mod schema;
+pub(crate) mod timeline;
 mod yaml;
 
 use leptos::prelude::*;
@@ -28,6 +29,7 @@ use model::dto::SyncRun;
 use crate::api;
 use crate::api::Listed;
 use crate::api::audit::Happening;
+use crate::api::replicas::Lately;
 use crate::components::button::Weight;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
@@ -127,6 +129,7 @@ pub fn Product() -> impl IntoView {
 struct Parts {
     replicas: Loaded<Vec<Replica>>,
     runs: Loaded<Listed<SyncRun>>,
+    lately: Loaded<Lately>,
     grants: Loaded<Listed<Grant>>,
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
@@ -143,6 +146,7 @@ impl Parts {
             runs: load_if(
                 of(Tab::Freshness).map(|(name, after)| api::replicas::sync_runs(name, after)),
             ),
+            lately: load_if(on(Tab::Freshness).map(api::replicas::lately)),
             grants: load_if(on(Tab::Access).map(|name| api::access::grants(Some(name), None))),
             savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
@@ -213,7 +217,8 @@ fn whole(
         Tab::Overview => overview::overview(product).into_any(),
         Tab::Schema => schema::schema(product.tables).into_any(),
         Tab::Freshness => {
-            freshness::freshness(product, parts.replicas, parts.runs, place).into_any()
+            freshness::freshness(product, parts.replicas, parts.runs, parts.lately, place)
+                .into_any()
         }
         Tab::Access => access::access(&product, parts.grants).into_any(),
         Tab::Cost => cost::cost(parts.savings, parts.charges, place).into_any(),
