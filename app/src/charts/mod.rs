@@ -2,4 +2,5 @@
 //! does not rest on colour alone; the page shows the same figures as a table beside it.
 
 pub mod bars;
+pub mod flows;
 pub mod timeline;
