@@ -163,6 +163,7 @@ operations! {
     ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";
+    StatementLineRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}/line")) cli("billing line") page "/costs/{team}/{month}/line";
     StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue") page "billing/issue_statement";
     SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/costs";
 
