@@ -50,6 +50,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=replicas::Run ssr=SsrMode::Async/>
                     <Route path=path!("/costs") view=Costs ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
+                    <Route path=path!("/costs/:team/:month/line") view=costs::Line ssr=SsrMode::Async/>
                     <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>

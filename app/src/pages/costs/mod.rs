@@ -1,8 +1,10 @@
 //! What was moved and what it cost: by day, product and route; what replicas saved; the statements.
 
 mod flows;
+pub mod line;
 pub mod statement;
 
+pub use line::Line;
 pub use statement::Statement;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use model::StatementState;
 use model::dto;
 use model::dto::Money;
 
+use super::line;
 use super::said;
 use crate::api;
 use crate::components::flash::Notice;
@@ -71,20 +72,13 @@ fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
         .lines
         .into_iter()
         .map(|line| {
-            let href = format!("/products/{}?tab=freshness", line.product);
-            let what = if line.kind == "compute" {
-                format!("Compute, {}", words::duration(line.busy_micros))
-            } else {
-                format!(
-                    "{} → {}",
-                    state::place(&line.route.from),
-                    state::place(&line.route.to)
-                )
-            };
+            let (team, currency) = (summary.team.as_str(), summary.currency.to_string());
+            let href = line::href(team, &summary.month, &currency, &line);
+            let what = line::said(&line);
             view! {
                 <tr>
-                    <th scope="row"><A href=href>{line.product.to_string()}</A></th>
-                    <td>{what}</td>
+                    <th scope="row">{line.product.to_string()}</th>
+                    <td><A href=href>{what}</A></td>
                     <td>{state::method(line.method)}</td>
                     <td class="number">{words::bytes(line.bytes)}</td>
                     <td class="number">{money(line.amount)}</td>
