@@ -21,7 +21,7 @@ use crate::middleware::headers::{self, Policy};
 use crate::middleware::observe::{self, RequestId};
 use crate::middleware::principal::{self, Bearers};
 use crate::sign_in::SignIn;
-use crate::{health, plain_form, profile, session};
+use crate::{download, health, plain_form, profile, session};
 
 /// What the routes are made of.
 pub struct Parts {
@@ -102,6 +102,7 @@ fn browser(parts: &Parts) -> Router {
         .layer(from_fn(plain_form::answer))
         .merge(sign_in.router())
         .merge(profile::router(parts.exchange.clone()))
+        .merge(download::router(parts.exchange.clone()))
         .layer(from_fn_with_state(
             parts.exchange.clone(),
             principal::of_session,

@@ -65,6 +65,7 @@ fn Shown() -> impl IntoView {
             </div>
             <section class="block">
                 <h2>"Moved by day"</h2>
+                <p><a href="/costs/charges.csv" download="" rel="external">"All charges as CSV"</a></p>
                 {charges.show(|charges| moved(charges).into_any())}
             </section>
             <section class="block" id="flows">

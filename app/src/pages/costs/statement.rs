@@ -22,6 +22,7 @@ use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Time;
+use crate::url;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
@@ -39,6 +40,8 @@ fn Shown() -> impl IntoView {
     });
     let title = format!("Statement of {team} for {month}");
     let heading = title.clone();
+    let (of, at) = (url::encode(&team), url::encode(&month));
+    let file = format!("/costs/{of}/{at}/statement.csv");
     load(api::billing::statement(team, month)).show(move |shown| {
         let is_empty = shown.statements.is_empty();
         let may_issue = shown.may_issue;
@@ -51,7 +54,10 @@ fn Shown() -> impl IntoView {
             <Title text=title.clone()/>
             <section class="page">
                 <p class="crumbs"><A href="/costs">"Costs"</A></p>
-                <div class="page-head"><h1>{heading.clone()}</h1></div>
+                <div class="page-head">
+                    <h1>{heading.clone()}</h1>
+                    <p><a href=file.clone() download="" rel="external">"As CSV"</a></p>
+                </div>
                 {is_empty.then(|| view! { <p class="muted">"Nothing was counted and nothing charged in this month."</p> })}
                 {parts}
             </section>

@@ -14,14 +14,17 @@ use crate::components::state;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::pages::product::Place;
+use crate::url;
 use crate::wire::Loaded;
 use crate::words;
 
 pub(super) fn cost(
+    product: &str,
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
     place: Place,
-) -> impl IntoView {
+) -> impl IntoView + use<> {
+    let file = url::with_query("/costs/charges.csv", [("product", product)]);
     view! {
         <section class="block">
             <h2>"Saved by replicas"</h2>
@@ -29,6 +32,7 @@ pub(super) fn cost(
         </section>
         <section class="block">
             <h2>"Charges"</h2>
+            <p><a href=file download="" rel="external">"All of them as CSV"</a></p>
             {charges.show(move |page| of_charges(page, place).into_any())}
         </section>
     }

@@ -221,7 +221,7 @@ fn whole(
                 .into_any()
         }
         Tab::Access => access::access(&product, parts.grants).into_any(),
-        Tab::Cost => cost::cost(parts.savings, parts.charges, place).into_any(),
+        Tab::Cost => cost::cost(&name, parts.savings, parts.charges, place).into_any(),
         Tab::History => history::history(parts.happenings, place).into_any(),
         Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
     };

@@ -1,7 +1,7 @@
 //! Rates, meter events, charges, statements, savings. Charges and statements also come as CSV.
 
 use axum::response::{IntoResponse, Response};
-use exchange::page::{Page, PageRequest};
+use exchange::page::Page;
 use exchange::{Error, Operation, billing};
 use model::dto::{
     Charge, MeterEvent, Rate, RateNew, ReportResult, Saving, ServiceRate, ServiceRateNew,
@@ -162,16 +162,7 @@ async fn charges(
             return Err(Problem::invalid(name, why));
         }
     }
-    let mut all = Vec::new();
-    let mut page = PageRequest::all();
-    loop {
-        let found = exchange.charges(principal, product, &page).await?;
-        all.extend(found.items);
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => break,
-        }
-    }
+    let all = exchange.all_charges(principal, product).await?;
     let text = billing::charges_csv(&all).map_err(Error::internal)?;
     // What gets into a header is a name.
     let name = match product.and_then(|product| product.parse::<ProductName>().ok()) {
