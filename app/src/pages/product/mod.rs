@@ -3,12 +3,15 @@
 
 mod access;
 pub(crate) mod cost;
+pub mod edit;
 mod freshness;
 mod history;
 mod overview;
 mod schema;
 pub(crate) mod timeline;
 mod yaml;
+
+pub use edit::Edit;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -239,6 +242,8 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
     let name = product.name.to_string();
     let ask = format!("{}/request", path(&name));
     let is_published = product.state == ProductState::Published;
+    let is_changeable = product.editable && product.state != ProductState::Retired;
+    let edit = format!("{}/edit", path(&name));
     let way = match (product.state, product.access) {
         (_, MyAccess::Active) => view! {
             <A href="/access" attr:class="button button--primary">"Read it"<Icon name="right"/></A>
@@ -269,7 +274,10 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
                     {(product.access != MyAccess::None).then(|| view! { <State said=state::access(product.access)/> })}
                 </p>
             </div>
-            <div class="actions">{way}</div>
+            <div class="actions">
+                {way}
+                {is_changeable.then(|| view! { <A href=edit attr:class="button">"Change it"</A> })}
+            </div>
         </div>
         {notice(product)}
     }
