@@ -78,13 +78,16 @@ macro_rules! operations {
 
 operations! {
     // People.
-    SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in makes a session; machines carry a token";
+    SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in and /sign-in/oidc make a session; machines carry a token";
     PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami");
     PersonList [Admin, Auditor] rest(("GET", "/people")) cli("user list");
     PersonCreate [Admin] rest(("POST", "/people")) cli("user create");
     PersonUpdate [Admin] rest(("PATCH", "/people/{person}")) cli("user update");
     RoleSet [Admin] rest(("PUT", "/people/{person}/roles")) cli("user roles");
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password");
+    IdentityList [Oneself, Admin, Auditor] rest(("GET", "/people/{person}/identities")) cli("user identities");
+    IdentityLink [Admin] rest(("POST", "/people/{person}/identities")) cli("user link");
+    IdentityUnlink [Admin] rest(("DELETE", "/people/{person}/identities/{identity}")) cli("user unlink");
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create");
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list");
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke");

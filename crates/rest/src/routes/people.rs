@@ -1,7 +1,10 @@
-//! People, their roles and passwords, and who is asking.
+//! People, their roles, passwords and identities, and who is asking.
 
 use exchange::Operation;
-use model::dto::{Me, PasswordChange, Person, PersonChange, PersonNew, RolesChange};
+use model::IdentityId;
+use model::dto::{
+    Identity, IdentityNew, Me, PasswordChange, Person, PersonChange, PersonNew, RolesChange,
+};
 
 use crate::answer::{Nothing, Result, created, done, ok};
 use crate::body::Body;
@@ -17,6 +20,9 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::PersonUpdate, update).takes::<PersonChange>().answers::<Person>()
         .on(Operation::RoleSet, set_roles).takes::<RolesChange>().answers::<Person>()
         .on(Operation::PasswordSet, set_password).takes::<PasswordChange>()
+        .on(Operation::IdentityList, identities).pages::<Identity>()
+        .on(Operation::IdentityLink, link).takes::<IdentityNew>().answers::<Identity>().created()
+        .on(Operation::IdentityUnlink, unlink)
 }
 
 async fn me(call: Call) -> Result<Me> {
@@ -60,6 +66,36 @@ async fn set_password(
 ) -> Result<Nothing> {
     call.exchange
         .password_set(&call.principal, &person, new)
+        .await?;
+    done()
+}
+
+async fn identities(
+    call: Call,
+    At(person): At<String>,
+    Paged(page): Paged,
+) -> Result<exchange::page::Page<Identity>> {
+    ok(call
+        .exchange
+        .identities(&call.principal, &person, &page)
+        .await?)
+}
+
+async fn link(
+    call: Call,
+    At(person): At<String>,
+    Body(new): Body<IdentityNew>,
+) -> Result<Identity> {
+    created(
+        call.exchange
+            .identity_link(&call.principal, &person, new)
+            .await?,
+    )
+}
+
+async fn unlink(call: Call, At((person, identity)): At<(String, IdentityId)>) -> Result<Nothing> {
+    call.exchange
+        .identity_unlink(&call.principal, &person, identity)
         .await?;
     done()
 }
