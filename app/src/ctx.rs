@@ -94,6 +94,8 @@ pub struct Visit {
     pub flash: Flash,
     /// The exchange's time when the page was made.
     pub now: Timestamp,
+    /// What the button says that leads to the provider of identities; None: there is none.
+    pub provider: Option<String>,
 }
 
 /// Who is signed in.
@@ -106,6 +108,11 @@ pub fn flash() -> Flash {
     use_context::<Visit>()
         .map(|visit| visit.flash)
         .unwrap_or_default()
+}
+
+/// What the button says that leads to the provider of identities, where there is one.
+pub fn provider() -> Option<String> {
+    use_context::<Visit>().and_then(|visit| visit.provider)
 }
 
 /// The exchange's time when the page was made.

@@ -2,6 +2,7 @@
 //! whole, and never looked at again as text.
 
 mod nearest;
+mod oidc;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use model::Location;
 use model::time::{DAY, HOUR, MINUTE};
 use serde::Deserialize;
 use url::{Host, Url};
+
+pub use oidc::OidcSettings;
 
 /// Every key there is, by section; a key that is not here is refused with the nearest one that is.
 const KEYS: &[(&str, &[&str])] = &[
@@ -53,13 +56,15 @@ const KEYS: &[(&str, &[&str])] = &[
         "worker",
         &["parallel", "poll_millis", "engine", "refresh_minutes"],
     ),
+    ("oidc", oidc::KEYS),
 ];
 
 /// Keys that hold lists: in the environment their items are separated by commas.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 4] = [
     "server.trusted_proxies",
     "storage.file_roots",
     "storage.endpoints",
+    "oidc.scopes",
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +97,7 @@ struct Raw {
     session: RawSession,
     sharing: RawSharing,
     worker: RawWorker,
+    oidc: oidc::Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -206,6 +212,8 @@ pub struct Settings {
     pub sign_ins_per_minute: u32,
     pub sharing: SharingSettings,
     pub worker: WorkerSettings,
+    /// The provider of identities that people may sign in by.
+    pub oidc: Option<OidcSettings>,
 }
 
 #[derive(Clone, Debug)]
@@ -273,12 +281,7 @@ impl PublicUrl {
     pub fn parse(text: &str, allow_http: bool) -> Result<Self, ConfigError> {
         const KEY: &str = "server.public_url";
         let url = Url::parse(text).map_err(|error| wrong(KEY, error))?;
-        let is_loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => return Err(wrong(KEY, "names no host")),
-        };
+        let is_loopback = is_loopback(&url).ok_or_else(|| wrong(KEY, "names no host"))?;
         match url.scheme() {
             "https" => {}
             "http" if is_loopback || allow_http => {}
@@ -317,6 +320,15 @@ impl PublicUrl {
     }
 }
 
+/// Whether the URL leads to this machine; None where it names no host.
+fn is_loopback(url: &Url) -> Option<bool> {
+    url.host().map(|host| match host {
+        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    })
+}
+
 impl Settings {
     /// Reads file, environment and flags.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
@@ -325,8 +337,9 @@ impl Settings {
 
     pub(crate) fn from_parts(
         flags: &Flags,
-        environment: HashMap<String, String>,
+        mut environment: HashMap<String, String>,
     ) -> Result<Self, ConfigError> {
+        let secret = oidc::secret_of(&mut environment);
         let data = flags.data.clone().unwrap_or_else(|| PathBuf::from("data"));
         let mut builder = config::Config::builder();
         match &flags.config {
@@ -350,7 +363,8 @@ impl Settings {
             .map_err(unreadable)?;
         let values: serde_json::Value = config.clone().try_deserialize().map_err(unreadable)?;
         check_keys(&values)?;
-        let raw: Raw = config.try_deserialize().map_err(unreadable)?;
+        let mut raw: Raw = config.try_deserialize().map_err(unreadable)?;
+        raw.oidc.take_secret(secret);
         Self::check(raw, flags, data)
     }
 
@@ -448,6 +462,7 @@ impl Settings {
                 engine: raw.worker.engine.unwrap_or_default(),
                 refresh_every: i64::from(raw.worker.refresh_minutes.unwrap_or(60)) * MINUTE,
             },
+            oidc: raw.oidc.check()?,
             file: flags.config.clone(),
             data,
         })

@@ -3,6 +3,7 @@
 pub(crate) mod azurite;
 pub(crate) mod counts;
 pub(crate) mod environment;
+pub(crate) mod identities;
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod s3;
@@ -23,7 +24,8 @@ use serde_json::Value;
 use server::adapters::connect::{Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
-use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
+use server::config::{LogFormat, OidcSettings, PublicUrl, StorageSettings, TelemetrySettings};
+use server::oidc::Oidc;
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -88,6 +90,8 @@ pub(crate) struct Build {
     pub(crate) requests_per_second: u32,
     /// Stores that may be reached beside the clouds' own.
     pub(crate) endpoints: &'static [&'static str],
+    /// The provider that people may sign in by.
+    pub(crate) oidc: Option<&'static OidcSettings>,
 }
 
 impl Default for Build {
@@ -97,6 +101,7 @@ impl Default for Build {
             sign_ins_per_minute: 1_000,
             requests_per_second: 10_000,
             endpoints: &[],
+            oidc: None,
         }
     }
 }
@@ -117,7 +122,11 @@ impl TestApp {
 
     /// On every database there is.
     pub(crate) async fn each() -> Vec<Self> {
-        let mut all = vec![Self::start().await];
+        Self::each_with(Build::default()).await
+    }
+
+    pub(crate) async fn each_with(build: Build) -> Vec<Self> {
+        let mut all = vec![Self::with(build).await];
         if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("server_{}_{count}", std::process::id());
@@ -125,7 +134,7 @@ impl TestApp {
             let (base, _) = server.rsplit_once('/').unwrap();
             let database = format!("{base}/{name}");
             let folder = tempfile::tempdir().unwrap();
-            all.push(Self::on(db, folder, Build::default(), database).await);
+            all.push(Self::on(db, folder, build, database).await);
         }
         all
     }
@@ -145,6 +154,7 @@ impl TestApp {
         let public_url = PublicUrl::parse(build.public_url, false).unwrap();
         let options = Options {
             public_url: build.public_url.to_owned(),
+            provider: build.oidc.map(|oidc| oidc.rules.clone()),
             ..Options::default()
         };
         let lake = Lake::of(&StorageSettings {
@@ -166,12 +176,18 @@ impl TestApp {
         };
         let connected = connect(wiring).await.unwrap();
         let exchange = connected.exchange.clone();
+        let oidc = build.oidc.map(|oidc| {
+            environment::install_crypto();
+            let oidc = Oidc::new(oidc.clone(), exchange.clone(), &public_url);
+            Arc::new(oidc.unwrap())
+        });
         let router = router::build(Parts {
             exchange: exchange.clone(),
             public_url: public_url.clone(),
             trusted_proxies: Arc::<[IpAddr]>::from([]),
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
+            oidc,
             portal: server::site::portal(exchange.clone(), folder.path()),
             machines: connected.machines_within(build.requests_per_second),
         });
