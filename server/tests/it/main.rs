@@ -19,6 +19,7 @@ mod lake;
 mod logs;
 mod machine_limits;
 mod matrix;
+mod oidc;
 mod people;
 mod portal;
 mod reseal;
