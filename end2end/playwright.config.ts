@@ -20,7 +20,9 @@ export default defineConfig({
     : [["line"]],
   use: {
     baseURL,
-    trace: "retain-on-failure",
+    // A trace of every test costs as much as the tests: ask for it where one fails (`--trace retain-on-failure`).
+    trace: "off",
+    screenshot: "only-on-failure",
     locale: "en-GB",
     timezoneId: "UTC",
     launchOptions: {
@@ -40,9 +42,6 @@ export default defineConfig({
     {
       name: "no-js",
       use: { javaScriptEnabled: false },
-      // Where a page is looked at on several screens, only scripts can change what the style sheets make of it there:
-      // without them the darkest and narrowest is enough.
-      grepInvert: /(light, \d+|dark, 1280) pixels/,
       testIgnore: "**/*.hydrate.spec.ts",
     },
   ],

@@ -1,10 +1,5 @@
-// Every page in light and wide, and in dark and narrow, as nobody and signed in: colours know nothing of widths.
+// Every page in light and dark, wide and narrow, as nobody and signed in.
 import { ADA, expect, JONAS, MARA, NOOR, test, type Portal } from "../fixtures/portal";
-
-const SCREENS = [
-  { colorScheme: "light", viewport: { width: 1280, height: 800 } },
-  { colorScheme: "dark", viewport: { width: 360, height: 740 } },
-] as const;
 
 type Page = { name: string; open: (portal: Portal, baseURL: string) => Promise<unknown> };
 
@@ -271,14 +266,9 @@ const PAGES: Page[] = [
   },
 ];
 
-for (const { colorScheme, viewport } of SCREENS) {
-  test.describe(`${colorScheme}, ${viewport.width} pixels`, () => {
-    test.use({ colorScheme, viewport });
-    for (const { name, open } of PAGES) {
-      test(name, async ({ portal, baseURL }) => {
-        await open(portal, baseURL!);
-        await portal.audit();
-      });
-    }
+for (const { name, open } of PAGES) {
+  test(name, async ({ portal, baseURL }) => {
+    await open(portal, baseURL!);
+    await portal.auditEverywhere();
   });
 }
