@@ -66,6 +66,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>
+                    <Route path=path!("/account/notifications") view=account::Notifications ssr=SsrMode::Async/>
                     <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Layout>

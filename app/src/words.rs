@@ -1,5 +1,6 @@
 //! Figures and instants in words: sizes, counts, money, how long ago. Pure, and the same on server and browser.
 
+use model::NoticeKind;
 use model::Timestamp;
 use model::dto::Money;
 use model::time::{DAY, HOUR, MINUTE};
@@ -17,6 +18,30 @@ pub fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// A kind of mail: what it is called, and what it tells.
+pub const fn notice(kind: NoticeKind) -> (&'static str, &'static str) {
+    match kind {
+        NoticeKind::RequestWaiting => ("Requests to decide", "A team asks for what you decide on."),
+        NoticeKind::RequestDecided => ("Decisions", "What you asked for was approved or rejected."),
+        NoticeKind::AccessVerified => (
+            "Access that works",
+            "An access of your team was looked at for the first time, and works.",
+        ),
+        NoticeKind::AccessEnding => (
+            "Access that ends",
+            "An access of your team ends in 14 days, and again in 3.",
+        ),
+        NoticeKind::SyncFailing => (
+            "Failing syncs",
+            "A replica of your product cannot be synced, or can be again.",
+        ),
+        NoticeKind::Freshness => (
+            "Late replicas",
+            "A replica that you own or read is later than its schedule promises, or in time again.",
+        ),
+    }
 }
 
 /// `1.2 GB`: decimal units, as prices have them.

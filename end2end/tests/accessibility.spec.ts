@@ -146,6 +146,14 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "mail to you",
+    open: async (portal) => {
+      await portal.as(MARA);
+      await portal.open("/account/notifications");
+      await expect(portal.page.getByLabel("Access that ends")).toBeVisible();
+    },
+  },
+  {
     name: "audit",
     open: async (portal) => {
       await portal.as(NOOR);

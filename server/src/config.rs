@@ -2,6 +2,7 @@
 //! whole, and never looked at again as text.
 
 mod nearest;
+mod post;
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,10 @@ use std::path::{Path, PathBuf};
 use model::Location;
 use model::time::{DAY, HOUR, MINUTE};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
+
+pub(crate) use post::is_loopback;
+pub use post::{MailSettings, MailTls, WebhookSettings};
 
 /// Every key there is, by section; a key that is not here is refused with the nearest one that is.
 const KEYS: &[(&str, &[&str])] = &[
@@ -52,6 +56,25 @@ const KEYS: &[(&str, &[&str])] = &[
     (
         "worker",
         &["parallel", "poll_millis", "engine", "refresh_minutes"],
+    ),
+    (
+        "mail",
+        &[
+            "server",
+            "port",
+            "tls",
+            "allow_plain",
+            "ca_file",
+            "user",
+            "password",
+            "password_file",
+            "from",
+            "reply_to",
+        ],
+    ),
+    (
+        "webhook",
+        &["url", "secret", "secret_file", "allow_private"],
     ),
 ];
 
@@ -92,6 +115,8 @@ struct Raw {
     session: RawSession,
     sharing: RawSharing,
     worker: RawWorker,
+    mail: post::RawMail,
+    webhook: post::RawWebhook,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -206,6 +231,10 @@ pub struct Settings {
     pub sign_ins_per_minute: u32,
     pub sharing: SharingSettings,
     pub worker: WorkerSettings,
+    /// None: nobody is written to.
+    pub mail: Option<MailSettings>,
+    /// None: no other system is told.
+    pub webhook: Option<WebhookSettings>,
 }
 
 #[derive(Clone, Debug)]
@@ -274,9 +303,7 @@ impl PublicUrl {
         const KEY: &str = "server.public_url";
         let url = Url::parse(text).map_err(|error| wrong(KEY, error))?;
         let is_loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(host) => is_loopback(&host.to_owned()),
             None => return Err(wrong(KEY, "names no host")),
         };
         match url.scheme() {
@@ -325,8 +352,9 @@ impl Settings {
 
     pub(crate) fn from_parts(
         flags: &Flags,
-        environment: HashMap<String, String>,
+        mut environment: HashMap<String, String>,
     ) -> Result<Self, ConfigError> {
+        let secrets = post::Secrets::take(&mut environment);
         let data = flags.data.clone().unwrap_or_else(|| PathBuf::from("data"));
         let mut builder = config::Config::builder();
         match &flags.config {
@@ -350,7 +378,8 @@ impl Settings {
             .map_err(unreadable)?;
         let values: serde_json::Value = config.clone().try_deserialize().map_err(unreadable)?;
         check_keys(&values)?;
-        let raw: Raw = config.try_deserialize().map_err(unreadable)?;
+        let mut raw: Raw = config.try_deserialize().map_err(unreadable)?;
+        secrets.into_raw(&mut raw.mail, &mut raw.webhook);
         Self::check(raw, flags, data)
     }
 
@@ -448,6 +477,8 @@ impl Settings {
                 engine: raw.worker.engine.unwrap_or_default(),
                 refresh_every: i64::from(raw.worker.refresh_minutes.unwrap_or(60)) * MINUTE,
             },
+            mail: post::mail(raw.mail)?,
+            webhook: post::webhook(raw.webhook)?,
             file: flags.config.clone(),
             data,
         })

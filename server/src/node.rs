@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use exchange::db::Db;
+use exchange::ports::Post;
 use exchange::{Exchange, Options, Principal};
 use model::Clock;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::connect::{Connected, Wiring, connect};
 use crate::adapters::keyring::FileKeyRing;
+use crate::adapters::mailer::SmtpMailer;
 use crate::adapters::stores::Lake;
+use crate::adapters::webhook::SignedWebhook;
 use crate::config::{PublicUrl, Settings};
 use crate::folder::{self, FolderError, Lock};
 
@@ -98,6 +101,7 @@ impl Node {
             lake: Lake::of(&settings.storage),
             options,
             here: settings.location.clone(),
+            post: post(&settings)?,
         })
         .await?;
         if lock.is_some() && purpose == Use::Serve {
@@ -114,6 +118,18 @@ impl Node {
             lock,
         })
     }
+}
+
+/// What is configured of mail and webhook.
+fn post(settings: &Settings) -> anyhow::Result<Post> {
+    let mut post = Post::default();
+    if let Some(mail) = &settings.mail {
+        post.mailer = Some(Arc::new(SmtpMailer::new(mail)?));
+    }
+    if let Some(webhook) = &settings.webhook {
+        post.webhook = Some(Arc::new(SignedWebhook::new(webhook)?));
+    }
+    Ok(post)
 }
 
 /// The data folder's lock; a command does without while a server has it.

@@ -154,6 +154,6 @@ impl Check {
 }
 
 /// Control characters, and the bidirectional overrides that make a text read as what it is not.
-fn is_unfit(c: char) -> bool {
+pub(crate) fn is_unfit(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

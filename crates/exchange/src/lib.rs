@@ -15,6 +15,7 @@ pub mod error;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
+mod notices;
 pub mod operation;
 pub mod page;
 pub mod people;

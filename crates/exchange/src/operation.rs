@@ -85,6 +85,8 @@ operations! {
     PersonUpdate [Admin] rest(("PATCH", "/people/{person}")) cli("user update") page "people/update_person";
     RoleSet [Admin] rest(("PUT", "/people/{person}/roles")) cli("user roles") page "people/set_roles";
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password") page "people/set_password";
+    NotificationsRead [Oneself, Admin] rest(("GET", "/people/{person}/notifications")) cli("user notifications") page "/account/notifications";
+    NotificationsSet [Oneself, Admin] rest(("PUT", "/people/{person}/notifications")) cli("user notify") page "notices/set_notifications";
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create") page "/account/tokens";
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list") page "/account/tokens";
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke") page "people/revoke_token";
@@ -171,6 +173,9 @@ operations! {
     AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify") page "audit/verify_chain";
     WorkList [Admin] rest(("GET", "/work")) cli("work list") page "/admin/jobs";
     WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry") page "audit/retry_work";
+    DeliveryRead [SignedIn] rest(("GET", "/delivery")) cli("doctor");
+    DeliveryTest [Admin] rest(("POST", "/delivery/test")) cli("doctor");
+    NoticeSend [System] rest() cli() why "mail and webhook are sent by the worker that holds the work";
     WorkRun [System] rest() cli() why "leasing is the workers' own";
     DeclarationValidate [SignedIn] rest(("POST", "/declaration/validate")) cli("validate");
     DeclarationPlan [SignedIn] rest(("POST", "/declaration/plan")) cli("plan") page "declaration/plan_declaration";

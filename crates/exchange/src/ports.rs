@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::dto::{Inspection, StorageReport};
-use model::{GrantId, Location, Name, StorageId, Timestamp};
+use model::{GrantId, Location, Name, NoticeId, StorageId, Timestamp};
 use secrecy::SecretString;
 
 /// A storage with the credential opened: what an adapter needs to reach it.
@@ -120,6 +120,68 @@ pub trait AccessTarget: Send + Sync {
     async fn observe(&self, grant: GrantId) -> Observation;
 }
 
+/// A mail to one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The same each time this mail is sent to this person, so that one that comes twice is known for the same.
+    pub id: String,
+    pub to: String,
+    /// One line without control characters.
+    pub subject: String,
+    pub text: String,
+    /// The same, for readers of HTML.
+    pub html: String,
+    /// When happened what it tells of.
+    pub at: Timestamp,
+}
+
+/// Why something was not delivered, in words for whoever looks after the installation; it holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Undelivered {
+    pub sentence: String,
+    /// Trying again is no use.
+    pub permanent: bool,
+}
+
+impl Undelivered {
+    pub fn passing(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            permanent: false,
+        }
+    }
+
+    pub fn permanent(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            permanent: true,
+        }
+    }
+}
+
+/// Hands mail to a server that delivers it.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Ok once the server has taken it.
+    async fn send(&self, letter: &Letter) -> Result<(), Undelivered>;
+}
+
+/// The one system that is told every event.
+#[async_trait]
+pub trait Webhook: Send + Sync {
+    /// `id` is the event's, the same each time it is sent; `body` is JSON. Ok once it was taken.
+    async fn post(&self, id: NoticeId, body: &str) -> Result<(), Undelivered>;
+}
+
+/// How people and one other system are told what happened. What is not configured is None, and then nothing is put into the
+/// outbox for it.
+#[derive(Clone, Default)]
+pub struct Post {
+    pub mailer: Option<Arc<dyn Mailer>>,
+    pub webhook: Option<Arc<dyn Webhook>>,
+}
+
 /// All ports of one installation.
 #[derive(Clone)]
 pub struct Ports {
@@ -127,4 +189,5 @@ pub struct Ports {
     pub probe: Arc<dyn StoreProbe>,
     pub keys: Arc<dyn KeyRing>,
     pub access: Arc<dyn AccessTarget>,
+    pub post: Post,
 }

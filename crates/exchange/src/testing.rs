@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use model::dto::{Inspection, StorageReport};
-use model::{GrantId, ManualClock, Timestamp};
+use model::{GrantId, ManualClock, NoticeId, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::db::Db;
 use crate::ports::{
-    AccessTarget, KeyRing, Observation, Ports, Problem, Sealed, StorageAccess, StoreProbe,
-    TableInspector,
+    AccessTarget, KeyRing, Letter, Mailer, Observation, Ports, Post, Problem, Sealed,
+    StorageAccess, StoreProbe, TableInspector, Undelivered, Webhook,
 };
 use crate::{Exchange, Options};
 
@@ -29,6 +29,9 @@ pub(crate) struct World {
     /// Done once: before a credential is opened, and after one was sealed.
     before_open: Mutex<Option<Hook>>,
     after_seal: Mutex<Option<Hook>>,
+    /// What was mailed, and what the webhook was sent, in order.
+    letters: Mutex<Vec<Letter>>,
+    events: Mutex<Vec<serde_json::Value>>,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -79,6 +82,16 @@ impl World {
             .after_seal
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// What was mailed since the last call.
+    pub(crate) fn letters(&self) -> Vec<Letter> {
+        std::mem::take(&mut self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the webhook was sent since the last call.
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
+        std::mem::take(&mut self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says what will be seen when the grant is looked at.
@@ -215,6 +228,29 @@ impl AccessTarget for World {
     }
 }
 
+#[async_trait]
+impl Mailer for World {
+    async fn send(&self, letter: &Letter) -> Result<(), Undelivered> {
+        if letter.to.starts_with("refused") {
+            return Err(Undelivered::permanent("550 no such mailbox"));
+        }
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.push(letter.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Webhook for World {
+    async fn post(&self, _: NoticeId, body: &str) -> Result<(), Undelivered> {
+        let event = serde_json::from_str(body)
+            .map_err(|error| Undelivered::permanent(error.to_string()))?;
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.push(event);
+        Ok(())
+    }
+}
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// An exchange on a fresh database with a clock that stands still.
@@ -233,6 +269,20 @@ impl TestExchange {
         let path = folder.path().join("entrepot.db");
         let db = Db::fresh_sqlite(&path).await?;
         Self::on(db, folder).await
+    }
+
+    /// The same, where mail and webhook are configured.
+    pub(crate) fn telling(mut self) -> Self {
+        let ports = Ports {
+            post: Post {
+                mailer: Some(self.world.clone()),
+                webhook: Some(self.world.clone()),
+            },
+            ..self.exchange.ports().clone()
+        };
+        let db = self.exchange.db().clone();
+        self.exchange = Exchange::new(db, self.clock.clone(), ports, Options::default());
+        self
     }
 
     /// On every database there is: SQLite always, PostgreSQL where `TEST_POSTGRES_URL` names a server.
@@ -258,6 +308,7 @@ impl TestExchange {
             probe: world.clone(),
             keys: world.clone(),
             access: world.clone(),
+            post: Post::default(),
         };
         let exchange = Exchange::new(db, clock.clone(), ports, Options::default());
         Ok(Self {

@@ -129,6 +129,8 @@ ids! {
     WorkId
     /// One deployment of a declaration.
     DeploymentId
+    /// Something that people and the webhook are told.
+    NoticeId
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

@@ -195,7 +195,7 @@ fn is_private_network(address: IpAddr) -> bool {
 }
 
 /// An address of the public internet, whichever way it is written.
-fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),

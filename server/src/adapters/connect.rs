@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use exchange::db::Db;
-use exchange::ports::{AccessTarget, KeyRing, Observation, Ports};
+use exchange::ports::{AccessTarget, KeyRing, Observation, Ports, Post};
 use exchange::{Exchange, Options, Principal};
 use model::{Clock, GrantId, Location};
 
@@ -72,6 +72,8 @@ pub struct Wiring {
     pub options: Options,
     /// Where this process runs, if known.
     pub here: Option<Location>,
+    /// How people and the webhook are told, as far as that is configured.
+    pub post: Post,
 }
 
 /// The gate and the gateway ask an exchange of their own over the same database, so that the exchange, whose port they are,
@@ -84,12 +86,14 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         lake,
         options,
         here,
+        post,
     } = wiring;
     let ports = |access: Arc<dyn AccessTarget>, reads: &Reads| Ports {
         inspector: Arc::new(Inspector::new(lake.clone(), reads.clone())),
         probe: Arc::new(Probe::new(lake.clone(), reads.clone())),
         keys: Arc::clone(&keys),
         access,
+        post: post.clone(),
     };
     let inner = Exchange::new(
         db.clone(),

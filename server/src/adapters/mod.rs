@@ -7,6 +7,8 @@ pub mod gate;
 pub mod inspector;
 pub mod keyring;
 pub mod limited;
+pub mod mailer;
 pub mod probe;
 pub mod reads;
 pub mod stores;
+pub mod webhook;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::call::{Act, Call};
+use super::call::{Act, Call, Client};
 use super::columns::{at, given, list};
 use super::fail::described;
 use super::show::{self, Show, grid};
@@ -14,11 +14,17 @@ use super::{Globals, columns};
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// All storages when absent
+    /// All storages, and whether mail and webhook are configured, when absent
     storage: Option<String>,
     /// Also write a probe and delete it again; without this only where replicas may be made
     #[arg(long)]
     write: bool,
+    /// Also send a test mail to this person's address
+    #[arg(long, value_name = "PERSON", conflicts_with = "storage")]
+    test_mail: Option<String>,
+    /// Also send the webhook an event of the kind `test`
+    #[arg(long, conflicts_with = "storage")]
+    test_webhook: bool,
 }
 
 impl Doctor {
@@ -38,6 +44,24 @@ impl Doctor {
         Act::post(&["storages", storage, "doctor"]).body(body.into())
     }
 
+    /// What came of the tests that were asked for, each by itself.
+    async fn tests(&self, client: &Client) -> Option<Value> {
+        let mail = self.test_mail.as_ref();
+        let mail = mail.map(|person| ("mail", json!({ "person": person })));
+        let webhook = self
+            .test_webhook
+            .then(|| ("webhook", json!({ "webhook": true })));
+        let mut tests = Vec::new();
+        for (of, body) in mail.into_iter().chain(webhook) {
+            let call = Act::post(&["delivery", "test"]).body(body).call;
+            tests.push(match client.perform(&call).await {
+                Ok(_) => json!({ "of": of }),
+                Err(error) => json!({ "of": of, "problem": described(&error) }),
+            });
+        }
+        (!tests.is_empty()).then_some(Value::Array(tests))
+    }
+
     /// One storage after the other. One that cannot be looked at does not keep the others from it.
     pub(super) async fn all(self, globals: &Globals) -> anyhow::Result<ExitCode> {
         let client = globals.client().await?;
@@ -54,24 +78,50 @@ impl Doctor {
             };
             items.push(item);
         }
+        let mut delivery = client.perform(&Act::get(&["delivery"]).call).await?;
+        if let Some(tests) = self.tests(&client).await {
+            delivery["tests"] = tests;
+        }
         let failed = items
             .iter()
-            .any(|item| !item["problem"].is_null() || has_failed(&item["report"]));
+            .any(|item| !item["problem"].is_null() || has_failed(&item["report"]))
+            || list(&delivery, "tests")
+                .iter()
+                .any(|test| !test["problem"].is_null());
         let text = if globals.json {
             for item in items.iter_mut().filter_map(Value::as_object_mut) {
                 item.remove("text");
             }
-            show::json(&json!({ "items": items }))
-        } else if items.is_empty() {
-            "There is no storage yet.\n".to_owned()
+            show::json(&json!({ "items": items, "delivery": delivery }))
         } else {
-            items.iter().map(one_of_many).collect()
+            let storages = if items.is_empty() {
+                "There is no storage yet.\n\n".to_owned()
+            } else {
+                items.iter().map(one_of_many).collect()
+            };
+            storages + &delivered(&delivery)
         };
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         let _ = out.flush();
         Ok(ExitCode::from(u8::from(failed)))
     }
+}
+
+fn delivered(delivery: &Value) -> String {
+    let said = |what: &str| match delivery[what].as_bool() {
+        Some(true) => "configured".to_owned(),
+        _ => format!("not configured; see [{what}] in docs/OPERATING.md"),
+    };
+    let mut text = format!("mail: {}\nwebhook: {}\n", said("mail"), said("webhook"));
+    for test in list(delivery, "tests") {
+        let came = match test["problem"]["detail"].as_str() {
+            Some(problem) => format!("failed: {problem}"),
+            None => "taken".to_owned(),
+        };
+        text.push_str(&format!("test of {}: {came}\n", at(test, "/of")));
+    }
+    text
 }
 
 fn one_of_many(item: &Value) -> String {

@@ -4,6 +4,7 @@ use std::io::BufRead as _;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use model::NoticeKind;
 use serde_json::{Map, Value, json};
 
 use super::call::Act;
@@ -48,6 +49,22 @@ pub(super) enum User {
         name: String,
         #[arg(value_name = "ROLE")]
         roles: Vec<String>,
+    },
+    /// What a person is told by mail
+    Notifications { name: String },
+    /// Choose what a person is told by mail
+    #[command(group(clap::ArgGroup::new("choice").required(true)))]
+    Notify {
+        name: String,
+        /// Exactly these: request_waiting, request_decided, access_verified, access_ending, sync_failing, freshness
+        #[arg(long, value_name = "KIND", num_args = 1.., group = "choice")]
+        only: Vec<String>,
+        /// Everything that concerns their work, as at first
+        #[arg(long, group = "choice")]
+        all: bool,
+        /// Nothing
+        #[arg(long, group = "choice")]
+        none: bool,
     },
     /// Set a password; ends the person's sessions
     Password {
@@ -155,6 +172,24 @@ impl User {
             Self::Roles { name, roles } => Act::put(&["people", &name, "roles"])
                 .body(json!({ "roles": roles }))
                 .show(PERSON),
+            Self::Notifications { name } => {
+                Act::get(&["people", &name, "notifications"]).show(Show::words(notifications))
+            }
+            Self::Notify {
+                name,
+                only,
+                all,
+                none: _,
+            } => {
+                let kinds = if all {
+                    NoticeKind::ALL.iter().map(ToString::to_string).collect()
+                } else {
+                    only
+                };
+                Act::put(&["people", &name, "notifications"])
+                    .body(json!({ "kinds": kinds }))
+                    .show(Show::words(notifications))
+            }
             Self::Password { name, password } => {
                 let generated = password.generate;
                 let Some(password) = password.read()? else {
@@ -189,6 +224,23 @@ fn said(sentence: &str, password: &str, generated: bool) -> String {
     } else {
         sentence.to_owned()
     }
+}
+
+fn notifications(found: &Value) -> String {
+    let mut text = match (found["mail"].as_bool(), found["email"].as_str()) {
+        (Some(false), _) => "This installation sends no mail.\n".to_owned(),
+        (_, None | Some("")) => "There is no address to write to.\n".to_owned(),
+        (_, Some(email)) => format!("Mail goes to {email}.\n"),
+    };
+    for choice in found["kinds"].as_array().into_iter().flatten() {
+        let wanted = if choice["wanted"] == true {
+            "yes"
+        } else {
+            "no"
+        };
+        text.push_str(&format!("{:18}{wanted}\n", cell(choice.get("kind"))));
+    }
+    text
 }
 
 fn whoami(me: &Value) -> String {

@@ -73,7 +73,7 @@ fn wrong_keys_and_values_are_named() {
             "unknown key `server.adr` in the configuration; did you mean `server.addr`?",
         ),
         ("[sever]\naddr = \"x\"", &[], "did you mean `server.addr`?"),
-        ("url = \"x\"", &[], "did you mean `keys.file`?"),
+        ("url = \"x\"", &[], "did you mean `mail.tls`?"),
         (
             "",
             &[("ENTREPOT__DATABASE__URI", "x")],
@@ -293,13 +293,22 @@ fn every_key_of_the_list_is_read() {
         "telemetry.format" => "\"json\"",
         "worker.engine" => "\"process\"",
         "sharing.url_minutes" => "30",
+        "mail.server" => "\"mail.example.org\"",
+        "mail.tls" => "\"implicit\"",
+        "mail.from" | "mail.reply_to" => "\"entrepot@example.org\"",
+        "mail.allow_plain" | "webhook.allow_private" => "true",
+        "mail.user" | "mail.password" => "\"x\"",
+        "webhook.url" => "\"https://hooks.example.org\"",
+        "webhook.secret" => "\"0123456789abcdef0123456789abcdef\"",
         "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
         _ => "7",
     };
     let mut file = String::new();
     for (section, keys) in KEYS {
         file.push_str(&format!("[{section}]\n"));
-        for key in *keys {
+        // Files are read when the configuration is: they have tests of their own.
+        let is_file = |key: &&&str| ["ca_file", "password_file", "secret_file"].contains(*key);
+        for key in keys.iter().filter(|key| !is_file(key)) {
             let value = if *key == "metrics_addr" {
                 "\"127.0.0.1:8\""
             } else {
@@ -309,4 +318,139 @@ fn every_key_of_the_list_is_read() {
         }
     }
     load(&file, &[]).unwrap();
+}
+
+#[test]
+fn mail_and_webhook_are_off_until_somebody_configures_them() {
+    let settings = load("", &[]).unwrap();
+    assert!(settings.mail.is_none() && settings.webhook.is_none());
+    let file = "[mail]\nserver = \"smtp.example.org\"\nfrom = \"Entrepôt <entrepot@example.org>\"\nuser = \"entrepot\"\n\
+                [webhook]\nurl = \"https://hooks.example.org/x\"\n";
+    let pairs = [
+        // Of digits: no number.
+        ("ENTREPOT__MAIL__PASSWORD", "007"),
+        (
+            "ENTREPOT__WEBHOOK__SECRET",
+            "1234567890123456789012345678901234567890",
+        ),
+    ];
+    let settings = load(file, &pairs).unwrap();
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("007") && !shown.contains("12345678901"));
+    assert!(!shown.contains("/x\""), "{shown}");
+    let mail = settings.mail.unwrap();
+    assert_eq!((mail.port, mail.tls), (587, MailTls::StartTls));
+    let (_, password) = mail.credentials.unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&password), "007");
+    let webhook = settings.webhook.unwrap();
+    assert_eq!(webhook.key.len(), 40);
+    assert!(!webhook.allow_private);
+}
+
+#[test]
+fn mail_that_could_be_read_on_the_way_has_to_be_meant() {
+    let mail = |more: &str| format!("[mail]\nfrom = \"e@example.org\"\n{more}\n");
+    for (more, port, tls) in [
+        ("server = \"m.example\"", 587, MailTls::StartTls),
+        (
+            "server = \"m.example\"\ntls = \"implicit\"",
+            465,
+            MailTls::Implicit,
+        ),
+        ("server = \"localhost\"\ntls = \"none\"", 25, MailTls::None),
+        (
+            "server = \"127.0.0.1\"\ntls = \"none\"\nport = 2525",
+            2525,
+            MailTls::None,
+        ),
+        (
+            "server = \"m.example\"\ntls = \"none\"\nallow_plain = true",
+            25,
+            MailTls::None,
+        ),
+    ] {
+        let found = load(&mail(more), &[]).unwrap().mail.unwrap();
+        assert_eq!((found.port, found.tls), (port, tls), "{more}");
+    }
+    for (more, key) in [
+        ("", "mail.server"),
+        ("server = \"m.example\"\ntls = \"none\"", "mail.tls"),
+        ("server = \"m.example\"\ntls = \"off\"", "mail.tls"),
+        ("server = \"m.example:25\"", "mail.server"),
+        ("server = \"m.example\"\nuser = \"e\"", "mail.password"),
+        ("server = \"m.example\"\npassword = \"e\"", "mail.user"),
+        (
+            "server = \"m.example\"\nuser = \"e\"\npassword_file = \"/nowhere\"",
+            "mail.password_file",
+        ),
+        (
+            "server = \"m.example\"\nca_file = \"/nowhere\"",
+            "mail.ca_file",
+        ),
+        (
+            "server = \"m.example\"\nreply_to = \"a b\"",
+            "mail.reply_to",
+        ),
+    ] {
+        let error = load(&mail(more), &[]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{key}: ")), "{more}: {error}");
+    }
+    let error = load("[mail]\nserver = \"m.example\"\n", &[]).unwrap_err();
+    assert!(error.to_string().starts_with("mail.from: "), "{error}");
+}
+
+#[test]
+fn the_webhook_is_https_signed_and_not_within() {
+    const SECRET: &str = "secret = \"0123456789abcdef0123456789abcdef\"";
+    let load = |url: &str, more: &str| load(&format!("[webhook]\nurl = \"{url}\"\n{more}\n"), &[]);
+    for url in [
+        "https://hooks.example.org",
+        "https://hooks.example.org:8443/a?b=c",
+        "https://8.8.8.8/",
+        "http://127.0.0.1:9/x",
+        "http://[::1]:9/x",
+        "http://localhost:9/x",
+    ] {
+        assert!(load(url, SECRET).unwrap().webhook.is_some(), "{url}");
+    }
+    for url in [
+        "http://hooks.example.org",
+        "http://10.0.0.5/",
+        "https://10.0.0.5/",
+        "https://169.254.169.254/",
+        "https://[fd00::1]/",
+        "https://user@hooks.example.org",
+        "https://user:s3cr3t@hooks.example.org",
+        "https://hooks.example.org/#x",
+        "ftp://hooks.example.org",
+        "hooks.example.org",
+    ] {
+        let error = load(url, SECRET).unwrap_err().to_string();
+        assert!(error.starts_with("webhook.url: "), "{url}: {error}");
+        assert!(!error.contains("s3cr3t"), "{error}");
+    }
+    let private = format!("{SECRET}\nallow_private = true");
+    assert!(load("https://10.0.0.5/", &private).is_ok());
+    for more in [
+        "",
+        "secret = \"short\"",
+        "secret = \"whsec_short\"",
+        "secret = \"whsec_?\"",
+    ] {
+        let error = load("https://hooks.example.org", more)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("webhook.secret: "), "{more}: {error}");
+    }
+    let nowhere = load("https://hooks.example.org", "secret_file = \"/nowhere\"");
+    let error = nowhere.unwrap_err().to_string();
+    assert!(error.starts_with("webhook.secret_file: "), "{error}");
+    let encoded = "secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"";
+    let found = load("https://hooks.example.org", encoded).unwrap().webhook;
+    assert_eq!(found.unwrap().key, b"0123456789abcdef0123456789abcdef");
+    let error = super::tests::load(
+        "[webhook]\nsecret = \"0123456789abcdef0123456789abcdef\"\n",
+        &[],
+    );
+    assert!(error.unwrap_err().to_string().starts_with("webhook.url: "));
 }

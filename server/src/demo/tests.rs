@@ -37,6 +37,7 @@ async fn stage(data: &Path) -> Stage {
         lake: Lake::of(&settings.storage),
         options: Options::default(),
         here: None,
+        post: exchange::ports::Post::default(),
     })
     .await
     .unwrap();

@@ -52,6 +52,15 @@ impl From<exchange::ports::Problem> for WorkFailed {
     }
 }
 
+impl From<exchange::ports::Undelivered> for WorkFailed {
+    fn from(undelivered: exchange::ports::Undelivered) -> Self {
+        Self {
+            terminal: undelivered.permanent,
+            sentence: undelivered.sentence,
+        }
+    }
+}
+
 #[async_trait]
 impl Handler for Lakehand {
     async fn run(&self, work: &Leased, _lost: &CancellationToken) -> Result<Outcome, WorkFailed> {
@@ -85,6 +94,14 @@ impl Handler for Lakehand {
                 self.exchange.billing_report(&system).await?;
                 Ok(Outcome::Done)
             }
+            WorkKind::Mail => {
+                self.exchange.mail_deliver(&system, &work.key).await??;
+                Ok(Outcome::Done)
+            }
+            WorkKind::Webhook => {
+                self.exchange.webhook_deliver(&system, &work.key).await??;
+                Ok(Outcome::Done)
+            }
         }
     }
 }
@@ -99,7 +116,8 @@ pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report, catalog, vacuums, ends) = (
+    let (due, ended, lost, report, catalog, vacuums, ends, ending) = (
+        exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
@@ -139,6 +157,10 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         Tick::new("ends", Duration::from_secs(30), move || {
             let exchange = ends.clone();
             async move { exchange.replicas_end_tick(&Principal::system()).await }
+        }),
+        Tick::new("endings", Duration::from_secs(60), move || {
+            let exchange = ending.clone();
+            async move { exchange.endings_tick(&Principal::system()).await }
         }),
         Tick::new("refresh", refresh, move || {
             let exchange = catalog.clone();

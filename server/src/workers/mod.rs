@@ -99,8 +99,8 @@ impl Tick {
     }
 }
 
-/// What every worker does now and then: forgets ended sessions, old idempotency keys and old lines of the access log, measures
-/// the queue, and says where the audit log's chain stands.
+/// What every worker does now and then: forgets ended sessions, old idempotency keys, old lines of the access log and what was
+/// told long ago, measures the queue, and says where the audit log's chain stands.
 pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     const MINUTE: Duration = Duration::from_secs(60);
     let sessions = exchange.clone();
@@ -108,6 +108,7 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     let accesses = exchange.clone();
     let queue = exchange.clone();
     let chain = exchange.clone();
+    let notices = exchange.clone();
     vec![
         Tick::new("sessions", 10 * MINUTE, move || {
             let exchange = sessions.clone();
@@ -136,6 +137,13 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
             async move {
                 let system = Principal::system();
                 exchange.share_queries_sweep(&system).await.map(|_| ())
+            }
+        }),
+        Tick::new("notices", 60 * MINUTE, move || {
+            let exchange = notices.clone();
+            async move {
+                let system = Principal::system();
+                exchange.notices_sweep(&system).await.map(|_| ())
             }
         }),
         Tick::new("queue", Duration::from_secs(15), move || {

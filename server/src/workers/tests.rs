@@ -33,6 +33,7 @@ async fn world() -> World {
         lake: Lake::new(storage::Limits::default(), delta::Budgets::default()),
         options: exchange::Options::default(),
         here: None,
+        post: exchange::ports::Post::default(),
     };
     World {
         exchange: connect(wiring).await.unwrap().exchange,

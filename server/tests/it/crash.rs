@@ -8,6 +8,7 @@
 //! With the copy engine `process` the stages that copy are played again: there are two processes then, and each dies at each
 //! of its points.
 
+mod postbox;
 mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,7 @@ impl World {
                 ..Options::default()
             },
             here: None,
+            post: postbox::post(folder),
         };
         Self {
             connected: connect(wiring).await.unwrap(),
@@ -301,7 +303,7 @@ impl World {
             let new = PersonNew {
                 name: person.into(),
                 title: person.into(),
-                email: String::new(),
+                email: format!("{person}@example.org"),
                 password: None,
                 roles: Vec::new(),
             };
@@ -441,6 +443,7 @@ impl World {
         );
         let work = exchange.work_list(&operator, &all).await.unwrap().items;
         assert!(work.iter().all(|work| !work.parked), "{work:?}");
+        note("told", format!("{:?}", postbox::told(&self.folder)));
         let audit = exchange.audit_verify(&operator, None).await.unwrap();
         assert_eq!(audit.broken, None);
         note(

@@ -22,6 +22,7 @@ mod machine_limits;
 mod matrix;
 mod people;
 mod portal;
+mod post;
 mod reseal;
 mod sessions;
 mod support;

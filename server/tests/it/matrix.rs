@@ -14,7 +14,7 @@ use exchange::{Exchange, Principal};
 use http::Method;
 use serde_json::Value;
 
-use crate::support::TestApp;
+use crate::support::{Build, TestApp};
 
 pub(crate) const COLUMNS: [&str; 9] = [
     "nobody",
@@ -48,7 +48,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::on(TestApp::start().await).await
+        let build = Build {
+            mail: true,
+            ..Build::default()
+        };
+        Self::on(TestApp::with(build).await).await
     }
 
     pub(crate) async fn on(app: TestApp) -> Self {

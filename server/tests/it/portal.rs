@@ -177,6 +177,7 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[region]", "westeurope"),
         ],
         "access/create_request" => request(&[]),
+        "notices/set_notifications" => vec![("form[person]", "mara")],
         "access/withdraw_request" => vec![("form[request]", ID)],
         "access/decide_request" => vec![
             ("form[request]", ID),

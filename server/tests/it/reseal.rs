@@ -158,6 +158,7 @@ impl Site {
             lake: Lake::of(&settings),
             options: Options::default(),
             here: None,
+            post: exchange::ports::Post::default(),
         };
         let connected = connect(wiring).await.map_err(|error| error.to_string())?;
         Ok(connected.exchange)

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use axum::Router;
 use axum::body::Body;
 use exchange::db::Db;
+use exchange::ports::{Letter, Mailer, Post, Undelivered};
 use exchange::{Exchange, Options, Principal};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use model::dto::{DomainNew, MemberChange, PersonNew, TeamNew, TokenNew};
@@ -88,6 +89,8 @@ pub(crate) struct Build {
     pub(crate) requests_per_second: u32,
     /// Stores that may be reached beside the clouds' own.
     pub(crate) endpoints: &'static [&'static str],
+    /// Whether mail is configured; what is sent goes nowhere.
+    pub(crate) mail: bool,
 }
 
 impl Default for Build {
@@ -97,7 +100,18 @@ impl Default for Build {
             sign_ins_per_minute: 1_000,
             requests_per_second: 10_000,
             endpoints: &[],
+            mail: false,
         }
+    }
+}
+
+/// Takes every mail and keeps none.
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl Mailer for Nowhere {
+    async fn send(&self, _: &Letter) -> Result<(), Undelivered> {
+        Ok(())
     }
 }
 
@@ -117,7 +131,11 @@ impl TestApp {
 
     /// On every database there is.
     pub(crate) async fn each() -> Vec<Self> {
-        let mut all = vec![Self::start().await];
+        Self::each_with(Build::default()).await
+    }
+
+    pub(crate) async fn each_with(build: Build) -> Vec<Self> {
+        let mut all = vec![Self::with(build).await];
         if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("server_{}_{count}", std::process::id());
@@ -125,7 +143,7 @@ impl TestApp {
             let (base, _) = server.rsplit_once('/').unwrap();
             let database = format!("{base}/{name}");
             let folder = tempfile::tempdir().unwrap();
-            all.push(Self::on(db, folder, Build::default(), database).await);
+            all.push(Self::on(db, folder, build, database).await);
         }
         all
     }
@@ -163,6 +181,10 @@ impl TestApp {
             lake,
             options,
             here: None,
+            post: Post {
+                mailer: build.mail.then(|| Arc::new(Nowhere) as Arc<dyn Mailer>),
+                webhook: None,
+            },
         };
         let connected = connect(wiring).await.unwrap();
         let exchange = connected.exchange.clone();

@@ -1,6 +1,7 @@
-//! One's own account: who one is here, the password, and the tokens of one's machines. What is sent changes the session or answers
+//! One's own account: who one is here, the password, the tokens of one's machines, and what mail one gets. What is sent changes the session or answers
 //! with a secret, so it goes to plain routes of the server (`server::account`).
 
+pub mod notifications;
 pub mod tokens;
 
 use leptos::prelude::*;
@@ -20,6 +21,7 @@ use crate::components::tabs::Tabs;
 use crate::ctx;
 use crate::wire::load;
 
+pub use notifications::Notifications;
 pub use tokens::Tokens;
 
 /// The page, and where the form of the password leads back to.
@@ -48,12 +50,13 @@ fn Shown() -> impl IntoView {
     }
 }
 
-/// The heading that both pages have.
+/// The heading that all of them have.
 #[component]
 fn Head(path: &'static str, title: &'static str) -> impl IntoView {
     let tabs = vec![
         (PATH.to_owned(), "Account"),
         (tokens::PATH.to_owned(), "Tokens"),
+        (notifications::PATH.to_owned(), "Mail"),
     ];
     view! {
         <div class="page-head"><h1>{title}</h1></div>

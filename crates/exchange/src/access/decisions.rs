@@ -105,7 +105,9 @@ impl Exchange {
         match verdict {
             Verdict::Reject => {
                 self.request_close(&mut change, id, RequestState::Rejected)
-                    .await?
+                    .await?;
+                self.tell_decided(&mut change, &record, verdict, &note)
+                    .await?;
             }
             Verdict::Approve if open == [stage] => {
                 self.grant_make(
@@ -117,6 +119,8 @@ impl Exchange {
                     record.until_at,
                 )
                 .await?;
+                self.tell_decided(&mut change, &record, verdict, &note)
+                    .await?;
             }
             Verdict::Approve => {}
         }

@@ -14,6 +14,7 @@ mod recipients;
 mod reconcile;
 mod requests;
 mod rotation;
+mod telling;
 
 #[cfg(test)]
 mod tests;

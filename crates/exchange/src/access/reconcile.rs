@@ -137,6 +137,9 @@ impl Exchange {
             Object::new("grant", grant.id),
             json!({ "actual": actual, "reason": reason, "verified_at": verified }),
         );
+        if verified.is_some() && grant.verified_at.is_none() {
+            self.tell_verified(&mut change, grant).await?;
+        }
         change.commit().await?;
         Ok(true)
     }

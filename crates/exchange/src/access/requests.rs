@@ -429,6 +429,10 @@ impl Exchange {
                 ready.until,
             )
             .await?;
+        } else {
+            let stages = ready.product.stages();
+            self.tell_deciders(&mut change, (id, &ready), &stages, principal.person_id())
+                .await?;
         }
         change.commit().await?;
         self.request(principal, id).await

@@ -181,6 +181,7 @@ ids!(
     model::AuditId,
     model::WorkId,
     model::DeploymentId,
+    model::NoticeId,
 );
 
 macro_rules! words {
@@ -240,6 +241,8 @@ words!(
     model::Purpose,
     model::Payer,
     model::StatementState,
+    model::NoticeKind,
+    model::NoticeEvent,
 );
 
 impl From<model::Unit> for Value {

@@ -203,7 +203,8 @@ impl Exchange {
             Object::new("request", request),
             json!({ "name": declared.name, "file": source.file, "commit": source.commit }),
         );
-        if ready.product.open_stages(&[Stage::Declared]).is_empty() {
+        let open = ready.product.open_stages(&[Stage::Declared]);
+        if open.is_empty() {
             self.grant_make(
                 &mut change,
                 &ready.product,
@@ -213,6 +214,9 @@ impl Exchange {
                 ready.until,
             )
             .await?;
+        } else {
+            self.tell_deciders(&mut change, (request, &ready), &open, principal.person_id())
+                .await?;
         }
         change.commit().await
     }

@@ -7,7 +7,7 @@
 mod tests;
 
 use model::dto::TableWork;
-use model::time::SECOND;
+use model::time::{HOUR, MINUTE, SECOND};
 use model::{Location, ReplicaTableId, Timestamp, WorkId};
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +38,14 @@ pub enum WorkKind {
     Refresh,
     /// Price the meter events of finished days; key: `report`.
     Report,
+    /// Tell one person of one event; key: `notice/person`.
+    Mail,
+    /// Tell the webhook of one event; key: the notice.
+    Webhook,
 }
 
 impl WorkKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Grant,
         Self::Replica,
         Self::Sync,
@@ -49,6 +53,8 @@ impl WorkKind {
         Self::Verify,
         Self::Refresh,
         Self::Report,
+        Self::Mail,
+        Self::Webhook,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -60,6 +66,17 @@ impl WorkKind {
             Self::Verify => "verify",
             Self::Refresh => "refresh",
             Self::Report => "report",
+            Self::Mail => "mail",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// After how many failures in a row it waits for a person, and the longest pause before it is tried again. Somebody else's
+    /// server may be down for hours: what is sent is tried for about eight.
+    const fn patience(self) -> (i64, i64) {
+        match self {
+            Self::Mail | Self::Webhook => (22, HOUR),
+            _ => (MAX_FAILURES, 10 * MINUTE),
         }
     }
 }
@@ -184,7 +201,7 @@ pub struct Leased {
 impl Leased {
     /// Whether it is given up if it fails this time, too.
     pub const fn is_last_try(&self) -> bool {
-        self.failures + 1 >= MAX_FAILURES
+        self.failures + 1 >= self.kind.patience().0
     }
 
     fn of(row: Row) -> Result<Self, Error> {
@@ -231,7 +248,7 @@ from_row!(WorkRow {
     created_at
 });
 
-/// After so many failures in a row work waits for a person.
+/// After so many failures in a row most work waits for a person.
 const MAX_FAILURES: i64 = 12;
 
 impl Exchange {
@@ -397,10 +414,11 @@ impl Exchange {
         terminal: bool,
     ) -> Result<(), Error> {
         let failures = leased.failures + 1;
-        let parked = terminal || failures >= MAX_FAILURES;
-        let exponent = u32::try_from(failures.clamp(0, 10)).unwrap_or(10);
+        let (most, longest) = leased.kind.patience();
+        let parked = terminal || failures >= most;
+        let exponent = u32::try_from(failures.clamp(0, 12)).unwrap_or(12);
         // Full jitter keeps a herd from coming back at once.
-        let ceiling = (SECOND << exponent).min(600 * SECOND);
+        let ceiling = (SECOND << exponent).min(longest);
         let delay = jitter(ceiling);
         let at = self.db().now().await?.plus(delay);
         sql!("update work set owner = null, lease_until = null, last_error = $3,

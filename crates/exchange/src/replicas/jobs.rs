@@ -4,6 +4,7 @@ use model::dto::{Replica, SyncJob, SyncJobChange};
 use model::{Name, ReplicaId, ReplicaState, SyncJobId, Timestamp};
 use serde_json::json;
 
+use super::hold::hold;
 use super::schedule::{self, Schedule};
 use crate::audit::Object;
 use crate::db::On;
@@ -27,6 +28,7 @@ pub(crate) struct JobRecord {
     pub keep_hours: i64,
     pub paused: bool,
     pub next_due_at: Option<Timestamp>,
+    pub last_due_at: Option<Timestamp>,
     pub revision: i64,
 }
 from_row!(JobRecord {
@@ -40,6 +42,7 @@ from_row!(JobRecord {
     keep_hours,
     paused,
     next_due_at,
+    last_due_at,
     revision
 });
 
@@ -79,7 +82,7 @@ impl Exchange {
     ) -> Result<Option<JobRecord>, Error> {
         Ok(sql!(
             "select id, name, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused,
-                    next_due_at, revision from sync_job where replica_id = $1"
+                    next_due_at, last_due_at, revision from sync_job where replica_id = $1"
         )
         .bind(replica)
         .first(on)
@@ -174,6 +177,8 @@ impl Exchange {
                 .ok()
                 .and_then(|schedule| schedule.next_after(job.next_due_at.unwrap_or(now), now));
             let mut change = self.change(principal).await?;
+            // In the order that all take them in.
+            hold(change.tx(), replica).await?;
             // Two processes tick at once: only the one that moves the due date wakes the work.
             let moved = sql!(
                 "update sync_job set last_due_at = next_due_at, next_due_at = $1, updated_at = $2
@@ -195,6 +200,7 @@ impl Exchange {
                 ReplicaState::Draining => WorkKind::Vacuum,
                 ReplicaState::Erasing | ReplicaState::Deleted => continue,
             };
+            self.promise_due(&mut change, &record, &job).await?;
             for table in self.replica_tables(change.tx(), replica).await? {
                 let kind = if table.follows() {
                     kind

@@ -17,6 +17,7 @@ mod schedule;
 mod sight;
 mod tables;
 mod task;
+mod telling;
 
 pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;

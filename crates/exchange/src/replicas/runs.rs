@@ -125,6 +125,8 @@ impl Exchange {
         .execute(change.tx())
         .await?;
         settle(&mut change, task.replica_id).await?;
+        self.sync_works(change.tx(), at, task).await?;
+        self.promise_kept(&mut change, task).await?;
         // In one order whoever wakes them, so that two who do wait for each other once and not crosswise.
         let waiting = sql!(
             "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'
@@ -239,6 +241,9 @@ impl Exchange {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let now = self.now();
         let mut tx = self.db().begin().await?;
+        if run.kind == RunKind::Sync {
+            hold(&mut tx, task.replica_id).await?;
+        }
         hold_table(&mut tx, task.replica_table_id).await?;
         let changed = sql!(
             "update sync_run set error = $1, updated_at = $2
@@ -263,6 +268,7 @@ impl Exchange {
             .bind(task.replica_table_id)
             .execute(&mut tx)
             .await?;
+            self.sync_fails(&mut tx, now, task).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -281,7 +287,7 @@ impl Exchange {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
-        if diverged {
+        if diverged || run.kind == RunKind::Sync {
             hold(change.tx(), task.replica_id).await?;
         }
         hold_table(change.tx(), task.replica_table_id).await?;
@@ -308,6 +314,7 @@ impl Exchange {
             .bind(task.replica_table_id)
             .execute(change.tx())
             .await?;
+            self.sync_fails(change.tx(), at, task).await?;
         }
         if diverged {
             sql!("update replica set state = 'diverged', reason = $1, revision = revision + 1, updated_at = $2

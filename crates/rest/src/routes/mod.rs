@@ -6,6 +6,7 @@
 mod audit;
 mod billing;
 mod declaration;
+mod delivery;
 mod domains;
 mod grants;
 mod people;
@@ -34,5 +35,6 @@ pub(crate) fn all() -> Endpoints {
         .and(billing::endpoints())
         .and(declaration::endpoints())
         .and(audit::endpoints())
+        .and(delivery::endpoints())
         .and(work::endpoints())
 }

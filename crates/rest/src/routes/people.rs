@@ -1,7 +1,10 @@
 //! People, their roles and passwords, and who is asking.
 
 use exchange::Operation;
-use model::dto::{Me, PasswordChange, Person, PersonChange, PersonNew, RolesChange};
+use model::dto::{
+    Me, Notifications, NotificationsChange, PasswordChange, Person, PersonChange, PersonNew,
+    RolesChange,
+};
 
 use crate::answer::{Nothing, Result, created, done, ok};
 use crate::body::Body;
@@ -17,6 +20,8 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::PersonUpdate, update).takes::<PersonChange>().answers::<Person>()
         .on(Operation::RoleSet, set_roles).takes::<RolesChange>().answers::<Person>()
         .on(Operation::PasswordSet, set_password).takes::<PasswordChange>()
+        .on(Operation::NotificationsRead, notifications).answers::<Notifications>()
+        .on(Operation::NotificationsSet, set_notifications).takes::<NotificationsChange>().answers::<Notifications>()
 }
 
 async fn me(call: Call) -> Result<Me> {
@@ -62,4 +67,22 @@ async fn set_password(
         .password_set(&call.principal, &person, new)
         .await?;
     done()
+}
+
+async fn notifications(call: Call, At(person): At<String>) -> Result<Notifications> {
+    ok(call
+        .exchange
+        .notifications(&call.principal, &person)
+        .await?)
+}
+
+async fn set_notifications(
+    call: Call,
+    At(person): At<String>,
+    Body(new): Body<NotificationsChange>,
+) -> Result<Notifications> {
+    ok(call
+        .exchange
+        .notifications_set(&call.principal, &person, new)
+        .await?)
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use exchange::db::Db;
 use exchange::ports::{
-    AccessTarget, KeyRing, Observation, Ports, Problem, Sealed, StorageAccess, StoreProbe,
+    AccessTarget, KeyRing, Observation, Ports, Post, Problem, Sealed, StorageAccess, StoreProbe,
     TableInspector,
 };
 use exchange::{Exchange, Options, Principal};
@@ -174,6 +174,7 @@ impl Site {
             probe: world.clone(),
             keys: world.clone(),
             access: world,
+            post: Post::default(),
         };
         let exchange = Exchange::new(db, clock.clone(), ports, Options::default());
         let mut site = Self {

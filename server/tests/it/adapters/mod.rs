@@ -212,6 +212,7 @@ impl World {
             lake: lake.clone(),
             options,
             here,
+            post: exchange::ports::Post::default(),
         })
         .await
         .unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::rows::{execute, texts};
 use crate::matrix::World;
 use crate::matrix::samples::REPLICA;
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, Build, TestApp};
 
 /// A draft of `aftersales`.
 pub(super) const DRAFT: &str = "vehicle-hidden";
@@ -77,6 +77,19 @@ impl Tenants {
     pub(super) async fn each() -> Vec<Self> {
         let mut all = Vec::new();
         for app in TestApp::each().await {
+            all.push(Self::on(app).await);
+        }
+        all
+    }
+
+    /// The same, where mail is configured: whatever may be asked for can be done.
+    pub(super) async fn each_with_mail() -> Vec<Self> {
+        let build = Build {
+            mail: true,
+            ..Build::default()
+        };
+        let mut all = Vec::new();
+        for app in TestApp::each_with(build).await {
             all.push(Self::on(app).await);
         }
         all

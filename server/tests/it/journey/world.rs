@@ -145,6 +145,7 @@ impl World {
                 ..Options::default()
             },
             here: None,
+            post: exchange::ports::Post::default(),
         };
         let connected = connect(wiring).await.unwrap();
         let exchange = connected.exchange.clone();

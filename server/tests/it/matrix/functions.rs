@@ -36,6 +36,9 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("purpose.code", text("/purpose/code")),
             ("purpose.text", text("/purpose/text")),
         ],
+        "notices/set_notifications" => {
+            vec![("person", name(0)), ("request_decided", "yes".to_owned())]
+        }
         "access/withdraw_request" => vec![("request", name(0))],
         "access/decide_request" => vec![
             ("request", name(0)),

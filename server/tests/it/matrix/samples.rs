@@ -56,6 +56,7 @@ impl World {
             | Operation::DomainList
             | Operation::TeamList
             | Operation::AuditList
+            | Operation::DeliveryRead
             | Operation::WorkList => none(),
             Operation::PersonCreate => {
                 none().with(json!({ "name": self.fresh("person"), "title": "P" }))
@@ -65,6 +66,11 @@ impl World {
             Operation::PasswordSet => {
                 named(&["zoe"]).with(json!({ "password": "another long one" }))
             }
+            Operation::NotificationsRead => named(&["zoe"]),
+            Operation::NotificationsSet => {
+                named(&["zoe"]).with(json!({ "kinds": ["request_decided"] }))
+            }
+            Operation::DeliveryTest => none().with(json!({ "person": "zoe" })),
             Operation::TokenCreate => none().with(json!({ "name": "ci" })),
             Operation::TokenRevoke => {
                 let new = TokenNew {

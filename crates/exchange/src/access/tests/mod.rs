@@ -6,11 +6,13 @@ mod deciding;
 mod ended;
 mod following;
 mod looking;
+mod outbox;
 mod queries;
 mod racing;
 mod reading;
 mod replicas;
 mod rotation;
+mod telling;
 mod turns;
 
 use model::dto::{

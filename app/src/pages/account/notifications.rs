@@ -1,0 +1,74 @@
+//! What the viewer is told by mail, and turning kinds of it off and on.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use model::dto::Notifications as Told;
+
+use super::Head;
+use crate::api;
+use crate::components::field::Select;
+use crate::components::form::Form;
+use crate::components::form::Hidden;
+use crate::components::form::Submit;
+use crate::components::load::Members;
+use crate::ctx;
+use crate::wire;
+use crate::wire::load;
+use crate::words;
+
+pub const PATH: &str = "/account/notifications";
+
+#[component]
+pub fn Notifications() -> impl IntoView {
+    view! {
+        <Title text="Mail to you"/>
+        <Members><Shown/></Members>
+    }
+}
+
+#[component]
+fn Shown() -> impl IntoView {
+    let name = ctx::viewer().map(|viewer| viewer.name).unwrap_or_default();
+    let told = load(api::notices::notifications(name));
+    view! {
+        <section class="page">
+            <Head path=PATH title="Mail to you"/>
+            <p class="lead">"You are told of what is your work, once each. Turn off what you do not want."</p>
+            {told.show(|told| choices(told).into_any())}
+        </section>
+    }
+}
+
+fn choices(told: Told) -> impl IntoView {
+    let action = wire::form::<api::notices::SetNotifications>();
+    let place = match (told.mail, told.email.is_empty()) {
+        (false, _) => {
+            "This installation sends no mail yet. What you choose holds once it does.".to_owned()
+        }
+        (true, true) => {
+            "Your account has no address, so you get no mail. An admin can enter one.".to_owned()
+        }
+        (true, false) => format!("Mail goes to {}.", told.email),
+    };
+    let fields = told
+        .kinds
+        .into_iter()
+        .map(|choice| {
+            let (label, hint) = words::notice(choice.kind);
+            let options = [("yes", "Mail me"), ("no", "No mail")]
+                .map(|(value, title)| (value.to_owned(), title.to_owned()))
+                .to_vec();
+            let value = if choice.wanted { "yes" } else { "no" };
+            let name = choice.kind.as_str();
+            view! { <Select label name options value=Some(value.to_owned()) hint/> }
+        })
+        .collect_view();
+    view! {
+        <p>{place}</p>
+        <Form id="notifications" action class="form">
+            <Hidden name="person" value=told.person.to_string()/>
+            {fields}
+            <div class="actions"><Submit>"Keep"</Submit></div>
+        </Form>
+    }
+}

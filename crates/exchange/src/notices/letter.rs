@@ -1,0 +1,432 @@
+//! How a mail is worded, as text and as simple HTML. Only our own sentences, names, and what people wrote, cleaned and marked
+//! as theirs; links are made of the public address alone. No secret, no word of a store, no error.
+
+use std::fmt::Write as _;
+
+use model::time::DAY;
+use model::{NoticeEvent, Timestamp};
+
+use super::Facts;
+use crate::error::is_unfit;
+use crate::ports::Letter;
+
+/// The longest subject, and the longest value in a line; characters.
+const LONGEST_LINE: usize = 180;
+/// How much of what somebody wrote is repeated; the page has all of it.
+const MOST_LINES: usize = 30;
+const MOST_CHARACTERS: usize = 2_000;
+
+/// Where people choose which mail they get.
+const CHOICES: &str = "/account/notifications";
+
+/// What a mail says, to be put into either form.
+struct Words {
+    subject: String,
+    /// The sentence that says it.
+    lead: String,
+    rows: Vec<(&'static str, String)>,
+    /// What somebody wrote, and what that is.
+    quote: Option<(&'static str, String)>,
+    /// What the link is for.
+    link: &'static str,
+    /// Why this person gets it.
+    why: &'static str,
+}
+
+/// A mail without an addressee.
+pub(super) struct Draft {
+    subject: String,
+    text: String,
+    html: String,
+}
+
+impl Draft {
+    pub(super) fn to(self, id: String, to: String, at: Timestamp) -> Letter {
+        Letter {
+            id,
+            to,
+            subject: self.subject,
+            text: self.text,
+            html: self.html,
+            at,
+        }
+    }
+}
+
+/// The page that an event leads to.
+pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
+    match (event, facts.request, facts.replica) {
+        (
+            NoticeEvent::RequestSubmitted
+            | NoticeEvent::RequestApproved
+            | NoticeEvent::RequestRejected,
+            Some(request),
+            _,
+        ) => format!("/requests/{request}"),
+        (NoticeEvent::AccessVerified | NoticeEvent::AccessEnding, _, _) => "/access".to_owned(),
+        (_, _, Some(replica)) => format!("/replicas/{replica}"),
+        _ => "/".to_owned(),
+    }
+}
+
+/// The mail that tells of an event. `site` is the public address.
+pub(super) fn of(event: NoticeEvent, facts: &Facts, site: &str) -> Draft {
+    let words = words(event, facts);
+    let link = format!("{site}{}", path(event, facts));
+    Draft {
+        subject: line(&words.subject),
+        text: text(&words, &link, site),
+        html: html(&words, &link, site),
+    }
+}
+
+fn words(event: NoticeEvent, facts: &Facts) -> Words {
+    let product = said(facts.product.as_ref());
+    let team = said(facts.team.as_ref());
+    let place = said(facts.location.as_ref());
+    let days = match facts.days {
+        Some(1) => "in one day".to_owned(),
+        Some(days) => format!("in {days} days"),
+        None => "soon".to_owned(),
+    };
+    let until = facts.until.map(last_day).unwrap_or_default();
+    let quote = |what| facts.words.clone().map(|words| (what, words));
+    match event {
+        NoticeEvent::RequestSubmitted => Words {
+            subject: format!("To decide: {team} asks for {product}"),
+            lead: format!(
+                "The team {team} asks for access to {product}. It waits for you, or for somebody who may decide as you do."
+            ),
+            rows: rows(facts),
+            quote: quote("Its purpose, in the words of who asks"),
+            link: "Look at the request and decide",
+            why: "you may decide on requests for this product",
+        },
+        NoticeEvent::RequestApproved => Words {
+            subject: format!("Approved: {product} for {team}"),
+            lead: format!(
+                "Your request for {product} was approved. The access is being set up; you are told once it was seen to work."
+            ),
+            rows: rows(facts),
+            quote: quote("The note of who decided"),
+            link: "Look at the request",
+            why: "you asked for it",
+        },
+        NoticeEvent::RequestRejected => Words {
+            subject: format!("Rejected: {product} for {team}"),
+            lead: format!(
+                "Your request for {product} was rejected. You can ask again, with what the note says in mind."
+            ),
+            rows: rows(facts),
+            quote: quote("The note of who decided"),
+            link: "Look at the request",
+            why: "you asked for it",
+        },
+        NoticeEvent::AccessVerified => Words {
+            subject: format!("Ready: {product} for {team}"),
+            lead: format!(
+                "The access of {team} to {product} was looked at as its recipient sees it, and it works."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "See how to read it",
+            why: "you are a member of the team that reads it",
+        },
+        NoticeEvent::AccessEnding => Words {
+            subject: format!("Ends {days}: {product} for {team}"),
+            lead: format!(
+                "The access of {team} to {product} ends {days}; {until} is its last day. Who still needs it asks again before."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "Renew it, or let it end",
+            why: "you are a member of the team that reads it",
+        },
+        NoticeEvent::SyncFailing => Words {
+            subject: format!("Sync failing: {product} in {place}"),
+            lead: format!(
+                "The replica of {product} in {place} could not be synced. It is tried again by itself, with growing pauses; it stays as it was until then."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "See why it failed",
+            why: "you are a producer of the team that owns the product",
+        },
+        NoticeEvent::SyncMended => Words {
+            subject: format!("Sync mended: {product} in {place}"),
+            lead: format!("The replica of {product} in {place} is synced again."),
+            rows: rows(facts),
+            quote: None,
+            link: "Look at the replica",
+            why: "you are a producer of the team that owns the product",
+        },
+        NoticeEvent::FreshnessBroken => Words {
+            subject: format!("Late: {product} in {place}"),
+            lead: format!(
+                "The replica of {product} in {place} is later than its schedule promises: the sync that was due has not been done, and the next one is due."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "Look at the replica",
+            why: "your team owns the product or reads this replica",
+        },
+        NoticeEvent::FreshnessMended => Words {
+            subject: format!("In time again: {product} in {place}"),
+            lead: format!(
+                "The replica of {product} in {place} is as fresh as its schedule promises again."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "Look at the replica",
+            why: "your team owns the product or reads this replica",
+        },
+        NoticeEvent::Test => Words {
+            subject: "A test of mail".to_owned(),
+            lead: "This is a test. Mail of this Entrepôt reaches you.".to_owned(),
+            rows: Vec::new(),
+            quote: None,
+            link: "Go to the portal",
+            why: "an admin wanted to know whether it does",
+        },
+    }
+}
+
+fn said(word: Option<impl ToString>) -> String {
+    word.map_or_else(|| "–".to_owned(), |word| word.to_string())
+}
+
+fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
+    let product = match (&facts.product, &facts.title) {
+        (Some(product), Some(title)) => Some(format!("{product}, “{}”", line(title))),
+        (Some(product), None) => Some(product.to_string()),
+        (None, _) => None,
+    };
+    let found = [
+        ("Product", product),
+        (
+            "Recipient",
+            facts.recipient.as_ref().map(ToString::to_string),
+        ),
+        ("Place", facts.location.as_ref().map(ToString::to_string)),
+        ("Mode", facts.mode.map(|mode| mode.to_string())),
+        ("Last day", facts.until.map(last_day)),
+        ("Was due", facts.since.map(|since| since.to_string())),
+    ];
+    found
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+}
+
+/// An end is the first instant that is no longer part of it: of one at midnight the day before is the last.
+fn last_day(until: Timestamp) -> String {
+    if until.micros() % DAY != 0 {
+        return until.to_string();
+    }
+    match until.plus(-1).date() {
+        Some(date) => date.to_string(),
+        None => until.to_string(),
+    }
+}
+
+/// One line that says no more than it should: nothing that ends a header, turns the direction of reading, or goes on for ever.
+fn line(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if is_unfit(c) { ' ' } else { c })
+        .take(LONGEST_LINE + 1)
+        .collect();
+    if clean.chars().count() > LONGEST_LINE {
+        let mut cut: String = clean.chars().take(LONGEST_LINE - 1).collect();
+        cut.push('…');
+        return cut;
+    }
+    clean
+}
+
+/// Lines of what somebody wrote.
+fn lines(words: &str) -> Vec<String> {
+    let shown: String = words.chars().take(MOST_CHARACTERS).collect();
+    let mut found: Vec<String> = shown.lines().take(MOST_LINES).map(line).collect();
+    if shown.len() < words.len() || words.lines().count() > MOST_LINES {
+        found.push("[…]".to_owned());
+    }
+    found
+}
+
+fn text(words: &Words, link: &str, site: &str) -> String {
+    let mut text = format!("{}\n", line_of_any_length(&words.lead));
+    if !words.rows.is_empty() {
+        text.push('\n');
+    }
+    for (name, value) in &words.rows {
+        let _ = writeln!(text, "  {name}: {}", line(value));
+    }
+    if let Some((what, quoted)) = words
+        .quote
+        .as_ref()
+        .filter(|(_, quoted)| !quoted.is_empty())
+    {
+        let _ = writeln!(text, "\n{what}:");
+        for quoted in lines(quoted) {
+            let _ = writeln!(text, "> {quoted}");
+        }
+    }
+    let _ = write!(
+        text,
+        "\n{}:\n{link}\n\n-- \nEntrepôt wrote this because {}.\nChoose which mail you get: {site}{CHOICES}\n",
+        words.link, words.why
+    );
+    text
+}
+
+/// Our own sentence around names, which have their own lengths.
+fn line_of_any_length(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_unfit(c) { ' ' } else { c })
+        .collect()
+}
+
+fn html(words: &Words, link: &str, site: &str) -> String {
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head><body><p>{}</p>",
+        escaped(&line(&words.subject)),
+        escaped(&line_of_any_length(&words.lead))
+    );
+    if !words.rows.is_empty() {
+        html.push_str("<table>");
+        for (name, value) in &words.rows {
+            let value = escaped(&line(value));
+            let _ = write!(
+                html,
+                "<tr><th scope=\"row\" align=\"left\">{name}</th><td><bdi>{value}</bdi></td></tr>"
+            );
+        }
+        html.push_str("</table>");
+    }
+    if let Some((what, quoted)) = words
+        .quote
+        .as_ref()
+        .filter(|(_, quoted)| !quoted.is_empty())
+    {
+        let quoted: Vec<String> = lines(quoted).iter().map(|line| escaped(line)).collect();
+        let _ = write!(
+            html,
+            "<p>{what}:</p><blockquote dir=\"auto\">{}</blockquote>",
+            quoted.join("<br>")
+        );
+    }
+    let _ = write!(
+        html,
+        "<p><a href=\"{}\">{}</a></p><hr><p><small>Entrepôt wrote this because {}. \
+         <a href=\"{}{CHOICES}\">Choose which mail you get</a></small></p></body></html>",
+        escaped(link),
+        words.link,
+        words.why,
+        escaped(site)
+    );
+    html
+}
+
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use model::RequestId;
+
+    use super::*;
+
+    const SITE: &str = "https://data.example";
+
+    fn facts() -> Facts {
+        Facts {
+            product: Some("vehicle-visits".parse().unwrap()),
+            team: Some("rnd".parse().unwrap()),
+            until: Some(Timestamp::parse("2027-01-01").unwrap()),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn hostile_titles_and_purposes_stay_text() {
+        let request = RequestId::new(Timestamp::parse("2026-06-15").unwrap());
+        let facts = Facts {
+            title: Some(
+                "</td><script>alert(1)</script>\r\nBcc: all@example.org\u{202e}".to_owned(),
+            ),
+            words: Some(
+                "fine\r\n.\r\nBcc: all@example.org\r\n\u{0}<img src=x onerror=alert(1)>".to_owned(),
+            ),
+            request: Some(request),
+            ..facts()
+        };
+        let draft = of(NoticeEvent::RequestSubmitted, &facts, SITE);
+        for written in [&draft.text, &draft.html] {
+            assert!(
+                !written.contains('\r') && !written.contains('\0'),
+                "{written}"
+            );
+            assert!(!written.contains('\u{202e}'), "{written}");
+            assert!(written.contains(&format!("{SITE}/requests/{request}")));
+        }
+        assert!(!draft.html.contains("<script") && !draft.html.contains("<img"));
+        assert!(draft.html.contains("&lt;script&gt;"));
+        // A line of somebody else's is marked as such, also where it looks like a header or the end of the mail.
+        assert!(
+            draft.text.contains("\n> Bcc: all@example.org\n"),
+            "{}",
+            draft.text
+        );
+        assert!(draft.text.contains("\n> .\n"));
+        assert!(!draft.text.lines().any(|line| line.starts_with("Bcc")));
+    }
+
+    #[test]
+    fn subjects_are_one_short_line() {
+        let name = "a".repeat(300);
+        assert_eq!(line(&name).chars().count(), LONGEST_LINE);
+        assert_eq!(line("a\r\nBcc: b\tc\u{2066}"), "a  Bcc: b c ");
+        for event in NoticeEvent::ALL {
+            let draft = of(*event, &facts(), SITE);
+            assert!(!draft.subject.is_empty());
+            assert!(!draft.subject.contains(is_unfit), "{}", draft.subject);
+            assert!(draft.text.contains(SITE) && draft.html.contains(SITE));
+        }
+    }
+
+    #[test]
+    fn long_words_are_cut_and_the_last_day_is_named() {
+        let cut = lines(&"a\n".repeat(10_000));
+        assert_eq!(cut.len(), MOST_LINES + 1);
+        assert_eq!(cut.last().unwrap(), "[…]");
+        let draft = of(
+            NoticeEvent::AccessEnding,
+            &Facts {
+                days: Some(3),
+                ..facts()
+            },
+            SITE,
+        );
+        assert_eq!(draft.subject, "Ends in 3 days: vehicle-visits for rnd");
+        assert!(
+            draft.text.contains("2026-12-31 is its last day"),
+            "{}",
+            draft.text
+        );
+        let noon = Timestamp::parse("2026-12-31T12:00:00Z").unwrap();
+        assert_eq!(last_day(noon), "2026-12-31T12:00:00Z");
+    }
+}
