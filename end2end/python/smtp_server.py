@@ -87,7 +87,7 @@ class Handler:
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if self.refuse and self.refuse in address:
-            return "550 5.1.1 no such mailbox here"
+            return f"550 5.1.1 <{address}>: no such mailbox here"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -25,7 +25,7 @@ mod tests;
 
 pub use credential::{Credential, CredentialError};
 pub use error::StorageError;
-pub use limits::{Limits, is_public};
+pub use limits::{Limits, is_private_network, is_public};
 pub use meter::{Cause, Meter, MeterKey};
 pub use open::Stores;
 pub use sign::{MAX_TTL, MIN_TTL, Signed};

@@ -182,7 +182,7 @@ fn shown(endpoint: &Url) -> String {
 }
 
 /// A network of one's own (RFC 1918, RFC 4193), where private links to a cloud lead. Not a cloud's metadata service.
-fn is_private_network(address: IpAddr) -> bool {
+pub fn is_private_network(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private(),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

@@ -98,11 +98,12 @@ impl SmtpMailer {
         Ok(message)
     }
 
-    fn undelivered(&self, error: &lettre::transport::smtp::Error) -> Undelivered {
+    /// Servers repeat to whom they do not deliver; a person's address is nothing for a log.
+    fn undelivered(&self, error: &lettre::transport::smtp::Error, to: &str) -> Undelivered {
         let sentence = format!(
             "the mail server {} did not take it: {}",
             self.place,
-            said(error)
+            said(error).replace(to, "(address)")
         );
         let code = error.status().map(u16::from);
         let is_final = error.is_permanent() && code.is_none_or(|code| !ABOUT_US.contains(&code));
@@ -120,7 +121,7 @@ impl Mailer for SmtpMailer {
         let message = self.message(letter)?;
         match tokio::time::timeout(TIMEOUT, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.undelivered(&error)),
+            Ok(Err(error)) => Err(self.undelivered(&error, &letter.to)),
             Err(_) => Err(Undelivered::passing(format!(
                 "the mail server {} took longer than {} s",
                 self.place,

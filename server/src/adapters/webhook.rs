@@ -137,13 +137,7 @@ impl Reach {
             Self::Loopback => address.is_loopback(),
             Self::Public => storage::is_public(address),
             // Never the machine itself, nor a cloud's metadata service.
-            Self::Private => {
-                let is_link_local = match address {
-                    IpAddr::V4(v4) => v4.is_link_local(),
-                    IpAddr::V6(v6) => v6.is_unicast_link_local(),
-                };
-                !address.is_loopback() && !address.is_unspecified() && !is_link_local
-            }
+            Self::Private => storage::is_public(address) || storage::is_private_network(address),
         }
     }
 }
@@ -188,6 +182,10 @@ mod tests {
             (Reach::Private, "::ffff:169.254.169.254", false),
             (Reach::Private, "127.0.0.1", false),
             (Reach::Private, "fe80::1", false),
+            (Reach::Private, "fd12::1", true),
+            (Reach::Private, "fd00:ec2::254", false),
+            (Reach::Private, "168.63.129.16", false),
+            (Reach::Private, "64:ff9b::a9fe:a9fe", false),
             (Reach::Loopback, "127.0.0.1", true),
             (Reach::Loopback, "::1", true),
             (Reach::Loopback, "8.8.8.8", false),

@@ -236,12 +236,17 @@ pub(super) fn webhook(raw: RawWebhook) -> Result<Option<WebhookSettings>, Config
         Host::Ipv6(address) => Some(address.into()),
         Host::Domain(_) => None,
     };
-    let is_open = is_loopback(&host) || raw.allow_private;
-    if address.is_some_and(|address| !is_open && !storage::is_public(address)) {
-        return Err(wrong(
-            KEY,
-            "is an address of a private network; set webhook.allow_private = true if that is meant",
-        ));
+    let allow_private = raw.allow_private;
+    let is_reached = |address: IpAddr| {
+        storage::is_public(address) || (allow_private && storage::is_private_network(address))
+    };
+    if !is_loopback(&host) && address.is_some_and(|address| !is_reached(address)) {
+        let why = if allow_private {
+            "is neither a public address nor one of a private network"
+        } else {
+            "is no public address; set webhook.allow_private = true if one of a private network is meant"
+        };
+        return Err(wrong(KEY, why));
     }
     let secret = secret.ok_or_else(|| {
         wrong(
@@ -258,13 +263,15 @@ pub(super) fn webhook(raw: RawWebhook) -> Result<Option<WebhookSettings>, Config
     if key.len() < KEY_MIN {
         return Err(wrong(
             "webhook.secret",
-            format!("at least {KEY_MIN} bytes; make one with: openssl rand -base64 32"),
+            format!(
+                "at least {KEY_MIN} bytes; make one with: echo whsec_$(openssl rand -base64 32)"
+            ),
         ));
     }
     Ok(Some(WebhookSettings {
         url,
         key,
-        allow_private: raw.allow_private,
+        allow_private,
     }))
 }
 

@@ -431,6 +431,16 @@ fn the_webhook_is_https_signed_and_not_within() {
     }
     let private = format!("{SECRET}\nallow_private = true");
     assert!(load("https://10.0.0.5/", &private).is_ok());
+    // Never a machine's own network or a cloud's metadata service.
+    for url in [
+        "https://169.254.169.254/",
+        "https://[fe80::1]/",
+        "https://[fd00:ec2::254]/",
+        "https://168.63.129.16/",
+    ] {
+        let error = load(url, &private).unwrap_err().to_string();
+        assert!(error.starts_with("webhook.url: "), "{url}: {error}");
+    }
     for more in [
         "",
         "secret = \"short\"",

@@ -1,7 +1,7 @@
 //! Doing the outbox's work: one mail to one person, one event to the webhook. A worker that dies after sending and before
 //! saying so sends again, with the same id; nothing is lost.
 
-use model::{NoticeId, PersonId, crash_point};
+use model::{NoticeEvent, NoticeId, PersonId, crash_point};
 use serde_json::json;
 
 use super::{Facts, NoticeRecord, letter};
@@ -61,6 +61,11 @@ impl Exchange {
             return Ok(Err(Undelivered::permanent(NO_MAIL)));
         };
         let facts: Facts = serde_json::from_str(&notice.facts).map_err(Error::internal)?;
+        // Sent after the end it would warn of what has come.
+        let is_over = facts.until.is_some_and(|until| until <= self.now());
+        if is_over && notice.event == NoticeEvent::AccessEnding {
+            return Ok(Ok(()));
+        }
         let id = format!("{}.{person}", notice.id);
         let letter = letter::of(notice.event, &facts, &self.options().public_url).to(
             id,

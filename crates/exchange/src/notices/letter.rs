@@ -63,7 +63,11 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
             Some(request),
             _,
         ) => format!("/requests/{request}"),
-        (NoticeEvent::AccessVerified | NoticeEvent::AccessEnding, _, _) => "/access".to_owned(),
+        // The page has a heading for each recipient.
+        (NoticeEvent::AccessVerified | NoticeEvent::AccessEnding, _, _) => match &facts.recipient {
+            Some(recipient) => format!("/access#recipient-{recipient}"),
+            None => "/access".to_owned(),
+        },
         (_, _, Some(replica)) => format!("/replicas/{replica}"),
         _ => "/".to_owned(),
     }
@@ -145,7 +149,7 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
         NoticeEvent::SyncFailing => Words {
             subject: format!("Sync failing: {product} in {place}"),
             lead: format!(
-                "The replica of {product} in {place} could not be synced. It is tried again by itself, with growing pauses; it stays as it was until then."
+                "The replica of {product} in {place} could not be synced. Its page says why, and whether it is tried again by itself."
             ),
             rows: rows(facts),
             quote: None,
@@ -218,13 +222,13 @@ fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// An end is the first instant that is no longer part of it: of one at midnight the day before is the last.
+/// An end is the first instant that is no longer part of it: of one at midnight, in UTC, the day before is the last.
 fn last_day(until: Timestamp) -> String {
     if until.micros() % DAY != 0 {
         return until.to_string();
     }
     match until.plus(-1).date() {
-        Some(date) => date.to_string(),
+        Some(date) => format!("{date} (UTC)"),
         None => until.to_string(),
     }
 }
@@ -422,7 +426,7 @@ mod tests {
         );
         assert_eq!(draft.subject, "Ends in 3 days: vehicle-visits for rnd");
         assert!(
-            draft.text.contains("2026-12-31 is its last day"),
+            draft.text.contains("2026-12-31 (UTC) is its last day"),
             "{}",
             draft.text
         );

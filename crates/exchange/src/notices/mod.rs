@@ -151,10 +151,14 @@ impl Exchange {
         Ok(())
     }
 
-    /// Forgets what was told long ago.
+    /// Forgets what was told long ago, and gives up what of it is still parked.
     pub async fn notices_sweep(&self, principal: &Principal) -> Result<u64, Error> {
         can(principal, Operation::NoticeSend, &Scope::NONE)?;
         let before = self.now().plus(-REMEMBERED);
+        sql!("delete from work where kind in ('mail', 'webhook') and parked and created_at < $1")
+            .bind(before)
+            .execute(self.db())
+            .await?;
         Ok(sql!("delete from notice where at < $1")
             .bind(before)
             .execute(self.db())

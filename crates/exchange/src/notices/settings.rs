@@ -135,6 +135,7 @@ impl Exchange {
         if new.person.is_some() {
             match &person {
                 None => check.fail("person", "there is no such person"),
+                Some(person) if person.disabled => check.fail("person", "is disabled"),
                 Some(person) if person.email.is_empty() => {
                     check.fail("person", "has no e-mail address; give them one first");
                 }

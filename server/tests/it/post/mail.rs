@@ -110,7 +110,7 @@ async fn a_request_is_followed_by_mail() {
         let approved = "Approved: vehicle-visits for rnd";
         check(&server.message(), "consumer@example.org", approved, &page);
         let ready = "Ready: vehicle-visits for rnd";
-        let access = format!("{SITE}/access");
+        let access = format!("{SITE}/access#recipient-");
         check(&server.message(), "consumer@example.org", ready, &access);
     }
     let rest = server.end();
@@ -231,6 +231,7 @@ async fn refusals_are_for_good_where_they_are_about_the_mail() {
         refused.sentence.contains("no such mailbox here"),
         "{refused}"
     );
+    assert!(!refused.sentence.contains("gone@"), "{refused}");
     // A password can be mended, and then all that waits goes out.
     let refused = send(&with("wrong password"), &letter()).await.unwrap_err();
     assert!(!refused.permanent, "{refused}");

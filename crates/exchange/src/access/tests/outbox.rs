@@ -114,6 +114,36 @@ async fn what_is_refused_for_good_waits_for_a_person_with_its_reason() {
 }
 
 #[tokio::test]
+async fn what_nobody_looks_after_is_given_up_after_a_while() {
+    for world in World::telling().await {
+        let exchange = world.exchange();
+        world.address("jonas", "refused@example.org").await;
+        let asked = World::ask("vehicle-visits", "live");
+        exchange.request_create(&world.mara, asked).await.unwrap();
+        world.told().await;
+        exchange.notices_sweep(&world.system).await.unwrap();
+        assert_eq!(world.outbox().await.len(), 1);
+        world.test.clock.advance(91 * DAY);
+        exchange.notices_sweep(&world.system).await.unwrap();
+        assert!(world.outbox().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_warning_that_waited_until_the_end_is_not_sent() {
+    for world in World::telling().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "live").await;
+        world.told().await;
+        world.clock_shows("2026-12-29");
+        exchange.endings_tick(&world.system).await.unwrap();
+        world.clock_shows("2027-01-01");
+        world.is_told(&[], &["access.ending"]).await;
+        assert!(world.outbox().await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn nothing_waits_for_what_is_not_configured() {
     for world in World::each().await {
         let exchange = world.exchange();
@@ -174,7 +204,8 @@ async fn a_test_goes_to_a_person_that_there_is() {
         world
             .is_told(&["mara@example.org: A test of mail"], &["test"])
             .await;
-        for person in ["otto", "nobody", "all@example.org"] {
+        world.disable("jonas").await;
+        for person in ["otto", "nobody", "all@example.org", "jonas"] {
             let refused = exchange.delivery_test(&world.operator, both(person)).await;
             assert!(matches!(refused, Err(Error::Invalid(_))), "{person}");
         }
