@@ -18,7 +18,7 @@ create table muted_notice (
 
 -- How many days before its end it was told last that an access ends; null: not yet.
 alter table access_grant add column told_days integer;
--- Since when the syncs of a table fail; null: they do not.
-alter table replica_table add column failing_since integer;
+-- How many syncs of a table have failed in a row, no further than to the number at which it is told.
+alter table replica_table add column failed_syncs integer not null default 0;
 -- Which due sync a replica has missed that its schedule promised; null: it is in time.
 alter table replica add column late_since integer;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::jobs::{Leased, WorkKind};
+use exchange::jobs::{Lane, Leased, WorkKind};
 use exchange::{Error, Exchange, Principal};
 use futures::future::BoxFuture;
 use model::Location;
@@ -31,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const LEASE: i64 = 30 * SECOND;
 /// It is renewed when so much of it is over.
 const RENEWAL: Duration = Duration::from_secs(10);
+/// So much is sent to other people's servers at a time, beside the work on data.
+const POST_SEATS: usize = 2;
 /// How often a worker says that it lives.
 const PULSE: Duration = Duration::from_secs(5);
 
@@ -189,7 +191,8 @@ impl Worker {
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = Arc::clone(&worker).lease() => {}
+            () = Arc::clone(&worker).lease(Lane::Data, worker.parallel) => {}
+            () = Arc::clone(&worker).lease(Lane::Post, POST_SEATS) => {}
         }
         side.shutdown().await;
         if let Err(error) = worker.exchange.worker_gone(&worker.owner).await {
@@ -232,8 +235,8 @@ impl Worker {
     }
 
     /// Leases one piece after the other, as many at a time as there are seats.
-    async fn lease(self: Arc<Self>) {
-        let seats = Arc::new(Semaphore::new(self.parallel));
+    async fn lease(self: Arc<Self>, lane: Lane, seats: usize) {
+        let seats = Arc::new(Semaphore::new(seats));
         // Dropped with this future: whoever stops the worker stops its work.
         let mut running = JoinSet::new();
         loop {
@@ -241,7 +244,7 @@ impl Worker {
                 return;
             };
             while running.try_join_next().is_some() {}
-            match self.next().await {
+            match self.next(lane).await {
                 Some(work) => {
                     let worker = Arc::clone(&self);
                     running.spawn(async move {
@@ -257,7 +260,7 @@ impl Worker {
         }
     }
 
-    async fn next(&self) -> Option<Leased> {
+    async fn next(&self, lane: Lane) -> Option<Leased> {
         let leased = self
             .exchange
             .work_lease(
@@ -265,6 +268,7 @@ impl Worker {
                 &self.owner,
                 self.location.as_ref(),
                 LEASE,
+                lane,
             )
             .await;
         leased.unwrap_or_else(|error| {
@@ -279,9 +283,11 @@ impl Worker {
     /// Does everything that is due now, one after the other, and comes back: for tests and commands.
     pub async fn drain(&self) -> usize {
         let mut count = 0;
-        while let Some(work) = self.next().await {
-            self.perform(work).await;
-            count += 1;
+        for lane in [Lane::Data, Lane::Post] {
+            while let Some(work) = self.next(lane).await {
+                self.perform(work).await;
+                count += 1;
+            }
         }
         count
     }

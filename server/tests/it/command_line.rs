@@ -294,7 +294,12 @@ fn the_doctor_looks_at_every_storage() {
     std::fs::create_dir_all(lake.join("two")).unwrap();
     let config = format!("[storage]\nfile_roots = [\"{}\"]\n", lake.display());
     std::fs::write(data.join("entrepot.toml"), config).unwrap();
-    assert_eq!(done(data, &["doctor"]), "There is no storage yet.\n");
+    assert_eq!(
+        done(data, &["doctor"]),
+        "There is no storage yet.\n\n\
+         mail: not configured; see [mail] in docs/OPERATING.md\n\
+         webhook: not configured; see [webhook] in docs/OPERATING.md\n"
+    );
     for name in ["one", "two"] {
         let url = format!("file://{}", lake.join(name).display());
         let place = ["--cloud", "aws", "--region", "eu-central-1"];

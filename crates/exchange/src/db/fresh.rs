@@ -1,5 +1,5 @@
 //! Databases that tests begin with: new ones, with every migration applied. A process applies them once to each kind of
-//! database; after that it copies, for twelve migrations a test are most of what many a test does.
+//! database; after that it copies, for the migrations are most of what many a test does.
 
 use std::path::Path;
 use std::str::FromStr;

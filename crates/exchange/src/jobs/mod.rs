@@ -44,6 +44,16 @@ pub enum WorkKind {
     Webhook,
 }
 
+/// Work goes in two lanes with seats of their own, for what is sent waits for servers that may hang: access and data are not to
+/// wait behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Grants, replicas, reports: everything but the post.
+    Data,
+    /// Mail and webhook.
+    Post,
+}
+
 impl WorkKind {
     pub const ALL: [Self; 9] = [
         Self::Grant,
@@ -259,13 +269,14 @@ impl Exchange {
         Ok(())
     }
 
-    /// Leases the work that is due longest, for a worker at `location` (None: anywhere) and for `ttl` microseconds.
+    /// Leases the work of a lane that is due longest, for a worker at `location` (None: anywhere) and for `ttl` microseconds.
     pub async fn work_lease(
         &self,
         principal: &Principal,
         owner: &str,
         location: Option<&Location>,
         ttl: i64,
+        lane: Lane,
     ) -> Result<Option<Leased>, Error> {
         can(principal, Operation::WorkRun, &Scope::NONE)?;
         let now = self.db().now().await?;
@@ -273,6 +284,7 @@ impl Exchange {
             "update work set owner = $1, attempt = attempt + 1, lease_until = $2
              where id = (select id from work where not parked and run_at <= $3 and (lease_until is null or lease_until < $3)
                              and (location is null or cast($4 as text) is null or location = $4)
+                             and (kind in ('mail', 'webhook')) = $5
                          order by run_at, created_at, id limit 1)
                  and not parked and (lease_until is null or lease_until < $3)
              returning id, kind, key, payload, attempt, wanted, failures"
@@ -281,6 +293,7 @@ impl Exchange {
         .bind(now.plus(ttl))
         .bind(now)
         .bind(location.map(ToString::to_string))
+        .bind(lane == Lane::Post)
         .row_changed(self.db())
         .await?;
         row.map(Leased::of).transpose()

@@ -42,6 +42,28 @@ async fn work_that_fails_too_often_waits_for_a_person() {
 }
 
 #[tokio::test]
+async fn what_is_sent_takes_no_seat_from_what_is_done() {
+    for test in TestExchange::start_each().await.unwrap() {
+        let (exchange, system) = (&test.exchange, Principal::system());
+        for kind in [WorkKind::Mail, WorkKind::Webhook, WorkKind::Grant] {
+            exchange
+                .wake(&system, &Wake::new(kind, "one"))
+                .await
+                .unwrap();
+        }
+        let lease = |lane| exchange.work_lease(&system, "w", None, LEASE, lane);
+        let data = lease(Lane::Data).await.unwrap();
+        assert_eq!(data.map(|work| work.kind), Some(WorkKind::Grant));
+        assert!(lease(Lane::Data).await.unwrap().is_none());
+        let mut sent = Vec::new();
+        while let Some(work) = lease(Lane::Post).await.unwrap() {
+            sent.push(work.kind);
+        }
+        assert_eq!(sent, [WorkKind::Mail, WorkKind::Webhook]);
+    }
+}
+
+#[tokio::test]
 async fn a_wish_during_work_that_fails_for_good_is_not_lost() {
     for test in TestExchange::start_each().await.unwrap() {
         let (exchange, system) = (&test.exchange, Principal::system());
@@ -58,7 +80,7 @@ async fn a_wish_during_work_that_fails_for_good_is_not_lost() {
         assert_eq!(seen.last_error.as_deref(), Some("no such key"));
         // Nobody wished meanwhile: what fails for good stays.
         let second = exchange
-            .work_lease(&system, "w", None, LEASE)
+            .work_lease(&system, "w", None, LEASE, Lane::Data)
             .await
             .unwrap();
         let second = second.expect("due at once");

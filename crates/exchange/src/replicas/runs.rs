@@ -268,7 +268,7 @@ impl Exchange {
             .bind(task.replica_table_id)
             .execute(&mut tx)
             .await?;
-            self.sync_fails(&mut tx, now, task).await?;
+            self.sync_fails(&mut tx, now, task, false).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -314,7 +314,7 @@ impl Exchange {
             .bind(task.replica_table_id)
             .execute(change.tx())
             .await?;
-            self.sync_fails(change.tx(), at, task).await?;
+            self.sync_fails(change.tx(), at, task, true).await?;
         }
         if diverged {
             sql!("update replica set state = 'diverged', reason = $1, revision = revision + 1, updated_at = $2

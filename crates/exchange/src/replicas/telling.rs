@@ -16,43 +16,61 @@ use crate::error::Error;
 use crate::notices::{Audience, Facts, NoticeNew};
 use crate::sql;
 
+/// So many syncs of a table fail in a row before it is told: a store that is away for a minute is nobody's work.
+const TOLD_AFTER: i64 = 3;
+
 impl Exchange {
-    /// A sync of a table has failed. The first of its replica that does is told.
+    /// A sync of a table has failed. The first table of a replica that goes on failing is told; `for_good`: nobody tries again
+    /// by himself.
     pub(super) async fn sync_fails(
         &self,
         tx: &mut Tx,
         at: Timestamp,
         task: &SyncTask,
+        for_good: bool,
     ) -> Result<(), Error> {
-        let is_first = sql!(
-            "update replica_table set failing_since = $1
-             where id = $2 and failing_since is null and state in ('pending', 'ready', 'diverged')"
+        let enough = if for_good { 0 } else { TOLD_AFTER - 1 };
+        let is_enough = sql!(
+            "update replica_table set failed_syncs = $1 where id = $2 and failed_syncs >= $3 and failed_syncs < $1
+                 and state in ('pending', 'ready', 'diverged')"
         )
-        .bind(at)
+        .bind(TOLD_AFTER)
         .bind(task.replica_table_id)
+        .bind(enough)
         .execute(&mut *tx)
         .await?;
-        if is_first == 1 && !others_fail(tx, task).await? {
+        if is_enough == 0 {
+            sql!("update replica_table set failed_syncs = failed_syncs + 1 where id = $1 and failed_syncs < $2")
+                .bind(task.replica_table_id)
+                .bind(TOLD_AFTER)
+                .execute(tx)
+                .await?;
+        } else if !others_fail(tx, task).await? {
             self.tell_of_syncs(tx, at, NoticeEvent::SyncFailing, task)
                 .await?;
         }
         Ok(())
     }
 
-    /// A sync of a table is done. The last of its replica that failed is told.
+    /// A sync of a table is done. The last table of a replica whose failing was told is told.
     pub(super) async fn sync_works(
         &self,
         tx: &mut Tx,
         at: Timestamp,
         task: &SyncTask,
     ) -> Result<(), Error> {
-        let is_mended = sql!(
-            "update replica_table set failing_since = null where id = $1 and failing_since is not null"
-        )
-        .bind(task.replica_table_id)
-        .execute(&mut *tx)
-        .await?;
-        if is_mended == 1 && !others_fail(tx, task).await? {
+        let is_mended =
+            sql!("update replica_table set failed_syncs = 0 where id = $1 and failed_syncs = $2")
+                .bind(task.replica_table_id)
+                .bind(TOLD_AFTER)
+                .execute(&mut *tx)
+                .await?;
+        if is_mended == 0 {
+            sql!("update replica_table set failed_syncs = 0 where id = $1 and failed_syncs > 0")
+                .bind(task.replica_table_id)
+                .execute(tx)
+                .await?;
+        } else if !others_fail(tx, task).await? {
             self.tell_of_syncs(tx, at, NoticeEvent::SyncMended, task)
                 .await?;
         }
@@ -159,14 +177,15 @@ impl Exchange {
     }
 }
 
-/// Whether another table of the same replica fails. Whoever asks holds the replica.
+/// Whether another table of the same replica was told to fail. Whoever asks holds the replica.
 async fn others_fail(tx: &mut Tx, task: &SyncTask) -> Result<bool, Error> {
     let other = sql!(
-        "select id from replica_table where replica_id = $1 and id <> $2 and failing_since is not null
+        "select id from replica_table where replica_id = $1 and id <> $2 and failed_syncs >= $3
              and state in ('pending', 'ready', 'diverged') limit 1"
     )
     .bind(task.replica_id)
     .bind(task.replica_table_id)
+    .bind(TOLD_AFTER)
     .row(tx)
     .await?;
     Ok(other.is_some())

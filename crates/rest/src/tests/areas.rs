@@ -2,7 +2,7 @@
 
 use exchange::Principal;
 use exchange::billing::MeterEventNew;
-use exchange::jobs::WorkKind;
+use exchange::jobs::{Lane, WorkKind};
 use model::time::DAY;
 use model::{Method, Purpose, RunKind};
 use serde_json::{Value, json};
@@ -243,7 +243,10 @@ async fn replicas() {
     // A worker takes up the sync that making the replica asked for.
     let system = Principal::system();
     let (leased, task) = loop {
-        let leased = site.exchange.work_lease(&system, "test", None, DAY).await;
+        let leased = site
+            .exchange
+            .work_lease(&system, "test", None, DAY, Lane::Data)
+            .await;
         let leased = leased.unwrap().expect("a sync to do");
         if leased.kind == WorkKind::Sync {
             let table = leased.key.parse().unwrap();

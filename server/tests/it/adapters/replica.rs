@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use exchange::Principal;
-use exchange::jobs::WorkKind;
+use exchange::jobs::{Lane, WorkKind};
 use exchange::ports::Observation;
 use exchange::replicas::ReplicaStep;
 use exchange::replicas::{SyncCommitted, SyncOutcome};
@@ -35,7 +35,7 @@ impl RunJournal for Journal {
 async fn sync(world: &World, lie: u64) {
     let (system, exchange) = (Principal::system(), &world.exchange);
     while let Some(leased) = exchange
-        .work_lease(&system, "w", None, 60_000_000)
+        .work_lease(&system, "w", None, 60_000_000, Lane::Data)
         .await
         .unwrap()
     {

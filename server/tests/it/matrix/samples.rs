@@ -1,7 +1,7 @@
 //! A good request of every operation. What it is done to is made anew where a call would use it up.
 
 use exchange::billing::MeterEventNew;
-use exchange::jobs::{Wake, WorkKind};
+use exchange::jobs::{Lane, Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::{Operation, Principal};
 use model::dto::{
@@ -415,7 +415,7 @@ impl World {
         let hour = model::time::HOUR;
         let leased = loop {
             let next = exchange
-                .work_lease(&system, "matrix", None, hour)
+                .work_lease(&system, "matrix", None, hour, Lane::Data)
                 .await
                 .unwrap();
             let next = next.expect("the work that was woken");

@@ -7,7 +7,7 @@ use model::{GrantActual, GrantId};
 
 use super::World;
 use crate::access::NextLook;
-use crate::jobs::{Leased, Wake, WorkKind};
+use crate::jobs::{Lane, Leased, Wake, WorkKind};
 use crate::ports::Observation;
 use crate::sql;
 
@@ -17,7 +17,7 @@ impl World {
         let exchange = self.exchange();
         let mut found = None;
         while let Some(leased) = exchange
-            .work_lease(&self.system, "w", None, MINUTE)
+            .work_lease(&self.system, "w", None, MINUTE, Lane::Data)
             .await
             .unwrap()
         {

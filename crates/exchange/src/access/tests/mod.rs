@@ -21,7 +21,7 @@ use model::dto::{
 };
 use model::{GrantId, RunKind, Timestamp};
 
-use crate::jobs::WorkKind;
+use crate::jobs::{Lane, WorkKind};
 use crate::principal::Principal;
 use crate::replicas::{RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use crate::testing::TestExchange;
@@ -273,7 +273,7 @@ impl World {
         let exchange = self.exchange();
         loop {
             let leased = exchange
-                .work_lease(&self.system, "w", None, 60_000_000)
+                .work_lease(&self.system, "w", None, 60_000_000, Lane::Data)
                 .await
                 .unwrap()
                 .unwrap();
@@ -301,7 +301,7 @@ impl World {
         let exchange = self.exchange();
         loop {
             let Some(leased) = exchange
-                .work_lease(&self.system, "w", None, 60_000_000)
+                .work_lease(&self.system, "w", None, 60_000_000, Lane::Data)
                 .await
                 .unwrap()
             else {
