@@ -20,6 +20,7 @@ use crate::pages::costs;
 use crate::pages::costs::Costs;
 use crate::pages::home::Home;
 use crate::pages::not_found::NotFound;
+use crate::pages::product;
 use crate::pages::product::Product;
 use crate::pages::register::Register;
 use crate::pages::replicas;
@@ -42,6 +43,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=Home ssr=SsrMode::Async/>
                     <Route path=path!("/catalog") view=Catalog ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name") view=Product ssr=SsrMode::Async/>
+                    <Route path=path!("/products/:name/edit") view=product::Edit ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/request") view=Ask ssr=SsrMode::Async/>
                     <Route path=path!("/requests/:id") view=Show ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=Approvals ssr=SsrMode::Async/>
@@ -52,6 +54,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=replicas::Run ssr=SsrMode::Async/>
                     <Route path=path!("/costs") view=Costs ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
+                    <Route path=path!("/costs/:team/:month/line") view=costs::Line ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=Account ssr=SsrMode::Async/>
                     <Route path=path!("/account/tokens") view=account::Tokens ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people") view=admin::People ssr=SsrMode::Async/>

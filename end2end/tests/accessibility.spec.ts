@@ -154,6 +154,23 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "flows by region",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/costs?from=aws&to=azure");
+      await expect(portal.page.getByRole("link", { name: "All clouds" })).toBeVisible();
+    },
+  },
+  {
+    name: "changing a product",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/products/vehicle-warranty-claims/edit");
+      await portal.page.getByText("This cannot be undone").click();
+      await expect(portal.page.getByRole("button", { name: "Retire it" })).toBeVisible();
+    },
+  },
+  {
     name: "audit",
     open: async (portal) => {
       await portal.as(NOOR);

@@ -8,6 +8,7 @@ pub mod adapters;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod download;
 pub mod folder;
 pub mod gateway;
 pub mod health;

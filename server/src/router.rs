@@ -21,7 +21,7 @@ use crate::middleware::headers::{self, Policy};
 use crate::middleware::observe::{self, RequestId};
 use crate::middleware::principal::{self, Bearers};
 use crate::sign_in::SignIn;
-use crate::{account, health, plain_form, profile, session};
+use crate::{account, download, health, plain_form, profile, session};
 
 /// What the routes are made of.
 pub struct Parts {
@@ -106,6 +106,7 @@ fn browser(parts: &Parts) -> Router {
             parts.exchange.clone(),
             parts.portal.clone(),
         ))
+        .merge(download::router(parts.exchange.clone()))
         .layer(from_fn_with_state(
             parts.exchange.clone(),
             principal::of_session,

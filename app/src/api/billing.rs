@@ -9,7 +9,9 @@ use model::dto::RateNew;
 use model::dto::Saving;
 use model::dto::ServiceRate;
 use model::dto::Statement;
+use model::dto::StatementLineQuery;
 use model::dto::StatementSummary;
+use model::dto::StatementTrace;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -92,6 +94,19 @@ pub async fn statement(team: String, month: String) -> Result<StatementShown, Ap
         statements: found.map_err(said)?,
         may_issue: allows(&principal, Operation::StatementIssue, &Scope::NONE),
     })
+}
+
+/// What one line of it was made of.
+pub async fn statement_line(
+    team: String,
+    month: String,
+    line: StatementLineQuery,
+) -> Result<StatementTrace, AppError> {
+    let (exchange, principal) = call()?;
+    exchange
+        .statement_line(&principal, &team, &month, &line)
+        .await
+        .map_err(said)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,19 @@
-//! Finding products and looking at one.
+//! Finding products, looking at one and changing it.
 
+use exchange::{Exchange, Principal};
+use leptos::prelude::*;
+use model::dto::ProductChange;
 use model::dto::ProductDetail;
 use model::dto::ProductPage;
+use model::dto::ProductPublish;
 use model::dto::ProductQuery;
+use model::dto::ProductRetire;
+use serde::Deserialize;
+use serde::Serialize;
 
+use crate::api::Done;
 use crate::error::AppError;
+use crate::url::encode;
 
 use super::{call, said};
 
@@ -18,4 +27,151 @@ pub async fn products(query: ProductQuery) -> Result<ProductPage, AppError> {
 pub async fn product(name: String) -> Result<ProductDetail, AppError> {
     let (exchange, principal) = call()?;
     exchange.product(&principal, &name).await.map_err(said)
+}
+
+/// All that the page lets one change. What is not sent stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductForm {
+    pub product: String,
+    #[serde(default)]
+    pub revision: Option<i64>,
+    /// Of drafts.
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub title: Option<String>,
+    #[serde(default)]
+    pub description: Option<String>,
+    /// With commas between them.
+    #[serde(default)]
+    pub tags: Option<String>,
+    #[serde(default)]
+    pub classification: Option<String>,
+    #[serde(default)]
+    pub access_policy: Option<String>,
+    #[serde(default)]
+    pub payer: Option<String>,
+    #[serde(default)]
+    pub baseline_days: Option<u32>,
+    /// What the form was drawn with. Nothing is done with it here: when the form is refused it comes back with the rest, and the
+    /// page tells by it what was changed meanwhile.
+    #[serde(default)]
+    pub seen: Option<ProductSeen>,
+}
+
+/// The form's fields as they stood on the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductSeen {
+    pub title: String,
+    pub description: String,
+    pub tags: String,
+    pub classification: String,
+    pub access_policy: String,
+    pub payer: String,
+    pub baseline_days: String,
+}
+
+#[server]
+pub async fn update_product(form: ProductForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let tags = form.tags.map(|tags| {
+        let tags = tags.split(',').map(str::trim);
+        tags.filter(|tag| !tag.is_empty())
+            .map(str::to_owned)
+            .collect()
+    });
+    let change = ProductChange {
+        name: form.name,
+        title: form.title,
+        description: form.description,
+        tags,
+        storage: None,
+        classification: form.classification,
+        access_policy: form.access_policy,
+        payer: form.payer,
+        baseline_days: form.baseline_days,
+        tables: None,
+        revision: form.revision,
+    };
+    let changed = exchange
+        .product_update(&principal, &form.product, change)
+        .await
+        .map_err(said)?;
+    Ok(shown(&changed, "The product is changed."))
+}
+
+/// Its name, written by hand, because it cannot be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishForm {
+    pub product: String,
+    #[serde(default)]
+    pub revision: Option<i64>,
+    #[serde(default)]
+    pub confirm: String,
+}
+
+#[server]
+pub async fn publish_product(form: PublishForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    confirmed(&exchange, &principal, &form.product, &form.confirm).await?;
+    let new = ProductPublish {
+        revision: form.revision,
+    };
+    let published = exchange
+        .product_publish(&principal, &form.product, new)
+        .await
+        .map_err(said)?;
+    Ok(shown(&published, "The product is published."))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetireForm {
+    pub product: String,
+    #[serde(default)]
+    pub revision: Option<i64>,
+    #[serde(default)]
+    pub reason: String,
+    #[serde(default)]
+    pub confirm: String,
+}
+
+#[server]
+pub async fn retire_product(form: RetireForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    confirmed(&exchange, &principal, &form.product, &form.confirm).await?;
+    let new = ProductRetire {
+        reason: form.reason,
+        revision: form.revision,
+    };
+    let retired = exchange
+        .product_retire(&principal, &form.product, new)
+        .await
+        .map_err(said)?;
+    Ok(shown(&retired, "The product is retired."))
+}
+
+/// Whether the product's name was written; whoever may not see it learns that first.
+async fn confirmed(
+    exchange: &Exchange,
+    principal: &Principal,
+    product: &str,
+    confirm: &str,
+) -> Result<(), AppError> {
+    let found = exchange.product(principal, product).await.map_err(said)?;
+    if confirm.trim() == found.name.as_str() {
+        return Ok(());
+    }
+    let why = format!("write {} here to confirm", found.name);
+    Err(said(exchange::Error::invalid("confirm", why)))
+}
+
+fn shown(product: &ProductDetail, notice: &str) -> Done {
+    Done::new(
+        format!("/products/{}", encode(product.name.as_str())),
+        notice,
+    )
 }

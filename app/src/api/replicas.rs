@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use model::dto::Replica;
 use model::dto::SyncJobChange;
 use model::dto::SyncRun;
+use model::dto::TableDetail;
+use model::time::DAY;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -22,6 +24,60 @@ pub async fn replicas(product: Option<String>) -> Result<Vec<Replica>, AppError>
         .await
         .map_err(said)?;
     Ok(found.items)
+}
+
+/// So many days back the picture of the freshness goes.
+pub const LATELY_DAYS: i64 = 31;
+
+/// So many pages of runs are read for it.
+const RUN_PAGES: usize = 5;
+
+/// What happened lately to a product's tables and their copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lately {
+    pub tables: Vec<TableDetail>,
+    pub replicas: Vec<Replica>,
+    /// Newest first.
+    pub runs: Vec<SyncRun>,
+    /// Whether older runs of that time were left out.
+    pub is_cut: bool,
+}
+
+pub async fn lately(product: String) -> Result<Lately, AppError> {
+    let (exchange, principal) = call()?;
+    let found = exchange.product(&principal, &product).await.map_err(said)?;
+    let replicas = replicas(Some(product.clone())).await?;
+    let since = exchange.now().plus(-LATELY_DAYS * DAY);
+    let mut page = exchange::page::PageRequest::all();
+    let mut runs: Vec<SyncRun> = Vec::new();
+    let mut is_cut = false;
+    for _ in 0..RUN_PAGES {
+        let more = exchange
+            .sync_runs(&principal, Some(&product), &page)
+            .await
+            .map_err(said)?;
+        runs.extend(more.items);
+        page.after = more.next;
+        is_cut = page.after.is_some() && runs.last().is_none_or(|run| run.started_at >= since);
+        if !is_cut {
+            break;
+        }
+    }
+    Ok(Lately {
+        tables: found.tables,
+        replicas,
+        runs,
+        is_cut,
+    })
+}
+
+/// The same of one replica.
+pub async fn replica_lately(id: String) -> Result<Lately, AppError> {
+    let (exchange, principal) = call()?;
+    let replica = exchange.replica(&principal, &id).await.map_err(said)?;
+    let mut found = lately(replica.product.to_string()).await?;
+    found.replicas.retain(|other| other.id == replica.id);
+    Ok(found)
 }
 
 /// One replica, and the latest runs of its product.

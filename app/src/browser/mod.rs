@@ -7,6 +7,7 @@
 //! | `form data-part="ID"` | leads to its own address as somebody types or chooses, and only that part of the page is drawn anew |
 //! | `form data-download` | answers with a file; then the page looks again |
 //! | `data-refresh` | the page looks again every few seconds while this is on it |
+//! | `ul data-keys` | j, k, a and r go through its items and open their decisions ([`keys`]); `data-keys-help` explains them |
 //! | `time data-shown` | an instant in the reader's own zone, or how long ago it was ([`times`]) |
 //!
 //! Does not live here: what has a state of its own ([`crate::islands`]).
@@ -14,6 +15,7 @@
 mod draw;
 mod forms;
 mod kept;
+mod keys;
 mod times;
 
 use leptos::prelude::document;
@@ -26,6 +28,7 @@ pub fn start() {
     times::start();
     forms::start();
     draw::start();
+    keys::start();
 }
 
 /// Calls `run` for every such event of the page; what is drawn later is heard, too.

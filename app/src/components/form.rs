@@ -108,12 +108,17 @@ pub fn Submit(
     /// Field and value that this button stands for, where a form has several.
     #[prop(optional)]
     says: Option<(&'static str, &'static str)>,
+    /// The key that stands for it in a list with keys (`app::browser::keys`).
+    #[prop(optional)]
+    key: Option<&'static str>,
     children: Children,
 ) -> impl IntoView {
     let (name, value) = says
         .map(|(field, value)| (Scope::name(field), value))
         .unzip();
-    view! { <button type="submit" class=weight.class() name=name value=value>{children()}</button> }
+    view! {
+        <button type="submit" class=weight.class() name=name value=value data-key=key>{children()}</button>
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use model::dto::Request;
 
 use crate::api;
 use crate::api::Listed;
+use crate::components::dialog::Dialog;
 use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
@@ -60,7 +61,7 @@ fn list(page: Listed<Request>, is_first: bool) -> impl IntoView {
     let is_empty = mine.is_empty();
     let cards = mine
         .into_iter()
-        .map(|request| view! { <li><Waiting request/></li> })
+        .map(|request| view! { <li tabindex="-1"><Waiting request/></li> })
         .collect_view();
     view! {
         {is_empty.then(|| view! {
@@ -68,9 +69,42 @@ fn list(page: Listed<Request>, is_first: bool) -> impl IntoView {
                 <p>"Requests for your team’s products come here, and those for personal data if you are a data-protection officer."</p>
             </Empty>
         })}
-        <ul class="inbox">{cards}</ul>
+        {(!is_empty).then(keys)}
+        <ul class="inbox" data-keys="">{cards}</ul>
         {(!others.is_empty()).then(|| waiting(others))}
         <Pager first next/>
+    }
+}
+
+/// Shown by the browser's program, which hears them.
+fn keys() -> impl IntoView {
+    const KEYS: [(&str, &str); 5] = [
+        (
+            "j, k",
+            "The next request, the one before; arrows, too, once you are at one",
+        ),
+        ("a", "Approve: goes to the note"),
+        ("r", "Reject: goes to the note"),
+        (
+            "Ctrl and Enter",
+            "Send what a or r has opened; Escape leaves it",
+        ),
+        ("?", "This list"),
+    ];
+    let lines = KEYS
+        .map(|(key, what)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div> })
+        .into_iter()
+        .collect_view();
+    view! {
+        <div data-keys-help="" hidden=true>
+            <div class="actions">
+                <Dialog id="keys" open="Keys" title="Keys of this page">
+                    <dl class="facts">{lines}</dl>
+                    <p class="muted">"They do nothing while you type in a field."</p>
+                    <p><button type="button" class="button" data-keys-switch="">"Turn the keys off"</button></p>
+                </Dialog>
+            </div>
+        </div>
     }
 }
 

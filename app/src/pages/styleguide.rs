@@ -5,7 +5,16 @@ use leptos_meta::Title;
 use leptos_meta::provide_meta_context;
 use leptos_router::components::Router;
 use model::Timestamp;
+use model::time::DAY;
 
+use crate::charts::against::Against;
+use crate::charts::against::Comparison;
+use crate::charts::flows::Flow;
+use crate::charts::flows::FlowMap;
+use crate::charts::timeline::Kind as TrackKind;
+use crate::charts::timeline::Row;
+use crate::charts::timeline::Timeline;
+use crate::charts::timeline::Tracks;
 use crate::components::badge::Badge;
 use crate::components::button::Button;
 use crate::components::button::Weight;
@@ -21,6 +30,7 @@ use crate::components::text_area::TextArea;
 use crate::components::time::Time;
 use crate::islands::icon::Icon;
 use crate::layout::Layout;
+use crate::words;
 
 /// The style guide as an app of its own.
 #[component]
@@ -59,11 +69,93 @@ fn Styleguide() -> impl IntoView {
             <h2>"Table"</h2>
             <Runs/>
             <Pager first=Some("/styleguide?first=1".to_owned()) next=Some("/styleguide?after=9".to_owned())/>
+            <h2>"Pictures"</h2>
+            <Pictures/>
             <h2>"Dialog"</h2>
             <div class="actions"><Dialog id="revoke" open="Revoke the grant" title="Revoke the grant?">
                 <p>"New calls are refused at once. URLs already handed out live for another fifteen minutes."</p>
             </Dialog></div>
         </section>
+    }
+}
+
+#[component]
+fn Pictures() -> impl IntoView {
+    let flow = |from: &str, to: &str, value: u64, label: &str| Flow {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        value,
+        label: label.to_owned(),
+    };
+    let flows = vec![
+        flow(
+            "AWS eu-central-1",
+            "Azure westeurope",
+            90_000_000_000,
+            "8.10 USD",
+        ),
+        flow(
+            "AWS eu-central-1",
+            "Google Cloud europe-west3",
+            21_000_000_000,
+            "1.89 USD",
+        ),
+        flow("Azure westeurope", "Azure westeurope", 400_000, "0.00 USD"),
+    ];
+    let against = |name: &str, would_be: u64, is: u64, outcome: &str| Against {
+        name: name.to_owned(),
+        baseline: "a full load of today's size every 7 days by each of 3 consumers".to_owned(),
+        would_be,
+        is,
+        outcome: outcome.to_owned(),
+    };
+    let compared = vec![
+        against(
+            "Azure westeurope",
+            900_000_000_000,
+            40_000_000_000,
+            "95 % saved, worth 77.40 USD",
+        ),
+        against(
+            "Azure northeurope",
+            10_000_000_000,
+            12_000_000_000,
+            "−20 % saved, a loss of 0.18 USD",
+        ),
+    ];
+    let day = |days: i64| Timestamp::from_micros(1_769_846_400_000_000).plus(days * DAY);
+    let row = |name: &str, kind, marks: &[i64], late: &[(i64, i64)]| Row {
+        name: name.to_owned(),
+        kind,
+        marks: marks.iter().map(|days| day(*days)).collect(),
+        promise: (kind == TrackKind::Copy).then(|| "promised: every 2d".to_owned()),
+        late: late
+            .iter()
+            .map(|(from, until)| (day(*from), day(*until)))
+            .collect(),
+    };
+    let timeline = Timeline {
+        from: day(0),
+        until: day(31),
+        rows: vec![
+            row(
+                "default.visits at the source",
+                TrackKind::Source,
+                &[1, 2, 5, 9, 14, 15, 22, 28],
+                &[],
+            ),
+            row(
+                "default.visits in Azure westeurope",
+                TrackKind::Copy,
+                &[2, 4, 6, 8, 10, 21, 23, 29],
+                &[(17, 21)],
+            ),
+        ],
+    };
+    view! {
+        <FlowMap id="flows" title="Moved from place to place" flows said=words::bytes/>
+        <Comparison title="Moved, against the baseline" would_be="Baseline" is="Moved" rows=compared said=words::bytes/>
+        <Tracks title="Commits and syncs" timeline/>
     }
 }
 

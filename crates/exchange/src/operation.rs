@@ -115,9 +115,9 @@ operations! {
     ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "/catalog";
     ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "/products/{name}";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
-    ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update");
-    ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish");
-    ProductRetire [Producer, Admin] rest(("POST", "/products/{product}/retire")) cli("product retire");
+    ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update") page "catalog/update_product";
+    ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish") page "catalog/publish_product";
+    ProductRetire [Producer, Admin] rest(("POST", "/products/{product}/retire")) cli("product retire") page "catalog/retire_product";
     DeltaLogEscape [AnyProducer, Admin, System] rest() cli() why "noted by whoever reads a log that points out of its table";
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
@@ -165,6 +165,7 @@ operations! {
     ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";
+    StatementLineRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}/line")) cli("billing line") page "/costs/{team}/{month}/line";
     StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue") page "billing/issue_statement";
     SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/costs";
 

@@ -41,6 +41,8 @@ pub(super) enum Billing {
         #[arg(long, conflicts_with = "json")]
         csv: bool,
     },
+    /// What a line of a statement was made of: its runs, and days where nothing ran
+    Line(Box<Line>),
     /// Close a team's month: it never changes afterwards
     Issue { team: String, month: String },
     /// What replicas saved against loading in full
@@ -77,6 +79,40 @@ pub(super) struct Rate {
     /// Where the price comes from, in words
     #[arg(long)]
     source: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Line {
+    team: String,
+    /// 2026-06
+    month: String,
+    /// transfer or compute
+    #[arg(long, default_value = "transfer")]
+    kind: String,
+    #[arg(long)]
+    product: String,
+    /// aws:eu-central-1
+    #[arg(long)]
+    from: String,
+    #[arg(long)]
+    to: String,
+    #[arg(long, default_value = "measured")]
+    method: String,
+    #[arg(long)]
+    currency: String,
+}
+
+impl Line {
+    fn act(self) -> Act {
+        Act::get(&["statements", &self.team, &self.month, "line"])
+            .query("kind", Some(self.kind))
+            .query("product", Some(self.product))
+            .query("from", Some(self.from))
+            .query("to", Some(self.to))
+            .query("method", Some(self.method))
+            .query("currency", Some(self.currency))
+            .show(Show::words(trace))
+    }
 }
 
 impl Rate {
@@ -164,6 +200,7 @@ impl Billing {
                 month,
                 csv: false,
             } => Act::get(&["statements", &team, &month]).show(Show::words(statements)),
+            Self::Line(line) => line.act(),
             Self::Issue { team, month } => {
                 Act::post(&["statements", &team, &month, "issue"]).show(Show::words(statements))
             }
@@ -223,6 +260,41 @@ fn statements(found: &Value) -> String {
     }
     let parts: Vec<String> = items(found).iter().map(statement).collect();
     parts.join("\n")
+}
+
+fn trace(found: &Value) -> String {
+    let mut text = facts(
+        &[
+            ("Bytes", |t| bytes(t, "/line/bytes")),
+            ("Time", |t| duration(t, "/line/busy_micros")),
+            ("Amount", |t| at(t, "/line/amount")),
+            ("Older events, not listed", |t| {
+                format!(
+                    "{}, {}, {}",
+                    at(t, "/left_out_events"),
+                    bytes(t, "/left_out_bytes"),
+                    duration(t, "/left_out_busy_micros")
+                )
+            }),
+        ],
+        found,
+    );
+    text.push('\n');
+    text.push_str(&rows(
+        &[
+            ("RUN OR DAY", |p| match p["run"].as_str() {
+                Some(run) => run.to_owned(),
+                None => at(p, "/day"),
+            }),
+            ("FOR", |p| at(p, "/purpose")),
+            ("EVENTS", |p| at(p, "/events")),
+            ("BYTES", |p| bytes(p, "/bytes")),
+            ("TIME", |p| duration(p, "/busy_micros")),
+            ("LAST", |p| time(p, "/last_at")),
+        ],
+        list(found, "parts"),
+    ));
+    text
 }
 
 /// `1.5 GB, priced after 2026-06-16 00:00:00 UTC`.

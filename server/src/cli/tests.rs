@@ -337,6 +337,12 @@ fn commands_are_calls() {
             none(),
         ),
         (
+            "billing line rnd 2026-06 --product v-a --from aws:x --to azure:y --currency USD",
+            "GET",
+            "statements/rnd/2026-06/line?kind=transfer&product=v-a&from=aws:x&to=azure:y&method=measured&currency=USD",
+            none(),
+        ),
+        (
             "billing issue rnd 2026-06",
             "POST",
             "statements/rnd/2026-06/issue",

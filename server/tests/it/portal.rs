@@ -188,6 +188,13 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "access/revoke_recipient_token" => {
             vec![("form[recipient]", "rnd_weu"), ("form[token]", ID)]
         }
+        "catalog/update_product" => vec![("form[product]", PRODUCT), ("form[title]", "Visits")],
+        "catalog/publish_product" => vec![("form[product]", PRODUCT), ("form[confirm]", PRODUCT)],
+        "catalog/retire_product" => vec![
+            ("form[product]", PRODUCT),
+            ("form[reason]", "over"),
+            ("form[confirm]", PRODUCT),
+        ],
         "replicas/start_sync" | "replicas/start_verify" | "replicas/start_vacuum" => {
             vec![("form[replica]", ID)]
         }

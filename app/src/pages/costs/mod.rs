@@ -1,7 +1,10 @@
 //! What was moved and what it cost: by day, product and route; what replicas saved; the statements.
 
+mod flows;
+pub mod line;
 pub mod statement;
 
+pub use line::Line;
 pub use statement::Statement;
 
 use std::collections::BTreeMap;
@@ -9,6 +12,8 @@ use std::collections::BTreeMap;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
+use leptos_router::hooks::use_query_map;
+use model::Cloud;
 use model::Currency;
 use model::Micro;
 use model::StatementState;
@@ -50,6 +55,8 @@ fn Shown() -> impl IntoView {
     let charges = load(api::billing::recent_charges());
     let savings = load(api::billing::savings(None));
     let statements = load(api::billing::statements());
+    let opened = use_query_map()
+        .with_untracked(|query| flows::opened(query.get_str("from"), query.get_str("to")));
     view! {
         <section class="page">
             <div class="page-head">
@@ -58,7 +65,12 @@ fn Shown() -> impl IntoView {
             </div>
             <section class="block">
                 <h2>"Moved by day"</h2>
+                <p><a href="/costs/charges.csv" download="" rel="external">"All charges as CSV"</a></p>
                 {charges.show(|charges| moved(charges).into_any())}
+            </section>
+            <section class="block" id="flows">
+                <h2>"From place to place"</h2>
+                {charges.show(move |charges| from_place_to_place(charges, opened).into_any())}
             </section>
             <section class="block">
                 <h2>"Saved by replicas"</h2>
@@ -80,7 +92,8 @@ fn days(now: Timestamp) -> Vec<String> {
         .collect()
 }
 
-fn moved(charges: Listed<Charge>) -> impl IntoView {
+/// The days that are shown whole, and their charges.
+fn of_days(charges: Listed<Charge>) -> (Vec<String>, Vec<Charge>) {
     let mut days = days(ctx::now());
     // Of the oldest day there may be more than was read: a bar shows all of its day or is not there.
     if charges.next.is_some()
@@ -93,6 +106,23 @@ fn moved(charges: Listed<Charge>) -> impl IntoView {
         .into_iter()
         .filter(|charge| days.contains(&charge.day))
         .collect();
+    (days, items)
+}
+
+fn from_place_to_place(charges: Listed<Charge>, opened: Option<(Cloud, Cloud)>) -> impl IntoView {
+    let (days, items) = of_days(charges);
+    let span = match (days.first(), days.last()) {
+        (Some(first), Some(last)) => format!("{first} to {last}, in UTC."),
+        _ => String::new(),
+    };
+    view! {
+        <p class="muted">{span}</p>
+        {flows::flows(&items, opened)}
+    }
+}
+
+fn moved(charges: Listed<Charge>) -> impl IntoView {
+    let (days, items) = of_days(charges);
     if items.is_empty() {
         return view! {
             <Empty title="Nothing was charged yet">

@@ -8,6 +8,7 @@ use model::StatementState;
 use model::dto;
 use model::dto::Money;
 
+use super::line;
 use super::said;
 use crate::api;
 use crate::components::flash::Notice;
@@ -21,6 +22,7 @@ use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Time;
+use crate::url;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
@@ -38,6 +40,8 @@ fn Shown() -> impl IntoView {
     });
     let title = format!("Statement of {team} for {month}");
     let heading = title.clone();
+    let (of, at) = (url::encode(&team), url::encode(&month));
+    let file = format!("/costs/{of}/{at}/statement.csv");
     load(api::billing::statement(team, month)).show(move |shown| {
         let is_empty = shown.statements.is_empty();
         let may_issue = shown.may_issue;
@@ -50,7 +54,10 @@ fn Shown() -> impl IntoView {
             <Title text=title.clone()/>
             <section class="page">
                 <p class="crumbs"><A href="/costs">"Costs"</A></p>
-                <div class="page-head"><h1>{heading.clone()}</h1></div>
+                <div class="page-head">
+                    <h1>{heading.clone()}</h1>
+                    <p><a href=file.clone() download="" rel="external">"As CSV"</a></p>
+                </div>
                 {is_empty.then(|| view! { <p class="muted">"Nothing was counted and nothing charged in this month."</p> })}
                 {parts}
             </section>
@@ -71,20 +78,13 @@ fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
         .lines
         .into_iter()
         .map(|line| {
-            let href = format!("/products/{}?tab=freshness", line.product);
-            let what = if line.kind == "compute" {
-                format!("Compute, {}", words::duration(line.busy_micros))
-            } else {
-                format!(
-                    "{} → {}",
-                    state::place(&line.route.from),
-                    state::place(&line.route.to)
-                )
-            };
+            let (team, currency) = (summary.team.as_str(), summary.currency.to_string());
+            let href = line::href(team, &summary.month, &currency, &line);
+            let what = line::said(&line);
             view! {
                 <tr>
-                    <th scope="row"><A href=href>{line.product.to_string()}</A></th>
-                    <td>{what}</td>
+                    <th scope="row">{line.product.to_string()}</th>
+                    <td><A href=href>{what}</A></td>
                     <td>{state::method(line.method)}</td>
                     <td class="number">{words::bytes(line.bytes)}</td>
                     <td class="number">{money(line.amount)}</td>

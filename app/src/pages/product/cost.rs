@@ -6,20 +6,25 @@ use model::dto::Money;
 use model::dto::Saving;
 
 use crate::api::Listed;
+use crate::charts::against::Against;
+use crate::charts::against::Comparison;
 use crate::components::load::Empty;
 use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::pages::product::Place;
+use crate::url;
 use crate::wire::Loaded;
 use crate::words;
 
 pub(super) fn cost(
+    product: &str,
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
     place: Place,
-) -> impl IntoView {
+) -> impl IntoView + use<> {
+    let file = url::with_query("/costs/charges.csv", [("product", product)]);
     view! {
         <section class="block">
             <h2>"Saved by replicas"</h2>
@@ -27,6 +32,7 @@ pub(super) fn cost(
         </section>
         <section class="block">
             <h2>"Charges"</h2>
+            <p><a href=file download="" rel="external">"All of them as CSV"</a></p>
             {charges.show(move |page| of_charges(page, place).into_any())}
         </section>
     }
@@ -42,6 +48,10 @@ pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
         }
         .into_any();
     }
+    let compared = savings
+        .iter()
+        .map(|saving| compared(saving, named))
+        .collect();
     let rows = savings
         .into_iter()
         .map(|saving| {
@@ -69,7 +79,42 @@ pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
         Column::Number("Saved"),
         Column::Number("Worth"),
     ];
-    view! { <Table caption="Saved by replicas" head>{rows}</Table> }.into_any()
+    view! {
+        <Comparison
+            title="What replicas moved, against their baseline"
+            would_be="Baseline"
+            is="Moved"
+            rows=compared
+            said=words::bytes
+        />
+        <Table caption="Saved by replicas" head>{rows}</Table>
+    }
+    .into_any()
+}
+
+fn compared(saving: &Saving, named: bool) -> Against {
+    let place = state::place(&saving.route.to);
+    let worth = saving.saved.map(words::money).unwrap_or_default();
+    let outcome = match (saving.saved_bytes < 0, worth.is_empty()) {
+        (_, true) => format!("{} saved", share(saving)),
+        (false, false) => format!("{} saved, worth {worth}", share(saving)),
+        (true, false) => format!(
+            "{} saved, a loss of {}",
+            share(saving),
+            worth.replace('−', "")
+        ),
+    };
+    Against {
+        name: if named {
+            format!("{} to {place}", saving.product)
+        } else {
+            place
+        },
+        baseline: saving.baseline.clone(),
+        would_be: saving.baseline_bytes,
+        is: saving.actual_bytes,
+        outcome,
+    }
 }
 
 /// `−12 %` where more was moved than the baseline would have: shown, never clamped.
@@ -151,5 +196,14 @@ mod tests {
         assert_eq!(share(&saving(200, 150)), "75 %");
         assert_eq!(share(&saving(200, -50)), "−25 %");
         assert_eq!(share(&saving(0, 0)), "–");
+        let mut lost = saving(200, -50);
+        assert_eq!(compared(&lost, false).outcome, "−25 % saved");
+        lost.saved = Some(Money {
+            amount: model::Micro(-2_000_000),
+            currency: "USD".parse().unwrap(),
+        });
+        let shown = compared(&lost, true);
+        assert_eq!(shown.outcome, "−25 % saved, a loss of 2.00 USD");
+        assert_eq!(shown.name, "vehicle-visits to Azure westeurope");
     }
 }

@@ -7,6 +7,7 @@ use model::dto::Replica;
 use model::dto::SyncRun;
 
 use crate::api::Listed;
+use crate::api::replicas::Lately;
 use crate::components::load::Empty;
 use crate::components::pager::Pager;
 use crate::components::state;
@@ -15,6 +16,7 @@ use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Ago;
 use crate::pages::product::Place;
+use crate::pages::product::timeline::picture;
 use crate::pages::replicas::rhythm;
 use crate::pages::replicas::show::list;
 use crate::wire::Loaded;
@@ -24,6 +26,7 @@ pub(super) fn freshness(
     product: ProductDetail,
     replicas: Loaded<Vec<Replica>>,
     runs: Loaded<Listed<SyncRun>>,
+    lately: Loaded<Lately>,
     place: Place,
 ) -> impl IntoView {
     let rows = product
@@ -50,6 +53,10 @@ pub(super) fn freshness(
         Column::Text("Looked at"),
     ];
     view! {
+        <section class="block">
+            <h2>"Over time"</h2>
+            {lately.show(|lately| picture(lately).into_any())}
+        </section>
         <section class="block">
             <h2>"At the source"</h2>
             <Table caption="Tables at the source" head>{rows}</Table>

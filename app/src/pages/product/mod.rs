@@ -3,11 +3,15 @@
 
 mod access;
 pub(crate) mod cost;
+pub mod edit;
 mod freshness;
 mod history;
 mod overview;
 mod schema;
+pub(crate) mod timeline;
 mod yaml;
+
+pub use edit::Edit;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -28,6 +32,7 @@ use model::dto::SyncRun;
 use crate::api;
 use crate::api::Listed;
 use crate::api::audit::Happening;
+use crate::api::replicas::Lately;
 use crate::components::button::Weight;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
@@ -127,6 +132,7 @@ pub fn Product() -> impl IntoView {
 struct Parts {
     replicas: Loaded<Vec<Replica>>,
     runs: Loaded<Listed<SyncRun>>,
+    lately: Loaded<Lately>,
     grants: Loaded<Listed<Grant>>,
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
@@ -143,6 +149,7 @@ impl Parts {
             runs: load_if(
                 of(Tab::Freshness).map(|(name, after)| api::replicas::sync_runs(name, after)),
             ),
+            lately: load_if(on(Tab::Freshness).map(api::replicas::lately)),
             grants: load_if(on(Tab::Access).map(|name| api::access::grants(Some(name), None))),
             savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
@@ -213,10 +220,11 @@ fn whole(
         Tab::Overview => overview::overview(product).into_any(),
         Tab::Schema => schema::schema(product.tables).into_any(),
         Tab::Freshness => {
-            freshness::freshness(product, parts.replicas, parts.runs, place).into_any()
+            freshness::freshness(product, parts.replicas, parts.runs, parts.lately, place)
+                .into_any()
         }
         Tab::Access => access::access(&product, parts.grants).into_any(),
-        Tab::Cost => cost::cost(parts.savings, parts.charges, place).into_any(),
+        Tab::Cost => cost::cost(&name, parts.savings, parts.charges, place).into_any(),
         Tab::History => history::history(parts.happenings, place).into_any(),
         Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
     };
@@ -234,6 +242,8 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
     let name = product.name.to_string();
     let ask = format!("{}/request", path(&name));
     let is_published = product.state == ProductState::Published;
+    let is_changeable = product.editable && product.state != ProductState::Retired;
+    let edit = format!("{}/edit", path(&name));
     let way = match (product.state, product.access) {
         (_, MyAccess::Active) => view! {
             <A href="/access" attr:class="button button--primary">"Read it"<Icon name="right"/></A>
@@ -264,7 +274,10 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
                     {(product.access != MyAccess::None).then(|| view! { <State said=state::access(product.access)/> })}
                 </p>
             </div>
-            <div class="actions">{way}</div>
+            <div class="actions">
+                {way}
+                {is_changeable.then(|| view! { <A href=edit attr:class="button">"Change it"</A> })}
+            </div>
         </div>
         {notice(product)}
     }

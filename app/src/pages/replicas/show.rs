@@ -16,6 +16,7 @@ use model::dto::TableWork;
 use super::rhythm;
 use crate::api;
 use crate::api::Listed;
+use crate::api::replicas::Lately;
 use crate::components::button::Weight;
 use crate::components::field::Field;
 use crate::components::field::Kind;
@@ -32,8 +33,10 @@ use crate::components::table::Table;
 use crate::components::time::Ago;
 use crate::components::time::Time;
 use crate::ctx;
+use crate::pages::product::timeline::picture;
 use crate::url;
 use crate::wire;
+use crate::wire::Loaded;
 use crate::wire::load;
 use crate::words;
 
@@ -47,14 +50,20 @@ fn Shown() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     let after = use_query_map().with_untracked(|query| query.get("after"));
     let is_first = after.is_none();
+    let lately = load(api::replicas::replica_lately(id.clone()));
     let found = load(api::replicas::replica(id, after));
     view! {
         <Title text="Replica"/>
-        {found.show(move |(replica, runs)| page(replica, runs, is_first).into_any())}
+        {found.show(move |(replica, runs)| page(replica, runs, lately, is_first).into_any())}
     }
 }
 
-fn page(replica: Replica, runs: Listed<SyncRun>, is_first: bool) -> impl IntoView {
+fn page(
+    replica: Replica,
+    runs: Listed<SyncRun>,
+    lately: Loaded<Lately>,
+    is_first: bool,
+) -> impl IntoView {
     let path = format!("/replicas/{}", replica.id);
     let product = replica.product.to_string();
     let href = format!("/products/{product}");
@@ -102,6 +111,10 @@ fn page(replica: Replica, runs: Listed<SyncRun>, is_first: bool) -> impl IntoVie
                 <Table caption="Tables of the replica" head>{tables}</Table>
             </section>
             {replica.job.clone().map(|job| schedule(&replica, job))}
+            <section class="block">
+                <h2>"Over time"</h2>
+                {lately.show(|lately| picture(lately).into_any())}
+            </section>
             <section class="block">
                 <h2>"Sync runs"</h2>
                 {list(runs)}

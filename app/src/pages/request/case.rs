@@ -135,8 +135,8 @@ pub fn Decide(
             <Hidden name="revision" value=revision/>
             <TextArea label="Note" name="note" hint="Who asked reads it. A rejection needs one." rows=2/>
             <div class="actions">
-                <Submit says=("verdict", "approve")>"Approve"</Submit>
-                <Submit weight=Weight::Danger says=("verdict", "reject")>"Reject"</Submit>
+                <Submit says=("verdict", "approve") key="a">"Approve"</Submit>
+                <Submit weight=Weight::Danger says=("verdict", "reject") key="r">"Reject"</Submit>
             </div>
         </Form>
     }

@@ -64,6 +64,24 @@ impl Exchange {
         }
     }
 
+    /// All charges that concern the caller's teams, newest first: for files.
+    pub async fn all_charges(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+    ) -> Result<Vec<Charge>, Error> {
+        let mut all = Vec::new();
+        let mut page = PageRequest::all();
+        loop {
+            let found = self.charges(principal, product, &page).await?;
+            all.extend(found.items);
+            match found.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// Charges that concern the caller's teams, newest first.
     pub async fn charges(
         &self,

@@ -25,6 +25,7 @@ mod rates;
 mod report;
 mod savings;
 mod statements;
+mod trace;
 
 #[cfg(test)]
 mod tests;

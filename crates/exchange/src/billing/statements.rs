@@ -221,7 +221,11 @@ impl Exchange {
         Ok(statements)
     }
 
-    async fn statement_team(&self, principal: &Principal, team: &str) -> Result<TeamRecord, Error> {
+    pub(super) async fn statement_team(
+        &self,
+        principal: &Principal,
+        team: &str,
+    ) -> Result<TeamRecord, Error> {
         let Some(team) = self.team_by_name(team).await? else {
             can(principal, Operation::StatementList, &Scope::NONE)?;
             return Err(Error::NotFound("team"));

@@ -17,6 +17,7 @@ use crate::{Exchange, sql};
 mod busy;
 mod months;
 mod paying;
+mod tracing;
 
 /// One product in Frankfurt, a rate to Azure.
 struct Books {

@@ -23,6 +23,7 @@ pub use escape::LogEscape;
 pub(crate) use inspect::{check_path, overlaps};
 pub use refresh::REFRESH_TICK;
 pub(crate) use register::{begins_with, check_tags};
+pub(crate) use tables::note_commit;
 pub(crate) use yaml::UNCHOSEN;
 
 use model::dto::Column;

@@ -1,14 +1,32 @@
 //! One product with its tables, as the caller may see it.
 
-use model::ProductId;
-use model::dto::{MyAccess, ProductDetail, TableDetail};
+use std::collections::BTreeMap;
+
+use model::dto::{MyAccess, ProductDetail, TableCommit, TableDetail};
+use model::time::DAY;
+use model::{ProductId, TableId, Timestamp};
 
 use super::{ProductRecord, TableRecord, is_editable};
 use crate::db::DbError;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::principal::Principal;
-use crate::{Exchange, sql};
+use crate::{Exchange, from_row, sql};
+
+/// Commits so old are still shown, and so many of a product.
+const COMMITS_FOR: i64 = 31 * DAY;
+const COMMITS_MOST: i64 = 1_000;
+
+struct CommitRow {
+    table_id: TableId,
+    version: u64,
+    committed_at: Timestamp,
+}
+from_row!(CommitRow {
+    table_id,
+    version,
+    committed_at
+});
 
 impl Exchange {
     /// A product. A draft of another team answers as if it were not there.
@@ -41,6 +59,7 @@ impl Exchange {
         let tables = self.tables_of(self.db(), record.id).await?;
         let tags = self.tags_of(self.db(), record.id).await?;
         let access = self.my_access(principal, record.id).await?;
+        let mut commits = self.commits_of(record.id).await?;
         Ok(ProductDetail {
             id: record.id,
             editable: is_editable(principal, &record),
@@ -64,13 +83,42 @@ impl Exchange {
             tags,
             tables: tables
                 .into_iter()
-                .map(|table| table_detail(table, inside))
+                .map(|table| {
+                    let commits = commits.remove(&table.id).unwrap_or_default();
+                    table_detail(table, commits, inside)
+                })
                 .collect(),
             published_at: record.published_at,
             created_at: record.created_at,
             updated_at: record.updated_at,
             revision: record.revision,
         })
+    }
+
+    /// The latest commits of a product's tables that were seen, the oldest first.
+    async fn commits_of(
+        &self,
+        product: ProductId,
+    ) -> Result<BTreeMap<TableId, Vec<TableCommit>>, DbError> {
+        let rows: Vec<CommitRow> = sql!(
+            "select table_id, table_commit.version, table_commit.committed_at
+             from table_commit join product_table on product_table.id = table_id
+             where product_id = $1 and removed_at is null and table_commit.committed_at >= $2
+             order by table_commit.committed_at desc, table_commit.version desc limit $3"
+        )
+        .bind(product)
+        .bind(self.now().plus(-COMMITS_FOR))
+        .bind(COMMITS_MOST)
+        .all(self.db())
+        .await?;
+        let mut commits: BTreeMap<TableId, Vec<TableCommit>> = BTreeMap::new();
+        for row in rows.into_iter().rev() {
+            commits.entry(row.table_id).or_default().push(TableCommit {
+                version: row.version,
+                committed_at: row.committed_at,
+            });
+        }
+        Ok(commits)
     }
 
     /// How far the caller's teams have access.
@@ -114,7 +162,7 @@ pub(super) const fn access_of(level: i64) -> MyAccess {
     }
 }
 
-fn table_detail(table: TableRecord, inside: bool) -> TableDetail {
+fn table_detail(table: TableRecord, commits: Vec<TableCommit>, inside: bool) -> TableDetail {
     TableDetail {
         id: table.id,
         schema: table.schema,
@@ -137,5 +185,6 @@ fn table_detail(table: TableRecord, inside: bool) -> TableDetail {
         refused_for: table.refused_for,
         problem: table.problem,
         inspected_at: table.inspected_at,
+        commits,
     }
 }

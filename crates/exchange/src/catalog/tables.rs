@@ -314,7 +314,7 @@ pub(super) async fn note_inspection(
     found: &Inspection,
 ) -> Result<(), Error> {
     let text = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
-    sql!("update product_table set inspected_at = $1, version = $2, committed_at = $3, row_count = $4, file_count = $5,
+    let written = sql!("update product_table set inspected_at = $1, version = $2, committed_at = $3, row_count = $4, file_count = $5,
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
               updated_at = $1, recent_byte_count = $11
           where id = $12 and storage_id = $13 and path = $14")
@@ -332,6 +332,28 @@ pub(super) async fn note_inspection(
     .bind(id)
     .bind(storage)
     .bind(path)
+    .execute(&mut *tx)
+    .await?;
+    if written > 0 {
+        note_commit(tx, id, found.version, found.committed_at).await?;
+    }
+    Ok(())
+}
+
+/// Keeps that this version of a table was seen.
+pub(crate) async fn note_commit(
+    tx: &mut Tx,
+    table: TableId,
+    version: u64,
+    committed_at: Timestamp,
+) -> Result<(), Error> {
+    sql!(
+        "insert into table_commit (table_id, version, committed_at) values ($1, $2, $3)
+         on conflict (table_id, committed_at, version) do nothing"
+    )
+    .bind(table)
+    .bind(version)
+    .bind(committed_at)
     .execute(tx)
     .await?;
     Ok(())

@@ -394,6 +394,10 @@ async fn remove_table(
             .execute(change.tx())
             .await?;
     } else {
+        sql!("delete from table_commit where table_id = $1")
+            .bind(table.id)
+            .execute(change.tx())
+            .await?;
         sql!("delete from product_table where id = $1")
             .bind(table.id)
             .execute(change.tx())

@@ -8,6 +8,7 @@ use super::hold::{hold, hold_table};
 use super::tables::settle;
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
+use crate::catalog::note_commit;
 use crate::error::Error;
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
@@ -124,6 +125,10 @@ impl Exchange {
         .bind(task.replica_table_id)
         .execute(change.tx())
         .await?;
+        if let Some(committed) = committed {
+            let (version, at) = (outcome.source_version, committed.source_committed_at);
+            note_commit(change.tx(), task.table_id, version, at).await?;
+        }
         settle(&mut change, task.replica_id).await?;
         self.sync_works(change.tx(), at, task).await?;
         self.promise_kept(&mut change, task).await?;

@@ -157,6 +157,46 @@ pub struct StatementLine {
     pub amount: Micro,
 }
 
+/// Which line of a month's statement: all that tells it from the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementLineQuery {
+    /// `transfer` or `compute`.
+    pub kind: String,
+    pub product: String,
+    pub from: String,
+    pub to: String,
+    pub method: String,
+    pub currency: String,
+}
+
+/// What a line of a statement was made of. The parts and what is left out are the line's figure together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementTrace {
+    pub line: StatementLine,
+    pub currency: Currency,
+    /// The latest first.
+    pub parts: Vec<StatementPart>,
+    /// What the oldest parts are together, where there are too many to tell.
+    pub left_out_events: u64,
+    pub left_out_bytes: u64,
+    pub left_out_busy_micros: i64,
+}
+
+/// Counted events of a run; where nothing ran, of a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementPart {
+    pub run: Option<SyncRunId>,
+    pub purpose: Purpose,
+    /// `2026-06-15`, UTC, where there is no run.
+    pub day: Option<String>,
+    pub events: u64,
+    pub bytes: u64,
+    pub busy_micros: i64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
 /// What a product's replicas have saved, against a stated baseline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saving {

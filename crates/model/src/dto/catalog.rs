@@ -339,4 +339,15 @@ pub struct TableDetail {
     /// What went wrong when the log was last read; the rest stands as it was read before.
     pub problem: Option<String>,
     pub inspected_at: Option<Timestamp>,
+    /// Versions that were the newest when the log was looked at, of the last month, the oldest first. What was committed and
+    /// followed by another between two looks is not among them.
+    #[serde(default)]
+    pub commits: Vec<TableCommit>,
+}
+
+/// A version of a table, and when it was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCommit {
+    pub version: u64,
+    pub committed_at: Timestamp,
 }

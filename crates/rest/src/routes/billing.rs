@@ -1,11 +1,11 @@
 //! Rates, meter events, charges, statements, savings. Charges and statements also come as CSV.
 
 use axum::response::{IntoResponse, Response};
-use exchange::page::{Page, PageRequest};
+use exchange::page::Page;
 use exchange::{Error, Operation, billing};
 use model::dto::{
     Charge, MeterEvent, Rate, RateNew, ReportResult, Saving, ServiceRate, ServiceRateNew,
-    Statement, StatementLine, StatementSummary,
+    Statement, StatementLine, StatementLineQuery, StatementSummary, StatementTrace,
 };
 use model::{ProductName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "format"]).csv()
         .on(Operation::StatementList, statement_list).pages::<StatementSummary>()
         .on(Operation::StatementRead, statement_show).shows(statements.clone()).query(&["format"]).csv()
+        .on(Operation::StatementLineRead, statement_line).answers::<StatementTrace>()
+            .query(&["kind", "product", "from", "to", "method", "currency"])
         .on(Operation::StatementIssue, statement_issue).shows(statements)
         .on(Operation::SavingRead, savings).shows(list_of(of::<Saving>())).query(&["product"])
 }
@@ -160,16 +162,7 @@ async fn charges(
             return Err(Problem::invalid(name, why));
         }
     }
-    let mut all = Vec::new();
-    let mut page = PageRequest::all();
-    loop {
-        let found = exchange.charges(principal, product, &page).await?;
-        all.extend(found.items);
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => break,
-        }
-    }
+    let all = exchange.all_charges(principal, product).await?;
     let text = billing::charges_csv(&all).map_err(Error::internal)?;
     // What gets into a header is a name.
     let name = match product.and_then(|product| product.parse::<ProductName>().ok()) {
@@ -199,6 +192,17 @@ async fn statement_show(
     }
     let text = billing::statement_csv(&found).map_err(Error::internal)?;
     csv(&format!("statement-{team}-{month}.csv"), text)
+}
+
+async fn statement_line(
+    call: Call,
+    At((team, month)): At<(String, String)>,
+    Filter(line): Filter<StatementLineQuery>,
+) -> Result<StatementTrace> {
+    ok(call
+        .exchange
+        .statement_line(&call.principal, &team, &month, &line)
+        .await?)
 }
 
 async fn statement_issue(

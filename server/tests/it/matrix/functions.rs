@@ -48,6 +48,13 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         ],
         "access/revoke_grant" => vec![("grant", name(0)), ("reason", text("/reason"))],
         "access/revoke_recipient_token" => vec![("recipient", name(0)), ("token", name(1))],
+        "catalog/update_product" => vec![("product", name(0)), ("title", text("/title"))],
+        "catalog/publish_product" => vec![("product", name(0)), ("confirm", name(0))],
+        "catalog/retire_product" => vec![
+            ("product", name(0)),
+            ("reason", text("/reason")),
+            ("confirm", name(0)),
+        ],
         "replicas/start_sync" | "replicas/start_verify" | "replicas/start_vacuum" => {
             vec![("replica", name(0))]
         }

@@ -299,6 +299,16 @@ impl World {
                 none()
             }
             Operation::StatementRead => named(&["aftersales", "2026-06"]),
+            Operation::StatementLineRead => {
+                self.month_to_bill().await;
+                let system = Principal::system();
+                self.exchange().billing_report(&system).await.unwrap();
+                Sample {
+                    query: "?kind=transfer&product=vehicle-visits&from=aws:eu-central-1&to=azure:westeurope\
+                            &method=measured&currency=USD",
+                    ..named(&["aftersales", "2026-05"])
+                }
+            }
             Operation::StatementIssue => {
                 self.month_to_bill().await;
                 named(&["aftersales", "2026-05"])

@@ -87,6 +87,10 @@ async fn only_what_moved_is_read_again() {
         world.put_table(LAKE, path, Ok(later));
         assert_eq!(refresh().await, (1, 1));
         assert_eq!(table().await.version, Some(8));
+        // Both versions were the newest at some time, and stay on record.
+        let commits = table().await.commits;
+        let seen: Vec<u64> = commits.iter().map(|commit| commit.version).collect();
+        assert_eq!(seen, [7, 8]);
         let query = ProductQuery {
             q: Some("mileage".to_owned()),
             ..ProductQuery::default()

@@ -1,0 +1,162 @@
+//! What was, against what would have been: two bars for each thing, one above the other, all of one scale.
+
+use leptos::prelude::*;
+
+/// One thing that is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Against {
+    pub name: String,
+    /// What it is measured against, in words.
+    pub baseline: String,
+    pub would_be: u64,
+    pub is: u64,
+    /// What came of it, in words.
+    pub outcome: String,
+}
+
+/// More than this nobody compares: the largest are drawn.
+pub const DRAWN_MAX: usize = 8;
+
+const WIDTH: f64 = 1_000.0;
+
+/// `said` writes a value with its unit.
+#[component]
+pub fn Comparison(
+    title: &'static str,
+    would_be: &'static str,
+    is: &'static str,
+    rows: Vec<Against>,
+    said: fn(u64) -> String,
+) -> impl IntoView {
+    let mut rows = rows;
+    rows.sort_by_key(|row| std::cmp::Reverse(row.would_be.max(row.is)));
+    let left_out = rows.len().saturating_sub(DRAWN_MAX);
+    rows.truncate(DRAWN_MAX);
+    let highest = rows
+        .iter()
+        .map(|row| row.would_be.max(row.is))
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let bars = rows
+        .into_iter()
+        .map(|row| {
+            let figures = format!(
+                "{would_be} {}, {is} {}: {}",
+                said(row.would_be),
+                said(row.is),
+                row.outcome
+            );
+            let label = format!("{}. {figures}. {would_be}: {}", row.name, row.baseline);
+            view! {
+                <p class="timeline__name">
+                    {row.name}
+                    <span class="secondary">{figures}</span>
+                    <span class="secondary muted">{format!("{would_be}: {}", row.baseline)}</span>
+                </p>
+                <svg
+                    class="against__bars"
+                    viewBox=format!("0 0 {WIDTH} 28")
+                    preserveAspectRatio="none"
+                    role="img"
+                    aria-label=label
+                >
+                    <rect class="against__would-be" x="0" y="1" width=point(long(row.would_be, highest)) height="12"></rect>
+                    <rect class="against__is" x="0" y="15" width=point(long(row.is, highest)) height="12"></rect>
+                </svg>
+            }
+        })
+        .collect_view();
+    view! {
+        <figure class="chart against">
+            <figcaption>{title}</figcaption>
+            {bars}
+            <ul class="chart__legend">
+                <li>{key("against__would-be")}{would_be}" (above, in outline)"</li>
+                <li>{key("against__is")}{is}" (below, filled)"</li>
+            </ul>
+            {(left_out > 0).then(|| view! {
+                <p class="muted">{format!("The {DRAWN_MAX} largest are drawn; {left_out} more stand in the table.")}</p>
+            })}
+        </figure>
+    }
+}
+
+fn key(class: &'static str) -> impl IntoView {
+    view! {
+        <svg class="chart__key" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+            <rect class=class x="1" y="3" width="14" height="10"></rect>
+        </svg>
+    }
+}
+
+fn long(value: u64, highest: u64) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a picture's points are coarser than an f64"
+    )]
+    let long = value as f64 / highest as f64 * WIDTH;
+    long
+}
+
+/// Tenths are fine enough for a screen.
+fn point(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, would_be: u64, is: u64) -> Against {
+        Against {
+            name: name.to_owned(),
+            baseline: "a full load every 7 days".to_owned(),
+            would_be,
+            is,
+            outcome: "50 % less".to_owned(),
+        }
+    }
+
+    fn drawn(rows: Vec<Against>) -> String {
+        leptos::reactive::owner::Owner::new().with(|| {
+            view! {
+                <Comparison title="Saved" would_be="Baseline" is="Moved" rows said=|value| format!("{value} B")/>
+            }
+            .into_view()
+            .to_html()
+        })
+    }
+
+    #[test]
+    fn all_bars_have_one_scale_and_the_baseline_is_stated() {
+        let html = drawn(vec![row("a", 200, 100), row("b", 50, 400)]);
+        for part in [
+            "width=\"500.0\"",
+            "width=\"250.0\"",
+            "width=\"125.0\"",
+            "width=\"1000.0\"",
+            "Baseline: a full load every 7 days",
+            "b. Baseline 50 B, Moved 400 B: 50 % less",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn nothing_many_and_hostile_ones() {
+        for rows in [vec![], vec![row("a", 0, 0)], vec![row("a", u64::MAX, 0)]] {
+            let html = drawn(rows);
+            assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
+        }
+        let html = drawn((0..30).map(|n| row(&format!("n{n}"), n, n)).collect());
+        assert_eq!(html.matches("against__bars").count(), DRAWN_MAX);
+        assert!(html.contains("22 more stand in the table"), "{html}");
+        assert!(
+            html.contains("n29") && !html.contains("n21"),
+            "the largest: {html}"
+        );
+        let html = drawn(vec![row("\"><script>", 1, 1)]);
+        assert!(!html.contains("<script>"), "{html}");
+    }
+}

@@ -1,0 +1,384 @@
+//! How fresh the copies were: what the source committed, when each replica had it, and where that was later than its schedule
+//! promises.
+
+use leptos::prelude::*;
+use model::ReplicaState;
+use model::RunKind;
+use model::RunState;
+use model::Timestamp;
+use model::dto::Replica;
+use model::dto::ReplicaTable;
+use model::dto::SyncJob;
+use model::dto::SyncRun;
+use model::dto::TableCommit;
+use model::dto::TableDetail;
+use model::time::DAY;
+use model::time::HOUR;
+use model::time::MINUTE;
+
+use crate::api::replicas::LATELY_DAYS;
+use crate::api::replicas::Lately;
+use crate::charts::timeline::Kind;
+use crate::charts::timeline::Row;
+use crate::charts::timeline::Timeline;
+use crate::charts::timeline::Tracks;
+use crate::components::state;
+use crate::ctx;
+use crate::pages::replicas::rhythm;
+
+/// The picture and its figures.
+pub(crate) fn picture(lately: Lately) -> impl IntoView {
+    let timeline = timeline(&lately, ctx::now());
+    if timeline.rows.is_empty() {
+        return view! { <p class="muted">"Without a table there is nothing to show."</p> }
+            .into_any();
+    }
+    view! {
+        <p class="muted">
+            "Kept is a promise when what was committed has arrived one period of the schedule later, and a tenth of it for the run itself."
+        </p>
+        <Tracks title="Commits at the source, and when the replicas had them" timeline/>
+    }
+    .into_any()
+}
+
+fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
+    let mut from = now.plus(-LATELY_DAYS * DAY);
+    // Of what is older than the last run that was read, nothing can be said.
+    if let (true, Some(oldest)) = (lately.is_cut, lately.runs.last()) {
+        from = from.max(oldest.started_at);
+    }
+    let shown = |at: &Timestamp| (from..=now).contains(at);
+    let mut rows = Vec::new();
+    for table in &lately.tables {
+        let name = format!("{}.{}", table.schema, table.name);
+        let commits: Vec<TableCommit> = table
+            .commits
+            .iter()
+            .copied()
+            .filter(|commit| shown(&commit.committed_at))
+            .collect();
+        rows.push(Row {
+            name: format!("{name} at the source"),
+            kind: Kind::Source,
+            marks: commits.iter().map(|commit| commit.committed_at).collect(),
+            promise: None,
+            late: Vec::new(),
+        });
+        for (replica, copy) in copies(&lately.replicas, table) {
+            let syncs: Vec<&SyncRun> = lately
+                .runs
+                .iter()
+                .filter(|run| is_sync_of(run, replica, copy))
+                .collect();
+            let mut marks: Vec<Timestamp> = syncs
+                .iter()
+                .filter_map(|run| run.finished_at)
+                .filter(|at| shown(at))
+                .collect();
+            marks.sort_unstable();
+            let promise = replica.job.as_ref().filter(|_| copy.synced_at.is_some());
+            let allowed = promise.and_then(allowed);
+            rows.push(Row {
+                name: format!("{name} in {}", state::place(&replica.location)),
+                kind: Kind::Copy,
+                marks,
+                promise: promise.map(|job| match allowed {
+                    Some(_) => format!("promised: {}", rhythm(job)),
+                    None => format!("nothing is promised: {}", rhythm(job)),
+                }),
+                late: allowed
+                    .map(|allowed| late(&commits, &syncs, copy, allowed, now))
+                    .unwrap_or_default(),
+            });
+        }
+    }
+    Timeline {
+        from,
+        until: now,
+        rows,
+    }
+}
+
+fn copies<'a>(
+    replicas: &'a [Replica],
+    table: &'a TableDetail,
+) -> impl Iterator<Item = (&'a Replica, &'a ReplicaTable)> {
+    let living = replicas
+        .iter()
+        .filter(|replica| replica.state != ReplicaState::Deleted);
+    living.flat_map(move |replica| {
+        let copies = replica
+            .tables
+            .iter()
+            .filter(move |copy| copy.schema == table.schema && copy.name == table.name);
+        copies.map(move |copy| (replica, copy))
+    })
+}
+
+fn is_sync_of(run: &SyncRun, replica: &Replica, copy: &ReplicaTable) -> bool {
+    run.kind == RunKind::Sync
+        && run.state == RunState::Done
+        && run.to == replica.storage
+        && run.schema == copy.schema
+        && run.table == copy.name
+}
+
+/// How long after a commit the copy is to have it. None: nothing is promised.
+fn allowed(job: &SyncJob) -> Option<i64> {
+    let period = job.every.as_deref().filter(|_| !job.paused)?;
+    let unit = match period.chars().last()? {
+        'm' => MINUTE,
+        'h' => HOUR,
+        'd' => DAY,
+        _ => return None,
+    };
+    let count: i64 = period.get(..period.len() - 1)?.parse().ok()?;
+    let period = count.checked_mul(unit).filter(|period| *period > 0)?;
+    Some(period.saturating_add((period / 10).max(10 * MINUTE)))
+}
+
+/// When the copy lacked something longer than it may.
+fn late(
+    commits: &[TableCommit],
+    syncs: &[&SyncRun],
+    copy: &ReplicaTable,
+    allowed: i64,
+    now: Timestamp,
+) -> Vec<(Timestamp, Timestamp)> {
+    // What was there before the first copy came with it.
+    let begun = syncs
+        .iter()
+        .filter(|run| run.from_version.is_none())
+        .map(|run| run.started_at)
+        .max();
+    let mut found: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for commit in commits {
+        if begun.is_some_and(|begun| commit.committed_at < begun) {
+            continue;
+        }
+        let due = commit.committed_at.plus(allowed);
+        let by_a_run = syncs
+            .iter()
+            .filter(|run| brings(run, commit))
+            .filter_map(|run| run.finished_at)
+            .min();
+        // Of runs that are no longer known this is what is left.
+        let is_there = copy.source_version >= Some(commit.version);
+        let had = by_a_run.or(copy.synced_at.filter(|_| is_there));
+        let until = had.unwrap_or(now).min(now);
+        if until > due {
+            found.push((due, until));
+        }
+    }
+    found.sort_unstable();
+    let mut apart: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for (from, until) in found {
+        match apart.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(until),
+            _ => apart.push((from, until)),
+        }
+    }
+    apart
+}
+
+/// A run brings the newest version there is when it plans, which is after it began.
+fn brings(run: &SyncRun, commit: &TableCommit) -> bool {
+    run.started_at >= commit.committed_at || run.to_version >= Some(commit.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::dto::ReplicaActions;
+
+    use super::*;
+
+    const ID: &str = "018f3a6e-0000-7000-8000-000000000000";
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-06-{text}:00Z").parse().unwrap()
+    }
+
+    fn commit(version: u64, text: &str) -> TableCommit {
+        TableCommit {
+            version,
+            committed_at: at(text),
+        }
+    }
+
+    fn run(from: Option<u64>, to: u64, started: &str, finished: &str) -> SyncRun {
+        SyncRun {
+            id: ID.parse().unwrap(),
+            kind: RunKind::Sync,
+            product: "vehicle-visits".parse().unwrap(),
+            schema: "default".parse().unwrap(),
+            table: "visits".parse().unwrap(),
+            to: "az_weu".parse().unwrap(),
+            to_location: "azure:westeurope".parse().unwrap(),
+            state: RunState::Done,
+            attempt: 1,
+            from_version: from,
+            to_version: Some(to),
+            replica_version: Some(to),
+            files_planned: 0,
+            bytes_planned: 0,
+            files_copied: 0,
+            bytes_copied: 0,
+            bytes_full: 0,
+            bytes_received: 0,
+            files_deleted: 0,
+            bytes_deleted: 0,
+            error: None,
+            started_at: at(started),
+            finished_at: Some(at(finished)),
+            busy_micros: 0,
+        }
+    }
+
+    fn copy(version: u64, synced: &str) -> ReplicaTable {
+        ReplicaTable {
+            id: ID.parse().unwrap(),
+            schema: "default".parse().unwrap(),
+            name: "visits".parse().unwrap(),
+            path: None,
+            state: ReplicaState::Ready,
+            source_version: Some(version),
+            source_committed_at: None,
+            replica_version: Some(version),
+            bytes: None,
+            synced_at: Some(at(synced)),
+            verified_at: None,
+            vacuumed_at: None,
+            reason: None,
+            work: Vec::new(),
+        }
+    }
+
+    fn job(every: Option<&str>, paused: bool) -> SyncJob {
+        SyncJob {
+            name: None,
+            every: every.map(str::to_owned),
+            at: None,
+            cron: None,
+            timezone: "UTC".to_owned(),
+            retention_hours: 168,
+            keep_hours: 336,
+            paused,
+            next_due_at: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn a_schedule_promises_its_period_and_some_for_the_run() {
+        for (every, paused, expected) in [
+            (Some("2d"), false, Some(2 * DAY + 2 * DAY / 10)),
+            (Some("30m"), false, Some(40 * MINUTE)),
+            (Some("6h"), false, Some(6 * HOUR + 36 * MINUTE)),
+            (Some("2d"), true, None),
+            (None, false, None),
+            (Some(""), false, None),
+            (Some("0d"), false, None),
+            (Some("9223372036854775807d"), false, None),
+            (Some("zwei"), false, None),
+        ] {
+            assert_eq!(allowed(&job(every, paused)), expected, "{every:?}");
+        }
+    }
+
+    #[test]
+    fn late_is_what_was_committed_and_did_not_arrive_in_time() {
+        let commits = [
+            commit(1, "01T00:00"),
+            commit(2, "03T00:00"),
+            commit(3, "03T12:00"),
+            commit(4, "09T00:00"),
+        ];
+        let runs = [
+            run(None, 1, "02T00:00", "02T00:10"),
+            run(Some(1), 3, "06T00:00", "06T00:10"),
+        ];
+        let runs: Vec<&SyncRun> = runs.iter().collect();
+        let seen = |now: &str| late(&commits, &runs, &copy(3, "06T00:10"), DAY, at(now));
+        // Two commits, one delay; what the first copy brought was never late.
+        let first = (at("04T00:00"), at("06T00:10"));
+        assert_eq!(seen("09T12:00"), [first]);
+        // The last one has not come, and its time is over.
+        assert_eq!(seen("11T00:00"), [first, (at("10T00:00"), at("11T00:00"))]);
+        let none = late(&[], &runs, &copy(3, "06T00:10"), DAY, at("09T00:00"));
+        assert!(none.is_empty(), "{none:?}");
+    }
+
+    #[test]
+    fn what_the_copy_holds_is_not_late_where_its_run_is_forgotten() {
+        let commits = [commit(5, "03T00:00")];
+        let held = late(&commits, &[], &copy(5, "03T06:00"), DAY, at("20T00:00"));
+        assert!(held.is_empty(), "{held:?}");
+        let missing = late(&commits, &[], &copy(4, "03T06:00"), DAY, at("20T00:00"));
+        assert_eq!(missing, [(at("04T00:00"), at("20T00:00"))]);
+    }
+
+    #[test]
+    fn each_copy_has_a_row_below_its_source() {
+        let replica = Replica {
+            id: ID.parse().unwrap(),
+            product: "vehicle-visits".parse().unwrap(),
+            storage: "az_weu".parse().unwrap(),
+            location: "azure:westeurope".parse().unwrap(),
+            state: ReplicaState::Ready,
+            drain_until: None,
+            reason: None,
+            tables: vec![copy(3, "06T00:10")],
+            job: Some(job(Some("1d"), false)),
+            may: ReplicaActions::default(),
+        };
+        let table = TableDetail {
+            id: ID.parse().unwrap(),
+            schema: "default".parse().unwrap(),
+            name: "visits".parse().unwrap(),
+            storage: "aws_eu".parse().unwrap(),
+            cloud: model::Cloud::Aws,
+            region: "eu-central-1".to_owned(),
+            path: None,
+            format: "delta".to_owned(),
+            history: false,
+            change_data_feed: false,
+            columns: Vec::new(),
+            partition_columns: Vec::new(),
+            version: Some(3),
+            committed_at: None,
+            rows: None,
+            files: None,
+            bytes: None,
+            features: Vec::new(),
+            refused_for: None,
+            problem: None,
+            inspected_at: None,
+            commits: vec![commit(3, "05T00:00")],
+        };
+        let lately = Lately {
+            tables: vec![table],
+            replicas: vec![replica],
+            runs: vec![run(Some(1), 3, "06T00:00", "06T00:10")],
+            is_cut: false,
+        };
+        let shown = timeline(&lately, at("15T00:00"));
+        let names: Vec<&str> = shown.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "default.visits at the source",
+                "default.visits in Azure westeurope"
+            ]
+        );
+        assert_eq!(shown.rows[0].marks, [at("05T00:00")]);
+        assert_eq!(shown.rows[1].marks, [at("06T00:10")]);
+        assert!(shown.rows[1].late.is_empty(), "{shown:?}");
+        // Where older runs were not read, the picture begins with the oldest that was.
+        let cut = Lately {
+            is_cut: true,
+            ..lately
+        };
+        assert_eq!(timeline(&cut, at("15T00:00")).from, at("06T00:00"));
+    }
+}

@@ -1,0 +1,99 @@
+//! `GET /costs/charges.csv` and `GET /costs/{team}/{month}/statement.csv`: the figures of these pages as files, for people. Plain
+//! routes, because they answer with a file; `/api/v1` has the same for machines, and takes no session.
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use exchange::{Error, Exchange, Principal, billing};
+use http::{HeaderValue, StatusCode, header};
+use model::ProductName;
+use serde::Deserialize;
+
+use crate::middleware::observe::sentence;
+use crate::sign_in::go_to;
+
+pub fn router(exchange: Exchange) -> Router {
+    Router::new()
+        .route("/costs/charges.csv", get(charges))
+        .route("/costs/{team}/{month}/statement.csv", get(statement))
+        .with_state(exchange)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default)]
+    product: Option<String>,
+}
+
+async fn charges(
+    State(exchange): State<Exchange>,
+    Extension(principal): Extension<Principal>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let product = wanted.product.filter(|name| !name.is_empty());
+    let found = exchange.all_charges(&principal, product.as_deref()).await;
+    let text = found.and_then(|found| billing::charges_csv(&found).map_err(Error::internal));
+    // What gets into a header is a name.
+    let name = match product.and_then(|name| name.parse::<ProductName>().ok()) {
+        Some(product) => format!("charges-{product}.csv"),
+        None => "charges.csv".to_owned(),
+    };
+    answer(text, &name, "/costs")
+}
+
+async fn statement(
+    State(exchange): State<Exchange>,
+    Extension(principal): Extension<Principal>,
+    Path((team, month)): Path<(String, String)>,
+) -> Response {
+    let found = exchange.statement(&principal, &team, &month).await;
+    let text = found.and_then(|found| billing::statement_csv(&found).map_err(Error::internal));
+    answer(text, &format!("statement-{team}-{month}.csv"), "/costs")
+}
+
+/// The file, or why there is none; `page` is where people come from.
+fn answer(text: Result<String, Error>, name: &str, page: &str) -> Response {
+    let error = match text {
+        Ok(text) => return file(name, text),
+        Err(error) => error,
+    };
+    match error {
+        Error::Unauthenticated => {
+            let query = serde_urlencoded::to_string([("next", page)]).unwrap_or_default();
+            go_to(&format!("/sign-in?{query}"))
+        }
+        Error::NotFound(_) | Error::Forbidden(_) | Error::Invalid(_) => sentence(
+            StatusCode::NOT_FOUND,
+            "There is no such file, or you may not see it. Go back and load the page again.",
+        ),
+        error => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a file of figures could not be made"
+            );
+            sentence(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The file could not be made. Please try again soon.",
+            )
+        }
+    }
+}
+
+/// Team and month are ones that the exchange knows, so they are fit for a file's name.
+fn file(name: &str, text: String) -> Response {
+    let name = format!("attachment; filename=\"{name}\"");
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
+        ),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment")),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, text).into_response()
+}
