@@ -312,9 +312,13 @@ mod tests {
     #[test]
     fn what_the_copy_holds_is_not_late_where_its_run_is_forgotten() {
         let commits = [commit(5, "03T00:00")];
-        let held = late(&commits, &[], &copy(5, "03T06:00"), DAY, at("20T00:00"));
+        let due = Due {
+            next: at("20T00:00"),
+            period: DAY,
+        };
+        let held = late(&commits, &[], &copy(5, "03T06:00"), due, at("20T00:00"));
         assert!(held.is_empty(), "{held:?}");
-        let missing = late(&commits, &[], &copy(4, "03T06:00"), DAY, at("20T00:00"));
+        let missing = late(&commits, &[], &copy(4, "03T06:00"), due, at("20T00:00"));
         assert_eq!(missing, [(at("04T00:00"), at("20T00:00"))]);
     }
 
