@@ -56,6 +56,9 @@ pub struct Flash {
     /// Field name and sentence; an empty field name speaks of the whole form.
     pub errors: Vec<(String, String)>,
     pub notice: Option<String>,
+    /// Whether the notice tells of something wrong.
+    #[serde(default)]
+    pub is_alarm: bool,
 }
 
 impl Flash {

@@ -15,10 +15,15 @@ use crate::pages::sign_in;
 #[component]
 pub fn Layout(children: Children) -> impl IntoView {
     let flash = ctx::flash();
+    let tone = if flash.is_alarm {
+        Tone::Bad
+    } else {
+        Tone::Good
+    };
     let notice = flash
         .notice
         .clone()
-        .map(|text| view! { <Notice tone=Tone::Good>{text}</Notice> });
+        .map(|text| view! { <Notice tone>{text}</Notice> });
     // Here and not at the form, which may be gone from the page.
     let refused = if flash.is_of(sign_in::FORM) {
         Vec::new()

@@ -209,7 +209,7 @@ async fn refused(
         form: form.to_owned(),
         values,
         errors,
-        notice: None,
+        ..Flash::default()
     };
     match session::put_flash(session, at, &flash).await {
         Ok(()) => go_to(at),

@@ -160,6 +160,7 @@ impl Sent {
             form,
             values,
             notice: Some(done.notice),
+            is_alarm: done.is_alarm,
             ..Flash::default()
         };
         (to.clone(), to, flash)
@@ -174,7 +175,7 @@ impl Sent {
                 .into_iter()
                 .map(|wrong| (wrong.field, wrong.message))
                 .collect(),
-            notice: None,
+            ..Flash::default()
         };
         if *error != AppError::Unauthenticated {
             // What has changed meanwhile may be gone from its page, and the form with it.
@@ -253,7 +254,9 @@ mod tests {
         let (to, at, flash) = sent(&pairs).done(done());
         assert_eq!((to.as_str(), at.as_str()), ("/requests/7", "/requests/7"));
         assert_eq!(flash.notice.as_deref(), Some("Sent."));
-        assert!(flash.values.is_empty());
+        assert!(flash.values.is_empty() && !flash.is_alarm);
+        let (.., flash) = sent(&pairs).done(done().alarming());
+        assert!(flash.is_alarm);
         let (to, ..) = sent(&[("at", "/access"), ("stay", "yes")]).done(done());
         assert_eq!(to, "/access");
 

@@ -68,14 +68,23 @@ pub async fn verify_chain(form: VerifyForm) -> Result<Done, AppError> {
         .audit_verify(&principal, anchor)
         .await
         .map_err(said)?;
-    let notice = match found.broken {
-        None => format!(
-            "The chain is whole: {} rows, and the last one’s hash is {}.",
-            found.rows, found.head
-        ),
-        Some(broken) => format!("The chain is broken at row {}: {}.", broken.seq, broken.why),
-    };
-    Ok(Done::new("/admin/audit", notice))
+    const PAGE: &str = "/admin/audit";
+    Ok(match found.broken {
+        None => {
+            let notice = format!(
+                "The chain is whole: {} rows, and the last one’s hash is {}.",
+                found.rows, found.head
+            );
+            Done::new(PAGE, notice)
+        }
+        Some(broken) => {
+            let notice = format!(
+                "The chain is broken at row {}: {}. Keep a copy of the database as it is, and find out who could write to it.",
+                broken.seq, broken.why
+            );
+            Done::new(PAGE, notice).alarming()
+        }
+    })
 }
 
 /// A piece of the workers' queue.

@@ -105,7 +105,8 @@ pub async fn plan_declaration(form: ReviewForm) -> Result<Done, AppError> {
         plan.hash.clone()
     };
     let values = [("yaml", form.yaml), ("plan", lines(&plan)), ("hash", hash)];
-    Ok(Done::new(PAGE, notice).carrying(REVIEW, &values))
+    let done = Done::new(PAGE, notice).carrying(REVIEW, &values);
+    Ok(if is_refused { done.alarming() } else { done })
 }
 
 /// Carries out the plan that was shown.

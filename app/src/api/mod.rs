@@ -35,6 +35,9 @@ pub struct Done {
     /// Values for a form of that page, which it goes on with.
     #[serde(default)]
     pub carry: Option<Carry>,
+    /// Whether the sentence tells of something wrong, and is to interrupt.
+    #[serde(default)]
+    pub is_alarm: bool,
 }
 
 /// A form, and values of its fields.
@@ -50,7 +53,14 @@ impl Done {
             to: to.into(),
             notice: notice.into(),
             carry: None,
+            is_alarm: false,
         }
+    }
+
+    /// It was done, and what it found is bad.
+    pub fn alarming(mut self) -> Self {
+        self.is_alarm = true;
+        self
     }
 
     /// With values for a form of the page that follows.
