@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
+use leptos_router::hooks::use_params_map;
 
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
@@ -10,6 +11,7 @@ use crate::components::form::here;
 use crate::ctx;
 use crate::error::AppError;
 use crate::pages::not_found::NotFound;
+use crate::wire::load;
 
 /// Stands for what is still on its way. The server waits for everything, so nobody should see it.
 #[component]
@@ -55,6 +57,22 @@ pub fn Members(children: ChildrenFn) -> impl IntoView {
     } else {
         view! { <SignInFirst/> }.into_any()
     }
+}
+
+/// The page of one thing, which the address names, for those who are signed in.
+pub fn one<T, F>(
+    asked: impl Fn(String) -> F + Copy + Send + Sync + 'static,
+    page: impl Fn(T) -> AnyView + Copy + Send + Sync + 'static,
+) -> impl IntoView
+where
+    T: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<T, AppError>> + Send + 'static,
+{
+    let shown = move || {
+        let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
+        load(asked(name)).show(page)
+    };
+    view! { <Members>{shown()}</Members> }
 }
 
 #[component]

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
 use model::dto::Domain;
 
@@ -18,6 +17,7 @@ use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::load::one;
 use crate::components::pager::Pager;
 use crate::components::table::Column;
 use crate::components::table::Table;
@@ -110,14 +110,7 @@ fn Add(open: bool) -> impl IntoView {
 
 #[component]
 pub fn ShowDomain() -> impl IntoView {
-    view! { <Members><One/></Members> }
-}
-
-#[component]
-fn One() -> impl IntoView {
-    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
-    let domain = load(api::organisation::domain(name));
-    domain.show(|shown| page(shown).into_any())
+    one(api::organisation::domain, |shown| page(shown).into_any())
 }
 
 fn page(shown: DomainShown) -> impl IntoView {

@@ -4,7 +4,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use model::AccessPolicy;
 use model::Classification;
 use model::Payer;
@@ -22,13 +21,12 @@ use crate::components::flash::Tone;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
-use crate::components::load::Members;
+use crate::components::load::one;
 use crate::components::state;
 use crate::components::text_area::TextArea;
 use crate::ctx;
 use crate::ctx::Flash;
 use crate::wire;
-use crate::wire::load;
 
 const EDIT: &str = "product-edit";
 const PUBLISH: &str = "product-publish";
@@ -39,13 +37,7 @@ const TOLD_MAX: usize = 160;
 
 #[component]
 pub fn Edit() -> impl IntoView {
-    view! { <Members><Shown/></Members> }
-}
-
-#[component]
-fn Shown() -> impl IntoView {
-    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
-    load(api::catalog::product(name)).show(|product| whole(product).into_any())
+    one(api::catalog::product, |product| whole(product).into_any())
 }
 
 fn whole(product: ProductDetail) -> impl IntoView {

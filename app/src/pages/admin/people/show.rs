@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use model::dto::Person;
 
 use super::PATH;
@@ -18,21 +17,13 @@ use crate::components::field::Kind;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
-use crate::components::load::Members;
+use crate::components::load::one;
 use crate::ctx;
 use crate::wire;
-use crate::wire::load;
 
 #[component]
 pub fn Show() -> impl IntoView {
-    view! { <Members><Shown/></Members> }
-}
-
-#[component]
-fn Shown() -> impl IntoView {
-    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
-    let person = load(api::people::person(name));
-    person.show(|shown| page(shown).into_any())
+    one(api::people::person, |shown| page(shown).into_any())
 }
 
 fn page(shown: PersonShown) -> impl IntoView {

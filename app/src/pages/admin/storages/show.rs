@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use model::dto::Storage;
 
 use super::ENDPOINT_HINT;
@@ -24,22 +23,14 @@ use crate::components::field::Select;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
-use crate::components::load::Members;
+use crate::components::load::one;
 use crate::components::tick::Tick;
 use crate::ctx;
 use crate::wire;
-use crate::wire::load;
 
 #[component]
 pub fn Show() -> impl IntoView {
-    view! { <Members><Shown/></Members> }
-}
-
-#[component]
-fn Shown() -> impl IntoView {
-    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
-    let storage = load(api::storages::storage(name));
-    storage.show(|shown| page(shown).into_any())
+    one(api::storages::storage, |shown| page(shown).into_any())
 }
 
 fn page(shown: StorageShown) -> impl IntoView {

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use model::MemberRole;
 use model::dto::Member;
 use model::dto::Team;
@@ -19,24 +18,16 @@ use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::load::Empty;
-use crate::components::load::Members;
+use crate::components::load::one;
 use crate::components::state;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::ctx;
 use crate::wire;
-use crate::wire::load;
 
 #[component]
 pub fn Show() -> impl IntoView {
-    view! { <Members><Shown/></Members> }
-}
-
-#[component]
-fn Shown() -> impl IntoView {
-    let name = use_params_map().with_untracked(|params| params.get("name").unwrap_or_default());
-    let team = load(api::organisation::team(name));
-    team.show(|shown| page(shown).into_any())
+    one(api::organisation::team, |shown| page(shown).into_any())
 }
 
 fn page(shown: TeamShown) -> impl IntoView {
