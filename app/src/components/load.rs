@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
-use leptos_router::hooks::use_location;
 use leptos_router::hooks::use_params_map;
 
 use crate::components::flash::Notice;
@@ -26,7 +25,7 @@ pub fn Failed(error: AppError) -> impl IntoView {
         AppError::NotFound => NotFound().into_any(),
         AppError::Unauthenticated => view! { <SignInFirst/> }.into_any(),
         error => {
-            let here = use_location().pathname.get_untracked();
+            let here = here();
             view! {
                 <Notice tone=Tone::Bad>
                     <p>{error.to_string()}</p>
