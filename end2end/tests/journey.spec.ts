@@ -86,6 +86,8 @@ test("search, product, request, approval by another person, verified, read", asy
   await expect(page.getByRole("region", { name: "Lines for pandas to read default.visits" })).toContainText(
     `delta_sharing.load_as_pandas("${recipient}.share#${PRODUCT}.default.visits")`,
   );
+  const powerBi = page.locator(".client", { has: page.getByRole("heading", { level: 3, name: "Power BI" }) });
+  await expect(powerBi.first()).toContainText(`${PRODUCT} › default › visits`);
 
   const machines = page.getByRole("region", { name: recipient, exact: true });
   const arrives = page.waitForEvent("download");

@@ -41,10 +41,11 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
                     }
                 })
                 .collect_view();
+            let power_bi = power_bi(&share, table.schema.as_str(), table.name.as_str());
             view! {
                 <details class="fold" open=position == 0>
                     <summary><span class="code">{name}</span></summary>
-                    <div class="clients">{clients}</div>
+                    <div class="clients">{clients}{power_bi}</div>
                 </details>
             }
         })
@@ -66,5 +67,22 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
             </p>
             {tables}
         </section>
+    }
+}
+
+/// It is clicked, and takes no lines.
+fn power_bi(share: &str, schema: &str, table: &str) -> impl IntoView + use<> {
+    let place = format!("{share} › {schema} › {table}");
+    view! {
+        <div class="client">
+            <h3>"Power BI"</h3>
+            <p class="code muted">"Power BI Desktop"</p>
+            <ol class="numbered">
+                <li>"Choose “Get data”, then the connector “Delta Sharing”."</li>
+                <li>"As its server’s address give what the profile says under "<span class="code">"endpoint"</span>"."</li>
+                <li>"As the bearer token give what it says under "<span class="code">"bearerToken"</span>"."</li>
+                <li>"In the navigator open "<span class="code">{place}</span>" and load it."</li>
+            </ol>
+        </div>
     }
 }
