@@ -45,3 +45,11 @@ test("tables found in a storage are described, planned and registered", async ({
   await expect(page.getByText("It is as declared.")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1, name: "Claims for the laboratory" })).toBeVisible();
 });
+
+test("who produces for no team is told how to come to", async ({ page, portal }) => {
+  await portal.signIn();
+  await portal.open("/register");
+  await expect(page.getByText("You are a producer of no team")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Look for tables" })).toHaveCount(0);
+  await portal.audit();
+});

@@ -4,6 +4,8 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
+use model::MemberRole;
+use model::Role;
 
 use crate::api;
 use crate::api::declaration::REVIEW;
@@ -13,6 +15,7 @@ use crate::components::field::Select;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
+use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::text_area::TextArea;
 use crate::ctx;
@@ -51,26 +54,43 @@ fn Shown() -> impl IntoView {
             <section class="block" aria-labelledby="where">
                 <h2 id="where">"1. Where the tables are"</h2>
                 <p class="muted">"Of each "<A href="/admin/storages">"storage"</A>" the doctor says whether it can be read and shared from."</p>
-                {storages.show(|names| scan(names).into_any())}
+                {storages.show(scan)}
             </section>
             {yaml.map(|yaml| review(yaml, plan, hash))}
         </section>
     }
 }
 
-fn scan(storages: Vec<String>) -> impl IntoView {
+fn scan(storages: Vec<String>) -> AnyView {
     let action = wire::form::<api::declaration::ScanStorage>();
-    let storages = storages
+    let storages: Vec<(String, String)> = storages
         .into_iter()
         .map(|name| (name.clone(), name))
         .collect();
-    let teams = ctx::viewer()
+    let teams: Vec<(String, String)> = ctx::viewer()
         .map(|viewer| viewer.teams)
         .unwrap_or_default()
         .into_iter()
-        .filter(|team| team.role == model::MemberRole::Producer)
+        .filter(|team| team.role == MemberRole::Producer)
         .map(|team| (team.team, team.title))
         .collect();
+    let is_admin = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
+    if teams.is_empty() && !is_admin {
+        return view! {
+            <Empty title="You are a producer of no team">
+                <p>"Producers register their team’s tables. Ask an administrator, or a producer of your team, to make you one."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    if storages.is_empty() {
+        return view! {
+            <Empty title="No storage yet">
+                <p>"Tables are registered from storages. Ask an administrator to make one for the place where yours lie."</p>
+            </Empty>
+        }
+        .into_any();
+    }
     view! {
         <Form id="scan" action class="form form--grid">
             <Select label="Storage" name="storage" options=storages required=true/>
@@ -79,6 +99,7 @@ fn scan(storages: Vec<String>) -> impl IntoView {
             <div class="actions"><Submit>"Look for tables"</Submit></div>
         </Form>
     }
+    .into_any()
 }
 
 /// One declaration, two forms: the second publishes exactly the plan that the first has shown.

@@ -13,6 +13,7 @@ use crate::components::field::Kind;
 use crate::components::field::Select;
 use crate::components::form::Form;
 use crate::components::form::Submit;
+use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::table::Column;
 use crate::components::table::Table;
@@ -47,6 +48,7 @@ fn Shown() -> impl IntoView {
 }
 
 fn all(prices: Prices) -> impl IntoView {
+    let (no_rates, no_services) = (prices.rates.is_empty(), prices.services.is_empty());
     let rows = prices
         .rates
         .into_iter()
@@ -88,11 +90,27 @@ fn all(prices: Prices) -> impl IntoView {
     view! {
         <section class="block">
             <h2>"Of routes"</h2>
-            <Table caption="Prices of routes" head=head("Route")>{rows}</Table>
+            {if no_rates {
+                view! {
+                    <Empty title="No price of a route yet">
+                        <p>"What crosses a border is counted, and waits for a price: until then nothing of it is charged. Begin with *:* and add what costs more or less."</p>
+                    </Empty>
+                }.into_any()
+            } else {
+                view! { <Table caption="Prices of routes" head=head("Route")>{rows}</Table> }.into_any()
+            }}
         </section>
         <section class="block">
             <h2>"Of services"</h2>
-            <Table caption="Prices of services" head=head("Service")>{services}</Table>
+            {if no_services {
+                view! {
+                    <Empty title="No price of a service yet">
+                        <p>"While compute has no price, no statement with sync runs can be issued; it may be 0. Storage is told in offers and never charged."</p>
+                    </Empty>
+                }.into_any()
+            } else {
+                view! { <Table caption="Prices of services" head=head("Service")>{services}</Table> }.into_any()
+            }}
         </section>
         {prices.may_add.then(|| view! { <Add/> })}
     }
