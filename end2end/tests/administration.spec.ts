@@ -226,3 +226,34 @@ test("one’s own password is changed and a token is made, used and revoked", as
   await said(portal, "The token is revoked");
   expect((await me()).status()).toBe(401);
 });
+
+test("where there is no price yet, one of a route and one of a service are added", async ({ page, portal }) => {
+  await portal.signIn(ADA);
+  await portal.open("/admin/rates");
+  await expect(page.getByText("No price of a route yet")).toBeVisible();
+  await portal.audit();
+  await page.getByText("Add a price of a route").click();
+  const route = page.locator("#rate-new");
+  await route.getByLabel("From", { exact: true }).fill("aws:*");
+  await route.getByLabel("To", { exact: true }).fill("azure:*");
+  await route.getByLabel("Price").fill("0.09");
+  await route.getByLabel("Source").fill("list price");
+  await route.getByRole("button", { name: "Add the price" }).click();
+  await said(portal, "The price from aws:* to azure:* is added.");
+  await expect(page.getByText("No price of a service yet")).toBeVisible();
+
+  await page.getByText("Add a price of a service").click();
+  const service = page.locator("#service-rate-new");
+  await service.getByLabel("Service").selectOption("compute");
+  await service.getByLabel("Price").fill("dear");
+  await service.getByLabel("Source").fill("agreed");
+  await service.getByRole("button", { name: "Add the price" }).click();
+  await expect(portal.alert()).toContainText("Price: ");
+  await portal.settled();
+  await expect(service.getByLabel("Price")).toHaveValue("dear");
+  await service.getByLabel("Price").fill("0.20");
+  await service.getByRole("button", { name: "Add the price" }).click();
+  await said(portal, "The price of compute is added.");
+  await expect(page.getByRole("region", { name: "Prices of services" })).toContainText("0.2");
+  await portal.audit();
+});

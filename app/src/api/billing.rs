@@ -8,6 +8,7 @@ use model::dto::Rate;
 use model::dto::RateNew;
 use model::dto::Saving;
 use model::dto::ServiceRate;
+use model::dto::ServiceRateNew;
 use model::dto::Statement;
 use model::dto::StatementLineQuery;
 use model::dto::StatementSummary;
@@ -149,13 +150,18 @@ pub async fn prices() -> Result<Prices, AppError> {
     })
 }
 
-/// The form of a price: all of [`RateNew`], where an empty end is none.
+/// The form of a price, where an empty end is none: with a `kind` all of [`ServiceRateNew`], without all of [`RateNew`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateForm {
+    #[serde(default)]
+    pub kind: String,
+    #[serde(default)]
     pub from: String,
+    #[serde(default)]
     pub to: String,
     pub price: String,
+    #[serde(default)]
     pub unit: String,
     pub currency: String,
     pub valid_from: String,
@@ -166,7 +172,27 @@ pub struct RateForm {
 
 #[server]
 pub async fn create_rate(form: RateForm) -> Result<Done, AppError> {
+    const PAGE: &str = "/admin/rates";
     let (exchange, principal) = call()?;
+    let valid_until = Some(form.valid_until).filter(|text| !text.is_empty());
+    if !form.kind.is_empty() {
+        let new = ServiceRateNew {
+            kind: form.kind,
+            price: form.price,
+            currency: form.currency,
+            valid_from: form.valid_from,
+            valid_until,
+            source: form.source,
+        };
+        let rate = exchange
+            .service_rate_create(&principal, new)
+            .await
+            .map_err(said)?;
+        return Ok(Done::new(
+            PAGE,
+            format!("The price of {} is added.", rate.kind),
+        ));
+    }
     let new = RateNew {
         from: form.from,
         to: form.to,
@@ -174,12 +200,12 @@ pub async fn create_rate(form: RateForm) -> Result<Done, AppError> {
         unit: form.unit,
         currency: form.currency,
         valid_from: form.valid_from,
-        valid_until: Some(form.valid_until).filter(|text| !text.is_empty()),
+        valid_until,
         source: form.source,
     };
     let rate = exchange.rate_create(&principal, new).await.map_err(said)?;
     Ok(Done::new(
-        "/admin/rates",
+        PAGE,
         format!("The price from {} to {} is added.", rate.from, rate.to),
     ))
 }

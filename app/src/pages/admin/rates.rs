@@ -112,7 +112,7 @@ fn all(prices: Prices) -> impl IntoView {
                 view! { <Table caption="Prices of services" head=head("Service")>{services}</Table> }.into_any()
             }}
         </section>
-        {prices.may_add.then(|| view! { <Add/> })}
+        {prices.may_add.then(|| view! { <Add/><AddService/> })}
     }
 }
 
@@ -165,12 +165,40 @@ fn Add() -> impl IntoView {
                 <Field label="To" name="to" hint="azure:westeurope, azure:* or *:*" required=true autocomplete="off"/>
                 <Field label="Price" name="price" hint="A decimal, 0.09" required=true autocomplete="off"/>
                 <Select label="Unit" name="unit" options=units.to_vec()/>
-                <Field label="Currency" name="currency" value=Some("USD".to_owned()) required=true autocomplete="off"/>
-                <Field label="Valid from" name="valid_from" kind=Kind::Date value=Some(words::day(ctx::now())) required=true/>
-                <Field label="Until" name="valid_until" kind=Kind::Date hint="Exclusive; empty for further notice. A price with an end interrupts the one that holds."/>
-                <Field label="Source" name="source" hint="Where the price stands, for who checks it." required=true autocomplete="off"/>
-                <div class="actions"><Submit>"Add the price"</Submit></div>
+                {common()}
             </Form>
         </details>
+    }
+}
+
+#[component]
+fn AddService() -> impl IntoView {
+    let action = wire::form::<api::billing::CreateRate>();
+    let returned = ctx::flash().is_of("service-rate-new");
+    let kinds = [
+        ("compute", "Compute: an hour of sync runs"),
+        ("storage", "Storage: a GB for a month"),
+    ];
+    let kinds = kinds.map(|(value, title)| (value.to_owned(), title.to_owned()));
+    view! {
+        <details class="fold" open=returned>
+            <summary>"Add a price of a service"</summary>
+            <Form id="service-rate-new" action class="form form--grid">
+                <Select label="Service" name="kind" options=kinds.to_vec() hint="Storage is told in offers and never charged."/>
+                <Field label="Price" name="price" hint="A decimal, 0.20; 0 is a price, too." required=true autocomplete="off"/>
+                {common()}
+            </Form>
+        </details>
+    }
+}
+
+/// What every price has: its currency, its time and its source.
+fn common() -> impl IntoView {
+    view! {
+        <Field label="Currency" name="currency" value=Some("USD".to_owned()) required=true autocomplete="off"/>
+        <Field label="Valid from" name="valid_from" kind=Kind::Date value=Some(words::day(ctx::now())) required=true/>
+        <Field label="Until" name="valid_until" kind=Kind::Date hint="Exclusive; empty for further notice. A price with an end interrupts the one that holds."/>
+        <Field label="Source" name="source" hint="Where the price stands, for who checks it." required=true autocomplete="off"/>
+        <div class="actions"><Submit>"Add the price"</Submit></div>
     }
 }
