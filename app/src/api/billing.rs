@@ -115,11 +115,21 @@ pub async fn statement_line(
 pub struct IssueForm {
     pub team: String,
     pub month: String,
+    /// The month, written by hand, because an issued statement never changes.
+    #[serde(default)]
+    pub confirm: String,
 }
 
 #[server]
 pub async fn issue_statement(form: IssueForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
+    if form.confirm.trim() != form.month {
+        // Whoever may not see it learns that first.
+        let found = exchange.statement(&principal, &form.team, &form.month);
+        found.await.map_err(said)?;
+        let why = format!("write {} here to confirm", form.month);
+        return Err(said(exchange::Error::invalid("confirm", why)));
+    }
     exchange
         .statement_issue(&principal, &form.team, &form.month)
         .await

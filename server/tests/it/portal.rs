@@ -215,7 +215,11 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[valid_from]", "2026-01-01"),
             ("form[source]", "list price"),
         ],
-        "billing/issue_statement" => vec![("form[team]", "rnd"), ("form[month]", "2026-05")],
+        "billing/issue_statement" => vec![
+            ("form[team]", "rnd"),
+            ("form[month]", "2026-05"),
+            ("form[confirm]", "2026-05"),
+        ],
         "audit/verify_chain" => vec![("form[anchor]", "")],
         "audit/retry_work" => vec![("form[work]", ID)],
         "people/create_person" => vec![("form[name]", "zoe"), ("form[title]", "Zoe")],

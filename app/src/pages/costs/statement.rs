@@ -11,6 +11,7 @@ use model::dto::Money;
 use super::line;
 use super::said;
 use crate::api;
+use crate::components::field::Field;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
 use crate::components::form::Form;
@@ -22,6 +23,7 @@ use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Time;
+use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
@@ -160,11 +162,18 @@ fn unrated(events: u64, busy_micros: u64) -> String {
 fn issue(team: String, month: String, currency: String) -> impl IntoView {
     let action = wire::form::<api::billing::IssueStatement>();
     let id = format!("issue-{currency}");
+    let returned = ctx::flash().is_of(&id);
+    let label = format!("Write {month} to confirm");
     view! {
-        <Form id action class="inline">
-            <Hidden name="team" value=team/>
-            <Hidden name="month" value=month/>
-            <Submit>"Issue it: it never changes afterwards"</Submit>
-        </Form>
+        <details class="fold" open=returned>
+            <summary>"Issue the statement"</summary>
+            <Form id action>
+                <Hidden name="team" value=team/>
+                <Hidden name="month" value=month/>
+                <p>"It never changes afterwards, so look at its lines first."</p>
+                <Field label name="confirm" required=true autocomplete="off"/>
+                <div class="actions"><Submit>"Issue it"</Submit></div>
+            </Form>
+        </details>
     }
 }

@@ -77,7 +77,9 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("valid_from", text("/valid_from")),
             ("source", text("/source")),
         ],
-        "billing/issue_statement" => vec![("team", name(0)), ("month", name(1))],
+        "billing/issue_statement" => {
+            vec![("team", name(0)), ("month", name(1)), ("confirm", name(1))]
+        }
         "audit/verify_chain" => vec![("anchor", String::new())],
         "audit/retry_work" => vec![("work", name(0))],
         "people/create_person" => vec![("name", text("/name")), ("title", text("/title"))],
