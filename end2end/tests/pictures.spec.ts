@@ -49,6 +49,18 @@ test("commits, syncs and delays of a product and of a replica", async ({ page, p
   await portal.audit();
 });
 
+test("what was moved is divided by product or by consumer, as the address says", async ({ page, portal }) => {
+  await portal.signIn(JONAS);
+  await portal.open("/costs");
+  await page.getByRole("navigation", { name: "Divided by" }).getByRole("link", { name: "By consumer" }).click();
+  await portal.settled();
+  await expect(page).toHaveURL("/costs?by=consumer");
+  await expect(page.getByRole("img", { name: /^Bytes by day and consumer/ })).toBeVisible();
+  await page.getByText("The figures as a table").first().click();
+  await expect(page.getByRole("region", { name: "Charges by day and consumer" })).toBeVisible();
+  await portal.audit();
+});
+
 test("charges and statements come as files", async ({ page, portal }) => {
   await portal.signIn(JONAS);
   await portal.open("/costs");

@@ -34,13 +34,86 @@ use crate::components::state;
 use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
+use crate::components::tabs::Tabs;
 use crate::ctx;
 use crate::pages::product::cost::of_savings;
+use crate::url;
 use crate::wire::load;
 use crate::words;
 
 /// So many days the picture shows.
 const DAYS: i64 = 31;
+
+const PATH: &str = "/costs";
+
+/// By what the days are divided: `?by=consumer`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum By {
+    #[default]
+    Product,
+    Consumer,
+}
+
+impl By {
+    const ALL: [Self; 2] = [Self::Product, Self::Consumer];
+
+    fn of(word: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|by| by.word() == word)
+            .unwrap_or_default()
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Product => "",
+            Self::Consumer => "consumer",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Product => "By product",
+            Self::Consumer => "By consumer",
+        }
+    }
+
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Product => "Product",
+            Self::Consumer => "Consumer",
+        }
+    }
+
+    const fn picture(self) -> &'static str {
+        match self {
+            Self::Product => "Bytes by day and product",
+            Self::Consumer => "Bytes by day and consumer",
+        }
+    }
+
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Product => "Charges by day and product",
+            Self::Consumer => "Charges by day and consumer",
+        }
+    }
+
+    fn href(self) -> String {
+        url::with_query(PATH, [("by", self.word())])
+    }
+
+    /// Whose charge it is. What was moved for all consumers of a replica together is nobody's.
+    fn of_charge(self, charge: &Charge) -> String {
+        match (self, &charge.consumer) {
+            (Self::Product, _) => charge.product.to_string(),
+            (Self::Consumer, Some(team)) => team.to_string(),
+            (Self::Consumer, None) => ALL_CONSUMERS.to_owned(),
+        }
+    }
+}
+
+const ALL_CONSUMERS: &str = "all consumers together";
 
 #[component]
 pub fn Costs() -> impl IntoView {
@@ -55,8 +128,11 @@ fn Shown() -> impl IntoView {
     let charges = load(api::billing::recent_charges());
     let savings = load(api::billing::savings(None));
     let statements = load(api::billing::statements());
-    let opened = use_query_map()
-        .with_untracked(|query| flows::opened(query.get_str("from"), query.get_str("to")));
+    let (opened, by) = use_query_map().with_untracked(|query| {
+        let opened = flows::opened(query.get_str("from"), query.get_str("to"));
+        (opened, By::of(query.get_str("by").unwrap_or("")))
+    });
+    let tabs = By::ALL.map(|by| (by.href(), by.title())).to_vec();
     view! {
         <section class="page">
             <div class="page-head">
@@ -66,7 +142,8 @@ fn Shown() -> impl IntoView {
             <section class="block">
                 <h2>"Moved by day"</h2>
                 <p><a href="/costs/charges.csv" download="" rel="external">"All charges as CSV"</a></p>
-                {charges.show(|charges| moved(charges).into_any())}
+                <Tabs label="Divided by" tabs current=by.href()/>
+                {charges.show(move |charges| moved(charges, by).into_any())}
             </section>
             <section class="block" id="flows">
                 <h2>"From place to place"</h2>
@@ -121,7 +198,7 @@ fn from_place_to_place(charges: Listed<Charge>, opened: Option<(Cloud, Cloud)>) 
     }
 }
 
-fn moved(charges: Listed<Charge>) -> impl IntoView {
+fn moved(charges: Listed<Charge>, by: By) -> impl IntoView {
     let (days, items) = of_days(charges);
     if items.is_empty() {
         return view! {
@@ -134,12 +211,18 @@ fn moved(charges: Listed<Charge>) -> impl IntoView {
     let bytes = items
         .iter()
         .filter(|charge| charge.kind == "transfer")
-        .map(|charge| (charge.day.clone(), charge.product.to_string(), charge.bytes));
+        .map(|charge| (charge.day.clone(), by.of_charge(charge), charge.bytes));
     let stack = Stack::of(&days, bytes);
-    let rows = by_day_and_product(&items)
+    let rows = by_day(&items, by)
         .into_iter()
-        .map(|((day, product, kind, method), (bytes, amounts))| {
-            let href = format!("/products/{product}?tab=cost");
+        .map(|((day, whose, kind, method), (bytes, amounts))| {
+            let whose = match by {
+                By::Product => {
+                    let href = format!("/products/{whose}?tab=cost");
+                    view! { <A href=href>{whose}</A> }.into_any()
+                }
+                By::Consumer => whose.into_any(),
+            };
             let amounts: Vec<String> = amounts
                 .into_iter()
                 .map(|(currency, amount)| words::money(Money { amount, currency }))
@@ -147,7 +230,7 @@ fn moved(charges: Listed<Charge>) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row">{day}</th>
-                    <td><A href=href>{product}</A></td>
+                    <td>{whose}</td>
                     <td>{kind}<span class="secondary muted">{method}</span></td>
                     <td class="number">{words::bytes(bytes)}</td>
                     <td class="number">{amounts.join(", ")}</td>
@@ -157,28 +240,28 @@ fn moved(charges: Listed<Charge>) -> impl IntoView {
         .collect_view();
     let head = vec![
         Column::Text("Day"),
-        Column::Text("Product"),
+        Column::Text(by.column()),
         Column::Text("For"),
         Column::Number("Bytes"),
         Column::Number("Amount"),
     ];
     view! {
-        <Bars id="moved" title="Bytes by day and product" stack said=words::bytes/>
+        <Bars id="moved" title=by.picture() stack said=words::bytes/>
         <details class="fold">
             <summary>"The figures as a table"</summary>
-            <Table caption="Charges by day and product" head>{rows}</Table>
+            <Table caption=by.table() head>{rows}</Table>
         </details>
     }
     .into_any()
 }
 
-/// Day, product, kind and method.
+/// Day, whose it is, kind and method.
 type Row = (String, String, &'static str, &'static str);
 /// Bytes, and what they cost in each currency.
 type Sum = (u64, BTreeMap<Currency, Micro>);
 
 /// The newest day first.
-fn by_day_and_product(charges: &[Charge]) -> Vec<(Row, Sum)> {
+fn by_day(charges: &[Charge], by: By) -> Vec<(Row, Sum)> {
     let mut sums: BTreeMap<Row, Sum> = BTreeMap::new();
     for charge in charges {
         let kind = if charge.kind == "compute" {
@@ -188,7 +271,7 @@ fn by_day_and_product(charges: &[Charge]) -> Vec<(Row, Sum)> {
         };
         let row = (
             charge.day.clone(),
-            charge.product.to_string(),
+            by.of_charge(charge),
             kind,
             state::method(charge.method),
         );
@@ -247,6 +330,44 @@ pub(super) const fn said(state: StatementState) -> state::Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn charges_are_divided_as_the_address_says() {
+        for by in By::ALL {
+            assert_eq!(By::of(by.word()), by);
+        }
+        assert_eq!(By::of("nowhere"), By::Product);
+        assert_eq!(By::Consumer.href(), "/costs?by=consumer");
+        let charge = |consumer: Option<&str>, bytes| Charge {
+            id: "018f3a6e-0000-7000-8000-000000000000".parse().unwrap(),
+            day: "2026-06-01".to_owned(),
+            kind: "transfer".to_owned(),
+            product: "vehicle-visits".parse().unwrap(),
+            team: "aftersales".parse().unwrap(),
+            consumer: consumer.map(|team| team.parse().unwrap()),
+            from: "aws:eu-central-1".parse().unwrap(),
+            to: "azure:westeurope".parse().unwrap(),
+            method: model::Method::Measured,
+            bytes,
+            busy_micros: 0,
+            amount: Micro(1),
+            currency: "USD".parse().unwrap(),
+        };
+        let charges = [
+            charge(Some("rnd"), 1),
+            charge(Some("rnd"), 2),
+            charge(None, 4),
+        ];
+        let whose = |by| -> Vec<(String, u64)> {
+            let rows = by_day(&charges, by).into_iter();
+            rows.map(|(row, sum)| (row.1, sum.0)).collect()
+        };
+        assert_eq!(whose(By::Product), [("vehicle-visits".to_owned(), 7)]);
+        assert_eq!(
+            whose(By::Consumer),
+            [(ALL_CONSUMERS.to_owned(), 4), ("rnd".to_owned(), 3)]
+        );
+    }
 
     #[test]
     fn a_month_of_days_ends_today() {
