@@ -84,6 +84,9 @@ test("a product tells each what they may see", async ({ page, portal }) => {
   await expect(page).toHaveURL("/products/vehicle-workshop-visits?tab=cost");
   await expect(page.getByRole("region", { name: "Saved by replicas" })).toContainText("%");
   await expect(page.getByRole("region", { name: "Charges" })).toContainText("USD");
+  await expect(
+    page.getByRole("region", { name: "Calls of reading clients" }).or(page.getByText("No call to show")),
+  ).toBeVisible();
   await tabs.getByRole("link", { name: "Freshness" }).click();
   await expect(page.getByRole("region", { name: "Sync runs" })).toContainText("→");
 

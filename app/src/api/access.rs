@@ -9,6 +9,7 @@ use model::dto::ProductDetail;
 use model::dto::Recipient;
 use model::dto::Request;
 use model::dto::RequestNew;
+use model::dto::ShareQuery;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -141,6 +142,24 @@ pub async fn grants(
     };
     let found = exchange
         .grants(&principal, product.as_deref(), &page)
+        .await
+        .map_err(said)?;
+    Ok(found.into())
+}
+
+/// What was read of a product lately, the newest first; `next` says that there is older.
+pub async fn reads(product: String) -> Result<Listed<ShareQuery>, AppError> {
+    let (exchange, principal) = call()?;
+    let filter = exchange::access::ShareQueryFilter {
+        product: Some(product),
+        ..exchange::access::ShareQueryFilter::default()
+    };
+    let page = exchange::page::PageRequest {
+        after: None,
+        limit: Some(20),
+    };
+    let found = exchange
+        .share_queries(&principal, &filter, &page)
         .await
         .map_err(said)?;
     Ok(found.into())

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::dto::Charge;
 use model::dto::Money;
 use model::dto::Saving;
+use model::dto::ShareQuery;
 
 use crate::api::Listed;
 use crate::charts::against::Against;
@@ -13,27 +14,27 @@ use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::table::Column;
 use crate::components::table::Table;
+use crate::components::time::Ago;
+use crate::pages::product::Parts;
 use crate::pages::product::Place;
 use crate::url;
-use crate::wire::Loaded;
 use crate::words;
 
-pub(super) fn cost(
-    product: &str,
-    savings: Loaded<Vec<Saving>>,
-    charges: Loaded<Listed<Charge>>,
-    place: Place,
-) -> impl IntoView + use<> {
+pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView + use<> {
     let file = url::with_query("/costs/charges.csv", [("product", product)]);
     view! {
         <section class="block">
             <h2>"Saved by replicas"</h2>
-            {savings.show(|savings| of_savings(savings, false).into_any())}
+            {parts.savings.show(|savings| of_savings(savings, false).into_any())}
         </section>
         <section class="block">
             <h2>"Charges"</h2>
             <p><a href=file download="" rel="external">"All of them as CSV"</a></p>
-            {charges.show(move |page| of_charges(page, place).into_any())}
+            {parts.charges.show(move |page| of_charges(page, place).into_any())}
+        </section>
+        <section class="block">
+            <h2>"Read lately"</h2>
+            {parts.reads.show(|page| of_reads(page).into_any())}
         </section>
     }
 }
@@ -177,9 +178,97 @@ fn of_charges(page: Listed<Charge>, place: Place) -> impl IntoView {
     .into_any()
 }
 
+fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
+    if page.items.is_empty() {
+        return view! {
+            <Empty title="No call to show">
+                <p>"You see what your own teams asked for, and of your own products all of it: each call of a reading client, for 90 days."</p>
+            </Empty>
+        }
+        .into_any();
+    }
+    let has_more = page.next.is_some();
+    let rows = page
+        .items
+        .into_iter()
+        .map(|call| {
+            let asked = asked(&call);
+            view! {
+                <tr>
+                    <th scope="row"><Ago at=call.at/></th>
+                    <td>
+                        <span class="code">{call.recipient.to_string()}</span>
+                        <span class="muted secondary">{format!("team {}", call.team)}</span>
+                    </td>
+                    <td>
+                        {asked}
+                        <span class="code secondary">{format!("{}.{}", call.schema, call.table)}</span>
+                    </td>
+                    <td class="number">{call.files}</td>
+                    <td class="number">{words::bytes(call.bytes_signed)}</td>
+                    <td>{answered(call.status)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let head = vec![
+        Column::Text("When"),
+        Column::Text("Recipient"),
+        Column::Text("Asked for"),
+        Column::Number("Files"),
+        Column::Number("Handed out"),
+        Column::Text("Answer"),
+    ];
+    view! {
+        <Table caption="Calls of reading clients" head>{rows}</Table>
+        {has_more.then(|| view! {
+            <p class="muted">"The latest are shown; "<span class="code">"entrepot recipient queries"</span>" tells all."</p>
+        })}
+    }
+    .into_any()
+}
+
+/// What a client asked of a table, in words.
+fn asked(call: &ShareQuery) -> String {
+    let what = match call.endpoint.as_str() {
+        "version" => "Its version",
+        "metadata" => "Its columns",
+        "query" => "Its rows",
+        "changes" => "Its changes",
+        "temporary_credentials" => "A credential for its folder",
+        other => other,
+    };
+    match call.version {
+        Some(version) => format!("{what}, version {version}"),
+        None => what.to_owned(),
+    }
+}
+
+/// An HTTP status in words.
+fn answered(status: u32) -> String {
+    match status {
+        0 => "the client left before".to_owned(),
+        200..=299 => "answered".to_owned(),
+        401 | 403 => format!("refused ({status})"),
+        _ => format!("failed ({status})"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_told_in_words() {
+        for (status, word) in [
+            (0, "the client left before"),
+            (200, "answered"),
+            (403, "refused (403)"),
+            (503, "failed (503)"),
+        ] {
+            assert_eq!(answered(status), word);
+        }
+    }
 
     #[test]
     fn a_loss_is_shown_as_one() {

@@ -27,6 +27,7 @@ use model::dto::MyAccess;
 use model::dto::ProductDetail;
 use model::dto::Replica;
 use model::dto::Saving;
+use model::dto::ShareQuery;
 use model::dto::SyncRun;
 
 use crate::api;
@@ -136,6 +137,7 @@ struct Parts {
     grants: Loaded<Listed<Grant>>,
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
+    reads: Loaded<Listed<ShareQuery>>,
     happenings: Loaded<Listed<Happening>>,
     yaml: Loaded<String>,
 }
@@ -153,6 +155,7 @@ impl Parts {
             grants: load_if(on(Tab::Access).map(|name| api::access::grants(Some(name), None))),
             savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
+            reads: load_if(on(Tab::Cost).map(api::access::reads)),
             happenings: load_if(
                 of(Tab::History)
                     .map(|(name, after)| api::audit::happenings(Some(("product", name)), after)),
@@ -224,7 +227,7 @@ fn whole(
                 .into_any()
         }
         Tab::Access => access::access(&product, parts.grants).into_any(),
-        Tab::Cost => cost::cost(&name, parts.savings, parts.charges, place).into_any(),
+        Tab::Cost => cost::cost(&name, parts, place).into_any(),
         Tab::History => history::history(parts.happenings, place).into_any(),
         Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
     };
