@@ -14,8 +14,10 @@ use model::dto::Request;
 use model::time::DAY;
 
 use crate::api;
+use crate::api::Listed;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::time::Ago;
@@ -23,6 +25,7 @@ use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::pages::access::read::lines;
 use crate::pages::access::recipient::Machines;
+use crate::url;
 use crate::wire::load;
 use crate::wire::load_if;
 
@@ -41,12 +44,14 @@ pub fn Access() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let read = use_query_map().with_untracked(|query| query.get("read"));
+    let (read, after) =
+        use_query_map().with_untracked(|query| (query.get("read"), query.get("after")));
+    let is_first = after.is_none();
     // `?read=GRANT` opens how to read it, so that it can be linked to and works without JavaScript.
     let opened = load_if(read.map(api::access::opened));
     let recipients = load(api::access::recipients());
     let grants = load(api::access::grants(None, None));
-    let requests = load(api::access::requests(false, None));
+    let requests = load(api::access::requests(false, after));
     view! {
         <section class="page">
             <div class="page-head">
@@ -60,7 +65,7 @@ fn Shown() -> impl IntoView {
                     machines(recipients, grants.get_value()).into_any()
                 })
             })}
-            {requests.show(|page| asked(page.items).into_any())}
+            {requests.show(move |page| asked(page, is_first).into_any())}
         </section>
     }
 }
@@ -99,8 +104,15 @@ fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>) -> impl IntoView {
 }
 
 /// What was asked in the name of the viewer's teams, newest first.
-fn asked(requests: Vec<Request>) -> impl IntoView {
-    let rows = requests
+fn asked(page: Listed<Request>, is_first: bool) -> impl IntoView {
+    let first = (!is_first).then(|| PATH.to_owned());
+    let next = page
+        .next
+        .map(|after| url::with_query(PATH, [("after", after.as_str())]));
+    // Who sees requests of others, too, may find none of their own between them.
+    let has_pages = first.is_some() || next.is_some();
+    let rows = page
+        .items
         .into_iter()
         .filter(|request| is_ours(request.team.as_str()))
         .map(|request| {
@@ -114,11 +126,16 @@ fn asked(requests: Vec<Request>) -> impl IntoView {
             }
         })
         .collect::<Vec<_>>();
-    (!rows.is_empty()).then(|| {
+    let nothing = rows
+        .is_empty()
+        .then(|| view! { <p class="muted">"None of your teams’ on this page."</p> });
+    (has_pages || !rows.is_empty()).then(|| {
         view! {
             <section class="block">
                 <h2>"What you asked for"</h2>
+                {nothing}
                 <ul class="lines">{rows}</ul>
+                <Pager first next/>
             </section>
         }
     })

@@ -7,6 +7,7 @@ use model::dto::ProductDetail;
 
 use crate::api::Listed;
 use crate::components::load::Empty;
+use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::table::Column;
@@ -15,12 +16,14 @@ use crate::components::time::Ago;
 use crate::components::time::Day;
 use crate::components::time::LastDay;
 use crate::ctx;
+use crate::pages::product::Place;
 use crate::wire::Loaded;
 use crate::words;
 
 pub(super) fn access(
     product: &ProductDetail,
     grants: Loaded<Listed<Grant>>,
+    place: Place,
 ) -> impl IntoView + use<> {
     let team = &product.team;
     let is_owner = ctx::viewer()
@@ -34,13 +37,13 @@ pub(super) fn access(
         <section class="block">
             <h2>"Granted"</h2>
             <p class="muted">{whose}</p>
-            {grants.show(|page| table(page.items).into_any())}
+            {grants.show(move |page| table(page, place).into_any())}
         </section>
     }
 }
 
-fn table(grants: Vec<Grant>) -> impl IntoView {
-    if grants.is_empty() {
+fn table(page: Listed<Grant>, place: Place) -> impl IntoView {
+    if page.items.is_empty() {
         return view! {
             <Empty title="No grant to show">
                 <p>"Once a request is approved, it is here who reads, why and until when."</p>
@@ -48,7 +51,8 @@ fn table(grants: Vec<Grant>) -> impl IntoView {
         }
         .into_any();
     }
-    let rows = grants.into_iter().map(row).collect_view();
+    let (first, next) = (place.first(), place.next(page.next));
+    let rows = page.items.into_iter().map(row).collect_view();
     let head = vec![
         Column::Text("Who"),
         Column::Text("Why"),
@@ -58,7 +62,11 @@ fn table(grants: Vec<Grant>) -> impl IntoView {
         Column::Text("Verified"),
         Column::Text("First read"),
     ];
-    view! { <Table caption="Grants" head>{rows}</Table> }.into_any()
+    view! {
+        <Table caption="Grants" head>{rows}</Table>
+        <Pager first next/>
+    }
+    .into_any()
 }
 
 fn row(grant: Grant) -> impl IntoView {

@@ -152,7 +152,9 @@ impl Parts {
                 of(Tab::Freshness).map(|(name, after)| api::replicas::sync_runs(name, after)),
             ),
             lately: load_if(on(Tab::Freshness).map(api::replicas::lately)),
-            grants: load_if(on(Tab::Access).map(|name| api::access::grants(Some(name), None))),
+            grants: load_if(
+                of(Tab::Access).map(|(name, after)| api::access::grants(Some(name), after)),
+            ),
             savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
             reads: load_if(on(Tab::Cost).map(api::access::reads)),
@@ -226,7 +228,7 @@ fn whole(
             freshness::freshness(product, parts.replicas, parts.runs, parts.lately, place)
                 .into_any()
         }
-        Tab::Access => access::access(&product, parts.grants).into_any(),
+        Tab::Access => access::access(&product, parts.grants, place).into_any(),
         Tab::Cost => cost::cost(&name, parts, place).into_any(),
         Tab::History => history::history(parts.happenings, place).into_any(),
         Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
