@@ -14,6 +14,7 @@ use model::dto::Request;
 use model::dto::StatementSummary;
 
 use crate::api;
+use crate::api::audit::Job;
 use crate::components::badge::Badge;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
@@ -28,6 +29,7 @@ use crate::islands::icon::Icon;
 use crate::pages::access::SOON;
 use crate::pages::replicas::is_failing;
 use crate::wire::load;
+use crate::wire::load_if;
 use crate::words;
 
 #[component]
@@ -68,6 +70,8 @@ fn Today() -> impl IntoView {
     let grants = load(api::access::grants(None, None));
     let replicas = load(api::replicas::replicas(None));
     let statements = load(api::billing::statements());
+    let is_admin = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
+    let jobs = load_if(is_admin.then(|| api::audit::jobs(None)));
     view! {
         <div class="cards">
             <section class="card" aria-labelledby="find">
@@ -85,6 +89,7 @@ fn Today() -> impl IntoView {
                 <h2 id="reading">"Your access"</h2>
                 {grants.show(|page| reading(page.items).into_any())}
             </section>
+            {jobs.show(|page| parked(page.items).into_any())}
             {replicas.show(|replicas| copies(replicas).into_any())}
             {statements.show(|statements| month(statements).into_any())}
         </div>
@@ -189,15 +194,55 @@ fn copies(replicas: Vec<Replica>) -> impl IntoView {
     })
 }
 
-/// What the latest month costs, for those who see a statement.
+/// What the workers gave up on, for those who can have it tried again.
+fn parked(jobs: Vec<Job>) -> impl IntoView {
+    let lines = jobs
+        .into_iter()
+        .filter(|job| job.parked)
+        .map(|job| {
+            view! {
+                <li class="line">
+                    <span>{job.kind}</span>
+                    <span class="code muted">{job.key}</span>
+                    <Badge tone=Tone::Bad>"Parked"</Badge>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <section class="card" aria-labelledby="parked">
+                <h2 id="parked">"Jobs that wait for you"</h2>
+                <p>"They failed too often to be tried again by themselves."</p>
+                <ul class="lines">{lines}</ul>
+                <p class="actions"><A href="/admin/jobs" attr:class="button">"Open the jobs"</A></p>
+            </section>
+        }
+    })
+}
+
+/// What the latest month costs, beside the one before, for those who see a statement.
 fn month(statements: Vec<StatementSummary>) -> impl IntoView {
     let Some(latest) = statements.first().map(|first| first.month.clone()) else {
         return ().into_any();
     };
-    let lines = statements
+    // The latest month first.
+    let (current, older): (Vec<StatementSummary>, Vec<StatementSummary>) = statements
         .into_iter()
-        .filter(|statement| statement.month == latest)
+        .partition(|statement| statement.month == latest);
+    let lines = current
+        .into_iter()
         .map(|statement| {
+            let before = older
+                .iter()
+                .find(|other| other.team == statement.team && other.currency == statement.currency);
+            let before = before.map(|other| {
+                let total = words::money(Money {
+                    amount: other.total,
+                    currency: other.currency,
+                });
+                view! { <span class="muted">{format!("{total} in {}", other.month)}</span> }
+            });
             let href = format!("/costs/{}/{}", statement.team, statement.month);
             let total = Money {
                 amount: statement.total,
@@ -207,6 +252,7 @@ fn month(statements: Vec<StatementSummary>) -> impl IntoView {
                 <li class="line">
                     <A href=href>{statement.team.to_string()}</A>
                     <span>{words::money(total)}</span>
+                    {before}
                 </li>
             }
         })
