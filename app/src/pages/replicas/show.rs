@@ -86,6 +86,7 @@ fn page(
         .clone()
         .map(|after| url::with_query(&path, [("after", after.as_str())]));
     let first = (!is_first).then(|| path.clone());
+    let are_elsewhere = next.is_some();
     let runs: Vec<SyncRun> = runs
         .items
         .into_iter()
@@ -117,7 +118,11 @@ fn page(
             </section>
             <section class="block">
                 <h2>"Sync runs"</h2>
-                {list(runs)}
+                {if runs.is_empty() && are_elsewhere {
+                    view! { <p class="muted">"The latest runs of the product are of its other replicas; older ones stand on the next page."</p> }.into_any()
+                } else {
+                    list(runs).into_any()
+                }}
                 <Pager first next/>
             </section>
         </section>
