@@ -1,8 +1,8 @@
 // Every spec runs twice: in a hydrated page and with JavaScript off. What needs JavaScript is called *.hydrate.spec.ts.
 //
 // `cargo xtask test` sets the variables: E2E_BASE_URL of a server with the demo world, E2E_DATA its data folder, E2E_DEMO
-// what `entrepot demo --json` printed, E2E_ENTREPOT the binary, E2E_REPORT where the counts go. Without E2E_BASE_URL a
-// server is started here, or the one of `cargo xtask run` is used.
+// what `entrepot demo --json` printed, E2E_OIDC the provider of identities that the server knows, E2E_ENTREPOT the binary,
+// E2E_REPORT where the counts go. Without E2E_BASE_URL a server is started here, or the one of `cargo xtask run` is used.
 import { defineConfig } from "@playwright/test";
 
 const baseURL = process.env.E2E_BASE_URL ?? "http://127.0.0.1:3000";

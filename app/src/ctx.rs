@@ -100,6 +100,8 @@ pub struct Visit {
     pub flash: Flash,
     /// The exchange's time when the page was made.
     pub now: Timestamp,
+    /// What the button says that leads to the provider of identities; None: there is none.
+    pub provider: Option<String>,
 }
 
 /// A token that has just been made. The one page that answers its making shows it, and no other: it is kept nowhere.
@@ -122,6 +124,11 @@ pub fn flash() -> Flash {
     use_context::<Visit>()
         .map(|visit| visit.flash)
         .unwrap_or_default()
+}
+
+/// What the button says that leads to the provider of identities, where there is one.
+pub fn provider() -> Option<String> {
+    use_context::<Visit>().and_then(|visit| visit.provider)
 }
 
 /// The exchange's time when the page was made.

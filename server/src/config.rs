@@ -2,6 +2,7 @@
 //! whole, and never looked at again as text.
 
 mod nearest;
+mod oidc;
 mod post;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use model::time::{DAY, HOUR, MINUTE};
 use serde::Deserialize;
 use url::Url;
 
+pub use oidc::OidcSettings;
 pub(crate) use post::is_loopback;
 pub use post::{MailSettings, MailTls, WebhookSettings};
 
@@ -76,13 +78,15 @@ const KEYS: &[(&str, &[&str])] = &[
         "webhook",
         &["url", "secret", "secret_file", "allow_private"],
     ),
+    ("oidc", oidc::KEYS),
 ];
 
 /// Keys that hold lists: in the environment their items are separated by commas.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 4] = [
     "server.trusted_proxies",
     "storage.file_roots",
     "storage.endpoints",
+    "oidc.scopes",
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +121,7 @@ struct Raw {
     worker: RawWorker,
     mail: post::RawMail,
     webhook: post::RawWebhook,
+    oidc: oidc::Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -235,6 +240,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// None: no other system is told.
     pub webhook: Option<WebhookSettings>,
+    /// The provider of identities that people may sign in by.
+    pub oidc: Option<OidcSettings>,
 }
 
 #[derive(Clone, Debug)]
@@ -355,6 +362,7 @@ impl Settings {
         mut environment: HashMap<String, String>,
     ) -> Result<Self, ConfigError> {
         let secrets = post::Secrets::take(&mut environment);
+        let secret = oidc::secret_of(&mut environment);
         let data = flags.data.clone().unwrap_or_else(|| PathBuf::from("data"));
         let mut builder = config::Config::builder();
         match &flags.config {
@@ -380,6 +388,7 @@ impl Settings {
         check_keys(&values)?;
         let mut raw: Raw = config.try_deserialize().map_err(unreadable)?;
         secrets.into_raw(&mut raw.mail, &mut raw.webhook);
+        raw.oidc.take_secret(secret);
         Self::check(raw, flags, data)
     }
 
@@ -479,6 +488,7 @@ impl Settings {
             },
             mail: post::mail(raw.mail)?,
             webhook: post::webhook(raw.webhook)?,
+            oidc: raw.oidc.check()?,
             file: flags.config.clone(),
             data,
         })

@@ -16,6 +16,7 @@ pub mod listen;
 pub mod metrics;
 pub mod middleware;
 pub mod node;
+pub mod oidc;
 pub mod plain_form;
 pub mod portal;
 pub mod profile;

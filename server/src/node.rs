@@ -92,6 +92,7 @@ impl Node {
             url_lifetime: settings.sharing.url_lifetime,
             query_log_kept: settings.sharing.query_log_kept,
             refresh_every: settings.worker.refresh_every,
+            provider: settings.oidc.as_ref().map(|oidc| oidc.rules.clone()),
             ..Options::default()
         };
         let connected = connect(Wiring {
@@ -156,7 +157,7 @@ async fn take_lock(data: &Path, purpose: Use) -> Result<Option<Lock>, FolderErro
 
 /// As the settings say; else where a server on this data folder is reached, which may have been told so on its command line;
 /// else where one would be.
-fn public_url(settings: &Settings) -> PublicUrl {
+pub(crate) fn public_url(settings: &Settings) -> PublicUrl {
     let served = || {
         let noted = folder::served(&settings.data)?;
         PublicUrl::parse(&noted, false).ok()

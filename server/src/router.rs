@@ -20,6 +20,7 @@ use crate::middleware::guesses::{self, Guesses};
 use crate::middleware::headers::{self, Policy};
 use crate::middleware::observe::{self, RequestId};
 use crate::middleware::principal::{self, Bearers};
+use crate::oidc::Oidc;
 use crate::sign_in::SignIn;
 use crate::{account, download, health, plain_form, profile, session};
 
@@ -30,6 +31,8 @@ pub struct Parts {
     pub trusted_proxies: Arc<[IpAddr]>,
     pub requests_per_second: u32,
     pub sign_ins_per_minute: u32,
+    /// The provider that people may sign in by, if there is one.
+    pub oidc: Option<Arc<Oidc>>,
     /// The portal's pages, server functions and files, with its own page for what does not exist as fallback. They find
     /// [`principal::Visit`] and the principal in the request's extensions.
     pub portal: Router,
@@ -91,6 +94,7 @@ fn browser(parts: &Parts) -> Router {
         parts.exchange.clone(),
         parts.sign_ins_per_minute,
         Arc::clone(&parts.trusted_proxies),
+        parts.oidc.clone(),
     );
     let guard = Guard {
         origin: parts.public_url.as_str().to_owned(),

@@ -1,5 +1,5 @@
 //! `POST /sign-in` and `POST /sign-out`: plain routes, because they change the session. They work without JavaScript and
-//! answer with a redirect to a path of this site, never to anywhere else (C-49).
+//! answer with a redirect to a path of this site, never to anywhere else (C-49). The way by a provider stands in [`crate::oidc`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::extract::{FromRequest as _, rejection::FormRejection};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use exchange::{Error, Exchange};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ use tower_sessions::Session;
 use crate::middleware::client;
 use crate::middleware::limiter::Limiter;
 use crate::middleware::observe::sentence;
+use crate::oidc::{self, Oidc};
 use crate::session;
 
 const NAME_MAX: usize = 63;
@@ -28,25 +29,43 @@ const NAME_MAX: usize = 63;
 #[derive(Clone)]
 pub struct SignIn {
     exchange: Exchange,
-    tries: Arc<Limiter>,
+    pub(crate) tries: Arc<Limiter>,
     trusted_proxies: Arc<[IpAddr]>,
+    pub(crate) oidc: Option<Arc<Oidc>>,
 }
 
 impl SignIn {
     /// `per_minute` tries for each address and for each name.
-    pub fn new(exchange: Exchange, per_minute: u32, trusted_proxies: Arc<[IpAddr]>) -> Self {
+    pub fn new(
+        exchange: Exchange,
+        per_minute: u32,
+        trusted_proxies: Arc<[IpAddr]>,
+        oidc: Option<Arc<Oidc>>,
+    ) -> Self {
         let refill = Duration::from_secs(60) / per_minute.max(1);
         Self {
             exchange,
             tries: Arc::new(Limiter::new(per_minute, refill)),
             trusted_proxies,
+            oidc,
         }
+    }
+
+    /// The key of the caller's address among the tries.
+    pub(crate) fn address_of(&self, request: &Request) -> String {
+        let (extensions, headers) = (request.extensions(), request.headers());
+        client::address(extensions, headers, &self.trusted_proxies).map_or_else(
+            || "address in process".to_owned(),
+            |address| format!("address {address}"),
+        )
     }
 
     pub fn router(self) -> Router {
         Router::new()
             .route("/sign-in", post(sign_in))
             .route("/sign-out", post(sign_out))
+            .route("/sign-in/oidc", get(oidc::routes::begin))
+            .route(oidc::CALLBACK, get(oidc::routes::finish))
             .with_state(self)
     }
 }
@@ -65,12 +84,7 @@ async fn sign_in(
     session: Session,
     request: Request,
 ) -> Result<Response, Failed> {
-    let address = client::address(
-        request.extensions(),
-        request.headers(),
-        &state.trusted_proxies,
-    )
-    .map_or_else(|| "in process".to_owned(), |address| address.to_string());
+    let address = state.address_of(&request);
     let form: Result<Form<Credentials>, FormRejection> = Form::from_request(request, &()).await;
     let form = match form {
         Ok(Form(form)) => form,
@@ -93,7 +107,7 @@ async fn sign_in(
         }
     };
     let name: String = form.name.trim().chars().take(NAME_MAX + 1).collect();
-    for key in [format!("address {address}"), format!("name {name}")] {
+    for key in [address, format!("name {name}")] {
         if let Err(seconds) = state.tries.take(&key) {
             return Ok(too_many(seconds));
         }
@@ -108,16 +122,19 @@ async fn sign_in(
         Err(Error::Unauthenticated) => {
             tracing::info!("sign-in refused");
             session::put_flash(&session, "/sign-in", &refused(REFUSED, &name)).await?;
-            let mut back = "/sign-in".to_owned();
-            if next != "/" {
-                let query =
-                    serde_urlencoded::to_string([("next", &next)]).map_err(Error::internal)?;
-                back = format!("{back}?{query}");
-            }
-            Ok(go_to(&back))
+            Ok(go_to(&back_to_form(&next)?))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The form again, which still knows where to go afterwards.
+pub(crate) fn back_to_form(next: &str) -> Result<String, Error> {
+    if next == "/" {
+        return Ok("/sign-in".to_owned());
+    }
+    let query = serde_urlencoded::to_string([("next", next)]).map_err(Error::internal)?;
+    Ok(format!("/sign-in?{query}"))
 }
 
 async fn sign_out(session: Session) -> Result<Response, Failed> {
@@ -149,7 +166,7 @@ pub(crate) fn go_to(path: &str) -> Response {
     response
 }
 
-fn too_many(seconds: u64) -> Response {
+pub(crate) fn too_many(seconds: u64) -> Response {
     let mut response = sentence(
         StatusCode::TOO_MANY_REQUESTS,
         "Too many tries to sign in. Please wait a minute and try again.",
@@ -161,7 +178,7 @@ fn too_many(seconds: u64) -> Response {
 }
 
 /// What went wrong on our side: logged here, a sentence there.
-struct Failed(Error);
+pub(crate) struct Failed(Error);
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {

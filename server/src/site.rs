@@ -26,6 +26,11 @@ pub fn portal(exchange: exchange::Exchange, site: &std::path::Path) -> Router {
         }
         Visit {
             now: exchange.now(),
+            provider: exchange
+                .options()
+                .provider
+                .as_ref()
+                .map(|rules| rules.title.clone()),
             ..seen(parts)
         }
     })

@@ -1,5 +1,5 @@
-//! The test servers: PostgreSQL with a cluster of its own, and Azurite. Both on free ports of the loopback interface, both
-//! gone when dropped.
+//! The test servers: PostgreSQL with a cluster of its own, Azurite, and a provider of identities. All on free ports of the
+//! loopback interface, all gone when dropped.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -207,6 +207,53 @@ impl Azurite {
             .with_context(|| tail(&log_file))?;
         Ok(Self {
             url: format!("http://127.0.0.1:{port}/devstoreaccount1"),
+            _server: server,
+            _folder: folder,
+        })
+    }
+}
+
+/// Of every client of the provider; nobody else's, so no secret.
+pub(crate) const IDENTITIES_SECRET: &str = "a secret of tests, which is nobody's: 0123456789";
+
+/// A provider of OpenID Connect, with clients and people for tests.
+pub(crate) struct Identities {
+    /// Its issuer.
+    pub(crate) url: String,
+    _server: Running,
+    _folder: Folder,
+}
+
+impl Identities {
+    pub(crate) fn start(repo: &Repo) -> Result<Self> {
+        let modules = repo.root.join("end2end/node_modules/oidc-provider");
+        if !modules.exists() {
+            bail!("oidc-provider is missing: `npm ci` in end2end");
+        }
+        let script = repo.root.join("end2end/fixtures/identity-provider.mjs");
+        let node = crate::repo::which(&["node"])
+            .context("node is missing: sudo apt-get install nodejs")?;
+        let folder = Folder::temporary("identities")?;
+        let port = free_port()?;
+        let log_file = folder.path().join("log");
+        let log = std::fs::File::create(&log_file)?;
+        let mut provider = bound(&node, None, "KILL");
+        provider
+            .arg(script)
+            .arg(port.to_string())
+            .current_dir(folder.path());
+        let mut server = Running::start(provider.stdout(log.try_clone()?).stderr(log), "TERM")?;
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let path = "/.well-known/openid-configuration";
+        let ready = || {
+            crate::http::get(address, path, None, Duration::from_secs(2))
+                .is_ok_and(|answer| answer.status == 200)
+        };
+        server
+            .wait_until("the provider of identities", READY_WITHIN, ready)
+            .with_context(|| tail(&log_file))?;
+        Ok(Self {
+            url: format!("http://127.0.0.1:{port}"),
             _server: server,
             _folder: folder,
         })

@@ -13,22 +13,23 @@ use crate::check::CHECKS;
 use crate::http;
 use crate::process::{Folder, Running, bound, lines, shown};
 use crate::repo::{HOST, Repo};
-use crate::services::{Azurite, Postgres, tail};
+use crate::services::{Azurite, IDENTITIES_SECRET, Identities, Postgres, tail};
 use crate::setup::{self, Scope};
 use crate::tally::{self, Tally};
 
 /// Variables by which tests find their servers. A test that needs one that is not set fails, except in a quick run
 /// (`TEST_QUICK=1`).
-const OUR_VARIABLES: [&str; 5] = [
+const OUR_VARIABLES: [&str; 6] = [
     "TEST_POSTGRES_URL",
     "TEST_AZURITE_URL",
+    "TEST_OIDC_URL",
     "TEST_PYTHON",
     "TEST_SITE",
     "TEST_QUICK",
 ];
 
-const QUICK_LEAVES_OUT: &str = "quick: without PostgreSQL, Azurite, the Python clients, the browser bundle and its lints, \
-     browser tests, licences and unused dependencies, the crash loop and the load of five hundred queries";
+const QUICK_LEAVES_OUT: &str = "quick: without PostgreSQL, Azurite, the provider of identities, the Python clients, the browser bundle and its \
+     lints, browser tests, licences and unused dependencies, the crash loop and the load of five hundred queries";
 
 /// The run so far.
 struct Report {
@@ -161,18 +162,21 @@ fn full_cargo_test(repo: &Repo, counts: &mut Tally) -> Result<String> {
 
 /// What the integration tests talk to, and how they find it.
 struct Servers {
-    variables: [(&'static str, String); 4],
+    variables: [(&'static str, String); 5],
     _postgres: Postgres,
     _azurite: Azurite,
+    _identities: Identities,
 }
 
 impl Servers {
     fn start(repo: &Repo) -> Result<Self> {
         let postgres = Postgres::start()?;
         let azurite = Azurite::start(repo)?;
+        let identities = Identities::start(repo)?;
         let variables = [
             ("TEST_POSTGRES_URL", postgres.url.clone()),
             ("TEST_AZURITE_URL", azurite.url.clone()),
+            ("TEST_OIDC_URL", identities.url.clone()),
             (
                 "TEST_PYTHON",
                 setup::venv_python(repo).display().to_string(),
@@ -183,6 +187,7 @@ impl Servers {
             variables,
             _postgres: postgres,
             _azurite: azurite,
+            _identities: identities,
         })
     }
 }
@@ -263,6 +268,7 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
         .stdout(File::create(&demo)?);
     crate::process::run(&mut play).context("make the demo world")?;
 
+    let identities = Identities::start(repo)?;
     let address = SocketAddr::from(([127, 0, 0, 1], http::free_port()?));
     let log_file = results.join("server.log");
     let log = File::create(&log_file)?;
@@ -276,7 +282,11 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
         .arg("--site")
         .arg(repo.site())
         // All tests sign in from one address, again and again.
-        .env("ENTREPOT__SESSION__SIGN_INS_PER_MINUTE", "1000");
+        .env("ENTREPOT__SESSION__SIGN_INS_PER_MINUTE", "1000")
+        .env("ENTREPOT__OIDC__ISSUER", &identities.url)
+        .env("ENTREPOT__OIDC__CLIENT_ID", "entrepot")
+        .env("ENTREPOT__OIDC__CLIENT_SECRET", IDENTITIES_SECRET)
+        .env("ENTREPOT__OIDC__TITLE", "Sign in with Example");
     let mut server = Running::start(serve.stdout(log.try_clone()?).stderr(log), "TERM")?;
     server
         .wait_until("the server", Duration::from_secs(60), || {
@@ -300,6 +310,7 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     playwright
         .env("E2E_ENTREPOT", &entrepot)
         .env("E2E_REPORT", &report)
+        .env("E2E_OIDC", &identities.url)
         .stdout(Stdio::inherit());
     playwright.env(
         "CHROMIUM",

@@ -60,6 +60,8 @@ pub struct Options {
     pub report_batch: usize,
     /// How often the tables of published products are looked at for new versions; microseconds. 0: only when asked for.
     pub refresh_every: i64,
+    /// Who may come by a provider of identities, and as what; None: there is none.
+    pub provider: Option<people::ProviderRules>,
 }
 
 impl Default for Options {
@@ -73,6 +75,7 @@ impl Default for Options {
             session_lifetime: 7 * model::time::DAY,
             report_batch: 2_000,
             refresh_every: model::time::HOUR,
+            provider: None,
         }
     }
 }

@@ -78,7 +78,7 @@ macro_rules! operations {
 
 operations! {
     // People.
-    SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in makes a session; machines carry a token";
+    SignIn [Anyone] rest() cli() page "/sign-in" why "the browser's: /sign-in and /sign-in/oidc make a session; machines carry a token";
     PersonRead [SignedIn] rest(("GET", "/me")) cli("user whoami") page "/account";
     PersonList [Admin, Auditor] rest(("GET", "/people")) cli("user list") page "/admin/people";
     PersonCreate [Admin] rest(("POST", "/people")) cli("user create") page "people/create_person";
@@ -87,6 +87,9 @@ operations! {
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password") page "people/set_password";
     NotificationsRead [Oneself, Admin] rest(("GET", "/people/{person}/notifications")) cli("user notifications") page "/account/notifications";
     NotificationsSet [Oneself, Admin] rest(("PUT", "/people/{person}/notifications")) cli("user notify") page "notices/set_notifications";
+    IdentityList [Oneself, Admin, Auditor] rest(("GET", "/people/{person}/identities")) cli("user identities");
+    IdentityLink [Admin] rest(("POST", "/people/{person}/identities")) cli("user link");
+    IdentityUnlink [Admin] rest(("DELETE", "/people/{person}/identities/{identity}")) cli("user unlink");
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create") page "/account/tokens";
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list") page "/account/tokens";
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke") page "people/revoke_token";

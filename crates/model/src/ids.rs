@@ -85,6 +85,8 @@ fn new_uuid(at: crate::Timestamp) -> Uuid {
 ids! {
     /// A person with an account.
     PersonId
+    /// What a provider of identities calls a person.
+    IdentityId
     /// A domain: groups teams and sets floor rules.
     DomainId
     /// A team: owns products, recipients and everything else.

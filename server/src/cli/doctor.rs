@@ -1,4 +1,5 @@
-//! `entrepot doctor`: tries what Entrepôt needs of a storage, or of every storage there is.
+//! `entrepot doctor`: tries what Entrepôt needs of a storage, or of every storage there is, and looks for the provider of
+//! identities that the configuration names.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -11,10 +12,13 @@ use super::columns::{at, given, list};
 use super::fail::described;
 use super::show::{self, Show, grid};
 use super::{Globals, columns};
+use crate::config::Settings;
+use crate::oidc::CALLBACK;
+use crate::{node, oidc};
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// All storages, and whether mail and webhook are configured, when absent
+    /// When absent: all storages, whether mail and webhook are configured, and whether the provider of identities answers
     storage: Option<String>,
     /// Also write a probe and delete it again; without this only where replicas may be made
     #[arg(long)]
@@ -64,6 +68,7 @@ impl Doctor {
 
     /// One storage after the other. One that cannot be looked at does not keep the others from it.
     pub(super) async fn all(self, globals: &Globals) -> anyhow::Result<ExitCode> {
+        let provider = provider(globals).await?;
         let client = globals.client().await?;
         let listed: Call = Act::list(&["storages"]).call;
         let storages = client.perform(&listed).await?;
@@ -84,6 +89,7 @@ impl Doctor {
         }
         let failed = items
             .iter()
+            .chain([&provider])
             .any(|item| !item["problem"].is_null() || has_failed(&item["report"]))
             || list(&delivery, "tests")
                 .iter()
@@ -92,14 +98,22 @@ impl Doctor {
             for item in items.iter_mut().filter_map(Value::as_object_mut) {
                 item.remove("text");
             }
-            show::json(&json!({ "items": items, "delivery": delivery }))
+            let mut found = json!({ "items": items, "delivery": delivery });
+            if !provider.is_null() {
+                found["oidc"] = provider;
+            }
+            show::json(&found)
         } else {
-            let storages = if items.is_empty() {
+            let mut text = if items.is_empty() {
                 "There is no storage yet.\n\n".to_owned()
             } else {
                 items.iter().map(one_of_many).collect()
             };
-            storages + &delivered(&delivery)
+            text.push_str(&delivered(&delivery));
+            if !provider.is_null() {
+                text.push_str(&format!("\noidc\n{}", report(&provider["report"])));
+            }
+            text
         };
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
@@ -122,6 +136,35 @@ fn delivered(delivery: &Value) -> String {
         text.push_str(&format!("test of {}: {came}\n", at(test, "/of")));
     }
     text
+}
+
+/// A report on the provider that this configuration names; null where it names none, or where another server is called: that
+/// one's configuration is its own.
+async fn provider(globals: &Globals) -> anyhow::Result<Value> {
+    if globals.server.is_some() {
+        return Ok(Value::Null);
+    }
+    let settings = Settings::load(&globals.flags())?;
+    let public_url = node::public_url(&settings);
+    let Some(oidc) = settings.oidc else {
+        return Ok(Value::Null);
+    };
+    let issuer = oidc.issuer.clone();
+    let callback = format!("{}{CALLBACK}", public_url.as_str());
+    let (outcome, sentence) = match oidc::look(oidc, &public_url).await {
+        Ok(way) => (
+            "ok",
+            format!(
+                "{issuer} answers and sends people to {way}; {callback} has to be registered there"
+            ),
+        ),
+        Err(error) => (
+            "failed",
+            format!("{error}; nobody can sign in by {issuer} until it answers"),
+        ),
+    };
+    let check = json!({ "name": "discovery", "outcome": outcome, "sentence": sentence });
+    Ok(json!({ "issuer": issuer, "report": { "checks": [check] } }))
 }
 
 fn one_of_many(item: &Value) -> String {

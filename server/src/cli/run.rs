@@ -20,6 +20,7 @@ use super::{Globals, show};
 use crate::adapters::reads;
 use crate::config::{CopyEngine, PublicUrl, Settings};
 use crate::node::{Node, Use};
+use crate::oidc::Oidc;
 use crate::workers::handlers::Lakehand;
 use crate::workers::sync::Engine;
 use crate::workers::{self, Worker};
@@ -101,7 +102,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
             "nobody can sign in yet; make the first account: entrepot user create NAME --role admin --generate"
         );
     }
-    let router = routes(&node);
+    let router = routes(&node)?;
     let served = format!("http://{addr}");
     let said = if globals.json {
         serde_json::json!({ "serving": served }).to_string()
@@ -218,18 +219,22 @@ fn stopping() -> anyhow::Result<CancellationToken> {
 }
 
 /// All routes of this process.
-pub(crate) fn routes(node: &Node) -> Router {
-    router::build(router::Parts {
+pub(crate) fn routes(node: &Node) -> anyhow::Result<Router> {
+    let settings = node.settings.oidc.clone();
+    let oidc = settings.map(|oidc| Oidc::new(oidc, node.exchange().clone(), &node.public_url));
+    let oidc = oidc.transpose().context("no HTTP client can be made")?;
+    Ok(router::build(router::Parts {
         exchange: node.exchange().clone(),
         public_url: node.public_url.clone(),
         trusted_proxies: Arc::from(node.settings.trusted_proxies.as_slice()),
         requests_per_second: node.settings.requests_per_second,
         sign_ins_per_minute: node.settings.sign_ins_per_minute,
+        oidc: oidc.map(Arc::new),
         portal: site::portal(node.exchange().clone(), &node.settings.site),
         machines: node
             .connected
             .machines_within(node.settings.sharing.requests_per_second),
-    })
+    }))
 }
 
 /// The worker of this process.

@@ -74,6 +74,24 @@ fn commands_are_calls() {
             "storages/az",
             json!({ "replicas": false, "revision": 3 }),
         ),
+        (
+            "user identities ines",
+            "GET",
+            "people/ines/identities",
+            none(),
+        ),
+        (
+            "user link ines --issuer https://id.example --subject abc",
+            "POST",
+            "people/ines/identities",
+            json!({ "issuer": "https://id.example", "subject": "abc" }),
+        ),
+        (
+            "user unlink ines 1",
+            "DELETE",
+            "people/ines/identities/1",
+            none(),
+        ),
         ("doctor az", "POST", "storages/az/doctor", json!({})),
         (
             "doctor az --write",

@@ -1,4 +1,4 @@
-//! `entrepot user`: accounts, roles, passwords.
+//! `entrepot user`: accounts, roles, passwords, identities.
 
 use std::io::BufRead as _;
 
@@ -71,6 +71,24 @@ pub(super) enum User {
         name: String,
         #[command(flatten)]
         password: PasswordFrom,
+    },
+    /// By which identities of a provider a person signs in
+    Identities { name: String },
+    /// Let whoever a provider calls so sign in as this person
+    Link {
+        name: String,
+        /// The provider, as it writes itself
+        #[arg(long)]
+        issuer: String,
+        /// What the provider calls the person; shown to them when they are refused
+        #[arg(long)]
+        subject: String,
+    },
+    /// Take an identity away; ends the person's sessions
+    Unlink {
+        name: String,
+        /// As `user identities` shows it
+        identity: String,
     },
 }
 
@@ -203,6 +221,29 @@ impl User {
                 Act::put(&["people", &name, "password"])
                     .body(json!({ "password": password }))
                     .show(Show::said(said))
+            }
+            Self::Identities { name } => {
+                Act::list(&["people", &name, "identities"]).show(Show::Table(&[
+                    ("IDENTITY", "/id"),
+                    ("ISSUER", "/issuer"),
+                    ("SUBJECT", "/subject"),
+                    ("LINKED", "/linked_at"),
+                    ("USED", "/used_at"),
+                ]))
+            }
+            Self::Link {
+                name,
+                issuer,
+                subject,
+            } => Act::post(&["people", &name, "identities"])
+                .body(json!({ "issuer": issuer, "subject": subject }))
+                .show(Show::said(format!(
+                    "{subject} of {issuer} signs in as {name}."
+                ))),
+            Self::Unlink { name, identity } => {
+                Act::delete(&["people", &name, "identities", &identity]).show(Show::said(format!(
+                    "{name} does not sign in by that identity any more."
+                )))
             }
         })
     }

@@ -9,7 +9,7 @@ fn environment(pairs: &[(&str, &str)]) -> HashMap<String, String> {
         .collect()
 }
 
-fn load(file: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+pub(super) fn load(file: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(file_of(folder.path()), file).unwrap();
     let flags = Flags {
@@ -288,7 +288,14 @@ fn every_key_of_the_list_is_read() {
         "server.addr" | "server.metrics_addr" => "\"127.0.0.1:7\"",
         "server.public_url" => "\"https://x.example\"",
         "server.allow_http" => "true",
-        "server.trusted_proxies" | "storage.file_roots" | "storage.endpoints" => "[]",
+        "server.trusted_proxies"
+        | "storage.file_roots"
+        | "storage.endpoints"
+        | "oidc.scopes"
+        | "oidc.groups" => "[]",
+        "oidc.issuer" => "\"https://id.example\"",
+        "oidc.client_id" | "oidc.client_secret" | "oidc.groups_claim" | "oidc.title" => "\"x\"",
+        "oidc.known_people_only" | "oidc.trust_email" => "true",
         "location.cloud" | "location.region" => "\"aws\"",
         "telemetry.format" => "\"json\"",
         "worker.engine" => "\"process\"",
@@ -307,7 +314,15 @@ fn every_key_of_the_list_is_read() {
     for (section, keys) in KEYS {
         file.push_str(&format!("[{section}]\n"));
         // Files are read when the configuration is: they have tests of their own.
-        let is_file = |key: &&&str| ["ca_file", "password_file", "secret_file"].contains(*key);
+        let is_file = |key: &&&str| {
+            [
+                "ca_file",
+                "password_file",
+                "secret_file",
+                "client_secret_file",
+            ]
+            .contains(*key)
+        };
         for key in keys.iter().filter(|key| !is_file(key)) {
             let value = if *key == "metrics_addr" {
                 "\"127.0.0.1:8\""

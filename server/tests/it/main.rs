@@ -21,6 +21,7 @@ mod lake;
 mod logs;
 mod machine_limits;
 mod matrix;
+mod oidc;
 mod people;
 mod pictures;
 mod portal;

@@ -3,6 +3,7 @@
 pub(crate) mod azurite;
 pub(crate) mod counts;
 pub(crate) mod environment;
+pub(crate) mod identities;
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod s3;
@@ -24,7 +25,8 @@ use serde_json::Value;
 use server::adapters::connect::{Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
-use server::config::{LogFormat, PublicUrl, StorageSettings, TelemetrySettings};
+use server::config::{LogFormat, OidcSettings, PublicUrl, StorageSettings, TelemetrySettings};
+use server::oidc::Oidc;
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -91,6 +93,8 @@ pub(crate) struct Build {
     pub(crate) endpoints: &'static [&'static str],
     /// Whether mail is configured; what is sent goes nowhere.
     pub(crate) mail: bool,
+    /// The provider that people may sign in by.
+    pub(crate) oidc: Option<&'static OidcSettings>,
 }
 
 impl Default for Build {
@@ -101,6 +105,7 @@ impl Default for Build {
             requests_per_second: 10_000,
             endpoints: &[],
             mail: false,
+            oidc: None,
         }
     }
 }
@@ -163,6 +168,7 @@ impl TestApp {
         let public_url = PublicUrl::parse(build.public_url, false).unwrap();
         let options = Options {
             public_url: build.public_url.to_owned(),
+            provider: build.oidc.map(|oidc| oidc.rules.clone()),
             ..Options::default()
         };
         let lake = Lake::of(&StorageSettings {
@@ -188,12 +194,18 @@ impl TestApp {
         };
         let connected = connect(wiring).await.unwrap();
         let exchange = connected.exchange.clone();
+        let oidc = build.oidc.map(|oidc| {
+            environment::install_crypto();
+            let oidc = Oidc::new(oidc.clone(), exchange.clone(), &public_url);
+            Arc::new(oidc.unwrap())
+        });
         let router = router::build(Parts {
             exchange: exchange.clone(),
             public_url: public_url.clone(),
             trusted_proxies: Arc::<[IpAddr]>::from([]),
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
+            oidc,
             portal: server::site::portal(exchange.clone(), folder.path()),
             machines: connected.machines_within(build.requests_per_second),
         });

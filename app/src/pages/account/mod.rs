@@ -113,6 +113,12 @@ fn Password() -> impl IntoView {
     view! {
         <section class="block">
             <h2>"Password"</h2>
+            {ctx::provider()
+                .map(|_| {
+                    view! {
+                        <p class="muted">"An account that came by the company account has no password here until an administrator sets one."</p>
+                    }
+                })}
             <form class="form" id=PASSWORD method="post" action="/account/password">
                 <Field label="Current password" name="current" kind=Kind::Password error=wrong("current") required=true autocomplete="current-password"/>
                 <Field

@@ -159,6 +159,7 @@ macro_rules! ids {
 
 ids!(
     model::PersonId,
+    model::IdentityId,
     model::DomainId,
     model::TeamId,
     model::ServiceTokenId,

@@ -212,11 +212,16 @@ impl Exchange {
         check.done()?;
         let mut change = self.change(principal).await?;
         let at = change.at();
-        sql!("delete from person_role where person_id = $1")
-            .bind(record.id)
-            .execute(change.tx())
-            .await?;
-        for role in &roles {
+        // What stays, stays as it came: by hand, or by the groups of a provider.
+        let held = roles_of(change.tx(), record.id).await?;
+        for role in held.difference(&roles) {
+            sql!("delete from person_role where person_id = $1 and role = $2")
+                .bind(record.id)
+                .bind(*role)
+                .execute(change.tx())
+                .await?;
+        }
+        for role in roles.difference(&held) {
             sql!("insert into person_role (person_id, role, granted_at) values ($1, $2, $3)")
                 .bind(record.id)
                 .bind(*role)
@@ -283,7 +288,10 @@ impl Exchange {
     }
 }
 
-async fn end_sessions(change: &mut crate::change::Change, person: PersonId) -> Result<(), Error> {
+pub(super) async fn end_sessions(
+    change: &mut crate::change::Change,
+    person: PersonId,
+) -> Result<(), Error> {
     sql!("delete from session where person_id = $1")
         .bind(person)
         .execute(change.tx())
@@ -299,7 +307,7 @@ pub(crate) fn taken(error: crate::db::DbError, field: &str, message: &str) -> Er
     }
 }
 
-fn check_email(check: &mut Check, text: &str) -> String {
+pub(super) fn check_email(check: &mut Check, text: &str) -> String {
     let text = check.text("email", text, 0, 254, false);
     let fits = text.is_empty()
         || text.split_once('@').is_some_and(|(local, host)| {

@@ -1,7 +1,10 @@
-//! People, teams, domains, roles, sessions and service tokens.
+//! People, teams, domains, roles, sessions, service tokens, and whom a provider of identities calls whom.
 
 mod accounts;
+mod identities;
+mod mapping;
 mod organisation;
+mod provided;
 mod sessions;
 mod tokens;
 
@@ -13,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{MemberRole, Name, PersonId, Role, TeamId};
 
 pub(crate) use accounts::taken;
+pub use mapping::{GroupRule, ProviderRules};
 pub use organisation::TeamRecord;
+pub use provided::{Entry, Provided};
 pub use sessions::SessionRecord;
 
 use crate::db::{DbError, On};

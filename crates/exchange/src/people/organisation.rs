@@ -373,7 +373,7 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         sql!(
             "insert into team_member (team_id, person_id, role, added_at) values ($1, $2, $3, $4)
-              on conflict (team_id, person_id) do update set role = excluded.role"
+              on conflict (team_id, person_id) do update set role = excluded.role, mapped = false"
         )
         .bind(team.id)
         .bind(person.id)

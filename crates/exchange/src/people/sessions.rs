@@ -1,9 +1,12 @@
 //! Signing in, and the sessions that come of it. The store keeps a hash of the session's id, never the id.
 
 use model::{PersonId, Timestamp};
+use serde_json::json;
 
 use super::accounts::verify_in_background;
+use crate::audit::Object;
 use crate::error::Error;
+use crate::operation::Operation;
 use crate::principal::Principal;
 use crate::{Exchange, from_row, secret, sql};
 
@@ -41,10 +44,29 @@ impl Exchange {
             Some(person) if fits => self.principal_of(person.id).await?,
             _ => None,
         };
-        match (person, principal) {
-            (Some(person), Some(principal)) => Ok((person.id, principal)),
-            _ => Err(Error::Unauthenticated),
-        }
+        let (Some(person), Some(principal)) = (person, principal) else {
+            return Err(Error::Unauthenticated);
+        };
+        let mut change = self.change(&principal).await?;
+        change.note(
+            Operation::SignIn,
+            Object::new("person", &person.pseudonym),
+            json!({ "by": "password" }),
+        );
+        change.commit().await?;
+        Ok((person.id, principal))
+    }
+
+    /// Whether the way to a provider that was begun with `state` is gone for the first time. `ends_at`: when it is over anyway.
+    pub async fn sign_in_state_use(&self, state: &str, ends_at: Timestamp) -> Result<bool, Error> {
+        let changed = sql!(
+            "insert into sign_in_used (state_hash, ends_at) values ($1, $2) on conflict (state_hash) do nothing"
+        )
+        .bind(secret::hash(state))
+        .bind(ends_at)
+        .execute(self.db())
+        .await?;
+        Ok(changed == 1)
     }
 
     /// The principal of a session's person, with the roles of this instant; nobody when the account is gone.
@@ -127,6 +149,10 @@ impl Exchange {
     /// Removes what has ended; called now and then by a worker.
     pub async fn sessions_sweep(&self) -> Result<u64, Error> {
         let now = self.now();
+        sql!("delete from sign_in_used where ends_at <= $1")
+            .bind(now)
+            .execute(self.db())
+            .await?;
         Ok(
             sql!("delete from session where expires_at <= $1 or last_seen_at <= $2")
                 .bind(now)

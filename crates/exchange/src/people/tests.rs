@@ -109,7 +109,7 @@ async fn accounts_sign_in_and_lose_it() {
         assert!(exchange.principal_of_session(id).await.unwrap().is_nobody());
 
         let found = exchange.audit_verify(&operator, None).await.unwrap();
-        assert_eq!((found.rows, found.broken), (3, None));
+        assert_eq!((found.rows, found.broken), (4, None));
     }
 }
 

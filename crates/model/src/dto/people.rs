@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MemberRole, Name, PersonId, Role, ServiceTokenId, Timestamp};
+use crate::{IdentityId, MemberRole, Name, PersonId, Role, ServiceTokenId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domain {
@@ -141,6 +141,26 @@ pub struct PasswordChange {
     #[serde(default)]
     pub current: Option<String>,
     pub password: String,
+}
+
+/// What a provider of identities calls a person. Issuer and subject together are the identity; nothing else is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub id: IdentityId,
+    pub issuer: String,
+    pub subject: String,
+    pub linked_at: Timestamp,
+    /// When somebody last signed in by it.
+    pub used_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityNew {
+    /// As the provider writes it, to the letter.
+    pub issuer: String,
+    /// As the provider writes it, to the letter; no e-mail address and no name.
+    pub subject: String,
 }
 
 /// Who is asking, as `/me` shows it.

@@ -1,9 +1,10 @@
-//! People, their roles and passwords, and who is asking.
+//! People, their roles, passwords and identities, and who is asking.
 
 use exchange::Operation;
+use model::IdentityId;
 use model::dto::{
-    Me, Notifications, NotificationsChange, PasswordChange, Person, PersonChange, PersonNew,
-    RolesChange,
+    Identity, IdentityNew, Me, Notifications, NotificationsChange, PasswordChange, Person,
+    PersonChange, PersonNew, RolesChange,
 };
 
 use crate::answer::{Nothing, Result, created, done, ok};
@@ -22,6 +23,9 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::PasswordSet, set_password).takes::<PasswordChange>()
         .on(Operation::NotificationsRead, notifications).answers::<Notifications>()
         .on(Operation::NotificationsSet, set_notifications).takes::<NotificationsChange>().answers::<Notifications>()
+        .on(Operation::IdentityList, identities).pages::<Identity>()
+        .on(Operation::IdentityLink, link).takes::<IdentityNew>().answers::<Identity>().created()
+        .on(Operation::IdentityUnlink, unlink)
 }
 
 async fn me(call: Call) -> Result<Me> {
@@ -85,4 +89,34 @@ async fn set_notifications(
         .exchange
         .notifications_set(&call.principal, &person, new)
         .await?)
+}
+
+async fn identities(
+    call: Call,
+    At(person): At<String>,
+    Paged(page): Paged,
+) -> Result<exchange::page::Page<Identity>> {
+    ok(call
+        .exchange
+        .identities(&call.principal, &person, &page)
+        .await?)
+}
+
+async fn link(
+    call: Call,
+    At(person): At<String>,
+    Body(new): Body<IdentityNew>,
+) -> Result<Identity> {
+    created(
+        call.exchange
+            .identity_link(&call.principal, &person, new)
+            .await?,
+    )
+}
+
+async fn unlink(call: Call, At((person, identity)): At<(String, IdentityId)>) -> Result<Nothing> {
+    call.exchange
+        .identity_unlink(&call.principal, &person, identity)
+        .await?;
+    done()
 }

@@ -47,6 +47,7 @@ impl Served {
             trusted_proxies: Arc::from([]),
             requests_per_second: 1_000,
             sign_ins_per_minute: 10,
+            oidc: None,
             portal: Router::new(),
             machines: world.router.clone(),
         });

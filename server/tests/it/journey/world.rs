@@ -299,6 +299,7 @@ fn serve(
         trusted_proxies: Arc::from([]),
         requests_per_second: 10_000,
         sign_ins_per_minute: 1_000,
+        oidc: None,
         portal: server::site::portal(connected.exchange.clone(), &settings.data),
         machines: connected.machines(),
     });

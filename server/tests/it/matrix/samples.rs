@@ -5,7 +5,8 @@ use exchange::jobs::{Lane, Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::{Operation, Principal};
 use model::dto::{
-    DecisionNew, ProfileNew, PurposeNew, RateNew, RecipientNew, Request, RequestNew, TokenNew,
+    DecisionNew, IdentityNew, ProfileNew, PurposeNew, RateNew, RecipientNew, Request, RequestNew,
+    TokenNew,
 };
 use model::{Clock as _, Method, Purpose, RunKind, Timestamp};
 use serde_json::{Value, json};
@@ -71,6 +72,20 @@ impl World {
                 named(&["zoe"]).with(json!({ "kinds": ["request_decided"] }))
             }
             Operation::DeliveryTest => none().with(json!({ "person": "zoe" })),
+            Operation::IdentityList => named(&["zoe"]),
+            Operation::IdentityLink => {
+                let subject = self.fresh("subject");
+                named(&["zoe"]).with(json!({ "issuer": "https://id.example", "subject": subject }))
+            }
+            Operation::IdentityUnlink => {
+                let new = IdentityNew {
+                    issuer: "https://id.example".to_owned(),
+                    subject: self.fresh("subject"),
+                };
+                let operator = Principal::operator();
+                let made = self.exchange().identity_link(&operator, "zoe", new).await;
+                named(&["zoe", &made.unwrap().id.to_string()])
+            }
             Operation::TokenCreate => none().with(json!({ "name": "ci" })),
             Operation::TokenRevoke => {
                 let new = TokenNew {
