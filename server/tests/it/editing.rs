@@ -117,7 +117,8 @@ async fn a_product_is_changed_and_who_comes_second_is_told_what_changed() {
     assert!(!once.text.contains("Changed meanwhile by"), "{}", once.text);
 
     // A field that is wrong names itself, and is no change of somebody else's.
-    let wrong = edit(&revision(&once), "");
+    let now = revision(&once);
+    let wrong = edit(&now, "");
     let wrong = send(&world, &producer, "update_product", &wrong).await;
     assert_eq!(wrong.location(), format!("{EDIT}#product-edit"));
     let told = page(&world, &producer, EDIT).await;

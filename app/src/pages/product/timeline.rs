@@ -35,7 +35,7 @@ pub(crate) fn picture(lately: Lately) -> impl IntoView {
     }
     view! {
         <p class="muted">
-            "Kept is a promise when what was committed has arrived one period of the schedule later, and a tenth of it for the run itself."
+            "A promise is kept when what the source held at the time of a sync is in the replica before the next sync is due."
         </p>
         <Tracks title="Commits at the source, and when the replicas had them" timeline/>
     }
@@ -78,17 +78,17 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
                 .collect();
             marks.sort_unstable();
             let promise = replica.job.as_ref().filter(|_| copy.synced_at.is_some());
-            let allowed = promise.and_then(allowed);
+            let due = promise.and_then(Due::of);
             rows.push(Row {
                 name: format!("{name} in {}", state::place(&replica.location)),
                 kind: Kind::Copy,
                 marks,
-                promise: promise.map(|job| match allowed {
+                promise: promise.map(|job| match due {
                     Some(_) => format!("promised: {}", rhythm(job)),
                     None => format!("nothing is promised: {}", rhythm(job)),
                 }),
-                late: allowed
-                    .map(|allowed| late(&commits, &syncs, copy, allowed, now))
+                late: due
+                    .map(|due| late(&commits, &syncs, copy, due, now))
                     .unwrap_or_default(),
             });
         }
@@ -124,18 +124,37 @@ fn is_sync_of(run: &SyncRun, replica: &Replica, copy: &ReplicaTable) -> bool {
         && run.table == copy.name
 }
 
-/// How long after a commit the copy is to have it. None: nothing is promised.
-fn allowed(job: &SyncJob) -> Option<i64> {
-    let period = job.every.as_deref().filter(|_| !job.paused)?;
-    let unit = match period.chars().last()? {
-        'm' => MINUTE,
-        'h' => HOUR,
-        'd' => DAY,
-        _ => return None,
-    };
-    let count: i64 = period.get(..period.len() - 1)?.parse().ok()?;
-    let period = count.checked_mul(unit).filter(|period| *period > 0)?;
-    Some(period.saturating_add((period / 10).max(10 * MINUTE)))
+/// When syncs are due: every `period`, one of them at `next`. The same promise as people are told of by mail
+/// (`exchange::replicas::telling`): what the source held when one was due is there before the next one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Due {
+    next: Timestamp,
+    /// Microseconds, more than none.
+    period: i64,
+}
+
+impl Due {
+    /// None: nothing is promised.
+    fn of(job: &SyncJob) -> Option<Self> {
+        let period = job.every.as_deref().filter(|_| !job.paused)?;
+        let unit = match period.chars().last()? {
+            'm' => MINUTE,
+            'h' => HOUR,
+            'd' => DAY,
+            _ => return None,
+        };
+        let count: i64 = period.get(..period.len() - 1)?.parse().ok()?;
+        let period = count.checked_mul(unit).filter(|period| *period > 0)?;
+        let next = job.next_due_at?;
+        Some(Self { next, period })
+    }
+
+    /// When the copy is to have what was committed then.
+    fn of_commit(self, committed: Timestamp) -> Timestamp {
+        let since_due = committed.since(self.next).rem_euclid(self.period);
+        let until_due = (self.period - since_due) % self.period;
+        committed.plus(until_due).plus(self.period)
+    }
 }
 
 /// When the copy lacked something longer than it may.
@@ -143,7 +162,7 @@ fn late(
     commits: &[TableCommit],
     syncs: &[&SyncRun],
     copy: &ReplicaTable,
-    allowed: i64,
+    due: Due,
     now: Timestamp,
 ) -> Vec<(Timestamp, Timestamp)> {
     // What was there before the first copy came with it.
@@ -157,7 +176,7 @@ fn late(
         if begun.is_some_and(|begun| commit.committed_at < begun) {
             continue;
         }
-        let due = commit.committed_at.plus(allowed);
+        let due = due.of_commit(commit.committed_at);
         let by_a_run = syncs
             .iter()
             .filter(|run| brings(run, commit))
@@ -270,11 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_promises_its_period_and_some_for_the_run() {
+    fn a_schedule_promises_what_a_sync_finds_before_the_next() {
         for (every, paused, expected) in [
-            (Some("2d"), false, Some(2 * DAY + 2 * DAY / 10)),
-            (Some("30m"), false, Some(40 * MINUTE)),
-            (Some("6h"), false, Some(6 * HOUR + 36 * MINUTE)),
+            (Some("2d"), false, Some(2 * DAY)),
+            (Some("30m"), false, Some(30 * MINUTE)),
+            (Some("6h"), false, Some(6 * HOUR)),
             (Some("2d"), true, None),
             (None, false, None),
             (Some(""), false, None),
@@ -282,7 +301,25 @@ mod tests {
             (Some("9223372036854775807d"), false, None),
             (Some("zwei"), false, None),
         ] {
-            assert_eq!(allowed(&job(every, paused)), expected, "{every:?}");
+            let next = at("20T02:00");
+            let job = SyncJob {
+                next_due_at: Some(next),
+                ..job(every, paused)
+            };
+            let expected = expected.map(|period| Due { next, period });
+            assert_eq!(Due::of(&job), expected, "{every:?}");
+        }
+        let due = Due {
+            next: at("20T02:00"),
+            period: DAY,
+        };
+        for (committed, by) in [
+            ("05T01:59", "06T02:00"),
+            ("05T02:00", "06T02:00"),
+            ("05T02:01", "07T02:00"),
+            ("25T03:00", "27T02:00"),
+        ] {
+            assert_eq!(due.of_commit(at(committed)), at(by), "{committed}");
         }
     }
 
@@ -299,13 +336,17 @@ mod tests {
             run(Some(1), 3, "06T00:00", "06T00:10"),
         ];
         let runs: Vec<&SyncRun> = runs.iter().collect();
-        let seen = |now: &str| late(&commits, &runs, &copy(3, "06T00:10"), DAY, at(now));
+        let due = Due {
+            next: at("20T00:00"),
+            period: DAY,
+        };
+        let seen = |now: &str| late(&commits, &runs, &copy(3, "06T00:10"), due, at(now));
         // Two commits, one delay; what the first copy brought was never late.
         let first = (at("04T00:00"), at("06T00:10"));
         assert_eq!(seen("09T12:00"), [first]);
         // The last one has not come, and its time is over.
         assert_eq!(seen("11T00:00"), [first, (at("10T00:00"), at("11T00:00"))]);
-        let none = late(&[], &runs, &copy(3, "06T00:10"), DAY, at("09T00:00"));
+        let none = late(&[], &runs, &copy(3, "06T00:10"), due, at("09T00:00"));
         assert!(none.is_empty(), "{none:?}");
     }
 

@@ -75,7 +75,8 @@ async fn a_person_comes_by_the_provider() {
             assert!(is_signed_in(&app, &app.sign_in("mara").await).await);
 
             let page = PageRequest::default();
-            let rows = app.exchange.audit_rows(&Principal::operator(), None, &page);
+            let operator = Principal::operator();
+            let rows = app.exchange.audit_rows(&operator, None, &page);
             let rows = rows.await.unwrap().items;
             let ways: Vec<&str> = rows
                 .iter()
