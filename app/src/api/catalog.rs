@@ -9,6 +9,7 @@ use model::dto::ProductPublish;
 use model::dto::ProductQuery;
 use model::dto::ProductRetire;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
 
 use crate::api::Done;
@@ -37,14 +38,14 @@ pub struct ProductForm {
     #[serde(default)]
     pub revision: Option<i64>,
     /// Of drafts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub description: Option<String>,
     /// With commas between them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub tags: Option<String>,
     #[serde(default)]
     pub classification: Option<String>,
@@ -58,6 +59,11 @@ pub struct ProductForm {
     /// page tells by it what was changed meanwhile.
     #[serde(default)]
     pub seen: Option<ProductSeen>,
+}
+
+/// A text that was sent, though it be empty: it was emptied, and is not to stay as it was.
+fn sent<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(field).map(Some)
 }
 
 /// The form's fields as they stood on the page.

@@ -1,5 +1,6 @@
 //! Changing a product in the portal: its fields, a second person at the same time, publishing and retiring by its name.
 
+use exchange::Principal;
 use http::StatusCode;
 
 use crate::matrix::World;
@@ -113,6 +114,20 @@ async fn a_product_is_changed_and_who_comes_second_is_told_what_changed() {
     assert_ne!(second, first);
     let done = send(&world, &producer, "update_product", &edit(&second, "Mine")).await;
     assert_eq!(done.location(), "/products/vehicle-visits");
+    // What is emptied is empty, and not as it was.
+    let now = revision(&page(&world, &producer, EDIT).await);
+    let mut emptied = edit(&now, "Mine");
+    for (name, value) in &mut emptied {
+        if ["form[description]", "form[tags]"].contains(name) {
+            *value = "";
+        }
+    }
+    let done = send(&world, &producer, "update_product", &emptied).await;
+    assert_eq!(done.location(), "/products/vehicle-visits");
+    let operator = Principal::operator();
+    let product = world.app.exchange.product(&operator, "vehicle-visits");
+    let product = product.await.unwrap();
+    assert_eq!((product.description.as_str(), product.tags.len()), ("", 0));
     let once = page(&world, &producer, EDIT).await;
     assert!(!once.text.contains("Changed meanwhile by"), "{}", once.text);
 
