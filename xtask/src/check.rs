@@ -1,9 +1,9 @@
 //! The checks that look at sources alone: formatting, edges, lints, licences, unused dependencies.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::edges;
 use crate::process::{ask, run, step};
@@ -17,46 +17,55 @@ const CARGO_MACHETE: &str = "0.9.2";
 pub(crate) struct Check {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
-    /// Also part of `test --quick`.
-    pub(crate) quick: bool,
+    pub(crate) when: When,
     pub(crate) work: fn(&Repo) -> Result<String>,
+}
+
+/// When `test` does a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// In quick runs, too.
+    Always,
+    Full,
+    /// While it compiles the tests: see `linting_cargo`.
+    Compiling,
 }
 
 pub(crate) const CHECKS: [Check; 6] = [
     Check {
         name: "fmt",
         title: "formatting",
-        quick: true,
+        when: When::Always,
         work: formatting,
     },
     Check {
         name: "edges",
         title: "edges between crates",
-        quick: true,
+        when: When::Always,
         work: edges::check,
     },
     Check {
         name: "machete",
         title: "unused dependencies",
-        quick: false,
+        when: When::Full,
         work: machete,
     },
     Check {
         name: "deny",
         title: "licences, bans and sources",
-        quick: false,
+        when: When::Full,
         work: deny,
     },
     Check {
         name: "clippy",
         title: "lints, host",
-        quick: true,
+        when: When::Compiling,
         work: clippy_host,
     },
     Check {
         name: "clippy",
         title: "lints, browser bundle",
-        quick: false,
+        when: When::Full,
         work: clippy_browser,
     },
 ];
@@ -94,6 +103,23 @@ fn clippy_host(repo: &Repo) -> Result<String> {
         "warnings",
     ]))?;
     Ok(String::new())
+}
+
+/// A cargo that lints what it compiles: clippy's driver is a whole compiler, so `build` and `test` need not be preceded by
+/// `cargo clippy`, which reads and checks everything once more. It is called as `cargo clippy -- -D warnings` calls it.
+pub(crate) fn linting_cargo(repo: &Repo) -> Result<Command> {
+    let root = ask(repo.command("rustc").args(["--print", "sysroot"]))
+        .context("`rustc --print sysroot` failed")?;
+    let driver = Path::new(root.trim()).join("bin/clippy-driver");
+    if !is_executable(&driver) {
+        bail!("clippy is missing: rustup component add clippy");
+    }
+    let mut cargo = repo.cargo();
+    cargo.env("RUSTC_WORKSPACE_WRAPPER", driver).env(
+        "CLIPPY_ARGS",
+        "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+    );
+    Ok(cargo)
 }
 
 fn clippy_browser(repo: &Repo) -> Result<String> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::bundle;
-use crate::check::CHECKS;
+use crate::check::{CHECKS, When, linting_cargo};
 use crate::http;
 use crate::process::{Folder, Running, bound, lines, shown};
 use crate::repo::{HOST, Repo};
@@ -99,9 +99,10 @@ fn test_quickly(repo: &Repo, report: &mut Report) {
     report.step("prerequisites", |_| {
         setup::prerequisites(Scope::Quick).map(str::to_owned)
     });
-    for check in CHECKS.iter().filter(|check| check.quick) {
+    for check in CHECKS.iter().filter(|check| check.when == When::Always) {
         report.step(check.title, |_| (check.work)(repo));
     }
+    report.step("lints and compiling", |_| compile(repo));
     report.step("unit and integration tests on SQLite", |counts| {
         cargo_test(repo, counts, &[("TEST_QUICK", "1".to_owned())])
     });
@@ -117,9 +118,10 @@ fn test_all(repo: &Repo, report: &mut Report) {
                 Ok(format!("npm {npm}, Python {python}"))
             })
         });
-        for check in &CHECKS {
+        for check in CHECKS.iter().filter(|check| check.when != When::Compiling) {
             report.step(check.title, |_| (check.work)(repo));
         }
+        report.step("lints and compiling", |_| compile(repo));
         report.step("browser bundle", |_| {
             bundle::build(repo, bundle::Mode::Release)
         });
@@ -151,11 +153,15 @@ fn set_up(repo: &Repo, report: &mut Report) {
     });
 }
 
+/// All tests and binaries of the host, linted; before any server is started, for one that waits for a compiler can be disturbed.
+fn compile(repo: &Repo) -> Result<String> {
+    let mut cargo = linting_cargo(repo)?;
+    crate::process::run(cargo.args(["test", "--locked", "--no-run"]).args(HOST))?;
+    Ok(String::new())
+}
+
 /// Cargo's tests with every server they may want. The servers run only as long as the tests.
 fn full_cargo_test(repo: &Repo, counts: &mut Tally) -> Result<String> {
-    // Compiled first: a cluster that waits for a compiler is a cluster that can be disturbed.
-    let mut compile = repo.cargo();
-    crate::process::run(compile.args(["test", "--locked", "--no-run"]).args(HOST))?;
     let servers = Servers::start(repo)?;
     cargo_test(repo, counts, &servers.variables)
 }
@@ -211,7 +217,7 @@ pub(crate) fn services(repo: &Repo) -> Result<()> {
 }
 
 fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -> Result<String> {
-    let mut cargo = repo.cargo();
+    let mut cargo = linting_cargo(repo)?;
     for name in OUR_VARIABLES {
         cargo.env_remove(name);
     }
