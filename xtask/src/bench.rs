@@ -1,6 +1,10 @@
 //! `bench`: measures a release build against the limits of the project. Figures go to docs/BENCHMARKS.md.
 
 mod copy;
+mod lighthouse;
+mod load;
+mod portal;
+mod products;
 mod search;
 mod start;
 
@@ -17,7 +21,7 @@ use crate::setup::{self, Scope};
 
 /// One measured number and what it must keep.
 pub(crate) struct Figure {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
     pub(crate) limit: Limit,
@@ -31,6 +35,20 @@ pub(crate) enum Limit {
 }
 
 impl Figure {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        limit: Limit,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            unit,
+            limit,
+        }
+    }
+
     fn holds(&self) -> bool {
         match self.limit {
             Limit::AtMost(limit) => self.value <= limit,
@@ -69,7 +87,7 @@ struct Area {
     measure: fn(&Repo) -> Result<Vec<Figure>>,
 }
 
-const AREAS: [Area; 3] = [
+const AREAS: [Area; 5] = [
     Area {
         name: "start",
         measure: start::measure,
@@ -81,6 +99,14 @@ const AREAS: [Area; 3] = [
     Area {
         name: "search",
         measure: search::measure,
+    },
+    Area {
+        name: "portal",
+        measure: portal::measure,
+    },
+    Area {
+        name: "lighthouse",
+        measure: lighthouse::measure,
     },
 ];
 
@@ -197,12 +223,13 @@ pub(crate) fn entrepot(repo: &Repo) -> std::path::PathBuf {
     repo.target.join("release/entrepot")
 }
 
-/// The release server over a data folder.
+/// The release server over a data folder. `environment`: more settings.
 pub(crate) fn serve(
     repo: &Repo,
     data: &std::path::Path,
     address: std::net::SocketAddr,
     log: std::fs::File,
+    environment: &[(&str, &str)],
 ) -> Result<Running> {
     // setpriv becomes the server under the same id, so /proc shows the server itself.
     let mut command = bound(&entrepot(repo), None, "KILL");
@@ -214,7 +241,8 @@ pub(crate) fn serve(
     command
         .args(["--addr", &address.to_string()])
         .arg("--site")
-        .arg(repo.site());
+        .arg(repo.site())
+        .envs(environment.iter().copied());
     Running::start(command.stdout(log.try_clone()?).stderr(log), "TERM")
 }
 
@@ -230,12 +258,7 @@ mod tests {
 
     #[test]
     fn figures_are_judged_by_their_limit() {
-        let figure = |value, limit| Figure {
-            name: "x",
-            value,
-            unit: "s",
-            limit,
-        };
+        let figure = |value, limit| Figure::new("x", value, "s", limit);
         assert!(figure(1.0, Limit::AtMost(1.0)).holds());
         assert!(!figure(1.1, Limit::AtMost(1.0)).holds());
         assert!(figure(0.7, Limit::AtLeast(0.7)).holds());

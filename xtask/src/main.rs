@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask set-up | run | dev | test | check | bench | dist`.
+//! The project's own commands: `cargo xtask set-up | run | dev | test | check | bench | pictures | dist`.
 //!
 //! Plain Rust over cargo, npm and Python: what it needs it names, what it starts it ends. Nothing of the product lives
 //! here.
@@ -7,6 +7,7 @@ mod bench;
 mod bundle;
 mod check;
 mod deliver;
+mod demo;
 mod edges;
 mod http;
 mod process;
@@ -40,6 +41,7 @@ usage: cargo xtask COMMAND
   services                        the test servers until Ctrl-C, for cargo test by hand
   bundle                          the browser bundle alone, into target/site
   bench [AREA]... [--json]        measure a release build
+  pictures                        the README's pictures, of the demo world, into docs/pictures
   dist                            release build and site as a tar file in target/dist";
 
 fn main() -> ExitCode {
@@ -80,6 +82,10 @@ fn command(arguments: &[String]) -> Result<ExitCode> {
             test::services(&repo)?;
         }
         "bench" => return bench::bench(&repo, rest),
+        "pictures" => {
+            no_more(rest)?;
+            demo::pictures(&repo)?;
+        }
         "dist" => {
             no_more(rest)?;
             deliver::dist(&repo)?;

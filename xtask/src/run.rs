@@ -74,7 +74,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     Err(error).context("start the server")
 }
 
-fn build_server(repo: &Repo) -> Result<&'static str> {
+pub(crate) fn build_server(repo: &Repo) -> Result<&'static str> {
     // `--examples` (there are none) makes cargo resolve features as it does for tests: without it `run` and `test` would
     // compile parquet and all above it twice.
     run_to_end(

@@ -327,14 +327,13 @@ fn debian_wasm(sysroot: &Path) -> Result<Wasm> {
 pub(crate) fn npm(repo: &Repo, folder: &str) -> Result<&'static str> {
     let place = repo.root.join(folder);
     let node = ask(Command::new("node").arg("--version")).context("node does not answer")?;
-    let name = if folder.is_empty() {
-        "npm"
-    } else {
-        "npm-end2end"
+    let name = match folder {
+        "" => "npm".to_owned(),
+        folder => format!("npm-{}", folder.replace('/', "-")),
     };
     let stamp = Stamp::new(
         repo,
-        name,
+        &name,
         Inputs::default()
             .text(&node)
             .path(&place, "package-lock.json")?,

@@ -1,19 +1,17 @@
 //! `test`: every check and test in one run, cheapest first. It stops at the first step that fails; the last line is always
 //! `N passed, N failed`.
 
-use std::fs::File;
-use std::net::SocketAddr;
 use std::process::{ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::bundle;
 use crate::check::{CHECKS, When, linting_cargo};
-use crate::http;
-use crate::process::{Folder, Running, bound, lines, shown};
+use crate::demo::{self, World};
+use crate::process::{Folder, lines, shown};
 use crate::repo::{HOST, Repo};
-use crate::services::{Azurite, IDENTITIES_SECRET, Identities, Postgres, tail};
+use crate::services::{Azurite, IDENTITIES_SECRET, Identities, Postgres};
 use crate::setup::{self, Scope};
 use crate::tally::{self, Tally};
 
@@ -249,9 +247,6 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
     Ok(format!("{} tests", counts.passed))
 }
 
-/// What the demo's people sign in with while the browser tests run: of this world only, which is gone when they end.
-const DEMO_PASSWORD: &str = "correct horse battery staple";
-
 /// How many tests run at once: most wait for a server, a child process or a timer half of their time.
 fn test_threads() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -261,44 +256,19 @@ fn test_threads() -> String {
 /// Playwright against the demo world, served by the binary that the tests have just built.
 fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     let results = repo.target.join("end2end");
-    std::fs::create_dir_all(&results)?;
     let entrepot = repo.debug_binary("entrepot");
-    let folder = Folder::fleeting("end2end")?;
-    let data = folder.path().join("data");
-
-    let demo = results.join("demo.json");
-    let mut play = repo.command(&entrepot);
-    play.args(["demo", "--headless", "--json", "--data"])
-        .arg(&data)
-        .env("ENTREPOT_DEMO_PASSWORD", DEMO_PASSWORD)
-        .stdout(File::create(&demo)?);
-    crate::process::run(&mut play).context("make the demo world")?;
-
     let identities = Identities::start(repo)?;
-    let address = SocketAddr::from(([127, 0, 0, 1], http::free_port()?));
-    let log_file = results.join("server.log");
-    let log = File::create(&log_file)?;
-    let mut serve = bound(&entrepot, None, "KILL");
-    serve
-        .current_dir(&repo.root)
-        .arg("serve")
-        .arg("--data")
-        .arg(&data)
-        .args(["--addr", &address.to_string()])
-        .arg("--site")
-        .arg(repo.site())
-        // All tests sign in from one address, again and again.
-        .env("ENTREPOT__SESSION__SIGN_INS_PER_MINUTE", "1000")
-        .env("ENTREPOT__OIDC__ISSUER", &identities.url)
-        .env("ENTREPOT__OIDC__CLIENT_ID", "entrepot")
-        .env("ENTREPOT__OIDC__CLIENT_SECRET", IDENTITIES_SECRET)
-        .env("ENTREPOT__OIDC__TITLE", "Sign in with Example");
-    let mut server = Running::start(serve.stdout(log.try_clone()?).stderr(log), "TERM")?;
-    server
-        .wait_until("the server", Duration::from_secs(60), || {
-            http::is_ready(address)
-        })
-        .with_context(|| tail(&log_file))?;
+    let mut world = World::start(
+        repo,
+        &entrepot,
+        &results,
+        &[
+            ("ENTREPOT__OIDC__ISSUER", identities.url.as_str()),
+            ("ENTREPOT__OIDC__CLIENT_ID", "entrepot"),
+            ("ENTREPOT__OIDC__CLIENT_SECRET", IDENTITIES_SECRET),
+            ("ENTREPOT__OIDC__TITLE", "Sign in with Example"),
+        ],
+    )?;
 
     let report = results.join("report.json");
     if report.exists() {
@@ -309,10 +279,10 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
         .current_dir(repo.root.join("end2end"))
         .args(["node_modules/.bin/playwright", "test"]);
     playwright
-        .env("E2E_BASE_URL", format!("http://{address}"))
-        .env("E2E_DATA", &data)
-        .env("E2E_DEMO", &demo)
-        .env("E2E_PASSWORD", DEMO_PASSWORD);
+        .env("E2E_BASE_URL", format!("http://{}", world.address))
+        .env("E2E_DATA", world.data())
+        .env("E2E_DEMO", &world.report)
+        .env("E2E_PASSWORD", demo::PASSWORD);
     playwright
         .env("E2E_ENTREPOT", &entrepot)
         .env("E2E_REPORT", &report)
@@ -326,13 +296,8 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     let text = std::fs::read_to_string(&report)
         .with_context(|| format!("Playwright wrote no {}", report.display()))?;
     *counts += tally::of_playwright(&text)?;
-    outcome.with_context(|| format!("traces are in end2end/test-results; {}", tail(&log_file)))?;
-    if let Some(status) = server.ended()? {
-        bail!(
-            "the server ended during the tests ({status}); {}",
-            tail(&log_file)
-        );
-    }
+    outcome.with_context(|| format!("traces are in end2end/test-results; {}", world.tail()))?;
+    world.still_runs()?;
     if counts.passed == 0 {
         bail!("no browser test ran");
     }

@@ -75,30 +75,10 @@ fn in_place(repo: &Repo, place: &Path) -> Result<Vec<Figure>> {
     }
     let (ours, theirs) = (median(ours), median(theirs));
     Ok(vec![
-        Figure {
-            name: "speed against cp",
-            value: theirs / ours,
-            unit: "x",
-            limit: Limit::AtLeast(0.7),
-        },
-        Figure {
-            name: "entrepot copy",
-            value: ours,
-            unit: "s",
-            limit: Limit::None,
-        },
-        Figure {
-            name: "cp -r --reflink=never",
-            value: theirs,
-            unit: "s",
-            limit: Limit::None,
-        },
-        Figure {
-            name: "peak memory",
-            value: peak,
-            unit: "MB",
-            limit: Limit::AtMost(200.0),
-        },
+        Figure::new("speed against cp", theirs / ours, "x", Limit::AtLeast(0.7)),
+        Figure::new("entrepot copy", ours, "s", Limit::None),
+        Figure::new("cp -r --reflink=never", theirs, "s", Limit::None),
+        Figure::new("peak memory", peak, "MB", Limit::AtMost(200.0)),
     ])
 }
 

@@ -29,6 +29,7 @@ pub(super) fn measure(repo: &Repo) -> Result<Vec<Figure>> {
             &folder.path().join("data"),
             address,
             std::fs::File::create(&log_file)?,
+            &[],
         )?;
         let ready = server.wait_until("the server", Duration::from_secs(30), || {
             http::is_ready(address)
@@ -42,23 +43,18 @@ pub(super) fn measure(repo: &Repo) -> Result<Vec<Figure>> {
     }
     let worst = starts.iter().copied().fold(0.0, f64::max);
     Ok(vec![
-        Figure {
-            name: "empty start to ready, worst of 5",
-            value: worst,
-            unit: "s",
-            limit: Limit::AtMost(1.0),
-        },
-        Figure {
-            name: "empty start to ready, median",
-            value: median(starts),
-            unit: "s",
-            limit: Limit::None,
-        },
-        Figure {
-            name: "idle memory",
-            value: idle,
-            unit: "MB",
-            limit: Limit::AtMost(120.0),
-        },
+        Figure::new(
+            "empty start to ready, worst of 5",
+            worst,
+            "s",
+            Limit::AtMost(1.0),
+        ),
+        Figure::new(
+            "empty start to ready, median",
+            median(starts),
+            "s",
+            Limit::None,
+        ),
+        Figure::new("idle memory", idle, "MB", Limit::AtMost(120.0)),
     ])
 }
