@@ -1,8 +1,9 @@
 //! Where to go after signing in. The path comes from the address bar, so it may come from an enemy: only a path of
 //! this portal passes (control C-49: no open redirect).
 
-/// Longest path that is followed.
-const LONGEST: usize = 1_024;
+/// Longest path that is followed, with its query: what somebody fills in over several pages travels there. A request's head has
+/// room for it twice, for it names the page before, too.
+pub const LONGEST: usize = 16 * 1_024;
 
 /// The given text when it is an absolute path of this portal with an optional query, else `None`.
 ///

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::use_location;
 
 use crate::components::button::Button;
 use crate::components::button::Weight;
@@ -39,10 +39,11 @@ pub const FORM: &str = "sign-in";
 
 #[component]
 pub fn SignIn() -> impl IntoView {
-    let query = use_query_map().get_untracked();
+    let query = url::pairs(&use_location().search.get_untracked());
     let target = query
-        .get("next")
-        .and_then(|next| next::local_path(&next).map(str::to_owned));
+        .iter()
+        .find(|(name, _)| name == "next")
+        .and_then(|(_, next)| next::local_path(next).map(str::to_owned));
     view! {
         <Title text="Sign in"/>
         <section class="page page--narrow">
