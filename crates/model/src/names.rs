@@ -88,9 +88,41 @@ impl ProductName {
     }
 }
 
+/// A name made of what a folder is called, to propose: lower case, everything else than letters and digits an underscore. None where
+/// nothing is left of it.
+pub fn slug(text: &str, max: usize) -> Option<String> {
+    let mut slug = String::new();
+    for c in text.to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('_') {
+            slug.push('_');
+        }
+    }
+    if slug.starts_with(|c: char| c.is_ascii_digit()) {
+        slug.insert_str(0, "t_");
+    }
+    slug.truncate(max);
+    let slug = slug.trim_end_matches('_').to_owned();
+    (!slug.is_empty()).then_some(slug)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_made_of_folders() {
+        for (text, expected) in [
+            ("Workshop Visits", Some("workshop_visits")),
+            ("2024", Some("t_2024")),
+            ("_x_", Some("x")),
+            ("größe", Some("gr_e")),
+            ("--", None),
+        ] {
+            assert_eq!(slug(text, 50).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn names() {

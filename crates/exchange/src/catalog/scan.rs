@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::dto::{Inspection, ScanReport, ScannedTable, StorageScan};
+use model::names::slug;
 use model::{Name, ProductName};
 
 use super::inspect::{check_path, overlaps};
@@ -242,24 +243,6 @@ impl<'a> Grouping<'a> {
     }
 }
 
-/// A name made of a folder's: lower case, everything else than letters and digits an underscore.
-fn slug(text: &str, max: usize) -> Option<String> {
-    let mut slug = String::new();
-    for c in text.to_lowercase().chars() {
-        if c.is_ascii_alphanumeric() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('_') {
-            slug.push('_');
-        }
-    }
-    if slug.starts_with(|c: char| c.is_ascii_digit()) {
-        slug.insert_str(0, "t_");
-    }
-    slug.truncate(max);
-    let slug = slug.trim_end_matches('_').to_owned();
-    (!slug.is_empty()).then_some(slug)
-}
-
 /// The folder's last segment as a heading: `workshop_visits` becomes `Workshop visits`.
 fn title(folder: &str) -> String {
     let last = folder.rsplit('/').next().unwrap_or(folder);
@@ -276,16 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_of_folders() {
-        for (text, expected) in [
-            ("Workshop Visits", Some("workshop_visits")),
-            ("2024", Some("t_2024")),
-            ("_x_", Some("x")),
-            ("größe", Some("gr_e")),
-            ("--", None),
-        ] {
-            assert_eq!(slug(text, 50).as_deref(), expected, "{text}");
-        }
+    fn headings_are_made_of_folders() {
         assert_eq!(title("lake/workshop_visits"), "Workshop visits");
     }
 }

@@ -1,9 +1,9 @@
 //! Writing what is live as a declaration: canonical order, no secrets, only what the caller may see. Deploying it changes
-//! nothing.
+//! nothing. And, in the same shape, what somebody would have live.
 
 use std::collections::BTreeMap;
 
-use model::dto::DeclarationExport;
+use model::dto::{DeclarationExport, ProductDraft};
 use model::{Name, ProductState};
 use serde::Serialize;
 
@@ -185,14 +185,49 @@ impl Exchange {
                 ..File::default()
             };
         }
-        // Strings are quoted wherever any reader of YAML could take them for something else.
-        let options = serde_saphyr::ser_options! {
-            prefer_block_scalars: false,
-            compact_list_indent: false,
-        };
-        let yaml = serde_saphyr::to_string_with_options(&file, options).map_err(Error::internal)?;
-        Ok(DeclarationExport { yaml })
+        Ok(DeclarationExport { yaml: text(&file)? })
     }
+}
+
+fn text(file: &File) -> Result<String, Error> {
+    // Strings are quoted wherever any reader of YAML could take them for something else.
+    let options = serde_saphyr::ser_options! {
+        prefer_block_scalars: false,
+        compact_list_indent: false,
+    };
+    serde_saphyr::to_string_with_options(file, options).map_err(Error::internal)
+}
+
+/// What somebody has filled in as the declaration that would register it. Whether it is sound, `validate` says.
+pub fn draft(draft: &ProductDraft) -> Result<String, Error> {
+    let tables = draft.tables.iter().map(|table| TableOut {
+        name: table.name.clone(),
+        schema: table.schema.clone(),
+        path: table.path.clone(),
+        storage: None,
+        format: "delta".to_owned(),
+        history: table.history,
+        change_data_feed: table.change_data_feed,
+    });
+    let product = ProductOut {
+        title: draft.title.clone(),
+        description: draft.description.clone(),
+        tags: draft.tags.clone(),
+        team: draft.team.clone(),
+        storage: draft.storage.clone(),
+        classification: draft.classification.clone(),
+        access: AccessOut {
+            policy: draft.access_policy.clone(),
+        },
+        payer: draft.payer.clone(),
+        baseline_days: draft.baseline_days,
+        state: draft.state.clone(),
+        tables: tables.collect(),
+    };
+    text(&File {
+        products: Section::from([(draft.name.clone(), product)]),
+        ..File::default()
+    })
 }
 
 fn write(principal: &Principal, live: &Live) -> Result<File, Error> {

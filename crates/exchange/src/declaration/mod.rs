@@ -22,6 +22,8 @@ use model::dto::{
 use model::{DeploymentId, Timestamp};
 use serde_json::json;
 
+pub use export::draft;
+
 use apply::{Source, place};
 use plan::Step;
 use wanted::Wanted;

@@ -155,6 +155,35 @@ pub struct Deployment {
     pub plan: DeclarationPlan,
 }
 
+/// A product with its tables as somebody fills it in, to be written as a declaration. Nothing of it is checked yet: what is wrong
+/// with it, the declaration's own rules say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductDraft {
+    pub name: String,
+    pub title: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub team: String,
+    pub storage: String,
+    pub classification: String,
+    pub access_policy: String,
+    pub payer: String,
+    pub baseline_days: i64,
+    /// `published` or `draft`.
+    pub state: String,
+    pub tables: Vec<TableDraft>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDraft {
+    pub name: String,
+    pub schema: String,
+    /// Relative to the product's storage.
+    pub path: String,
+    pub history: bool,
+    pub change_data_feed: bool,
+}
+
 /// What is live, as a declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclarationExport {

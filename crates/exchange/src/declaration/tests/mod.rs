@@ -1,5 +1,6 @@
 //! Declarations end to end, on both databases: the contract's file, what changes by hand, and what must not get through.
 
+mod drafts;
 mod files;
 mod foresee;
 mod grants;
