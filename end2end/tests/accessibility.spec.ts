@@ -3,6 +3,20 @@ import { ADA, expect, JONAS, MARA, NOOR, test, type Portal } from "../fixtures/p
 
 type Page = { name: string; open: (portal: Portal, baseURL: string) => Promise<unknown> };
 
+/// Each step of registering by its address, and what is seen there.
+const FOUND = "storage=aws_eu&prefix=warranty&team=aftersales";
+const TICKED = `${FOUND}&table=warranty/claims`;
+const REGISTERING = [
+  ["where", "", "Team that will own them"],
+  ["where, refused", "step=tables&storage=aws_eu&prefix=..&team=aftersales", "Team that will own them"],
+  ["which", `step=tables&${FOUND}`, "Registered already."],
+  ["nothing there", "step=tables&storage=aws_eu&prefix=nothing&team=aftersales", "There is no table there"],
+  ["what", `step=describe&${TICKED}`, "Classification"],
+  ["what, refused", `step=access&${TICKED}&name=Wrong&title=&name.warranty/claims=`, "Classification"],
+  ["who", `step=access&${TICKED}&classification=personal`, "Who decides on requests"],
+  ["review", `step=review&${TICKED}&classification=internal`, "Declaration"],
+] as const;
+
 const PAGES: Page[] = [
   { name: "home of strangers", open: (portal) => portal.open("/") },
   { name: "sign-in", open: (portal) => portal.open("/sign-in") },
@@ -170,6 +184,14 @@ const PAGES: Page[] = [
       await expect(portal.page.getByRole("button", { name: "Retire it" })).toBeVisible();
     },
   },
+  ...REGISTERING.map(([step, query, shown]) => ({
+    name: `registering: ${step}`,
+    open: async (portal: Portal) => {
+      await portal.as(JONAS);
+      await portal.open(`/register?${query}`);
+      await expect(portal.page.getByText(shown, { exact: true }).first()).toBeVisible();
+    },
+  })),
   {
     name: "audit",
     open: async (portal) => {

@@ -1,23 +1,34 @@
 //! The declaration: what is live as one, what a storage holds as one, and what one would change.
 
 use leptos::prelude::*;
+use model::MemberRole;
+use model::Name;
+use model::ProductName;
+use model::Role;
 use model::dto::DeclarationAction;
 use model::dto::DeclarationPlan;
 use model::dto::DeploymentNew;
+use model::dto::ProductDraft;
+use model::dto::ScannedTable;
 use model::dto::StorageScan;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::api::Done;
+use crate::ctx;
 use crate::error::AppError;
+use crate::error::FieldError;
 use crate::words;
 
 use super::{call, said};
 
-/// The form of the page `/register` that shows and sends a declaration.
+/// The form of the last step of `/register`, which shows and sends a declaration.
 pub const REVIEW: &str = "review";
 
-const PAGE: &str = "/register";
+const PAGE: &str = "/register?step=review";
+
+/// Stands for a product's name that is none, so that the rest can be looked at.
+const NAMELESS: &str = "nameless";
 
 /// One product as `entrepot.yml` has it, for those who may see where its tables lie.
 pub async fn product_yaml(product: String) -> Result<String, AppError> {
@@ -29,13 +40,134 @@ pub async fn product_yaml(product: String) -> Result<String, AppError> {
     Ok(export.yaml)
 }
 
-/// Names of the storages.
-pub async fn storages() -> Result<Vec<String>, AppError> {
+/// Where tables may lie, and the teams in whose name the viewer may register them: name and title.
+#[derive(Clone, Debug)]
+pub struct Places {
+    pub storages: Vec<String>,
+    pub teams: Vec<(String, String)>,
+}
+
+pub async fn places() -> Result<Places, AppError> {
     let (exchange, principal) = call()?;
-    let page = exchange::page::PageRequest::all();
-    let found = exchange.storages(&principal, &page).await.map_err(said)?;
-    let names = found.items.into_iter().map(|storage| storage.name);
-    Ok(names.map(|name| name.to_string()).collect())
+    let produced: Vec<(String, String)> = ctx::viewer()
+        .map(|viewer| viewer.teams)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|team| team.role == MemberRole::Producer)
+        .map(|team| (team.team, team.title))
+        .collect();
+    let all = exchange::page::PageRequest::all();
+    let found = exchange.storages(&principal, &all).await.map_err(said)?;
+    let storages = found.items.into_iter();
+    let teams = if principal.has(Role::Admin) {
+        let found = exchange.teams(&principal, &all).await.map_err(said)?;
+        let teams = found.items.into_iter();
+        teams
+            .map(|team| (team.name.to_string(), team.title))
+            .collect()
+    } else {
+        produced
+    };
+    Ok(Places {
+        storages: storages.map(|storage| storage.name.to_string()).collect(),
+        teams,
+    })
+}
+
+/// The tables below a folder of a storage; or what is wrong with the question, field by field.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub tables: Vec<ScannedTable>,
+    pub wrong: Vec<FieldError>,
+}
+
+pub async fn tables(form: ScanForm) -> Result<Found, AppError> {
+    let (exchange, principal) = call()?;
+    let (storage, scan) = form.parts();
+    let wrong = match exchange.storage_scan(&principal, &storage, scan).await {
+        Ok(report) => {
+            return Ok(Found {
+                tables: report.tables,
+                wrong: Vec::new(),
+            });
+        }
+        Err(error) => match said(error) {
+            AppError::Invalid { fields } => fields,
+            AppError::NotFound => vec![FieldError {
+                field: "storage".to_owned(),
+                message: "There is no such storage.".to_owned(),
+            }],
+            AppError::Forbidden { message } => vec![FieldError {
+                field: "storage".to_owned(),
+                message,
+            }],
+            other => return Err(other),
+        },
+    };
+    Ok(Found {
+        tables: Vec::new(),
+        wrong,
+    })
+}
+
+/// A product that is filled in, and the declaration that it is.
+#[derive(Clone, Debug)]
+pub struct Drafted {
+    pub draft: ProductDraft,
+    pub yaml: String,
+    /// By where it stands in the product's declaration: `title`, `tables[1].name`.
+    pub wrong: Vec<FieldError>,
+}
+
+/// `fill` is told the domain of the owning team, if there is such a team. Nothing is stored.
+pub async fn draft(
+    team: String,
+    fill: impl FnOnce(Option<&Name>) -> ProductDraft + Send + 'static,
+) -> Result<Drafted, AppError> {
+    let (exchange, principal) = call()?;
+    let domain = match exchange.team(&principal, &team).await {
+        Ok(found) => Some(found.team.domain),
+        Err(exchange::Error::NotFound(_)) => None,
+        Err(error) => return Err(said(error)),
+    };
+    let draft = fill(domain.as_ref());
+    let mut wrong = Vec::new();
+    let mut blame = |field: &str, message: String| {
+        wrong.push(FieldError {
+            field: field.to_owned(),
+            message,
+        });
+    };
+    let mut named = draft.clone();
+    match (draft.name.parse::<ProductName>(), &domain) {
+        (Err(error), _) => {
+            blame("name", words::sentence(&error.to_string()));
+            NAMELESS.clone_into(&mut named.name);
+        }
+        (Ok(name), Some(domain)) if !name.is_of_domain(domain) => blame(
+            "name",
+            format!("It begins with the domain of the owning team: {domain}-…"),
+        ),
+        (Ok(_), Some(_)) => {}
+        (Ok(_), None) => blame("team", "There is no such team.".to_owned()),
+    }
+    let yaml = exchange::declaration::draft(&named).map_err(said)?;
+    let report = exchange
+        .declaration_validate(&principal, &yaml)
+        .map_err(said)?;
+    let product = format!("products.{}", named.name);
+    for problem in report.problems {
+        let place = problem.path.strip_prefix(&product).unwrap_or_default();
+        let place = place.trim_start_matches('.');
+        let why = match place {
+            "classification" if draft.classification.is_empty() => {
+                "choose one: nobody else knows whose data this is".to_owned()
+            }
+            _ => problem.message,
+        };
+        blame(place, words::sentence(&why));
+    }
+    Ok(Drafted { draft, yaml, wrong })
 }
 
 /// Where to look for tables, and for whom.
@@ -49,15 +181,24 @@ pub struct ScanForm {
     pub team: String,
 }
 
+impl ScanForm {
+    /// The storage, and what is asked of it.
+    fn parts(self) -> (String, StorageScan) {
+        let scan = StorageScan {
+            prefix: self.prefix,
+            team: Some(self.team).filter(|team| !team.is_empty()),
+        };
+        (self.storage, scan)
+    }
+}
+
+/// All that stands below a folder as one declaration: a product for each folder that holds tables.
 #[server]
 pub async fn scan_storage(form: ScanForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
-    let scan = StorageScan {
-        prefix: form.prefix,
-        team: Some(form.team).filter(|team| !team.is_empty()),
-    };
+    let (storage, scan) = form.parts();
     let found = exchange
-        .storage_scan(&principal, &form.storage, scan)
+        .storage_scan(&principal, &storage, scan)
         .await
         .map_err(said)?;
     let usable = found.tables.iter().filter(|table| table.problem.is_none());

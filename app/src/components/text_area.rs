@@ -14,6 +14,9 @@ pub fn TextArea(
     #[prop(optional_no_strip)] error: Option<String>,
     #[prop(default = 4)] rows: u32,
     #[prop(optional)] required: bool,
+    /// The most characters.
+    #[prop(optional)]
+    max: Option<u32>,
 ) -> impl IntoView {
     let input = Input::new(name, Some(value), error, hint.is_some());
     let value = input.value.clone().unwrap_or_default();
@@ -27,6 +30,7 @@ pub fn TextArea(
                 name=input.name.clone()
                 rows=rows.to_string()
                 required=required
+                maxlength=max.map(|max| max.to_string())
                 aria-invalid=input.invalid()
                 aria-describedby=input.described_by()
                 inner_html=content(&value)

@@ -1,28 +1,31 @@
-//! Registering products, several at once: look for tables in a storage, describe what was found as the declaration that it will be,
-//! see what publishing it does, publish it. Each step is a form; what it found comes back in the next.
+//! Registering products, several tables at once, step by step: where they are, which, what they are, who gets access, and the declaration
+//! that all of it comes to, with what publishing it does. Each step but the last is a form that leads to the next address: what was filled
+//! in stands there, so that a step can be sent to somebody, and the back button loses nothing.
+
+mod filled;
+mod review;
+mod steps;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::A;
-use model::MemberRole;
-use model::Role;
+use leptos_router::hooks::use_location;
+use model::Name;
 
 use crate::api;
-use crate::api::declaration::REVIEW;
-use crate::components::button::Weight;
-use crate::components::field::Field;
-use crate::components::field::Select;
-use crate::components::form::Form;
-use crate::components::form::Hidden;
-use crate::components::form::Submit;
+use crate::api::declaration::Drafted;
+use crate::api::declaration::Found;
+use crate::api::declaration::Places;
+use crate::api::declaration::ScanForm;
+use crate::components::flash::Problems;
 use crate::components::load::Empty;
 use crate::components::load::Members;
-use crate::components::text_area::TextArea;
-use crate::ctx;
-use crate::wire;
+use crate::error::FieldError;
+use crate::wire::Loaded;
 use crate::wire::load;
+use crate::wire::load_if;
 
-const PUBLISH: &str = "publish-declaration";
+use filled::Filled;
+use filled::Step;
 
 #[component]
 pub fn Register() -> impl IntoView {
@@ -34,48 +37,88 @@ pub fn Register() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let storages = load(api::declaration::storages());
-    let flash = ctx::flash();
-    // Refused when it was to be published, it is to be planned anew.
-    let is_planned = flash.is_of(REVIEW);
-    let yaml = flash
-        .value("yaml")
-        .filter(|_| is_planned || flash.is_of(PUBLISH));
-    let plan = flash.value("plan").filter(|_| is_planned);
-    let hash = flash
-        .value("hash")
-        .filter(|hash| is_planned && !hash.is_empty());
+    let query = use_location().search.get_untracked();
+    let (filled, asked) = Filled::of_query(&query);
+    let sent = review::sent();
+    let (step, wrong) = match &sent {
+        // What was sent is shown again, whatever the address holds.
+        Some(_) => (Step::Review, Vec::new()),
+        None => filled.reach(asked),
+    };
+    // Where something is missing on the way, it is about what comes before that only.
+    let asked = std::cmp::min(asked, step);
+    let places = load(api::declaration::places());
+    let found = load_if((step == Step::Tables).then(|| api::declaration::tables(place(&filled))));
+    let drafted = load_if((sent.is_none() && step >= Step::Describe).then(|| {
+        let product = filled.clone();
+        let team = filled.get("team").unwrap_or_default().to_owned();
+        api::declaration::draft(team, move |domain: Option<&Name>| product.draft(domain))
+    }));
     view! {
         <section class="page">
             <div class="page-head">
                 <h1>"Register products"</h1>
                 <p class="lead">"Your tables stay where they are. Say where, describe them, and publish; several at once."</p>
             </div>
-            <section class="block" aria-labelledby="where">
-                <h2 id="where">"1. Where the tables are"</h2>
-                <p class="muted">"Of each "<A href="/admin/storages">"storage"</A>" the doctor says whether it can be read and shared from."</p>
-                {storages.show(scan)}
-            </section>
-            {yaml.map(|yaml| review(yaml, plan, hash))}
+            {match (sent, step) {
+                (Some(sent), _) => review::page(&filled, sent).into_any(),
+                (None, Step::Place) => places.show(move |places| at_place(places, &filled, &wrong)),
+                (None, Step::Tables) => tables(places, found, filled, wrong),
+                (None, _) => described(drafted, filled, asked, wrong),
+            }}
         </section>
     }
 }
 
-fn scan(storages: Vec<String>) -> AnyView {
-    let action = wire::form::<api::declaration::ScanStorage>();
-    let storages: Vec<(String, String)> = storages
+fn place(filled: &Filled) -> ScanForm {
+    let text = |field: &str| filled.get(field).unwrap_or_default().to_owned();
+    ScanForm {
+        storage: text("storage"),
+        prefix: text("prefix"),
+        team: text("team"),
+    }
+}
+
+/// A step with its place among the others, and what is wrong in it.
+fn whole(step: Step, filled: &Filled, wrong: &[FieldError], content: AnyView) -> AnyView {
+    view! {
+        {way(step, filled)}
+        <Problems problems=wrong.to_vec()/>
+        <section class="block" aria-labelledby="step-title">
+            <h2 id="step-title">{step.title()}</h2>
+            {content}
+        </section>
+    }
+    .into_any()
+}
+
+/// All steps. At the last one they lead back; before it, the button in the form does, which takes along what was typed.
+fn way(now: Step, filled: &Filled) -> impl IntoView + use<> {
+    let is_last = now == Step::Review && filled.get("storage").is_some();
+    let steps = Step::ALL
         .into_iter()
-        .map(|name| (name.clone(), name))
-        .collect();
-    let teams: Vec<(String, String)> = ctx::viewer()
-        .map(|viewer| viewer.teams)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|team| team.role == MemberRole::Producer)
-        .map(|team| (team.team, team.title))
-        .collect();
-    let is_admin = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
-    if teams.is_empty() && !is_admin {
+        .map(|step| {
+            let title = step.title();
+            let current = (step == now).then_some("step");
+            let is_done = step < now;
+            let done = is_done.then(|| view! { <span class="visually-hidden">"Done: "</span> });
+            let link = (is_last && is_done).then(|| filled.href(step));
+            view! {
+                <li class="way__step" class:way__step--done=is_done aria-current=current>
+                    {done}
+                    {match link {
+                        Some(href) => view! { <a href=href>{title}</a> }.into_any(),
+                        None => view! { <span>{title}</span> }.into_any(),
+                    }}
+                </li>
+            }
+        })
+        .collect_view();
+    view! { <ol class="way" aria-label="Steps">{steps}</ol> }
+}
+
+fn at_place(places: Places, filled: &Filled, wrong: &[FieldError]) -> AnyView {
+    if places.teams.is_empty() {
         return view! {
             <Empty title="You are a producer of no team">
                 <p>"Producers register their team’s tables. Ask an administrator, or a producer of your team, to make you one."</p>
@@ -83,7 +126,7 @@ fn scan(storages: Vec<String>) -> AnyView {
         }
         .into_any();
     }
-    if storages.is_empty() {
+    if places.storages.is_empty() {
         return view! {
             <Empty title="No storage yet">
                 <p>"Tables are registered from storages. Ask an administrator to make one for the place where yours lie."</p>
@@ -91,52 +134,55 @@ fn scan(storages: Vec<String>) -> AnyView {
         }
         .into_any();
     }
-    view! {
-        <Form id="scan" action class="form form--grid">
-            <Select label="Storage" name="storage" options=storages required=true/>
-            <Field label="Folder" name="prefix" hint="Tables below it are found; empty for all of the storage." autocomplete="off"/>
-            <Select label="Team that will own them" name="team" options=teams/>
-            <div class="actions"><Submit>"Look for tables"</Submit></div>
-        </Form>
-    }
-    .into_any()
+    whole(
+        Step::Place,
+        filled,
+        wrong,
+        steps::place(places, filled, wrong),
+    )
 }
 
-/// One declaration, two forms: the second publishes exactly the plan that the first has shown.
-fn review(yaml: String, plan: Option<String>, hash: Option<String>) -> impl IntoView {
-    let lines = plan.map(|plan| {
-        plan.lines()
-            .map(|line| view! { <li>{line.to_owned()}</li> })
-            .collect_view()
-    });
-    let typed = yaml.clone();
-    let to_plan = wire::form::<api::declaration::PlanDeclaration>();
-    let to_publish = wire::form::<api::declaration::DeployDeclaration>();
-    view! {
-        <section class="block" aria-labelledby="describe">
-            <h2 id="describe">"2. What they are"</h2>
-            <p class="muted">
-                "This is the declaration that the products will equal. Give each a title that people search for, a description, a classification ("
-                <span class="code">"public, internal"</span>" or "<span class="code">"personal"</span>
-                ") and who decides on access. Keep a copy in git and you can deploy changes from there."
-            </p>
-            <Form id=REVIEW action=to_plan class="form form--wide">
-                <TextArea label="Declaration" name="yaml" value=typed rows=20 required=true/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Show what publishing does"</Submit></div>
-            </Form>
-        </section>
-        {lines.map(|lines| view! {
-            <section class="block" aria-labelledby="publish">
-                <h2 id="publish">"3. What publishing does"</h2>
-                <ul class="plan">{lines}</ul>
-                {hash.map(|hash| view! {
-                    <Form id=PUBLISH action=to_publish>
-                        <Hidden name="yaml" value=yaml/>
-                        <Hidden name="hash" value=hash/>
-                        <div class="actions"><Submit>"Publish"</Submit></div>
-                    </Form>
-                })}
-            </section>
-        })}
-    }
+/// What cannot be looked into is told where it was chosen.
+fn tables(
+    places: Loaded<Places>,
+    found: Loaded<Found>,
+    filled: Filled,
+    wrong: Vec<FieldError>,
+) -> AnyView {
+    found.show(move |found| {
+        if found.wrong.is_empty() {
+            let content = steps::tables(found.tables, &filled, &wrong);
+            return whole(Step::Tables, &filled, &wrong, content);
+        }
+        let (filled, wrong) = (filled.clone(), found.wrong);
+        places.show(move |places| at_place(places, &filled, &wrong))
+    })
+}
+
+/// The steps that are about the draft. Where it is wrong before the step that was asked for, that is shown instead.
+fn described(
+    drafted: Loaded<Drafted>,
+    filled: Filled,
+    asked: Step,
+    wrong: Vec<FieldError>,
+) -> AnyView {
+    drafted.show(move |drafted| {
+        let Drafted {
+            draft,
+            yaml,
+            wrong: found,
+        } = drafted;
+        let (step, found) = filled::blame(found, &draft, asked);
+        let wrong: Vec<FieldError> = wrong.iter().cloned().chain(found).collect();
+        match step {
+            Step::Review => review::page(&filled, review::Sent::drafted(yaml)).into_any(),
+            Step::Access => whole(step, &filled, &wrong, steps::access(draft, &filled, &wrong)),
+            _ => whole(
+                Step::Describe,
+                &filled,
+                &wrong,
+                steps::describe(draft, &filled, &wrong),
+            ),
+        }
+    })
 }
