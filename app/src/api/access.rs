@@ -1,6 +1,7 @@
 //! Asking for access, deciding, and what became of it.
 
 use exchange::Operation;
+use exchange::access::RequestFilter;
 use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
 use model::dto::Grant;
@@ -97,16 +98,29 @@ pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, 
     Ok(Terms { recipients, offer })
 }
 
-/// Requests that concern the viewer, newest first; those that wait for a decision when `open`.
-pub async fn requests(open: bool, after: Option<String>) -> Result<Listed<Request>, AppError> {
+/// Requests that concern the viewer, newest first.
+pub async fn requests(after: Option<String>) -> Result<Listed<Request>, AppError> {
+    found(RequestFilter::default(), after).await
+}
+
+/// What waits for the viewer's decision, oldest first.
+pub async fn waiting_for_me(after: Option<String>) -> Result<Listed<Request>, AppError> {
+    found(RequestFilter::waiting_for_me(), after).await
+}
+
+/// What the viewer asked or has decided on, and others have to decide; newest first.
+pub async fn waiting_for_others(after: Option<String>) -> Result<Listed<Request>, AppError> {
+    found(RequestFilter::waiting_for_others(), after).await
+}
+
+async fn found(filter: RequestFilter, after: Option<String>) -> Result<Listed<Request>, AppError> {
     let (exchange, principal) = call()?;
-    let state = open.then_some(model::RequestState::Submitted);
     let page = exchange::page::PageRequest {
         after,
         limit: Some(25),
     };
     let found = exchange
-        .requests(&principal, state, &page)
+        .requests(&principal, &filter, &page)
         .await
         .map_err(said)?;
     Ok(found.into())

@@ -33,45 +33,49 @@ pub fn Approvals() -> impl IntoView {
 
 #[component]
 fn Inbox() -> impl IntoView {
-    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let query = use_query_map();
+    let after = query.with_untracked(|query| query.get("after"));
+    let older = query.with_untracked(|query| query.get("others"));
     let is_first = after.is_none();
-    let requests = load(api::access::requests(true, after));
+    let mine = load(api::access::waiting_for_me(after));
+    let others = load(api::access::waiting_for_others(older));
     view! {
         <section class="page">
             <div class="page-head">
                 <h1>"Approvals"</h1>
                 <p class="lead">"What waits for your decision, with all that there is to know."</p>
             </div>
-            {requests.show(move |page| list(page, is_first).into_any())}
+            {mine.show(move |page| list(page, is_first).into_any())}
+            {others.show(|page| waiting(page).into_any())}
         </section>
     }
 }
 
+/// The oldest first: it has waited longest.
 fn list(page: Listed<Request>, is_first: bool) -> impl IntoView {
     let next = page
         .next
         .map(|after| url::with_query(PATH, [("after", after.as_str())]));
     let first = (!is_first).then(|| PATH.to_owned());
-    let (mut mine, others): (Vec<Request>, Vec<Request>) = page
+    let is_empty = page.items.is_empty();
+    let cards = page
         .items
-        .into_iter()
-        .partition(|request| !request.may_decide.is_empty());
-    // The oldest first.
-    mine.reverse();
-    let is_empty = mine.is_empty();
-    let cards = mine
         .into_iter()
         .map(|request| view! { <li tabindex="-1"><Waiting request/></li> })
         .collect_view();
+    let title = if is_first {
+        "Nothing waits for you"
+    } else {
+        "Nothing further waits for you"
+    };
     view! {
         {is_empty.then(|| view! {
-            <Empty title="Nothing waits for you">
+            <Empty title>
                 <p>"Requests for your team’s products come here, and those for personal data if you are a data-protection officer."</p>
             </Empty>
         })}
         {(!is_empty).then(keys)}
         <ul class="inbox" data-keys="">{cards}</ul>
-        {(!others.is_empty()).then(|| waiting(others))}
         <Pager first next/>
     }
 }
@@ -133,8 +137,15 @@ fn Waiting(request: Request) -> impl IntoView {
 }
 
 /// What the viewer asked or has decided on, and others have to decide.
-fn waiting(requests: Vec<Request>) -> impl IntoView {
-    let rows = requests
+fn waiting(page: Listed<Request>) -> impl IntoView {
+    if page.items.is_empty() {
+        return ().into_any();
+    }
+    let older = page
+        .next
+        .map(|after| url::with_query(PATH, [("others", after.as_str())]));
+    let rows = page
+        .items
         .into_iter()
         .map(|request| {
             let href = format!("/requests/{}", request.id);
@@ -155,6 +166,8 @@ fn waiting(requests: Vec<Request>) -> impl IntoView {
         <section class="block">
             <h2>"Waiting for others"</h2>
             <ul class="lines">{rows}</ul>
+            {older.map(|href| view! { <p class="actions"><A href=href attr:class="button">"Older ones that wait for others"</A></p> })}
         </section>
     }
+    .into_any()
 }

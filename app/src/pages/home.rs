@@ -14,6 +14,7 @@ use model::dto::Request;
 use model::dto::StatementSummary;
 
 use crate::api;
+use crate::api::Listed;
 use crate::api::audit::Job;
 use crate::components::badge::Badge;
 use crate::components::flash::Notice;
@@ -66,7 +67,7 @@ fn desk(viewer: Viewer) -> impl IntoView {
 #[component]
 fn Today() -> impl IntoView {
     let decides = ctx::viewer().is_some_and(|viewer| nav::decides(&viewer));
-    let waiting = load(api::access::requests(true, None));
+    let waiting = load_if(decides.then(|| api::access::waiting_for_me(None)));
     let grants = load(api::access::grants(None, None));
     let replicas = load(api::replicas::replicas(None));
     let statements = load(api::billing::statements());
@@ -82,7 +83,7 @@ fn Today() -> impl IntoView {
             {decides.then(|| view! {
                 <section class="card" aria-labelledby="decisions">
                     <h2 id="decisions">"Waits for your decision"</h2>
-                    {waiting.show(|page| decisions(page.items).into_any())}
+                    {waiting.show(|page| decisions(page).into_any())}
                 </section>
             })}
             <section class="card" aria-labelledby="reading">
@@ -96,10 +97,11 @@ fn Today() -> impl IntoView {
     }
 }
 
-fn decisions(requests: Vec<Request>) -> impl IntoView {
-    let lines = requests
+fn decisions(page: Listed<Request>) -> impl IntoView {
+    let are_more = page.next.is_some();
+    let lines = page
+        .items
         .into_iter()
-        .filter(|request| !request.may_decide.is_empty())
         .map(|request| {
             let href = format!("/requests/{}", request.id);
             view! {
@@ -115,6 +117,7 @@ fn decisions(requests: Vec<Request>) -> impl IntoView {
     }
     view! {
         <ul class="lines">{lines}</ul>
+        {are_more.then(|| view! { <p class="muted">"These have waited longest; more stand in the inbox."</p> })}
         <p class="actions"><A href="/approvals" attr:class="button">"Open the inbox"</A></p>
     }
     .into_any()

@@ -14,6 +14,9 @@ pub(super) enum Request {
         /// submitted, approved, rejected or withdrawn
         #[arg(long)]
         state: Option<String>,
+        /// Only those that wait for the caller's decision, the oldest first
+        #[arg(long)]
+        waiting_for_me: bool,
     },
     /// One request and the decisions on it
     Show { request: String },
@@ -62,15 +65,21 @@ pub(super) enum Verdict {
 impl Request {
     pub(super) fn act(self) -> Act {
         match self {
-            Self::List { state } => Act::list(&["requests"]).query("state", state).show(table(&[
-                ("ID", |r| at(r, "/id")),
-                ("STATE", |r| at(r, "/state")),
-                ("PRODUCT", |r| at(r, "/product")),
-                ("RECIPIENT", |r| at(r, "/recipient")),
-                ("MODE", |r| at(r, "/mode")),
-                ("UNTIL", |r| time(r, "/until")),
-                ("WAITS FOR", |r| at(r, "/open_stages")),
-            ])),
+            Self::List {
+                state,
+                waiting_for_me,
+            } => Act::list(&["requests"])
+                .query("state", state)
+                .query("waiting_for_me", waiting_for_me.then(|| "true".to_owned()))
+                .show(table(&[
+                    ("ID", |r| at(r, "/id")),
+                    ("STATE", |r| at(r, "/state")),
+                    ("PRODUCT", |r| at(r, "/product")),
+                    ("RECIPIENT", |r| at(r, "/recipient")),
+                    ("MODE", |r| at(r, "/mode")),
+                    ("UNTIL", |r| time(r, "/until")),
+                    ("WAITS FOR", |r| at(r, "/open_stages")),
+                ])),
             Self::Show { request } => Act::get(&["requests", &request]).show(Show::words(words)),
             Self::Create {
                 product,

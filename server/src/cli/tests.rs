@@ -257,6 +257,12 @@ fn commands_are_calls() {
             "requests?state=submitted",
             none(),
         ),
+        (
+            "request list --waiting-for-me",
+            "GET",
+            "requests?waiting_for_me=true",
+            none(),
+        ),
         ("request show ID", "GET", "requests/ID", none()),
         (
             "request create v-a --recipient rnd_weu --mode replica --until 2027-12-31 --purpose warranty --text why",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use axum::Router;
+use exchange::access::RequestFilter;
 use exchange::jobs::{Wake, WorkKind};
 use exchange::{Exchange, Principal};
 use model::dto::{DeploymentNew, MemberChange, PersonNew, Profile, ProfileNew};
@@ -365,8 +366,9 @@ impl Journey<'_, '_> {
     async fn finish(self) -> anyhow::Result<Report> {
         let operator = Principal::operator();
         let exchange = self.exchange();
+        let every = RequestFilter::default();
         let requests =
-            report::every(async |page| exchange.requests(&operator, None, &page).await).await?;
+            report::every(async |page| exchange.requests(&operator, &every, &page).await).await?;
         let grants =
             report::every(async |page| exchange.grants(&operator, None, &page).await).await?;
         let runs =

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use delta::write::arrow::array::{Int64Array, RecordBatch, StringArray};
 use delta::write::arrow_schema::{DataType, Field, Schema};
 use delta::write::{NewTable, Writer};
+use exchange::access::RequestFilter;
 use exchange::db::Db;
 use exchange::page::PageRequest;
 use exchange::{Error, Exchange, Options, Principal};
@@ -180,7 +181,7 @@ impl World {
             "approve" => {
                 let (mara, jonas) = (self.person("mara").await, self.person("jonas").await);
                 let known = exchange
-                    .requests(&mara, None, &PageRequest::all())
+                    .requests(&mara, &RequestFilter::default(), &PageRequest::all())
                     .await
                     .unwrap()
                     .items;
@@ -331,7 +332,7 @@ impl World {
             .map(|found| found.state);
         note("product", format!("{:?}", products.ok()));
         let requests = exchange
-            .requests(&operator, None, &all)
+            .requests(&operator, &RequestFilter::default(), &all)
             .await
             .unwrap()
             .items;

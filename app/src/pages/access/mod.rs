@@ -51,7 +51,7 @@ fn Shown() -> impl IntoView {
     let opened = load_if(read.map(api::access::opened));
     let recipients = load(api::access::recipients());
     let grants = load(api::access::grants(None, None));
-    let requests = load(api::access::requests(false, after));
+    let requests = load(api::access::requests(after));
     view! {
         <section class="page">
             <div class="page-head">

@@ -15,6 +15,7 @@ mod reconcile;
 mod requests;
 mod rotation;
 mod telling;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use reading::{
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;
+pub use waiting::RequestFilter;
 
 use crate::catalog::is_visible;
 use crate::db::On;

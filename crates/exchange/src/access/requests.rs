@@ -15,7 +15,6 @@ use crate::change::Change;
 use crate::db::{DbError, On};
 use crate::error::{Check, Error};
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
 use crate::policy::{Scope, allows, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
@@ -37,6 +36,7 @@ macro_rules! request_rows {
          left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
     };
 }
+pub(super) use request_rows;
 
 /// A request's row with the names around it.
 #[derive(Clone, Debug)]
@@ -157,7 +157,7 @@ impl Exchange {
         .await
     }
 
-    async fn request_dto(
+    pub(super) async fn request_dto(
         &self,
         principal: &Principal,
         record: RequestRecord,
@@ -209,44 +209,6 @@ impl Exchange {
             declared: record.declared,
             revision: record.revision,
             created_at: record.created_at,
-        })
-    }
-
-    /// Requests that concern the caller: of their teams, for their products, and personal ones for data protection.
-    pub async fn requests(
-        &self,
-        principal: &Principal,
-        state: Option<RequestState>,
-        page: &PageRequest,
-    ) -> Result<Page<Request>, Error> {
-        can(principal, Operation::RequestList, &Scope::NONE)?;
-        let before: Option<RequestId> = page.parse_after()?;
-        let (person, team) = principal.scope();
-        let rows: Vec<RequestRecord> = sql!(
-            request_rows!(),
-            " where (request.id < $1 or $1 is null) and (request.state = $2 or cast($2 as text) is null)
-                 and ($3 or recipient.team_id = $5 or product.team_id = $5 or (classification = 'personal' and $6)
-                 or recipient.team_id in (select team_member.team_id from team_member where person_id = $4)
-                 or product.team_id in (select team_member.team_id from team_member where person_id = $4))
-                 order by request.id desc limit $7"
-        )
-        .bind(before)
-        .bind(state)
-        .bind(principal.sees_all())
-        .bind(person)
-        .bind(team)
-        .bind(principal.has(model::Role::DataProtection))
-        .bind(page.fetch())
-        .all(self.db())
-        .await?;
-        let page = page.cut(rows, |row| row.id.to_string());
-        let mut items = Vec::with_capacity(page.items.len());
-        for record in page.items {
-            items.push(self.request_dto(principal, record).await?);
-        }
-        Ok(Page {
-            items,
-            next: page.next,
         })
     }
 

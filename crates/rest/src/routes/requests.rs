@@ -1,6 +1,7 @@
 //! Requests for access, and the decisions on them.
 
 use exchange::Operation;
+use exchange::access::RequestFilter;
 use exchange::page::Page;
 use model::dto::{DecisionNew, Request, RequestNew};
 use model::{RequestId, RequestState};
@@ -14,7 +15,7 @@ use crate::endpoint::Endpoints;
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
     Endpoints::new()
-        .on(Operation::RequestList, list).pages::<Request>().query(&["state"])
+        .on(Operation::RequestList, list).pages::<Request>().query(&["state", "waiting_for_me"])
         .on(Operation::RequestRead, show).answers::<Request>()
         .on(Operation::RequestCreate, create).takes::<RequestNew>().answers::<Request>().created()
         .on(Operation::RequestWithdraw, withdraw).answers::<Request>()
@@ -23,19 +24,25 @@ pub(crate) fn endpoints() -> Endpoints {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct InState {
+struct Wanted {
     #[serde(default)]
     state: Option<RequestState>,
+    #[serde(default)]
+    waiting_for_me: Option<bool>,
 }
 
 async fn list(
     call: Call,
     Paged(page): Paged,
-    Filter(filter): Filter<InState>,
+    Filter(wanted): Filter<Wanted>,
 ) -> Result<Page<Request>> {
+    let filter = RequestFilter {
+        state: wanted.state,
+        waiting_for_me: wanted.waiting_for_me,
+    };
     ok(call
         .exchange
-        .requests(&call.principal, filter.state, &page)
+        .requests(&call.principal, &filter, &page)
         .await?)
 }
 

@@ -121,6 +121,11 @@ async fn access() {
             .await;
         assert_eq!(items(&found).len(), count, "{state}");
     }
+    for (waiting, count) in [("true", 0), ("false", 1)] {
+        let path = format!("/requests?waiting_for_me={waiting}");
+        let found = site.get(&site.mara, &path).await;
+        assert_eq!(items(&found).len(), count, "{waiting}");
+    }
     let refused = site
         .ask(&site.mara, "GET /requests?state=x", Value::Null)
         .await;

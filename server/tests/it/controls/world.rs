@@ -2,6 +2,7 @@
 //! strangers have the same of their own in `sales`, and are nobody to the others.
 
 use exchange::Principal;
+use exchange::access::RequestFilter;
 use exchange::page::PageRequest;
 use http::Method;
 use model::dto::{
@@ -226,7 +227,7 @@ impl Tenants {
             }
         }
         for request in exchange
-            .requests(&operator, None, &all)
+            .requests(&operator, &RequestFilter::default(), &all)
             .await
             .unwrap()
             .items

@@ -4,6 +4,7 @@ use model::Stage;
 use model::dto::{PurposeNew, RequestNew};
 
 use super::World;
+use crate::access::RequestFilter;
 use crate::error::Error;
 use crate::page::PageRequest;
 use crate::principal::Principal;
@@ -160,7 +161,11 @@ async fn bad_requests_say_what_is_wrong_and_store_nothing() {
         ));
         assert!(
             exchange
-                .requests(&world.operator, None, &PageRequest::all())
+                .requests(
+                    &world.operator,
+                    &RequestFilter::default(),
+                    &PageRequest::all()
+                )
                 .await
                 .unwrap()
                 .items

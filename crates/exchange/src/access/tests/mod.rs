@@ -14,6 +14,7 @@ mod replicas;
 mod rotation;
 mod telling;
 mod turns;
+mod waiting;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,

@@ -7,6 +7,7 @@ use model::{ProductState, RequestState, Stage, Verdict};
 use serde_json::json;
 
 use super::World;
+use crate::access::RequestFilter;
 use crate::audit::Object;
 use crate::db::Db;
 use crate::error::Error;
@@ -78,7 +79,8 @@ async fn nothing_is_asked_for_while_a_product_retires() {
             ),
         }
         let all = PageRequest::all();
-        let requests = exchange.requests(&world.mara, None, &all).await.unwrap();
+        let every = RequestFilter::default();
+        let requests = exchange.requests(&world.mara, &every, &all).await.unwrap();
         assert!(requests.items.is_empty());
         let grants = exchange.grants(&world.mara, None, &all).await.unwrap();
         assert!(grants.items.is_empty());

@@ -6,6 +6,7 @@ use model::dto::{
 use model::{GrantDesired, MemberRole, RequestState};
 
 use super::{CONTRACT, Stage, acts, contract, line};
+use crate::access::RequestFilter;
 use crate::error::Error;
 use crate::page::PageRequest;
 use crate::principal::Principal;
@@ -30,7 +31,7 @@ impl Stage {
         self.exchange()
             .requests(
                 &self.operator,
-                Some(RequestState::Submitted),
+                &RequestFilter::in_state(Some(RequestState::Submitted)),
                 &PageRequest::all(),
             )
             .await
