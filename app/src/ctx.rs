@@ -53,6 +53,9 @@ pub struct Flash {
     pub form: String,
     /// Field name and value.
     pub values: Vec<(String, String)>,
+    /// Field name and what the field showed before somebody wrote into it, of forms that change what is there.
+    #[serde(default)]
+    pub seen: Vec<(String, String)>,
     /// Field name and sentence; an empty field name speaks of the whole form.
     pub errors: Vec<(String, String)>,
     pub notice: Option<String>,

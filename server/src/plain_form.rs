@@ -127,6 +127,8 @@ struct Sent {
     stay: bool,
     /// Fields of the form and their values, without secrets.
     values: Vec<(String, String)>,
+    /// What they showed when the form was drawn, of forms that change what is there.
+    seen: Vec<(String, String)>,
 }
 
 impl Sent {
@@ -141,11 +143,18 @@ impl Sent {
                 "at" => local_path(&value).unwrap_or("/").clone_into(&mut sent.at),
                 "id" => sent.id = value.chars().take(200).collect(),
                 "stay" => sent.stay = true,
-                _ => sent.values.extend(field(&name).map(|name| (name, value))),
+                _ => {
+                    if let Some(field) = field("form", &name) {
+                        sent.values.push((field, value));
+                    } else if let Some(field) = field("seen", &name) {
+                        sent.seen.push((field, value));
+                    }
+                }
             }
         }
-        sent.values
-            .retain(|(name, value)| !is_secret(name) && value.len() <= VALUE_MAX);
+        for pairs in [&mut sent.values, &mut sent.seen] {
+            pairs.retain(|(name, value)| !is_secret(name) && value.len() <= VALUE_MAX);
+        }
         sent
     }
 
@@ -167,9 +176,12 @@ impl Sent {
     }
 
     fn refused(self, error: &AppError) -> (String, String, Flash) {
+        // Whatever it was refused for: the page is drawn with what is there now, and what was typed was written over what was seen.
+        let tells_changes = !self.seen.is_empty();
         let mut flash = Flash {
             form: self.id,
             values: self.values,
+            seen: self.seen,
             errors: error
                 .fields()
                 .into_iter()
@@ -178,9 +190,9 @@ impl Sent {
             ..Flash::default()
         };
         if *error != AppError::Unauthenticated {
-            // What has changed meanwhile may be gone from its page, and the form with it.
+            // What has changed meanwhile may be gone from its page, and the form with it, unless it is there to tell of it.
             let is_stale = matches!(error, AppError::Conflict { .. });
-            let to = if is_stale || !is_fragment(&flash.form) {
+            let to = if (is_stale && !tells_changes) || !is_fragment(&flash.form) {
                 self.at.clone()
             } else {
                 format!("{}#{}", self.at, flash.form)
@@ -193,9 +205,12 @@ impl Sent {
     }
 }
 
-/// `form[purpose][text]` is the field `purpose.text`.
-fn field(name: &str) -> Option<String> {
-    let inner = name.strip_prefix("form[")?.strip_suffix(']')?;
+/// `form[purpose][text]` is the field `purpose.text` of `form`.
+fn field(of: &str, name: &str) -> Option<String> {
+    let inner = name
+        .strip_prefix(of)?
+        .strip_prefix('[')?
+        .strip_suffix(']')?;
     Some(inner.replace("][", "."))
 }
 
@@ -229,6 +244,9 @@ mod tests {
             ("form[password]", "hunter2"),
             ("form[storage][credential]", "hunter2"),
             ("form[note]", &long),
+            ("seen[purpose][text]", "a"),
+            ("seen[credential][variable]", "hunter2"),
+            ("seen[note]", &long),
             ("foreign", "x"),
         ]);
         assert_eq!(sent.at, "/products/vehicle-visits/request?recipient=rnd");
@@ -237,6 +255,7 @@ mod tests {
             sent.values,
             [("purpose.text".to_owned(), "a & b".to_owned())]
         );
+        assert_eq!(sent.seen, [("purpose.text".to_owned(), "a".to_owned())]);
     }
 
     #[test]
@@ -278,6 +297,11 @@ mod tests {
         };
         let (to, ..) = sent(&pairs).refused(&conflict);
         assert_eq!(to, "/access");
+        // Unless it is there to tell what has changed.
+        let pairs = [("at", "/access"), ("id", "end-7"), ("seen[note]", "")];
+        let (to, _, flash) = sent(&pairs).refused(&conflict);
+        assert_eq!(to, "/access#end-7");
+        assert_eq!(flash.seen, [("note".to_owned(), String::new())]);
     }
 
     #[test]

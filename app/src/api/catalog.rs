@@ -55,28 +55,11 @@ pub struct ProductForm {
     pub payer: Option<String>,
     #[serde(default)]
     pub baseline_days: Option<u32>,
-    /// What the form was drawn with. Nothing is done with it here: when the form is refused it comes back with the rest, and the
-    /// page tells by it what was changed meanwhile.
-    #[serde(default)]
-    pub seen: Option<ProductSeen>,
 }
 
 /// A text that was sent, though it be empty: it was emptied, and is not to stay as it was.
 fn sent<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
     String::deserialize(field).map(Some)
-}
-
-/// The form's fields as they stood on the page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProductSeen {
-    pub title: String,
-    pub description: String,
-    pub tags: String,
-    pub classification: String,
-    pub access_policy: String,
-    pub payer: String,
-    pub baseline_days: String,
 }
 
 #[server]

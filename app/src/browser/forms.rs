@@ -225,7 +225,7 @@ async fn go_on(to: &str, form: &HtmlFormElement) -> Result<(), JsValue> {
     match wrong {
         Some(form) => {
             form.scroll_into_view();
-            let first = form.query_selector("[aria-invalid]")?;
+            let first = form.query_selector("[data-meanwhile], [aria-invalid]")?;
             focus(&first.unwrap_or(form));
         }
         None => {

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use crate::components::form::Scope;
+use crate::components::meanwhile;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -48,6 +49,13 @@ pub fn Field(
     #[prop(optional)]
     suggestions: &'static [&'static str],
 ) -> impl IntoView {
+    let seen = match kind {
+        Kind::Password => None,
+        _ => {
+            let is = value.as_deref().unwrap_or_default();
+            meanwhile::shown(&label, name, is, meanwhile::in_quotes)
+        }
+    };
     let input = Input::new(name, value, error, hint.is_some());
     let value = input.value.clone().filter(|_| kind != Kind::Password);
     let list = (!suggestions.is_empty()).then(|| format!("{}-list", input.id));
@@ -76,6 +84,7 @@ pub fn Field(
                 </datalist>
             })}
             {input.message()}
+            {seen}
         </div>
     }
 }
@@ -91,6 +100,12 @@ pub fn Select(
     #[prop(optional_no_strip)] error: Option<String>,
     #[prop(optional)] required: bool,
 ) -> impl IntoView {
+    let title = |value: &str| {
+        let known = options.iter().find(|(known, _)| known == value);
+        meanwhile::in_quotes(known.map_or(value, |(_, title)| title.as_str()))
+    };
+    let is = value.as_deref().unwrap_or_default();
+    let seen = meanwhile::shown(&label, name, is, title);
     let input = Input::new(name, value, error, hint.is_some());
     let chosen = input.value.clone();
     let options = options
@@ -115,6 +130,7 @@ pub fn Select(
                 {options}
             </select>
             {input.message()}
+            {seen}
         </div>
     }
 }

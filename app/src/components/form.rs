@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use crate::components::button::Weight;
+use crate::components::meanwhile::Meanwhile;
 use crate::ctx;
 use crate::ctx::Flash;
 use crate::error::FieldError;
@@ -23,6 +24,8 @@ pub struct Scope {
     errors: Arc<[FieldError]>,
     /// What was typed when it was sent.
     values: Arc<[(String, String)]>,
+    /// Of a form that changes what is there.
+    meanwhile: Option<Arc<Meanwhile>>,
 }
 
 impl Scope {
@@ -30,6 +33,12 @@ impl Scope {
     pub fn name(field: &str) -> String {
         let parts: Vec<&str> = field.split('.').collect();
         format!("form[{}]", parts.join("]["))
+    }
+
+    /// Beside the argument: what the field showed when the form was drawn.
+    pub fn seen(field: &str) -> String {
+        let parts: Vec<&str> = field.split('.').collect();
+        format!("seen[{}]", parts.join("]["))
     }
 
     /// Unique on the page as the form is.
@@ -44,6 +53,10 @@ impl Scope {
     pub fn value(&self, field: &str) -> Option<String> {
         let found = self.values.iter().find(|(name, _)| name == field);
         found.map(|(_, value)| value.clone())
+    }
+
+    pub fn meanwhile(&self) -> Option<&Meanwhile> {
+        self.meanwhile.as_deref()
     }
 
     pub fn error(&self, field: &str) -> Option<String> {
@@ -72,25 +85,37 @@ pub fn Form(
     /// Stay on this page, wherever the answer leads.
     #[prop(optional)]
     stay: bool,
+    /// Of what it changes, as it is shown: who comes second is refused, and told what was changed meanwhile.
+    #[prop(optional)]
+    revision: Option<i64>,
     #[prop(default = "form")] class: &'static str,
     children: Children,
 ) -> impl IntoView {
     let flash = ctx::flash();
     let is_returned = flash.is_of(&id);
     let returned = if is_returned { flash } else { Flash::default() };
+    let meanwhile = revision.map(|revision| Arc::new(Meanwhile::of(&returned, revision)));
     let scope = Scope {
         id: id.as_str().into(),
         is_returned,
         errors: returned.field_errors().into(),
         values: returned.values.into(),
+        meanwhile: meanwhile.clone(),
     };
     let element_id = id.clone();
+    let bound =
+        revision.map(|revision| view! { <Hidden name="revision" value=revision.to_string()/> });
+    // What the fields find out stands above them, so they are drawn first.
+    let fields = view! { <Provider value=scope>{children()}</Provider> };
+    let told = meanwhile.and_then(|meanwhile| meanwhile.told());
     view! {
         <form class=class id=element_id method="post" action=action data-in-place="">
             <input type="hidden" name="at" value=here()/>
             <input type="hidden" name="id" value=id/>
             {stay.then(|| view! { <input type="hidden" name="stay" value="yes"/> })}
-            <Provider value=scope>{children()}</Provider>
+            {bound}
+            {told}
+            {fields}
         </form>
     }
 }
@@ -129,5 +154,6 @@ mod tests {
     fn fields_are_sent_as_parts_of_one_argument() {
         assert_eq!(Scope::name("until"), "form[until]");
         assert_eq!(Scope::name("purpose.text"), "form[purpose][text]");
+        assert_eq!(Scope::seen("purpose.text"), "seen[purpose][text]");
     }
 }

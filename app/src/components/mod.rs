@@ -9,6 +9,7 @@ pub mod field;
 pub mod flash;
 pub mod form;
 pub mod load;
+pub mod meanwhile;
 pub mod nav;
 pub mod pager;
 pub mod state;

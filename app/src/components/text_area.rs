@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use crate::components::field::Input;
+use crate::components::meanwhile;
 
 #[component]
 pub fn TextArea(
@@ -18,6 +19,7 @@ pub fn TextArea(
     #[prop(optional)]
     max: Option<u32>,
 ) -> impl IntoView {
+    let seen = meanwhile::shown(&label, name, &value, meanwhile::in_quotes);
     let input = Input::new(name, Some(value), error, hint.is_some());
     let value = input.value.clone().unwrap_or_default();
     view! {
@@ -36,6 +38,7 @@ pub fn TextArea(
                 inner_html=content(&value)
             ></textarea>
             {input.message()}
+            {seen}
         </div>
     }
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::components::field::Input;
 use crate::components::form::Scope;
+use crate::components::meanwhile;
 
 /// What a ticked box sends.
 pub const TICKED: &str = "yes";
@@ -17,6 +18,15 @@ pub fn Tick(
     #[prop(optional)] checked: bool,
     #[prop(optional)] hint: Option<&'static str>,
 ) -> impl IntoView {
+    let is = if checked { TICKED } else { "" };
+    let seen = meanwhile::shown(&label, name, is, |value| {
+        let word = if value == TICKED {
+            "ticked"
+        } else {
+            "not ticked"
+        };
+        word.to_owned()
+    });
     let input = Input::new(name, None, None, hint.is_some());
     let is_returned = use_context::<Scope>().is_some_and(|scope| scope.is_returned());
     let checked = if is_returned {
@@ -39,6 +49,7 @@ pub fn Tick(
                 <label for=input.id.clone()>{label}</label>
                 {input.hint(hint)}
                 {input.message()}
+                {seen}
             </div>
         </div>
     }

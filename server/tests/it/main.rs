@@ -29,3 +29,4 @@ mod post;
 mod reseal;
 mod sessions;
 mod support;
+mod two_tabs;

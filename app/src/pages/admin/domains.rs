@@ -134,13 +134,11 @@ fn change(domain: &Domain) -> impl IntoView + use<> {
     let action = wire::form::<api::organisation::UpdateDomain>();
     let (name, title) = (domain.name.to_string(), domain.title.clone());
     let description = domain.description.clone();
-    let revision = domain.revision.to_string();
     view! {
         <section class="block">
             <h2>"Change it"</h2>
-            <Form id="domain" action stay=true>
+            <Form id="domain" action revision=domain.revision stay=true>
                 <Hidden name="domain" value=name/>
-                <Hidden name="revision" value=revision/>
                 <Field label="Title" name="title" value=Some(title) required=true autocomplete="off"/>
                 <TextArea label="What it is about" name="description" value=description/>
                 <div class="actions"><Submit weight=Weight::Secondary>"Change the domain"</Submit></div>

@@ -249,9 +249,8 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
     view! {
         <details class="fold" open=returned>
             <summary>"Change the schedule"</summary>
-            <Form id="sync-job" action class="form form--grid">
+            <Form id="sync-job" action class="form form--grid" revision=job.revision>
                 <Hidden name="replica" value=replica/>
-                <Hidden name="revision" value=job.revision.to_string()/>
                 <Field label="Every" name="every" value=job.every hint="For example 2d, 6h or 30m; empty to run by hand or by cron." autocomplete="off"/>
                 <Field label="At" name="at" value=job.at hint="A time of day, 03:00, for whole days." autocomplete="off"/>
                 <Field label="Cron" name="cron" value=job.cron hint="Instead of every and at." autocomplete="off"/>

@@ -87,11 +87,9 @@ fn details(person: &Person) -> impl IntoView + use<> {
         person.title.clone(),
         person.email.clone(),
     );
-    let revision = person.revision.to_string();
     view! {
-        <Form id="person" action class="form form--grid" stay=true>
+        <Form id="person" action class="form form--grid" revision=person.revision stay=true>
             <Hidden name="person" value=name/>
-            <Hidden name="revision" value=revision/>
             <Field label="Name for others to read" name="title" value=Some(title) required=true autocomplete="off"/>
             <Field label="E-mail" name="email" value=Some(email) autocomplete="off"/>
             <div class="actions"><Submit weight=Weight::Secondary>"Change the account"</Submit></div>

@@ -98,9 +98,8 @@ fn change(storage: &Storage) -> impl IntoView + use<> {
         <section class="block">
             <details class="fold" open=returned>
                 <summary>"Change the storage"</summary>
-                <Form id="storage" action class="form form--wide" stay=true>
+                <Form id="storage" action class="form form--wide" revision=storage.revision stay=true>
                     <Hidden name="storage" value=storage.name.to_string()/>
-                    <Hidden name="revision" value=storage.revision.to_string()/>
                     <p class="muted">"Cloud, region and address move only while nothing is registered or replicated here."</p>
                     <Select label="Cloud" name="cloud" options=clouds() value=Some(storage.cloud.as_str().to_owned())/>
                     <Field label="Region" name="region" hint=REGION_HINT value=Some(storage.region.clone()) required=true autocomplete="off"/>

@@ -153,13 +153,11 @@ fn change(team: &Team) -> impl IntoView + use<> {
     let action = wire::form::<api::organisation::UpdateTeam>();
     let (name, title) = (team.name.to_string(), team.title.clone());
     let (cost_center, contact) = (team.cost_center.clone(), team.contact.clone());
-    let revision = team.revision.to_string();
     view! {
         <section class="block">
             <h2>"Change the team"</h2>
-            <Form id="team" action class="form form--grid" stay=true>
+            <Form id="team" action class="form form--grid" revision=team.revision stay=true>
                 <Hidden name="team" value=name/>
-                <Hidden name="revision" value=revision/>
                 <Field label="Title" name="title" value=Some(title) required=true autocomplete="off"/>
                 <Field label="Cost centre" name="cost_center" value=Some(cost_center) hint="Where statements go." autocomplete="off"/>
                 <Field label="Contact" name="contact" value=Some(contact) hint="Whom others ask, for example a mailbox." autocomplete="off"/>
