@@ -9,9 +9,16 @@ use web_sys::HtmlFormElement;
 use web_sys::HtmlInputElement;
 use web_sys::HtmlTextAreaElement;
 
+/// What a form says that it was drawn with: the revision, and what its fields showed (`components::meanwhile`).
+const BOUND: &str = "input[name=\"form[revision]\"], input[name^=\"seen[\"]";
+
+const TEXTS: &str = "input[id], textarea[id]";
+
 pub(super) struct Kept {
     /// Id and value of what was changed.
     values: Vec<(String, String)>,
+    /// Of each form with such a value, by its id: names and values of what it was drawn with.
+    bound: Vec<(String, Vec<(String, String)>)>,
     focus: Option<Focus>,
     /// Of each thing that folds, in order: whether it is open.
     open: Vec<bool>,
@@ -25,10 +32,26 @@ struct Focus {
 impl Kept {
     /// Not of the form `sent`: what stands in it now, the server says.
     pub(super) fn of(part: &Element, sent: Option<&HtmlFormElement>) -> Self {
-        let values = elements::<Element>(part, "input[id], textarea[id]")
+        let values = elements::<Element>(part, TEXTS)
             .into_iter()
             .filter(|element| sent.is_none_or(|form| !form.contains(Some(element))))
             .filter_map(|element| changed(&element).map(|value| (element.id(), value)))
+            .collect();
+        let bound = elements::<HtmlFormElement>(part, "form[id]")
+            .into_iter()
+            .filter(|form| sent.is_none_or(|sent| own_id(sent) != own_id(form)))
+            .filter(|form| {
+                elements::<Element>(form, TEXTS)
+                    .iter()
+                    .any(|element| changed(element).is_some())
+            })
+            .filter_map(|form| {
+                let pairs = elements::<HtmlInputElement>(&form, BOUND)
+                    .iter()
+                    .map(|input| (input.name(), input.value()))
+                    .collect();
+                own_id(&form).map(|id| (id, pairs))
+            })
             .collect();
         let focus = document()
             .active_element()
@@ -43,6 +66,7 @@ impl Kept {
             .collect();
         Self {
             values,
+            bound,
             focus,
             open,
         }
@@ -57,6 +81,18 @@ impl Kept {
                 input.set_value(&value);
             } else if let Some(area) = element.dyn_ref::<HtmlTextAreaElement>() {
                 area.set_value(&value);
+            }
+        }
+        // What was typed was written over what was seen then: if that is not there any more, the server is to say so.
+        for (id, pairs) in self.bound {
+            let Some(form) = document().get_element_by_id(&id) else {
+                continue;
+            };
+            for input in elements::<HtmlInputElement>(&form, BOUND) {
+                let name = input.name();
+                if let Some((_, value)) = pairs.iter().find(|(known, _)| *known == name) {
+                    input.set_value(value);
+                }
             }
         }
         let folds = elements::<HtmlDetailsElement>(part, "details");
@@ -78,6 +114,11 @@ impl Kept {
             }
         }
     }
+}
+
+/// As it is written: a form's property `id` is its field of that name.
+fn own_id(form: &HtmlFormElement) -> Option<String> {
+    form.get_attribute("id")
 }
 
 /// The value of a text that is not what the page came with.
