@@ -9,14 +9,13 @@ use model::dto::ProductPublish;
 use model::dto::ProductQuery;
 use model::dto::ProductRetire;
 use serde::Deserialize;
-use serde::Deserializer;
 use serde::Serialize;
 
 use crate::api::Done;
 use crate::error::AppError;
 use crate::url::encode;
 
-use super::{call, said};
+use super::{call, said, sent};
 
 /// Products that the viewer may see, with how many each filter value would leave.
 pub async fn products(query: ProductQuery) -> Result<ProductPage, AppError> {
@@ -55,11 +54,6 @@ pub struct ProductForm {
     pub payer: Option<String>,
     #[serde(default)]
     pub baseline_days: Option<u32>,
-}
-
-/// A text that was sent, though it be empty: it was emptied, and is not to stay as it was.
-fn sent<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(field).map(Some)
 }
 
 #[server]

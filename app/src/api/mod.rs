@@ -15,7 +15,13 @@ pub mod replicas;
 pub mod storages;
 
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+
+/// The text of a field that was sent, though it be empty: it was emptied, and is not to stay as it was.
+fn sent<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(field).map(Some)
+}
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-use super::{call, said};
+use super::{call, said, sent};
 
 const DOMAINS: &str = "/admin/domains";
 const TEAMS: &str = "/admin/teams";
@@ -77,9 +77,9 @@ pub struct DomainForm {
     pub domain: String,
     #[serde(default)]
     pub revision: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub description: Option<String>,
 }
 
@@ -162,11 +162,11 @@ pub struct TeamForm {
     pub team: String,
     #[serde(default)]
     pub revision: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub cost_center: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub contact: Option<String>,
 }
 

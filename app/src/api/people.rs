@@ -21,7 +21,7 @@ use crate::api::Listed;
 use crate::components::tick::TICKED;
 use crate::error::AppError;
 
-use super::{call, parse_id, said};
+use super::{call, parse_id, said, sent};
 
 const PAGE: &str = "/admin/people";
 
@@ -139,9 +139,9 @@ pub struct PersonChangeForm {
     pub person: String,
     #[serde(default)]
     pub revision: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub email: Option<String>,
     /// `yes` or `no`: whether the person may sign in.
     #[serde(default)]

@@ -20,7 +20,7 @@ use crate::components::tick::TICKED;
 use crate::ctx::Flash;
 use crate::error::AppError;
 
-use super::{call, said};
+use super::{call, said, sent};
 
 const PAGE: &str = "/admin/storages";
 
@@ -169,11 +169,11 @@ pub struct StorageChangeForm {
     pub revision: Option<i64>,
     #[serde(default)]
     pub cloud: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub region: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub url: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent")]
     pub endpoint: Option<String>,
     #[serde(default)]
     pub replicas: String,
