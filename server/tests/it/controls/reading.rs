@@ -39,27 +39,36 @@ impl<'a> Watch<'a> {
         self.before = Rows::of(self.app.exchange.db()).await;
     }
 
-    /// Answers the body's text, empty for HEAD.
+    /// By GET and by HEAD. Answers what GET brought.
     async fn read(&mut self, who: &str, as_: As<'_>, path: &str, allowed: &[&str]) -> Read {
-        let mut first = None;
-        for method in [Method::GET, Method::HEAD] {
-            let answer = send(self.app, as_, method.clone(), path, None).await;
-            let (status, what) = (answer.status, format!("{method} {path} as {who}"));
-            assert!(!status.is_server_error(), "{what}: {}", answer.text);
-            let after = Rows::of(self.app.exchange.db()).await;
-            if self.before != after {
-                self.booked = true;
-                let before = std::mem::take(&mut self.before).without(allowed);
-                let differences = before.differences(&after.clone().without(allowed));
-                assert!(differences.is_empty(), "{what} changed {differences:#?}");
-                self.before = after;
-            }
-            first.get_or_insert(Read {
-                status,
-                text: answer.text,
-            });
+        let read = self.send(Method::GET, who, as_, path, allowed).await;
+        self.send(Method::HEAD, who, as_, path, allowed).await;
+        read
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        who: &str,
+        as_: As<'_>,
+        path: &str,
+        allowed: &[&str],
+    ) -> Read {
+        let answer = send(self.app, as_, method.clone(), path, None).await;
+        let (status, what) = (answer.status, format!("{method} {path} as {who}"));
+        assert!(!status.is_server_error(), "{what}: {}", answer.text);
+        let after = Rows::of(self.app.exchange.db()).await;
+        if self.before != after {
+            self.booked = true;
+            let before = std::mem::take(&mut self.before).without(allowed);
+            let differences = before.differences(&after.clone().without(allowed));
+            assert!(differences.is_empty(), "{what} changed {differences:#?}");
+            self.before = after;
         }
-        first.unwrap()
+        Read {
+            status,
+            text: answer.text,
+        }
     }
 }
 
@@ -140,7 +149,8 @@ async fn api_and_pages() {
         while let Some(path) = waiting.pop_front() {
             if seen.insert(path.clone()) {
                 assert!(seen.len() < 2_000, "the pages link to ever new ones");
-                let read = watch.read(who, as_, &path, SESSIONS).await;
+                // Of the same routes as the pages, which were asked for by HEAD above.
+                let read = watch.send(Method::GET, who, as_, &path, SESSIONS).await;
                 waiting.extend(links(&read.text));
             }
         }
