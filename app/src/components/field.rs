@@ -26,6 +26,14 @@ impl Kind {
             Self::Search => "search",
         }
     }
+
+    /// What is typed has the direction of its own letters; figures and secrets have none.
+    const fn direction(self) -> Option<&'static str> {
+        match self {
+            Self::Text | Self::Search => Some("auto"),
+            Self::Password | Self::Date | Self::Number => None,
+        }
+    }
 }
 
 #[component]
@@ -68,6 +76,7 @@ pub fn Field(
                 id=input.id.clone()
                 name=input.name.clone()
                 type=kind.as_str()
+                dir=kind.direction()
                 value=value
                 autocomplete=autocomplete
                 required=required

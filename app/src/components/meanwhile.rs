@@ -134,7 +134,11 @@ pub(super) fn in_quotes(text: &str) -> String {
     if short.len() < text.len() {
         short.push('…');
     }
-    format!("“{short}”")
+    if short.is_ascii() {
+        return format!("“{short}”");
+    }
+    // Isolated (UAX #9): letters that run the other way turn nothing of the sentence around them.
+    format!("“\u{2068}{short}\u{2069}”")
 }
 
 #[cfg(test)]
@@ -205,6 +209,7 @@ mod tests {
     #[test]
     fn long_and_empty_texts_are_told_short() {
         assert_eq!(in_quotes(" \r\n"), "empty");
-        assert_eq!(in_quotes(&"ä".repeat(500)).chars().count(), TOLD_MAX + 3);
+        assert_eq!(in_quotes("עברית"), "“\u{2068}עברית\u{2069}”");
+        assert_eq!(in_quotes(&"ä".repeat(500)).chars().count(), TOLD_MAX + 5);
     }
 }

@@ -86,6 +86,23 @@ fn a_field_without_hint_or_error_claims_none() {
     assert!(!html.contains("aria-invalid"), "{html}");
 }
 
+/// The browser looks at what is typed: Hebrew is written from the right, beside labels that are not.
+#[test]
+fn what_is_typed_has_its_own_direction() {
+    for (kind, is_text) in [
+        (Kind::Text, true),
+        (Kind::Search, true),
+        (Kind::Password, false),
+        (Kind::Date, false),
+        (Kind::Number, false),
+    ] {
+        let html = render(move || view! { <Field label="Title" name="title" kind/> });
+        assert_eq!(html.contains("dir=\"auto\""), is_text, "{html}");
+    }
+    let html = render(|| view! { <TextArea label="Why" name="purpose"/> });
+    assert!(html.contains("dir=\"auto\""), "{html}");
+}
+
 #[test]
 fn a_password_never_comes_back() {
     let html = render(

@@ -30,6 +30,7 @@ pub fn TextArea(
                 class="input"
                 id=input.id.clone()
                 name=input.name.clone()
+                dir="auto"
                 rows=rows.to_string()
                 required=required
                 maxlength=max.map(|max| max.to_string())

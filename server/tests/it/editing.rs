@@ -55,6 +55,14 @@ fn edit<'a>(revision: &'a str, title: &'a str) -> Vec<(&'a str, &'a str)> {
     ]
 }
 
+/// What the page says, without its elements.
+fn words(page: &Answer) -> String {
+    let parts = page.text.split('<');
+    parts
+        .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
+        .collect()
+}
+
 /// The revision that the form on the page binds.
 fn revision(page: &Answer) -> String {
     let (_, rest) = page
@@ -107,11 +115,11 @@ async fn a_product_is_changed_and_who_comes_second_is_told_what_changed() {
         "Tags was empty and is “repair, workshop” now.",
         "Baseline was “7” and is “14” now.",
     ] {
-        assert!(told.text.contains(part), "{part} in {}", told.text);
+        assert!(words(&told).contains(part), "{part} in {}", told.text);
     }
     assert!(!told.text.contains("<script>alert"), "{}", told.text);
     assert!(
-        !told.text.contains("Who pays for what crosses a border was"),
+        !words(&told).contains("Who pays for what crosses a border was"),
         "{}",
         told.text
     );

@@ -53,7 +53,7 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
     view! {
         <section class="card read" aria-labelledby="read">
             <div class="machines__head">
-                <h2 id="read">{format!("Read {}", product.title)}</h2>
+                <h2 id="read">"Read "<bdi>{product.title.clone()}</bdi></h2>
                 <a class="button button--small" href=PATH>"Close"</a>
             </div>
             {(!is_active).then(|| view! {

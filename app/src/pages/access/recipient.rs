@@ -223,7 +223,7 @@ fn over(grants: Vec<Grant>) -> impl IntoView {
             view! {
                 <li class="line">
                     <A href=href>{grant.product.to_string()}</A>
-                    <span class="muted">{grant.ended_reason.map(|why| words::sentence(&why))}</span>
+                    <bdi class="muted">{grant.ended_reason.map(|why| words::sentence(&why))}</bdi>
                     <State said/>
                 </li>
             }

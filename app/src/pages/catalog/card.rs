@@ -28,7 +28,7 @@ pub fn Card(product: ProductCard) -> impl IntoView {
                 </p>
             </div>
             <p class="code muted">{product.name.to_string()}</p>
-            <p class="product-card__summary">{product.summary}</p>
+            <p class="product-card__summary" dir="auto">{product.summary}</p>
             <dl class="facts facts--line">
                 <div><dt>"Team"</dt><dd>{product.team_title}</dd></div>
                 <div>

@@ -38,13 +38,12 @@ pub fn Edit() -> impl IntoView {
 fn whole(product: ProductDetail) -> impl IntoView {
     let heading = format!("Change {}", product.title);
     let href = path(product.name.as_str());
-    let crumb = product.title.clone();
-    let title = heading.clone();
+    let (crumb, title) = (product.title.clone(), product.title.clone());
     view! {
-        <Title text=title/>
+        <Title text=heading/>
         <section class="page">
             <p class="crumbs"><A href="/catalog">"Catalog"</A><A href=href>{crumb}</A></p>
-            <div class="page-head"><h1>{heading}</h1></div>
+            <div class="page-head"><h1>"Change "<bdi>{title}</bdi></h1></div>
             {forms(product)}
         </section>
     }
@@ -54,7 +53,7 @@ fn forms(product: ProductDetail) -> AnyView {
     if !product.editable {
         return view! {
             <Notice tone=Tone::Plain>
-                <p>"Producers of the owning team change a product. What you would like otherwise, ask them: "{product.team_title}"."</p>
+                <p>"Producers of the owning team change a product. What you would like otherwise, ask them: "<bdi>{product.team_title}</bdi>"."</p>
             </Notice>
         }
         .into_any();

@@ -31,7 +31,7 @@ pub(super) fn overview(product: ProductDetail) -> impl IntoView {
         .description
         .split("\n\n")
         .filter(|text| !text.trim().is_empty())
-        .map(|text| view! { <p>{text.trim().to_owned()}</p> })
+        .map(|text| view! { <p dir="auto">{text.trim().to_owned()}</p> })
         .collect_view();
     let has_description = !product.description.trim().is_empty();
     view! {

@@ -83,7 +83,7 @@ fn page(product: ProductDetail, terms: Loaded<Terms>, mode: Option<Mode>) -> imp
         <section class="page">
             <p class="crumbs"><A href="/catalog">"Catalog"</A><A href=back>{product.title}</A></p>
             <div class="page-head">
-                <h1>"Ask for access to "{title}</h1>
+                <h1>"Ask for access to "<bdi>{title}</bdi></h1>
             </div>
             {if !is_open {
                 view! {

@@ -101,7 +101,7 @@ pub fn Said(request: Request) -> impl IntoView {
             view! {
                 <li>
                     {format!("{verdict}{who}, as {}", state::stage(decision.stage))}
-                    {(!note.is_empty()).then(|| view! { ": “"{note}"”" })}
+                    {(!note.is_empty()).then(|| view! { ": “"<bdi>{note}</bdi>"”" })}
                 </li>
             }
         })

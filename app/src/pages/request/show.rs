@@ -172,7 +172,7 @@ fn steps(request: &Request, grant: Option<&Grant>) -> impl IntoView + use<> {
                     (Stand::Failed, None) => ().into_any(),
                     (_, None) => view! { <p class="muted">"It counts as active only when it was seen to work."</p> }.into_any(),
                 }}
-                {ended.map(|why| view! { <p>"Ended: "{words::sentence(&why)}</p> })}
+                {ended.map(|why| view! { <p>"Ended: "<bdi>{words::sentence(&why)}</bdi></p> })}
             </Step>
         </Steps>
     }
