@@ -113,9 +113,10 @@ impl Check {
         }
     }
 
-    /// A text of `min` to `max` characters without control characters (line feeds are allowed where `lines`).
+    /// A text of `min` to `max` characters without control characters (line feeds are allowed where `lines`). However a line
+    /// ended, it ends with one line feed: forms send two characters, and would say something else than they were given.
     pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize, lines: bool) -> String {
-        let text = text.trim();
+        let text = text.trim().replace("\r\n", "\n");
         let length = text.chars().count();
         if length < min {
             self.fail(
@@ -137,7 +138,7 @@ impl Check {
         {
             self.fail(field, "control characters cannot be stored");
         }
-        text.to_owned()
+        text
     }
 
     pub fn is_clean(&self) -> bool {
@@ -156,4 +157,19 @@ impl Check {
 /// Control characters, and the bidirectional overrides that make a text read as what it is not.
 pub(crate) fn is_unfit(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_with_one_character_however_it_was_sent() {
+        let mut check = Check::new();
+        let text = check.text("note", " a\r\n\r\nb\nc ", 0, 6, true);
+        assert_eq!(text, "a\n\nb\nc");
+        assert!(check.is_clean());
+        check.text("title", "a\r\nb", 0, 9, false);
+        assert!(!check.is_clean());
+    }
 }
