@@ -518,3 +518,28 @@ async fn bad_callers() {
         StatusCode::OK
     );
 }
+
+/// PostgreSQL holds no text with a NUL in it: what is asked for by such a name is not there, on either database.
+#[tokio::test]
+async fn a_name_that_cannot_be_stored_is_not_there() {
+    for app in TestApp::each().await {
+        app.person("ada", &["admin"]).await;
+        let ada = app.token("ada").await;
+        for path in ["teams", "storages", "products", "recipients"] {
+            let path = format!("/api/v1/{path}/a%00b");
+            let answer = app.get(&path).token(&ada).send().await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text);
+            assert_problem(&answer, &path);
+        }
+        let cookie = app.sign_in("ada").await;
+        for path in [
+            "/products/a%00b",
+            "/admin/people/a%00b",
+            "/admin/teams/a%00b",
+        ] {
+            let page = app.get(path).cookie(&cookie);
+            let page = page.header("accept", "text/html").send().await;
+            assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+}

@@ -36,11 +36,21 @@ macro_rules! values {
     )*};
 }
 
+/// PostgreSQL's texts hold no NUL, and nothing of ours does: what somebody asks for by such a name is not there, on both
+/// databases alike.
+fn storable(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
+}
+
 values! {
     Uuid => |v| Uuid(v);
-    String => |v| Text(v);
-    &str => |v| Text(v.to_owned());
-    &String => |v| Text(v.clone());
+    String => |v| Text(storable(v));
+    &str => |v| Text(storable(v.to_owned()));
+    &String => |v| Text(storable(v.clone()));
     i64 => |v| Int(v);
     i32 => |v| Int(i64::from(v));
     u32 => |v| Int(i64::from(v));
