@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use leptos::prelude::use_context;
 use serde::Deserialize;
 use serde::Serialize;
 use server_fn::codec::JsonEncoding;
@@ -108,6 +109,10 @@ impl FromServerFnError for AppError {
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
+                // Whoever sent it is to mend it: without this it would count as a failure of ours.
+                if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+                    response.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
+                }
                 let message = "The form could not be read. Load the page again.".to_owned();
                 Self::Invalid {
                     fields: vec![FieldError {
