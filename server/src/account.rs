@@ -21,6 +21,7 @@ use tower_sessions::Session;
 use crate::middleware::headers::ResponseNonce;
 use crate::middleware::observe::sentence;
 use crate::middleware::principal::Visit;
+use crate::plain_form::EXPIRED;
 use crate::session;
 use crate::sign_in::go_to;
 
@@ -142,14 +143,27 @@ async fn make_token(
     request: Request,
 ) -> Response {
     let at = tokens::PATH;
-    if principal.own_account().is_none() {
-        return sign_in_first(at);
-    }
     let extensions = request.extensions().clone();
     let form: Result<Form<TokenForm>, FormRejection> = Form::from_request(request, &()).await;
     let Ok(Form(form)) = form else {
         return unreadable();
     };
+    if principal.own_account().is_none() {
+        // What was typed waits behind the sign-in, as for every other form.
+        let flash = Flash {
+            form: tokens::NEW.to_owned(),
+            values: form.values(),
+            errors: vec![(String::new(), EXPIRED.to_owned())],
+            ..Flash::default()
+        };
+        if let Err(error) = session::put_flash(&session, at, &flash).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a flash could not be kept"
+            );
+        }
+        return sign_in_first(at);
+    }
     let made = match form.asked() {
         Ok(new) => state.exchange.token_create(&principal, None, new).await,
         Err(error) => Err(error),

@@ -35,7 +35,7 @@ const SECRETS: [&str; 4] = ["password", "current", "token", "credential"];
 /// Longer values are not given back.
 const VALUE_MAX: usize = 200_000;
 
-const EXPIRED: &str =
+pub(crate) const EXPIRED: &str =
     "You were signed out meanwhile. What you wrote is kept: look at it, then send it again.";
 
 /// Stands inside the session's layer and the origin guard.
