@@ -11,9 +11,10 @@ use axum::extract::{Form, FromRequest as _, Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Extension, Router};
+use exchange::idempotency::Begun;
 use exchange::{Error, Exchange, Principal};
 use http::{Extensions, HeaderValue, StatusCode, header};
-use model::dto::{PasswordChange, TokenNew};
+use model::dto::{PasswordChange, TokenCreated, TokenNew};
 use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_sessions::Session;
@@ -104,6 +105,8 @@ async fn password(
 #[serde(default, deny_unknown_fields)]
 struct TokenForm {
     name: String,
+    /// Of the form as it was drawn: what is sent twice with it is done once.
+    once: String,
     /// `team:role`, or empty for the person.
     acts_as: String,
     days: String,
@@ -136,6 +139,40 @@ impl TokenForm {
     }
 }
 
+const MADE_ALREADY: &str = "this form was sent already, and its token was made once; it stands in the list. Whoever has not copied it \
+    revokes it there, and makes another";
+
+/// Sent twice, a form makes one token: a second one would be one that nobody has seen.
+async fn make_once(
+    exchange: &Exchange,
+    principal: &Principal,
+    form: &TokenForm,
+) -> Result<TokenCreated, Error> {
+    let new = form.asked()?;
+    if form.once.is_empty() {
+        return exchange.token_create(principal, None, new).await;
+    }
+    let key = format!("{} {}", tokens::PATH, form.once);
+    match exchange.idempotency_begin(principal, &key, &[]).await? {
+        Begun::Fresh => {}
+        Begun::Running | Begun::Different | Begun::Done { .. } => {
+            return Err(Error::conflict(MADE_ALREADY));
+        }
+    }
+    let made = exchange.token_create(principal, None, new).await;
+    let kept = match &made {
+        Ok(_) => exchange.idempotency_end(principal, &key, 200, None).await,
+        Err(_) => exchange.idempotency_drop(principal, &key).await,
+    };
+    if let Err(error) = kept {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "it could not be noted what became of a form"
+        );
+    }
+    made
+}
+
 async fn make_token(
     State(state): State<Account>,
     Extension(principal): Extension<Principal>,
@@ -164,11 +201,7 @@ async fn make_token(
         }
         return sign_in_first(at);
     }
-    let made = match form.asked() {
-        Ok(new) => state.exchange.token_create(&principal, None, new).await,
-        Err(error) => Err(error),
-    };
-    match made {
+    match make_once(&state.exchange, &principal, &form).await {
         Ok(made) => shown(state.portal, &extensions, principal, made.token).await,
         Err(error) => refused(&session, at, tokens::NEW, form.values(), error).await,
     }

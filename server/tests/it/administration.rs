@@ -490,6 +490,21 @@ async fn a_token_is_shown_in_one_answer_and_ended_alone() {
         let refused = app.get("/api/v1/me").token(&token).send().await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
 
+        // A form that is sent twice makes one; refused, it may be sent again as it is.
+        let form = |name: &'static str| [("name", name), ("once", "as it was drawn")];
+        let refused = mara.post("/account/tokens", &form("")).await;
+        assert_eq!(refused.location(), "/account/tokens");
+        let made = mara.post("/account/tokens", &form("weekly")).await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+        let before = app.changes().await;
+        let again = mara.post("/account/tokens", &form("weekly")).await;
+        assert_eq!(again.location(), "/account/tokens");
+        holds(
+            &mara.text("/account/tokens").await,
+            "its token was made once",
+        );
+        assert_eq!(app.changes().await, before);
+
         let mut nobody = Browser {
             app: &app,
             cookie: String::new(),

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::MemberRole;
+use model::ServiceTokenId;
 use model::dto::Token;
 
 use super::Head;
@@ -177,10 +178,13 @@ fn Add() -> impl IntoView {
     let returned = flash.is_of(NEW);
     let typed = |field: &str| flash.value(field).filter(|_| returned);
     let wrong = |field: &str| flash.error(field).filter(|_| returned);
+    let once = ServiceTokenId::new(ctx::now()).to_string();
     view! {
         <details class="fold" open=returned>
             <summary>"Make a token"</summary>
             <form class="form form--grid" id=NEW method="post" action=PATH>
+                // Browsers that fill in what stood here before would send an old one.
+                <input type="hidden" name="once" value=once autocomplete="off"/>
                 <Field label="What it is for" name="name" value=typed("name") error=wrong("name") hint="For example nightly report." required=true autocomplete="off"/>
                 <Select
                     label="Acts as"
