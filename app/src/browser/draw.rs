@@ -18,7 +18,6 @@ use web_sys::Response;
 use web_sys::SupportedType;
 
 use super::kept::Kept;
-use super::listen;
 use super::times;
 
 /// The part that holds all of a page's own.
@@ -63,8 +62,14 @@ pub(super) fn start() {
         .ok();
     moved.forget();
     set_interval(look_while_under_way, LOOK_AGAIN);
-    // The network came back.
-    listen("online", |_: Event| look_while_under_way());
+    // The network came back: the window hears it, the document does not.
+    let online = leptos::wasm_bindgen::closure::Closure::<dyn FnMut(Event)>::new(|_| {
+        look_while_under_way();
+    });
+    window()
+        .add_event_listener_with_callback("online", online.as_ref().unchecked_ref())
+        .ok();
+    online.forget();
 }
 
 /// Whoever is not looking need not be shown.
