@@ -289,6 +289,7 @@ mod tests {
             name: "ci".to_owned(),
             acts_as: acts_as.to_owned(),
             days: days.to_owned(),
+            once: String::new(),
         };
         let own = form("", "").asked().unwrap();
         assert_eq!((own.team, own.role, own.days), (None, None, None));

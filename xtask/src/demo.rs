@@ -104,8 +104,8 @@ impl World {
 pub(crate) fn pictures(repo: &Repo) -> Result<()> {
     setup::set_up(repo, Scope::Run)?;
     step("npm packages of the tests", || setup::npm(repo, "end2end"))?;
-    let chromium =
-        setup::chromium().context("Chromium is missing: sudo apt-get install chromium")?;
+    let chromium = setup::chromium()
+        .context("Chromium is missing: sudo apt-get install chromium-headless-shell")?;
     step("browser bundle", || bundle::build(repo, Mode::Release))?;
     step("server", || build_server(repo))?;
     step("pictures", || {

@@ -59,7 +59,7 @@ const PREREQUISITES: [Prerequisite; 6] = [
         name: "Chromium",
         from: Scope::All,
         problem: no_chromium,
-        packages: &["chromium"],
+        packages: &["chromium-headless-shell"],
     },
     Prerequisite {
         name: "the PostgreSQL server",
@@ -124,7 +124,13 @@ fn major(version: &str) -> Option<u32> {
 pub(crate) fn chromium() -> Option<PathBuf> {
     match std::env::var_os("CHROMIUM") {
         Some(path) => Some(PathBuf::from(path)).filter(|path| is_executable(path)),
-        None => which(&["chromium", "chromium-browser", "google-chrome"]),
+        // Without windows to draw it takes a fifth less time for the same pages.
+        None => which(&[
+            "chromium-headless-shell",
+            "chromium",
+            "chromium-browser",
+            "google-chrome",
+        ]),
     }
 }
 

@@ -290,7 +290,8 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
         .stdout(Stdio::inherit());
     playwright.env(
         "CHROMIUM",
-        setup::chromium().context("Chromium is missing: sudo apt-get install chromium")?,
+        setup::chromium()
+            .context("Chromium is missing: sudo apt-get install chromium-headless-shell")?,
     );
     let outcome = crate::process::run(&mut playwright);
     let text = std::fs::read_to_string(&report)

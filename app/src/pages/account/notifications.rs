@@ -50,24 +50,27 @@ fn choices(told: Told) -> impl IntoView {
         }
         (true, false) => format!("Mail goes to {}.", told.email),
     };
-    let fields = told
-        .kinds
-        .into_iter()
-        .map(|choice| {
-            let (label, hint) = words::notice(choice.kind);
-            let options = [("yes", "Mail me"), ("no", "No mail")]
-                .map(|(value, title)| (value.to_owned(), title.to_owned()))
-                .to_vec();
-            let value = if choice.wanted { "yes" } else { "no" };
-            let name = choice.kind.as_str();
-            view! { <Select label name options value=Some(value.to_owned()) hint/> }
-        })
-        .collect_view();
+    let person = told.person.to_string();
+    // Drawn within the form, whose fields they are to be.
+    let fields = move || {
+        told.kinds
+            .into_iter()
+            .map(|choice| {
+                let (label, hint) = words::notice(choice.kind);
+                let options = [("yes", "Mail me"), ("no", "No mail")]
+                    .map(|(value, title)| (value.to_owned(), title.to_owned()))
+                    .to_vec();
+                let value = if choice.wanted { "yes" } else { "no" };
+                let name = choice.kind.as_str();
+                view! { <Select label name options value=Some(value.to_owned()) hint/> }
+            })
+            .collect_view()
+    };
     view! {
         <p>{place}</p>
         <Form id="notifications" action class="form">
-            <Hidden name="person" value=told.person.to_string()/>
-            {fields}
+            <Hidden name="person" value=person/>
+            {fields()}
             <div class="actions"><Submit>"Keep"</Submit></div>
         </Form>
     }
