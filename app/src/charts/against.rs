@@ -12,6 +12,8 @@ pub struct Against {
     pub is: u64,
     /// What came of it, in words.
     pub outcome: String,
+    /// Where more is told of it.
+    pub href: Option<String>,
 }
 
 /// More than this nobody compares: the largest are drawn.
@@ -19,7 +21,8 @@ pub const DRAWN_MAX: usize = 8;
 
 const WIDTH: f64 = 1_000.0;
 
-/// `said` writes a value with its unit.
+/// `said` writes a value with its unit. Name and figures stand above each pair of bars, so pointing at it needs to tell nothing: the
+/// whole of it is the link.
 #[component]
 pub fn Comparison(
     title: &'static str,
@@ -49,21 +52,30 @@ pub fn Comparison(
             );
             let label = format!("{}. {figures}. {would_be}: {}", row.name, row.baseline);
             view! {
-                <p class="timeline__name">
-                    {row.name}
-                    <span class="secondary">{figures}</span>
-                    <span class="secondary muted">{format!("{would_be}: {}", row.baseline)}</span>
-                </p>
-                <svg
-                    class="against__bars"
-                    viewBox=format!("0 0 {WIDTH} 28")
-                    preserveAspectRatio="none"
-                    role="img"
-                    aria-label=label
-                >
-                    <rect class="against__would-be" x="0" y="1" width=point(long(row.would_be, highest)) height="12"></rect>
-                    <rect class="against__is" x="0" y="15" width=point(long(row.is, highest)) height="12"></rect>
-                </svg>
+                <div class="against__row">
+                    <p class="timeline__name">
+                        {match row.href {
+                            Some(href) => view! { <a href=href>{row.name}</a> }.into_any(),
+                            None => row.name.into_any(),
+                        }}
+                        <span class="secondary">{figures}</span>
+                        <span class="secondary muted">{format!("{would_be}: {}", row.baseline)}</span>
+                    </p>
+                    <svg
+                        class="against__bars"
+                        viewBox=format!("0 0 {WIDTH} 28")
+                        preserveAspectRatio="none"
+                        role="img"
+                        aria-label=label
+                    >
+                        <g class="chart__part chart__part--1">
+                            <rect class="against__would-be" x="0" y="1" width=point(long(row.would_be, highest)) height="12"></rect>
+                        </g>
+                        <g class="chart__part chart__part--2">
+                            <rect class="against__is" x="0" y="15" width=point(long(row.is, highest)) height="12"></rect>
+                        </g>
+                    </svg>
+                </div>
             }
         })
         .collect_view();
@@ -72,8 +84,8 @@ pub fn Comparison(
             <figcaption>{title}</figcaption>
             {bars}
             <ul class="chart__legend">
-                <li>{key("against__would-be")}{would_be}" (above, in outline)"</li>
-                <li>{key("against__is")}{is}" (below, filled)"</li>
+                <li class="chart__entry chart__entry--1" tabindex="0">{key("against__would-be")}{would_be}" (above, in outline)"</li>
+                <li class="chart__entry chart__entry--2" tabindex="0">{key("against__is")}{is}" (below, filled)"</li>
             </ul>
             {(left_out > 0).then(|| view! {
                 <p class="muted">{format!("The {DRAWN_MAX} largest are drawn; {left_out} more stand in the table.")}</p>
@@ -115,6 +127,7 @@ mod tests {
             would_be,
             is,
             outcome: "50 % less".to_owned(),
+            href: None,
         }
     }
 
@@ -141,6 +154,21 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+    }
+
+    #[test]
+    fn a_pair_of_bars_leads_to_what_it_is_of() {
+        let known = Against {
+            href: Some("/products/visits?tab=cost".to_owned()),
+            ..row("visits", 2, 1)
+        };
+        let html = drawn(vec![known, row("elsewhere", 2, 1)]);
+        assert!(
+            html.contains("<a href=\"/products/visits?tab=cost\">visits</a>"),
+            "{html}"
+        );
+        assert_eq!(html.matches("<a ").count(), 1, "{html}");
+        assert!(!html.contains("style="), "{html}");
     }
 
     #[test]

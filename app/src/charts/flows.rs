@@ -3,6 +3,10 @@
 
 use leptos::prelude::*;
 
+use super::part::Part;
+use super::part::part;
+use super::part::readout;
+
 /// One band. `label` stands on it; `value` is what its width says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -10,6 +14,8 @@ pub struct Flow {
     pub to: String,
     pub value: u64,
     pub label: String,
+    /// Where it is shown in parts.
+    pub href: Option<String>,
 }
 
 /// More bands than this are put together by whoever has the figures: more nobody can follow.
@@ -22,6 +28,8 @@ const BAR: f64 = 6.0;
 /// All bands of a side together.
 const ALL: f64 = 200.0;
 const THINNEST: f64 = 2.0;
+/// Narrower ones are hard to hit.
+const THIN: f64 = 8.0;
 /// A label needs so much.
 const LINE: f64 = 17.0;
 const NAME: f64 = 20.0;
@@ -151,23 +159,36 @@ pub fn FlowMap(
     let (title_id, text_id) = (format!("{id}-title"), format!("{id}-text"));
     let labelled_by = format!("{title_id} {text_id}");
     let text = describe(&flows, said);
+    let summary = text.clone();
     let (from, to) = (EDGE + BAR, WIDTH - EDGE - BAR);
     let bands = flows
         .iter()
         .zip(drawn.starts.iter().zip(&drawn.ends))
-        .map(|(flow, (start, end))| {
-            let hover = format!(
-                "{} → {}: {}, {}",
-                flow.from,
-                flow.to,
-                said(flow.value),
-                flow.label
-            );
-            view! {
-                <path class="flows__band" d=band((from, *start), (to, *end))>
-                    <title>{hover}</title>
-                </path>
-            }
+        .enumerate()
+        .map(|(position, (flow, (start, end)))| {
+            let outline = band((from, *start), (to, *end));
+            // What is seen is thin; what is pointed at is not.
+            let reach = (start.1 < THIN)
+                .then(|| view! { <path class="flows__reach" d=outline.clone()></path> });
+            let shape = view! {
+                {reach}
+                <path class="flows__band" d=outline></path>
+            };
+            let drawn = Part {
+                id: format!("{id}-{}", position + 1),
+                entry: 1,
+                href: flow.href.clone(),
+                said: format!(
+                    "{} → {}: {}, {}",
+                    flow.from,
+                    flow.to,
+                    said(flow.value),
+                    flow.label
+                ),
+                at: 0.0,
+                is_stop: true,
+            };
+            view! { <g data-row="">{part(drawn, shape.into_any())}</g> }
         })
         .collect_view();
     let labels = flows
@@ -182,15 +203,14 @@ pub fn FlowMap(
     let left = places(&drawn.left, EDGE, EDGE, "start");
     let right = places(&drawn.right, WIDTH - EDGE - BAR, WIDTH - EDGE, "end");
     view! {
-        <figure class="chart flows">
-            <svg viewBox=format!("0 0 {WIDTH} {}", point(drawn.height)) role="img" aria-labelledby=labelled_by>
+        <figure class="chart flows" data-picture="">
+            <svg viewBox=format!("0 0 {WIDTH} {}", point(drawn.height)) role="group" aria-labelledby=labelled_by>
                 <title id=title_id>{title}</title>
                 <desc id=text_id>{text}</desc>
                 {bands}
-                {left}
-                {right}
-                {labels}
+                <g aria-hidden="true" class="flows__words">{left}{right}{labels}</g>
             </svg>
+            {readout(summary)}
             <figcaption class="muted">
                 "From left to right. The width of a band is what it carried; on it stands what was charged."
                 {drawn.is_widened.then_some(" The thinnest bands are drawn wider than they are, so that they can be seen.")}
@@ -275,6 +295,7 @@ mod tests {
             to: to.to_owned(),
             value,
             label: format!("{value} USD"),
+            href: None,
         }
     }
 
@@ -352,6 +373,26 @@ mod tests {
             assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
         }
         assert!(drawn(vec![flow("AWS", "Azure", 5)]).contains("most from AWS to Azure: 5 B"));
+    }
+
+    #[test]
+    fn a_band_leads_to_its_parts_and_says_what_it_carries() {
+        let opened = Flow {
+            href: Some("/costs?from=aws&to=azure#flows".to_owned()),
+            ..flow("AWS", "Azure", 5)
+        };
+        let html = drawn(vec![opened, flow("AWS", "AWS", 1)]);
+        for part in [
+            "<a id=\"x-1\"",
+            "from=aws&amp;to=azure#flows",
+            "aria-label=\"AWS → Azure: 5 B, 5 USD\"",
+            "<g id=\"x-2\"",
+            "aria-label=\"AWS → AWS: 1 B, 1 USD\"",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert_eq!(html.matches("tabindex=\"0\"").count(), 2, "{html}");
+        assert!(!html.contains("style="), "{html}");
     }
 
     #[test]

@@ -4,6 +4,9 @@
 use leptos::prelude::*;
 use model::Timestamp;
 
+use super::part::Part;
+use super::part::part;
+use super::part::readout;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Time;
@@ -14,6 +17,9 @@ pub const ROWS_MAX: usize = 12;
 
 /// More marks than this are not listed in the table of figures.
 const LISTED_MAX: usize = 300;
+
+/// The entry of the legend for delays.
+const LATE: usize = 3;
 
 const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 24.0;
@@ -49,6 +55,24 @@ impl Kind {
             Self::Copy => "Sync",
         }
     }
+
+    /// Which entry of the legend tells of it.
+    const fn entry(self) -> usize {
+        match self {
+            Self::Source => 1,
+            Self::Copy => 2,
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub at: Timestamp,
+    /// Its figure: `version 3`.
+    pub figure: String,
+    /// Its page.
+    pub href: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +80,7 @@ pub struct Row {
     pub name: String,
     pub kind: Kind,
     /// Within the time that is shown, in order.
-    pub marks: Vec<Timestamp>,
+    pub marks: Vec<Mark>,
     /// What is promised, in words.
     pub promise: Option<String>,
     /// When the promise was broken: from and until, in order, apart from each other.
@@ -83,6 +107,27 @@ impl Timeline {
         x
     }
 
+    /// `2026-06-01 to 2026-07-01: 8 commits seen, 7 syncs; 1 delay.`, in all rows together.
+    fn summary(&self) -> String {
+        let count = |kind: Kind| {
+            let rows = self.rows.iter().filter(|row| row.kind == kind);
+            rows.map(|row| row.marks.len() as u64).sum::<u64>()
+        };
+        let late: u64 = self.rows.iter().map(|row| row.late.len() as u64).sum();
+        let late = if late == 0 {
+            String::new()
+        } else {
+            format!("; {}", words::plural(late, "delay", "delays"))
+        };
+        format!(
+            "{} to {}: {}, {}{late}.",
+            words::day(self.from),
+            words::day(self.until),
+            words::plural(count(Kind::Source), "commit seen", "commits seen"),
+            words::plural(count(Kind::Copy), "sync", "syncs")
+        )
+    }
+
     fn middle(&self) -> Timestamp {
         self.from.plus(self.until.since(self.from) / 2)
     }
@@ -102,7 +147,7 @@ impl Row {
             Kind::Copy => words::plural(count, "sync", "syncs"),
         }];
         if let Some(last) = self.marks.last() {
-            parts[0] = format!("{}, the last {}", parts[0], words::minute(*last, 0));
+            parts[0] = format!("{}, the last {}", parts[0], words::minute(last.at, 0));
         }
         if let Some(promise) = &self.promise {
             parts.push(promise.clone());
@@ -127,22 +172,25 @@ pub fn Tracks(title: &'static str, timeline: Timeline) -> impl IntoView {
         .rows
         .iter()
         .take(ROWS_MAX)
-        .map(|row| track(&timeline, row))
+        .enumerate()
+        .map(|(position, row)| track(&timeline, position, row))
         .collect_view();
     let figures = figures(&timeline);
     let days = [timeline.from, timeline.middle(), timeline.until].map(|at| {
         view! { <span>{words::day(at)}</span> }
     });
+    let summary = timeline.summary();
     let has_late = timeline.rows.iter().any(|row| !row.late.is_empty());
     view! {
-        <figure class="chart timeline">
+        <figure class="chart timeline" data-picture="">
             <figcaption>{title}</figcaption>
             {tracks}
             <p class="timeline__days muted" aria-hidden="true">{days}</p>
+            {readout(summary)}
             <ul class="chart__legend">
-                <li>{key(Kind::Source)}"A commit at the source, as far as it was seen"</li>
-                <li>{key(Kind::Copy)}"A sync was done"</li>
-                {has_late.then(|| view! { <li>{late_key()}"Later than promised"</li> })}
+                <li class="chart__entry chart__entry--1" tabindex="0">{key(Kind::Source)}"A commit at the source, as far as it was seen"</li>
+                <li class="chart__entry chart__entry--2" tabindex="0">{key(Kind::Copy)}"A sync was done"</li>
+                {has_late.then(|| view! { <li class="chart__entry chart__entry--3" tabindex="0">{late_key()}"Later than promised"</li> })}
             </ul>
             {(hidden > 0).then(|| view! {
                 <p class="muted">{format!("{} more stand in the table only.", words::plural(hidden as u64, "row", "rows"))}</p>
@@ -152,37 +200,63 @@ pub fn Tracks(title: &'static str, timeline: Timeline) -> impl IntoView {
     }
 }
 
-fn track(timeline: &Timeline, row: &Row) -> impl IntoView + use<> {
+fn track(timeline: &Timeline, position: usize, row: &Row) -> impl IntoView + use<> {
     let said = format!("{}: {}", row.name, row.summary());
     let late = row
         .late
         .iter()
-        .map(|(from, until)| {
+        .enumerate()
+        .map(|(which, (from, until))| {
             let (left, right) = (timeline.x(*from), timeline.x(*until));
-            let hover = format!(
-                "Late from {} until {}",
-                words::minute(*from, 0),
-                words::minute(*until, 0)
-            );
-            view! {
-                <rect class="timeline__late" x=point(left) y="4" width=point((right - left).max(2.0)) height="16">
-                    <title>{hover}</title>
-                </rect>
-            }
+            let shape = view! {
+                <rect class="timeline__late" x=point(left) y="4" width=point((right - left).max(2.0)) height="16"></rect>
+            };
+            let drawn = Part {
+                id: format!("track-{position}-late-{which}"),
+                entry: LATE,
+                href: None,
+                said: format!(
+                    "Late from {} until {}, {}: {}",
+                    words::minute(*from, 0),
+                    words::minute(*until, 0),
+                    row.name,
+                    words::duration(length(*from, *until))
+                ),
+                at: left,
+                is_stop: false,
+            };
+            part(drawn, shape.into_any())
         })
         .collect_view();
     let (top, bottom) = row.kind.reach();
+    let newest = row.marks.len().saturating_sub(1);
     let marks = row
         .marks
         .iter()
-        .map(|at| {
-            let x = point(timeline.x(*at));
-            let hover = format!("{} {}", row.kind.word(), words::minute(*at, 0));
-            view! {
-                <line class=row.kind.class() x1=x.clone() x2=x y1=point(top) y2=point(bottom)>
-                    <title>{hover}</title>
-                </line>
-            }
+        .enumerate()
+        .map(|(which, mark)| {
+            let at = timeline.x(mark.at);
+            let x = point(at);
+            // What is seen is thin; what is pointed at is not.
+            let shape = view! {
+                <line class="timeline__reach" x1=x.clone() x2=x.clone() y1="0" y2=point(HEIGHT)></line>
+                <line class=row.kind.class() x1=x.clone() x2=x y1=point(top) y2=point(bottom)></line>
+            };
+            let drawn = Part {
+                id: format!("track-{position}-{which}"),
+                entry: row.kind.entry(),
+                href: mark.href.clone(),
+                said: format!(
+                    "{} {}, {}: {}",
+                    row.kind.word(),
+                    words::minute(mark.at, 0),
+                    row.name,
+                    mark.figure
+                ),
+                at,
+                is_stop: which == newest,
+            };
+            part(drawn, shape.into_any())
         })
         .collect_view();
     view! {
@@ -191,10 +265,12 @@ fn track(timeline: &Timeline, row: &Row) -> impl IntoView + use<> {
             class="timeline__track"
             viewBox=format!("0 0 {WIDTH} {HEIGHT}")
             preserveAspectRatio="none"
-            role="img"
+            role="group"
             aria-label=said
+            data-row=""
         >
             <line class="chart__line" x1="0" x2=point(WIDTH) y1="12" y2="12"></line>
+            <line class="chart__crosshair" data-crosshair="" x1="0" x2="0" y1="0" y2=point(HEIGHT)></line>
             {late}
             {marks}
         </svg>
@@ -221,13 +297,17 @@ fn late_key() -> impl IntoView {
 
 /// Every mark and every delay, the newest first.
 fn figures(timeline: &Timeline) -> impl IntoView + use<> {
-    let mut all: Vec<(Timestamp, Option<Timestamp>, &Row)> = Vec::new();
+    let mut all: Vec<(Timestamp, Option<Timestamp>, Option<&Mark>, &Row)> = Vec::new();
     for row in &timeline.rows {
-        all.extend(row.marks.iter().map(|at| (*at, None, row)));
+        all.extend(
+            row.marks
+                .iter()
+                .map(|mark| (mark.at, None, Some(mark), row)),
+        );
         all.extend(
             row.late
                 .iter()
-                .map(|(from, until)| (*from, Some(*until), row)),
+                .map(|(from, until)| (*from, Some(*until), None, row)),
         );
     }
     all.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
@@ -235,12 +315,17 @@ fn figures(timeline: &Timeline) -> impl IntoView + use<> {
     let rows = all
         .into_iter()
         .take(LISTED_MAX)
-        .map(|(at, until, row)| {
+        .map(|(at, until, mark, row)| {
             let what = until.map_or(row.kind.word(), |_| "Late");
+            let what = match mark.and_then(|mark| mark.href.clone()) {
+                Some(href) => view! { <a href=href>{what}</a> }.into_any(),
+                None => what.into_any(),
+            };
             view! {
                 <tr>
                     <th scope="row"><Time at/></th>
                     <td>{what}</td>
+                    <td>{mark.map(|mark| mark.figure.clone())}</td>
                     <td>{until.map(|at| view! { <Time at/> })}</td>
                     <td>{row.name.clone()}</td>
                 </tr>
@@ -250,6 +335,7 @@ fn figures(timeline: &Timeline) -> impl IntoView + use<> {
     let head = vec![
         Column::Text("When"),
         Column::Text("What"),
+        Column::Text("Figure"),
         Column::Text("Until"),
         Column::Text("Where"),
     ];
@@ -287,11 +373,22 @@ mod tests {
         })
     }
 
+    fn mark(text: &str, figure: &str) -> Mark {
+        Mark {
+            at: at(text),
+            figure: figure.to_owned(),
+            href: (figure == "version 2").then(|| "/runs/2".to_owned()),
+        }
+    }
+
     fn row(name: &str, kind: Kind) -> Row {
         Row {
             name: name.to_owned(),
             kind,
-            marks: vec![at("2026-06-05T00:00:00Z"), at("2026-06-10T00:00:00Z")],
+            marks: vec![
+                mark("2026-06-05T00:00:00Z", "version 1"),
+                mark("2026-06-10T00:00:00Z", "version 2"),
+            ],
             promise: Some("promised: every 2d".to_owned()),
             late: vec![(at("2026-06-08T00:00:00Z"), at("2026-06-10T00:00:00Z"))],
         }
@@ -345,10 +442,33 @@ mod tests {
             "2 commits seen, the last 2026-06-10 00:00 UTC",
             "in Azure: 2 syncs, the last 2026-06-10 00:00 UTC; promised: every 2d; late for 48 h 0 min in all",
             "Later than promised",
-            "Late from 2026-06-08 00:00 UTC until 2026-06-10 00:00 UTC",
+            "Late from 2026-06-08 00:00 UTC until 2026-06-10 00:00 UTC, in Azure: 48 h 0 min",
+            "2026-06-01 to 2026-06-11: 2 commits seen, 2 syncs; 2 delays.",
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+    }
+
+    #[test]
+    fn a_mark_leads_to_its_run_from_the_picture_and_from_the_table() {
+        let html = drawn(Timeline {
+            from: at("2026-06-01T00:00:00Z"),
+            until: at("2026-06-11T00:00:00Z"),
+            rows: vec![row("in Azure", Kind::Copy)],
+        });
+        assert_eq!(html.matches("href=\"/runs/2\"").count(), 2, "{html}");
+        for part in [
+            "aria-label=\"Sync 2026-06-10 00:00 UTC, in Azure: version 2\" data-at=\"900.0\"",
+            "aria-label=\"Sync 2026-06-05 00:00 UTC, in Azure: version 1\" data-at=\"400.0\"",
+            "data-row",
+            "data-crosshair",
+            "aria-live=\"polite\"",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        // The newest is the one that the tabulator reaches; two entries of the legend, the one of delays, and the table's frame.
+        assert_eq!(html.matches("tabindex=\"0\"").count(), 1 + 3 + 1, "{html}");
+        assert!(!html.contains("style="), "{html}");
     }
 
     #[test]

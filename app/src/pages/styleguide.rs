@@ -12,6 +12,7 @@ use crate::charts::against::Comparison;
 use crate::charts::flows::Flow;
 use crate::charts::flows::FlowMap;
 use crate::charts::timeline::Kind as TrackKind;
+use crate::charts::timeline::Mark;
 use crate::charts::timeline::Row;
 use crate::charts::timeline::Timeline;
 use crate::charts::timeline::Tracks;
@@ -86,6 +87,7 @@ fn Pictures() -> impl IntoView {
         to: to.to_owned(),
         value,
         label: label.to_owned(),
+        href: (from != to).then(|| "/styleguide#flows".to_owned()),
     };
     let flows = vec![
         flow(
@@ -108,6 +110,7 @@ fn Pictures() -> impl IntoView {
         would_be,
         is,
         outcome: outcome.to_owned(),
+        href: Some("/styleguide".to_owned()),
     };
     let compared = vec![
         against(
@@ -127,7 +130,14 @@ fn Pictures() -> impl IntoView {
     let row = |name: &str, kind, marks: &[i64], late: &[(i64, i64)]| Row {
         name: name.to_owned(),
         kind,
-        marks: marks.iter().map(|days| day(*days)).collect(),
+        marks: marks
+            .iter()
+            .map(|days| Mark {
+                at: day(*days),
+                figure: format!("version {days}"),
+                href: (kind == TrackKind::Copy).then(|| "/styleguide".to_owned()),
+            })
+            .collect(),
         promise: (kind == TrackKind::Copy).then(|| "promised: every 2d".to_owned()),
         late: late
             .iter()

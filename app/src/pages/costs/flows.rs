@@ -162,6 +162,7 @@ fn drawn(pairs: &[Pair]) -> Vec<Flow> {
             to: pair.to.clone(),
             value: pair.sum.bytes,
             label: pair.sum.money(),
+            href: pair.opens.clone(),
         })
         .collect();
     if !rest.is_empty() {
@@ -173,6 +174,7 @@ fn drawn(pairs: &[Pair]) -> Vec<Flow> {
             to: name,
             value: sum.bytes,
             label: sum.money(),
+            href: None,
         });
     }
     flows

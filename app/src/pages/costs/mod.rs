@@ -113,6 +113,24 @@ impl By {
     }
 }
 
+/// Where a part of the picture leads: a product to its costs, a consumer to the latest statement that has its charges, if it is one of
+/// the viewer's own teams. None for what was put together.
+fn leads(by: By, name: &str, charges: &[Charge], teams: &[String]) -> Option<String> {
+    let mut of_it = charges.iter().filter(|charge| by.of_charge(charge) == name);
+    match by {
+        By::Product => of_it.next().map(|charge| {
+            let product = format!("/products/{}", charge.product);
+            url::with_query(&product, [("tab", "cost")])
+        }),
+        By::Consumer => {
+            let paid = of_it.filter(|charge| teams.iter().any(|team| charge.team.as_str() == team));
+            let latest = paid.max_by(|a, b| a.day.cmp(&b.day))?;
+            let month = latest.day.get(..7)?;
+            Some(format!("/costs/{}/{month}", latest.team))
+        }
+    }
+}
+
 const ALL_CONSUMERS: &str = "all consumers together";
 
 #[component]
@@ -213,6 +231,14 @@ fn moved(charges: Listed<Charge>, by: By) -> impl IntoView {
         .filter(|charge| charge.kind == "transfer")
         .map(|charge| (charge.day.clone(), by.of_charge(charge), charge.bytes));
     let stack = Stack::of(&days, bytes);
+    let teams: Vec<String> = ctx::viewer()
+        .map(|viewer| viewer.teams.into_iter().map(|team| team.team).collect())
+        .unwrap_or_default();
+    let hrefs = stack
+        .series
+        .iter()
+        .map(|name| leads(by, name, &items, &teams))
+        .collect();
     let rows = by_day(&items, by)
         .into_iter()
         .map(|((day, whose, kind, method), (bytes, amounts))| {
@@ -246,7 +272,7 @@ fn moved(charges: Listed<Charge>, by: By) -> impl IntoView {
         Column::Number("Amount"),
     ];
     view! {
-        <Bars id="moved" title=by.picture() stack said=words::bytes/>
+        <Bars id="moved" title=by.picture() stack said=words::bytes hrefs/>
         <details class="fold">
             <summary>"The figures as a table"</summary>
             <Table caption=by.table() head>{rows}</Table>
@@ -367,6 +393,33 @@ mod tests {
             whose(By::Consumer),
             [(ALL_CONSUMERS.to_owned(), 4), ("rnd".to_owned(), 3)]
         );
+        let teams = ["aftersales".to_owned()];
+        for (by, name, teams, expected) in [
+            (
+                By::Product,
+                "vehicle-visits",
+                &teams[..0],
+                Some("/products/vehicle-visits?tab=cost"),
+            ),
+            (By::Product, "others", &teams[..], None),
+            (
+                By::Consumer,
+                "rnd",
+                &teams[..],
+                Some("/costs/aftersales/2026-06"),
+            ),
+            (
+                By::Consumer,
+                ALL_CONSUMERS,
+                &teams[..],
+                Some("/costs/aftersales/2026-06"),
+            ),
+            // Somebody else's statement is not there for the viewer.
+            (By::Consumer, "rnd", &teams[..0], None),
+        ] {
+            let href = leads(by, name, &charges, teams);
+            assert_eq!(href.as_deref(), expected, "{name}");
+        }
     }
 
     #[test]

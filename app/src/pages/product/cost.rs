@@ -115,6 +115,11 @@ fn compared(saving: &Saving, named: bool) -> Against {
         would_be: saving.baseline_bytes,
         is: saving.actual_bytes,
         outcome,
+        // From the product's own page to how its replicas do, which is the tab beside.
+        href: Some(url::with_query(
+            &format!("/products/{}", saving.product),
+            [("tab", if named { "cost" } else { "freshness" })],
+        )),
     }
 }
 
@@ -294,5 +299,11 @@ mod tests {
         let shown = compared(&lost, true);
         assert_eq!(shown.outcome, "−25 % saved, a loss of 2.00 USD");
         assert_eq!(shown.name, "vehicle-visits to Azure westeurope");
+        let leads = |named| compared(&lost, named).href;
+        assert_eq!(leads(true).unwrap(), "/products/vehicle-visits?tab=cost");
+        assert_eq!(
+            leads(false).unwrap(),
+            "/products/vehicle-visits?tab=freshness"
+        );
     }
 }

@@ -19,12 +19,14 @@ use model::time::MINUTE;
 use crate::api::replicas::LATELY_DAYS;
 use crate::api::replicas::Lately;
 use crate::charts::timeline::Kind;
+use crate::charts::timeline::Mark;
 use crate::charts::timeline::Row;
 use crate::charts::timeline::Timeline;
 use crate::charts::timeline::Tracks;
 use crate::components::state;
 use crate::ctx;
 use crate::pages::replicas::rhythm;
+use crate::words;
 
 /// The picture and its figures.
 pub(crate) fn picture(lately: Lately) -> impl IntoView {
@@ -61,7 +63,7 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
         rows.push(Row {
             name: format!("{name} at the source"),
             kind: Kind::Source,
-            marks: commits.iter().map(|commit| commit.committed_at).collect(),
+            marks: commits.iter().map(of_commit).collect(),
             promise: None,
             late: Vec::new(),
         });
@@ -71,12 +73,12 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
                 .iter()
                 .filter(|run| is_sync_of(run, replica, copy))
                 .collect();
-            let mut marks: Vec<Timestamp> = syncs
+            let mut marks: Vec<Mark> = syncs
                 .iter()
-                .filter_map(|run| run.finished_at)
-                .filter(|at| shown(at))
+                .filter_map(|run| of_run(run))
+                .filter(|mark| shown(&mark.at))
                 .collect();
-            marks.sort_unstable();
+            marks.sort_by_key(|mark| mark.at);
             let promise = replica.job.as_ref().filter(|_| copy.synced_at.is_some());
             let due = promise.and_then(Due::of);
             rows.push(Row {
@@ -98,6 +100,27 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
         until: now,
         rows,
     }
+}
+
+/// What the source committed has no page of its own.
+fn of_commit(commit: &TableCommit) -> Mark {
+    Mark {
+        at: commit.committed_at,
+        figure: format!("version {}", commit.version),
+        href: None,
+    }
+}
+
+fn of_run(run: &SyncRun) -> Option<Mark> {
+    let version = run
+        .to_version
+        .map(|version| format!("version {version}, "))
+        .unwrap_or_default();
+    Some(Mark {
+        at: run.finished_at?,
+        figure: format!("{version}{} copied", words::bytes(run.bytes_copied)),
+        href: Some(format!("/runs/{}", run.id)),
+    })
 }
 
 fn copies<'a>(
@@ -416,8 +439,18 @@ mod tests {
                 "default.visits in Azure westeurope"
             ]
         );
-        assert_eq!(shown.rows[0].marks, [at("05T00:00")]);
-        assert_eq!(shown.rows[1].marks, [at("06T00:10")]);
+        let marks = |row: usize| -> Vec<(Timestamp, &str, Option<&str>)> {
+            let marks = shown.rows[row].marks.iter();
+            marks
+                .map(|mark| (mark.at, mark.figure.as_str(), mark.href.as_deref()))
+                .collect()
+        };
+        assert_eq!(marks(0), [(at("05T00:00"), "version 3", None)]);
+        let href = format!("/runs/{ID}");
+        assert_eq!(
+            marks(1),
+            [(at("06T00:10"), "version 3, 0 B copied", Some(href.as_str()))]
+        );
         assert!(shown.rows[1].late.is_empty(), "{shown:?}");
         // Where older runs were not read, the picture begins with the oldest that was.
         let cut = Lately {
