@@ -104,9 +104,8 @@ impl Kept {
         if let Some(focus) = self.focus
             && let Some(element) = document().get_element_by_id(&focus.id)
         {
-            if let Some(element) = element.dyn_ref::<HtmlElement>() {
-                element.focus().ok();
-            }
+            // What a picture is made of has the method, too, without being HTML.
+            element.unchecked_ref::<HtmlElement>().focus().ok();
             if let Some((from, to)) = focus.selection
                 && let Some(input) = element.dyn_ref::<HtmlInputElement>()
             {

@@ -9,6 +9,7 @@
 //! | `form data-download` | answers with a file; then the page looks again |
 //! | `data-refresh` | the page looks again every few seconds while this is on it |
 //! | `ul data-keys` | j, k, a and r go through its items and open their decisions ([`keys`]); `data-keys-help` explains them |
+//! | `figure data-picture` | a line below the picture tells what is pointed at, and arrows lead through it ([`pictures`]) |
 //! | `time data-shown` | an instant in the reader's own zone, or how long ago it was ([`times`]) |
 //!
 //! Does not live here: what has a state of its own ([`crate::islands`]).
@@ -17,6 +18,7 @@ mod draw;
 mod forms;
 mod kept;
 mod keys;
+mod pictures;
 mod times;
 
 use leptos::prelude::document;
@@ -30,6 +32,7 @@ pub fn start() {
     forms::start();
     draw::start();
     keys::start();
+    pictures::start();
 }
 
 /// Calls `run` for every such event of the page; what is drawn later is heard, too.
