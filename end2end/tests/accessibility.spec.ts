@@ -145,7 +145,7 @@ const PAGES: Page[] = [
     open: async (portal) => {
       await portal.as(JONAS);
       await portal.open("/costs");
-      await expect(portal.page.getByRole("img", { name: /^Bytes by day and product/ })).toBeVisible();
+      await expect(portal.page.getByRole("group", { name: /^Bytes by day and product/ })).toBeVisible();
       await portal.page.getByText("The figures as a table").click();
       await expect(portal.page.getByRole("region", { name: "Charges by day and product" })).toBeVisible();
     },

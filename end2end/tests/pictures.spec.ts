@@ -7,7 +7,7 @@ const NARROW = { width: 360, height: 740 };
 test("flows lead from clouds to the regions of one pair, narrow too", async ({ page, portal }) => {
   await portal.signIn(JONAS);
   await portal.open("/costs");
-  const map = page.getByRole("img", { name: /^Moved from place to place/ });
+  const map = page.getByRole("group", { name: /^Moved from place to place/ });
   await expect(map).toBeVisible();
   const table = page.getByRole("region", { name: "Moved from place to place" });
   await table.getByRole("link").first().click();
@@ -23,6 +23,40 @@ test("flows lead from clouds to the regions of one pair, narrow too", async ({ p
   expect(size).toBeGreaterThan(10);
   await page.getByRole("link", { name: "All clouds" }).click();
   await expect(page).toHaveURL("/costs#flows");
+  // The bands themselves lead there, too.
+  await map.getByRole("link").last().focus();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/costs\?from=[a-z]+&to=[a-z]+#flows$/);
+});
+
+test("on paper a page is its content: whole, open, and with nothing to press", async ({ page, portal }) => {
+  await portal.as(JONAS);
+  await portal.open("/costs");
+  const figures = page.getByRole("region", { name: "Charges by day and product" });
+  await expect(figures).toBeHidden();
+  // A4 within the browser's margins.
+  await page.setViewportSize({ width: 718, height: 1_000 });
+  for (const path of ["/costs", "/products/vehicle-workshop-visits?tab=freshness", "/products/vehicle-workshop-visits", "/replicas"]) {
+    await page.emulateMedia({ media: "screen" });
+    await portal.open(path);
+    await page.emulateMedia({ media: "print" });
+    await expect(page.getByRole("navigation", { name: "Main" }), path).toBeHidden();
+    await expect(page.getByRole("button"), path).toHaveCount(0);
+    await expect(page.locator(".button:visible, .pager:visible, .crumbs:visible, .site-footer:visible"), path).toHaveCount(0);
+    const wide = await page.evaluate(() => {
+      const room = document.documentElement.clientWidth;
+      const shown = [...document.querySelectorAll("main table, main figure svg, main pre")];
+      return shown.filter((one) => one.getBoundingClientRect().right > room + 1).map((one) => one.outerHTML.slice(0, 200));
+    });
+    expect(wide, path).toEqual([]);
+  }
+  await page.emulateMedia({ media: "screen" });
+  await portal.open("/costs");
+  await page.emulateMedia({ media: "print" });
+  await expect(figures).toBeVisible();
+  const file = page.getByRole("link", { name: "All charges as CSV" });
+  const address = await file.evaluate((link) => getComputedStyle(link, "::after").content);
+  expect(address).toContain("/costs/charges.csv");
 });
 
 test("what replicas saved is drawn with the baseline that it is measured against", async ({ page, portal }) => {
@@ -35,7 +69,7 @@ test("what replicas saved is drawn with the baseline that it is measured against
 test("commits, syncs and delays of a product and of a replica", async ({ page, portal }) => {
   await portal.signIn(JONAS);
   await portal.open("/products/vehicle-workshop-visits?tab=freshness");
-  const source = page.getByRole("img", { name: /at the source: \d+ commits? seen/ });
+  const source = page.getByRole("group", { name: /at the source: \d+ commits? seen/ });
   await expect(source.first()).toBeVisible();
   await page.getByText("The figures as a table").click();
   await expect(page.getByRole("region", { name: "Commits, syncs and delays" })).toBeVisible();
@@ -45,7 +79,7 @@ test("commits, syncs and delays of a product and of a replica", async ({ page, p
   await page.getByRole("region", { name: "Replicas" }).getByRole("link").first().click();
   await portal.settled();
   await expect(page.getByRole("heading", { level: 2, name: "Over time" })).toBeVisible();
-  await expect(page.getByRole("img", { name: / in .*: \d+ syncs?/ }).first()).toBeVisible();
+  await expect(page.getByRole("group", { name: / in .*: \d+ syncs?/ }).first()).toBeVisible();
   await portal.audit();
 });
 
@@ -55,7 +89,7 @@ test("what was moved is divided by product or by consumer, as the address says",
   await page.getByRole("navigation", { name: "Divided by" }).getByRole("link", { name: "By consumer" }).click();
   await portal.settled();
   await expect(page).toHaveURL("/costs?by=consumer");
-  await expect(page.getByRole("img", { name: /^Bytes by day and consumer/ })).toBeVisible();
+  await expect(page.getByRole("group", { name: /^Bytes by day and consumer/ })).toBeVisible();
   await page.getByText("The figures as a table").first().click();
   await expect(page.getByRole("region", { name: "Charges by day and consumer" })).toBeVisible();
   await portal.audit();
