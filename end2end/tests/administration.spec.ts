@@ -222,6 +222,7 @@ test("one’s own password is changed and a token is made, used and revoked", as
   await portal.open("/account/tokens");
   expect(await page.content()).not.toContain(token);
   await page.getByRole("row", { name: /nightly report/ }).locator("summary").click();
+  await page.getByLabel("Write nightly report to confirm").fill("nightly report");
   await page.getByRole("button", { name: "Revoke nightly report" }).click();
   await said(portal, "The token is revoked");
   expect((await me()).status()).toBe(401);

@@ -176,5 +176,5 @@ test("what a token is for", async ({ page, portal, baseURL }) => {
   await expect(row).toHaveCount(1);
   await isText(page);
   const token = await row.locator('input[name="form[token]"]').inputValue();
-  await sent(portal, "people/revoke_token", { "[token]": token }, baseURL!);
+  await sent(portal, "people/revoke_token", { "[token]": token, "[confirm]": name }, baseURL!);
 });

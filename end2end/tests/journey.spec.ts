@@ -107,6 +107,14 @@ test("search, product, request, approval by another person, verified, read", asy
   );
   await machines.getByText("Give up").click();
   await machines.getByLabel("Why").fill("The study is over.");
+  // What cannot be had back is confirmed by its name; what was typed beside it stays.
+  const name = machines.getByLabel(`Write ${PRODUCT} to confirm`);
+  await name.fill("yes");
+  await machines.getByRole("button", { name: "End this access" }).click();
+  await expect(machines.getByText(`Write ${PRODUCT} here to confirm.`)).toBeVisible();
+  await expect(machines.getByLabel("Why")).toHaveValue("The study is over.");
+  await portal.settled();
+  await name.fill(PRODUCT);
   await machines.getByRole("button", { name: "End this access" }).click();
   await expect(page.getByText(`The access of ${recipient} to ${PRODUCT} has ended.`)).toBeVisible();
   await expect(machines.getByText("Nothing is granted to it.")).toBeVisible();

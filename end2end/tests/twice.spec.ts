@@ -42,7 +42,7 @@ test("a token’s form that is sent twice makes one token", async ({ page, porta
   const row = page.getByRole("row").filter({ hasText: name });
   await expect(row).toHaveCount(1);
   const token = await row.locator('input[name="form[token]"]').inputValue();
-  await sent(portal, "people/revoke_token", { "[token]": token }, baseURL!);
+  await sent(portal, "people/revoke_token", { "[token]": token, "[confirm]": name }, baseURL!);
 });
 
 test("what was written in one tab outlives signing out in another", async ({ page, portal, context }) => {

@@ -18,7 +18,7 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-use super::{call, parse_id, said};
+use super::{call, confirmed, parse_id, said};
 
 /// Recipients of the viewer's teams.
 pub async fn recipients() -> Result<Vec<Recipient>, AppError> {
@@ -303,12 +303,17 @@ pub struct RevokeForm {
     pub grant: String,
     #[serde(default)]
     pub reason: String,
+    /// The product’s name, written by hand, because access has to be asked for again.
+    #[serde(default)]
+    pub confirm: String,
 }
 
 #[server]
 pub async fn revoke_grant(form: RevokeForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&form.grant)?;
+    let grant = exchange.grant(&principal, id).await.map_err(said)?;
+    confirmed(&form.confirm, grant.product.as_str())?;
     let new = model::dto::RevokeNew {
         reason: form.reason,
     };
@@ -325,12 +330,17 @@ pub async fn revoke_grant(form: RevokeForm) -> Result<Done, AppError> {
 pub struct TokenForm {
     pub recipient: String,
     pub token: String,
+    /// The recipient’s name, written by hand, because whoever reads with it is shut out.
+    #[serde(default)]
+    pub confirm: String,
 }
 
 #[server]
 pub async fn revoke_recipient_token(form: TokenForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let token = parse_id(&form.token)?;
+    let recipient = exchange.recipient(&principal, &form.recipient).await;
+    confirmed(&form.confirm, recipient.map_err(said)?.name.as_str())?;
     let recipient = exchange
         .recipient_token_revoke(&principal, &form.recipient, token)
         .await

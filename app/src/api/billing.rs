@@ -20,7 +20,7 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-use super::{call, said};
+use super::{call, confirmed, said};
 
 /// Charges of a product that concern the viewer's teams, newest first.
 pub async fn charges(product: String, after: Option<String>) -> Result<Listed<Charge>, AppError> {
@@ -127,8 +127,7 @@ pub async fn issue_statement(form: IssueForm) -> Result<Done, AppError> {
         // Whoever may not see it learns that first.
         let found = exchange.statement(&principal, &form.team, &form.month);
         found.await.map_err(said)?;
-        let why = format!("write {} here to confirm", form.month);
-        return Err(said(exchange::Error::invalid("confirm", why)));
+        confirmed(&form.confirm, &form.month)?;
     }
     exchange
         .statement_issue(&principal, &form.team, &form.month)

@@ -15,7 +15,7 @@ use crate::api::Done;
 use crate::error::AppError;
 use crate::url::encode;
 
-use super::{call, said, sent};
+use super::{call, confirmed, said, sent};
 
 /// Products that the viewer may see, with how many each filter value would leave.
 pub async fn products(query: ProductQuery) -> Result<ProductPage, AppError> {
@@ -99,7 +99,7 @@ pub struct PublishForm {
 #[server]
 pub async fn publish_product(form: PublishForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
-    confirmed(&exchange, &principal, &form.product, &form.confirm).await?;
+    confirms(&exchange, &principal, &form.product, &form.confirm).await?;
     let new = ProductPublish {
         revision: form.revision,
     };
@@ -125,7 +125,7 @@ pub struct RetireForm {
 #[server]
 pub async fn retire_product(form: RetireForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
-    confirmed(&exchange, &principal, &form.product, &form.confirm).await?;
+    confirms(&exchange, &principal, &form.product, &form.confirm).await?;
     let new = ProductRetire {
         reason: form.reason,
         revision: form.revision,
@@ -138,18 +138,14 @@ pub async fn retire_product(form: RetireForm) -> Result<Done, AppError> {
 }
 
 /// Whether the product's name was written; whoever may not see it learns that first.
-async fn confirmed(
+async fn confirms(
     exchange: &Exchange,
     principal: &Principal,
     product: &str,
     confirm: &str,
 ) -> Result<(), AppError> {
     let found = exchange.product(principal, product).await.map_err(said)?;
-    if confirm.trim() == found.name.as_str() {
-        return Ok(());
-    }
-    let why = format!("write {} here to confirm", found.name);
-    Err(said(exchange::Error::invalid("confirm", why)))
+    confirmed(confirm, found.name.as_str())
 }
 
 fn shown(product: &ProductDetail, notice: &str) -> Done {

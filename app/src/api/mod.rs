@@ -82,7 +82,7 @@ impl Done {
     }
 }
 
-pub(crate) use server_side::{call, parse_id, said, teams};
+pub(crate) use server_side::{call, confirmed, parse_id, said, teams};
 
 mod server_side {
     use std::str::FromStr;
@@ -152,6 +152,16 @@ mod server_side {
         };
         set_status(&app);
         app
+    }
+
+    /// Whether the name of what cannot be had back was written by hand. Asked only once it is known that the viewer may see what
+    /// has that name.
+    pub(crate) fn confirmed(written: &str, name: &str) -> Result<(), AppError> {
+        if written.trim() == name.trim() {
+            return Ok(());
+        }
+        let why = format!("write {name} here to confirm");
+        Err(said(exchange::Error::invalid("confirm", why)))
     }
 
     /// An identifier of a path or a form. What is none is not there.

@@ -21,7 +21,7 @@ use crate::api::Listed;
 use crate::components::tick::TICKED;
 use crate::error::AppError;
 
-use super::{call, parse_id, said, sent};
+use super::{call, confirmed, parse_id, said, sent};
 
 const PAGE: &str = "/admin/people";
 
@@ -251,12 +251,17 @@ pub async fn tokens(after: Option<String>) -> Result<Listed<Token>, AppError> {
 pub struct TokenGoneForm {
     /// Its id.
     pub token: String,
+    /// Its name, written by hand, because whatever uses it is shut out.
+    #[serde(default)]
+    pub confirm: String,
 }
 
 #[server]
 pub async fn revoke_token(form: TokenGoneForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&form.token)?;
+    let token = exchange.token(&principal, id).await.map_err(said)?;
+    confirmed(&form.confirm, &token.name)?;
     exchange.token_revoke(&principal, id).await.map_err(said)?;
     Ok(Done::new(
         "/account/tokens",

@@ -482,9 +482,16 @@ async fn a_token_is_shown_in_one_answer_and_ended_alone() {
         holds(&page, "Consumer of rnd");
         let (_, id) = page.split_once("id=\"revoke-").unwrap();
         let id = id.split('"').next().unwrap();
-        let page = mara
-            .send("people/revoke_token", "/account/tokens", &[("token", id)])
-            .await;
+        let (of, at) = ("people/revoke_token", "/account/tokens");
+        for written in ["", "weekly"] {
+            let fields = [("token", id), ("confirm", written)];
+            let page = mara.send(of, at, &fields).await;
+            holds(&page, "Write nightly here to confirm.");
+            let me = app.get("/api/v1/me").token(&token).send().await;
+            assert_eq!(me.status, StatusCode::OK, "not without its name");
+        }
+        let fields = [("token", id), ("confirm", " nightly ")];
+        let page = mara.send(of, at, &fields).await;
         holds(&page, "The token is revoked");
         holds(&page, "Revoked</span>");
         let refused = app.get("/api/v1/me").token(&token).send().await;
@@ -552,16 +559,16 @@ async fn recipients_are_told_with_grants_and_credentials() {
     let found = app.exchange.recipient(&operator, &name).await.unwrap();
     let token = found.tokens[0].id.to_string();
     let mut admin = Browser::of(app, "admin").await;
-    let fields = [
-        ("at", "/admin/recipients"),
-        ("id", "revoke"),
-        ("stay", "yes"),
-        ("form[recipient]", name.as_str()),
-        ("form[token]", token.as_str()),
-    ];
-    let answer = admin
-        .post("/_fn/app/api/access/revoke_recipient_token", &fields)
-        .await;
-    assert_eq!(answer.location(), "/admin/recipients");
-    holds(&admin.text("/admin/recipients").await, "Revoked</span>");
+    for (written, says) in [
+        ("", format!("Write {name} here to confirm.")),
+        (name.as_str(), "Revoked</span>".to_owned()),
+    ] {
+        let fields = [
+            ("recipient", name.as_str()),
+            ("token", token.as_str()),
+            ("confirm", written),
+        ];
+        let (of, at) = ("access/revoke_recipient_token", "/admin/recipients");
+        holds(&admin.send(of, at, &fields).await, &says);
+    }
 }

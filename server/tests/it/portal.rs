@@ -184,10 +184,16 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[revision]", "1"),
             ("form[verdict]", "approve"),
         ],
-        "access/revoke_grant" => vec![("form[grant]", ID), ("form[reason]", "over")],
-        "access/revoke_recipient_token" => {
-            vec![("form[recipient]", "rnd_weu"), ("form[token]", ID)]
-        }
+        "access/revoke_grant" => vec![
+            ("form[grant]", ID),
+            ("form[reason]", "over"),
+            ("form[confirm]", PRODUCT),
+        ],
+        "access/revoke_recipient_token" => vec![
+            ("form[recipient]", "rnd_weu"),
+            ("form[token]", ID),
+            ("form[confirm]", "rnd_weu"),
+        ],
         "catalog/update_product" => vec![("form[product]", PRODUCT), ("form[title]", "Visits")],
         "catalog/publish_product" => vec![("form[product]", PRODUCT), ("form[confirm]", PRODUCT)],
         "catalog/retire_product" => vec![
@@ -225,7 +231,7 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "people/create_person" => vec![("form[name]", "zoe"), ("form[title]", "Zoe")],
         "people/update_person" | "people/set_roles" => vec![("form[person]", "mara")],
         "people/set_password" => vec![("form[person]", "mara"), ("form[password]", PASSWORD)],
-        "people/revoke_token" => vec![("form[token]", ID)],
+        "people/revoke_token" => vec![("form[token]", ID), ("form[confirm]", "ci")],
         "organisation/create_domain" => vec![("form[name]", "parts"), ("form[title]", "Parts")],
         "organisation/update_domain" => vec![("form[domain]", "vehicle")],
         "organisation/create_team" => vec![
@@ -584,6 +590,7 @@ async fn the_profile_is_downloaded_once() {
             ("stay", "yes"),
             ("form[recipient]", "rnd_weu"),
             ("form[token]", &id),
+            ("form[confirm]", "rnd_weu"),
         ];
         let revoked = world
             .send(&world.mara, "access/revoke_recipient_token", &fields)

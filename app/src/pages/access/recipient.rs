@@ -99,6 +99,7 @@ fn Living(name: String, token: RecipientToken) -> impl IntoView {
     let returned = ctx::flash().is_of(&form);
     let id = token.id.to_string();
     let rotate = format!("/recipients/{name}/rotate");
+    let label = format!("Write {name} to confirm");
     view! {
         <div class="credential">
             <p>
@@ -119,6 +120,7 @@ fn Living(name: String, token: RecipientToken) -> impl IntoView {
                     <Hidden name="recipient" value=name/>
                     <Hidden name="token" value=id/>
                     <p>"Revoking ends it at once, for everybody who uses it. Then you can download a new profile."</p>
+                    <Field label name="confirm" required=true autocomplete="off"/>
                     <div class="actions"><Submit weight=Weight::Danger>"Revoke the credential"</Submit></div>
                 </Form>
             </details>
@@ -160,6 +162,7 @@ fn Row(grant: Grant) -> impl IntoView {
     let id = grant.id.to_string();
     let label = format!(" {product}");
     let of = label.clone();
+    let name = product.clone();
     view! {
         <tr>
             <th scope="row">
@@ -185,17 +188,18 @@ fn Row(grant: Grant) -> impl IntoView {
                     <a class="button button--small" href=read>"How to read"<span class="visually-hidden">{label}</span></a>
                     <A href=renew attr:class="button button--small">"Renew"<span class="visually-hidden">{of}</span></A>
                 </p>
-                {grant.may_revoke.then(|| view! { <GiveUp grant=id/> })}
+                {grant.may_revoke.then(|| view! { <GiveUp grant=id product=name/> })}
             </td>
         </tr>
     }
 }
 
 #[component]
-fn GiveUp(grant: String) -> impl IntoView {
+fn GiveUp(grant: String, product: String) -> impl IntoView {
     let action = wire::form::<api::access::RevokeGrant>();
     let form = format!("end-{grant}");
     let returned = ctx::flash().is_of(&form);
+    let label = format!("Write {product} to confirm");
     view! {
         <details class="fold" open=returned>
             <summary>"Give up"</summary>
@@ -208,6 +212,7 @@ fn GiveUp(grant: String) -> impl IntoView {
                     required=true
                     autocomplete="off"
                 />
+                <Field label name="confirm" required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Danger>"End this access"</Submit></div>
             </Form>
         </details>

@@ -147,12 +147,14 @@ fn revoke(id: String, name: String) -> impl IntoView {
     let form = format!("revoke-{id}");
     let returned = ctx::flash().is_of(&form);
     let button = format!("Revoke {name}");
+    let label = format!("Write {name} to confirm");
     view! {
         <details class="fold" open=returned>
             <summary>"Revoke"<span class="visually-hidden">" "{name}</span></summary>
             <Form id=form action stay=true>
                 <Hidden name="token" value=id/>
                 <p>"Whatever uses it is refused at once. It cannot be had back; you can make another."</p>
+                <Field label name="confirm" required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Danger>{button}</Submit></div>
             </Form>
         </details>

@@ -171,6 +171,7 @@ fn revoke(recipient: &str, token: &RecipientToken) -> impl IntoView + use<> {
     let (recipient, id) = (recipient.to_owned(), token.id.to_string());
     let which = format!(" {}", token.hint);
     let button = format!("Revoke the credential of {recipient}");
+    let label = format!("Write {recipient} to confirm");
     view! {
         <details class="fold" open=returned>
             <summary>"Revoke"<span class="visually-hidden">{which}</span></summary>
@@ -178,6 +179,7 @@ fn revoke(recipient: &str, token: &RecipientToken) -> impl IntoView + use<> {
                 <Hidden name="recipient" value=recipient/>
                 <Hidden name="token" value=id/>
                 <p>"Everybody who uses it is refused at once. The team downloads a new profile when it needs one."</p>
+                <Field label name="confirm" required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Danger>{button}</Submit></div>
             </Form>
         </details>

@@ -212,6 +212,25 @@ impl Exchange {
         })
     }
 
+    /// One token, for those who may end it.
+    pub async fn token(&self, principal: &Principal, id: ServiceTokenId) -> Result<Token, Error> {
+        let row: Option<TokenRow> = sql!(
+            "select service_token.id, person_id, service_token.name, team.name as team, team_id, member_role, hint,
+                    service_token.created_at, expires_at, revoked_at
+             from service_token left join team on team.id = team_id where service_token.id = $1"
+        )
+        .bind(id)
+        .first(self.db())
+        .await?;
+        let Some(row) = row else {
+            can(principal, Operation::TokenList, &Scope::NONE)?;
+            return Err(Error::NotFound("token"));
+        };
+        let scope = Scope::person(row.person_id);
+        crate::policy::can_see(principal, Operation::TokenRevoke, &scope, "token")?;
+        Ok(row.into())
+    }
+
     /// Ends a token now; felt on its next use.
     pub async fn token_revoke(
         &self,

@@ -46,8 +46,16 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("note", text("/note")),
             ("verdict", text("/verdict")),
         ],
-        "access/revoke_grant" => vec![("grant", name(0)), ("reason", text("/reason"))],
-        "access/revoke_recipient_token" => vec![("recipient", name(0)), ("token", name(1))],
+        "access/revoke_grant" => vec![
+            ("grant", name(0)),
+            ("reason", text("/reason")),
+            ("confirm", PRODUCT.to_owned()),
+        ],
+        "access/revoke_recipient_token" => vec![
+            ("recipient", name(0)),
+            ("token", name(1)),
+            ("confirm", name(0)),
+        ],
         "catalog/update_product" => vec![("product", name(0)), ("title", text("/title"))],
         "catalog/publish_product" => vec![("product", name(0)), ("confirm", name(0))],
         "catalog/retire_product" => vec![
@@ -86,7 +94,9 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         "people/update_person" => vec![("person", name(0)), ("title", text("/title"))],
         "people/set_roles" => vec![("person", name(0))],
         "people/set_password" => vec![("person", name(0)), ("password", text("/password"))],
-        "people/revoke_token" => vec![("token", name(0))],
+        "people/revoke_token" => {
+            vec![("token", name(0)), ("confirm", "of zoe".to_owned())]
+        }
         "organisation/create_domain" => vec![("name", text("/name")), ("title", text("/title"))],
         "organisation/update_domain" => vec![("domain", name(0)), ("title", text("/title"))],
         "organisation/create_team" => vec![
