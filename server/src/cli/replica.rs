@@ -122,6 +122,7 @@ const RUN: &[Column] = &[
     ("Started", |r| time(r, "/started_at")),
     ("Finished", |r| time(r, "/finished_at")),
     ("Busy", |r| duration(r, "/busy_micros")),
+    ("Steps", |r| steps(r)),
     ("Attempt", |r| at(r, "/attempt")),
     ("Error", |r| at(r, "/error")),
 ];
@@ -169,6 +170,13 @@ fn waits_for(table: &Value) -> String {
         }
     });
     work.collect::<Vec<_>>().join(", ")
+}
+
+/// `planned 2026-06-15 12:00:00 UTC, copying 2026-06-15 12:00:02 UTC`.
+fn steps(run: &Value) -> String {
+    let steps = list(run, "steps").iter();
+    let steps = steps.map(|step| format!("{} {}", at(step, "/state"), time(step, "/at")));
+    steps.collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn table_of(run: &Value) -> String {

@@ -274,6 +274,7 @@ mod tests {
             started_at: at(started),
             finished_at: Some(at(finished)),
             busy_micros: 0,
+            steps: Vec::new(),
         }
     }
 

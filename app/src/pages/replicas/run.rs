@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
+use model::RunKind;
 use model::RunState;
+use model::Timestamp;
+use model::dto::RunStep;
 use model::dto::SyncRun;
 
 use super::show::versions;
@@ -92,26 +95,77 @@ fn less(moved: u64, full: u64) -> Option<String> {
     })
 }
 
+/// One part of a run's way, as far as it is known.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    stand: Stand,
+    title: &'static str,
+    /// When it last came there.
+    began: Option<Timestamp>,
+    /// Until it went on, in microseconds.
+    took: Option<i64>,
+    /// How often it came there.
+    times: usize,
+}
+
+const WAY: [(RunState, &str); 4] = [
+    (RunState::Planned, "Planned"),
+    (RunState::Copying, "Copied"),
+    (RunState::Committing, "Committed"),
+    (RunState::Verifying, "Verified"),
+];
+
+/// The run's way. Of one that ended badly it says where that was, if that was kept.
+fn way(run: &SyncRun) -> Vec<Part> {
+    let place = |state: RunState| WAY.iter().position(|(known, _)| *known == state);
+    let now = place(run.state);
+    let stopped = run.steps.iter().rev().find_map(|step| place(step.state));
+    // What had nothing to copy, and what deletes, goes a shorter way.
+    let is_short = run.state == RunState::Done || run.kind == RunKind::Vacuum;
+    let part = |(position, (state, title)): (usize, (RunState, &'static str))| {
+        let last = run.steps.iter().rposition(|step| step.state == state);
+        if is_short && !run.steps.is_empty() && last.is_none() {
+            return None;
+        }
+        let stand = match (run.state, now, stopped) {
+            (RunState::Done, ..) => Stand::Done,
+            (_, Some(now), _) if position < now => Stand::Done,
+            (_, Some(now), _) if position == now => Stand::Now,
+            (_, None, Some(stopped)) if position < stopped => Stand::Done,
+            (_, None, Some(stopped)) if position == stopped => Stand::Failed,
+            _ => Stand::Ahead,
+        };
+        // Further on it was before it planned anew.
+        let last = last.filter(|_| stand != Stand::Ahead);
+        let began = last.map(|last| run.steps[last].at);
+        let next = last.and_then(|last| run.steps.get(last + 1));
+        Some(Part {
+            stand,
+            title,
+            began,
+            took: next.zip(began).map(|(next, began)| next.at.since(began)),
+            times: run.steps.iter().filter(|step| step.state == state).count(),
+        })
+    };
+    WAY.into_iter().enumerate().filter_map(part).collect()
+}
+
 fn steps(run: &SyncRun) -> impl IntoView + use<> {
-    const WAY: [(RunState, &str); 4] = [
-        (RunState::Planned, "Planned"),
-        (RunState::Copying, "Copied"),
-        (RunState::Committing, "Committed"),
-        (RunState::Verifying, "Verified"),
-    ];
-    let now = WAY.iter().position(|(state, _)| *state == run.state);
-    let steps = WAY
-        .iter()
-        .enumerate()
-        .map(|(position, (_, title))| {
-            let stand = match (run.state, now) {
-                (RunState::Done, _) => Stand::Done,
-                (_, Some(now)) if position < now => Stand::Done,
-                (_, Some(now)) if position == now => Stand::Now,
-                // It does not say how far it had come.
-                _ => Stand::Ahead,
-            };
-            view! { <Step stand title><span></span></Step> }
+    let steps = way(run)
+        .into_iter()
+        .map(|part| {
+            let Part {
+                stand,
+                title,
+                began,
+                took,
+                times,
+            } = part;
+            let took = took.map(|took| format!(", for {}", words::duration(took)));
+            let again = (times > 1).then(|| format!(", begun {times} times"));
+            let told =
+                began.map(|at| view! { <p class="muted">"from "<Time at/>{took}{again}</p> });
+            view! { <Step stand title>{told}</Step> }
         })
         .collect_view();
     let ended = matches!(run.state, RunState::Parked | RunState::Failed);
@@ -120,10 +174,15 @@ fn steps(run: &SyncRun) -> impl IntoView + use<> {
     } else {
         "Failed"
     };
+    let at = run.finished_at;
     view! {
         <Steps label="How far the run is">
             {steps}
-            {ended.then(|| view! { <Step stand=Stand::Failed title><span></span></Step> })}
+            {ended.then(|| view! {
+                <Step stand=Stand::Failed title>
+                    {at.map(|at| view! { <p class="muted"><Time at/></p> })}
+                </Step>
+            })}
         </Steps>
     }
 }
@@ -137,5 +196,95 @@ mod tests {
         assert_eq!(less(10, 1_000).as_deref(), Some("99 %"));
         assert_eq!(less(1_500, 1_000).as_deref(), Some("−50 %"));
         assert_eq!(less(5, 0), None);
+    }
+
+    fn run(state: RunState, steps: &[(RunState, i64)]) -> SyncRun {
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        SyncRun {
+            id: "018f3a6e-0000-7000-8000-000000000000".parse().unwrap(),
+            kind: RunKind::Sync,
+            product: "vehicle-visits".parse().unwrap(),
+            schema: "default".parse().unwrap(),
+            table: "visits".parse().unwrap(),
+            to: "az_weu".parse().unwrap(),
+            to_location: "azure:westeurope".parse().unwrap(),
+            state,
+            attempt: 1,
+            from_version: None,
+            to_version: None,
+            replica_version: None,
+            files_planned: 0,
+            bytes_planned: 0,
+            files_copied: 0,
+            bytes_copied: 0,
+            bytes_full: 0,
+            bytes_received: 0,
+            files_deleted: 0,
+            bytes_deleted: 0,
+            error: None,
+            started_at: at(0),
+            finished_at: None,
+            busy_micros: 0,
+            steps: steps
+                .iter()
+                .map(|(state, second)| RunStep {
+                    state: *state,
+                    at: at(*second),
+                })
+                .collect(),
+        }
+    }
+
+    fn told(run: &SyncRun) -> Vec<(&'static str, Stand, Option<i64>)> {
+        let parts = way(run).into_iter();
+        parts
+            .map(|part| {
+                (
+                    part.title,
+                    part.stand,
+                    part.took.map(|took| took / 1_000_000),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_run_that_ended_badly_says_how_far_it_came() {
+        use RunState::{Committing, Copying, Failed, Planned};
+        let steps = [
+            (Planned, 0),
+            (Copying, 2),
+            (Committing, 9),
+            (Planned, 10),
+            (Copying, 13),
+            (Failed, 20),
+        ];
+        let failed = run(Failed, &steps);
+        assert_eq!(
+            told(&failed),
+            [
+                ("Planned", Stand::Done, Some(3)),
+                ("Copied", Stand::Failed, Some(7)),
+                ("Committed", Stand::Ahead, None),
+                ("Verified", Stand::Ahead, None),
+            ]
+        );
+        let parts = way(&failed);
+        assert_eq!((parts[1].times, parts[2].began), (2, None));
+        // Nothing was kept of it.
+        let before = told(&run(Failed, &[]));
+        assert!(before.iter().all(|(_, stand, _)| *stand == Stand::Ahead));
+    }
+
+    #[test]
+    fn what_was_not_on_the_way_is_left_out() {
+        use RunState::{Done, Planned};
+        let nothing_new = run(Done, &[(Planned, 0), (Done, 4)]);
+        assert_eq!(told(&nothing_new), [("Planned", Stand::Done, Some(4))]);
+        assert_eq!(told(&run(Done, &[])).len(), 4, "from before it was kept");
+        let mut vacuum = run(Planned, &[(Planned, 0)]);
+        vacuum.kind = RunKind::Vacuum;
+        assert_eq!(told(&vacuum), [("Planned", Stand::Now, None)]);
+        assert_eq!(told(&run(Planned, &[(Planned, 0)])).len(), 4);
     }
 }

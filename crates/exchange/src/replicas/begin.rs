@@ -5,6 +5,7 @@ use model::time::SECOND;
 use model::{ReplicaTableId, RunKind, RunState, SyncRunId, Timestamp};
 
 use super::SyncTask;
+use super::steps::note_step;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::jobs::Leased;
@@ -120,6 +121,7 @@ impl Exchange {
             .bind(id)
             .execute(&mut tx)
             .await?;
+            note_step(&mut tx, id, RunState::Failed, now).await?;
         }
         let id = SyncRunId::new(now);
         sql!("insert into sync_run (id, kind, replica_table_id, product_id, state, attempt, journal, files_planned,
@@ -134,6 +136,7 @@ impl Exchange {
         .bind(now)
         .execute(&mut tx)
         .await?;
+        note_step(&mut tx, id, RunState::Planned, now).await?;
         tx.commit().await?;
         Ok(RunBegun::Run(RunStart {
             id,

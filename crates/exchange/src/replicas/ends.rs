@@ -5,13 +5,15 @@
 
 use model::time::{HOUR, SECOND};
 use model::{
-    Mode, ProductId, ReplicaId, ReplicaState, ReplicaTableId, RunState, StorageId, Timestamp,
+    Mode, ProductId, ReplicaId, ReplicaState, ReplicaTableId, RunState, StorageId, SyncRunId,
+    Timestamp,
 };
 use serde_json::json;
 
 use super::hold::hold;
 use super::records::ReplicaTableRecord;
 use super::schedule::usual;
+use super::steps::note_step;
 use super::tables::{settle, unsettle};
 use super::task::SyncTask;
 use crate::audit::Object;
@@ -156,6 +158,14 @@ impl Exchange {
                 .bind(table.id)
                 .execute(change.tx())
                 .await?;
+            // At most one is open.
+            let open = sql!(
+                "select id from sync_run where replica_table_id = $1
+                     and state in ('planned', 'copying', 'committing', 'verifying')"
+            )
+            .bind(table.id)
+            .row(change.tx())
+            .await?;
             stopped += sql!(
                 "update sync_run set state = $1, error = 'the replica has come to its end', finished_at = $2, updated_at = $2
                  where replica_table_id = $3 and state in ('planned', 'copying', 'committing', 'verifying')"
@@ -165,6 +175,10 @@ impl Exchange {
             .bind(table.id)
             .execute(change.tx())
             .await?;
+            if let Some(open) = open {
+                let run: SyncRunId = open.get("id")?;
+                note_step(change.tx(), run, RunState::Failed, at).await?;
+            }
             closed.push(table.id);
         }
         if !closed.is_empty() {

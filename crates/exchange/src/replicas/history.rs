@@ -1,6 +1,6 @@
 //! Sync runs as people look at them: what was planned, copied, received and deleted, newest first.
 
-use model::dto::SyncRun;
+use model::dto::{RunStep, SyncRun};
 use model::{Role, SyncRunId, TeamId};
 
 use super::sight::{Sight, visible_replicas};
@@ -11,7 +11,9 @@ use crate::page::{Page, PageRequest};
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::storages::location;
-use crate::{Exchange, sql};
+use crate::{Exchange, from_row, sql};
+
+from_row!(RunStep { state, at });
 
 /// A run, and whose product it is of.
 pub(super) struct RunRecord {
@@ -62,6 +64,7 @@ impl FromRow for RunRecord {
             started_at: row.get("started_at")?,
             finished_at: row.get("finished_at")?,
             busy_micros: row.get("busy_micros")?,
+            steps: Vec::new(),
         };
         Ok(Self {
             run,
@@ -124,6 +127,7 @@ impl Exchange {
         })
     }
 
+    /// One run, with the states that it came into.
     pub async fn sync_run(&self, principal: &Principal, id: SyncRunId) -> Result<SyncRun, Error> {
         can(principal, Operation::SyncRunList, &Scope::NONE)?;
         let (person, team) = principal.scope();
@@ -137,6 +141,11 @@ impl Exchange {
             .first(self.db())
             .await?;
         let record = record.ok_or(Error::NotFound("sync run"))?;
-        Ok(record.shown(principal))
+        let mut run = record.shown(principal);
+        run.steps = sql!("select state, at from run_step where run_id = $1 order by seq")
+            .bind(id)
+            .all(self.db())
+            .await?;
+        Ok(run)
     }
 }

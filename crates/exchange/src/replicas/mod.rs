@@ -15,6 +15,7 @@ mod records;
 mod runs;
 mod schedule;
 mod sight;
+mod steps;
 mod tables;
 mod task;
 mod telling;

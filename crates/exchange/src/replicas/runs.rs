@@ -5,6 +5,7 @@ use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
 use super::hold::{hold, hold_table};
+use super::steps::note_step;
 use super::tables::settle;
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
@@ -59,6 +60,8 @@ impl Exchange {
         progress: &RunProgress,
     ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
         let changed = sql!(
             "update sync_run set state = coalesce($1, state), journal = $2, from_version = $3, to_version = $4,
                  replica_version = $5, files_planned = $6, bytes_planned = $7, files_copied = $8, bytes_copied = $9,
@@ -76,12 +79,19 @@ impl Exchange {
         .bind(progress.bytes_copied)
         .bind(progress.bytes_full)
         .bind(progress.error.as_deref())
-        .bind(self.now())
+        .bind(now)
         .bind(run.id)
         .bind(run.attempt)
-        .execute(self.db())
+        .execute(&mut tx)
         .await?;
-        Ok(changed == 1)
+        if changed == 0 {
+            return Ok(false);
+        }
+        if let Some(state) = progress.state {
+            note_step(&mut tx, run.id, state, now).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// A sync is done: the run, the replica table, the replica and the grants that wait for it, in one change.
@@ -113,6 +123,7 @@ impl Exchange {
         if changed == 0 {
             return Ok(false);
         }
+        note_step(change.tx(), run.id, RunState::Done, at).await?;
         sql!("update replica_table set state = 'ready', source_version = $1,
                   source_committed_at = coalesce($2, source_committed_at), replica_version = coalesce($3, replica_version),
                   byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5
@@ -190,6 +201,7 @@ impl Exchange {
         if changed == 0 {
             return Ok(false);
         }
+        note_step(change.tx(), run.id, RunState::Done, at).await?;
         sql!("update replica_table set vacuumed_at = $1, updated_at = $1 where id = $2")
             .bind(at)
             .bind(task.replica_table_id)
@@ -215,6 +227,11 @@ impl Exchange {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let mut tx = self.db().begin().await?;
         hold_table(&mut tx, task.replica_table_id).await?;
+        sql!("delete from run_step where run_id = $1")
+            .bind(run.id)
+            .execute(&mut tx)
+            .await?;
+        // Where there is no such run, nothing is committed.
         let dropped = sql!(
             "delete from sync_run where id = $1 and attempt = $2 and kind = 'vacuum' and state = 'planned'"
         )
@@ -310,6 +327,7 @@ impl Exchange {
         if changed == 0 {
             return Ok(false);
         }
+        note_step(change.tx(), run.id, state, at).await?;
         if run.kind == RunKind::Sync {
             sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
                   where id = $4 and state in ('pending', 'ready', 'diverged')")

@@ -138,4 +138,14 @@ pub struct SyncRun {
     pub finished_at: Option<Timestamp>,
     /// Time the workers were busy with it, over all attempts; microseconds.
     pub busy_micros: i64,
+    /// Each state that it came into, in order. Lists leave it out, and runs from before it was kept have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<RunStep>,
+}
+
+/// A run came into a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStep {
+    pub state: RunState,
+    pub at: Timestamp,
 }

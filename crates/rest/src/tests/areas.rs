@@ -277,6 +277,9 @@ async fn replicas() {
         (&run["state"], &run["table"]),
         (&json!("planned"), &json!("visits"))
     );
+    assert_eq!(run["steps"][0]["state"], "planned");
+    assert_eq!(run["steps"][0]["at"], run["started_at"]);
+    assert_eq!(items(&runs)[0].get("steps"), None, "of one run alone");
 
     for what in ["sync", "vacuum", "verify"] {
         let line = format!("POST {path}/{what}");

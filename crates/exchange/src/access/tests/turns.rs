@@ -1,7 +1,7 @@
 //! Sync and vacuum of one replica table take turns, and neither begins where nothing is to be done any more.
 
 use model::dto::{RevokeNew, SyncJobChange};
-use model::time::{DAY, HOUR};
+use model::time::{DAY, HOUR, SECOND};
 use model::{ReplicaState, ReplicaTableId, RunKind, RunState};
 use serde_json::json;
 
@@ -109,6 +109,53 @@ async fn a_run_waits_for_the_other_kind_and_takes_over_from_the_dead() {
             assert!(ended.await.unwrap());
             exchange.work_done(&other).await.unwrap();
         }
+    }
+}
+
+/// What took how long, and how far a run came that did not come to its end.
+#[tokio::test]
+async fn a_run_keeps_when_it_came_into_each_state() {
+    use RunState::{Copying, Failed, Planned};
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        let (task, run) = world.begin_sync().await;
+        let begun = exchange.now();
+        let save = async |state| {
+            world.test.clock.advance(SECOND);
+            let progress = RunProgress {
+                state: Some(state),
+                ..RunProgress::default()
+            };
+            exchange.run_save(&world.system, &run, &progress).await
+        };
+        // It saves its progress while it copies, and then has to plan anew.
+        for state in [Planned, Copying, Copying, Planned, Copying] {
+            assert!(save(state).await.unwrap());
+        }
+        world.test.clock.advance(SECOND);
+        let ended = exchange.run_ended(&world.system, &task, &run, Failed, "gone", false);
+        assert!(ended.await.unwrap());
+        assert!(!save(Planned).await.unwrap(), "it is over");
+        let shown = exchange.sync_run(&world.jonas, run.id).await.unwrap();
+        let steps: Vec<_> = shown
+            .steps
+            .iter()
+            .map(|step| (step.state, step.at.since(begun) / SECOND))
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                (Planned, 0),
+                (Copying, 2),
+                (Planned, 4),
+                (Copying, 5),
+                (Failed, 6)
+            ]
+        );
+        let all = PageRequest::all();
+        let listed = exchange.sync_runs(&world.jonas, None, &all).await.unwrap();
+        assert!(listed.items.iter().all(|run| run.steps.is_empty()));
     }
 }
 
