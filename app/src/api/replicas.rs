@@ -13,7 +13,7 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-use super::{call, parse_id, said};
+use super::{call, parse_id, said, sent};
 
 /// Replicas that the viewer may see; of one product when `product` is given.
 pub async fn replicas(product: Option<String>) -> Result<Vec<Replica>, AppError> {
@@ -152,45 +152,55 @@ pub async fn start_vacuum(form: ReplicaForm) -> Result<Done, AppError> {
     Ok(started(&replica.await.map_err(said)?, "A vacuum"))
 }
 
-/// When a replica is synced. Everything is said, so an empty text takes something away.
+/// When a replica is synced. What is not sent stays as it is; an empty text takes something away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncJobForm {
     pub replica: String,
     pub revision: i64,
+    #[serde(default, deserialize_with = "sent")]
+    pub every: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub at: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub cron: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub timezone: Option<String>,
     #[serde(default)]
-    pub every: String,
+    pub retention_hours: Option<i64>,
     #[serde(default)]
-    pub at: String,
-    #[serde(default)]
-    pub cron: String,
-    pub timezone: String,
-    pub retention_hours: i64,
-    pub keep_hours: i64,
+    pub keep_hours: Option<i64>,
     /// `yes` or `no`.
-    pub paused: String,
+    #[serde(default)]
+    pub paused: Option<String>,
 }
 
 #[server]
 pub async fn change_sync_job(form: SyncJobForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
+    let paused = form.paused.map(|word| word == "yes");
+    // The one button beside the form sends nothing else.
+    let notice = match (&form.every, paused) {
+        (None, Some(true)) => {
+            "The schedule is paused. Until you resume it, the replica is synced by hand only."
+        }
+        (None, Some(false)) => "The schedule goes on.",
+        _ => "The schedule is changed.",
+    };
     let change = SyncJobChange {
         name: None,
-        every: Some(form.every),
-        at: Some(form.at),
-        cron: Some(form.cron),
-        timezone: Some(form.timezone),
-        retention_hours: Some(form.retention_hours),
-        keep_hours: Some(form.keep_hours),
-        paused: Some(form.paused == "yes"),
+        every: form.every,
+        at: form.at,
+        cron: form.cron,
+        timezone: form.timezone,
+        retention_hours: form.retention_hours,
+        keep_hours: form.keep_hours,
+        paused,
         revision: Some(form.revision),
     };
     let replica = exchange
         .sync_job_update(&principal, &form.replica, change)
         .await
         .map_err(said)?;
-    Ok(Done::new(
-        format!("/replicas/{}", replica.id),
-        "The schedule is changed.",
-    ))
+    Ok(Done::new(format!("/replicas/{}", replica.id), notice))
 }

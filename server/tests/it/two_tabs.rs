@@ -238,6 +238,24 @@ async fn a_schedule() {
     let told = producer.text(&path).await;
     holds(&told, "id=\"sync-job-retention_hours-error\"");
     holds(&told, "Changed meanwhile:");
+
+    // One button goes on with it and leaves the rest as it is; in a tab of before, it does nothing any more.
+    let resume = Form::of(&producer.text(&path).await, "sync-pause");
+    assert_eq!(resume.value("paused"), Some("no"));
+    producer.send(&resume).await;
+    let told = producer.text(&path).await;
+    holds(&told, "The schedule goes on.");
+    let shown = Form::of(&told, "sync-job");
+    assert_eq!(shown.value("retention_hours"), Some("300"));
+    let pause = Form::of(&told, "sync-pause");
+    producer.send(&pause).await;
+    let told = producer.text(&path).await;
+    holds(&told, "The schedule is paused.");
+    holds(&told, "Paused. Resumed, it runs every ");
+    producer.send(&pause).await;
+    let told = producer.text(&path).await;
+    holds(&told, "changed meanwhile");
+    holds(&told, "Resume the schedule");
 }
 
 /// Who signs in again in the middle of a form finds what was typed, and what was changed meanwhile.

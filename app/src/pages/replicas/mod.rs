@@ -110,8 +110,14 @@ pub(crate) fn is_failing(replica: &Replica) -> bool {
 /// `every 2d at 03:00 Europe/Berlin`.
 pub(crate) fn rhythm(job: &SyncJob) -> String {
     if job.paused {
-        return "paused".to_owned();
+        "paused".to_owned()
+    } else {
+        timetable(job)
     }
+}
+
+/// The same of one that may be paused.
+pub(crate) fn timetable(job: &SyncJob) -> String {
     let at = job
         .at
         .as_ref()

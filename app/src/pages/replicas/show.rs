@@ -14,6 +14,7 @@ use model::dto::SyncRun;
 use model::dto::TableWork;
 
 use super::rhythm;
+use super::timetable;
 use crate::api;
 use crate::api::Listed;
 use crate::api::replicas::Lately;
@@ -220,12 +221,19 @@ fn under_way(work: &TableWork) -> impl IntoView + use<> {
 fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
     let id = replica.id.to_string();
     let next = job.next_due_at.filter(|_| !job.paused);
-    let form = replica.may.schedule.then(|| change(id, job.clone()));
+    let may = replica.may.schedule;
+    // What is synced by hand alone has nothing to pause.
+    let is_timed = job.every.is_some() || job.cron.is_some();
+    let halt = (may && is_timed).then(|| pause(id.clone(), &job));
+    let resumed =
+        (job.paused && is_timed).then(|| format!(" Resumed, it runs {}.", timetable(&job)));
+    let form = may.then(|| change(id, job.clone()));
     view! {
         <section class="block">
             <h2>"Schedule"</h2>
             <p>
                 {words::sentence(&rhythm(&job))}
+                {resumed}
                 {next.map(|at| view! { " Next run "<Ago at/>", at "<Time at/>"." })}
             </p>
             <p class="muted">
@@ -235,8 +243,30 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
                     words::plural(job.keep_hours.unsigned_abs(), "hour", "hours"),
                 )}
             </p>
+            {halt}
             {form}
         </section>
+    }
+}
+
+/// One button; all else of the schedule stays.
+fn pause(replica: String, job: &SyncJob) -> impl IntoView + use<> {
+    let action = wire::form::<api::replicas::ChangeSyncJob>();
+    let (word, title) = if job.paused {
+        ("no", "Resume the schedule")
+    } else {
+        ("yes", "Pause the schedule")
+    };
+    let revision = job.revision.to_string();
+    view! {
+        <div class="actions">
+            <Form id="sync-pause" action class="inline">
+                <Hidden name="replica" value=replica/>
+                <Hidden name="revision" value=revision/>
+                <Hidden name="paused" value=word/>
+                <Submit weight=Weight::Secondary>{title}</Submit>
+            </Form>
+        </div>
     }
 }
 
