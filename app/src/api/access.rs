@@ -1,8 +1,9 @@
 //! Asking for access, deciding, and what became of it.
 
-use exchange::Operation;
 use exchange::access::RequestFilter;
+use exchange::page::Page;
 use exchange::policy::{Scope, allows};
+use exchange::{Exchange, Operation, Principal};
 use leptos::prelude::*;
 use model::dto::Grant;
 use model::dto::Offer;
@@ -19,14 +20,6 @@ use crate::api::Listed;
 use crate::error::AppError;
 
 use super::{call, confirmed, parse_id, said};
-
-/// Recipients of the viewer's teams.
-pub async fn recipients() -> Result<Vec<Recipient>, AppError> {
-    let (exchange, principal) = call()?;
-    let page = exchange::page::PageRequest::all();
-    let found = exchange.recipients(&principal, &page).await.map_err(said)?;
-    Ok(found.items)
-}
 
 /// A recipient with what was granted to it.
 #[derive(Clone, Debug)]
@@ -46,17 +39,38 @@ pub async fn recipients_shown(after: Option<String>) -> Result<Listed<RecipientS
         limit: Some(25),
     };
     let found = exchange.recipients(&principal, &page).await.map_err(said)?;
+    with_grants(&exchange, &principal, found).await
+}
+
+/// The same of the viewer's own teams alone.
+pub async fn own_recipients_shown(
+    after: Option<String>,
+) -> Result<Listed<RecipientShown>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(25),
+    };
+    let found = exchange.own_recipients(&principal, &page).await;
+    with_grants(&exchange, &principal, found.map_err(said)?).await
+}
+
+async fn with_grants(
+    exchange: &Exchange,
+    principal: &Principal,
+    found: Page<Recipient>,
+) -> Result<Listed<RecipientShown>, AppError> {
     let mut items = Vec::with_capacity(found.items.len());
     for recipient in found.items {
         let name = recipient.name.as_str();
         let page = exchange::page::PageRequest::all();
-        let grants = exchange.grants_of_recipient(&principal, name, &page).await;
+        let grants = exchange.grants_of_recipient(principal, name, &page).await;
         let team = exchange.team_by_name(recipient.team.as_str()).await;
         let team = team.map_err(|error| said(error.into()))?;
         let scope = team.map_or(Scope::NONE, |team| Scope::consumer(team.id));
         items.push(RecipientShown {
             grants: grants.map_err(said)?.into(),
-            may_revoke: allows(&principal, Operation::RecipientTokenRevoke, &scope),
+            may_revoke: allows(principal, Operation::RecipientTokenRevoke, &scope),
             recipient,
         });
     }
@@ -70,6 +84,8 @@ pub async fn recipients_shown(after: Option<String>) -> Result<Listed<RecipientS
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     pub recipients: Vec<Recipient>,
+    /// Whether there are more of them than are offered to choose from.
+    pub are_more: bool,
     /// For the recipient that was named, else the first. None without recipients.
     pub offer: Option<Offer>,
 }
@@ -77,13 +93,19 @@ pub struct Terms {
 pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest::all();
-    let found = exchange.recipients(&principal, &page).await.map_err(said)?;
-    let teams = super::teams();
-    let recipients: Vec<Recipient> = found
-        .items
-        .into_iter()
-        .filter(|recipient| teams.iter().any(|team| team == recipient.team.as_str()))
-        .collect();
+    let found = exchange.own_recipients(&principal, &page).await;
+    let found = found.map_err(said)?;
+    let are_more = found.next.is_some();
+    let mut recipients = found.items;
+    if let (true, Some(name)) = (are_more, &recipient)
+        && !recipients.iter().any(|known| known.name.as_str() == name)
+    {
+        let teams = super::teams();
+        // Of one that is not there, or is not theirs, nothing is said: it is none of those to choose from.
+        let named = exchange.recipient(&principal, name).await.ok();
+        recipients
+            .extend(named.filter(|named| teams.iter().any(|team| team == named.team.as_str())));
+    }
     let chosen = recipients
         .iter()
         .find(|known| recipient.as_deref() == Some(known.name.as_str()))
@@ -95,7 +117,11 @@ pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, 
         }
         None => None,
     };
-    Ok(Terms { recipients, offer })
+    Ok(Terms {
+        recipients,
+        are_more,
+        offer,
+    })
 }
 
 /// Requests that concern the viewer, newest first.

@@ -70,15 +70,15 @@ pub async fn savings(product: Option<String>) -> Result<Vec<Saving>, AppError> {
         .map_err(said)
 }
 
-/// The latest statements of the viewer's teams.
-pub async fn statements() -> Result<Vec<StatementSummary>, AppError> {
+/// Statements of the viewer's teams, the latest month first.
+pub async fn statements(after: Option<String>) -> Result<Listed<StatementSummary>, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest {
-        after: None,
+        after,
         limit: Some(24),
     };
     let found = exchange.statements(&principal, &page).await.map_err(said)?;
-    Ok(found.items)
+    Ok(found.into())
 }
 
 /// A team's month, one statement for each currency.
@@ -139,21 +139,21 @@ pub async fn issue_statement(form: IssueForm) -> Result<Done, AppError> {
     ))
 }
 
-/// All prices.
+/// A page of the prices of routes, and all of services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prices {
-    pub rates: Vec<Rate>,
+    pub rates: Listed<Rate>,
     pub services: Vec<ServiceRate>,
     pub may_add: bool,
 }
 
-pub async fn prices() -> Result<Prices, AppError> {
+pub async fn prices(after: Option<String>) -> Result<Prices, AppError> {
     let (exchange, principal) = call()?;
-    let page = exchange::page::PageRequest::all();
+    let page = exchange::page::PageRequest { after, limit: None };
     let rates = exchange.rates(&principal, &page).await.map_err(said)?;
     let services = exchange.service_rates(&principal).await.map_err(said)?;
     Ok(Prices {
-        rates: rates.items,
+        rates: rates.into(),
         services,
         may_add: allows(&principal, Operation::RateCreate, &Scope::NONE),
     })

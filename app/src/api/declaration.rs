@@ -20,7 +20,7 @@ use crate::error::AppError;
 use crate::error::FieldError;
 use crate::words;
 
-use super::{call, said};
+use super::{call, every, said};
 
 /// The form of the last step of `/register`, which shows and sends a declaration.
 pub const REVIEW: &str = "review";
@@ -56,20 +56,21 @@ pub async fn places() -> Result<Places, AppError> {
         .filter(|team| team.role == MemberRole::Producer)
         .map(|team| (team.team, team.title))
         .collect();
-    let all = exchange::page::PageRequest::all();
-    let found = exchange.storages(&principal, &all).await.map_err(said)?;
-    let storages = found.items.into_iter();
+    let storages = every!(|page| exchange.storages(&principal, &page));
     let teams = if principal.has(Role::Admin) {
-        let found = exchange.teams(&principal, &all).await.map_err(said)?;
-        let teams = found.items.into_iter();
+        let teams = every!(|page| exchange.teams(&principal, &page));
         teams
+            .into_iter()
             .map(|team| (team.name.to_string(), team.title))
             .collect()
     } else {
         produced
     };
     Ok(Places {
-        storages: storages.map(|storage| storage.name.to_string()).collect(),
+        storages: storages
+            .into_iter()
+            .map(|storage| storage.name.to_string())
+            .collect(),
         teams,
     })
 }

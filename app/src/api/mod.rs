@@ -82,6 +82,24 @@ impl Done {
     }
 }
 
+/// All that an operation lists, page after page: for what is chosen from.
+macro_rules! every {
+    (|$page:ident| $asked:expr) => {{
+        let mut $page = exchange::page::PageRequest::all();
+        let mut items = Vec::new();
+        loop {
+            let found = $asked.await.map_err($crate::api::said)?;
+            items.extend(found.items);
+            $page.after = found.next;
+            if $page.after.is_none() {
+                break;
+            }
+        }
+        items
+    }};
+}
+pub(crate) use every;
+
 pub(crate) use server_side::{call, confirmed, parse_id, said, teams};
 
 mod server_side {

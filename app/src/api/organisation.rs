@@ -18,7 +18,7 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-use super::{call, said, sent};
+use super::{call, every, said, sent};
 
 const DOMAINS: &str = "/admin/domains";
 const TEAMS: &str = "/admin/teams";
@@ -114,11 +114,9 @@ pub async fn teams(after: Option<String>) -> Result<Teams, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest { after, limit: None };
     let found = exchange.teams(&principal, &page).await.map_err(said)?;
-    let all = exchange::page::PageRequest::all();
-    let domains = exchange.domains(&principal, &all).await.map_err(said)?;
     Ok(Teams {
         teams: found.into(),
-        domains: domains.items,
+        domains: every!(|page| exchange.domains(&principal, &page)),
         may_create: allows(&principal, Operation::TeamCreate, &Scope::NONE),
     })
 }

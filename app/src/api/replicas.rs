@@ -13,17 +13,24 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
 
-use super::{call, parse_id, said, sent};
+use super::{call, every, parse_id, said, sent};
 
-/// Replicas that the viewer may see; of one product when `product` is given.
-pub async fn replicas(product: Option<String>) -> Result<Vec<Replica>, AppError> {
+/// Replicas of one product that the viewer may see.
+pub async fn replicas(product: String) -> Result<Vec<Replica>, AppError> {
     let (exchange, principal) = call()?;
-    let page = exchange::page::PageRequest::all();
-    let found = exchange
-        .replicas(&principal, product.as_deref(), &page)
-        .await
-        .map_err(said)?;
-    Ok(found.items)
+    Ok(every!(|page| exchange.replicas(
+        &principal,
+        Some(&product),
+        &page
+    )))
+}
+
+/// A page of all replicas that the viewer may see, the oldest first.
+pub async fn all_replicas(after: Option<String>) -> Result<Listed<Replica>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest { after, limit: None };
+    let found = exchange.replicas(&principal, None, &page).await;
+    Ok(found.map_err(said)?.into())
 }
 
 /// So many days back the picture of the freshness goes.
@@ -46,7 +53,7 @@ pub struct Lately {
 pub async fn lately(product: String) -> Result<Lately, AppError> {
     let (exchange, principal) = call()?;
     let found = exchange.product(&principal, &product).await.map_err(said)?;
-    let replicas = replicas(Some(product.clone())).await?;
+    let replicas = replicas(product.clone()).await?;
     let since = exchange.now().plus(-LATELY_DAYS * DAY);
     let mut page = exchange::page::PageRequest::all();
     let mut runs: Vec<SyncRun> = Vec::new();

@@ -13,10 +13,13 @@ pub fn Pager(
     #[prop(into)]
     first: Option<String>,
     #[prop(into)] next: Option<String>,
+    /// Names it for screen readers where a page has several.
+    #[prop(default = "Pages")]
+    label: &'static str,
 ) -> impl IntoView {
     (first.is_some() || next.is_some()).then(|| {
         view! {
-            <nav class="pager" aria-label="Pages">
+            <nav class="pager" aria-label=label>
                 {first.map(|href| view! {
                     <A href=href attr:class="button"><Icon name="left"/>"First page"</A>
                 })}

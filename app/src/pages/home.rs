@@ -69,8 +69,8 @@ fn Today() -> impl IntoView {
     let decides = ctx::viewer().is_some_and(|viewer| nav::decides(&viewer));
     let waiting = load_if(decides.then(|| api::access::waiting_for_me(None)));
     let grants = load(api::access::grants(None, None));
-    let replicas = load(api::replicas::replicas(None));
-    let statements = load(api::billing::statements());
+    let replicas = load(api::replicas::all_replicas(None));
+    let statements = load(api::billing::statements(None));
     let is_admin = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
     let jobs = load_if(is_admin.then(|| api::audit::jobs(None)));
     view! {
@@ -88,11 +88,11 @@ fn Today() -> impl IntoView {
             })}
             <section class="card" aria-labelledby="reading">
                 <h2 id="reading">"Your access"</h2>
-                {grants.show(|page| reading(page.items).into_any())}
+                {grants.show(|page| reading(page).into_any())}
             </section>
             {jobs.show(|page| parked(page.items).into_any())}
             {replicas.show(|replicas| copies(replicas).into_any())}
-            {statements.show(|statements| month(statements).into_any())}
+            {statements.show(|statements| month(statements.items).into_any())}
         </div>
     }
 }
@@ -124,10 +124,12 @@ fn decisions(page: Listed<Request>) -> impl IntoView {
 }
 
 /// Of the viewer's teams: how many work, and what wants attention.
-fn reading(grants: Vec<Grant>) -> impl IntoView {
+fn reading(page: Listed<Grant>) -> impl IntoView {
     let now = ctx::now();
+    let are_more = page.next.is_some();
     let teams = ctx::viewer().map(|viewer| viewer.teams).unwrap_or_default();
-    let grants: Vec<Grant> = grants
+    let grants: Vec<Grant> = page
+        .items
         .into_iter()
         .filter(|grant| grant.desired == GrantDesired::Active)
         .filter(|grant| teams.iter().any(|team| team.team == grant.team.as_str()))
@@ -159,14 +161,16 @@ fn reading(grants: Vec<Grant>) -> impl IntoView {
     view! {
         <p>{summary}</p>
         <ul class="lines">{lines}</ul>
+        {are_more.then(|| view! { <p class="muted">"Only the latest accesses that you see are counted; my access has all of your teams."</p> })}
         <p class="actions"><A href="/access" attr:class="button">"Open my access"</A></p>
     }
 }
 
 /// Whether the replicas follow, for those who see any.
-fn copies(replicas: Vec<Replica>) -> impl IntoView {
-    let count = replicas.len();
-    let failing: Vec<Replica> = replicas.into_iter().filter(is_failing).collect();
+fn copies(page: Listed<Replica>) -> impl IntoView {
+    let count = page.items.len();
+    let are_more = page.next.is_some();
+    let failing: Vec<Replica> = page.items.into_iter().filter(is_failing).collect();
     let summary = match (failing.len(), count) {
         (0, 1) => "It follows its source.".to_owned(),
         (0, count) => format!("All {count} follow their sources."),
@@ -191,6 +195,7 @@ fn copies(replicas: Vec<Replica>) -> impl IntoView {
                 <h2 id="copies">"Replicas"</h2>
                 <p>{summary}</p>
                 <ul class="lines">{lines}</ul>
+                {are_more.then(|| view! { <p class="muted">"Only the oldest are counted; the list has all of them."</p> })}
                 <p class="actions"><A href="/replicas" attr:class="button">"Open the replicas"</A></p>
             </section>
         }

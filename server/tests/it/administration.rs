@@ -571,4 +571,21 @@ async fn recipients_are_told_with_grants_and_credentials() {
         let (of, at) = ("access/revoke_recipient_token", "/admin/recipients");
         holds(&admin.send(of, at, &fields).await, &says);
     }
+
+    // Their own page has those of their own teams alone, and does not end where it is cut.
+    let page = admin.text("/access").await;
+    assert!(!page.contains("rnd_idle"), "{page}");
+    for number in 0..25 {
+        let name = format!("rnd_more_{number:02}");
+        world.recipient(&name, "northeurope").await;
+    }
+    let consumer = Browser::of(app, "consumer").await;
+    let page = consumer.text("/access").await;
+    holds(&page, "rnd_idle");
+    let (_, next) = page.split_once("href=\"/access?machines=").unwrap();
+    let next = next.split('"').next().unwrap();
+    let rest = consumer.text(&format!("/access?machines={next}")).await;
+    holds(&rest, "rnd_more_24");
+    holds(&rest, "First page");
+    assert!(!page.contains("rnd_more_24") && !rest.contains("rnd_idle"));
 }

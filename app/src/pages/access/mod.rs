@@ -8,13 +8,12 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
-use model::dto::Grant;
-use model::dto::Recipient;
 use model::dto::Request;
 use model::time::DAY;
 
 use crate::api;
 use crate::api::Listed;
+use crate::api::access::RecipientShown;
 use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
@@ -44,13 +43,13 @@ pub fn Access() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let (read, after) =
-        use_query_map().with_untracked(|query| (query.get("read"), query.get("after")));
+    let (read, after, machines_after) = use_query_map()
+        .with_untracked(|query| (query.get("read"), query.get("after"), query.get("machines")));
     let is_first = after.is_none();
+    let are_first = machines_after.is_none();
     // `?read=GRANT` opens how to read it, so that it can be linked to and works without JavaScript.
     let opened = load_if(read.map(api::access::opened));
-    let recipients = load(api::access::recipients());
-    let grants = load(api::access::grants(None, None));
+    let recipients = load(api::access::own_recipients_shown(machines_after));
     let requests = load(api::access::requests(after));
     view! {
         <section class="page">
@@ -59,12 +58,7 @@ fn Shown() -> impl IntoView {
                 <p class="lead">"What your teams may read, with which machines, and until when."</p>
             </div>
             {opened.show(|opened| lines(opened).into_any())}
-            {grants.show(move |grants| {
-                let grants = StoredValue::new(grants.items);
-                recipients.show(move |recipients| {
-                    machines(recipients, grants.get_value()).into_any()
-                })
-            })}
+            {recipients.show(move |found| machines(found, are_first).into_any())}
             {requests.show(move |page| asked(page, is_first).into_any())}
         </section>
     }
@@ -75,12 +69,8 @@ fn is_ours(team: &str) -> bool {
     ctx::viewer().is_some_and(|viewer| viewer.teams.iter().any(|own| own.team == team))
 }
 
-fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>) -> impl IntoView {
-    let recipients: Vec<Recipient> = recipients
-        .into_iter()
-        .filter(|recipient| is_ours(recipient.team.as_str()))
-        .collect();
-    if recipients.is_empty() {
+fn machines(found: Listed<RecipientShown>, is_first: bool) -> impl IntoView {
+    if found.items.is_empty() && is_first {
         return view! {
             <Empty title="You read nothing yet">
                 <p>"Find a product and ask for it. On the way you name the machines that will read it."</p>
@@ -89,18 +79,23 @@ fn machines(recipients: Vec<Recipient>, grants: Vec<Grant>) -> impl IntoView {
         }
         .into_any();
     }
-    recipients
+    let first = (!is_first).then(|| PATH.to_owned());
+    let next = found
+        .next
+        .map(|after| url::with_query(PATH, [("machines", after.as_str())]));
+    let machines = found
+        .items
         .into_iter()
-        .map(|recipient| {
-            let grants = grants
-                .iter()
-                .filter(|grant| grant.recipient == recipient.name)
-                .cloned()
-                .collect::<Vec<_>>();
-            view! { <Machines recipient grants/> }
+        .map(|shown| {
+            let are_more = shown.grants.next.is_some();
+            view! { <Machines recipient=shown.recipient grants=shown.grants.items are_more/> }
         })
-        .collect_view()
-        .into_any()
+        .collect_view();
+    view! {
+        {machines}
+        <Pager first next label="Pages of recipients"/>
+    }
+    .into_any()
 }
 
 /// What was asked in the name of the viewer's teams, newest first.
@@ -135,7 +130,7 @@ fn asked(page: Listed<Request>, is_first: bool) -> impl IntoView {
                 <h2>"What you asked for"</h2>
                 {nothing}
                 <ul class="lines">{rows}</ul>
-                <Pager first next/>
+                <Pager first next label="Pages of requests"/>
             </section>
         }
     })

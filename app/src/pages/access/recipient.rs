@@ -33,7 +33,12 @@ use crate::wire;
 use crate::words;
 
 #[component]
-pub fn Machines(recipient: Recipient, grants: Vec<Grant>) -> impl IntoView {
+pub fn Machines(
+    recipient: Recipient,
+    grants: Vec<Grant>,
+    /// Whether older grants are left out.
+    are_more: bool,
+) -> impl IntoView {
     let name = recipient.name.to_string();
     let heading = format!("recipient-{name}");
     let labelled_by = heading.clone();
@@ -58,6 +63,9 @@ pub fn Machines(recipient: Recipient, grants: Vec<Grant>) -> impl IntoView {
                 granted(open, caption).into_any()
             }}
             {(!ended.is_empty()).then(|| over(ended))}
+            {are_more.then(|| view! {
+                <p class="muted">"Only its latest accesses are shown; "<span class="code">"entrepot grant list"</span>" and the pages of the products have the older ones."</p>
+            })}
         </section>
     }
 }

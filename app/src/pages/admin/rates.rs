@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 use model::Nano;
 use model::Timestamp;
 
@@ -15,14 +16,18 @@ use crate::components::form::Form;
 use crate::components::form::Submit;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::pager::Pager;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Day;
 use crate::components::time::LastDay;
 use crate::ctx;
+use crate::url;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
+
+const PATH: &str = "/admin/rates";
 
 #[component]
 pub fn Rates() -> impl IntoView {
@@ -34,23 +39,32 @@ pub fn Rates() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let prices = load(api::billing::prices());
+    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let is_first = after.is_none();
+    let prices = load(api::billing::prices(after));
     view! {
         <section class="page">
             <Head
-                path="/admin/rates"
+                path=PATH
                 title="Prices"
                 lead="What a byte costs from place to place. The most specific one counts; what was charged stays charged."
             />
-            {prices.show(|prices| all(prices).into_any())}
+            {prices.show(move |prices| all(prices, is_first).into_any())}
         </section>
     }
 }
 
-fn all(prices: Prices) -> impl IntoView {
-    let (no_rates, no_services) = (prices.rates.is_empty(), prices.services.is_empty());
+fn all(prices: Prices, is_first: bool) -> impl IntoView {
+    let no_rates = prices.rates.items.is_empty() && is_first;
+    let no_services = prices.services.is_empty();
+    let first = (!is_first).then(|| PATH.to_owned());
+    let next = prices
+        .rates
+        .next
+        .map(|after| url::with_query(PATH, [("after", after.as_str())]));
     let rows = prices
         .rates
+        .items
         .into_iter()
         .map(|rate| {
             let price = format!(
@@ -97,7 +111,10 @@ fn all(prices: Prices) -> impl IntoView {
                     </Empty>
                 }.into_any()
             } else {
-                view! { <Table caption="Prices of routes" head=head("Route")>{rows}</Table> }.into_any()
+                view! {
+                    <Table caption="Prices of routes" head=head("Route")>{rows}</Table>
+                    <Pager first next/>
+                }.into_any()
             }}
         </section>
         <section class="block">

@@ -30,6 +30,7 @@ use crate::charts::bars::Bars;
 use crate::charts::bars::Stack;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::table::Column;
@@ -145,11 +146,13 @@ pub fn Costs() -> impl IntoView {
 fn Shown() -> impl IntoView {
     let charges = load(api::billing::recent_charges());
     let savings = load(api::billing::savings(None));
-    let statements = load(api::billing::statements());
-    let (opened, by) = use_query_map().with_untracked(|query| {
+    let (opened, by, after) = use_query_map().with_untracked(|query| {
         let opened = flows::opened(query.get_str("from"), query.get_str("to"));
-        (opened, By::of(query.get_str("by").unwrap_or("")))
+        let by = By::of(query.get_str("by").unwrap_or(""));
+        (opened, by, query.get("statements"))
     });
+    let are_latest = after.is_none();
+    let statements = load(api::billing::statements(after));
     let tabs = By::ALL.map(|by| (by.href(), by.title())).to_vec();
     view! {
         <section class="page">
@@ -171,9 +174,9 @@ fn Shown() -> impl IntoView {
                 <h2>"Saved by replicas"</h2>
                 {savings.show(|savings: Vec<Saving>| of_savings(savings, true).into_any())}
             </section>
-            <section class="block">
+            <section class="block" id="statements">
                 <h2>"Statements"</h2>
-                {statements.show(|statements| months(statements).into_any())}
+                {statements.show(move |statements| months(statements, are_latest).into_any())}
             </section>
         </section>
     }
@@ -311,14 +314,20 @@ fn by_day(charges: &[Charge], by: By) -> Vec<(Row, Sum)> {
     rows
 }
 
-fn months(statements: Vec<StatementSummary>) -> impl IntoView {
-    if statements.is_empty() {
+fn months(statements: Listed<StatementSummary>, are_latest: bool) -> impl IntoView {
+    if statements.items.is_empty() && are_latest {
         return view! {
             <p class="muted">"No statement concerns you. Each team has one for each month in which its products were read or copied."</p>
         }
         .into_any();
     }
+    let first = (!are_latest).then(|| format!("{PATH}#statements"));
+    let next = statements.next.map(|after| {
+        let path = url::with_query(PATH, [("statements", after.as_str())]);
+        format!("{path}#statements")
+    });
     let rows = statements
+        .items
         .into_iter()
         .map(|statement| {
             let href = format!("/costs/{}/{}", statement.team, statement.month);
@@ -342,7 +351,11 @@ fn months(statements: Vec<StatementSummary>) -> impl IntoView {
         Column::Text("State"),
         Column::Number("Total"),
     ];
-    view! { <Table caption="Statements" head>{rows}</Table> }.into_any()
+    view! {
+        <Table caption="Statements" head>{rows}</Table>
+        <Pager first next/>
+    }
+    .into_any()
 }
 
 pub(super) const fn said(state: StatementState) -> state::Said {

@@ -147,7 +147,7 @@ impl Parts {
         let on = |wanted: Tab| (tab == wanted).then(|| name.to_owned());
         let of = |wanted: Tab| on(wanted).map(|name| (name, after.clone()));
         Self {
-            replicas: load_if(on(Tab::Freshness).map(|name| api::replicas::replicas(Some(name)))),
+            replicas: load_if(on(Tab::Freshness).map(api::replicas::replicas)),
             runs: load_if(
                 of(Tab::Freshness).map(|(name, after)| api::replicas::sync_runs(name, after)),
             ),

@@ -9,19 +9,25 @@ pub use show::Show;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
+use leptos_router::hooks::use_query_map;
 use model::dto::Replica;
 use model::dto::SyncJob;
 
 use crate::api;
+use crate::api::Listed;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Ago;
+use crate::url;
 use crate::wire::load;
 use crate::words;
+
+const PATH: &str = "/replicas";
 
 #[component]
 pub fn Replicas() -> impl IntoView {
@@ -33,20 +39,22 @@ pub fn Replicas() -> impl IntoView {
 
 #[component]
 fn All() -> impl IntoView {
-    let replicas = load(api::replicas::replicas(None));
+    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let is_first = after.is_none();
+    let replicas = load(api::replicas::all_replicas(after));
     view! {
         <section class="page">
             <div class="page-head">
                 <h1>"Replicas"</h1>
                 <p class="lead">"Copies near their readers, one for all readers of a place: of your products, and those that your teams read."</p>
             </div>
-            {replicas.show(|replicas| list(replicas).into_any())}
+            {replicas.show(move |replicas| list(replicas, is_first).into_any())}
         </section>
     }
 }
 
-fn list(replicas: Vec<Replica>) -> impl IntoView {
-    if replicas.is_empty() {
+fn list(replicas: Listed<Replica>, is_first: bool) -> impl IntoView {
+    if replicas.items.is_empty() && is_first {
         return view! {
             <Empty title="No replica yet">
                 <p>"One is made by itself once somebody is granted a product as a replica."</p>
@@ -55,7 +63,11 @@ fn list(replicas: Vec<Replica>) -> impl IntoView {
         }
         .into_any();
     }
-    let rows = replicas.into_iter().map(row).collect_view();
+    let rows = replicas.items.into_iter().map(row).collect_view();
+    let first = (!is_first).then(|| PATH.to_owned());
+    let next = replicas
+        .next
+        .map(|after| url::with_query(PATH, [("after", after.as_str())]));
     let head = vec![
         Column::Text("Product"),
         Column::Text("Where"),
@@ -64,7 +76,11 @@ fn list(replicas: Vec<Replica>) -> impl IntoView {
         Column::Number("Size"),
         Column::Text("Rhythm"),
     ];
-    view! { <Table caption="Replicas" head>{rows}</Table> }.into_any()
+    view! {
+        <Table caption="Replicas" head>{rows}</Table>
+        <Pager first next/>
+    }
+    .into_any()
 }
 
 fn row(replica: Replica) -> impl IntoView {

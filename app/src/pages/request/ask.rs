@@ -16,6 +16,7 @@ use model::time::DAY;
 
 use crate::api;
 use crate::api::access::Terms;
+use crate::components::button::Button;
 use crate::components::button::Weight;
 use crate::components::field::Field;
 use crate::components::field::Kind;
@@ -111,11 +112,13 @@ fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use
         .as_ref()
         .map(|offer| offer.recipient.to_string());
     let choice = (!has_none).then(|| choose(product, &terms.recipients, chosen.as_deref()));
+    let another = terms.are_more.then(|| by_name(product));
     let form = terms.offer.map(|offer| form(product, offer, mode));
     view! {
         <section class="block" aria-labelledby="who-reads">
             <h2 id="who-reads">"1. Who reads it"</h2>
             {choice}
+            {another}
             <Create product=product.to_owned() open=has_none/>
         </section>
         <div id="terms">{form}</div>
@@ -155,6 +158,17 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
                 </select>
             </div>
             <noscript><button class="button" type="submit">"Show prices"</button></noscript>
+        </form>
+    }
+}
+
+/// Where there are too many to choose from.
+fn by_name(product: &str) -> impl IntoView + use<> {
+    let action = format!("/products/{product}/request");
+    view! {
+        <form class="form form--grid" method="get" action=action>
+            <Field label="Or the name of another" name="recipient" hint="Your teams have more recipients than are offered above." required=true autocomplete="off"/>
+            <div class="actions"><Button>"Take this one"</Button></div>
         </form>
     }
 }

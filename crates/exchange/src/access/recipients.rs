@@ -49,6 +49,25 @@ impl Exchange {
         principal: &Principal,
         page: &PageRequest,
     ) -> Result<Page<Recipient>, Error> {
+        self.recipients_listed(principal, principal.sees_all(), page)
+            .await
+    }
+
+    /// Those of the caller's teams alone, also for an admin.
+    pub async fn own_recipients(
+        &self,
+        principal: &Principal,
+        page: &PageRequest,
+    ) -> Result<Page<Recipient>, Error> {
+        self.recipients_listed(principal, false, page).await
+    }
+
+    async fn recipients_listed(
+        &self,
+        principal: &Principal,
+        all: bool,
+        page: &PageRequest,
+    ) -> Result<Page<Recipient>, Error> {
         can(principal, Operation::RecipientList, &Scope::NONE)?;
         let (person, team) = principal.scope();
         let rows: Vec<RecipientInfo> = sql!(
@@ -58,7 +77,7 @@ impl Exchange {
                  order by recipient.name limit $5"
         )
         .bind(page.after_text())
-        .bind(principal.sees_all())
+        .bind(all)
         .bind(person)
         .bind(team)
         .bind(page.fetch())
