@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use exchange::{Error, Exchange, Principal, billing};
+use exchange::{Error, Exchange, Period, Principal, billing};
 use http::{HeaderValue, StatusCode, header};
 use model::ProductName;
 use serde::Deserialize;
@@ -25,6 +25,10 @@ pub fn router(exchange: Exchange) -> Router {
 struct Wanted {
     #[serde(default)]
     product: Option<String>,
+    #[serde(default)]
+    since: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
 }
 
 async fn charges(
@@ -33,7 +37,13 @@ async fn charges(
     Query(wanted): Query<Wanted>,
 ) -> Response {
     let product = wanted.product.filter(|name| !name.is_empty());
-    let found = exchange.all_charges(&principal, product.as_deref()).await;
+    let found = match Period::parse(wanted.since.as_deref(), wanted.until.as_deref()) {
+        Ok(period) => {
+            let of = product.as_deref();
+            exchange.all_charges(&principal, of, &period).await
+        }
+        Err(error) => Err(error),
+    };
     let text = found.and_then(|found| billing::charges_csv(&found).map_err(Error::internal));
     // What gets into a header is a name.
     let name = match product.and_then(|name| name.parse::<ProductName>().ok()) {

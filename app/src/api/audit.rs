@@ -1,5 +1,8 @@
 //! What happened to things, for those who may read the audit log; and what the workers have to do.
 
+use exchange::Period;
+use exchange::audit::AuditFilter;
+use exchange::jobs::{WorkFilter, WorkKind, WorkState};
 use leptos::prelude::*;
 use model::Timestamp;
 use serde::Deserialize;
@@ -29,14 +32,45 @@ pub async fn happenings(
     object: Option<(&'static str, String)>,
     after: Option<String>,
 ) -> Result<Listed<Happening>, AppError> {
+    let filter = AuditFilter {
+        object: object.as_ref().map(|(kind, id)| (*kind, id.as_str())),
+        ..AuditFilter::default()
+    };
+    found(&filter, after).await
+}
+
+/// What is looked for in the log. An empty text looks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    pub actor: String,
+    pub operation: String,
+    pub since: String,
+    pub until: String,
+}
+
+/// What happened and is looked for, newest first.
+pub async fn sought(sought: Sought, after: Option<String>) -> Result<Listed<Happening>, AppError> {
+    let period = Period::parse(Some(&sought.since), Some(&sought.until)).map_err(said)?;
+    let filter = AuditFilter {
+        object: None,
+        actor: Some(sought.actor.trim()).filter(|text| !text.is_empty()),
+        operation: Some(sought.operation.trim()).filter(|text| !text.is_empty()),
+        period,
+    };
+    found(&filter, after).await
+}
+
+async fn found(
+    filter: &AuditFilter<'_>,
+    after: Option<String>,
+) -> Result<Listed<Happening>, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest {
         after,
         limit: Some(50),
     };
-    let object = object.as_ref().map(|(kind, id)| (*kind, id.as_str()));
     let found = exchange
-        .audit_rows(&principal, object, &page)
+        .audit_found(&principal, filter, &page)
         .await
         .map_err(said)?;
     let items = found.items.into_iter().map(|row| Happening {
@@ -100,11 +134,31 @@ pub struct Job {
     pub created_at: Timestamp,
 }
 
-/// What waits, runs or is parked.
-pub async fn jobs(after: Option<String>) -> Result<Listed<Job>, AppError> {
+/// States of jobs, and their kinds, as addresses call them.
+pub fn job_states() -> [&'static str; 4] {
+    WorkState::ALL.map(WorkState::as_str)
+}
+
+pub fn job_kinds() -> [&'static str; 9] {
+    WorkKind::ALL.map(WorkKind::as_str)
+}
+
+/// What waits, runs or is parked; of one state or kind where that is said. A word that is none says nothing.
+pub async fn jobs(
+    state: String,
+    kind: String,
+    after: Option<String>,
+) -> Result<Listed<Job>, AppError> {
     let (exchange, principal) = call()?;
     let page = exchange::page::PageRequest { after, limit: None };
-    let found = exchange.work_list(&principal, &page).await.map_err(said)?;
+    let filter = WorkFilter {
+        state: WorkState::ALL
+            .into_iter()
+            .find(|known| known.as_str() == state),
+        kind: kind.parse().ok(),
+    };
+    let found = exchange.work_found(&principal, &filter, &page).await;
+    let found = found.map_err(said)?;
     let items = found.items.into_iter().map(|row| Job {
         id: row.id.to_string(),
         kind: row.kind,

@@ -1,6 +1,7 @@
 //! What was used and what it cost, and the prices.
 
 use exchange::Operation;
+use exchange::Period;
 use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
 use model::dto::Charge;
@@ -39,14 +40,15 @@ pub async fn charges(product: String, after: Option<String>) -> Result<Listed<Ch
 /// So many pages of charges are read for a picture.
 const PAGES: usize = 10;
 
-/// The latest charges that concern the viewer's teams; `next` says that there are older ones.
-pub async fn recent_charges() -> Result<Listed<Charge>, AppError> {
+/// The charges of these days that concern the viewer's teams, the newest first; `next` says that there are older ones.
+pub async fn charges_of_days(first: String, last: String) -> Result<Listed<Charge>, AppError> {
     let (exchange, principal) = call()?;
+    let period = Period::parse(Some(&first), Some(&last)).map_err(said)?;
     let mut page = exchange::page::PageRequest::all();
     let mut items = Vec::new();
     for _ in 0..PAGES {
         let found = exchange
-            .charges(&principal, None, &page)
+            .charges_within(&principal, None, &period, &page)
             .await
             .map_err(said)?;
         items.extend(found.items);

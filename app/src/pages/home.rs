@@ -72,7 +72,8 @@ fn Today() -> impl IntoView {
     let replicas = load(api::replicas::all_replicas(None));
     let statements = load(api::billing::statements(None));
     let is_admin = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
-    let jobs = load_if(is_admin.then(|| api::audit::jobs(None)));
+    let jobs =
+        load_if(is_admin.then(|| api::audit::jobs("parked".to_owned(), String::new(), None)));
     view! {
         <div class="cards">
             <section class="card" aria-labelledby="find">
@@ -206,7 +207,6 @@ fn copies(page: Listed<Replica>) -> impl IntoView {
 fn parked(jobs: Vec<Job>) -> impl IntoView {
     let lines = jobs
         .into_iter()
-        .filter(|job| job.parked)
         .map(|job| {
             view! {
                 <li class="line">
@@ -223,7 +223,7 @@ fn parked(jobs: Vec<Job>) -> impl IntoView {
                 <h2 id="parked">"Jobs that wait for you"</h2>
                 <p>"They failed too often to be tried again by themselves."</p>
                 <ul class="lines">{lines}</ul>
-                <p class="actions"><A href="/admin/jobs" attr:class="button">"Open the jobs"</A></p>
+                <p class="actions"><A href="/admin/jobs?state=parked" attr:class="button">"Open the jobs"</A></p>
             </section>
         }
     })

@@ -19,6 +19,7 @@ mod notices;
 pub mod operation;
 pub mod page;
 pub mod people;
+mod period;
 pub mod policy;
 pub mod ports;
 pub mod principal;
@@ -36,6 +37,7 @@ use model::{Clock, Timestamp};
 pub use error::{Check, Error, FieldError};
 pub use inventory;
 pub use operation::Operation;
+pub use period::Period;
 pub use policy::Scope;
 pub use principal::Principal;
 

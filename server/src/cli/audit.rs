@@ -15,6 +15,18 @@ pub(super) enum Audit {
         kind: Option<String>,
         #[arg(long, requires = "kind")]
         id: Option<String>,
+        /// Who did it, as the log has it: a pseudonym, operator or system
+        #[arg(long)]
+        actor: Option<String>,
+        /// What was done, as the log has it
+        #[arg(long)]
+        operation: Option<String>,
+        /// From this day or instant on
+        #[arg(long)]
+        since: Option<String>,
+        /// Up to the end of this day, or to this instant
+        #[arg(long)]
+        until: Option<String>,
     },
     /// Recompute the chain; exit status 1 when it is broken
     Verify {
@@ -27,9 +39,20 @@ pub(super) enum Audit {
 impl Audit {
     pub(super) fn act(self) -> anyhow::Result<Act> {
         Ok(match self {
-            Self::List { kind, id } => Act::list(&["audit"])
+            Self::List {
+                kind,
+                id,
+                actor,
+                operation,
+                since,
+                until,
+            } => Act::list(&["audit"])
                 .query("object_kind", kind)
                 .query("object_id", id)
+                .query("actor", actor)
+                .query("operation", operation)
+                .query("since", since)
+                .query("until", until)
                 .show(Show::Table(&[
                     ("NO", "/seq"),
                     ("AT", "/at"),

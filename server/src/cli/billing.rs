@@ -26,6 +26,12 @@ pub(super) enum Billing {
     Charges {
         #[arg(long)]
         product: Option<String>,
+        /// From this day on
+        #[arg(long)]
+        since: Option<String>,
+        /// Up to the end of this day
+        #[arg(long)]
+        until: Option<String>,
         /// As CSV
         #[arg(long, conflicts_with = "json")]
         csv: bool,
@@ -160,15 +166,26 @@ impl Billing {
                     duration(done, "/unrated_busy_micros")
                 )
             })),
-            Self::Charges { product, csv: true } => Act::get(&["charges"])
+            Self::Charges {
+                product,
+                since,
+                until,
+                csv: true,
+            } => Act::get(&["charges"])
                 .query("product", product)
+                .query("since", since)
+                .query("until", until)
                 .query("format", Some("csv".to_owned()))
                 .show(Show::words(as_it_came)),
             Self::Charges {
                 product,
+                since,
+                until,
                 csv: false,
             } => Act::list(&["charges"])
                 .query("product", product)
+                .query("since", since)
+                .query("until", until)
                 .show(table(&[
                     ("DAY", |c| at(c, "/day")),
                     ("KIND", |c| at(c, "/kind")),

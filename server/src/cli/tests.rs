@@ -347,6 +347,24 @@ fn commands_are_calls() {
             none(),
         ),
         ("billing charges --csv", "GET", "charges?format=csv", none()),
+        (
+            "billing charges --since 2026-06-01 --until 2026-06-30",
+            "GET",
+            "charges?since=2026-06-01&until=2026-06-30",
+            none(),
+        ),
+        (
+            "work list --state parked --kind sync",
+            "GET",
+            "work?state=parked&kind=sync",
+            none(),
+        ),
+        (
+            "audit list --actor system --since 2026-06-01",
+            "GET",
+            "audit?actor=system&since=2026-06-01",
+            none(),
+        ),
         ("billing statements", "GET", "statements", none()),
         (
             "billing statement rnd 2026-06",

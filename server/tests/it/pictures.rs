@@ -76,6 +76,19 @@ async fn flows_lead_from_clouds_to_regions_and_take_no_other_word_for_one() {
     ] {
         assert!(regions.contains(part), "{part} in {regions}");
     }
+    // The days of the address, which its links take over.
+    let may = "/costs?since=2026-05-01&until=2026-05-31";
+    let may = world.page(&producer, may).await.text;
+    for part in [
+        "AWS → Azure: 1.0 GB, 0.09 USD",
+        "href=\"/costs?from=aws&amp;to=azure&amp;since=2026-05-01&amp;until=2026-05-31#flows\"",
+        "href=\"/costs?by=consumer&amp;since=2026-05-01&amp;until=2026-05-31\"",
+    ] {
+        assert!(may.contains(part), "{part} in {may}");
+    }
+    let soon = world.page(&producer, "/costs?since=soon").await.text;
+    assert!(soon.contains("A day is written like"), "{soon}");
+    assert!(soon.contains("2.0 GB in all"), "{soon}");
     let nowhere = world.page(&producer, "/costs?from=gcp&to=azure").await.text;
     assert!(nowhere.contains("Nothing was moved"), "{nowhere}");
     let hostile = "/costs?from=%3Cscript%3Ealert(1)&to=%22%3E";
@@ -139,6 +152,11 @@ async fn figures_are_handed_out_as_files_by_the_session_that_shows_them() {
             "charges-vehicle-visits.csv",
         ),
         (
+            "/costs/charges.csv?since=2026-05-01&until=2026-05-31",
+            "/api/v1/charges?format=csv&since=2026-05-01&until=2026-05-31",
+            "charges.csv",
+        ),
+        (
             "/costs/aftersales/2026-05/statement.csv",
             "/api/v1/statements/aftersales/2026-05?format=csv",
             "statement-aftersales-2026-05.csv",
@@ -177,6 +195,7 @@ async fn figures_are_handed_out_as_files_by_the_session_that_shows_them() {
         "/costs/aftersales/..%2F/statement.csv",
         "/costs/charges.csv?product=%22%0d%0ax",
         "/costs/charges.csv?other=1",
+        "/costs/charges.csv?since=soon",
     ] {
         let answer = world.page(&producer, wrong).await;
         assert!(

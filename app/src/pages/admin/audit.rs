@@ -2,21 +2,28 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
+use model::Role;
 
 use super::Head;
 use crate::api;
 use crate::api::Listed;
 use crate::api::audit::Happening;
+use crate::api::audit::Sought;
+use crate::components::button::Button;
 use crate::components::button::Weight;
 use crate::components::field::Field;
+use crate::components::field::Kind;
 use crate::components::form::Form;
 use crate::components::form::Submit;
+use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::time::Time;
+use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
@@ -33,22 +40,80 @@ pub fn Audit() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let (sought, after) = use_query_map().with_untracked(|query| {
+        let given = |name: &str| query.get(name).unwrap_or_default();
+        let sought = Sought {
+            actor: given("who"),
+            operation: given("what"),
+            since: given("since"),
+            until: given("until"),
+        };
+        (sought, query.get("after"))
+    });
     let is_first = after.is_none();
-    let rows = load(api::audit::happenings(None, after));
+    let rows = load(api::audit::sought(sought.clone(), after));
+    let form = filter(sought.clone());
+    let may =
+        ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin) || viewer.is(Role::Auditor));
     view! {
         <section class="page">
             <Head path=PATH title="Audit" lead="Every change, in a chain in which each row seals the one before."/>
-            {rows.show(move |rows| list(rows, is_first).into_any())}
+            {may.then(|| view! { <Check/>{form} })}
+            {rows.show(move |rows| list(rows, &sought, is_first).into_any())}
         </section>
     }
 }
 
-fn list(rows: Listed<Happening>, is_first: bool) -> impl IntoView {
-    let next = rows
-        .next
-        .map(|after| url::with_query(PATH, [("after", after.as_str())]));
-    let first = (!is_first).then(|| PATH.to_owned());
+/// A form that only leads to another address.
+fn filter(sought: Sought) -> impl IntoView {
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let is_all = sought == Sought::default();
+    view! {
+        <form class="form form--grid" method="get" action=PATH>
+            <Field label="Who" name="who" value=given(sought.actor) hint="A pseudonym as the log has it, operator or system." autocomplete="off"/>
+            <Field label="What" name="what" value=given(sought.operation) hint="As the log has it." autocomplete="off"/>
+            <Field label="From day" name="since" kind=Kind::Date value=given(sought.since)/>
+            <Field label="To day" name="until" kind=Kind::Date value=given(sought.until)/>
+            <div class="actions">
+                <Button>"Show"</Button>
+                {(!is_all).then(|| view! { <A href=PATH attr:class="button button--quiet">"Show all"</A> })}
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn Check() -> impl IntoView {
+    let action = wire::form::<api::audit::VerifyChain>();
+    view! {
+        <Form id="verify-chain" action class="form form--grid">
+            <Field label="Hash to find in the chain" name="anchor" hint="The last row’s hash, as a check before said it; empty to check the chain alone." autocomplete="off"/>
+            <div class="actions"><Submit weight=Weight::Secondary>"Check the chain"</Submit></div>
+        </Form>
+    }
+}
+
+fn list(rows: Listed<Happening>, sought: &Sought, is_first: bool) -> impl IntoView + use<> {
+    let chosen = [
+        ("who", sought.actor.as_str()),
+        ("what", sought.operation.as_str()),
+        ("since", sought.since.as_str()),
+        ("until", sought.until.as_str()),
+    ];
+    let next = rows.next.map(|after| {
+        let more = chosen.into_iter().chain([("after", after.as_str())]);
+        url::with_query(PATH, more)
+    });
+    let first = (!is_first).then(|| url::with_query(PATH, chosen));
+    if rows.items.is_empty() {
+        return view! {
+            <Empty title="Nothing fits">
+                <p>"Look for less: who and what have to be written as the log has them."</p>
+                <p class="actions"><A href=PATH attr:class="button">"Show all"</A></p>
+            </Empty>
+        }
+        .into_any();
+    }
     let rows = rows
         .items
         .into_iter()
@@ -69,13 +134,9 @@ fn list(rows: Listed<Happening>, is_first: bool) -> impl IntoView {
         Column::Text("Who"),
         Column::Text("Detail"),
     ];
-    let action = wire::form::<api::audit::VerifyChain>();
     view! {
-        <Form id="verify-chain" action class="form form--grid">
-            <Field label="Hash to find in the chain" name="anchor" hint="The last row’s hash, as a check before said it; empty to check the chain alone." autocomplete="off"/>
-            <div class="actions"><Submit weight=Weight::Secondary>"Check the chain"</Submit></div>
-        </Form>
         <Table caption="Audit log" head>{rows}</Table>
         <Pager first next/>
     }
+    .into_any()
 }

@@ -9,6 +9,7 @@ use model::Micro;
 use model::dto::Charge;
 use model::dto::Money;
 
+use super::Kept;
 use crate::charts::flows::FLOWS_MAX;
 use crate::charts::flows::Flow;
 use crate::charts::flows::FlowMap;
@@ -64,13 +65,19 @@ pub(super) fn opened(from: Option<&str>, to: Option<&str>) -> Option<(Cloud, Clo
     Some((from?.parse().ok()?, to?.parse().ok()?))
 }
 
-pub(super) fn flows(charges: &[Charge], opened: Option<(Cloud, Cloud)>) -> impl IntoView + use<> {
-    let pairs = pairs(charges, opened);
+pub(super) fn flows(
+    charges: &[Charge],
+    opened: Option<(Cloud, Cloud)>,
+    kept: &Kept,
+) -> impl IntoView + use<> {
+    let pairs = pairs(charges, opened, kept);
+    let all = kept.iter().map(|(name, value)| (*name, value.as_str()));
+    let all = format!("{}#flows", url::with_query("/costs", all));
     let back = opened.map(|(from, to)| {
         view! {
             <p>
                 {format!("{} → {}, by region. ", state::cloud(from), state::cloud(to))}
-                <a href="/costs#flows">"All clouds"</a>
+                <a href=all>"All clouds"</a>
             </p>
         }
     });
@@ -113,14 +120,16 @@ pub(super) fn flows(charges: &[Charge], opened: Option<(Cloud, Cloud)>) -> impl 
 }
 
 /// What carried most first.
-fn pairs(charges: &[Charge], opened: Option<(Cloud, Cloud)>) -> Vec<Pair> {
+fn pairs(charges: &[Charge], opened: Option<(Cloud, Cloud)>, kept: &Kept) -> Vec<Pair> {
     let mut sums: BTreeMap<(String, String, Option<String>), Sum> = BTreeMap::new();
     for charge in charges.iter().filter(|charge| charge.kind == "transfer") {
         let clouds = (charge.from.cloud, charge.to.cloud);
         let key = match opened {
             None => {
                 let pair = [("from", clouds.0.as_str()), ("to", clouds.1.as_str())];
-                let opens = format!("{}#flows", url::with_query("/costs", pair));
+                let kept = kept.iter().map(|(name, value)| (*name, value.as_str()));
+                let query = pair.into_iter().chain(kept);
+                let opens = format!("{}#flows", url::with_query("/costs", query));
                 let (from, to) = (state::cloud(clouds.0), state::cloud(clouds.1));
                 (from.to_owned(), to.to_owned(), Some(opens))
             }
@@ -228,7 +237,7 @@ mod tests {
                 7_000_000,
             ),
         ];
-        let clouds = pairs(&charges, None);
+        let clouds = pairs(&charges, None, &[]);
         let said: Vec<(String, u64, String)> = clouds
             .iter()
             .map(|pair| {
@@ -247,7 +256,7 @@ mod tests {
             clouds[1].opens.as_deref(),
             Some("/costs?from=aws&to=azure#flows")
         );
-        let regions = pairs(&charges, opened(Some("aws"), Some("azure")));
+        let regions = pairs(&charges, opened(Some("aws"), Some("azure")), &[]);
         let froms: Vec<&str> = regions.iter().map(|pair| pair.from.as_str()).collect();
         assert_eq!(froms, ["AWS eu-central-1", "AWS eu-west-1"]);
         assert!(regions.iter().all(|pair| pair.opens.is_none()));
@@ -268,7 +277,7 @@ mod tests {
                 )
             })
             .collect();
-        let regions = pairs(&charges, opened(Some("aws"), Some("azure")));
+        let regions = pairs(&charges, opened(Some("aws"), Some("azure")), &[]);
         assert_eq!(regions.len(), 30);
         let flows = drawn(&regions);
         assert_eq!(flows.len(), FLOWS_MAX);

@@ -1,9 +1,11 @@
 //! What was moved and what it cost: by day, product and route; what replicas saved; the statements.
 
+mod days;
 mod flows;
 pub mod line;
 pub mod statement;
 
+use days::Days;
 pub use line::Line;
 pub use statement::Statement;
 
@@ -17,17 +19,17 @@ use model::Cloud;
 use model::Currency;
 use model::Micro;
 use model::StatementState;
-use model::Timestamp;
 use model::dto::Charge;
 use model::dto::Money;
 use model::dto::Saving;
 use model::dto::StatementSummary;
-use model::time::DAY;
 
 use crate::api;
 use crate::api::Listed;
 use crate::charts::bars::Bars;
 use crate::charts::bars::Stack;
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
 use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
@@ -41,9 +43,6 @@ use crate::pages::product::cost::of_savings;
 use crate::url;
 use crate::wire::load;
 use crate::words;
-
-/// So many days the picture shows.
-const DAYS: i64 = 31;
 
 const PATH: &str = "/costs";
 
@@ -100,8 +99,10 @@ impl By {
         }
     }
 
-    fn href(self) -> String {
-        url::with_query(PATH, [("by", self.word())])
+    /// With what else is kept of the address.
+    fn href(self, kept: &Kept) -> String {
+        let kept = kept.iter().map(|(name, value)| (*name, value.as_str()));
+        url::with_query(PATH, [("by", self.word())].into_iter().chain(kept))
     }
 
     /// Whose charge it is. What was moved for all consumers of a replica together is nobody's.
@@ -132,6 +133,9 @@ fn leads(by: By, name: &str, charges: &[Charge], teams: &[String]) -> Option<Str
     }
 }
 
+/// Names and values of an address that other addresses take over.
+type Kept = [(&'static str, String)];
+
 const ALL_CONSUMERS: &str = "all consumers together";
 
 #[component]
@@ -144,16 +148,31 @@ pub fn Costs() -> impl IntoView {
 
 #[component]
 fn Shown() -> impl IntoView {
-    let charges = load(api::billing::recent_charges());
     let savings = load(api::billing::savings(None));
-    let (opened, by, after) = use_query_map().with_untracked(|query| {
+    let (opened, by, after, days) = use_query_map().with_untracked(|query| {
         let opened = flows::opened(query.get_str("from"), query.get_str("to"));
-        let by = By::of(query.get_str("by").unwrap_or(""));
-        (opened, by, query.get("statements"))
+        let given = |name: &str| query.get(name).unwrap_or_default();
+        let days = Days::of(ctx::now(), &given("since"), &given("until"));
+        (opened, By::of(&given("by")), query.get("statements"), days)
     });
+    let charges = load(api::billing::charges_of_days(days.first(), days.last()));
     let are_latest = after.is_none();
     let statements = load(api::billing::statements(after));
-    let tabs = By::ALL.map(|by| (by.href(), by.title())).to_vec();
+    let kept = days.kept();
+    let tabs = By::ALL.map(|by| (by.href(&kept), by.title())).to_vec();
+    let current = by.href(&kept);
+    let csv = kept.iter().map(|(name, value)| (*name, value.as_str()));
+    let csv = url::with_query("/costs/charges.csv", csv);
+    let csv_says = if kept.is_empty() {
+        "All charges as CSV"
+    } else {
+        "The charges of these days as CSV"
+    };
+    let form = days::form(&days, &also(by, opened));
+    let wrong = days
+        .wrong
+        .map(|why| view! { <Notice tone=Tone::Warn><p>{why}</p></Notice> });
+    let of_flows = days.clone();
     view! {
         <section class="page">
             <div class="page-head">
@@ -162,13 +181,15 @@ fn Shown() -> impl IntoView {
             </div>
             <section class="block">
                 <h2>"Moved by day"</h2>
-                <p><a href="/costs/charges.csv" download="" rel="external">"All charges as CSV"</a></p>
-                <Tabs label="Divided by" tabs current=by.href()/>
-                {charges.show(move |charges| moved(charges, by).into_any())}
+                {form}
+                {wrong}
+                <p><a href=csv download="" rel="external">{csv_says}</a></p>
+                <Tabs label="Divided by" tabs current/>
+                {charges.show(move |charges| moved(charges, &days, by).into_any())}
             </section>
             <section class="block" id="flows">
                 <h2>"From place to place"</h2>
-                {charges.show(move |charges| from_place_to_place(charges, opened).into_any())}
+                {charges.show(move |charges| from_place_to_place(charges, &of_flows, opened).into_any())}
             </section>
             <section class="block">
                 <h2>"Saved by replicas"</h2>
@@ -182,17 +203,19 @@ fn Shown() -> impl IntoView {
     }
 }
 
-/// The days of the picture, the oldest first.
-fn days(now: Timestamp) -> Vec<String> {
-    (0..DAYS)
-        .rev()
-        .map(|ago| words::day(now.plus(-ago * DAY)))
-        .collect()
+/// What else of the address the form of the days takes along.
+fn also(by: By, opened: Option<(Cloud, Cloud)>) -> Vec<(&'static str, String)> {
+    let mut also = vec![("by", by.word().to_owned())];
+    if let Some((from, to)) = opened {
+        also.push(("from", from.as_str().to_owned()));
+        also.push(("to", to.as_str().to_owned()));
+    }
+    also
 }
 
 /// The days that are shown whole, and their charges.
-fn of_days(charges: Listed<Charge>) -> (Vec<String>, Vec<Charge>) {
-    let mut days = days(ctx::now());
+fn of_days(charges: Listed<Charge>, days: &Days) -> (Vec<String>, Vec<Charge>) {
+    let mut days = days.all();
     // Of the oldest day there may be more than was read: a bar shows all of its day or is not there.
     if charges.next.is_some()
         && let Some(last) = charges.items.last()
@@ -207,20 +230,36 @@ fn of_days(charges: Listed<Charge>) -> (Vec<String>, Vec<Charge>) {
     (days, items)
 }
 
-fn from_place_to_place(charges: Listed<Charge>, opened: Option<(Cloud, Cloud)>) -> impl IntoView {
-    let (days, items) = of_days(charges);
+fn from_place_to_place(
+    charges: Listed<Charge>,
+    days: &Days,
+    opened: Option<(Cloud, Cloud)>,
+) -> impl IntoView + use<> {
+    let kept = days.kept();
+    let (days, items) = of_days(charges, days);
     let span = match (days.first(), days.last()) {
         (Some(first), Some(last)) => format!("{first} to {last}, in UTC."),
         _ => String::new(),
     };
     view! {
         <p class="muted">{span}</p>
-        {flows::flows(&items, opened)}
+        {flows::flows(&items, opened, &kept)}
     }
 }
 
-fn moved(charges: Listed<Charge>, by: By) -> impl IntoView {
-    let (days, items) = of_days(charges);
+fn moved(charges: Listed<Charge>, days: &Days, by: By) -> impl IntoView + use<> {
+    let is_cut = charges.next.is_some();
+    let is_usual = days.kept().is_empty();
+    let (days, items) = of_days(charges, days);
+    if items.is_empty() && !is_usual {
+        return view! {
+            <Empty title="Nothing was charged on these days">
+                <p>"Choose others, or look at the last month."</p>
+                <p class="actions"><A href=PATH attr:class="button">"The last month"</A></p>
+            </Empty>
+        }
+        .into_any();
+    }
     if items.is_empty() {
         return view! {
             <Empty title="Nothing was charged yet">
@@ -275,6 +314,9 @@ fn moved(charges: Listed<Charge>, by: By) -> impl IntoView {
         Column::Number("Amount"),
     ];
     view! {
+        {is_cut.then(|| view! {
+            <p class="muted">"There are more charges on these days than one picture can read: days before the first one shown are left out. Choose fewer days, or take the CSV."</p>
+        })}
         <Bars id="moved" title=by.picture() stack said=words::bytes hrefs/>
         <details class="fold">
             <summary>"The figures as a table"</summary>
@@ -359,7 +401,6 @@ fn months(statements: Listed<StatementSummary>, are_latest: bool) -> impl IntoVi
 }
 
 pub(super) const fn said(state: StatementState) -> state::Said {
-    use crate::components::flash::Tone;
     match state {
         StatementState::Open => ("Open", Tone::Warn),
         StatementState::Issued => ("Issued", Tone::Good),
@@ -376,7 +417,10 @@ mod tests {
             assert_eq!(By::of(by.word()), by);
         }
         assert_eq!(By::of("nowhere"), By::Product);
-        assert_eq!(By::Consumer.href(), "/costs?by=consumer");
+        assert_eq!(By::Consumer.href(&[]), "/costs?by=consumer");
+        let days = [("since", "2026-05-01".to_owned())];
+        let href = By::Product.href(&days);
+        assert_eq!(href, "/costs?since=2026-05-01");
         let charge = |consumer: Option<&str>, bytes| Charge {
             id: "018f3a6e-0000-7000-8000-000000000000".parse().unwrap(),
             day: "2026-06-01".to_owned(),
@@ -433,14 +477,5 @@ mod tests {
             let href = leads(by, name, &charges, teams);
             assert_eq!(href.as_deref(), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn a_month_of_days_ends_today() {
-        let now: Timestamp = "2026-06-15T12:00:00Z".parse().unwrap();
-        let days = days(now);
-        assert_eq!(days.len(), 31);
-        assert_eq!(days.first().unwrap(), "2026-05-16");
-        assert_eq!(days.last().unwrap(), "2026-06-15");
     }
 }

@@ -11,6 +11,7 @@ use crate::db::{DbError, FromRow as _, Tx};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
+use crate::period::Period;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
@@ -155,6 +156,18 @@ pub(crate) async fn append(
     Ok(())
 }
 
+/// Which rows are listed; what is not said is not looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditFilter<'a> {
+    /// Kind and id of what it was done to.
+    pub object: Option<(&'a str, &'a str)>,
+    /// A person's pseudonym, `operator` or `system`.
+    pub actor: Option<&'a str>,
+    /// By its name, as the log has it.
+    pub operation: Option<&'a str>,
+    pub period: Period,
+}
+
 /// What a check of the chain found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
@@ -179,18 +192,38 @@ impl Exchange {
         object: Option<(&str, &str)>,
         page: &PageRequest,
     ) -> Result<Page<AuditRow>, Error> {
+        let filter = AuditFilter {
+            object,
+            ..AuditFilter::default()
+        };
+        self.audit_found(principal, &filter, page).await
+    }
+
+    /// The newest rows first, of those that are looked for.
+    pub async fn audit_found(
+        &self,
+        principal: &Principal,
+        filter: &AuditFilter<'_>,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRow>, Error> {
         can(principal, Operation::AuditList, &Scope::NONE)?;
         let before = page.after_number()?.unwrap_or(i64::MAX);
-        let (kind, id) = object.unzip();
+        let (kind, id) = filter.object.unzip();
         let rows = sql!(
             "select seq, id, at, actor, operation, object_kind, object_id, detail, prev_hash, hash from audit
              where seq < $1 and (cast($2 as text) is null or object_kind = $2) and (cast($3 as text) is null or object_id = $3)
+                 and (cast($5 as text) is null or actor = $5) and (cast($6 as text) is null or operation = $6)
+                 and (at >= $7 or $7 is null) and (at < $8 or $8 is null)
              order by seq desc limit $4"
         )
         .bind(before)
         .bind(kind)
         .bind(id)
         .bind(page.fetch())
+        .bind(filter.actor)
+        .bind(filter.operation)
+        .bind(filter.period.since())
+        .bind(filter.period.until())
         .rows(self.db())
         .await?;
         let mut read = Vec::with_capacity(rows.len());

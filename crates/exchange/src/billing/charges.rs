@@ -7,6 +7,7 @@ use crate::db::On;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
+use crate::period::Period;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
@@ -69,11 +70,14 @@ impl Exchange {
         &self,
         principal: &Principal,
         product: Option<&str>,
+        period: &Period,
     ) -> Result<Vec<Charge>, Error> {
         let mut all = Vec::new();
         let mut page = PageRequest::all();
         loop {
-            let found = self.charges(principal, product, &page).await?;
+            let found = self
+                .charges_within(principal, product, period, &page)
+                .await?;
             all.extend(found.items);
             match found.next {
                 Some(next) => page.after = Some(next),
@@ -89,10 +93,23 @@ impl Exchange {
         product: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Charge>, Error> {
+        self.charges_within(principal, product, &Period::default(), page)
+            .await
+    }
+
+    /// The same of the days of a time.
+    pub async fn charges_within(
+        &self,
+        principal: &Principal,
+        product: Option<&str>,
+        period: &Period,
+        page: &PageRequest,
+    ) -> Result<Page<Charge>, Error> {
         can(principal, Operation::ChargeList, &Scope::NONE)?;
         self.filter_by(principal, product).await?;
         let before: Option<ChargeId> = page.parse_after()?;
         let (person, team) = principal.scope();
+        let (first, last) = period.days();
         let rows: Vec<ChargeRow> = sql!(
             "select charge.id, day, kind, product.name as product, team.name as team, consumer.name as consumer, from_location,
                     to_location, method, bytes, busy_micros, amount_micro, currency
@@ -102,6 +119,7 @@ impl Exchange {
                  and ($3 or charge.team_id = $5 or product.team_id = $5
                       or charge.team_id in (select team_member.team_id from team_member where person_id = $4)
                       or product.team_id in (select team_member.team_id from team_member where person_id = $4))
+                 and (day >= $7 or $7 is null) and (day <= $8 or $8 is null)
              order by charge.id desc limit $6"
         )
         .bind(before)
@@ -110,6 +128,8 @@ impl Exchange {
         .bind(person)
         .bind(team)
         .bind(page.fetch())
+        .bind(first)
+        .bind(last)
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());

@@ -88,6 +88,32 @@ async fn three_domains(test: &TestExchange) -> crate::Principal {
     operator
 }
 
+#[tokio::test]
+async fn the_log_is_searched_by_who_what_and_when() {
+    let within = |since, until| crate::Period::parse(Some(since), Some(until)).unwrap();
+    for test in TestExchange::start_each().await.unwrap() {
+        let operator = three_domains(&test).await;
+        for (actor, operation, period, count) in [
+            (None, Some("DomainCreate"), within("", ""), 3),
+            (Some("operator"), Some("DomainCreate"), within("", ""), 3),
+            (Some("system"), Some("DomainCreate"), within("", ""), 0),
+            (Some("operator"), Some("TeamCreate"), within("", ""), 0),
+            (None, Some("DomainCreate"), within("", "2999-01-01"), 3),
+            (None, Some("DomainCreate"), within("2999-01-01", ""), 0),
+        ] {
+            let filter = crate::audit::AuditFilter {
+                object: None,
+                actor,
+                operation,
+                period,
+            };
+            let page = crate::page::PageRequest::default();
+            let found = test.exchange.audit_found(&operator, &filter, &page).await;
+            assert_eq!(found.unwrap().items.len(), count, "{filter:?}");
+        }
+    }
+}
+
 /// SQLite keeps in a column what is put there: what no reader can decode is a broken row, not a failure of ours.
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_named() {

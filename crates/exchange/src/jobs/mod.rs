@@ -101,6 +101,40 @@ impl std::str::FromStr for WorkKind {
     }
 }
 
+/// How a piece of work stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkState {
+    Waiting,
+    /// A worker holds it.
+    Running,
+    /// It failed, and is tried again by itself.
+    Failing,
+    /// It failed too often, and waits for a person.
+    Parked,
+}
+
+impl WorkState {
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Failing, Self::Parked];
+
+    /// As the list's condition has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Failing => "failing",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// Which work is listed; what is not said is not looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorkFilter {
+    pub state: Option<WorkState>,
+    pub kind: Option<WorkKind>,
+}
+
 /// A wish that some work be done. Wishes for the same kind and key fold into one.
 #[derive(Clone, Debug)]
 pub struct Wake {
@@ -455,14 +489,30 @@ impl Exchange {
         principal: &Principal,
         page: &PageRequest,
     ) -> Result<Page<WorkRow>, Error> {
+        self.work_found(principal, &WorkFilter::default(), page)
+            .await
+    }
+
+    /// The same of one state or kind.
+    pub async fn work_found(
+        &self,
+        principal: &Principal,
+        filter: &WorkFilter,
+        page: &PageRequest,
+    ) -> Result<Page<WorkRow>, Error> {
         can(principal, Operation::WorkList, &Scope::NONE)?;
         let after: Option<WorkId> = page.parse_after()?;
         let rows = sql!(
             "select id, kind, key, attempt, failures, owner, lease_until, last_error, parked, created_at from work
-             where (id > $1 or $1 is null) order by id limit $2"
+             where (id > $1 or $1 is null) and (kind = $3 or cast($3 as text) is null)
+                 and (cast($4 as text) is null or cast($4 as text) = case when parked then 'parked' when owner is not null then 'running'
+                      when failures > 0 then 'failing' else 'waiting' end)
+             order by id limit $2"
         )
         .bind(after)
         .bind(page.fetch())
+        .bind(filter.kind.map(WorkKind::as_str))
+        .bind(filter.state.map(WorkState::as_str))
         .all(self.db())
         .await?;
         Ok(page.cut(rows, |row: &WorkRow| row.id.to_string()))

@@ -37,6 +37,23 @@ async fn work_that_fails_too_often_waits_for_a_person() {
                 (row.failures, row.parked),
                 (failures, failures == MAX_FAILURES)
             );
+            // It is found by how it stands and what it is.
+            let stands = match failures == MAX_FAILURES {
+                true => WorkState::Parked,
+                false => WorkState::Failing,
+            };
+            for state in WorkState::ALL {
+                for kind in [WorkKind::Refresh, WorkKind::Sync] {
+                    let filter = WorkFilter {
+                        state: Some(state),
+                        kind: Some(kind),
+                    };
+                    let all = PageRequest::all();
+                    let found = exchange.work_found(&system, &filter, &all).await;
+                    let is_there = state == stands && kind == WorkKind::Refresh;
+                    assert_eq!(found.unwrap().items.len(), usize::from(is_there));
+                }
+            }
         }
     }
 }

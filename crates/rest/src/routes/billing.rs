@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use exchange::page::Page;
-use exchange::{Error, Operation, billing};
+use exchange::{Error, Operation, Period, billing};
 use model::dto::{
     Charge, MeterEvent, Rate, RateNew, ReportResult, Saving, ServiceRate, ServiceRateNew,
     Statement, StatementLine, StatementLineQuery, StatementSummary, StatementTrace,
@@ -38,7 +38,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::RateCreate, rate_create).reads(rate_new).shows(rate).created()
         .on(Operation::MeterList, events).pages::<MeterEvent>().query(&["product"])
         .on(Operation::ReportRun, report).answers::<ReportResult>()
-        .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "format"]).csv()
+        .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "since", "until", "format"]).csv()
         .on(Operation::StatementList, statement_list).pages::<StatementSummary>()
         .on(Operation::StatementRead, statement_show).shows(statements.clone()).query(&["format"]).csv()
         .on(Operation::StatementLineRead, statement_line).answers::<StatementTrace>()
@@ -120,6 +120,10 @@ struct Charges {
     #[serde(default)]
     product: Option<String>,
     #[serde(default)]
+    since: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
+    #[serde(default)]
     format: Option<Format>,
 }
 
@@ -145,12 +149,14 @@ async fn charges(
     Filter(filter): Filter<Charges>,
 ) -> std::result::Result<Response, Problem> {
     let product = filter.product.as_deref();
+    let period = Period::parse(filter.since.as_deref(), filter.until.as_deref())?;
     let Call {
         exchange,
         principal,
     } = &call;
     if !is_csv(filter.format, &accepted) {
-        let page = exchange.charges(principal, product, &page).await?;
+        let found = exchange.charges_within(principal, product, &period, &page);
+        let page = found.await?;
         return Ok(ok(page)?.into_response());
     }
     for (name, is_given) in [
@@ -162,7 +168,7 @@ async fn charges(
             return Err(Problem::invalid(name, why));
         }
     }
-    let all = exchange.all_charges(principal, product).await?;
+    let all = exchange.all_charges(principal, product, &period).await?;
     let text = billing::charges_csv(&all).map_err(Error::internal)?;
     // What gets into a header is a name.
     let name = match product.and_then(|product| product.parse::<ProductName>().ok()) {

@@ -1,23 +1,44 @@
 //! The work that waits, runs or is parked.
 
 use exchange::Operation;
-use exchange::jobs::WorkRow;
+use exchange::jobs::{WorkFilter, WorkKind, WorkRow, WorkState};
 use exchange::page::Page;
 use model::WorkId;
+use serde::Deserialize;
 
 use crate::answer::{Nothing, Result, done, ok};
-use crate::call::{At, Call, Paged};
+use crate::call::{At, Call, Filter, Paged};
 use crate::endpoint::Endpoints;
 
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
     Endpoints::new()
-        .on(Operation::WorkList, list).pages::<WorkRow>()
+        .on(Operation::WorkList, list).pages::<WorkRow>().query(&["state", "kind"])
         .on(Operation::WorkRetry, retry)
 }
 
-async fn list(call: Call, Paged(page): Paged) -> Result<Page<WorkRow>> {
-    ok(call.exchange.work_list(&call.principal, &page).await?)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default)]
+    state: Option<WorkState>,
+    #[serde(default)]
+    kind: Option<WorkKind>,
+}
+
+async fn list(
+    call: Call,
+    Paged(page): Paged,
+    Filter(wanted): Filter<Wanted>,
+) -> Result<Page<WorkRow>> {
+    let filter = WorkFilter {
+        state: wanted.state,
+        kind: wanted.kind,
+    };
+    ok(call
+        .exchange
+        .work_found(&call.principal, &filter, &page)
+        .await?)
 }
 
 async fn retry(call: Call, At(work): At<WorkId>) -> Result<Nothing> {
