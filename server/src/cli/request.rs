@@ -134,6 +134,7 @@ fn words(request: &Value) -> String {
             ("Location", |r| at(r, "/location")),
             ("Mode", |r| at(r, "/mode")),
             ("Until", |r| time(r, "/until")),
+            ("Renews access until", |r| time(r, "/renews_until")),
             ("Purpose", |r| {
                 format!("{}: {}", at(r, "/purpose_code"), at(r, "/purpose_text"))
             }),

@@ -61,6 +61,9 @@ pub fn Case(request: Request) -> impl IntoView {
                 <dd><span class="code">{request.purpose_code}</span><span class="secondary lines">{request.purpose_text}</span></dd>
             </div>
             <div><dt>"Until"</dt><dd><LastDay at=request.until/>" ("<Ago at=request.until/>")"</dd></div>
+            {request.renews_until.map(|at| view! {
+                <div><dt>"Renews"</dt><dd>"an access until "<LastDay at/></dd></div>
+            })}
             <div><dt>"Mode"</dt><dd>{state::mode(request.mode)}</dd></div>
             {offered.map(|offered| view! {
                 <div>

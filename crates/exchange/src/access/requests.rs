@@ -30,7 +30,12 @@ macro_rules! request_rows {
          request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
          recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
          request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
-         request.created_at
+         request.created_at,
+         (select max(earlier.until_at) from access_grant as earlier
+          where earlier.product_id = request.product_id and earlier.recipient_id = request.recipient_id
+              and earlier.request_id <> request.id and earlier.created_at <= request.created_at
+              and earlier.until_at > request.created_at
+              and (earlier.desired = 'active' or coalesce(earlier.stopped_at, earlier.until_at) > request.created_at)) as renews_until
          from request join product on product.id = request.product_id
          join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
          left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
@@ -64,6 +69,7 @@ pub(super) struct RequestRecord {
     pub grant_id: Option<GrantId>,
     pub revision: i64,
     pub created_at: Timestamp,
+    pub renews_until: Option<Timestamp>,
 }
 from_row!(RequestRecord {
     id,
@@ -88,7 +94,8 @@ from_row!(RequestRecord {
     declared,
     grant_id,
     revision,
-    created_at
+    created_at,
+    renews_until
 });
 
 impl RequestRecord {
@@ -192,6 +199,7 @@ impl Exchange {
             purpose_code: record.purpose_code,
             purpose_text: record.purpose_text,
             until: record.until_at,
+            renews_until: record.renews_until,
             state: record.state,
             open_stages,
             decisions: decisions

@@ -49,7 +49,8 @@ async fn work_that_fails_too_often_waits_for_a_person() {
                         kind: Some(kind),
                     };
                     let all = PageRequest::all();
-                    let found = exchange.work_found(&system, &filter, &all).await;
+                    let operator = Principal::operator();
+                    let found = exchange.work_found(&operator, &filter, &all).await;
                     let is_there = state == stands && kind == WorkKind::Refresh;
                     assert_eq!(found.unwrap().items.len(), usize::from(is_there));
                 }

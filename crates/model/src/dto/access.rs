@@ -158,6 +158,8 @@ pub struct Request {
     pub purpose_code: String,
     pub purpose_text: String,
     pub until: Timestamp,
+    /// Of a renewal: until when the recipient had access already when it was asked.
+    pub renews_until: Option<Timestamp>,
     pub state: RequestState,
     /// Stages that still wait for somebody.
     pub open_stages: Vec<Stage>,

@@ -1,7 +1,8 @@
 //! What may be asked and what it would cost.
 
 use model::Stage;
-use model::dto::{PurposeNew, RequestNew};
+use model::dto::{PurposeNew, RequestNew, RevokeNew};
+use model::time::DAY;
 
 use super::World;
 use crate::access::RequestFilter;
@@ -208,5 +209,50 @@ async fn who_sees_a_product_may_ask_for_it_and_nobody_else_learns_of_it() {
         let (draft, published) = seen.split_at(everybody.len());
         assert_eq!(draft, [true, true, true, false, false]);
         assert_eq!(published, [true; 5]);
+    }
+}
+
+/// Who decides sees whether somebody asks to go on reading, and how long they may already.
+#[tokio::test]
+async fn a_renewal_says_of_what_end() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let ask = async || {
+            let new = World::ask("vehicle-visits", "live");
+            exchange.request_create(&world.mara, new).await.unwrap()
+        };
+        let grant = world.granted("vehicle-visits", "live").await;
+        let held = exchange.grant(&world.mara, grant).await.unwrap();
+        let first = exchange.request(&world.jonas, held.request).await.unwrap();
+        assert_eq!(first.renews_until, None, "its own grant is none before it");
+
+        world.test.clock.advance(DAY);
+        let renewal = ask().await;
+        assert_eq!(renewal.renews_until, Some(held.until));
+        let filter = RequestFilter::waiting_for_me();
+        let all = PageRequest::all();
+        let waiting = exchange
+            .requests(&world.jonas, &filter, &all)
+            .await
+            .unwrap();
+        assert_eq!(waiting.items[0].renews_until, Some(held.until));
+        exchange
+            .request_withdraw(&world.mara, renewal.id)
+            .await
+            .unwrap();
+
+        // It is told as it was when it was asked, and of what was ended before nothing is renewed.
+        let reason = RevokeNew {
+            reason: "over".into(),
+        };
+        world.test.clock.advance(DAY);
+        exchange
+            .grant_revoke(&world.mara, grant, reason)
+            .await
+            .unwrap();
+        let shown = exchange.request(&world.jonas, renewal.id).await.unwrap();
+        assert_eq!(shown.renews_until, Some(held.until));
+        world.test.clock.advance(DAY);
+        assert_eq!(ask().await.renews_until, None);
     }
 }
