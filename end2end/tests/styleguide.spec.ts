@@ -3,6 +3,12 @@ import { expect, test } from "../fixtures/portal";
 
 test("components", async ({ page, portal }) => {
   expect((await portal.open("/styleguide")).status()).toBe(200);
+  for (const shown of ["Changed meanwhile:", "You read nothing yet", "Parked: a person has to look", "Usage and cost"]) {
+    await expect(page.getByText(shown)).toBeVisible();
+  }
+  await expect(page.getByLabel("Mode", { exact: true })).toHaveValue("replica");
+  await expect(page.getByLabel("Auditor")).toBeChecked();
+  await expect(page.getByRole("region", { name: "Lines for pandas" })).toBeVisible();
   await portal.auditEverywhere();
   await page.getByRole("button", { name: "Revoke the grant" }).click();
   await expect(page.getByRole("dialog", { name: "Revoke the grant?" })).toBeVisible();
