@@ -3,22 +3,23 @@
 //!
 //! Leases are measured with the database's clock. No transaction is held while working.
 
+mod listing;
 #[cfg(test)]
 mod tests;
+
+pub use listing::{WorkFilter, WorkRow, WorkState};
 
 use model::dto::TableWork;
 use model::time::{HOUR, MINUTE, SECOND};
 use model::{Location, ReplicaTableId, Timestamp, WorkId};
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Object;
 use crate::db::{DbError, On, Row};
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
-use crate::{Exchange, from_row, sql};
+use crate::{Exchange, sql};
 
 /// The kinds of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,40 +100,6 @@ impl std::str::FromStr for WorkKind {
             .find(|kind| kind.as_str() == text)
             .ok_or(())
     }
-}
-
-/// How a piece of work stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkState {
-    Waiting,
-    /// A worker holds it.
-    Running,
-    /// It failed, and is tried again by itself.
-    Failing,
-    /// It failed too often, and waits for a person.
-    Parked,
-}
-
-impl WorkState {
-    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Failing, Self::Parked];
-
-    /// As the list's condition has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Failing => "failing",
-            Self::Parked => "parked",
-        }
-    }
-}
-
-/// Which work is listed; what is not said is not looked at.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WorkFilter {
-    pub state: Option<WorkState>,
-    pub kind: Option<WorkKind>,
 }
 
 /// A wish that some work be done. Wishes for the same kind and key fold into one.
@@ -264,33 +231,6 @@ impl Leased {
         })
     }
 }
-
-/// One line of the list of work.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WorkRow {
-    pub id: WorkId,
-    pub kind: String,
-    pub key: String,
-    pub attempt: i64,
-    pub failures: i64,
-    pub owner: Option<String>,
-    pub lease_until: Option<Timestamp>,
-    pub last_error: Option<String>,
-    pub parked: bool,
-    pub created_at: Timestamp,
-}
-from_row!(WorkRow {
-    id,
-    kind,
-    key,
-    attempt,
-    failures,
-    owner,
-    lease_until,
-    last_error,
-    parked,
-    created_at
-});
 
 /// After so many failures in a row most work waits for a person.
 const MAX_FAILURES: i64 = 12;
@@ -481,61 +421,6 @@ impl Exchange {
         .execute(self.db())
         .await?;
         Ok(())
-    }
-
-    /// All work that waits, runs or is parked, newest last.
-    pub async fn work_list(
-        &self,
-        principal: &Principal,
-        page: &PageRequest,
-    ) -> Result<Page<WorkRow>, Error> {
-        self.work_found(principal, &WorkFilter::default(), page)
-            .await
-    }
-
-    /// The same of one state or kind.
-    pub async fn work_found(
-        &self,
-        principal: &Principal,
-        filter: &WorkFilter,
-        page: &PageRequest,
-    ) -> Result<Page<WorkRow>, Error> {
-        can(principal, Operation::WorkList, &Scope::NONE)?;
-        let after: Option<WorkId> = page.parse_after()?;
-        let rows = sql!(
-            "select id, kind, key, attempt, failures, owner, lease_until, last_error, parked, created_at from work
-             where (id > $1 or $1 is null) and (kind = $3 or cast($3 as text) is null)
-                 and (cast($4 as text) is null or cast($4 as text) = case when parked then 'parked' when owner is not null then 'running'
-                      when failures > 0 then 'failing' else 'waiting' end)
-             order by id limit $2"
-        )
-        .bind(after)
-        .bind(page.fetch())
-        .bind(filter.kind.map(WorkKind::as_str))
-        .bind(filter.state.map(WorkState::as_str))
-        .all(self.db())
-        .await?;
-        Ok(page.cut(rows, |row: &WorkRow| row.id.to_string()))
-    }
-
-    /// Tries parked work again.
-    pub async fn work_retry(&self, principal: &Principal, id: WorkId) -> Result<(), Error> {
-        can(principal, Operation::WorkRetry, &Scope::NONE)?;
-        let mut change = self.change(principal).await?;
-        let changed =
-            sql!("update work set parked = false, failures = 0, run_at = 0 where id = $1")
-                .bind(id)
-                .execute(change.tx())
-                .await?;
-        if changed == 0 {
-            return Err(Error::NotFound("work"));
-        }
-        change.note(
-            Operation::WorkRetry,
-            Object::new("work", id),
-            serde_json::Value::Null,
-        );
-        change.commit().await
     }
 
     /// How much work is due, leased and parked: what `/readyz` and the metrics show.

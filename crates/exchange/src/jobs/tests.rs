@@ -1,6 +1,7 @@
 //! The queue's own promises.
 
 use super::*;
+use crate::page::PageRequest;
 use crate::testing::TestExchange;
 
 const LEASE: i64 = 60_000_000;
