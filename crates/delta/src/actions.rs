@@ -129,6 +129,15 @@ pub enum Action {
     Unknown(String),
 }
 
+impl Metadata {
+    /// Whether the table records its changes row by row.
+    pub fn records_changes(&self) -> bool {
+        self.configuration
+            .get("delta.enableChangeDataFeed")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+}
+
 impl FileKey {
     fn of(path: &str, deletion_vector: Option<&Value>) -> Self {
         Self {
@@ -168,6 +177,20 @@ impl AddFile {
 impl RemoveFile {
     pub fn file_key(&self) -> FileKey {
         FileKey::of(&self.path, self.deletion_vector.as_ref())
+    }
+
+    /// The partition values; the protocol allows them to be missing.
+    pub fn partition_values(&self) -> Option<BTreeMap<String, Option<String>>> {
+        let fields = self.raw.get("partitionValues")?.as_object()?;
+        let value = |value: &Value| match value {
+            Value::Null => Some(None),
+            Value::String(text) => Some(Some(text.clone())),
+            _ => None,
+        };
+        fields
+            .iter()
+            .map(|(column, found)| Some((column.clone(), value(found)?)))
+            .collect()
     }
 }
 

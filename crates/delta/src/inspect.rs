@@ -49,12 +49,6 @@ pub struct Inspection {
 pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
     let snapshot = table.snapshot(None).await?;
     let metadata = &snapshot.metadata;
-    let on = |name: &str| {
-        metadata
-            .configuration
-            .get(name)
-            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-    };
     Ok(Inspection {
         version: snapshot.version,
         timestamp: snapshot.timestamp,
@@ -78,7 +72,7 @@ pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
         support: snapshot.support(),
         configuration: metadata.configuration.clone(),
         earliest_version: table.earliest_version().await?.unwrap_or(snapshot.version),
-        change_data_feed: on("delta.enableChangeDataFeed"),
+        change_data_feed: metadata.records_changes(),
     })
 }
 

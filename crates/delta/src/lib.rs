@@ -9,6 +9,7 @@
 
 mod actions;
 mod budgets;
+mod changes;
 mod checkpoint;
 mod commit;
 mod contain;
@@ -31,6 +32,7 @@ pub use actions::{
     Action, AddFile, CdcFile, DomainMetadata, FileKey, Metadata, Protocol, RemoveFile, Txn,
 };
 pub use budgets::Budgets;
+pub use changes::{Change, ChangedFile, Feed, History, Instant};
 pub use commit::Written;
 pub use contain::{Escape, MAX_KEY_BYTES, contain, deletion_vector_key, encode, shown};
 pub use contained::ContainedStore;

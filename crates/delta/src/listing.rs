@@ -1,6 +1,7 @@
 //! What lies in `_delta_log`, and which of it makes up a version. Names only; nothing is opened here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use futures::StreamExt;
 use object_store::path::Path;
@@ -145,6 +146,12 @@ impl Listing {
         versions
             .into_iter()
             .filter(|version| !skip.contains(version) && self.checkpoint(*version).is_some())
+    }
+
+    /// The lowest version in `range` with a complete classic checkpoint.
+    pub(crate) fn first_checkpoint(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        self.checkpoints(&BTreeSet::new())
+            .find(|version| range.contains(version))
     }
 
     /// The highest version there is any trace of.

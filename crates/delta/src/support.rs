@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::actions::Protocol;
+use crate::actions::{Metadata, Protocol};
 use crate::replay::Snapshot;
 
 /// Whether a table can be shared and cloned. A table that cannot is still registered and shown.
@@ -16,6 +16,30 @@ pub enum Support {
 }
 
 impl Support {
+    /// By what a table says of itself, without a look at its files: one of them may still have a deletion vector.
+    pub fn of(protocol: &Protocol, metadata: &Metadata) -> Self {
+        let refused = |feature: &str| Self::RefusedFor {
+            feature: feature.to_owned(),
+        };
+        if let Some(unknown) = unknown_reader_features(protocol).first() {
+            return refused(unknown);
+        }
+        if let Some(feature) = protocol
+            .reader_features
+            .iter()
+            .find(|name| !READ.contains(&name.as_str()))
+        {
+            return refused(feature);
+        }
+        // Reader version 2 has column mapping as its only feature, and names it nowhere. The setting counts by itself too:
+        // a reader that went by the logical names would read nothing but nulls.
+        let mode = metadata.configuration.get("delta.columnMapping.mode");
+        if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("none")) {
+            return refused("columnMapping");
+        }
+        Self::Full
+    }
+
     pub fn is_full(&self) -> bool {
         *self == Self::Full
     }
@@ -78,32 +102,15 @@ pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
 }
 
 pub(crate) fn support(snapshot: &Snapshot) -> Support {
-    let refused = |feature: &str| Support::RefusedFor {
-        feature: feature.to_owned(),
-    };
-    let protocol = &snapshot.protocol;
-    if let Some(feature) = protocol
-        .reader_features
-        .iter()
-        .find(|name| !READ.contains(&name.as_str()))
-    {
-        return refused(feature);
-    }
-    // Reader version 2 has column mapping as its only feature, and names it nowhere. The setting counts by itself too:
-    // a reader that went by the logical names would read nothing but nulls.
-    let mode = snapshot
-        .metadata
-        .configuration
-        .get("delta.columnMapping.mode");
-    if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("none")) {
-        return refused("columnMapping");
-    }
-    if snapshot
+    let said = Support::of(&snapshot.protocol, &snapshot.metadata);
+    let vectors = snapshot
         .files
         .values()
-        .any(|file| file.deletion_vector.is_some())
-    {
-        return refused("deletionVectors");
+        .any(|file| file.deletion_vector.is_some());
+    if said.is_full() && vectors {
+        return Support::RefusedFor {
+            feature: "deletionVectors".to_owned(),
+        };
     }
-    Support::Full
+    said
 }

@@ -238,7 +238,7 @@ impl Table {
         })
     }
 
-    async fn whole_listing(&self) -> Result<Listing, LogError> {
+    pub(crate) async fn whole_listing(&self) -> Result<Listing, LogError> {
         Listing::read(self.objects.as_ref(), None, &self.budgets).await
     }
 
@@ -319,7 +319,11 @@ impl Table {
         replay.finish(plan.version, at, head)
     }
 
-    async fn commit_info(&self, version: u64, spent: &mut u64) -> Result<Option<Value>, LogError> {
+    pub(crate) async fn commit_info(
+        &self,
+        version: u64,
+        spent: &mut u64,
+    ) -> Result<Option<Value>, LogError> {
         let mut info = None;
         read_lines(
             self.objects.as_ref(),

@@ -1,6 +1,7 @@
 //! Whole tables: made by our writer or by hand, read by our reader, and by deltalake's as the oracle.
 
 mod bombs;
+mod changes;
 mod checkpoints;
 mod forged;
 mod hostile;
