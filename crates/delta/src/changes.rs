@@ -38,7 +38,7 @@ pub enum Feed {
 pub enum ChangedFile {
     Add(Arc<AddFile>),
     Remove(Arc<RemoveFile>),
-    Cdc(CdcFile),
+    Cdc(Arc<CdcFile>),
 }
 
 impl ChangedFile {
@@ -296,7 +296,7 @@ impl Table {
                             files.push(ChangedFile::Remove(file));
                         }
                         Action::Cdc(file) if feed == Feed::Rows => {
-                            rows.push(ChangedFile::Cdc(file))
+                            rows.push(ChangedFile::Cdc(Arc::new(file)))
                         }
                         Action::Protocol(found) => protocol = Some(found),
                         Action::Metadata(found) => metadata = Some(found),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use delta::{Snapshot, Support};
+use delta::{Metadata, Snapshot, Support};
 use http::{HeaderMap, HeaderName};
 
 use crate::error::{Failure, needs};
@@ -87,7 +87,12 @@ impl Capabilities {
         if let Support::RefusedFor { feature } = snapshot.support() {
             return Err(needs(&feature));
         }
-        let needs_ntz = schema::uses_timestamp_ntz(&snapshot.metadata.schema_string)?;
+        self.format_of(&snapshot.metadata)
+    }
+
+    /// The same by the table's metadata alone, once nothing else is in the way.
+    pub(crate) fn format_of(&self, metadata: &Metadata) -> Result<Format, Failure> {
+        let needs_ntz = schema::uses_timestamp_ntz(&metadata.schema_string)?;
         let knows_ntz = self.reader_features.contains(TIMESTAMP_NTZ);
         match (self.parquet, self.delta) {
             (true, true) if needs_ntz && knows_ntz => Ok(Format::Delta),

@@ -131,6 +131,12 @@ pub struct Readable {
     pub grant: GrantId,
     /// The identity of this request in the access log and in meter events.
     pub query: QueryId,
+    /// Whether older versions of it are shared as well.
+    pub history: bool,
+    /// Whether its change data feed is shared.
+    pub changes: bool,
+    /// Whether `table` is a copy, whose versions are its own: what happened to the producer's table does not stand there.
+    pub replica: bool,
     /// The gate's own: comes back in [`Gate::sign`] and in [`QueryRecord::handle`].
     pub handle: Arc<dyn Any + Send + Sync>,
 }

@@ -13,9 +13,10 @@
 //! | `GET /shares`, `GET /shares/{share}` | the shares that the recipient has |
 //! | `GET /shares/{share}/schemas`, `…/schemas/{schema}/tables`, `GET /shares/{share}/all-tables` | what is in them |
 //! | `GET …/tables/{table}` | one table, as listed |
-//! | `GET …/tables/{table}/version`, `HEAD …/tables/{table}` | `Delta-Table-Version` of the latest version |
-//! | `GET …/tables/{table}/metadata` | two lines: protocol and metadata of the latest version |
-//! | `POST …/tables/{table}/query` | these two lines and one line per file, with a signed URL |
+//! | `GET …/tables/{table}/version`, `HEAD …/tables/{table}` | `Delta-Table-Version` of the latest version, or of the first since `startingTimestamp` |
+//! | `GET …/tables/{table}/metadata` | two lines: protocol and metadata of the latest version, or of `version` or `timestamp` |
+//! | `POST …/tables/{table}/query` | these two lines and one line per file, with a signed URL: of the latest version, of `version` or `timestamp`, or of what was added and removed since `startingVersion` |
+//! | `GET …/tables/{table}/changes` | these two lines and one line per file of the change data feed |
 //!
 //! Names are compared without regard to case. What a recipient has no grant for answers like what does not exist: 404.
 //! Lists are paged: `maxResults` is clamped to [`Options::max_results`]; `nextPageToken` is opaque, holds for the same
@@ -28,13 +29,18 @@
 //! `endStreamAction` with an `errorMessage` when the client negotiated one; else the connection breaks off, so that no
 //! client takes half a table for a whole one.
 //!
+//! Older versions, by number or by time, are shared where the gate says so ([`Readable::history`]), and the change data feed
+//! where it says that ([`Readable::changes`]); neither from a replica, whose versions are its own. All versions asked for are
+//! read before an answer begins: one without its commit, without recorded changes or with a feature that is not served is an
+//! error that says which. `maxFiles` makes pages of changes; a token holds for the same recipient and the same request, and
+//! pins the versions of the first page.
+//!
 //! A table's state takes memory as long as its answer is written: so many are held at once, and fewer for one recipient.
 //! Who finds no place within 20 s is told 429; a client that takes nothing of its answer for a minute gets no more of it.
 //!
 //! # What is refused
 //!
-//! History is not shared yet: `version`, `timestamp`, `startingVersion`, `startingTimestamp`, `/changes` and page or
-//! refresh tokens of queries answer 400 with a sentence. `asyncquery` is ignored, as the protocol allows: the answer comes
+//! Refresh tokens, and page tokens of queries without `startingVersion`, answer 400 with a sentence. `asyncquery` is ignored, as the protocol allows: the answer comes
 //! at once. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
 //!
 //! Errors are `{"errorCode", "message"}`; nothing a user did wrong answers 429 or 5xx, because clients repeat those. A
@@ -45,8 +51,10 @@
 
 mod access_log;
 mod capabilities;
+mod changes;
 mod error;
 mod gate;
+mod history;
 mod lines;
 mod lists;
 mod page;
@@ -55,9 +63,11 @@ mod request;
 mod routes;
 mod schema;
 mod slots;
+mod stream;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use delta::{AddFile, Metadata, Protocol};
+use delta::{AddFile, ChangedFile, Metadata, Protocol};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::ser::Formatter;
 
 use crate::SignedFile;
 use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::Failure;
 use crate::schema;
+use crate::wire::{
+    DeltaAdd, DeltaCdc, DeltaProtocol, DeltaRemove, DeltaSingleAction, EndStreamAction, FileLine,
+    Line, MetadataLine, PlainFile, PlainMetadata, ProtocolLine, Provider,
+};
 
 /// Compact JSON that no client can take for two lines: the Python connector splits where Unicode does, so that the three
 /// line separators which JSON lets stand are escaped too (C2).
@@ -52,151 +55,61 @@ pub(crate) fn one_line(value: &impl Serialize) -> Vec<u8> {
     out
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Line<'a> {
-    Protocol(ProtocolLine<'a>),
-    MetaData(MetadataLine<'a>),
-    File(FileLine<'a>),
-    EndStreamAction(EndStreamAction<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ProtocolLine<'a> {
-    #[serde(rename_all = "camelCase")]
-    Parquet { min_reader_version: u32 },
-    #[serde(rename_all = "camelCase")]
-    Delta { delta_protocol: DeltaProtocol<'a> },
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DeltaProtocol<'a> {
-    min_reader_version: i64,
-    min_writer_version: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reader_features: Option<Vec<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    writer_features: Option<Vec<&'a str>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum MetadataLine<'a> {
-    Parquet(PlainMetadata<'a>),
-    #[serde(rename_all = "camelCase")]
-    Delta {
-        delta_metadata: PlainMetadata<'a>,
-    },
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PlainMetadata<'a> {
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    format: Provider<'a>,
-    schema_string: &'a str,
-    partition_columns: &'a [String],
-    configuration: BTreeMap<&'a str, &'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created_time: Option<&'a Value>,
-}
-
-#[derive(Serialize)]
-struct Provider<'a> {
-    provider: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    options: Option<BTreeMap<&'a str, &'a str>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum FileLine<'a> {
-    #[serde(rename_all = "camelCase")]
-    Parquet {
-        url: &'a str,
-        id: &'a str,
-        partition_values: BTreeMap<&'a str, &'a str>,
-        size: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        stats: Option<&'a str>,
-        expiration_timestamp: i64,
-    },
-    #[serde(rename_all = "camelCase")]
-    Delta {
-        id: &'a str,
-        expiration_timestamp: i64,
-        delta_single_action: DeltaSingleAction<'a>,
-    },
-}
-
-#[derive(Serialize)]
-struct DeltaSingleAction<'a> {
-    add: DeltaAdd<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DeltaAdd<'a> {
-    path: &'a str,
-    partition_values: &'a BTreeMap<String, Option<String>>,
-    size: u64,
-    modification_time: i64,
-    data_change: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stats: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base_row_id: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_row_commit_version: Option<&'a Value>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EndStreamAction<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    min_url_expiration_timestamp: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<&'a str>,
-}
-
 fn push(out: &mut Vec<u8>, line: &Line<'_>) {
     write_json(out, line);
     out.push(b'\n');
 }
 
-/// The two lines that every answer begins with: the protocol, then the metadata.
+/// The two lines that every answer begins with: the protocol, then the metadata. `version`: of the metadata, said only where
+/// versions are asked about.
 pub(crate) fn head(
     protocol: &Protocol,
     metadata: &Metadata,
+    version: Option<u64>,
     format: Format,
     client: &Capabilities,
 ) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::with_capacity(1_024);
+    protocol_of(&mut out, protocol, None, format, client);
+    metadata_of(&mut out, metadata, version, format)?;
+    Ok(out)
+}
+
+/// Appends the line of a protocol.
+pub(crate) fn protocol_of(
+    out: &mut Vec<u8>,
+    protocol: &Protocol,
+    version: Option<u64>,
+    format: Format,
+    client: &Capabilities,
+) {
     push(
-        &mut out,
-        &Line::Protocol(protocol_line(protocol, format, client)),
+        out,
+        &Line::Protocol(protocol_line(protocol, version, format, client)),
     );
+}
+
+/// Appends the line of a table's metadata.
+pub(crate) fn metadata_of(
+    out: &mut Vec<u8>,
+    metadata: &Metadata,
+    version: Option<u64>,
+    format: Format,
+) -> Result<(), Failure> {
     match format {
         Format::Parquet => {
             let schema_string = schema::trimmed(&metadata.schema_string)?;
-            push(
-                &mut out,
-                &Line::MetaData(parquet_metadata(metadata, &schema_string)),
-            );
+            let line = parquet_metadata(metadata, version, &schema_string);
+            push(out, &Line::MetaData(line));
         }
-        Format::Delta => push(&mut out, &Line::MetaData(delta_metadata(metadata))),
+        Format::Delta => push(out, &Line::MetaData(delta_metadata(metadata, version))),
     }
-    Ok(out)
+    Ok(())
 }
 
 fn protocol_line<'a>(
     protocol: &'a Protocol,
+    version: Option<u64>,
     format: Format,
     client: &Capabilities,
 ) -> ProtocolLine<'a> {
@@ -236,15 +149,18 @@ fn protocol_line<'a>(
             writer_features: None,
         }
     };
-    ProtocolLine::Delta { delta_protocol }
+    ProtocolLine::Delta {
+        delta_protocol,
+        version,
+    }
 }
 
 /// Only what a reader needs: of the configuration whether the table records changes, of the columns' metadata the comments.
-fn parquet_metadata<'a>(metadata: &'a Metadata, schema_string: &'a str) -> MetadataLine<'a> {
-    let records_changes = metadata
-        .configuration
-        .get("delta.enableChangeDataFeed")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+fn parquet_metadata<'a>(
+    metadata: &'a Metadata,
+    version: Option<u64>,
+    schema_string: &'a str,
+) -> MetadataLine<'a> {
     MetadataLine::Parquet(PlainMetadata {
         id: &metadata.id,
         name: metadata.name.as_deref(),
@@ -255,19 +171,21 @@ fn parquet_metadata<'a>(metadata: &'a Metadata, schema_string: &'a str) -> Metad
         },
         schema_string,
         partition_columns: &metadata.partition_columns,
-        configuration: if records_changes {
+        configuration: if metadata.records_changes() {
             BTreeMap::from([("enableChangeDataFeed", "true")])
         } else {
             BTreeMap::new()
         },
         created_time: None,
+        version,
     })
 }
 
 /// As in the log, with the column metadata that column mapping lives in; of the configuration what Delta itself defines,
 /// not what the producer's tools noted beside it.
-fn delta_metadata(metadata: &Metadata) -> MetadataLine<'_> {
+fn delta_metadata(metadata: &Metadata, version: Option<u64>) -> MetadataLine<'_> {
     MetadataLine::Delta {
+        version,
         delta_metadata: PlainMetadata {
             id: &metadata.id,
             name: metadata.name.as_deref(),
@@ -288,62 +206,146 @@ fn delta_metadata(metadata: &Metadata) -> MetadataLine<'_> {
                 .raw
                 .get("createdTime")
                 .filter(|value| value.is_i64()),
+            version: None,
         },
     }
 }
 
-/// Appends the line of one file.
+/// The version that a file's line belongs to, and when it was committed, in milliseconds.
+pub(crate) type Committed = (u64, i64);
+
+/// The empty string is null (PROTOCOL.md, Partition Value Serialization).
+fn plain_values(values: &BTreeMap<String, Option<String>>) -> BTreeMap<&str, &str> {
+    values
+        .iter()
+        .map(|(column, value)| (column.as_str(), value.as_deref().unwrap_or("")))
+        .collect()
+}
+
+fn delta_add<'a>(add: &'a AddFile, signed: &'a SignedFile) -> DeltaSingleAction<'a> {
+    let number = |name: &str| add.raw.get(name).filter(|value| value.is_i64());
+    DeltaSingleAction::Add(DeltaAdd {
+        path: &signed.url,
+        partition_values: &add.partition_values,
+        size: add.size,
+        modification_time: add.modification_time,
+        data_change: add.data_change,
+        stats: add.stats.as_deref(),
+        base_row_id: number("baseRowId"),
+        default_row_commit_version: number("defaultRowCommitVersion"),
+    })
+}
+
+/// Appends the line of one file of a table's state. `at`: of which version, where one was asked for.
 pub(crate) fn file(
     out: &mut Vec<u8>,
     add: &AddFile,
     signed: &SignedFile,
+    at: Option<Committed>,
     format: Format,
     ids: FileIds,
 ) {
     let id = ids.id(&add.path);
     let expiration_timestamp = signed.expires_at.millis();
+    let (version, timestamp) = at.unzip();
     let line = match format {
-        Format::Parquet => FileLine::Parquet {
+        Format::Parquet => FileLine::Parquet(PlainFile {
             url: &signed.url,
             id: &id,
-            // The empty string is null (PROTOCOL.md, Partition Value Serialization).
-            partition_values: add
-                .partition_values
-                .iter()
-                .map(|(column, value)| (column.as_str(), value.as_deref().unwrap_or("")))
-                .collect(),
+            partition_values: plain_values(&add.partition_values),
             size: add.size,
             stats: add.stats.as_deref(),
+            version,
+            timestamp,
             expiration_timestamp,
-        },
+        }),
         Format::Delta => FileLine::Delta {
             id: &id,
+            version,
+            timestamp,
             expiration_timestamp,
-            delta_single_action: DeltaSingleAction {
-                add: DeltaAdd {
-                    path: &signed.url,
-                    partition_values: &add.partition_values,
-                    size: add.size,
-                    modification_time: add.modification_time,
-                    data_change: add.data_change,
-                    stats: add.stats.as_deref(),
-                    base_row_id: add.raw.get("baseRowId").filter(|value| value.is_i64()),
-                    default_row_commit_version: add
-                        .raw
-                        .get("defaultRowCommitVersion")
-                        .filter(|value| value.is_i64()),
-                },
-            },
+            delta_single_action: delta_add(add, signed),
         },
     };
     push(out, &Line::File(line));
 }
 
-/// Appends the line that ends a complete answer.
-pub(crate) fn end(out: &mut Vec<u8>, min_url_expiration_timestamp: Option<i64>) {
+/// Appends the line of one file that tells of a change. A removed file without a size is not to come here.
+pub(crate) fn changed(
+    out: &mut Vec<u8>,
+    file: &ChangedFile,
+    signed: &SignedFile,
+    (version, timestamp): Committed,
+    format: Format,
+    ids: FileIds,
+) {
+    let id = ids.id(file.path());
+    let expiration_timestamp = signed.expires_at.millis();
+    let size = file.size().unwrap_or_default();
+    let removed_from;
+    let (values, stats) = match file {
+        ChangedFile::Add(add) => (&add.partition_values, add.stats.as_deref()),
+        ChangedFile::Remove(remove) => {
+            removed_from = remove.partition_values().unwrap_or_default();
+            (&removed_from, None)
+        }
+        ChangedFile::Cdc(cdc) => (&cdc.partition_values, None),
+    };
+    let line = match format {
+        Format::Parquet => {
+            let plain = PlainFile {
+                url: &signed.url,
+                id: &id,
+                partition_values: plain_values(values),
+                size,
+                stats,
+                version: Some(version),
+                timestamp: Some(timestamp),
+                expiration_timestamp,
+            };
+            match file {
+                ChangedFile::Add(_) => Line::Add(plain),
+                ChangedFile::Remove(_) => Line::Remove(plain),
+                ChangedFile::Cdc(_) => Line::Cdf(plain),
+            }
+        }
+        Format::Delta => Line::File(FileLine::Delta {
+            id: &id,
+            version: Some(version),
+            timestamp: Some(timestamp),
+            expiration_timestamp,
+            delta_single_action: match file {
+                ChangedFile::Add(add) => delta_add(add, signed),
+                ChangedFile::Remove(remove) => DeltaSingleAction::Remove(DeltaRemove {
+                    path: &signed.url,
+                    deletion_timestamp: remove.deletion_timestamp,
+                    data_change: remove.data_change,
+                    extended_file_metadata: true,
+                    partition_values: values,
+                    size,
+                }),
+                ChangedFile::Cdc(_) => DeltaSingleAction::Cdc(DeltaCdc {
+                    path: &signed.url,
+                    partition_values: values,
+                    size,
+                    data_change: false,
+                }),
+            },
+        }),
+    };
+    push(out, &line);
+}
+
+/// Appends the line that ends a complete answer, or one page of it.
+pub(crate) fn end(
+    out: &mut Vec<u8>,
+    min_url_expiration_timestamp: Option<i64>,
+    next_page_token: Option<&str>,
+) {
     push(
         out,
         &Line::EndStreamAction(EndStreamAction {
+            next_page_token,
             min_url_expiration_timestamp,
             error_message: None,
         }),
@@ -355,6 +357,7 @@ pub(crate) fn end_with_error(out: &mut Vec<u8>, message: &str) {
     push(
         out,
         &Line::EndStreamAction(EndStreamAction {
+            next_page_token: None,
             min_url_expiration_timestamp: None,
             error_message: Some(message),
         }),

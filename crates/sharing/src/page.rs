@@ -1,5 +1,6 @@
-//! Pages of lists. A page token says behind which item to go on, not at which number, so that items that come and go
-//! meanwhile neither repeat nor hide others. It is authenticated, and holds for one recipient and one list only.
+//! Pages of lists, and of changes. A list's page token says behind which item to go on, not at which number, so that items
+//! that come and go meanwhile neither repeat nor hide others. That of changes says at which number, for what was committed does
+//! not change, and of which versions. Both are authenticated, and hold for one recipient and one list or request only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,20 @@ use crate::request::{Parameters, fold};
 const TAG: usize = 32;
 /// No token of ours is longer.
 const TOKEN_LIMIT: usize = 4_096;
+
+/// What a tag is for, so that no token of one kind is one of the other.
+const LIST: &[u8] = b"entrepot sharing list page 1\0";
+const CHANGES: &[u8] = b"entrepot sharing changes page 1\0";
+
+/// Tag and payload of a token, not looked at yet.
+fn split(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    if token.len() > TOKEN_LIMIT {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (tag, payload) = bytes.split_at_checked(TAG)?;
+    Some((tag.to_vec(), payload.to_vec()))
+}
 
 /// Which list. Names in any case.
 #[derive(Clone, Copy)]
@@ -69,6 +84,39 @@ impl Position {
     }
 }
 
+/// Where a page of changes begins, and what all its pages show: the versions `start` to `end` of a table whose latest was
+/// `latest` when the first page was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChangesPage {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) latest: u64,
+    /// So many lines stand on the pages before.
+    pub(crate) skip: u64,
+}
+
+impl ChangesPage {
+    fn bytes(self) -> Vec<u8> {
+        [self.start, self.end, self.latest, self.skip]
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .collect()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        match (numbers, rest) {
+            ([start, end, latest, skip], []) => Some(Self {
+                start: u64::from_be_bytes(*start),
+                end: u64::from_be_bytes(*end),
+                latest: u64::from_be_bytes(*latest),
+                skip: u64::from_be_bytes(*skip),
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// Makes and reads page tokens.
 #[derive(Clone)]
 pub(crate) struct Pager {
@@ -85,32 +133,52 @@ impl Pager {
         }
     }
 
-    fn mac(&self, reader: &Reader, scope: Scope<'_>, payload: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, what: &[u8], reader: &Reader, payload: &[u8], scope: &[u8]) -> Hmac<Sha256> {
         // A shorter key is padded with zeros to the block's size: so says RFC 2104, so this needs no fallible call.
         let mut block = Key::<Hmac<Sha256>>::default();
         block[..self.key.len()].copy_from_slice(&self.key);
         Hmac::<Sha256>::new(&block)
-            .chain_update(b"entrepot sharing list page 1\0")
+            .chain_update(what)
             .chain_update(reader.recipient.0.as_bytes())
             .chain_update((payload.len() as u64).to_be_bytes())
             .chain_update(payload)
-            .chain_update(scope.bytes())
+            .chain_update(scope)
+    }
+
+    /// `scope`: whatever of a request must be the same for all pages.
+    pub(crate) fn changes_token(&self, reader: &Reader, scope: &[u8], page: ChangesPage) -> String {
+        let payload = page.bytes();
+        let tag = self.mac(CHANGES, reader, &payload, scope).finalize();
+        URL_SAFE_NO_PAD.encode([tag.into_bytes().as_slice(), &payload].concat())
+    }
+
+    /// None: not a token of ours, or not for this request.
+    pub(crate) fn changes_page(
+        &self,
+        reader: &Reader,
+        scope: &[u8],
+        token: &str,
+    ) -> Option<ChangesPage> {
+        let (tag, payload) = split(token)?;
+        self.mac(CHANGES, reader, &payload, scope)
+            .verify_slice(&tag)
+            .ok()?;
+        ChangesPage::parse(&payload)
     }
 
     fn token(&self, reader: &Reader, scope: Scope<'_>, position: &Position) -> String {
         let payload = position.bytes();
-        let tag = self.mac(reader, scope, &payload).finalize().into_bytes();
+        let tag = self.mac(LIST, reader, &payload, &scope.bytes());
+        let tag = tag.finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([tag.as_slice(), &payload].concat())
     }
 
     fn position(&self, reader: &Reader, scope: Scope<'_>, token: &str) -> Option<Position> {
-        if token.len() > TOKEN_LIMIT {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (tag, payload) = bytes.split_at_checked(TAG)?;
-        self.mac(reader, scope, payload).verify_slice(tag).ok()?;
-        Position::parse(payload)
+        let (tag, payload) = split(token)?;
+        self.mac(LIST, reader, &payload, &scope.bytes())
+            .verify_slice(&tag)
+            .ok()?;
+        Position::parse(&payload)
     }
 
     /// The page of `items` that `parameters` ask for, in the order of `key`, and the token of the next page unless this is

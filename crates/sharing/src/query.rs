@@ -4,9 +4,21 @@
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
-use crate::request::TableNames;
+use crate::history::{self, Point, Wanted};
 
-/// What is asked of a table's latest version.
+/// Which files are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Those of the latest version.
+    #[default]
+    Latest,
+    /// Those of an older one.
+    At(Point),
+    /// Those that were added or removed since.
+    Since(Wanted),
+}
+
+/// What is asked of a table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryRequest {
     /// Rows that are enough; only without predicates, for these may leave none of the first files' rows.
@@ -14,9 +26,13 @@ pub(crate) struct QueryRequest {
     /// The client knows the line that ends an answer, though it need not be negotiated: it sent `includeRefreshToken`
     /// or `maxFiles` (H4).
     pub(crate) expects_end: bool,
-    history: bool,
+    pub(crate) when: When,
+    /// Whether the protocols that the versions asked for have set are wanted, too.
+    pub(crate) historical_protocol: bool,
+    /// Files on a page; only those since a version come in pages.
+    pub(crate) max_files: Option<usize>,
+    pub(crate) page_token: Option<String>,
     refresh_token: bool,
-    page_token: bool,
 }
 
 impl QueryRequest {
@@ -44,8 +60,8 @@ impl QueryRequest {
         let version = fields.number("version")?;
         let timestamp = fields.text("timestamp")?;
         let starting_version = fields.number("startingVersion")?;
-        fields.number("endingVersion")?;
-        fields.flag("includeHistoricalProtocol")?;
+        let ending_version = fields.number("endingVersion")?;
+        let historical_protocol = fields.flag("includeHistoricalProtocol")?.unwrap_or(false);
         let max_files = fields.number("maxFiles")?;
         let page_token = fields.text("pageToken")?.filter(|token| !token.is_empty());
         let include_refresh_token = fields.flag("includeRefreshToken")?.unwrap_or(false);
@@ -67,8 +83,6 @@ impl QueryRequest {
             Some("startingVersion cannot be negative.")
         } else if limit.is_some_and(|limit| limit < 0) {
             Some("limitHint cannot be negative.")
-        } else if max_files.is_some_and(|files| files <= 0) {
-            Some("maxFiles must be positive.")
         } else if versions > 0 && include_refresh_token {
             Some("includeRefreshToken cannot be used when querying a specific version.")
         } else if page_token.is_some() && include_refresh_token {
@@ -83,6 +97,20 @@ impl QueryRequest {
         if let Some(message) = refused {
             return Err(Failure::invalid(message));
         }
+        let when = match (version, timestamp, starting_version) {
+            (Some(version), ..) => When::At(Point::Version(history::version("version", version)?)),
+            (_, Some(text), _) => When::At(Point::Time(history::time("timestamp", text)?)),
+            (.., Some(start)) => {
+                let point = |name, number| history::version(name, number).map(Point::Version);
+                let end = ending_version.map(|end| point("endingVersion", end));
+                When::Since(Wanted {
+                    start: point("startingVersion", start)?,
+                    end: end.transpose()?,
+                })
+            }
+            (None, None, None) => When::Latest,
+        };
+        let max_files = history::max_files(max_files)?;
         let predicates = predicate_hints > 0
             || json_predicate_hints.is_some_and(|hints| !hints.trim().is_empty());
         Ok(Self {
@@ -90,41 +118,28 @@ impl QueryRequest {
                 .filter(|_| !predicates)
                 .and_then(|limit| u64::try_from(limit).ok()),
             expects_end: include_refresh_token || max_files.is_some(),
-            history: versions > 0,
+            when,
+            historical_protocol,
+            max_files,
+            page_token: page_token.map(str::to_owned),
             refresh_token: refresh_token.is_some(),
-            page_token: page_token.is_some(),
         })
     }
 
     /// What is valid, but not served. Asked after the table was opened, so that the answer does not tell whether it exists.
-    pub(crate) fn check_served(&self, table: &TableNames) -> Result<(), Failure> {
-        if self.history {
-            return Err(no_history(table));
-        }
+    pub(crate) fn check_served(&self) -> Result<(), Failure> {
         if self.refresh_token {
             return Err(Failure::invalid(
                 "this server issues no refresh tokens: query the table again without refreshToken",
             ));
         }
-        if self.page_token {
+        if self.page_token.is_some() && !matches!(self.when, When::Since(_)) {
             return Err(Failure::invalid(
-                "this server issues no page tokens of queries: query the table again without pageToken",
+                "this server issues page tokens for queries with startingVersion only: query the table again without pageToken",
             ));
         }
         Ok(())
     }
-}
-
-/// The reference server's words, which client tests look for.
-pub(crate) fn no_history(table: &TableNames) -> Failure {
-    let TableNames {
-        share,
-        schema,
-        table,
-    } = table;
-    Failure::invalid(format!(
-        "Reading table by version or timestamp is not supported because history sharing is not enabled on table: {share}.{schema}.{table}"
-    ))
 }
 
 struct Fields<'a>(&'a Map<String, Value>);
@@ -222,13 +237,25 @@ mod tests {
                 r#"{"maxFiles":"7"}"#,
                 QueryRequest {
                     expects_end: true,
+                    max_files: Some(7),
                     ..Default::default()
                 },
             ),
             (
                 r#"{"version":"3"}"#,
                 QueryRequest {
-                    history: true,
+                    when: When::At(Point::Version(3)),
+                    ..Default::default()
+                },
+            ),
+            (
+                r#"{"startingVersion":1,"endingVersion":"4","includeHistoricalProtocol":true}"#,
+                QueryRequest {
+                    when: When::Since(Wanted {
+                        start: Point::Version(1),
+                        end: Some(Point::Version(4)),
+                    }),
+                    historical_protocol: true,
                     ..Default::default()
                 },
             ),
@@ -269,6 +296,7 @@ mod tests {
             (r#"{"limitHint":-1}"#, "INVALID_PARAMETER_VALUE"),
             (r#"{"version":-1}"#, "INVALID_PARAMETER_VALUE"),
             (r#"{"startingVersion":-1}"#, "INVALID_PARAMETER_VALUE"),
+            (r#"{"timestamp":"2022-04-29"}"#, "INVALID_PARAMETER_VALUE"),
             (
                 r#"{"version":1,"timestamp":"2022-04-29T00:00:00Z"}"#,
                 "INVALID_PARAMETER_VALUE",

@@ -146,6 +146,15 @@ impl Parameters {
             .transpose()
     }
 
+    /// A yes or no in any case: the Python connector sends `True`.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.text(name).map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Failure::invalid(format!("'{name}' must be true or false"))),
+        }
+    }
+
     /// `maxResults`: a number from 0 to 2³¹-1. None: not given.
     pub(crate) fn max_results(&self) -> Result<Option<usize>, Failure> {
         let wrong = || Failure::invalid("'maxResults' must be a number from 0 to 2147483647");

@@ -163,6 +163,7 @@ impl ShareGate {
             .lake
             .table(&access, path, &meter)
             .map_err(|problem| cannot_open(&problem))?;
+        let replica = matches!(from, ReadFrom::Replica { .. });
         let reading = Arc::new(Reading {
             from,
             look,
@@ -188,6 +189,9 @@ impl ShareGate {
             table_id: found.table_id,
             grant: found.grant_id,
             query,
+            history: found.history,
+            changes: found.change_data_feed,
+            replica,
             handle: reading.clone(),
         };
         Ok((readable, reading))

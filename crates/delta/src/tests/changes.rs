@@ -81,7 +81,7 @@ async fn a_commit_tells_its_changes_by_its_own_files_or_by_those_it_added_and_re
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_range_is_read_only_where_no_commit_is_missing() {
     let add = |path: &str| vec![file("add", path, true)];
     let (a, b, c) = (add("a"), add("b"), add("c"));

@@ -93,6 +93,9 @@ pub struct SharedTable {
     pub table_name: Name,
     pub table_id: TableId,
     pub refused_for: Option<String>,
+    /// Whether readers may read older versions, and the change data feed, as its producer registered it.
+    pub history: bool,
+    pub change_data_feed: bool,
     source_storage: StorageId,
     source_path: String,
     source_cloud: Cloud,
@@ -113,6 +116,8 @@ from_row!(SharedTable {
     table_name,
     table_id,
     refused_for,
+    history,
+    change_data_feed,
     source_storage,
     source_path,
     source_cloud,
@@ -284,6 +289,7 @@ impl Exchange {
         let mut rows: Vec<SharedTable> = sql!(
             "select access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
                     schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
+                    product_table.history, product_table.change_data_feed,
                     product_table.storage_id as source_storage, product_table.path as source_path, source.cloud as source_cloud,
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
                     target.cloud as replica_cloud, target.region as replica_region,

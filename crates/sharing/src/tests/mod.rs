@@ -3,6 +3,8 @@
 
 mod access;
 mod answers;
+mod changes;
+mod history;
 mod listing;
 mod refusals;
 mod slots;

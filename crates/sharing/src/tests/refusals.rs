@@ -121,7 +121,7 @@ async fn history_is_refused_in_the_words_that_clients_look_for() {
             "POST",
             "/query",
             r#"{"pageToken":"abc","maxFiles":3}"#,
-            "this server issues no page tokens of queries: query the table again without pageToken",
+            "this server issues page tokens for queries with startingVersion only: query the table again without pageToken",
         ),
         (
             "GET",

@@ -55,6 +55,8 @@ pub(super) struct TestGate {
     signed: AtomicUsize,
     sign_calls: AtomicUsize,
     peers: Mutex<Vec<Option<IpAddr>>>,
+    /// Whether history and the change data feed are shared, and whether what is read is a replica.
+    shares_past: Mutex<(bool, bool, bool)>,
     /// What was granted once, and how that ended: share, name, when, whether it was revoked, until when URLs work.
     ended: Mutex<Vec<Ended>>,
 }
@@ -132,6 +134,7 @@ impl Gate for TestGate {
             })
             .ok_or_else(|| self.no_longer(share, table))?;
         let objects: Arc<dyn ObjectStore> = objects.clone();
+        let (history, changes, replica) = *self.shares_past.lock().unwrap();
         Ok(Readable {
             table: delta::Table::new(objects, delta::Budgets::default()),
             share: shared.share.clone(),
@@ -141,6 +144,9 @@ impl Gate for TestGate {
             table_id: shared.table_id,
             grant: GrantId(Uuid::from_u128(71)),
             query: QueryId(Uuid::from_u128(72)),
+            history,
+            changes,
+            replica,
             handle: Arc::new("the gate's own".to_owned()),
         })
     }
@@ -268,6 +274,7 @@ impl World {
             signed: AtomicUsize::new(0),
             sign_calls: AtomicUsize::new(0),
             peers: Mutex::default(),
+            shares_past: Mutex::default(),
             ended: Mutex::default(),
         });
         let port: Arc<dyn Gate> = gate.clone();
@@ -346,6 +353,34 @@ impl World {
         let urls_until = urls_until.map(|until| Timestamp::parse(until).unwrap());
         let ended = (share.to_owned(), name.to_owned(), at, revoked, urls_until);
         self.gate.ended.lock().unwrap().push(ended);
+    }
+
+    /// Whether history and the change data feed are shared, and whether what is read is a replica.
+    pub(super) fn shares_past(&self, history: bool, changes: bool, replica: bool) {
+        *self.gate.shares_past.lock().unwrap() = (history, changes, replica);
+    }
+
+    /// Takes an object of a log away.
+    pub(super) async fn cleaned(&self, version: u64) {
+        let objects = self.gate.tables.lock().unwrap()[0].1.clone();
+        let path = Path::from(format!("_delta_log/{version:020}.json"));
+        objects.delete(&path).await.unwrap();
+    }
+
+    /// Writes a checkpoint of the first table.
+    pub(super) async fn checkpoint(&self, version: u64) {
+        let objects: Arc<dyn ObjectStore> = self.gate.tables.lock().unwrap()[0].1.clone();
+        let table = delta::Table::new(objects, delta::Budgets::default());
+        let snapshot = table.snapshot(Some(version)).await.unwrap();
+        table.write_checkpoint(&snapshot).await.unwrap();
+    }
+
+    /// One more version of the first table.
+    pub(super) async fn commit(&self, version: u64, commit: &[Value]) {
+        let objects = self.gate.tables.lock().unwrap()[0].1.clone();
+        let lines: Vec<String> = commit.iter().map(Value::to_string).collect();
+        let path = Path::from(format!("_delta_log/{version:020}.json"));
+        objects.put(&path, lines.join("\n").into()).await.unwrap();
     }
 
     pub(super) fn fault(&self, fault: Fault) {

@@ -1,0 +1,269 @@
+//! Changes from version to version: of `/changes`, row by row, and of a query with `startingVersion`, file by file (checklist
+//! §1.7). All versions that are asked for are read and looked at before the answer begins, so that what cannot be told is a
+//! proper error; a page of them holds the same lines however often it is asked for.
+
+use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
+
+use crate::capabilities::{Capabilities, FileIds, Format};
+use crate::error::{Failure, needs};
+use crate::history::{self, Wanted};
+use crate::page::ChangesPage;
+use crate::request::{Parameters, TableNames};
+use crate::routes::App;
+use crate::stream::{Content, Item, Ready};
+use crate::{Readable, Reader, lines};
+
+/// What is asked for.
+pub(crate) struct Asked<'a> {
+    pub(crate) wanted: Wanted,
+    pub(crate) feed: Feed,
+    /// Whether the metadata is that of the first version, with what later ones have set among the changes; else that of
+    /// the latest.
+    pub(crate) historical_metadata: bool,
+    /// The same for protocols; only the delta format has them.
+    pub(crate) historical_protocol: bool,
+    pub(crate) max_files: Option<usize>,
+    pub(crate) page_token: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// Of `/changes`.
+    pub(crate) fn of_changes(parameters: &'a Parameters) -> Result<Self, Failure> {
+        Ok(Self {
+            wanted: Wanted::of_changes(parameters)?,
+            feed: Feed::Rows,
+            historical_metadata: parameters.flag("includeHistoricalMetadata")?,
+            historical_protocol: parameters.flag("includeHistoricalProtocol")?,
+            max_files: history::max_files(parameters.number("maxFiles")?)?,
+            page_token: parameters
+                .text("pageToken")
+                .filter(|token| !token.is_empty()),
+        })
+    }
+
+    /// Reads the changes, up to their last line.
+    pub(crate) async fn read(
+        &self,
+        app: &App,
+        names: &TableNames,
+        readable: &Readable,
+        reader: &Reader,
+        client: &Capabilities,
+        asked_ids: Option<Format>,
+    ) -> Result<Ready, Failure> {
+        let table = &readable.table;
+        let scope = self.scope(readable, client, asked_ids);
+        let held = table.history().await?;
+        let page = match self.page_token {
+            Some(token) => {
+                let page = app.pager.changes_page(reader, &scope, token);
+                page.ok_or_else(|| {
+                    Failure::invalid(
+                        "invalid 'pageToken': send the parameters of the first page with it, or ask for that again",
+                    )
+                })?
+            }
+            None => {
+                let range = self.wanted.resolve(table, &held, self.feed).await?;
+                ChangesPage {
+                    start: *range.start(),
+                    end: *range.end(),
+                    latest: held.latest,
+                    skip: 0,
+                }
+            }
+        };
+        let (start, end) = (page.start, page.end);
+        let gone = || {
+            let earliest = held.earliest_change(end);
+            history::cleaned(
+                start,
+                earliest.or_else(|| held.earliest_change(held.latest)),
+            )
+        };
+        let (protocol, metadata) = match table.snapshot(Some(start)).await {
+            // Its files are not needed.
+            Ok(base) => (base.protocol, base.metadata),
+            Err(LogError::NoSuchVersion { .. } | LogError::Gap { .. }) => return Err(gone()),
+            Err(error) => return Err(error.into()),
+        };
+        let changes = match table.changes(&held, start..=end, self.feed).await {
+            Ok(changes) => changes,
+            Err(LogError::Gap { .. }) => return Err(gone()),
+            Err(LogError::Budget { what, limit, .. }) => {
+                return Err(Failure::invalid(format!(
+                    "the versions {start} to {end} are too much to read at once ({what}: at most {limit}): ask for fewer versions at a time"
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let last = self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
+
+        let (protocol, metadata, version) = if self.historical_metadata {
+            (protocol, metadata, start)
+        } else if end == page.latest {
+            (last.0.clone(), last.1.clone(), end)
+        } else {
+            let latest = table.snapshot(Some(page.latest)).await?;
+            if let Support::RefusedFor { feature } = Support::of(&latest.protocol, &latest.metadata)
+            {
+                return Err(needs(&feature));
+            }
+            (latest.protocol, latest.metadata, page.latest)
+        };
+        let format = client.format_of(&metadata)?;
+        let with_protocol = self.historical_protocol && format == Format::Delta;
+        let mut head = Vec::with_capacity(1_024);
+        let stamp = with_protocol.then_some(version);
+        lines::protocol_of(&mut head, &protocol, stamp, format, client);
+        lines::metadata_of(&mut head, &metadata, Some(version), format)?;
+
+        let items = self.items(changes, start, format, with_protocol, client)?;
+        let from = usize::try_from(page.skip)
+            .unwrap_or(usize::MAX)
+            .min(items.len());
+        let to = self.page_end(&items, from);
+        let next_page = (to < items.len()).then(|| {
+            let next = ChangesPage {
+                skip: to as u64,
+                ..page
+            };
+            app.pager.changes_token(reader, &scope, next)
+        });
+        Ok(Ready {
+            version: start,
+            head,
+            content: Content::Changes(items),
+            from,
+            to,
+            next_page,
+            format,
+            ids: FileIds::new(asked_ids, format),
+            negotiated: client.end_stream_action,
+            expects_end: self.max_files.is_some(),
+        })
+    }
+
+    /// What must be the same for all pages.
+    fn scope(
+        &self,
+        readable: &Readable,
+        client: &Capabilities,
+        asked_ids: Option<Format>,
+    ) -> Vec<u8> {
+        let Self {
+            wanted,
+            feed,
+            historical_metadata,
+            historical_protocol,
+            ..
+        } = self;
+        let table = readable.table_id;
+        format!("{table:?} {wanted:?} {feed:?} {historical_metadata} {historical_protocol} {client:?} {asked_ids:?}")
+            .into_bytes()
+    }
+
+    /// Refuses what cannot be told; gives protocol and metadata of the last version.
+    fn look_through<'b>(
+        &self,
+        names: &TableNames,
+        (start, end): (u64, u64),
+        (mut protocol, mut metadata): (&'b Protocol, &'b Metadata),
+        changes: &'b [Change],
+    ) -> Result<(&'b Protocol, &'b Metadata), Failure> {
+        let mut unrecorded = (!metadata.records_changes()).then_some(start);
+        let mut recorded = metadata.records_changes();
+        served(protocol, metadata)?;
+        for change in changes {
+            protocol = change.protocol.as_ref().unwrap_or(protocol);
+            metadata = change.metadata.as_ref().unwrap_or(metadata);
+            if change.protocol.is_some() || change.metadata.is_some() {
+                served(protocol, metadata)?;
+            }
+            if metadata.records_changes() {
+                recorded = true;
+            } else {
+                unrecorded = unrecorded.or(Some(change.version));
+            }
+            for file in &change.files {
+                check_file(change.version, file, metadata)?;
+            }
+        }
+        match unrecorded {
+            Some(_) if self.feed == Feed::Rows && !recorded => Err(history::no_changes(names, "")),
+            Some(version) if self.feed == Feed::Rows => Err(Failure::invalid(format!(
+                "Error getting change data for range [{start}, {end}] as change data was not recorded for version [{version}]"
+            ))),
+            _ => Ok((protocol, metadata)),
+        }
+    }
+
+    /// The lines after the first two. What `start` itself has set is in these.
+    fn items(
+        &self,
+        changes: Vec<Change>,
+        start: u64,
+        format: Format,
+        with_protocol: bool,
+        client: &Capabilities,
+    ) -> Result<Vec<Item>, Failure> {
+        let mut items = Vec::with_capacity(changes.iter().map(|change| change.files.len()).sum());
+        for change in changes {
+            let version = change.version;
+            let later = version > start;
+            if let Some(protocol) = change.protocol.filter(|_| later && with_protocol) {
+                let mut line = Vec::new();
+                lines::protocol_of(&mut line, &protocol, Some(version), format, client);
+                items.push(Item::Line(line));
+            }
+            if let Some(metadata) = change
+                .metadata
+                .filter(|_| later && self.historical_metadata)
+            {
+                let mut line = Vec::new();
+                lines::metadata_of(&mut line, &metadata, Some(version), format)?;
+                items.push(Item::Line(line));
+            }
+            let at = (version, change.timestamp.millis());
+            let files = change.files.into_iter();
+            items.extend(files.map(|file| Item::File(at, file)));
+        }
+        Ok(items)
+    }
+
+    /// Where the page ends that begins at `from`: before the file that would be one too many.
+    fn page_end(&self, items: &[Item], from: usize) -> usize {
+        let Some(most) = self.max_files else {
+            return items.len();
+        };
+        let files = items.iter().enumerate().skip(from);
+        files
+            .filter(|(_, item)| matches!(item, Item::File(..)))
+            .nth(most)
+            .map_or(items.len(), |(index, _)| index)
+    }
+}
+
+fn served(protocol: &Protocol, metadata: &Metadata) -> Result<(), Failure> {
+    match Support::of(protocol, metadata) {
+        Support::Full => Ok(()),
+        Support::RefusedFor { feature } => Err(needs(&feature)),
+    }
+}
+
+fn check_file(version: u64, file: &ChangedFile, metadata: &Metadata) -> Result<(), Failure> {
+    if file.has_deletion_vector() {
+        return Err(needs("deletionVectors"));
+    }
+    let ChangedFile::Remove(removed) = file else {
+        return Ok(());
+    };
+    let has_values = removed.partition_values().is_some() || metadata.partition_columns.is_empty();
+    if removed.size.is_some() && has_values {
+        return Ok(());
+    }
+    Err(Failure::unsupported(format!(
+        "version {version} of the table removes a file without noting its size or partition, so what was in it cannot be told; ask for the changes from version {} on, or read the whole table",
+        version.saturating_add(1)
+    )))
+}
