@@ -1,6 +1,7 @@
 //! The adapters and the gateway with real parts: the exchange on a real database, tables written by our own writer in folders
 //! and on an S3 server, the sharing protocol's own routes.
 
+mod changes;
 mod ended;
 mod escapes;
 mod gate;
@@ -314,6 +315,17 @@ impl World {
 
     /// Registers and publishes a product with these tables of a storage.
     pub(super) async fn product(&self, name: &str, storage: &str, tables: &[(&str, &str)]) {
+        self.product_with(name, storage, tables, false).await;
+    }
+
+    /// The same; `past`: whether both its older versions and its change data feed are shared.
+    pub(super) async fn product_with(
+        &self,
+        name: &str,
+        storage: &str,
+        tables: &[(&str, &str)],
+        past: bool,
+    ) {
         let operator = Principal::operator();
         let tables = tables.iter().map(|(name, path)| TableNew {
             name: (*name).into(),
@@ -321,8 +333,8 @@ impl World {
             path: (*path).into(),
             storage: None,
             format: "delta".into(),
-            history: false,
-            change_data_feed: false,
+            history: past,
+            change_data_feed: past,
         });
         let new = ProductNew {
             name: name.into(),
