@@ -90,7 +90,11 @@ impl<'a> Asked<'a> {
         let changes = match table.changes(&held, start..=end, self.feed).await {
             Ok(changes) => changes,
             Err(LogError::Gap { .. }) => return Err(gone()),
-            Err(LogError::Budget { what, limit, .. }) => {
+            Err(LogError::Budget {
+                what: what @ ("changed files of the versions asked for" | "bytes of the log"),
+                limit,
+                ..
+            }) => {
                 return Err(Failure::invalid(format!(
                     "the versions {start} to {end} are too much to read at once ({what}: at most {limit}): ask for fewer versions at a time"
                 )));
