@@ -202,8 +202,10 @@ fn Pictures() -> impl IntoView {
         ]
     });
     let stack = Stack::of(&days, moved);
+    let href = |name: &String| Some(format!("/products/{name}"));
+    let hrefs = stack.series.iter().map(href).collect();
     view! {
-        <Bars id="bars" title="Bytes by day and product" stack said=words::bytes/>
+        <Bars id="bars" title="Bytes by day and product" stack said=words::bytes hrefs/>
         <FlowMap id="flows" title="Moved from place to place" flows said=words::bytes/>
         <Comparison title="Moved, against the baseline" would_be="Baseline" is="Moved" rows=compared said=words::bytes/>
         <Tracks title="Commits and syncs" timeline/>

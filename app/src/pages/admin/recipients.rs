@@ -16,6 +16,7 @@ use crate::api::Listed;
 use crate::api::access::RecipientShown;
 use crate::components::badge::Badge;
 use crate::components::button::Weight;
+use crate::components::field::Field;
 use crate::components::flash::Tone;
 use crate::components::form::Form;
 use crate::components::form::Hidden;

@@ -7,7 +7,6 @@ use leptos_router::hooks::use_params_map;
 use model::RunKind;
 use model::RunState;
 use model::Timestamp;
-use model::dto::RunStep;
 use model::dto::SyncRun;
 
 use super::show::versions;
@@ -189,6 +188,8 @@ fn steps(run: &SyncRun) -> impl IntoView + use<> {
 
 #[cfg(test)]
 mod tests {
+    use model::dto::RunStep;
+
     use super::*;
 
     #[test]
