@@ -7,6 +7,7 @@
 mod audit;
 mod billing;
 mod call;
+mod check;
 mod columns;
 mod copy;
 mod declaration;
@@ -113,6 +114,8 @@ enum Command {
     Worker(run::Work),
     /// Copy the objects of a manifest and leave receipts
     Copy(copy::Copy),
+    /// Say what works and what does not for who reads here with a profile; exit status 1 when something fails
+    Check(check::Check),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
     /// Bring the database up to this version, or what is sealed in it up to the newest key
@@ -244,6 +247,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => run::serve(&globals, serve).await,
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
+        Command::Check(check) => check::check(&globals, check).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,

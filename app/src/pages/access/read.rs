@@ -65,6 +65,11 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
                 "Put the profile "<span class="code">{format!("{recipient}.share")}</span>
                 " beside your notebook. It is all that a client needs to know."
             </p>
+            <p>
+                "Does it work from there? Run "
+                <span class="code">{format!("entrepot check --profile {recipient}.share")}</span>
+                " on that machine: it says what does not, and whom to tell."
+            </p>
             {tables}
         </section>
     }

@@ -2,6 +2,7 @@
 //! and on an S3 server, the sharing protocol's own routes.
 
 mod changes;
+mod check;
 mod ended;
 mod escapes;
 mod gate;

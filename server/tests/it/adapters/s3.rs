@@ -16,15 +16,15 @@ use super::{Build, VISITS, VISITS_PATH, World, aws, azure, data_files, rows};
 
 const KEYS: &str = r#"{"access_key_id":"AKIATEST","secret_access_key":"test-secret"}"#;
 
-struct S3Server {
-    address: SocketAddr,
+pub(super) struct S3Server {
+    pub(super) address: SocketAddr,
     folder: TempDir,
     serving: JoinHandle<()>,
 }
 
 impl S3Server {
     /// Serves a bucket `lake`.
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("lake")).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -43,12 +43,12 @@ impl S3Server {
         }
     }
 
-    fn table(&self) -> PathBuf {
+    pub(super) fn table(&self) -> PathBuf {
         self.folder.path().join("lake/aftersales").join(VISITS_PATH)
     }
 
     /// Worlds with the usual product on this server.
-    async fn worlds(&self) -> Vec<World> {
+    pub(super) async fn worlds(&self) -> Vec<World> {
         let build = Build {
             endpoints: vec![self.address.to_string()],
             ..Build::default()
