@@ -67,6 +67,8 @@ pub struct QueryRecord {
     /// URLs signed, and the bytes behind them by the table's log: an estimate of what will be read.
     pub files: u64,
     pub bytes_signed: u64,
+    /// Files that were left out because no row of theirs matches the query's predicates.
+    pub files_dropped: u64,
     /// The HTTP status that was sent.
     pub status: u16,
     pub error_code: Option<&'static str>,
@@ -102,6 +104,7 @@ impl fmt::Debug for QueryRecord {
             .field("version", &self.version)
             .field("files", &self.files)
             .field("bytes_signed", &self.bytes_signed)
+            .field("files_dropped", &self.files_dropped)
             .field("status", &self.status)
             .field("error_code", &self.error_code)
             .field("outcome", &self.outcome)
@@ -134,6 +137,7 @@ impl Entry {
             version: None,
             files: 0,
             bytes_signed: 0,
+            files_dropped: 0,
             // What the client saw, should it leave before there is an answer: nothing.
             status: 0,
             error_code: None,
@@ -178,6 +182,12 @@ impl Entry {
         if let Some(record) = &mut self.record {
             record.files = record.files.saturating_add(files);
             record.bytes_signed = record.bytes_signed.saturating_add(bytes);
+        }
+    }
+
+    pub(crate) fn dropped(&mut self, files: u64) {
+        if let Some(record) = &mut self.record {
+            record.files_dropped = files;
         }
     }
 

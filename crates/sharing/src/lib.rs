@@ -24,8 +24,9 @@
 //! neither repeats nor skips what stays. The last page has no token.
 //!
 //! `/query` is written as it is signed, in pieces of 500 files, so that neither memory nor the time to the first byte
-//! grows with the table. Predicates are hints and are not used yet: the answer holds every file. `limitHint` is honoured
-//! where the files' statistics say how many rows they hold. A failure after the answer has begun ends in an
+//! grows with the table. Predicates are hints: a file is left out where its partition values or statistics make certain that
+//! none of its rows matches, and never otherwise. `limitHint` is honoured where the files' statistics say how many rows they
+//! hold, and all of them match. A failure after the answer has begun ends in an
 //! `endStreamAction` with an `errorMessage` when the client negotiated one; else the connection breaks off, so that no
 //! client takes half a table for a whole one.
 //!
@@ -54,6 +55,7 @@ mod capabilities;
 mod changes;
 mod error;
 mod gate;
+mod hints;
 mod history;
 mod lines;
 mod lists;

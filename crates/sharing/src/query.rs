@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
+use crate::hints::Hints;
 use crate::history::{self, Point, Wanted};
 
 /// Which files are asked for.
@@ -21,8 +22,9 @@ pub(crate) enum When {
 /// What is asked of a table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryRequest {
-    /// Rows that are enough; only without predicates, for these may leave none of the first files' rows.
+    /// Rows that are enough, of those that match the predicates.
     pub(crate) limit: Option<u64>,
+    pub(crate) hints: Hints,
     /// The client knows the line that ends an answer, though it need not be negotiated: it sent `includeRefreshToken`
     /// or `maxFiles` (H4).
     pub(crate) expects_end: bool,
@@ -111,12 +113,9 @@ impl QueryRequest {
             (None, None, None) => When::Latest,
         };
         let max_files = history::max_files(max_files)?;
-        let predicates = predicate_hints > 0
-            || json_predicate_hints.is_some_and(|hints| !hints.trim().is_empty());
         Ok(Self {
-            limit: limit
-                .filter(|_| !predicates)
-                .and_then(|limit| u64::try_from(limit).ok()),
+            limit: limit.and_then(|limit| u64::try_from(limit).ok()),
+            hints: Hints::parse(&predicate_hints, json_predicate_hints),
             expects_end: include_refresh_token || max_files.is_some(),
             when,
             historical_protocol,
@@ -179,15 +178,11 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The number of strings in a list.
-    fn texts(&self, name: &str) -> Result<usize, Failure> {
-        let count = self.read(name, "a list of strings", |value| {
-            value
-                .as_array()
-                .filter(|list| list.iter().all(Value::is_string))
-                .map(Vec::len)
+    fn texts(&self, name: &str) -> Result<Vec<&'a str>, Failure> {
+        let texts = self.read(name, "a list of strings", |value| {
+            value.as_array()?.iter().map(Value::as_str).collect()
         })?;
-        Ok(count.unwrap_or(0))
+        Ok(texts.unwrap_or_default())
     }
 }
 
@@ -216,12 +211,21 @@ mod tests {
             ),
             (
                 r#"{"limitHint":3,"predicateHints":["a = 1"]}"#,
-                QueryRequest::default(),
+                QueryRequest {
+                    limit: Some(3),
+                    hints: Hints::parse(&["a = 1"], None),
+                    ..Default::default()
+                },
             ),
             (
                 r#"{"limitHint":3,"jsonPredicateHints":"{}"}"#,
-                QueryRequest::default(),
+                QueryRequest {
+                    limit: Some(3),
+                    hints: Hints::parse(&[], Some("{}")),
+                    ..Default::default()
+                },
             ),
+            (r#"{"jsonPredicateHints":" "}"#, QueryRequest::default()),
             (
                 r#"{"version":null,"includeRefreshToken":true}"#,
                 QueryRequest {

@@ -148,32 +148,6 @@ fn write_answer(
     }
 }
 
-/// How many of the files, in the log's order, hold `limit` rows by their statistics. A file without statistics counts as
-/// empty, so that never too few are sent.
-pub(crate) fn files_for(snapshot: &Snapshot, limit: Option<u64>) -> usize {
-    #[derive(Deserialize)]
-    struct Stats {
-        #[serde(rename = "numRecords")]
-        rows: u64,
-    }
-
-    let Some(limit) = limit else {
-        return snapshot.files.len();
-    };
-    let mut rows = 0_u64;
-    for (count, file) in snapshot.files.values().enumerate() {
-        if rows >= limit {
-            return count;
-        }
-        let stats = file
-            .stats
-            .as_deref()
-            .and_then(|stats| serde_json::from_str::<Stats>(stats).ok());
-        rows = rows.saturating_add(stats.map_or(0, |stats| stats.rows));
-    }
-    snapshot.files.len()
-}
-
 /// The files of an answer that are still to be signed and written.
 struct Files {
     app: App,

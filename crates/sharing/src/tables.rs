@@ -245,6 +245,8 @@ pub(crate) async fn query(
         };
         entry.version(snapshot.version);
         let format = client.choose(&snapshot)?;
+        let (snapshot, dropped) = request.hints.select(snapshot, request.limit).await?;
+        entry.dropped(dropped);
         let version = at.map(|(version, _)| version);
         let ready = Ready {
             version: snapshot.version,
@@ -256,7 +258,7 @@ pub(crate) async fn query(
                 &client,
             )?,
             from: 0,
-            to: stream::files_for(&snapshot, request.limit),
+            to: snapshot.files.len(),
             content: Content::State(Box::new(snapshot), at),
             next_page: None,
             format,

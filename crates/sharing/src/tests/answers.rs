@@ -142,7 +142,7 @@ async fn a_query_is_answered_in_parquet_format_to_the_letter() {
     let answer = world
         .post(
             &visits("/query"),
-            r#"{"predicateHints":["date = '1999-01-01'"]}"#,
+            r#"{"predicateHints":["date IN ('1999-01-01')"]}"#,
         )
         .await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
@@ -371,8 +371,17 @@ async fn enough_files_are_enough() {
         (r#"{"limitHint":"15"}"#, 4),
         (r#"{"limitHint":16}"#, 5),
         (r#"{"limitHint":9223372036854775807}"#, 5),
+        // Behind the predicates: rows of which it is not certain that they match do not count.
         (
             r#"{"limitHint":1,"predicateHints":["date = '1999-01-01'"]}"#,
+            0,
+        ),
+        (
+            r#"{"limitHint":11,"predicateHints":["date = '2021-04-28'"]}"#,
+            4,
+        ),
+        (
+            r#"{"limitHint":1,"predicateHints":["eventTime IS NOT NULL"]}"#,
             5,
         ),
         (

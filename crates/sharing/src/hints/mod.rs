@@ -1,0 +1,79 @@
+//! Predicate hints (checklist §1.10): which files hold no row that a query asks for, by their partition values and their
+//! statistics. A hint may be wrong for us in any way, and the client filters for itself: so a file is left out only if it is
+//! certain that none of its rows matches. What is not understood says nothing: an operator, a type, a value, statistics that
+//! are missing or cut.
+//!
+//! `json` and `sql` read the two notations into `expr`; `filter` puts an expression to a table's columns and judges one file
+//! after the other; `value` knows how the values of each type are written and compared.
+
+#[cfg(test)]
+mod chance;
+mod expr;
+mod filter;
+mod json;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use delta::Snapshot;
+
+use self::expr::Expr;
+use self::filter::{Filter, Rows};
+use crate::error::Failure;
+
+/// The predicates of a query, all of which must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hints(Vec<Expr>);
+
+impl Hints {
+    /// Never fails: what is no predicate is one of which nothing is known.
+    pub(crate) fn parse(sql: &[&str], json: Option<&str>) -> Self {
+        let json = json.filter(|text| !text.trim().is_empty());
+        let sql = sql.iter().map(|text| sql::parse(text));
+        let all = sql.chain(json.map(json::parse));
+        Self(all.map(|expr| expr.unwrap_or(Expr::Unknown)).collect())
+    }
+
+    /// Leaves the files that may hold a row that matches, as many of them as it takes to hold `limit` such rows for certain,
+    /// and tells how many were left out because no row of theirs matches.
+    pub(crate) async fn select(
+        self,
+        mut snapshot: Snapshot,
+        limit: Option<u64>,
+    ) -> Result<(Snapshot, u64), Failure> {
+        let filter = Filter::new(&self.0, &snapshot.metadata);
+        if limit.is_none() && filter.is_idle() {
+            return Ok((snapshot, 0));
+        }
+        // The statistics of a million files take a while to read, in which others want to be answered.
+        let selecting = tokio::task::spawn_blocking(move || {
+            let dropped = retain(&mut snapshot, &filter, limit);
+            (snapshot, dropped)
+        });
+        selecting
+            .await
+            .map_err(|error| Failure::internal(error.to_string()))
+    }
+}
+
+fn retain(snapshot: &mut Snapshot, filter: &Filter, limit: Option<u64>) -> u64 {
+    let (mut dropped, mut rows) = (0_u64, 0_u64);
+    snapshot.files.retain(|_, file| {
+        if limit.is_some_and(|limit| rows >= limit) {
+            return false;
+        }
+        match filter.judge(&file.partition_values, file.stats.as_deref()) {
+            Rows::None => {
+                dropped += 1;
+                return false;
+            }
+            // How many of them match is not known: none, for all that counts.
+            Rows::Some => {}
+            // A file without statistics counts as empty, so that never too few are sent.
+            Rows::All => rows = rows.saturating_add(file.live_rows().unwrap_or(0)),
+        }
+        true
+    });
+    dropped
+}
