@@ -13,7 +13,6 @@ use delta::{AddFile, ChangedFile, Snapshot};
 use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
-use serde::Deserialize;
 
 use crate::access_log::Entry;
 use crate::capabilities::{FileIds, Format};
