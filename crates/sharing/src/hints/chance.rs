@@ -105,29 +105,24 @@ fn stats(rows: &[Row]) -> String {
         .to_string()
 }
 
+/// One that is `by` decides; else one of which nothing is known leaves all unknown.
+fn decided(parts: Vec<Option<bool>>, by: bool) -> Option<bool> {
+    if parts.contains(&Some(by)) {
+        Some(by)
+    } else if parts.contains(&None) {
+        None
+    } else {
+        Some(!by)
+    }
+}
+
 /// What SQL says of one row. `nan_is_greatest`: as in Spark; else it compares with nothing.
 fn holds(expr: &Expr, row: &Row, nan_is_greatest: bool) -> Option<bool> {
     let one = |expr: &Expr| holds(expr, row, nan_is_greatest);
     match expr {
         Expr::Unknown => None,
-        Expr::And(all) => {
-            all.iter()
-                .map(one)
-                .fold(Some(true), |so_far, next| match (so_far, next) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                })
-        }
-        Expr::Or(all) => {
-            all.iter()
-                .map(one)
-                .fold(Some(false), |so_far, next| match (so_far, next) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (Some(false), Some(false)) => Some(false),
-                    _ => None,
-                })
-        }
+        Expr::And(all) => decided(all.iter().map(one).collect(), false),
+        Expr::Or(all) => decided(all.iter().map(one).collect(), true),
         Expr::Not(part) => one(part).map(|holds| !holds),
         Expr::IsNull(column) => Some(match column.as_str() {
             "n" => row.n.is_none(),
