@@ -155,7 +155,12 @@ async fn make_once(
     let key = format!("{} {}", tokens::PATH, form.once);
     match exchange.idempotency_begin(principal, &key, &[]).await? {
         Begun::Fresh => {}
-        Begun::Running | Begun::Different | Begun::Done { .. } => {
+        Begun::Running => {
+            return Err(Error::conflict(
+                "this form was sent already and may still be under way; look at the list in a moment, and load the page again if it made none",
+            ));
+        }
+        Begun::Different | Begun::Done { .. } => {
             return Err(Error::conflict(MADE_ALREADY));
         }
     }

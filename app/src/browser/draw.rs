@@ -72,10 +72,11 @@ pub(super) fn start() {
     online.forget();
 }
 
-/// Whoever is not looking need not be shown.
+/// Whoever is not looking need not be shown. What a refused form came back with is there once, and is not to be drawn over.
 fn look_while_under_way() {
-    let is_under_way = matches!(document().query_selector("[data-refresh]"), Ok(Some(_)));
-    if is_under_way && !document().hidden() {
+    let has = |selector: &str| matches!(document().query_selector(selector), Ok(Some(_)));
+    let is_under_way = has("[data-refresh]");
+    if is_under_way && !has("form[data-sending], form[data-returned]") && !document().hidden() {
         look_again();
     }
 }

@@ -7,12 +7,13 @@ use web_sys::HtmlDetailsElement;
 use web_sys::HtmlElement;
 use web_sys::HtmlFormElement;
 use web_sys::HtmlInputElement;
+use web_sys::HtmlSelectElement;
 use web_sys::HtmlTextAreaElement;
 
 /// What a form says that it was drawn with: the revision, and what its fields showed (`components::meanwhile`).
 const BOUND: &str = "input[name=\"form[revision]\"], input[name^=\"seen[\"]";
 
-const TEXTS: &str = "input[id], textarea[id]";
+const TEXTS: &str = "input[id], textarea[id], select[id]";
 
 pub(super) struct Kept {
     /// Id and value of what was changed.
@@ -81,6 +82,8 @@ impl Kept {
                 input.set_value(&value);
             } else if let Some(area) = element.dyn_ref::<HtmlTextAreaElement>() {
                 area.set_value(&value);
+            } else if let Some(select) = element.dyn_ref::<HtmlSelectElement>() {
+                select.set_value(&value);
             }
         }
         // What was typed was written over what was seen then: if that is not there any more, the server is to say so.
@@ -128,6 +131,12 @@ fn changed(element: &Element) -> Option<String> {
             "hidden" | "radio" | "checkbox" | "file"
         );
         return (is_text && input.value() != input.default_value()).then(|| input.value());
+    }
+    if let Some(select) = element.dyn_ref::<HtmlSelectElement>() {
+        let marked = select.query_selector("option[selected]").ok()?;
+        let first = || select.query_selector("option").ok().flatten();
+        let came_with = marked.or_else(first)?.get_attribute("value");
+        return (Some(select.value()) != came_with).then(|| select.value());
     }
     let area = element.dyn_ref::<HtmlTextAreaElement>()?;
     let came_with = area.default_value().ok()?;

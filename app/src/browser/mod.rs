@@ -4,6 +4,7 @@
 //! | attribute | what it asks for |
 //! |---|---|
 //! | `form data-in-place` | is sent without loading the page; nothing is sent twice ([`forms`]) |
+//! | `form data-returned` | was refused: the page does not look again while what it came back with is on it |
 //! | `data-meanwhile` | has the focus once its form comes back with it ([`forms`]) |
 //! | `form data-part="ID"` | leads to its own address as somebody types or chooses, and only that part of the page is drawn anew |
 //! | `form data-download` | answers with a file; then the page looks again |

@@ -138,6 +138,8 @@ mod tests {
             }
             .into_view()
             .to_html()
+                // Marks between texts, for scripts.
+                .replace("<!>", "")
         })
     }
 

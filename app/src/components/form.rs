@@ -109,7 +109,7 @@ pub fn Form(
     let fields = view! { <Provider value=scope>{children()}</Provider> };
     let told = meanwhile.and_then(|meanwhile| meanwhile.told());
     view! {
-        <form class=class id=element_id method="post" action=action data-in-place="">
+        <form class=class id=element_id method="post" action=action data-in-place="" data-returned=is_returned.then_some("")>
             <input type="hidden" name="at" value=here()/>
             <input type="hidden" name="id" value=id/>
             {stay.then(|| view! { <input type="hidden" name="stay" value="yes"/> })}

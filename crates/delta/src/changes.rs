@@ -23,6 +23,8 @@ use crate::{LogError, Table};
 const AT_ONCE: usize = 16;
 /// Bytes of commits, as stored, that are read at a time; one commit alone may be larger.
 const BYTES_AT_ONCE: u64 = 16 << 20;
+/// More versions are not read for one answer: it could not begin in time.
+const MOST_VERSIONS: u64 = 10_000;
 
 /// Which files of a commit tell what it changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,8 +232,8 @@ impl Table {
         Ok(commit_time(info.as_ref(), written.unwrap_or_default()))
     }
 
-    /// What the commits of `range` changed, in order. All of it is held at once; the budget for the actions of a commit
-    /// holds for the files of the whole range.
+    /// What the commits of `range` changed, in order. All of it is held at once; the budget for the files of a version
+    /// holds for the whole range.
     ///
     /// # Errors
     /// [`LogError::Gap`] when a commit is not there, else as [`Table::snapshot`].
@@ -241,6 +243,8 @@ impl Table {
         range: RangeInclusive<u64>,
         feed: Feed,
     ) -> Result<Vec<Change>, LogError> {
+        let versions = range.end().saturating_sub(*range.start()).saturating_add(1);
+        within("versions asked for", MOST_VERSIONS, versions)?;
         if let Some(missing) = range
             .clone()
             .find(|v| !history.listing.commits.contains_key(v))
@@ -268,7 +272,7 @@ impl Table {
                 within("bytes of the log", self.budgets().total_log_bytes, spent)?;
                 within(
                     "changed files of the versions asked for",
-                    self.budgets().commit_actions,
+                    self.budgets().files,
                     count(files),
                 )?;
                 changes.push(change);

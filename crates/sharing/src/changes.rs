@@ -91,7 +91,10 @@ impl<'a> Asked<'a> {
             Ok(changes) => changes,
             Err(LogError::Gap { .. }) => return Err(gone()),
             Err(LogError::Budget {
-                what: what @ ("changed files of the versions asked for" | "bytes of the log"),
+                what:
+                    what @ ("versions asked for"
+                    | "changed files of the versions asked for"
+                    | "bytes of the log"),
                 limit,
                 ..
             }) => {
@@ -103,6 +106,7 @@ impl<'a> Asked<'a> {
         };
         let last = self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
 
+        let (first, first_version) = (protocol.clone(), start);
         let (protocol, metadata, version) = if self.historical_metadata {
             (protocol, metadata, start)
         } else if end == page.latest {
@@ -118,7 +122,11 @@ impl<'a> Asked<'a> {
         let format = client.format_of(&metadata)?;
         let with_protocol = self.historical_protocol && format == Format::Delta;
         let mut head = Vec::with_capacity(1_024);
-        let stamp = with_protocol.then_some(version);
+        let (protocol, stamp) = if with_protocol {
+            (first, Some(first_version))
+        } else {
+            (protocol, None)
+        };
         lines::protocol_of(&mut head, &protocol, stamp, format, client);
         lines::metadata_of(&mut head, &metadata, Some(version), format)?;
 

@@ -93,12 +93,14 @@ pub(crate) async fn version(
     let names = TableNames::new(path);
     let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Version, &call, &names);
     let result = async {
-        let (readable, _) = open(&app, &call, &names, &mut entry).await?;
+        let (readable, reader) = open(&app, &call, &names, &mut entry).await?;
         let parameters = call.parameters()?;
         let version = match parameters.text("startingTimestamp") {
             Some(text) => {
                 history::check_history(&names, &readable)?;
                 let since = history::time("startingTimestamp", text)?;
+                // The whole log is listed for it, and commits are read.
+                let _slot = app.slots.take(reader.recipient).await?;
                 history::version_since(&readable.table, since).await?
             }
             None => readable
@@ -245,7 +247,7 @@ pub(crate) async fn query(
         };
         entry.version(snapshot.version);
         let format = client.choose(&snapshot)?;
-        let (snapshot, dropped) = request.hints.select(snapshot, request.limit).await?;
+        let (snapshot, dropped, slot) = request.hints.select(snapshot, request.limit, slot).await?;
         entry.dropped(dropped);
         let version = at.map(|(version, _)| version);
         let ready = Ready {

@@ -72,8 +72,9 @@ pub(crate) async fn finish(
     let Some(oidc) = &state.oidc else {
         return Ok(not_here());
     };
-    // Each way back is a try, as each name and password is.
-    if let Err(seconds) = state.tries.take(&state.address_of(&request)) {
+    // Each way back that leads nowhere is a try. Many who come by one address and are let in are none.
+    let address = state.address_of(&request);
+    if let Err(seconds) = state.tries.check(&address) {
         return Ok(too_many(seconds));
     }
     let headers = request.headers().clone();
@@ -91,30 +92,35 @@ pub(crate) async fn finish(
         error: only(&parameters, "error").map(|error| error.chars().take(64).collect()),
     };
     let begun = back.state.clone();
-    let mut response = signed_in(oidc, &session, headers, back).await?;
+    let (mut response, is_in) = signed_in(oidc, &session, headers, back).await?;
+    if !is_in {
+        // What it answers is for the next one: this one was answered already.
+        let _ = state.tries.take(&address);
+    }
     if let Some(cookie) = oidc.forget(&begun).await? {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
+/// And whether somebody is.
 async fn signed_in(
     oidc: &Oidc,
     session: &Session,
     headers: HeaderMap,
     back: Back,
-) -> Result<Response, Failed> {
+) -> Result<(Response, bool), Failed> {
     let Some(attempt) = oidc.attempt(&headers, &back.state).await? else {
-        return refused(session, Refusal::Stale, "/").await;
+        return Ok((refused(session, Refusal::Stale, "/").await?, false));
     };
     let next = local_path(&attempt.next).unwrap_or("/");
     match oidc.finish(&attempt, back).await {
         Ok((person, principal)) => {
             session::sign_in(session, person).await?;
             tracing::info!(actor = principal.pseudonym(), "signed in by the provider");
-            Ok(go_to(next))
+            Ok((go_to(next), true))
         }
-        Err(refusal) => refused(session, refusal, next).await,
+        Err(refusal) => Ok((refused(session, refusal, next).await?, false)),
     }
 }
 

@@ -42,12 +42,25 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends a form from a page, and answers the page that it leads to.
+    /// Follows to where the form leads.
     async fn send(&mut self, function: &str, at: &str, fields: &[(&str, &str)]) -> String {
+        self.send_and(function, at, false, fields).await
+    }
+
+    /// `stay`: whether it leads back to where it was sent from.
+    async fn send_and(
+        &mut self,
+        function: &str,
+        at: &str,
+        stay: bool,
+        fields: &[(&str, &str)],
+    ) -> String {
         let fields: Vec<(String, &str)> = fields
             .iter()
             .map(|(name, value)| (format!("form[{}]", name.replace('.', "][")), *value))
             .collect();
         let mut sent = vec![("at", at), ("id", "sent")];
+        sent.extend(stay.then_some(("stay", "yes")));
         sent.extend(fields.iter().map(|(name, value)| (name.as_str(), *value)));
         let answer = self.post(&format!("/_fn/app/api/{function}"), &sent).await;
         assert_eq!(
@@ -569,7 +582,7 @@ async fn recipients_are_told_with_grants_and_credentials() {
             ("confirm", written),
         ];
         let (of, at) = ("access/revoke_recipient_token", "/admin/recipients");
-        holds(&admin.send(of, at, &fields).await, &says);
+        holds(&admin.send_and(of, at, true, &fields).await, &says);
     }
 
     // Their own page has those of their own teams alone, and does not end where it is cut.

@@ -242,8 +242,8 @@ async fn a_schedule() {
     // One button goes on with it and leaves the rest as it is; in a tab of before, it does nothing any more.
     let resume = Form::of(&producer.text(&path).await, "sync-pause");
     assert_eq!(resume.value("paused"), Some("no"));
-    producer.send(&resume).await;
-    let told = producer.text(&path).await;
+    let done = producer.send(&resume).await;
+    let told = producer.text(done.location()).await;
     holds(&told, "The schedule goes on.");
     let shown = Form::of(&told, "sync-job");
     assert_eq!(shown.value("retention_hours"), Some("300"));

@@ -171,7 +171,7 @@ async fn a_range_has_a_budget() {
     let (one, two) = (adds(["a", "b"]), adds(["c", "d"]));
     let probe = log(&[&one, &two]).await;
     let budgets = Budgets {
-        commit_actions: 3,
+        files: 3,
         ..Budgets::default()
     };
     let table = Table::new(probe.clone(), budgets);

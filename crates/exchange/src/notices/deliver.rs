@@ -1,6 +1,7 @@
 //! Doing the outbox's work: one mail to one person, one event to the webhook. A worker that dies after sending and before
 //! saying so sends again, with the same id; nothing is lost.
 
+use model::time::DAY;
 use model::{NoticeEvent, NoticeId, PersonId, crash_point};
 use serde_json::json;
 
@@ -60,7 +61,12 @@ impl Exchange {
         let Some(mailer) = &self.ports().post.mailer else {
             return Ok(Err(Undelivered::permanent(NO_MAIL)));
         };
-        let facts: Facts = serde_json::from_str(&notice.facts).map_err(Error::internal)?;
+        let mut facts: Facts = serde_json::from_str(&notice.facts).map_err(Error::internal)?;
+        // Who was to be told so long ago may not be who may read it now: the page knows.
+        if notice.at.plus(DAY) <= self.now() {
+            facts.words = None;
+            facts.title = None;
+        }
         // Sent after the end it would warn of what has come.
         let is_over = facts.until.is_some_and(|until| until <= self.now());
         if is_over && notice.event == NoticeEvent::AccessEnding {

@@ -212,6 +212,11 @@ impl Exchange {
         check.done()?;
         let mut change = self.change(principal).await?;
         let at = change.at();
+        // Taken before it is looked at: who sets roles at the same time waits.
+        sql!("update person set revision = revision where id = $1")
+            .bind(record.id)
+            .execute(change.tx())
+            .await?;
         // What stays, stays as it came: by hand, or by the groups of a provider.
         let held = roles_of(change.tx(), record.id).await?;
         for role in held.difference(&roles) {

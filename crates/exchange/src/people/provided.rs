@@ -141,6 +141,10 @@ impl Exchange {
             }
             None => self.first_sign_in(provided).await?,
         };
+        sql!("update person set revision = revision where id = $1")
+            .bind(person.id)
+            .execute(change.tx())
+            .await?;
         renew_roles(&mut change, &person, &given.roles).await?;
         renew_teams(&mut change, &person, &teams).await?;
         change.note(

@@ -55,12 +55,17 @@ impl Exchange {
                 if state == ReplicaState::Draining {
                     // What was synced is still there and still vacuumed: the next sync only catches up. What is being
                     // erased is cloned from the beginning once that is done.
-                    sql!("update replica set state = 'pending', drain_until = null, reason = null, revision = revision + 1,
+                    sql!("update replica set state = 'pending', drain_until = null, late_since = null, reason = null, revision = revision + 1,
                               updated_at = $1 where id = $2")
                     .bind(at)
                     .bind(id)
                     .execute(change.tx())
                     .await?;
+                    // What was due while nobody read it was promised to nobody.
+                    sql!("update sync_job set last_due_at = null where replica_id = $1")
+                        .bind(id)
+                        .execute(change.tx())
+                        .await?;
                 }
                 id
             }

@@ -23,6 +23,15 @@ impl Expr {
     pub(super) fn not(self) -> Self {
         Self::Not(Box::new(self))
     }
+
+    /// How many parts each file is held against.
+    pub(super) fn size(&self) -> usize {
+        1 + match self {
+            Self::And(all) | Self::Or(all) => all.iter().map(Self::size).sum(),
+            Self::Not(part) => part.size(),
+            Self::Unknown | Self::IsNull(_) | Self::Compare { .. } => 0,
+        }
+    }
 }
 
 /// The column, and then the literal.

@@ -38,6 +38,8 @@ struct Column {
     /// Its name in the log: of partition values and statistics.
     key: String,
     is_partition: bool,
+    /// Of an array or a map some writers count the nulls within.
+    is_nested: bool,
     /// None: its values are not understood.
     kind: Option<Kind>,
 }
@@ -275,7 +277,8 @@ impl Column {
     /// What a file's statistics say; nothing where they contradict themselves.
     fn counted(&self, stats: &Stats) -> Option<Span> {
         let rows = stats.num_records;
-        let nulls = stats.null_count.get(&self.key).and_then(Value::as_u64);
+        let nulls = stats.null_count.get(&self.key).filter(|_| !self.is_nested);
+        let nulls = nulls.and_then(Value::as_u64);
         if rows == Some(0) || matches!((nulls, rows), (Some(nulls), Some(rows)) if nulls > rows) {
             return None;
         }
@@ -367,6 +370,7 @@ fn named(field: &Value, name: &str, is_mapped: bool, partitions: &[String]) -> O
     Some(Column {
         key: key.to_owned(),
         is_partition: partitions.iter().any(|partition| partition == name),
+        is_nested: kind.is_none(),
         kind: kind.filter(|_| !is_special).and_then(Kind::of),
     })
 }

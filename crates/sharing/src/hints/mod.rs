@@ -21,6 +21,10 @@ use delta::Snapshot;
 use self::expr::Expr;
 use self::filter::{Filter, Rows};
 use crate::error::Failure;
+use crate::slots::Slot;
+
+/// Of more parts than these a query's predicates are not looked at: each is held against each file.
+const PARTS: usize = 256;
 
 /// The predicates of a query, all of which must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,24 +36,39 @@ impl Hints {
         let json = json.filter(|text| !text.trim().is_empty());
         let sql = sql.iter().map(|text| sql::parse(text));
         let all = sql.chain(json.map(json::parse));
-        Self(all.map(|expr| expr.unwrap_or(Expr::Unknown)).collect())
+        let (mut known, mut room, mut is_whole) = (Vec::new(), PARTS, true);
+        for expr in all {
+            match expr.map(|expr| (expr.size(), expr)) {
+                Some((size, expr)) if size <= room => {
+                    room -= size;
+                    known.push(expr);
+                }
+                _ => is_whole = false,
+            }
+        }
+        if !is_whole {
+            known.push(Expr::Unknown);
+        }
+        Self(known)
     }
 
     /// Leaves the files that may hold a row that matches, as many of them as it takes to hold `limit` such rows for certain,
-    /// and tells how many were left out because no row of theirs matches.
+    /// and tells how many were left out because no row of theirs matches. The place is held for as long as that takes, also when
+    /// nobody waits for it any more.
     pub(crate) async fn select(
         self,
         mut snapshot: Snapshot,
         limit: Option<u64>,
-    ) -> Result<(Snapshot, u64), Failure> {
+        slot: Slot,
+    ) -> Result<(Snapshot, u64, Slot), Failure> {
         let filter = Filter::new(&self.0, &snapshot.metadata);
         if limit.is_none() && filter.is_idle() {
-            return Ok((snapshot, 0));
+            return Ok((snapshot, 0, slot));
         }
         // The statistics of a million files take a while to read, in which others want to be answered.
         let selecting = tokio::task::spawn_blocking(move || {
             let dropped = retain(&mut snapshot, &filter, limit);
-            (snapshot, dropped)
+            (snapshot, dropped, slot)
         });
         selecting
             .await

@@ -111,7 +111,7 @@ impl Kind {
                 Scalar::Integer(micros.saturating_add(sign * MILLISECOND))
             }
             (Self::Float, Scalar::Number(number)) => {
-                let by = number.abs() * ROUNDED + f64::MIN_POSITIVE;
+                let by = number.abs() * ROUNDED + f64::from(f32::MIN_POSITIVE);
                 Scalar::Number(if is_high { number + by } else { number - by })
             }
             (_, value) => value,

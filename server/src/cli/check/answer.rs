@@ -58,6 +58,16 @@ impl Answer {
         let answer = self.json().filter(|answer| answer["errorCode"].is_string());
         let Some(answer) = answer else {
             let kind = kind(&self.headers);
+            // Not every server says it in the protocol's words.
+            if status == StatusCode::UNAUTHORIZED {
+                return Finding::failed(
+                    format!("{place} answers 401, {kind}: it does not take the token"),
+                    Whom::Giver,
+                    format!(
+                        "{place} does not take the token of our profile (status 401). Please send us a new profile."
+                    ),
+                );
+            }
             return Finding::failed(
                 format!(
                     "{place} answers {}, {kind}: that is no sharing server, or something in between answers in its place",

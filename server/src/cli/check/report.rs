@@ -203,10 +203,14 @@ impl Report {
             .map(|c| if c.is_control() { '\u{fffd}' } else { c })
             .collect();
         if self.secret.is_empty() {
-            text
-        } else {
-            text.replace(&self.secret, "…")
+            return text;
         }
+        let text = text.replace(&self.secret, "…");
+        // What `quoted` has cut may end within it.
+        let beginnings = (8..self.secret.len())
+            .rev()
+            .filter_map(|length| self.secret.get(..length));
+        beginnings.fold(text, |text, part| text.replace(&format!("{part}…"), "…"))
     }
 }
 
