@@ -229,7 +229,7 @@ async fn commits_are_drawn_and_told_with_and_without_a_replica() {
     let costs = world.page(&producer, "/costs").await.text;
     for part in [
         "vehicle-replicated to Azure westeurope",
-        "Baseline: a full load of today&#x27;s size every 7 days by each of 1 consumers",
+        "Baseline: a full load of today&#x27;s size every 7 days by one consumer",
     ] {
         let plain = part.replace("&#x27;", "'");
         assert!(

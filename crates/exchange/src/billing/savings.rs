@@ -117,6 +117,10 @@ impl Exchange {
             }),
             None => None,
         };
+        let by = match consumers {
+            1 => "one consumer".to_owned(),
+            consumers => format!("each of {consumers} consumers"),
+        };
         Ok(Saving {
             product: replica.product,
             route,
@@ -126,7 +130,7 @@ impl Exchange {
             saved_bytes,
             saved,
             baseline: format!(
-                "a full load of today's size every {} days by each of {consumers} consumers, priced at today's rate",
+                "a full load of today's size every {} days by {by}, priced at today's rate",
                 replica.baseline_days
             ),
         })
