@@ -246,10 +246,10 @@ async fn a_schedule() {
     let told = producer.text(done.location()).await;
     holds(&told, "The schedule goes on.");
     let shown = Form::of(&told, "sync-job");
-    assert_eq!(shown.value("retention_hours"), Some("300"));
+    assert_eq!(shown.value("retention_hours"), Some("301"));
     let pause = Form::of(&told, "sync-pause");
-    producer.send(&pause).await;
-    let told = producer.text(&path).await;
+    let done = producer.send(&pause).await;
+    let told = producer.text(done.location()).await;
     holds(&told, "The schedule is paused.");
     holds(&told, "Paused. Resumed, it runs every ");
     producer.send(&pause).await;

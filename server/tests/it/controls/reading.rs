@@ -147,7 +147,10 @@ async fn api_and_pages() {
             }
         }
         while let Some(path) = waiting.pop_front() {
-            if seen.insert(path.clone()) {
+            // What follows `?` is read in the same way by everybody who may read the page at all: once as somebody who may read
+            // everything, and once as somebody who may read what is his own.
+            let is_variant = path.contains('?') && !["admin", "consumer"].contains(&who);
+            if !is_variant && seen.insert(path.clone()) {
                 assert!(seen.len() < 2_000, "the pages link to ever new ones");
                 // Of the same routes as the pages, which were asked for by HEAD above.
                 let read = watch.send(Method::GET, who, as_, &path, SESSIONS).await;
