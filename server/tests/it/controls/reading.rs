@@ -12,6 +12,7 @@ use super::rows::Rows;
 use super::world::{As, Tenants, pages, send};
 use crate::matrix::{COLUMNS, fill};
 use crate::support::TestApp;
+use crate::support::environment::quick_without;
 
 /// A session remembers when it was last seen, and shows what a form left behind once.
 const SESSIONS: &[&str] = &["session.data", "session.last_seen_at"];
@@ -107,6 +108,9 @@ impl Tenants {
 
 #[tokio::test]
 async fn api_and_pages() {
+    if quick_without("the reading of every page as everybody") {
+        return;
+    }
     let mut tenants = Tenants::start().await;
     let api = tenants.api_paths().await;
     let pages = pages(&tenants.things);
