@@ -1,4 +1,4 @@
-//! The catalog's page over a thousand products, for somebody who is signed in; on each database.
+//! The catalog's page over a thousand products, for somebody who is signed in; on SQLite.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,8 +10,6 @@ use super::products::{PERSON, Products};
 use super::{Figure, Limit};
 use crate::http;
 use crate::repo::Repo;
-use crate::services::Postgres;
-use crate::setup;
 
 const SECONDS: u32 = 20;
 const PAGE: &str = "/catalog";
@@ -20,21 +18,14 @@ const LIMIT_SECONDS: &str = "0.02";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn measure(repo: &Repo) -> Result<Vec<Figure>> {
-    let mut figures = on(repo, "SQLite", None)?;
-    // Its programs are asked for by the tests; who only measures may do without.
-    if setup::postgres().is_some() {
-        let postgres = Postgres::start()?;
-        figures.extend(on(repo, "PostgreSQL", Some(postgres.url.as_str()))?);
-    }
-    Ok(figures)
+    on(repo, "SQLite")
 }
 
 /// The limit holds for the handler, and a page is handled when it is drawn. What whoever asks has waited is shown beside it.
-fn on(repo: &Repo, database: &str, url: Option<&str>) -> Result<Vec<Figure>> {
+fn on(repo: &Repo, database: &str) -> Result<Vec<Figure>> {
     let metrics = SocketAddr::from(([127, 0, 0, 1], http::free_port()?));
     let listen = metrics.to_string();
-    let mut environment = vec![("ENTREPOT__SERVER__METRICS_ADDR", listen.as_str())];
-    environment.extend(url.map(|url| ("ENTREPOT__DATABASE__URL", url)));
+    let environment = [("ENTREPOT__SERVER__METRICS_ADDR", listen.as_str())];
     let products = Products::serve(repo, &environment)?;
     let cookie = http::sign_in(products.address, PERSON, &products.password)?;
     let page = format!("http://{}{PAGE}", products.address);
