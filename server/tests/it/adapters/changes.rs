@@ -1,19 +1,13 @@
 //! Older versions and the change data feed through the real gate: who may read them, what is counted, and whether the Python
 //! connector reads the changes that the table itself tells.
 
-use std::sync::Arc;
-
-use axum::Router;
 use http::{Method, StatusCode};
 use model::{Method as Counted, Purpose};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use server::config::PublicUrl;
-use server::router::{self, Parts};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
-use super::{Build, VISITS, VISITS_PATH, World, rows};
+use super::wire::serve;
+use super::{VISITS, VISITS_PATH, World, rows};
 use crate::support::python::Python;
 
 const PLAIN: &str = "vehicle-plain";
@@ -109,25 +103,7 @@ struct Told {
 #[tokio::test]
 async fn the_python_connector_reads_the_changes_that_the_table_tells() {
     let Some(python) = Python::find() else { return };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let build = Build {
-        public_url: Some(format!("http://{address}")),
-        ..Build::default()
-    };
-    let world = World::start(&build).await;
-    let router = router::build(Parts {
-        exchange: world.exchange.clone(),
-        public_url: PublicUrl::of_address(address),
-        trusted_proxies: Arc::from([]),
-        requests_per_second: 1_000,
-        sign_ins_per_minute: 10,
-        oidc: None,
-        portal: Router::new(),
-        machines: world.router.clone(),
-    });
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(server::listen::serve(listener, router, 64, stop.clone()));
+    let (world, address, stop, serving) = serve().await;
 
     let folder = world.root("aws_eu").join(VISITS_PATH);
     std::fs::create_dir_all(&folder).unwrap();

@@ -32,27 +32,33 @@ struct Served {
     serving: JoinHandle<()>,
 }
 
+/// A world at its own public address, served until the token is cancelled.
+pub(super) async fn serve() -> (World, SocketAddr, CancellationToken, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let build = Build {
+        public_url: Some(format!("http://{address}")),
+        ..Build::default()
+    };
+    let world = World::start(&build).await;
+    let router = router::build(Parts {
+        exchange: world.exchange.clone(),
+        public_url: PublicUrl::of_address(address),
+        trusted_proxies: Arc::from([]),
+        requests_per_second: 1_000,
+        sign_ins_per_minute: 10,
+        oidc: None,
+        portal: Router::new(),
+        machines: world.router.clone(),
+    });
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server::listen::serve(listener, router, 64, stop.clone()));
+    (world, address, stop, serving)
+}
+
 impl Served {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let build = Build {
-            public_url: Some(format!("http://{address}")),
-            ..Build::default()
-        };
-        let world = World::start(&build).await;
-        let router = router::build(Parts {
-            exchange: world.exchange.clone(),
-            public_url: PublicUrl::of_address(address),
-            trusted_proxies: Arc::from([]),
-            requests_per_second: 1_000,
-            sign_ins_per_minute: 10,
-            oidc: None,
-            portal: Router::new(),
-            machines: world.router.clone(),
-        });
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(server::listen::serve(listener, router, 64, stop.clone()));
+        let (world, address, stop, serving) = serve().await;
         world.visits().await;
         world.grant(VISITS, "rnd_weu", "live").await;
         let token = world.token("rnd_weu").await;
