@@ -1,4 +1,12 @@
-//! Figures and instants in words: sizes, counts, money, how long ago. Pure, and the same on server and browser.
+//! All that the portal says, in one place: a file for each area, which holds its sentences, titles and labels. Here figures and instants
+//! in words: sizes, counts, money, how long ago. Pure, and the same on server and browser.
+
+#[cfg(feature = "ssr")]
+pub mod catalog;
+#[cfg(feature = "ssr")]
+pub mod product;
+#[cfg(feature = "ssr")]
+pub mod product_cost;
 
 use model::NoticeKind;
 use model::Timestamp;

@@ -11,12 +11,13 @@ use crate::components::table::Table;
 use crate::components::time::Time;
 use crate::pages::product::Place;
 use crate::wire::Loaded;
+use crate::words;
 
 pub(super) fn history(happenings: Loaded<Listed<Happening>>, place: Place) -> impl IntoView {
     view! {
         <section class="block">
-            <h2>"What happened"</h2>
-            <p class="muted">"From the audit log, which nobody can change. People appear by a pseudonym."</p>
+            <h2>{words::product::WHAT_HAPPENED}</h2>
+            <p class="muted">{words::product::FROM_THE_AUDIT_LOG}</p>
             {happenings.show(move |page| table(page, place).into_any())}
         </section>
     }
@@ -25,7 +26,7 @@ pub(super) fn history(happenings: Loaded<Listed<Happening>>, place: Place) -> im
 fn table(page: Listed<Happening>, place: Place) -> impl IntoView {
     if page.items.is_empty() {
         return view! {
-            <Empty title="Nothing happened yet"><p>"Every change of the product is noted here."</p></Empty>
+            <Empty title=words::product::NOTHING_HAPPENED><p>{words::product::EVERY_CHANGE_IS_NOTED}</p></Empty>
         }
         .into_any();
     }
@@ -45,13 +46,13 @@ fn table(page: Listed<Happening>, place: Place) -> impl IntoView {
         })
         .collect_view();
     let head = vec![
-        Column::Text("When"),
-        Column::Text("What"),
-        Column::Text("Who"),
-        Column::Text("In detail"),
+        Column::Text(words::product::WHEN),
+        Column::Text(words::product::WHAT),
+        Column::Text(words::product::WHO),
+        Column::Text(words::product::IN_DETAIL),
     ];
     view! {
-        <Table caption="Audit log" head>{rows}</Table>
+        <Table caption=words::product::AUDIT_LOG head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()

@@ -48,6 +48,7 @@ use crate::url;
 use crate::wire::Loaded;
 use crate::wire::load;
 use crate::wire::load_if;
+use crate::words;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Tab {
@@ -87,13 +88,13 @@ impl Tab {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Overview => "Overview",
-            Self::Schema => "Schema",
-            Self::Freshness => "Freshness",
-            Self::Access => "Access",
-            Self::Cost => "Usage and cost",
-            Self::History => "History",
-            Self::Yaml => "YAML",
+            Self::Overview => words::product::OVERVIEW,
+            Self::Schema => words::product::SCHEMA,
+            Self::Freshness => words::product::FRESHNESS,
+            Self::Access => words::product::ACCESS,
+            Self::Cost => words::product::USAGE_AND_COST,
+            Self::History => words::product::HISTORY,
+            Self::Yaml => words::product::YAML,
         }
     }
 
@@ -215,7 +216,7 @@ fn whole(
     let title = product.title.clone();
     let heading = match tab {
         Tab::Overview => title.clone(),
-        tab => format!("{} of {title}", tab.title()),
+        tab => words::product::tab_of_product(&tab.title(), &title),
     };
     let current = tab.href(&name);
     let first = StoredValue::new(current.clone());
@@ -237,7 +238,7 @@ fn whole(
         <Title text=heading/>
         <section class="page">
             {head}
-            <Tabs label="About this product" tabs current/>
+            <Tabs label=words::product::ABOUT_THIS_PRODUCT tabs current/>
             <div class="tab">{shown}</div>
         </section>
     }
@@ -251,8 +252,8 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
     let edit = format!("{}/edit", path(&name));
     let way = match (product.state, product.access) {
         (_, MyAccess::Active) => view! {
-            <A href="/access" attr:class="button button--primary">"Read it"<Icon name="right"/></A>
-            {is_published.then(|| view! { <A href=ask attr:class="button">"Ask again"</A> })}
+            <A href="/access" attr:class="button button--primary">{words::product::READ_IT}<Icon name="right"/></A>
+            {is_published.then(|| view! { <A href=ask attr:class="button">{words::product::ASK_AGAIN}</A> })}
         }
         .into_any(),
         (ProductState::Published, _) => {
@@ -261,19 +262,19 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
             } else {
                 Weight::Primary
             };
-            view! { <A href=ask attr:class=weight.class()>"Ask for access"<Icon name="right"/></A> }
+            view! { <A href=ask attr:class=weight.class()>{words::product::ASK_FOR_ACCESS}<Icon name="right"/></A> }
                 .into_any()
         }
         _ => ().into_any(),
     };
     view! {
-        <p class="crumbs"><A href="/catalog">"Catalog"</A></p>
+        <p class="crumbs"><A href="/catalog">{words::catalog::CATALOG}</A></p>
         <div class="page-head page-head--split">
             <div>
                 <h1>{product.title.clone()}</h1>
                 <p class="states">
                     <span class="code">{name.clone()}</span>
-                    <Copy text=name what="the name"/>
+                    <Copy text=name what=words::product::THE_NAME/>
                     {(!is_published).then(|| view! { <State said=state::product(product.state)/> })}
                     <State said=state::classification(product.classification)/>
                     {(product.access != MyAccess::None).then(|| view! { <State said=state::access(product.access)/> })}
@@ -281,7 +282,7 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
             </div>
             <div class="actions">
                 {way}
-                {is_changeable.then(|| view! { <A href=edit attr:class="button">"Change it"</A> })}
+                {is_changeable.then(|| view! { <A href=edit attr:class="button">{words::product::CHANGE_IT}</A> })}
             </div>
         </div>
         {notice(product)}
@@ -290,14 +291,10 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
 
 fn notice(product: &ProductDetail) -> impl IntoView + use<> {
     let text = match (product.state, product.classification) {
-        (ProductState::Draft, _) => Some(
-            "This is a draft: only your team sees it. Nobody can ask for it until it is published.",
-        ),
-        (ProductState::Retired, _) => Some(
-            "This product was retired. No new access is given; what was granted ends in its time.",
-        ),
+        (ProductState::Draft, _) => Some(words::product::IS_A_DRAFT),
+        (ProductState::Retired, _) => Some(words::product::WAS_RETIRED),
         (ProductState::Published, Classification::Personal) => {
-            Some("Personal data: a data-protection officer decides together with the owning team.")
+            Some(words::product::IS_PERSONAL_DATA)
         }
         (ProductState::Published, _) => None,
     };
