@@ -2,11 +2,15 @@
 //! in words: sizes, counts, money, how long ago. Pure, and the same on server and browser.
 
 #[cfg(feature = "ssr")]
+pub mod access;
+#[cfg(feature = "ssr")]
 pub mod catalog;
 #[cfg(feature = "ssr")]
 pub mod product;
 #[cfg(feature = "ssr")]
 pub mod product_cost;
+#[cfg(feature = "ssr")]
+pub mod request;
 
 use model::NoticeKind;
 use model::Timestamp;
