@@ -10,6 +10,8 @@ pub mod product;
 #[cfg(feature = "ssr")]
 pub mod product_cost;
 #[cfg(feature = "ssr")]
+pub mod register;
+#[cfg(feature = "ssr")]
 pub mod request;
 
 use model::NoticeKind;
