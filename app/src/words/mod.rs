@@ -13,6 +13,8 @@ pub mod product_cost;
 pub mod register;
 #[cfg(feature = "ssr")]
 pub mod request;
+#[cfg(feature = "ssr")]
+pub mod sign_in;
 
 use model::NoticeKind;
 use model::Timestamp;

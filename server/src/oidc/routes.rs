@@ -3,7 +3,8 @@
 
 use app::ctx::Flash;
 use app::next::local_path;
-use app::pages::sign_in::{CLOSED, FORM, NOT_TRUSTED, NOT_YET, SENT_BACK, STALE, UNREACHABLE};
+use app::pages::sign_in::FORM;
+use app::words::sign_in::{CLOSED, NOT_TRUSTED, NOT_YET, SENT_BACK, STALE, UNREACHABLE};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri, header};

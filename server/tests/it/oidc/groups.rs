@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use app::pages::sign_in::{CLOSED, NOT_YET};
+use app::words::sign_in::{CLOSED, NOT_YET};
 use exchange::Principal;
 use exchange::people::{GroupRule, ProviderRules};
 use model::dto::{IdentityNew, PersonChange, RolesChange};

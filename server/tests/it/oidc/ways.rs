@@ -1,6 +1,6 @@
 //! The way there and back: the good one, and those that somebody else began, changed, repeats or comes too late with.
 
-use app::pages::sign_in::{SENT_BACK, STALE};
+use app::words::sign_in::{SENT_BACK, STALE};
 use exchange::Principal;
 use exchange::page::PageRequest;
 use exchange::people::ProviderRules;
