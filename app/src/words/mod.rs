@@ -4,7 +4,13 @@
 #[cfg(feature = "ssr")]
 pub mod access;
 #[cfg(feature = "ssr")]
+pub mod approvals;
+#[cfg(feature = "ssr")]
 pub mod catalog;
+#[cfg(feature = "ssr")]
+pub mod home;
+#[cfg(feature = "ssr")]
+pub mod not_found;
 #[cfg(feature = "ssr")]
 pub mod product;
 #[cfg(feature = "ssr")]
