@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, parse_id, said};
 
@@ -105,17 +106,11 @@ pub async fn verify_chain(form: VerifyForm) -> Result<Done, AppError> {
     const PAGE: &str = "/admin/audit";
     Ok(match found.broken {
         None => {
-            let notice = format!(
-                "The chain is whole: {} rows, and the last one’s hash is {}.",
-                found.rows, found.head
-            );
+            let notice = words::answers::chain_is_whole(&found.rows, &found.head);
             Done::new(PAGE, notice)
         }
         Some(broken) => {
-            let notice = format!(
-                "The chain is broken at row {}: {}. Keep a copy of the database as it is, and find out who could write to it.",
-                broken.seq, broken.why
-            );
+            let notice = words::answers::chain_is_broken(&broken.seq, &broken.why);
             Done::new(PAGE, notice).alarming()
         }
     })
@@ -186,5 +181,8 @@ pub async fn retry_work(form: RetryForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&form.work)?;
     exchange.work_retry(&principal, id).await.map_err(said)?;
-    Ok(Done::new("/admin/jobs", "It is tried again now."))
+    Ok(Done::new(
+        "/admin/jobs",
+        words::answers::WORK_IS_TRIED_AGAIN,
+    ))
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::error::AppError;
 use crate::url::encode;
+use crate::words;
 
 use super::{call, confirmed, said, sent};
 
@@ -82,7 +83,7 @@ pub async fn update_product(form: ProductForm) -> Result<Done, AppError> {
         .product_update(&principal, &form.product, change)
         .await
         .map_err(said)?;
-    Ok(shown(&changed, "The product is changed."))
+    Ok(shown(&changed, words::answers::THE_PRODUCT_IS_CHANGED))
 }
 
 /// Its name, written by hand, because it cannot be taken back.
@@ -107,7 +108,7 @@ pub async fn publish_product(form: PublishForm) -> Result<Done, AppError> {
         .product_publish(&principal, &form.product, new)
         .await
         .map_err(said)?;
-    Ok(shown(&published, "The product is published."))
+    Ok(shown(&published, words::answers::THE_PRODUCT_IS_PUBLISHED))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +135,7 @@ pub async fn retire_product(form: RetireForm) -> Result<Done, AppError> {
         .product_retire(&principal, &form.product, new)
         .await
         .map_err(said)?;
-    Ok(shown(&retired, "The product is retired."))
+    Ok(shown(&retired, words::answers::THE_PRODUCT_IS_RETIRED))
 }
 
 /// Whether the product's name was written; whoever may not see it learns that first.

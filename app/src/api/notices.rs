@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::api::Done;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, said};
 
@@ -69,5 +70,5 @@ pub async fn set_notifications(form: NotificationsForm) -> Result<Done, AppError
         .notifications_set(&principal, &form.person, change)
         .await
         .map_err(said)?;
-    Ok(Done::new(PATH, "Kept. It holds from the next mail on."))
+    Ok(Done::new(PATH, words::answers::MAIL_SETTINGS_ARE_KEPT))
 }

@@ -20,6 +20,7 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::components::tick::TICKED;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, confirmed, parse_id, said, sent};
 
@@ -122,12 +123,9 @@ pub async fn create_person(form: PersonForm) -> Result<Done, AppError> {
         .await
         .map_err(said)?;
     let notice = if has_password {
-        format!("The account {} is made.", made.name)
+        words::answers::account_is_made(&made.name)
     } else {
-        format!(
-            "The account {} is made. Nobody can sign in to it until you set a password.",
-            made.name
-        )
+        words::answers::account_is_made_without_password(&made.name)
     };
     Ok(Done::new(format!("{PAGE}/{}", made.name), notice))
 }
@@ -164,11 +162,9 @@ pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
         .map_err(said)?;
     let name = &person.name;
     let notice = match disabled {
-        Some(true) => {
-            format!("{name} is deactivated and signed out everywhere. You can activate it again.")
-        }
-        Some(false) => format!("{name} is active and can sign in again."),
-        None => format!("The account {name} is changed."),
+        Some(true) => words::answers::is_deactivated(&name),
+        Some(false) => words::answers::is_active_again(&name),
+        None => words::answers::account_is_changed(&name),
     };
     Ok(Done::new(format!("{PAGE}/{name}"), notice))
 }
@@ -193,7 +189,7 @@ pub async fn set_roles(form: RolesForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{PAGE}/{}", person.name),
-        format!("The roles of {} are set; they hold at once.", person.name),
+        words::answers::roles_are_set(&person.name),
     ))
 }
 
@@ -225,10 +221,7 @@ pub async fn set_password(form: PasswordForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{PAGE}/{}", crate::url::encode(&form.person)),
-        format!(
-            "{} has a new password and is signed out everywhere.",
-            form.person
-        ),
+        words::answers::has_a_new_password(&form.person),
     ))
 }
 
@@ -265,7 +258,7 @@ pub async fn revoke_token(form: TokenGoneForm) -> Result<Done, AppError> {
     exchange.token_revoke(&principal, id).await.map_err(said)?;
     Ok(Done::new(
         "/account/tokens",
-        "The token is revoked: it is refused from now on.",
+        words::answers::TOKEN_IS_REVOKED,
     ))
 }
 

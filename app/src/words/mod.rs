@@ -8,6 +8,8 @@
 #[cfg(feature = "ssr")]
 pub mod access;
 #[cfg(feature = "ssr")]
+pub(crate) mod answers;
+#[cfg(feature = "ssr")]
 pub mod approvals;
 pub(crate) mod both;
 #[cfg(feature = "hydrate")]
