@@ -8,6 +8,8 @@
 #[cfg(feature = "ssr")]
 pub mod access;
 #[cfg(feature = "ssr")]
+pub(crate) mod account;
+#[cfg(feature = "ssr")]
 pub(crate) mod answers;
 #[cfg(feature = "ssr")]
 pub mod approvals;
@@ -21,6 +23,8 @@ pub(crate) mod charts;
 #[cfg(feature = "ssr")]
 pub(crate) mod components;
 #[cfg(feature = "ssr")]
+pub(crate) mod costs;
+#[cfg(feature = "ssr")]
 pub(crate) mod frame;
 #[cfg(feature = "ssr")]
 pub mod home;
@@ -32,6 +36,8 @@ pub mod product;
 pub mod product_cost;
 #[cfg(feature = "ssr")]
 pub mod register;
+#[cfg(feature = "ssr")]
+pub(crate) mod replicas;
 #[cfg(feature = "ssr")]
 pub mod request;
 #[cfg(feature = "ssr")]
