@@ -10,6 +10,8 @@ pub mod access;
 #[cfg(feature = "ssr")]
 pub(crate) mod account;
 #[cfg(feature = "ssr")]
+pub(crate) mod admin;
+#[cfg(feature = "ssr")]
 pub(crate) mod answers;
 #[cfg(feature = "ssr")]
 pub mod approvals;
