@@ -39,12 +39,13 @@ fn Shown() -> impl IntoView {
 fn page(run: SyncRun) -> impl IntoView {
     let replica = format!("/replicas/{}@{}", run.product, run.to);
     let product = run.product.to_string();
+    let here = words::replicas::product_in_place(&product, &run.to);
     let is_under_way = run.finished_at.is_none();
     let copied = run.bytes_copied.min(run.bytes_planned);
     let share = less(run.bytes_copied, run.bytes_full);
     view! {
         <section class="page">
-            <p class="crumbs"><A href="/replicas">{words::replicas::REPLICAS}</A><A href=replica>{words::replicas::product_in_place(&product, &run.to)}</A></p>
+            <p class="crumbs"><A href="/replicas">{words::replicas::REPLICAS}</A><A href=replica>{here}</A></p>
             <div class="page-head">
                 <h1>{words::replicas::run_of_table(&state::run_kind(run.kind), &run.table)}</h1>
                 <p class="states"><State said=state::run(run.state)/><span class="muted">{words::replicas::attempt(&run.attempt)}</span></p>

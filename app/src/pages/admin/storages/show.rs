@@ -5,11 +5,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use model::dto::Storage;
 
-use super::ENDPOINT_HINT;
 use super::PATH;
-use super::REGION_HINT;
-use super::REPLICAS_HINT;
-use super::URL_HINT;
 use super::clouds;
 use super::credential::Credential;
 use super::doctor::Report;
