@@ -48,17 +48,19 @@ pub(crate) async fn begin(
         .filter(|path| path.len() <= NEXT_MAX)
         .unwrap_or("/");
     // Nobody is signed in because another site wanted it: that one only gets to the page with the button.
-    let is_foreign = request
-        .headers()
+    let headers = request.headers().clone();
+    let is_foreign = headers
         .get("sec-fetch-site")
         .is_some_and(|site| site == "cross-site");
     if is_foreign {
         return Ok(go_to(&back_to_form(next)?));
     }
-    match oidc.begin(next).await {
-        Ok((url, cookie)) => {
+    match oidc.begin(&headers, next).await {
+        Ok((url, cookies)) => {
             let mut response = go_to(&url);
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            for cookie in cookies {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
             Ok(response)
         }
         Err(refusal) => refused(&session, refusal, next).await,
