@@ -30,6 +30,8 @@ pub async fn notifications(person: String) -> Result<Notifications, AppError> {
 pub struct NotificationsForm {
     pub person: String,
     #[serde(default)]
+    pub revision: Option<i64>,
+    #[serde(default)]
     pub request_waiting: String,
     #[serde(default)]
     pub request_decided: String,
@@ -65,7 +67,10 @@ impl NotificationsForm {
 pub async fn set_notifications(form: NotificationsForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let kinds = form.wanted();
-    let change = NotificationsChange { kinds };
+    let change = NotificationsChange {
+        kinds,
+        revision: form.revision,
+    };
     exchange
         .notifications_set(&principal, &form.person, change)
         .await

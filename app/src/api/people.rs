@@ -174,6 +174,8 @@ pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
 pub struct RolesForm {
     pub person: String,
     #[serde(default)]
+    pub revision: Option<i64>,
+    #[serde(default)]
     pub roles: RolesTicked,
 }
 
@@ -182,6 +184,7 @@ pub async fn set_roles(form: RolesForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let change = RolesChange {
         roles: form.roles.roles(),
+        revision: form.revision,
     };
     let person = exchange
         .roles_set(&principal, &form.person, change)

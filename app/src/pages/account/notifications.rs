@@ -47,6 +47,7 @@ fn choices(told: Told) -> impl IntoView {
         (true, false) => words::account::mail_goes_to(&told.email),
     };
     let person = told.person.to_string();
+    let revision = told.revision;
     // Drawn within the form, whose fields they are to be.
     let fields = move || {
         told.kinds
@@ -67,7 +68,7 @@ fn choices(told: Told) -> impl IntoView {
     };
     view! {
         <p>{place}</p>
-        <Form id="notifications" action class="form">
+        <Form id="notifications" action class="form" revision>
             <Hidden name="person" value=person/>
             {fields()}
             <div class="actions"><Submit>{words::account::KEEP}</Submit></div>

@@ -47,6 +47,12 @@ impl Exchange {
             .bind(person.id)
             .all(self.db())
             .await?;
+        let revision = sql!("select notices_revision from person where id = $1")
+            .bind(person.id)
+            .row(self.db())
+            .await?
+            .ok_or(Error::NotFound("person"))?
+            .get("notices_revision")?;
         let choice = |kind: &NoticeKind| NotificationChoice {
             kind: *kind,
             wanted: muted.iter().all(|muted| muted.kind != *kind),
@@ -56,6 +62,7 @@ impl Exchange {
             email: person.email,
             kinds: NoticeKind::ALL.iter().map(choice).collect(),
             mail: self.ports().post.mailer.is_some(),
+            revision,
         })
     }
 
@@ -81,6 +88,17 @@ impl Exchange {
         check.done()?;
         let mut change = self.change(principal).await?;
         let at = change.at();
+        let moved = sql!(
+            "update person set notices_revision = notices_revision + 1
+             where id = $1 and (notices_revision = $2 or $2 is null)"
+        )
+        .bind(person.id)
+        .bind(new.revision)
+        .execute(change.tx())
+        .await?;
+        if moved == 0 {
+            return Err(Error::changed("choice of mail"));
+        }
         sql!("delete from muted_notice where person_id = $1")
             .bind(person.id)
             .execute(change.tx())

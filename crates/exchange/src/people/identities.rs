@@ -111,10 +111,16 @@ impl Exchange {
             return Err(Error::NotFound("identity"));
         }
         if !has_identity(&mut change, person.id).await? {
-            sql!("delete from person_role where person_id = $1 and mapped")
+            let taken = sql!("delete from person_role where person_id = $1 and mapped")
                 .bind(person.id)
                 .execute(change.tx())
                 .await?;
+            if taken > 0 {
+                sql!("update person set revision = revision + 1 where id = $1")
+                    .bind(person.id)
+                    .execute(change.tx())
+                    .await?;
+            }
             sql!("delete from team_member where person_id = $1 and mapped")
                 .bind(person.id)
                 .execute(change.tx())

@@ -128,10 +128,13 @@ pub struct PersonChange {
     pub revision: Option<i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolesChange {
     pub roles: Vec<String>,
+    /// The person's revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -103,7 +103,7 @@ fn set_roles(person: &Person) -> impl IntoView + use<> {
     let (name, held) = (person.name.to_string(), person.roles.clone());
     view! {
         <p class="muted">{words::admin::people::MEMBERSHIP_IS_SET_ON_THE}<A href="/admin/teams">{words::admin::people::TEAMS_PAGE}</A>"."</p>
-        <Form id="roles" action stay=true>
+        <Form id="roles" action stay=true revision=person.revision>
             <Hidden name="person" value=name/>
             {boxes(held)}
             <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::SET_THE_ROLES}</Submit></div>

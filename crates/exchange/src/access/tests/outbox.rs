@@ -20,7 +20,7 @@ async fn who_wants_none_is_gone_or_has_no_address_gets_none() {
         // Also who is disabled while it waits, or turns it off.
         assert_eq!(world.outbox().await.len(), 3);
         world.disable("jonas").await;
-        let none = NotificationsChange { kinds: Vec::new() };
+        let none = NotificationsChange::default();
         let set = exchange.notifications_set(&world.dora, "dora", none).await;
         assert!(set.unwrap().kinds.iter().all(|choice| !choice.wanted));
         world.is_told(&[], &["request.submitted"]).await;
@@ -33,6 +33,7 @@ async fn who_wants_none_is_gone_or_has_no_address_gets_none() {
         // And on again.
         let some = NotificationsChange {
             kinds: vec!["request_waiting".into()],
+            ..NotificationsChange::default()
         };
         exchange
             .notifications_set(&world.dora, "dora", some)
@@ -54,7 +55,7 @@ async fn choices_are_ones_own_and_an_admin_s() {
         for (who, name) in [(&world.mara, "jonas"), (&world.mara, "nobody")] {
             let refused = exchange.notifications(who, name).await;
             assert!(matches!(refused, Err(Error::NotFound("person"))));
-            let none = NotificationsChange { kinds: Vec::new() };
+            let none = NotificationsChange::default();
             let refused = exchange.notifications_set(who, name, none).await;
             assert!(matches!(refused, Err(Error::NotFound("person"))));
         }
@@ -66,6 +67,7 @@ async fn choices_are_ones_own_and_an_admin_s() {
         assert!(matches!(nobody, Err(Error::Unauthenticated)));
         let wrong = NotificationsChange {
             kinds: vec!["everything".into()],
+            ..NotificationsChange::default()
         };
         let refused = exchange.notifications_set(&world.mara, "mara", wrong).await;
         assert!(matches!(refused, Err(Error::Invalid(_))));
