@@ -6,6 +6,7 @@ use exchange::Operation;
 use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
 use model::Role;
+use model::dto::Identity;
 use model::dto::Me;
 use model::dto::PasswordChange;
 use model::dto::Person;
@@ -22,7 +23,7 @@ use crate::components::tick::TICKED;
 use crate::error::AppError;
 use crate::words;
 
-use super::{call, confirmed, parse_id, said, sent};
+use super::{call, confirmed, every, parse_id, said, sent};
 
 const PAGE: &str = "/admin/people";
 
@@ -51,12 +52,16 @@ pub struct PersonShown {
     pub may_change: bool,
     /// The viewer's own.
     pub is_own: bool,
+    /// By which it is signed in to.
+    pub identities: Vec<Identity>,
 }
 
 pub async fn person(name: String) -> Result<PersonShown, AppError> {
     let (exchange, principal) = call()?;
     let person = exchange.person(&principal, &name).await.map_err(said)?;
+    let identities = every!(|page| exchange.identities(&principal, &name, &page));
     Ok(PersonShown {
+        identities,
         may_change: allows(&principal, Operation::PersonUpdate, &Scope::NONE),
         is_own: principal.own_account() == Some(person.id),
         person,
@@ -232,6 +237,47 @@ pub async fn set_password(form: PasswordForm) -> Result<Done, AppError> {
 pub async fn me() -> Result<Me, AppError> {
     let (exchange, principal) = call()?;
     exchange.me(&principal).await.map_err(said)
+}
+
+/// By which identities of a provider the viewer signs in.
+pub async fn own_identities() -> Result<Vec<Identity>, AppError> {
+    let (exchange, principal) = call()?;
+    let Some(name) = exchange.me(&principal).await.map_err(said)?.name else {
+        return Ok(Vec::new());
+    };
+    Ok(every!(|page| exchange.identities(
+        &principal,
+        name.as_str(),
+        &page
+    )))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityGoneForm {
+    /// Whose it is.
+    pub person: String,
+    /// Its id.
+    pub identity: String,
+    /// The person's name, written by hand, because a way in is shut.
+    #[serde(default)]
+    pub confirm: String,
+}
+
+#[server]
+pub async fn unlink_identity(form: IdentityGoneForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.identity)?;
+    // Written twice by the same hand: it tells nothing of who there is.
+    confirmed(&form.confirm, &form.person)?;
+    exchange
+        .identity_unlink(&principal, &form.person, id)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/account",
+        words::identities::unlinked(&form.person),
+    ))
 }
 
 /// The viewer's own tokens, in the order in which they were made.

@@ -47,6 +47,9 @@ pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub(crate) mod states;
 
+#[cfg(feature = "ssr")]
+pub(crate) mod identities;
+
 use model::NoticeKind;
 use model::Timestamp;
 use model::dto::Money;

@@ -87,9 +87,9 @@ operations! {
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password") page "people/set_password";
     NotificationsRead [Oneself, Admin] rest(("GET", "/people/{person}/notifications")) cli("user notifications") page "/account/notifications";
     NotificationsSet [Oneself, Admin] rest(("PUT", "/people/{person}/notifications")) cli("user notify") page "notices/set_notifications";
-    IdentityList [Oneself, Admin, Auditor] rest(("GET", "/people/{person}/identities")) cli("user identities");
+    IdentityList [Oneself, Admin, Auditor] rest(("GET", "/people/{person}/identities")) cli("user identities") page "/account";
     IdentityLink [Admin] rest(("POST", "/people/{person}/identities")) cli("user link");
-    IdentityUnlink [Admin] rest(("DELETE", "/people/{person}/identities/{identity}")) cli("user unlink");
+    IdentityUnlink [Oneself, Admin] rest(("DELETE", "/people/{person}/identities/{identity}")) cli("user unlink") page "people/unlink_identity";
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create") page "/account/tokens";
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list") page "/account/tokens";
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke") page "people/revoke_token";

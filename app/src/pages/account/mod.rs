@@ -1,6 +1,7 @@
 //! One's own account: who one is here, the password, the tokens of one's machines, and what mail one gets. What is sent changes the session or answers
 //! with a secret, so it goes to plain routes of the server (`server::account`).
 
+pub(crate) mod identities;
 pub mod notifications;
 pub mod tokens;
 
@@ -42,10 +43,13 @@ pub fn Account() -> impl IntoView {
 #[component]
 fn Shown() -> impl IntoView {
     let me = load(api::people::me());
+    let found = load(api::people::own_identities());
+    let name = ctx::viewer().map(|viewer| viewer.name).unwrap_or_default();
     view! {
         <section class="page">
             <Head path=PATH title=words::account::YOUR_ACCOUNT/>
             {me.show(|me| facts(me).into_any())}
+            {found.show(move |found| identities::block(&name, found, true, true).into_any())}
             <Password/>
         </section>
     }

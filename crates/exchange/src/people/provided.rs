@@ -216,6 +216,7 @@ impl Exchange {
             subject: provided.subject.clone(),
             linked_at: at,
             used_at: Some(at),
+            removable: false,
         };
         link(&mut change, person.id, &identity).await?;
         change.note(

@@ -155,6 +155,8 @@ pub struct Identity {
     pub linked_at: Timestamp,
     /// When somebody last signed in by it.
     pub used_at: Option<Timestamp>,
+    /// Whether it can be taken away: something else lets the person in, too.
+    pub removable: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

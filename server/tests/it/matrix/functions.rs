@@ -97,6 +97,11 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         "people/revoke_token" => {
             vec![("token", name(0)), ("confirm", "of zoe".to_owned())]
         }
+        "people/unlink_identity" => vec![
+            ("person", name(0)),
+            ("identity", name(1)),
+            ("confirm", name(0)),
+        ],
         "organisation/create_domain" => vec![("name", text("/name")), ("title", text("/title"))],
         "organisation/update_domain" => vec![("domain", name(0)), ("title", text("/title"))],
         "organisation/create_team" => vec![

@@ -63,6 +63,11 @@ async fn a_person_comes_by_the_provider() {
 
             let again = signs_in(&app, &identities, &subject, "").await;
             assert_eq!(again.location(), "/");
+            let own = app.get("/account").cookie(&session(&again).unwrap());
+            let own = own.header("accept", "text/html").send().await;
+            for part in [identities.issuer.as_str(), &subject, "The only way in"] {
+                assert!(own.text.contains(part), "{part} in {}", own.text);
+            }
             let found = people(&app).await;
             assert_eq!(found.len(), 2, "the same person: {found:?}");
             let made = &found[0];

@@ -19,6 +19,7 @@ use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::load::one;
 use crate::ctx;
+use crate::pages::account::identities;
 use crate::wire;
 use crate::words;
 
@@ -32,8 +33,10 @@ fn page(shown: PersonShown) -> impl IntoView {
         person,
         may_change,
         is_own,
+        identities,
     } = shown;
     let name = person.name.to_string();
+    let identities = identities::block(&name, identities, may_change, is_own);
     let held = roles(&person.roles);
     let forms = may_change.then(|| {
         view! {
@@ -68,6 +71,7 @@ fn page(shown: PersonShown) -> impl IntoView {
                 <div><dt>{words::admin::people::ROLES}</dt><dd>{or_none(&held)}</dd></div>
                 <div><dt>{words::admin::people::STATE}</dt><dd>{standing(person.disabled)}</dd></div>
             </dl>
+            {identities}
             {forms}
         </section>
     }
