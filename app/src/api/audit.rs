@@ -28,21 +28,11 @@ pub struct Happening {
     pub detail: String,
 }
 
-/// What happened, newest first; to one object when `object` gives its kind and id.
-pub async fn happenings(
-    object: Option<(&'static str, String)>,
-    after: Option<String>,
-) -> Result<Listed<Happening>, AppError> {
-    let filter = AuditFilter {
-        object: object.as_ref().map(|(kind, id)| (*kind, id.as_str())),
-        ..AuditFilter::default()
-    };
-    found(&filter, after).await
-}
-
 /// What is looked for in the log. An empty text looks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sought {
+    /// Kind and name of what it was done to, `product:vehicle-visits`.
+    pub about: String,
     pub actor: String,
     pub operation: String,
     pub since: String,
@@ -52,8 +42,11 @@ pub struct Sought {
 /// What happened and is looked for, newest first.
 pub async fn sought(sought: Sought, after: Option<String>) -> Result<Listed<Happening>, AppError> {
     let period = Period::parse(Some(&sought.since), Some(&sought.until)).map_err(said)?;
+    // What has no kind before it is nothing that the log knows.
+    let about = sought.about.trim();
+    let about = (!about.is_empty()).then(|| about.split_once(':').unwrap_or(("", about)));
     let filter = AuditFilter {
-        object: None,
+        object: about,
         actor: Some(sought.actor.trim()).filter(|text| !text.is_empty()),
         operation: Some(sought.operation.trim()).filter(|text| !text.is_empty()),
         period,

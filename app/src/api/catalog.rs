@@ -4,6 +4,7 @@ use exchange::{Exchange, Principal};
 use leptos::prelude::*;
 use model::dto::ProductChange;
 use model::dto::ProductDetail;
+use model::dto::ProductEvent;
 use model::dto::ProductPage;
 use model::dto::ProductPublish;
 use model::dto::ProductQuery;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::api::Done;
+use crate::api::Listed;
 use crate::error::AppError;
 use crate::url::encode;
 use crate::words;
@@ -28,6 +30,17 @@ pub async fn products(query: ProductQuery) -> Result<ProductPage, AppError> {
 pub async fn product(name: String) -> Result<ProductDetail, AppError> {
     let (exchange, principal) = call()?;
     exchange.product(&principal, &name).await.map_err(said)
+}
+
+/// What happened to it, newest first, as far as the viewer may know.
+pub async fn history(
+    name: String,
+    after: Option<String>,
+) -> Result<Listed<ProductEvent>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest { after, limit: None };
+    let found = exchange.product_history(&principal, &name, &page).await;
+    Ok(found.map_err(said)?.into())
 }
 
 /// All that the page lets one change. What is not sent stays as it is.

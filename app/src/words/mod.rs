@@ -48,6 +48,8 @@ pub mod sign_in;
 pub(crate) mod states;
 
 #[cfg(feature = "ssr")]
+pub(crate) mod history;
+#[cfg(feature = "ssr")]
 pub(crate) mod identities;
 
 use model::NoticeKind;

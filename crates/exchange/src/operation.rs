@@ -117,6 +117,8 @@ operations! {
     StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan") page "declaration/scan_storage";
     ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "/catalog";
     ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "/products/{name}";
+    /// What happened to it, without what the audit log alone is to know.
+    ProductHistory [SignedIn] rest(("GET", "/products/{product}/history")) cli("product history") page "/products/{name}";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update") page "catalog/update_product";
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish") page "catalog/publish_product";

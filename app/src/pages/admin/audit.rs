@@ -28,6 +28,7 @@ use crate::url;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
+use crate::words::history;
 
 const PATH: &str = "/admin/audit";
 
@@ -44,6 +45,7 @@ fn Shown() -> impl IntoView {
     let (sought, after) = use_query_map().with_untracked(|query| {
         let given = |name: &str| query.get(name).unwrap_or_default();
         let sought = Sought {
+            about: given("about"),
             actor: given("who"),
             operation: given("what"),
             since: given("since"),
@@ -71,6 +73,7 @@ fn filter(sought: Sought) -> impl IntoView {
     let is_all = sought == Sought::default();
     view! {
         <form class="form form--grid" method="get" action=PATH>
+            <Field label=history::ABOUT name="about" value=given(sought.about) hint=history::ABOUT_HINT autocomplete="off"/>
             <Field label=words::admin::audit::WHO name="who" value=given(sought.actor) hint=words::admin::audit::WHO_HINT autocomplete="off"/>
             <Field label=words::admin::audit::WHAT name="what" value=given(sought.operation) hint=words::admin::audit::WHAT_HINT autocomplete="off"/>
             <Field label=words::admin::audit::FROM_DAY name="since" kind=Kind::Date value=given(sought.since)/>
@@ -96,6 +99,7 @@ fn Check() -> impl IntoView {
 
 fn list(rows: Listed<Happening>, sought: &Sought, is_first: bool) -> impl IntoView + use<> {
     let chosen = [
+        ("about", sought.about.as_str()),
         ("who", sought.actor.as_str()),
         ("what", sought.operation.as_str()),
         ("since", sought.since.as_str()),

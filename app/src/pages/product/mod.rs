@@ -20,11 +20,11 @@ use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
 use model::Classification;
 use model::ProductState;
-use model::Role;
 use model::dto::Charge;
 use model::dto::Grant;
 use model::dto::MyAccess;
 use model::dto::ProductDetail;
+use model::dto::ProductEvent;
 use model::dto::Replica;
 use model::dto::Saving;
 use model::dto::ShareQuery;
@@ -32,7 +32,6 @@ use model::dto::SyncRun;
 
 use crate::api;
 use crate::api::Listed;
-use crate::api::audit::Happening;
 use crate::api::replicas::Lately;
 use crate::components::button::Weight;
 use crate::components::flash::Notice;
@@ -41,7 +40,6 @@ use crate::components::load::Members;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::tabs::Tabs;
-use crate::ctx;
 use crate::islands::copy::Copy;
 use crate::islands::icon::Icon;
 use crate::url;
@@ -111,12 +109,7 @@ impl Tab {
 
     /// A tab that would say no more than that one may not see it is not offered.
     fn is_offered(self, product: &ProductDetail) -> bool {
-        match self {
-            Self::Yaml => product.tables.iter().any(|table| table.path.is_some()),
-            Self::History => ctx::viewer()
-                .is_some_and(|viewer| viewer.is(Role::Auditor) || viewer.is(Role::Admin)),
-            _ => true,
-        }
+        self != Self::Yaml || product.tables.iter().any(|table| table.path.is_some())
     }
 }
 
@@ -139,7 +132,7 @@ struct Parts {
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
     reads: Loaded<Listed<ShareQuery>>,
-    happenings: Loaded<Listed<Happening>>,
+    events: Loaded<Listed<ProductEvent>>,
     yaml: Loaded<String>,
 }
 
@@ -159,9 +152,8 @@ impl Parts {
             savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
             reads: load_if(on(Tab::Cost).map(api::access::reads)),
-            happenings: load_if(
-                of(Tab::History)
-                    .map(|(name, after)| api::audit::happenings(Some(("product", name)), after)),
+            events: load_if(
+                of(Tab::History).map(|(name, after)| api::catalog::history(name, after)),
             ),
             yaml: load_if(on(Tab::Yaml).map(api::declaration::product_yaml)),
         }
@@ -231,7 +223,7 @@ fn whole(
         }
         Tab::Access => access::access(&product, parts.grants, place).into_any(),
         Tab::Cost => cost::cost(&name, parts, place).into_any(),
-        Tab::History => history::history(parts.happenings, place).into_any(),
+        Tab::History => history::history(&name, parts.events, place).into_any(),
         Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
     };
     view! {

@@ -4,6 +4,7 @@
 //! [`crate::ports::TableInspector`] only, never inside a transaction.
 
 mod escape;
+mod history;
 mod inspect;
 mod life;
 mod list;

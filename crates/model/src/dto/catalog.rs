@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccessPolicy, Classification, Cloud, Name, Payer, ProductId, ProductName, ProductState,
-    TableId, Timestamp,
+    AccessPolicy, Classification, Cloud, Mode, Name, Payer, ProductEventKind, ProductId,
+    ProductName, ProductState, TableId, Timestamp,
 };
 
 /// A column of a table, as its schema has it.
@@ -350,4 +350,28 @@ pub struct TableDetail {
 pub struct TableCommit {
     pub version: u64,
     pub committed_at: Timestamp,
+}
+
+/// One thing that happened to a product, as whoever sees the product may know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductEvent {
+    pub at: Timestamp,
+    pub kind: ProductEventKind,
+    /// What of it was changed, by the names of the fields: `title`, `description`, `payer`, …
+    pub changed: Vec<String>,
+    /// `schema.name` of tables that came.
+    pub tables_added: Vec<String>,
+    /// The same of those that were taken out.
+    pub tables_removed: Vec<String>,
+    /// Why it was retired; for the owning team.
+    pub reason: Option<String>,
+    /// Of a version: the table that came to it, `schema.name`.
+    pub table: Option<String>,
+    /// The newest that was seen on that day.
+    pub version: Option<u64>,
+    /// How many commits were seen on that day.
+    pub commits: Option<u64>,
+    /// Of an access: whose, and which.
+    pub recipient: Option<Name>,
+    pub mode: Option<Mode>,
 }

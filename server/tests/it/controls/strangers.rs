@@ -17,6 +17,7 @@ const CATALOG: &[Operation] = &[
     Operation::TeamRead,
     Operation::StorageRead,
     Operation::ProductRead,
+    Operation::ProductHistory,
 ];
 
 /// Whether the answer to a stranger must be a refusal: it names something, and that is not of the catalog.

@@ -165,7 +165,9 @@ impl World {
                 none().with(json!({ "storage": "aws_eu", "path": "vehicle-visits" }))
             }
             Operation::StorageScan => named(&["aws_eu"]).with(json!({ "team": "aftersales" })),
-            Operation::ProductRead | Operation::ProductRefresh => named(&["vehicle-visits"]),
+            Operation::ProductRead | Operation::ProductHistory | Operation::ProductRefresh => {
+                named(&["vehicle-visits"])
+            }
             Operation::ProductRegister => none().with(json!({
                 "name": self.fresh("vehicle-draft"),
                 "team": "aftersales",

@@ -5,6 +5,7 @@ mod binding;
 mod deciding;
 mod ended;
 mod following;
+mod history;
 mod looking;
 mod outbox;
 mod queries;
