@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::dto::{Delivery, DeliveryTest, NotificationChoice, Notifications, NotificationsChange};
-use model::{NoticeEvent, NoticeId, NoticeKind};
+use model::{NoticeEvent, NoticeId, NoticeKind, PersonId};
 use serde_json::json;
 
 use super::{Facts, letter};
@@ -43,10 +43,7 @@ impl Exchange {
     }
 
     async fn notifications_of(&self, person: PersonRecord) -> Result<Notifications, Error> {
-        let muted: Vec<Muted> = sql!("select kind from muted_notice where person_id = $1")
-            .bind(person.id)
-            .all(self.db())
-            .await?;
+        let muted = self.muted(person.id).await?;
         let revision = sql!("select notices_revision from person where id = $1")
             .bind(person.id)
             .row(self.db())
@@ -55,7 +52,7 @@ impl Exchange {
             .get("notices_revision")?;
         let choice = |kind: &NoticeKind| NotificationChoice {
             kind: *kind,
-            wanted: muted.iter().all(|muted| muted.kind != *kind),
+            wanted: !muted.contains(kind),
         };
         Ok(Notifications {
             person: person.name,
@@ -64,6 +61,15 @@ impl Exchange {
             mail: self.ports().post.mailer.is_some(),
             revision,
         })
+    }
+
+    /// The kinds of mail that a person has turned off.
+    pub(super) async fn muted(&self, person: PersonId) -> Result<BTreeSet<NoticeKind>, Error> {
+        let rows: Vec<Muted> = sql!("select kind from muted_notice where person_id = $1")
+            .bind(person)
+            .all(self.db())
+            .await?;
+        Ok(rows.into_iter().map(|row| row.kind).collect())
     }
 
     /// Turns on exactly these kinds of mail and off the others; felt also by what waits to be sent.

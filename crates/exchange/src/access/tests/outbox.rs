@@ -2,7 +2,7 @@
 //! even put there.
 
 use model::dto::{DeliveryTest, NotificationsChange};
-use model::time::DAY;
+use model::time::{DAY, MINUTE};
 
 use super::World;
 use crate::error::Error;
@@ -96,6 +96,56 @@ async fn what_was_sent_and_not_noted_is_sent_again_under_the_same_id() {
     }
 }
 
+/// So many come by themselves; the rest comes as one, when the hour lets one through, and nothing is lost or told twice.
+#[tokio::test]
+async fn what_is_more_than_an_hour_takes_comes_as_one() {
+    for mut world in World::telling().await {
+        let most = 3;
+        let options = crate::Options {
+            mails_an_hour: 3,
+            ..world.exchange().options().clone()
+        };
+        let (db, ports) = (
+            world.exchange().db().clone(),
+            world.exchange().ports().clone(),
+        );
+        world.test.exchange = crate::Exchange::new(db, world.test.clock.clone(), ports, options);
+        let exchange = world.exchange();
+        world.disable("dora").await;
+        let ask = async |count: usize| {
+            for _ in 0..count {
+                let asked = World::ask("vehicle-visits", "live");
+                let request = exchange.request_create(&world.mara, asked).await.unwrap();
+                let taken = exchange.request_withdraw(&world.mara, request.id).await;
+                taken.unwrap();
+            }
+        };
+        ask(most + 3).await;
+        let (mails, _) = world.told().await;
+        assert_eq!(mails.len(), most);
+        // The work of telling the rest waits; looked at before its time it goes on waiting.
+        let waits = async || {
+            let [row] = <[WorkRow; 1]>::try_from(world.outbox().await).unwrap();
+            assert!(row.key.starts_with("digest/") && !row.parked, "{row:?}");
+        };
+        for _ in 0..2 {
+            waits().await;
+            world.is_told(&[], &[]).await;
+        }
+        // What comes later does not overtake it.
+        world.test.clock.advance(30 * MINUTE);
+        ask(1).await;
+        world.told().await;
+        waits().await;
+        world.test.clock.advance(31 * MINUTE);
+        world.told_one("jonas@example.org: 4 more for you").await;
+        assert!(world.outbox().await.is_empty());
+        ask(1).await;
+        let asked = "jonas@example.org: To decide: rnd asks for vehicle-visits";
+        world.told_one(asked).await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_refused_for_good_waits_for_a_person_with_its_reason() {
     for world in World::telling().await {
@@ -184,7 +234,10 @@ async fn a_process_without_mail_parks_what_another_one_queued() {
         let other = crate::Exchange::new(db, clock, ports, options);
         for row in world.outbox().await {
             let came = match row.kind.as_str() {
-                "mail" => other.mail_deliver(&world.system, &row.key).await,
+                "mail" => {
+                    let came = other.mail_deliver(&world.system, &row.key).await;
+                    came.map(|came| came.map(|_| ()))
+                }
                 _ => other.webhook_deliver(&world.system, &row.key).await,
             };
             let failed = came.unwrap().unwrap_err();
