@@ -179,3 +179,21 @@ pub async fn retry_work(form: RetryForm) -> Result<Done, AppError> {
         words::answers::WORK_IS_TRIED_AGAIN,
     ))
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryAllForm {
+    pub kind: String,
+}
+
+#[server]
+pub async fn retry_all(form: RetryAllForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let kind: WorkKind = form
+        .kind
+        .parse()
+        .map_err(|()| said(exchange::Error::invalid("kind", "there is no such work")))?;
+    let found = exchange.work_retry_all(&principal, kind).await;
+    let retried = found.map_err(said)?.retried;
+    Ok(Done::new("/admin/jobs", words::retry::retried(retried)))
+}

@@ -51,6 +51,8 @@ pub(crate) mod states;
 pub(crate) mod history;
 #[cfg(feature = "ssr")]
 pub(crate) mod identities;
+#[cfg(feature = "ssr")]
+pub(crate) mod retry;
 
 use model::NoticeKind;
 use model::Timestamp;

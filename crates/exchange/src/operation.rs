@@ -179,6 +179,7 @@ operations! {
     AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify") page "audit/verify_chain";
     WorkList [Admin] rest(("GET", "/work")) cli("work list") page "/admin/jobs";
     WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry") page "audit/retry_work";
+    WorkRetryAll [Admin] rest(("POST", "/work/retry")) cli("work retry") page "audit/retry_all";
     DeliveryRead [SignedIn] rest(("GET", "/delivery")) cli("doctor");
     DeliveryTest [Admin] rest(("POST", "/delivery/test")) cli("doctor");
     NoticeSend [System] rest() cli() why "mail and webhook are sent by the worker that holds the work";

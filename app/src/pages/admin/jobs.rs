@@ -1,5 +1,7 @@
 //! The workers' queue: what waits, what is under way, what failed and waits for a person.
 
+use std::collections::BTreeSet;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -108,6 +110,9 @@ fn list(jobs: Listed<Job>, [state, kind]: [&str; 2], is_first: bool) -> impl Int
         url::with_query(PATH, more)
     });
     let first = (!is_first).then(|| url::with_query(PATH, chosen));
+    let parked = jobs.items.iter().filter(|job| job.parked);
+    let kinds: BTreeSet<String> = parked.map(|job| job.kind.clone()).collect();
+    let retry = kinds.into_iter().map(retry_all).collect_view();
     let rows = jobs.items.into_iter().map(row).collect_view();
     let head = vec![
         Column::Text(words::admin::jobs::WORK),
@@ -117,10 +122,22 @@ fn list(jobs: Listed<Job>, [state, kind]: [&str; 2], is_first: bool) -> impl Int
         Column::Text(words::admin::jobs::WHAT_TO_DO),
     ];
     view! {
+        <div class="actions">{retry}</div>
         <Table caption=words::admin::jobs::WORK head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
+}
+
+fn retry_all(kind: String) -> impl IntoView {
+    let action = wire::form::<api::audit::RetryAll>();
+    let (form, button) = (format!("retry-all-{kind}"), words::retry::all_of(&kind));
+    view! {
+        <Form id=form action class="inline" stay=true>
+            <Hidden name="kind" value=kind/>
+            <Submit weight=Weight::Secondary>{button}</Submit>
+        </Form>
+    }
 }
 
 fn row(job: Job) -> impl IntoView {

@@ -7,7 +7,7 @@ mod listing;
 #[cfg(test)]
 mod tests;
 
-pub use listing::{WorkFilter, WorkRow, WorkState};
+pub use listing::{WorkFilter, WorkRetried, WorkRetryAll, WorkRow, WorkState};
 
 use model::dto::TableWork;
 use model::time::{HOUR, MINUTE, SECOND};

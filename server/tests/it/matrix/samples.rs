@@ -134,6 +134,7 @@ impl World {
                 none().with(json!({ "yaml": yaml, "file": file, "commit": "c0ffee" }))
             }
             Operation::DeclarationExport => none(),
+            Operation::WorkRetryAll => none().with(json!({ "kind": "mail" })),
             Operation::WorkRetry => {
                 let wake = Wake::new(WorkKind::Refresh, self.fresh("work"));
                 self.exchange()

@@ -6,7 +6,7 @@ use model::time::{DAY, MINUTE};
 
 use super::World;
 use crate::error::Error;
-use crate::jobs::WorkRow;
+use crate::jobs::{WorkKind, WorkRow};
 use crate::ports::Letter;
 use crate::principal::Principal;
 use crate::sql;
@@ -159,7 +159,9 @@ async fn what_is_refused_for_good_waits_for_a_person_with_its_reason() {
         assert!(row.parked);
         assert_eq!(row.last_error.as_deref(), Some("550 no such mailbox"));
         world.address("jonas", "jonas@example.org").await;
-        exchange.work_retry(&world.operator, row.id).await.unwrap();
+        let all = |kind| exchange.work_retry_all(&world.operator, kind);
+        assert_eq!(all(WorkKind::Webhook).await.unwrap().retried, 0);
+        assert_eq!(all(WorkKind::Mail).await.unwrap().retried, 1);
         assert_eq!(world.told().await.0.len(), 1);
         assert!(world.outbox().await.is_empty());
     }
