@@ -112,7 +112,10 @@ fn list(jobs: Listed<Job>, [state, kind]: [&str; 2], is_first: bool) -> impl Int
     let first = (!is_first).then(|| url::with_query(PATH, chosen));
     let parked = jobs.items.iter().filter(|job| job.parked);
     let kinds: BTreeSet<String> = parked.map(|job| job.kind.clone()).collect();
-    let retry = kinds.into_iter().map(retry_all).collect_view();
+    let retry = (!kinds.is_empty()).then(|| {
+        let forms = kinds.into_iter().map(retry_all).collect_view();
+        view! { <div class="actions">{forms}</div> }
+    });
     let rows = jobs.items.into_iter().map(row).collect_view();
     let head = vec![
         Column::Text(words::admin::jobs::WORK),
@@ -122,7 +125,7 @@ fn list(jobs: Listed<Job>, [state, kind]: [&str; 2], is_first: bool) -> impl Int
         Column::Text(words::admin::jobs::WHAT_TO_DO),
     ];
     view! {
-        <div class="actions">{retry}</div>
+        {retry}
         <Table caption=words::admin::jobs::WORK head>{rows}</Table>
         <Pager first next/>
     }

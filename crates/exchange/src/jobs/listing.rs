@@ -157,10 +157,6 @@ impl Exchange {
         .bind(kind.as_str())
         .execute(change.tx())
         .await?;
-        if retried == 0 {
-            // Nothing was parked, so nothing was done.
-            return Ok(WorkRetried { retried });
-        }
         change.note(
             Operation::WorkRetryAll,
             Object::new("work", kind.as_str()),
