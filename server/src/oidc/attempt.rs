@@ -137,7 +137,8 @@ impl Seal {
             })
             .collect();
         // The youngest first.
-        begun.sort_unstable_by(|one, other| other.cmp(one));
+        begun.sort_unstable();
+        begun.reverse();
         let (mut kept, mut gone) = (1, Vec::new());
         for (ends_at, name) in begun {
             if ends_at > 0 && kept < MOST {

@@ -47,8 +47,8 @@ pub(crate) async fn begin(
         .and_then(local_path)
         .filter(|path| path.len() <= NEXT_MAX)
         .unwrap_or("/");
-    // Nobody is signed in because another site wanted it: that one only gets to the page with the button.
     let headers = request.headers().clone();
+    // Nobody is signed in because another site wanted it: that one only gets to the page with the button.
     let is_foreign = headers
         .get("sec-fetch-site")
         .is_some_and(|site| site == "cross-site");

@@ -107,6 +107,8 @@ impl Exchange {
     /// One mail of all that was held back for a person; of a single one, that one.
     async fn digest_deliver(&self, person: PersonId) -> Result<Result<Sent, Undelivered>, Error> {
         let held = self.held_back(person).await?;
+        let is_all = i64::try_from(held.len()).unwrap_or(i64::MAX) < turn::MOST;
+        let done = if is_all { Sent::Done } else { Sent::Later(1) };
         let addressee: Option<Addressee> =
             sql!("select email from person where id = $1 and not disabled and email <> ''")
                 .bind(person)
@@ -127,7 +129,7 @@ impl Exchange {
             (addressee, told.first(), told.last())
         else {
             self.let_go(person, &held).await?;
-            return Ok(Ok(Sent::Done));
+            return Ok(Ok(done));
         };
         let Some(mailer) = &self.ports().post.mailer else {
             return Ok(Err(Undelivered::permanent(NO_MAIL)));
@@ -156,8 +158,7 @@ impl Exchange {
         if sent.is_ok() {
             self.let_go(person, &held).await?;
         }
-        let is_all = i64::try_from(held.len()).unwrap_or(i64::MAX) < turn::MOST;
-        Ok(sent.map(|()| if is_all { Sent::Done } else { Sent::Later(1) }))
+        Ok(sent.map(|()| done))
     }
 
     /// Sends the event that `key` names to the webhook.
