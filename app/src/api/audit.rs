@@ -189,10 +189,12 @@ pub struct RetryAllForm {
 #[server]
 pub async fn retry_all(form: RetryAllForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
-    let kind: WorkKind = form
-        .kind
-        .parse()
-        .map_err(|()| said(exchange::Error::invalid("kind", "there is no such work")))?;
+    let kind: WorkKind = form.kind.parse().map_err(|()| {
+        said(exchange::Error::invalid(
+            "kind",
+            words::answers::NO_SUCH_WORK,
+        ))
+    })?;
     let found = exchange.work_retry_all(&principal, kind).await;
     let retried = found.map_err(said)?.retried;
     Ok(Done::new("/admin/jobs", words::retry::retried(retried)))

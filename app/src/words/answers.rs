@@ -70,6 +70,8 @@ pub(crate) const THE_PRODUCT_IS_RETIRED: &str = "The product is retired.";
 
 // Registering and declaring.
 pub(crate) const NO_SUCH_STORAGE: &str = "There is no such storage.";
+/// Of a kind of work, as a field's error.
+pub(crate) const NO_SUCH_WORK: &str = "there is no such work";
 pub(crate) const NO_SUCH_TEAM: &str = "There is no such team.";
 pub(crate) const CHOOSE_A_CLASSIFICATION: &str = "choose one: nobody else knows whose data this is";
 pub(crate) const NO_TABLE_THERE: &str = "There is no table there.";

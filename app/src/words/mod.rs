@@ -29,7 +29,11 @@ pub(crate) mod costs;
 #[cfg(feature = "ssr")]
 pub(crate) mod frame;
 #[cfg(feature = "ssr")]
+pub(crate) mod history;
+#[cfg(feature = "ssr")]
 pub mod home;
+#[cfg(feature = "ssr")]
+pub(crate) mod identities;
 #[cfg(feature = "ssr")]
 pub mod not_found;
 #[cfg(feature = "ssr")]
@@ -43,16 +47,11 @@ pub(crate) mod replicas;
 #[cfg(feature = "ssr")]
 pub mod request;
 #[cfg(feature = "ssr")]
+pub(crate) mod retry;
+#[cfg(feature = "ssr")]
 pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub(crate) mod states;
-
-#[cfg(feature = "ssr")]
-pub(crate) mod history;
-#[cfg(feature = "ssr")]
-pub(crate) mod identities;
-#[cfg(feature = "ssr")]
-pub(crate) mod retry;
 
 use model::NoticeKind;
 use model::Timestamp;
