@@ -145,17 +145,6 @@ pub(crate) const VERIFIED: &str = "Verified";
 pub(crate) const FIRST_READ: &str = "First read";
 pub(crate) const NOT_YET: &str = "not yet";
 
-// What happened to it.
-pub(crate) const WHAT_HAPPENED: &str = "What happened";
-pub(crate) const FROM_THE_AUDIT_LOG: &str =
-    "From the audit log, which nobody can change. People appear by a pseudonym.";
-pub(crate) const NOTHING_HAPPENED: &str = "Nothing happened yet";
-pub(crate) const EVERY_CHANGE_IS_NOTED: &str = "Every change of the product is noted here.";
-pub(crate) const AUDIT_LOG: &str = "Audit log";
-pub(crate) const WHEN: &str = "When";
-pub(crate) const WHAT: &str = "What";
-pub(crate) const IN_DETAIL: &str = "In detail";
-
 // As a declaration.
 pub(crate) const AS_A_DECLARATION: &str = "As a declaration";
 pub(crate) const WHAT_IS_LIVE_AS: &str = "What is live, as ";
