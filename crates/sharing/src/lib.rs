@@ -44,6 +44,12 @@
 //! Refresh tokens, and page tokens of queries without `startingVersion`, answer 400 with a sentence. `asyncquery` is ignored, as the protocol allows: the answer comes
 //! at once. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
 //!
+//! # Which tables
+//!
+//! Deletion vectors, column mapping, widened types and variants are told in the delta format, to a client that names the feature
+//! (`features`): paths and deletion vectors become signed URLs, everything else passes as the log has it. How the log is
+//! written (V2 and multi-part checkpoints, compacted commits, in-commit timestamps) no client sees.
+//!
 //! Errors are `{"errorCode", "message"}`; nothing a user did wrong answers 429 or 5xx, because clients repeat those. A
 //! 5xx carries a request id and no detail; the detail is in the log under the same id.
 //!
@@ -54,6 +60,7 @@ mod access_log;
 mod capabilities;
 mod changes;
 mod error;
+mod features;
 mod gate;
 mod hints;
 mod history;

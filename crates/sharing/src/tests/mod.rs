@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod changes;
+mod features;
 mod hints;
 mod history;
 mod listing;
