@@ -71,6 +71,10 @@ pub(crate) fn not_shared(feature: &dyn Display) -> String {
     format!("It will be shown, but neither shared nor cloned: {feature}.")
 }
 
+pub(crate) fn not_cloned(feature: &dyn Display) -> String {
+    format!("It will be shared, but not cloned: {feature}.")
+}
+
 // The other way.
 pub(crate) const OR_ALL_AS_TEXT: &str = "Or all of them as text";
 pub(crate) const A_PRODUCT_FOR_EACH_FOLDER: &str = "A product for each folder that holds tables, written as one declaration, which you then complete by hand.";

@@ -9,6 +9,10 @@ use delta::{ChangedFile, Metadata, Snapshot};
 use crate::error::Failure;
 use crate::schema;
 
+/// All that a client may have to name, as it stands in the capabilities header.
+pub const READER_FEATURES: &str =
+    "deletionvectors,columnmapping,timestampntz,typewidening,varianttype,variantshredding";
+
 /// A feature that readers of files must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feature {
@@ -164,5 +168,15 @@ mod tests {
             "{said}"
         );
         assert!(needs(&[Feature::TimestampNtz]).is_plain() && !both.is_plain());
+        let all = needs(&[
+            Feature::DeletionVectors,
+            Feature::ColumnMapping,
+            Feature::TimestampNtz,
+            Feature::TypeWidening,
+            Feature::VariantType,
+            Feature::VariantShredding,
+        ]);
+        let names: Vec<&str> = READER_FEATURES.split(',').collect();
+        assert!(all.are_known(&named(&names)));
     }
 }

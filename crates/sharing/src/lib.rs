@@ -79,6 +79,7 @@ mod tests;
 mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
+pub use features::READER_FEATURES;
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
 pub use request::Peer;
 pub use routes::{Options, router};

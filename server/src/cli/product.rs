@@ -353,6 +353,7 @@ fn words(product: &Value) -> String {
                 ("Partitioned by", |t| at(t, "/partition_columns")),
                 ("Features", |t| at(t, "/features")),
                 ("Not shared because of", |t| at(t, "/refused_for")),
+                ("Not cloned because of", |t| at(t, "/clone_refused_for")),
                 ("Problem", |t| at(t, "/problem")),
             ],
             found,

@@ -1,6 +1,7 @@
 //! How to read one granted product: the lines for each table and client.
 
 use leptos::prelude::*;
+use model::Mode;
 
 use crate::api::access::Opened;
 use crate::components::code::Code;
@@ -20,6 +21,7 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
         .tables
         .into_iter()
         .filter(|table| table.refused_for.is_none())
+        .filter(|table| grant.mode == Mode::Live || table.clone_refused_for.is_none())
         .enumerate()
         .map(|(position, table)| {
             let name = format!("{}.{}", table.schema, table.name);

@@ -57,9 +57,14 @@ fn one(table: TableDetail) -> impl IntoView {
     view! {
         <section class="block">
             <h2 class="code">{name}</h2>
-            {table.refused_for.map(|why| view! {
+            {table.refused_for.clone().map(|why| view! {
                 <Notice tone=Tone::Warn>
                     <p>{words::product::NOT_SHARED_YET}{why}"."</p>
+                </Notice>
+            })}
+            {table.clone_refused_for.filter(|_| table.refused_for.is_none()).map(|why| view! {
+                <Notice tone=Tone::Plain>
+                    <p>"This table is read live only, and not copied yet: "{why}"."</p>
                 </Notice>
             })}
             {table.problem.map(|what| view! {

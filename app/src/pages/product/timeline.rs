@@ -416,6 +416,7 @@ mod tests {
             bytes: None,
             features: Vec::new(),
             refused_for: None,
+            clone_refused_for: None,
             problem: None,
             inspected_at: None,
             commits: vec![commit(3, "05T00:00")],

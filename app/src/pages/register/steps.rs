@@ -172,10 +172,11 @@ fn one(number: usize, table: ScannedTable, is_ticked: bool) -> impl IntoView {
     let is_closed = table.problem.is_some();
     let label_for = id.clone();
     let path = table.path.clone();
-    let remark = match (table.problem, table.refused_for) {
-        (Some(why), _) => words::sentence(&why),
-        (None, Some(feature)) => words::register::not_shared(&feature),
-        (None, None) => String::new(),
+    let remark = match (table.problem, table.refused_for, table.clone_refused_for) {
+        (Some(why), ..) => words::sentence(&why),
+        (None, Some(feature), _) => words::register::not_shared(&feature),
+        (None, None, Some(feature)) => words::register::not_cloned(&feature),
+        (None, None, None) => String::new(),
     };
     view! {
         <tr>

@@ -30,7 +30,8 @@ pub use ended::EndedAccess;
 pub(crate) use moving::STAYS;
 pub use queries::ShareQueryFilter;
 pub use reading::{
-    GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
+    GrantReading, NotServed, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
+    SharedTitle,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

@@ -36,8 +36,19 @@ pub struct Inspection {
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.
     pub refused_for: Option<String>,
+    /// Why the table is not cloned, whether it is shared or not; names the feature.
+    #[serde(default)]
+    pub clone_refused_for: Option<String>,
     /// Whether `delta.enableChangeDataFeed` is on.
     pub change_data_feed: bool,
+}
+
+impl Inspection {
+    /// Why the table cannot be cloned: what cannot be shared cannot either.
+    pub fn not_cloned_for(&self) -> Option<&str> {
+        let clone = self.clone_refused_for.as_deref();
+        clone.or(self.refused_for.as_deref())
+    }
 }
 
 /// Which table to look at without storing anything.
@@ -336,6 +347,9 @@ pub struct TableDetail {
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.
     pub refused_for: Option<String>,
+    /// Why the table is not cloned, whether it is shared or not; names the feature.
+    #[serde(default)]
+    pub clone_refused_for: Option<String>,
     /// What went wrong when the log was last read; the rest stands as it was read before.
     pub problem: Option<String>,
     pub inspected_at: Option<Timestamp>,

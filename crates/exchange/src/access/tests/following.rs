@@ -5,6 +5,7 @@ use model::time::DAY;
 use model::{GrantDesired, ReplicaState};
 
 use super::{World, inspection};
+use crate::access::NotServed;
 use crate::error::Error;
 use crate::page::PageRequest;
 use crate::replicas::{ReplicaStep, ReplicaTableRecord, SyncOutcome};
@@ -91,7 +92,7 @@ async fn a_table_that_becomes_usable_is_cloned() {
         let exchange = world.exchange();
         let lake = "s3://lake/aftersales";
         let unusable = Inspection {
-            refused_for: Some("deletionVectors".into()),
+            clone_refused_for: Some("deletionVectors".into()),
             ..inspection()
         };
         world.test.world.put_table(lake, "more", Ok(unusable));
@@ -99,7 +100,12 @@ async fn a_table_that_becomes_usable_is_cloned() {
             .product_update(&world.jonas, "vehicle-visits", tables(&["t", "more"]))
             .await
             .unwrap();
+        let reader = world.reader().await;
         world.granted("vehicle-visits", "replica").await;
+        // It is shared, only not through a replica.
+        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let why: Vec<_> = shared.iter().map(|table| table.not_served()).collect();
+        assert_eq!(why, [Some(NotServed::Cloned("deletionVectors")), None]);
         world.sync(3).await;
         let one = named(&[("t", ReplicaState::Ready)]);
         assert_eq!(states(&world).await, (ReplicaState::Ready, one.clone()));

@@ -362,6 +362,7 @@ fn inspection() -> Inspection {
         recent_bytes: 500_000_000,
         features: Vec::new(),
         refused_for: None,
+        clone_refused_for: None,
         change_data_feed: false,
     }
 }
