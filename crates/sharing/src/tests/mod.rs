@@ -12,3 +12,4 @@ mod refusals;
 mod slots;
 mod streaming;
 mod world;
+mod written;
