@@ -305,6 +305,7 @@ impl Table {
             &commit_path(version),
             version,
             self.budgets(),
+            self.homes(),
             &mut spent,
             |at, line| {
                 for action in parse_line(line, at)? {

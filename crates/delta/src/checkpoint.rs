@@ -57,6 +57,8 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) files: &'a [ObjectMeta],
     /// Those that lie in the log, whichever checkpoint they belong to.
     pub(crate) sidecars: &'a BTreeMap<Path, ObjectMeta>,
+    /// See [`crate::Table::lying_at`].
+    pub(crate) homes: &'a [String],
 }
 
 /// Where the actions of a checkpoint go.
@@ -94,6 +96,7 @@ impl Checkpoint<'_> {
             objects,
             version: self.version,
             budgets,
+            homes: self.homes,
             told: Told::default(),
             line: 0,
         };
@@ -159,6 +162,7 @@ struct Reading<'a> {
     objects: &'a Arc<dyn ObjectStore>,
     version: u64,
     budgets: &'a Budgets,
+    homes: &'a [String],
     told: Told,
     /// The row, for messages.
     line: usize,
@@ -179,6 +183,7 @@ impl Reading<'_> {
             &file.location,
             self.version,
             self.budgets,
+            self.homes,
             spent,
             |at, line| {
                 rows += 1;
@@ -283,6 +288,7 @@ impl Reading<'_> {
                     At {
                         version,
                         line: self.line,
+                        homes: self.homes,
                     },
                     &mut *each,
                 )?;
@@ -430,7 +436,7 @@ fn to_json(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-fn parse_row(row: &[u8], at: At, each: Each<'_>) -> Result<(), LogError> {
+fn parse_row(row: &[u8], at: At<'_>, each: Each<'_>) -> Result<(), LogError> {
     let broken = |_| LogError::BrokenCheckpoint {
         version: at.version,
         what: "a row is not an action".into(),

@@ -246,7 +246,12 @@ mod tests {
         };
         let mut replay = Replay::new(&budgets);
         for (line, text) in lines.iter().enumerate() {
-            for action in parse_line(text.as_bytes(), At { version: 0, line })? {
+            let at = At {
+                version: 0,
+                line,
+                homes: &[],
+            };
+            for action in parse_line(text.as_bytes(), at)? {
                 replay.apply(action)?;
             }
         }

@@ -30,6 +30,7 @@ const HINT_BYTES: u64 = 1 << 20;
 pub struct Table {
     objects: Arc<dyn ObjectStore>,
     budgets: Budgets,
+    homes: Arc<[String]>,
 }
 
 /// One commit, its actions in the order of the log.
@@ -56,7 +57,25 @@ impl fmt::Debug for Table {
 impl Table {
     /// `objects` is rooted at the table's folder, the one that holds `_delta_log`.
     pub fn new(objects: Arc<dyn ObjectStore>, budgets: Budgets) -> Self {
-        Self { objects, budgets }
+        Self {
+            objects,
+            budgets,
+            homes: Arc::from([]),
+        }
+    }
+
+    /// Says by which absolute URLs writers call the table's folder, each with the slash at its end. Deletion vectors may be named
+    /// so; what begins with none of these is outside.
+    #[must_use]
+    pub fn lying_at(self, homes: Vec<String>) -> Self {
+        Self {
+            homes: homes.into(),
+            ..self
+        }
+    }
+
+    pub(crate) fn homes(&self) -> &[String] {
+        &self.homes
     }
 
     pub fn objects(&self) -> &Arc<dyn ObjectStore> {
@@ -192,6 +211,7 @@ impl Table {
             &path,
             version,
             &self.budgets,
+            &self.homes,
             &mut 0,
             |at, line| {
                 actions.extend(parse_line(line, at)?);
@@ -301,6 +321,7 @@ impl Table {
                 version: *version,
                 files,
                 sidecars: &listing.sidecars,
+                homes: &self.homes,
             };
             has_v2 |= checkpoint
                 .read(&self.objects, &self.budgets, &mut spent, &mut each)
@@ -336,6 +357,7 @@ impl Table {
             &commit_path(version),
             version,
             &self.budgets,
+            &self.homes,
             spent,
             |at, line| {
                 for action in parse_line(line, at)? {
@@ -363,6 +385,7 @@ impl Table {
                 &commit_path(*version),
                 *version,
                 &self.budgets,
+                &self.homes,
                 spent,
                 |at, line| {
                     parse_line(line, at)?

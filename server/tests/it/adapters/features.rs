@@ -51,6 +51,27 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Deletion vectors by the absolute URLs of their objects, in place of their names.
+fn absolute(log: &Path, home: &str) {
+    for entry in std::fs::read_dir(log).unwrap() {
+        let path = entry.unwrap().path();
+        let said = std::fs::read_to_string(&path).unwrap();
+        let mut lines = Vec::new();
+        for line in said.lines() {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            for name in ["add", "remove"] {
+                if let Some(vector) = line.pointer_mut(&format!("/{name}/deletionVector")) {
+                    let key = delta::deletion_vector_key(vector, &[]).unwrap().unwrap();
+                    vector["storageType"] = json!("p");
+                    vector["pathOrInlineDv"] = json!(format!("{home}{key}"));
+                }
+            }
+            lines.push(line.to_string());
+        }
+        std::fs::write(path, lines.join("\n")).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_python_connector_reads_of_every_table_what_spark_reads() {
     let Some(python) = Python::find() else { return };
@@ -70,6 +91,16 @@ async fn the_python_connector_reads_of_every_table_what_spark_reads() {
         tables.push((name, below, serde_json::from_str(&said).unwrap()));
     }
     assert!(tables.len() >= 13, "{}", tables.len());
+    let below = "features/absolute_vectors";
+    let folder = world.root("aws_eu").join(below);
+    copy(&written.join("deletion_vectors"), &folder);
+    absolute(
+        &folder.join("_delta_log"),
+        &format!("file://{}/", folder.display()),
+    );
+    let said = std::fs::read_to_string(written.join("deletion_vectors.json")).unwrap();
+    let said = serde_json::from_str(&said).unwrap();
+    tables.push(("absolute_vectors".to_owned(), below.to_owned(), said));
     let of: Vec<(&str, &str)> = tables
         .iter()
         .map(|(name, path, _)| (name.as_str(), path.as_str()))
