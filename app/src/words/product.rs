@@ -74,6 +74,7 @@ pub(crate) const MAY_BE_EMPTY: &str = "may be empty";
 pub(crate) const ALWAYS_THERE: &str = "always there";
 pub(crate) const PARTITION: &str = "partition";
 pub(crate) const NOT_SHARED_YET: &str = "This table is shown but neither shared nor copied yet: ";
+pub(crate) const NOT_COPIED_YET: &str = "This table is read live only, and not copied yet: ";
 pub(crate) const COULD_NOT_BE_READ: &str =
     "When it was last looked at, the table could not be read: ";
 

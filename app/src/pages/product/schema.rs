@@ -64,7 +64,7 @@ fn one(table: TableDetail) -> impl IntoView {
             })}
             {table.clone_refused_for.filter(|_| table.refused_for.is_none()).map(|why| view! {
                 <Notice tone=Tone::Plain>
-                    <p>"This table is read live only, and not copied yet: "{why}"."</p>
+                    <p>{words::product::NOT_COPIED_YET}{why}"."</p>
                 </Notice>
             })}
             {table.problem.map(|what| view! {
