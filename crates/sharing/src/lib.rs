@@ -61,6 +61,9 @@ mod capabilities;
 mod changes;
 mod error;
 mod features;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod hints;
 mod history;
