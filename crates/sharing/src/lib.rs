@@ -61,9 +61,6 @@ mod capabilities;
 mod changes;
 mod error;
 mod features;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
 mod gate;
 mod hints;
 mod history;
@@ -80,6 +77,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod wire;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use features::READER_FEATURES;
