@@ -33,16 +33,21 @@
 //! Older versions, by number or by time, are shared where the gate says so ([`Readable::history`]), and the change data feed
 //! where it says that ([`Readable::changes`]); neither from a replica, whose versions are its own. All versions asked for are
 //! read before an answer begins: one without its commit, without recorded changes or with a feature that is not served is an
-//! error that says which. `maxFiles` makes pages of changes; a token holds for the same recipient and the same request, and
-//! pins the versions of the first page.
+//! error that says which. `maxFiles` makes pages, of changes and of the files of a version; a token holds for the same recipient
+//! and the same request for three days, and pins the versions of the first page. With `includeRefreshToken` an answer ends with
+//! a token by which the same files get new URLs for a day, whatever was committed since. Files that come in pages are in the
+//! order of their paths, else in that of the log.
 //!
-//! A table's state takes memory as long as its answer is written: so many are held at once, and fewer for one recipient.
+//! A client with the capability `asyncquery` is told the id of its query and asks for the files under that id
+//! (`POST …/queries/{query}`); the same `idempotencyKey` is the same query.
+//!
+//! The state of a table is kept between requests ([`States`]) and carried on from new commits; each request looks at the log's
+//! newest names first. While an answer is written its state is held: so many at once, and fewer for one recipient.
 //! Who finds no place within 20 s is told 429; a client that takes nothing of its answer for a minute gets no more of it.
 //!
 //! # What is refused
 //!
-//! Refresh tokens, and page tokens of queries without `startingVersion`, answer 400 with a sentence. `asyncquery` is ignored, as the protocol allows: the answer comes
-//! at once. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
+//! A token of another table, of another request or of nobody's answers 400 with a sentence. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
 //!
 //! Errors are `{"errorCode", "message"}`; nothing a user did wrong answers 429 or 5xx, because clients repeat those. A
 //! 5xx carries a request id and no detail; the detail is in the log under the same id.
@@ -54,9 +59,11 @@ mod access_log;
 mod capabilities;
 mod changes;
 mod error;
+mod files;
 mod gate;
 mod hints;
 mod history;
+mod later;
 mod lines;
 mod lists;
 mod page;
@@ -65,6 +72,7 @@ mod request;
 mod routes;
 mod schema;
 mod slots;
+mod states;
 mod stream;
 mod tables;
 #[cfg(test)]
@@ -73,5 +81,7 @@ mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+pub use later::{Queries, QueryKept, QueryNew, QueryState};
 pub use request::Peer;
 pub use routes::{Options, router};
+pub use states::States;

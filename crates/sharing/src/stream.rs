@@ -9,8 +9,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use delta::{AddFile, ChangedFile, Snapshot};
+use delta::{AddFile, ChangedFile, State};
 use futures::Stream;
+use futures::future::try_join_all;
 use http::StatusCode;
 use object_store::path::Path as Key;
 
@@ -24,13 +25,16 @@ use crate::slots::Slot;
 use crate::tables::{close, set_headers};
 use crate::{Readable, SignedFile, lines};
 
-/// Files signed and written in one piece.
-const PIECE: usize = 500;
+/// Files that are signed together.
+const CHUNK: usize = 500;
+/// So many chunks are signed at a time, and written in one piece; of the first piece there is one, for an answer is to begin
+/// soon.
+const CHUNKS: usize = 4;
 
 /// What an answer holds after its two first lines.
 pub(crate) enum Content {
-    /// The files of a state; with its version, where one was asked for.
-    State(Box<Snapshot>, Option<Committed>),
+    /// Files of a state, by their numbers; with its version, where one was asked for.
+    State(Arc<State>, Arc<[u32]>, Option<Committed>),
     /// Changes, in the order of the log.
     Changes(Vec<Item>),
 }
@@ -54,11 +58,15 @@ pub(crate) struct Ready {
     pub(crate) to: usize,
     /// Where the next page begins.
     pub(crate) next_page: Option<String>,
+    /// By which the same files get new URLs.
+    pub(crate) refresh_token: Option<String>,
     pub(crate) format: Format,
     pub(crate) ids: FileIds,
     /// Whether the line that ends an answer was negotiated, and whether the client knows it all the same (H4).
     pub(crate) negotiated: bool,
     pub(crate) expects_end: bool,
+    /// Whether it comes later than it was asked for.
+    pub(crate) later: bool,
 }
 
 /// Writes the answer, and its entry when it ends.
@@ -75,6 +83,7 @@ pub(crate) async fn respond(
         ids,
         negotiated,
         expects_end,
+        later,
         ..
     } = ready;
     let mut files = Files {
@@ -86,7 +95,9 @@ pub(crate) async fn respond(
         next: ready.from,
         end: ready.to,
         next_page: ready.next_page,
+        refresh_token: ready.refresh_token,
         min_expiry: None,
+        chunks: 1,
         _slot: slot,
     };
     // Before the status is sent, so that what fails at once is a proper error.
@@ -97,7 +108,8 @@ pub(crate) async fn respond(
     entry.began(StatusCode::OK);
     let stream = write_answer(call, entry, files, piece, negotiated, expects_end);
     let mut response = Body::from_stream(stream).into_response();
-    set_headers(response.headers_mut(), version, format, negotiated, ids);
+    let agreed = (negotiated, later);
+    set_headers(response.headers_mut(), version, format, agreed, ids);
     response
 }
 
@@ -138,7 +150,12 @@ fn write_answer(
         }
         // H4: never unprompted; the Python connector takes every line for a file.
         if negotiated || expects_end {
-            lines::end(&mut piece, files.min_expiry, files.next_page.as_deref());
+            lines::end(
+                &mut piece,
+                files.min_expiry,
+                files.next_page.as_deref(),
+                files.refresh_token.as_deref(),
+            );
         }
         // What is left is the last piece: however slowly it is taken, the table's state and the place are free.
         drop(files);
@@ -157,6 +174,9 @@ struct Files {
     next: usize,
     end: usize,
     next_page: Option<String>,
+    refresh_token: Option<String>,
+    /// How many are signed for the next piece.
+    chunks: usize,
     /// The earliest end of a URL so far, in milliseconds.
     min_expiry: Option<i64>,
     /// Given back with the table's state, which takes the memory.
@@ -218,70 +238,106 @@ impl Files {
 
     /// Signs the next files and appends their lines; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Vec<u8>, entry: &mut Entry) -> Result<(), Failure> {
-        let until = self.end.min(self.next.saturating_add(PIECE));
+        let length = CHUNK * std::mem::replace(&mut self.chunks, CHUNKS);
+        let until = self.end.min(self.next.saturating_add(length));
         let range = self.next..until.max(self.next);
-        let (keys, bytes): (Vec<Key>, u64) = match &self.content {
-            Content::State(snapshot, _) => {
-                let files = snapshot.files.get_range(range.clone());
-                let files: Vec<&AddFile> = files
-                    .into_iter()
-                    .flat_map(|files| files.values())
-                    .map(|file| &**file)
-                    .collect();
-                let keys = files.iter().map(|file| file.key.clone()).collect();
-                (keys, total(files.iter().map(|file| file.size)))
-            }
-            Content::Changes(items) => {
-                let files: Vec<&ChangedFile> = items
-                    .get(range.clone())
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(Item::file)
-                    .collect();
-                let keys = files.iter().map(|file| file.key().clone()).collect();
-                (keys, total(files.iter().filter_map(|file| file.size())))
-            }
-        };
-        let signed = if keys.is_empty() {
-            Vec::new()
-        } else {
-            self.app.gate.sign(&self.readable, &keys).await?
-        };
-        if signed.len() != keys.len() {
-            return Err(Failure::internal(format!(
-                "{} keys were given to sign, {} URLs came back",
-                keys.len(),
-                signed.len()
-            )));
-        }
-        entry.signed(keys.len() as u64, bytes);
+        let piece = self.content.piece(range);
+        let (keys, bytes) = piece.keys();
+        let count = keys.len();
+        let signed = self.sign(keys).await?;
+        entry.signed(count as u64, bytes);
         self.min_expiry = signed
             .iter()
             .map(|signed| signed.expires_at.millis())
             .chain(self.min_expiry)
             .min();
-        self.write_lines(out, range, &signed);
+        piece.write(out, &signed, self.format, self.ids);
         self.next = until;
         Ok(())
     }
 
-    fn write_lines(&self, out: &mut Vec<u8>, range: Range<usize>, signed: &[SignedFile]) {
-        let mut signed = signed.iter();
-        match &self.content {
-            Content::State(snapshot, at) => {
-                let files = snapshot.files.get_range(range);
-                let files = files.into_iter().flat_map(|files| files.values());
-                for (file, signed) in files.zip(signed) {
-                    lines::file(out, file, signed, *at, self.format, self.ids);
+    /// One URL per key, in their order; chunks of them at the same time.
+    async fn sign(&self, keys: Vec<Key>) -> Result<Vec<SignedFile>, Failure> {
+        let count = keys.len();
+        let signed: Vec<SignedFile> = if count <= CHUNK {
+            if keys.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.app.gate.sign(&self.readable, &keys).await?
+        } else {
+            let chunks = keys.chunks(CHUNK).map(|chunk| {
+                let (gate, readable) = (Arc::clone(&self.app.gate), self.readable.clone());
+                let chunk = chunk.to_vec();
+                let signing = tokio::spawn(async move { gate.sign(&readable, &chunk).await });
+                async move {
+                    let signed = signing.await;
+                    Ok::<_, Failure>(signed.map_err(|error| Failure::internal(error.to_string()))??)
+                }
+            });
+            let signed: Vec<Vec<SignedFile>> = try_join_all(chunks).await?;
+            signed.into_iter().flatten().collect()
+        };
+        if signed.len() != count {
+            return Err(Failure::internal(format!(
+                "{count} keys were given to sign, {} URLs came back",
+                signed.len()
+            )));
+        }
+        Ok(signed)
+    }
+}
+
+/// What is written at a time.
+enum Piece<'a> {
+    Files(Vec<AddFile>, Option<Committed>),
+    Changes(&'a [Item]),
+}
+
+impl Content {
+    fn piece(&self, range: Range<usize>) -> Piece<'_> {
+        match self {
+            Self::State(state, rows, at) => {
+                let rows = rows.get(range).unwrap_or_default();
+                Piece::Files(rows.iter().map(|row| state.file(*row)).collect(), *at)
+            }
+            Self::Changes(items) => Piece::Changes(items.get(range).unwrap_or_default()),
+        }
+    }
+}
+
+impl Piece<'_> {
+    /// What is to be signed for it, and the bytes behind that.
+    fn keys(&self) -> (Vec<Key>, u64) {
+        match self {
+            Self::Files(files, _) => (
+                files.iter().map(|file| file.key.clone()).collect(),
+                total(files.iter().map(|file| file.size)),
+            ),
+            Self::Changes(items) => {
+                let files: Vec<&ChangedFile> = items.iter().filter_map(Item::file).collect();
+                (
+                    files.iter().map(|file| file.key().clone()).collect(),
+                    total(files.iter().filter_map(|file| file.size())),
+                )
+            }
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, signed: &[SignedFile], format: Format, ids: FileIds) {
+        match self {
+            Self::Files(files, at) => {
+                for (file, signed) in files.iter().zip(signed) {
+                    lines::file(out, file, signed, *at, format, ids);
                 }
             }
-            Content::Changes(items) => {
-                for item in items.get(range).unwrap_or_default() {
+            Self::Changes(items) => {
+                let mut signed = signed.iter();
+                for item in *items {
                     match item {
                         Item::Line(line) => out.extend_from_slice(line),
                         Item::File(at, file) => {
                             if let Some(signed) = signed.next() {
-                                lines::changed(out, file, signed, *at, self.format, self.ids);
+                                lines::changed(out, file, signed, *at, format, ids);
                             }
                         }
                     }

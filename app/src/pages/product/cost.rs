@@ -239,6 +239,7 @@ fn asked(call: &ShareQuery) -> String {
         "version" => "Its version",
         "metadata" => "Its columns",
         "query" => "Its rows",
+        "async_query" => "Its rows, for later",
         "changes" => "Its changes",
         "temporary_credentials" => "A credential for its folder",
         other => other,

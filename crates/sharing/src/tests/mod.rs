@@ -4,10 +4,15 @@
 mod access;
 mod answers;
 mod changes;
+mod counting;
 mod hints;
 mod history;
+mod kept;
+mod later;
 mod listing;
+mod pages;
 mod refusals;
 mod slots;
+mod states;
 mod streaming;
 mod world;
