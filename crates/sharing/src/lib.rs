@@ -17,6 +17,7 @@
 //! | `GET …/tables/{table}/metadata` | two lines: protocol and metadata of the latest version, or of `version` or `timestamp` |
 //! | `POST …/tables/{table}/query` | these two lines and one line per file, with a signed URL: of the latest version, of `version` or `timestamp`, or of what was added and removed since `startingVersion` |
 //! | `GET …/tables/{table}/changes` | these two lines and one line per file of the change data feed |
+//! | `POST …/tables/{table}/queries/{query}` | the answer to a query that was to be answered later, or that it is not there yet |
 //!
 //! Names are compared without regard to case. What a recipient has no grant for answers like what does not exist: 404.
 //! Lists are paged: `maxResults` is clamped to [`Options::max_results`]; `nextPageToken` is opaque, holds for the same
@@ -47,7 +48,8 @@
 //!
 //! # What is refused
 //!
-//! A token of another table, of another request or of nobody's answers 400 with a sentence. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
+//! A token of another table, of another request or of nobody's answers 400 with a sentence. A table that needs a feature this
+//! server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
 //!
 //! Errors are `{"errorCode", "message"}`; nothing a user did wrong answers 429 or 5xx, because clients repeat those. A
 //! 5xx carries a request id and no detail; the detail is in the log under the same id.

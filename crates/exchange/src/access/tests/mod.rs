@@ -5,6 +5,7 @@ mod binding;
 mod deciding;
 mod ended;
 mod following;
+mod later;
 mod looking;
 mod outbox;
 mod queries;
