@@ -11,7 +11,6 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use delta::{AddFile, ChangedFile, State};
 use futures::Stream;
-use futures::future::try_join_all;
 use http::StatusCode;
 use object_store::path::Path as Key;
 
@@ -241,103 +240,70 @@ impl Files {
         let length = CHUNK * std::mem::replace(&mut self.chunks, CHUNKS);
         let until = self.end.min(self.next.saturating_add(length));
         let range = self.next..until.max(self.next);
-        let piece = self.content.piece(range);
-        let (keys, bytes) = piece.keys();
-        let count = keys.len();
-        let signed = self.sign(keys).await?;
-        entry.signed(count as u64, bytes);
+        let files = self.content.files(range.clone());
+        let (keys, bytes) = self.wanted(&files, range.clone());
+        let signed = self.sign(&keys).await?;
+        entry.signed(keys.len() as u64, bytes);
         self.min_expiry = signed
             .iter()
             .map(|signed| signed.expires_at.millis())
             .chain(self.min_expiry)
             .min();
-        piece.write(out, &signed, self.format, self.ids);
+        self.write_lines(out, &files, range, &signed);
         self.next = until;
         Ok(())
     }
 
-    /// One URL per key, in their order; chunks of them at the same time.
-    async fn sign(&self, keys: Vec<Key>) -> Result<Vec<SignedFile>, Failure> {
-        let count = keys.len();
-        let signed: Vec<SignedFile> = if count <= CHUNK {
-            if keys.is_empty() {
-                return Ok(Vec::new());
+    /// What the lines of a piece need signed, in their order, and the bytes behind that. `files`: those of a state.
+    fn wanted(&self, files: &[AddFile], range: Range<usize>) -> (Vec<Key>, u64) {
+        match &self.content {
+            Content::State(..) => {
+                let keys = files.iter().map(|file| file.key.clone()).collect();
+                (keys, total(files.iter().map(|file| file.size)))
             }
-            self.app.gate.sign(&self.readable, &keys).await?
-        } else {
-            let chunks = keys.chunks(CHUNK).map(|chunk| {
-                let (gate, readable) = (Arc::clone(&self.app.gate), self.readable.clone());
-                let chunk = chunk.to_vec();
-                let signing = tokio::spawn(async move { gate.sign(&readable, &chunk).await });
-                async move {
-                    let signed = signing.await;
-                    Ok::<_, Failure>(signed.map_err(|error| Failure::internal(error.to_string()))??)
-                }
-            });
-            let signed: Vec<Vec<SignedFile>> = try_join_all(chunks).await?;
-            signed.into_iter().flatten().collect()
-        };
-        if signed.len() != count {
+            Content::Changes(items) => {
+                let items = items.get(range).unwrap_or_default();
+                let files: Vec<&ChangedFile> = items.iter().filter_map(Item::file).collect();
+                let keys = files.iter().map(|file| file.key().clone()).collect();
+                (keys, total(files.iter().filter_map(|file| file.size())))
+            }
+        }
+    }
+
+    /// One URL per key, in their order.
+    async fn sign(&self, keys: &[Key]) -> Result<Vec<SignedFile>, Failure> {
+        let signed = in_chunks(&self.app, &self.readable, keys).await?;
+        if signed.len() != keys.len() {
             return Err(Failure::internal(format!(
-                "{count} keys were given to sign, {} URLs came back",
+                "{} keys were given to sign, {} URLs came back",
+                keys.len(),
                 signed.len()
             )));
         }
         Ok(signed)
     }
-}
 
-/// What is written at a time.
-enum Piece<'a> {
-    Files(Vec<AddFile>, Option<Committed>),
-    Changes(&'a [Item]),
-}
-
-impl Content {
-    fn piece(&self, range: Range<usize>) -> Piece<'_> {
-        match self {
-            Self::State(state, rows, at) => {
-                let rows = rows.get(range).unwrap_or_default();
-                Piece::Files(rows.iter().map(|row| state.file(*row)).collect(), *at)
-            }
-            Self::Changes(items) => Piece::Changes(items.get(range).unwrap_or_default()),
-        }
-    }
-}
-
-impl Piece<'_> {
-    /// What is to be signed for it, and the bytes behind that.
-    fn keys(&self) -> (Vec<Key>, u64) {
-        match self {
-            Self::Files(files, _) => (
-                files.iter().map(|file| file.key.clone()).collect(),
-                total(files.iter().map(|file| file.size)),
-            ),
-            Self::Changes(items) => {
-                let files: Vec<&ChangedFile> = items.iter().filter_map(Item::file).collect();
-                (
-                    files.iter().map(|file| file.key().clone()).collect(),
-                    total(files.iter().filter_map(|file| file.size())),
-                )
-            }
-        }
-    }
-
-    fn write(&self, out: &mut Vec<u8>, signed: &[SignedFile], format: Format, ids: FileIds) {
-        match self {
-            Self::Files(files, at) => {
+    fn write_lines(
+        &self,
+        out: &mut Vec<u8>,
+        files: &[AddFile],
+        range: Range<usize>,
+        signed: &[SignedFile],
+    ) {
+        let mut signed = signed.iter();
+        match &self.content {
+            Content::State(_, _, at) => {
                 for (file, signed) in files.iter().zip(signed) {
-                    lines::file(out, file, signed, *at, format, ids);
+                    lines::file(out, file, signed, *at, self.format, self.ids);
                 }
             }
-            Self::Changes(items) => {
-                let mut signed = signed.iter();
-                for item in *items {
+            Content::Changes(items) => {
+                for item in items.get(range).unwrap_or_default() {
                     match item {
                         Item::Line(line) => out.extend_from_slice(line),
                         Item::File(at, file) => {
                             if let Some(signed) = signed.next() {
-                                lines::changed(out, file, signed, *at, format, ids);
+                                lines::changed(out, file, signed, *at, self.format, self.ids);
                             }
                         }
                     }
@@ -345,6 +311,49 @@ impl Piece<'_> {
             }
         }
     }
+}
+
+impl Content {
+    /// The files of a state that stand in a piece; of changes they stand in the items.
+    fn files(&self, range: Range<usize>) -> Vec<AddFile> {
+        match self {
+            Self::State(state, rows, _) => {
+                let rows = rows.get(range).unwrap_or_default();
+                rows.iter().map(|row| state.file(*row)).collect()
+            }
+            Self::Changes(_) => Vec::new(),
+        }
+    }
+}
+
+/// Signs chunks of the keys at the same time: each waits for the database, and takes a core meanwhile that others have free.
+async fn in_chunks(
+    app: &App,
+    readable: &Readable,
+    keys: &[Key],
+) -> Result<Vec<SignedFile>, Failure> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    if keys.len() <= CHUNK {
+        return Ok(app.gate.sign(readable, keys).await?);
+    }
+    let mut signing = Vec::new();
+    for chunk in keys.chunks(CHUNK) {
+        let (gate, readable) = (Arc::clone(&app.gate), readable.clone());
+        let chunk = chunk.to_vec();
+        signing.push(tokio::spawn(
+            async move { gate.sign(&readable, &chunk).await },
+        ));
+    }
+    let mut signed = Vec::with_capacity(keys.len());
+    for chunk in signing {
+        let chunk = chunk
+            .await
+            .map_err(|error| Failure::internal(error.to_string()))?;
+        signed.extend(chunk?);
+    }
+    Ok(signed)
 }
 
 impl Item {
