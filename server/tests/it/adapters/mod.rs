@@ -8,6 +8,7 @@ mod escapes;
 mod gate;
 mod gateway;
 mod grants;
+mod later;
 mod reading;
 mod reads;
 mod replica;
