@@ -10,6 +10,8 @@ use server_fn::codec::JsonEncoding;
 use server_fn::error::FromServerFnError;
 use server_fn::error::ServerFnErrorErr;
 
+use crate::words;
+
 /// One wrong field of a form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
@@ -76,26 +78,17 @@ impl fmt::Display for AppError {
         match self {
             Self::Invalid { fields } => match fields.first() {
                 Some(first) => f.write_str(&first.message),
-                None => f.write_str("The form could not be read."),
+                None => f.write_str(words::frame::FORM_COULD_NOT_BE_READ),
             },
-            Self::Unauthenticated => {
-                f.write_str("You are not signed in any more. Sign in, then send it again.")
-            }
+            Self::Unauthenticated => f.write_str(words::frame::NOT_SIGNED_IN_ANY_MORE),
             Self::Forbidden { message }
             | Self::Conflict { message }
             | Self::Unavailable { message } => f.write_str(message),
-            Self::NotFound => f.write_str("This does not exist, or you may not see it."),
+            Self::NotFound => f.write_str(words::frame::DOES_NOT_EXIST),
             Self::Internal {
                 request_id: Some(id),
-            } => {
-                write!(
-                    f,
-                    "Something went wrong on our side. Please quote request {id} when you report it."
-                )
-            }
-            Self::Internal { request_id: None } => {
-                f.write_str("The server could not be reached. Please try again.")
-            }
+            } => f.write_str(&words::frame::went_wrong_on_our_side(id)),
+            Self::Internal { request_id: None } => f.write_str(words::both::SERVER_UNREACHABLE),
         }
     }
 }
@@ -113,7 +106,7 @@ impl FromServerFnError for AppError {
                 if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
                     response.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
                 }
-                let message = "The form could not be read. Load the page again.".to_owned();
+                let message = words::frame::FORM_COULD_NOT_BE_READ_LOAD_AGAIN.to_owned();
                 Self::Invalid {
                     fields: vec![FieldError {
                         field: String::new(),

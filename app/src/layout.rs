@@ -11,6 +11,7 @@ use crate::components::nav::Nav;
 use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::pages::sign_in;
+use crate::words;
 
 #[component]
 pub fn Layout(children: Children) -> impl IntoView {
@@ -31,13 +32,13 @@ pub fn Layout(children: Children) -> impl IntoView {
         flash.field_errors()
     };
     view! {
-        <a class="skip-link" href="#main" rel="external">"Skip to the content"</a>
+        <a class="skip-link" href="#main" rel="external">{words::frame::SKIP_TO_THE_CONTENT}</a>
         <div class="progress" aria-hidden="true"></div>
         <header class="site-header">
             <div class="site-header__inner">
                 <A href="/" exact=true attr:class="brand">
                     <Icon name="mark"/>
-                    <span>"Entrepôt"</span>
+                    <span>{words::frame::ENTREPOT}</span>
                 </A>
                 <Nav/>
                 <Account/>
@@ -52,8 +53,8 @@ pub fn Layout(children: Children) -> impl IntoView {
         </main>
         <footer class="site-footer">
             <div class="site-footer__inner">
-                <p>"Entrepôt, a data exchange. Landed once, read by everybody."</p>
-                <p><a href="/api/v1/openapi.json" rel="external">"REST interface"</a></p>
+                <p>{words::frame::WHAT_ENTREPOT_IS}</p>
+                <p><a href="/api/v1/openapi.json" rel="external">{words::frame::REST_INTERFACE}</a></p>
             </div>
         </footer>
     }

@@ -28,6 +28,7 @@ use crate::pages::replicas::Replicas;
 use crate::pages::request::Ask;
 use crate::pages::request::Show;
 use crate::pages::sign_in::SignIn;
+use crate::words;
 
 /// The whole portal. Also run once at start-up, without a request, to list the routes: nothing here may expect
 /// a context. Every page is rendered in [`SsrMode::Async`], because fragments streamed out of order need
@@ -80,8 +81,8 @@ pub fn App() -> impl IntoView {
 /// A page's title with the portal's name behind it.
 fn titled(page: String) -> String {
     if page.is_empty() {
-        "Entrepôt".to_owned()
+        words::frame::ENTREPOT.to_owned()
     } else {
-        format!("{page} · Entrepôt")
+        words::frame::page_title(&page)
     }
 }

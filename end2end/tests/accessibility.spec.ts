@@ -50,7 +50,7 @@ const PAGES: Page[] = [
     open: async (portal) => {
       await portal.as(NOOR);
       await portal.open("/products/vehicle-workshop-visits?tab=history");
-      await expect(portal.page.getByRole("region", { name: "Audit log" })).toBeVisible();
+      await expect(portal.page.getByRole("region", { name: "History" })).toBeVisible();
     },
   },
   {

@@ -74,7 +74,9 @@ test("a product tells each what they may see", async ({ page, portal }) => {
   await expect(page.getByRole("region", { name: "Grants" })).toContainText("rnd_weu");
   await expect(page.getByRole("region", { name: "Grants" })).toContainText("Which trouble codes come back");
   await expect(tabs.getByRole("link", { name: "YAML" })).toHaveCount(0);
-  await expect(tabs.getByRole("link", { name: "History" })).toHaveCount(0);
+  await tabs.getByRole("link", { name: "History" }).click();
+  await expect(page.getByRole("region", { name: "History" })).toContainText(/New data|Access given|Published/);
+  await expect(page.getByRole("link", { name: /audit log/ })).toHaveCount(0);
 
   await portal.signIn(JONAS);
   await portal.open("/products/vehicle-workshop-visits");
@@ -92,6 +94,8 @@ test("a product tells each what they may see", async ({ page, portal }) => {
 
   await portal.signIn(NOOR);
   await portal.open("/products/vehicle-workshop-visits?tab=history");
+  await expect(page.getByRole("region", { name: "History" })).toContainText(/New data|Access given|Published/);
+  await page.getByRole("link", { name: /audit log/ }).click();
   await expect(page.getByRole("region", { name: "Audit log" })).toContainText("ProductPublish");
 });
 

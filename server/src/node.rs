@@ -93,6 +93,10 @@ impl Node {
             query_log_kept: settings.sharing.query_log_kept,
             refresh_every: settings.worker.refresh_every,
             provider: settings.oidc.as_ref().map(|oidc| oidc.rules.clone()),
+            mails_an_hour: match &settings.mail {
+                Some(mail) => mail.per_hour,
+                None => Options::default().mails_an_hour,
+            },
             ..Options::default()
         };
         let connected = connect(Wiring {

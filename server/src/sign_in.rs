@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use app::ctx::Flash;
 use app::next::local_path;
-use app::pages::sign_in::{FORM, REFUSED};
+use app::pages::sign_in::FORM;
+use app::words::sign_in::REFUSED;
 use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::extract::{FromRequest as _, rejection::FormRejection};

@@ -1,4 +1,4 @@
-//! The checks that look at sources alone: formatting, edges, lints, licences, unused dependencies.
+//! The checks that look at sources alone: formatting, edges, strings, lints, licences, unused dependencies.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -9,6 +9,7 @@ use crate::edges;
 use crate::process::{ask, run, step};
 use crate::repo::{HOST, Repo, is_executable};
 use crate::setup;
+use crate::strings;
 
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_MACHETE: &str = "0.9.2";
@@ -31,7 +32,7 @@ pub(crate) enum When {
     Compiling,
 }
 
-pub(crate) const CHECKS: [Check; 6] = [
+pub(crate) const CHECKS: [Check; 7] = [
     Check {
         name: "fmt",
         title: "formatting",
@@ -43,6 +44,12 @@ pub(crate) const CHECKS: [Check; 6] = [
         title: "edges between crates",
         when: When::Always,
         work: edges::check,
+    },
+    Check {
+        name: "strings",
+        title: "English strings in one place",
+        when: When::Always,
+        work: strings::check,
     },
     Check {
         name: "machete",

@@ -7,6 +7,9 @@ use crate::process::{ask, run, step};
 use crate::repo::{HOST, Repo};
 use crate::setup::{self, Scope};
 
+/// What the README shows and leads to, in the archive where it is in the sources.
+const DOCS: &str = "docs";
+
 /// The release binary of the present sources.
 pub(crate) fn build_release(repo: &Repo) -> Result<&'static str> {
     run(repo
@@ -40,10 +43,11 @@ fn archive(repo: &Repo) -> Result<String> {
         std::fs::remove_dir_all(&folder)?;
     }
     copy_folder(&repo.site(), &folder.join("site"))?;
-    for (from, to) in [("LICENSE", "LICENSE"), ("README.md", "README.md")] {
-        std::fs::copy(repo.root.join(from), folder.join(to))
-            .with_context(|| format!("copy {from}"))?;
+    for name in ["LICENSE", "README.md", "CONTRIBUTING.md"] {
+        std::fs::copy(repo.root.join(name), folder.join(name))
+            .with_context(|| format!("copy {name}"))?;
     }
+    copy_folder(&repo.root.join(DOCS), &folder.join(DOCS))?;
     let binary = repo.target.join("release/entrepot");
     if !binary.exists() {
         bail!("{} was not built", binary.display());

@@ -16,6 +16,7 @@ mod run;
 mod services;
 mod setup;
 mod stamp;
+mod strings;
 mod tally;
 mod test;
 
@@ -36,7 +37,7 @@ usage: cargo xtask COMMAND
                                   set up, build, make the demo world (not with --empty) and serve
   dev [--addr A] [--data DIR]     the same, without optimising the browser bundle, again on every change
   test [--quick]                  every check and test; the last line is `N passed, N failed`
-  check [edges|fmt|clippy|deny|machete]...
+  check [edges|strings|fmt|clippy|deny|machete]...
                                   single checks; without a name all of them
   services                        the test servers until Ctrl-C, for cargo test by hand
   bundle                          the browser bundle alone, into target/site

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, confirmed, parse_id, said};
 
@@ -251,7 +252,7 @@ pub async fn create_recipient(form: RecipientForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("/products/{product}/request?recipient={}", made.name),
-        format!("The recipient {} is made.", made.name),
+        words::answers::recipient_is_made(&made.name),
     ))
 }
 
@@ -264,7 +265,7 @@ pub async fn create_request(form: RequestNew) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("/requests/{}", request.id),
-        "The request is sent.",
+        words::answers::THE_REQUEST_IS_SENT,
     ))
 }
 
@@ -285,7 +286,7 @@ pub async fn withdraw_request(form: WithdrawForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("/requests/{}", request.id),
-        "The request is withdrawn.",
+        words::answers::THE_REQUEST_IS_WITHDRAWN,
     ))
 }
 
@@ -373,10 +374,7 @@ pub async fn revoke_recipient_token(form: TokenForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         "/access",
-        format!(
-            "The credential of {} is revoked. Download a new profile when you need one.",
-            recipient.name
-        ),
+        words::answers::credential_is_revoked(&recipient.name),
     ))
 }
 
@@ -384,23 +382,19 @@ fn after_decision(request: &Request) -> String {
     use model::RequestState;
     let (product, recipient) = (&request.product, &request.recipient);
     match request.state {
-        RequestState::Approved => {
-            format!("Approved: {recipient} gets {product}. It is set up and checked by itself.")
-        }
-        RequestState::Rejected => format!("Rejected: {recipient} does not get {product}."),
+        RequestState::Approved => words::answers::approved(&recipient, &product),
+        RequestState::Rejected => words::answers::rejected(&recipient, &product),
         RequestState::Submitted | RequestState::Withdrawn => {
-            format!("Noted. {product} for {recipient} waits for one more decision.")
+            words::answers::waits_for_one_more_decision(&product, &recipient)
         }
     }
 }
 
 fn after_end(grant: &Grant) -> String {
     let (product, recipient) = (&grant.product, &grant.recipient);
-    let ended = format!("The access of {recipient} to {product} has ended.");
+    let ended = words::answers::access_has_ended(&recipient, &product);
     match grant.urls_until {
-        Some(until) => {
-            format!("{ended} Links that were handed out already may work until {until}.")
-        }
+        Some(until) => words::answers::links_may_work_until(&ended, &until),
         None => ended,
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, parse_id, said};
 
@@ -27,21 +28,11 @@ pub struct Happening {
     pub detail: String,
 }
 
-/// What happened, newest first; to one object when `object` gives its kind and id.
-pub async fn happenings(
-    object: Option<(&'static str, String)>,
-    after: Option<String>,
-) -> Result<Listed<Happening>, AppError> {
-    let filter = AuditFilter {
-        object: object.as_ref().map(|(kind, id)| (*kind, id.as_str())),
-        ..AuditFilter::default()
-    };
-    found(&filter, after).await
-}
-
 /// What is looked for in the log. An empty text looks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sought {
+    /// Kind and name of what it was done to, `product:vehicle-visits`.
+    pub about: String,
     pub actor: String,
     pub operation: String,
     pub since: String,
@@ -51,8 +42,11 @@ pub struct Sought {
 /// What happened and is looked for, newest first.
 pub async fn sought(sought: Sought, after: Option<String>) -> Result<Listed<Happening>, AppError> {
     let period = Period::parse(Some(&sought.since), Some(&sought.until)).map_err(said)?;
+    // What has no kind before it is nothing that the log knows.
+    let about = sought.about.trim();
+    let about = (!about.is_empty()).then(|| about.split_once(':').unwrap_or(("", about)));
     let filter = AuditFilter {
-        object: None,
+        object: about,
         actor: Some(sought.actor.trim()).filter(|text| !text.is_empty()),
         operation: Some(sought.operation.trim()).filter(|text| !text.is_empty()),
         period,
@@ -105,17 +99,11 @@ pub async fn verify_chain(form: VerifyForm) -> Result<Done, AppError> {
     const PAGE: &str = "/admin/audit";
     Ok(match found.broken {
         None => {
-            let notice = format!(
-                "The chain is whole: {} rows, and the last one’s hash is {}.",
-                found.rows, found.head
-            );
+            let notice = words::answers::chain_is_whole(&found.rows, &found.head);
             Done::new(PAGE, notice)
         }
         Some(broken) => {
-            let notice = format!(
-                "The chain is broken at row {}: {}. Keep a copy of the database as it is, and find out who could write to it.",
-                broken.seq, broken.why
-            );
+            let notice = words::answers::chain_is_broken(&broken.seq, &broken.why);
             Done::new(PAGE, notice).alarming()
         }
     })
@@ -186,5 +174,28 @@ pub async fn retry_work(form: RetryForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&form.work)?;
     exchange.work_retry(&principal, id).await.map_err(said)?;
-    Ok(Done::new("/admin/jobs", "It is tried again now."))
+    Ok(Done::new(
+        "/admin/jobs",
+        words::answers::WORK_IS_TRIED_AGAIN,
+    ))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryAllForm {
+    pub kind: String,
+}
+
+#[server]
+pub async fn retry_all(form: RetryAllForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let kind: WorkKind = form.kind.parse().map_err(|()| {
+        said(exchange::Error::invalid(
+            "kind",
+            words::answers::NO_SUCH_WORK,
+        ))
+    })?;
+    let found = exchange.work_retry_all(&principal, kind).await;
+    let retried = found.map_err(said)?.retried;
+    Ok(Done::new("/admin/jobs", words::retry::retried(retried)))
 }

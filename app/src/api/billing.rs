@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, confirmed, said};
 
@@ -137,7 +138,7 @@ pub async fn issue_statement(form: IssueForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("/costs/{}/{}", form.team, form.month),
-        "The statement is issued.",
+        words::answers::THE_STATEMENT_IS_ISSUED,
     ))
 }
 
@@ -201,7 +202,7 @@ pub async fn create_rate(form: RateForm) -> Result<Done, AppError> {
             .map_err(said)?;
         return Ok(Done::new(
             PAGE,
-            format!("The price of {} is added.", rate.kind),
+            words::answers::price_of_kind_is_added(&rate.kind),
         ));
     }
     let new = RateNew {
@@ -217,6 +218,6 @@ pub async fn create_rate(form: RateForm) -> Result<Done, AppError> {
     let rate = exchange.rate_create(&principal, new).await.map_err(said)?;
     Ok(Done::new(
         PAGE,
-        format!("The price from {} to {} is added.", rate.from, rate.to),
+        words::answers::price_of_route_is_added(&rate.from, &rate.to),
     ))
 }

@@ -4,6 +4,7 @@ use exchange::{Exchange, Principal};
 use leptos::prelude::*;
 use model::dto::ProductChange;
 use model::dto::ProductDetail;
+use model::dto::ProductEvent;
 use model::dto::ProductPage;
 use model::dto::ProductPublish;
 use model::dto::ProductQuery;
@@ -12,8 +13,10 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::api::Done;
+use crate::api::Listed;
 use crate::error::AppError;
 use crate::url::encode;
+use crate::words;
 
 use super::{call, confirmed, said, sent};
 
@@ -27,6 +30,17 @@ pub async fn products(query: ProductQuery) -> Result<ProductPage, AppError> {
 pub async fn product(name: String) -> Result<ProductDetail, AppError> {
     let (exchange, principal) = call()?;
     exchange.product(&principal, &name).await.map_err(said)
+}
+
+/// What happened to it, newest first, as far as the viewer may know.
+pub async fn history(
+    name: String,
+    after: Option<String>,
+) -> Result<Listed<ProductEvent>, AppError> {
+    let (exchange, principal) = call()?;
+    let page = exchange::page::PageRequest { after, limit: None };
+    let found = exchange.product_history(&principal, &name, &page).await;
+    Ok(found.map_err(said)?.into())
 }
 
 /// All that the page lets one change. What is not sent stays as it is.
@@ -82,7 +96,7 @@ pub async fn update_product(form: ProductForm) -> Result<Done, AppError> {
         .product_update(&principal, &form.product, change)
         .await
         .map_err(said)?;
-    Ok(shown(&changed, "The product is changed."))
+    Ok(shown(&changed, words::answers::THE_PRODUCT_IS_CHANGED))
 }
 
 /// Its name, written by hand, because it cannot be taken back.
@@ -107,7 +121,7 @@ pub async fn publish_product(form: PublishForm) -> Result<Done, AppError> {
         .product_publish(&principal, &form.product, new)
         .await
         .map_err(said)?;
-    Ok(shown(&published, "The product is published."))
+    Ok(shown(&published, words::answers::THE_PRODUCT_IS_PUBLISHED))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +148,7 @@ pub async fn retire_product(form: RetireForm) -> Result<Done, AppError> {
         .product_retire(&principal, &form.product, new)
         .await
         .map_err(said)?;
-    Ok(shown(&retired, "The product is retired."))
+    Ok(shown(&retired, words::answers::THE_PRODUCT_IS_RETIRED))
 }
 
 /// Whether the product's name was written; whoever may not see it learns that first.

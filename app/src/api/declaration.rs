@@ -96,7 +96,7 @@ pub async fn tables(form: ScanForm) -> Result<Found, AppError> {
             AppError::Invalid { fields } => fields,
             AppError::NotFound => vec![FieldError {
                 field: "storage".to_owned(),
-                message: "There is no such storage.".to_owned(),
+                message: words::answers::NO_SUCH_STORAGE.to_owned(),
             }],
             AppError::Forbidden { message } => vec![FieldError {
                 field: "storage".to_owned(),
@@ -145,12 +145,11 @@ pub async fn draft(
             blame("name", words::sentence(&error.to_string()));
             NAMELESS.clone_into(&mut named.name);
         }
-        (Ok(name), Some(domain)) if !name.is_of_domain(domain) => blame(
-            "name",
-            format!("It begins with the domain of the owning team: {domain}-…"),
-        ),
+        (Ok(name), Some(domain)) if !name.is_of_domain(domain) => {
+            blame("name", words::answers::name_begins_with_domain(&domain))
+        }
         (Ok(_), Some(_)) => {}
-        (Ok(_), None) => blame("team", "There is no such team.".to_owned()),
+        (Ok(_), None) => blame("team", words::answers::NO_SUCH_TEAM.to_owned()),
     }
     let yaml = exchange::declaration::draft(&named).map_err(said)?;
     let report = exchange
@@ -162,7 +161,7 @@ pub async fn draft(
         let place = place.trim_start_matches('.');
         let why = match place {
             "classification" if draft.classification.is_empty() => {
-                "choose one: nobody else knows whose data this is".to_owned()
+                words::answers::CHOOSE_A_CLASSIFICATION.to_owned()
             }
             _ => problem.message,
         };
@@ -204,15 +203,9 @@ pub async fn scan_storage(form: ScanForm) -> Result<Done, AppError> {
         .map_err(said)?;
     let usable = found.tables.iter().filter(|table| table.problem.is_none());
     let notice = match (usable.count(), found.tables.len()) {
-        (_, 0) => "There is no table there.".to_owned(),
-        (usable, all) if usable == all => format!(
-            "Found: {}. Describe what it is below.",
-            words::plural(all as u64, "table", "tables")
-        ),
-        (usable, all) => format!(
-            "Found: {}, of which {usable} can be registered. The others stand below as comments, each with its reason.",
-            words::plural(all as u64, "table", "tables")
-        ),
+        (_, 0) => words::answers::NO_TABLE_THERE.to_owned(),
+        (usable, all) if usable == all => words::answers::tables_found(all as u64),
+        (usable, all) => words::answers::tables_found_of_which_usable(all as u64, &usable),
     };
     Ok(Done::new(PAGE, notice).carrying(REVIEW, &[("yaml", found.yaml)]))
 }
@@ -237,9 +230,9 @@ pub async fn plan_declaration(form: ReviewForm) -> Result<Done, AppError> {
         .map_err(said)?;
     let is_refused = plan.count(DeclarationAction::Refused) > 0;
     let notice = match plan.to_do() {
-        _ if is_refused => "It cannot be published like this: the list says why.",
-        0 => "All of it is live already.",
-        _ => "This is what publishing it does. Nothing has changed yet.",
+        _ if is_refused => words::answers::CANNOT_BE_PUBLISHED,
+        0 => words::answers::LIVE_ALREADY,
+        _ => words::answers::WHAT_PUBLISHING_DOES,
     };
     let hash = if is_refused {
         String::new()
@@ -258,7 +251,7 @@ pub async fn deploy_declaration(form: ReviewForm) -> Result<Done, AppError> {
     let new = DeploymentNew {
         yaml: form.yaml,
         file: "entrepot.yml".to_owned(),
-        commit: "the portal".to_owned(),
+        commit: words::answers::DECLARED_IN_THE_PORTAL.to_owned(),
         expect_plan_hash: Some(form.hash).filter(|hash| !hash.is_empty()),
     };
     let done = exchange
@@ -273,7 +266,7 @@ pub async fn deploy_declaration(form: ReviewForm) -> Result<Done, AppError> {
         (Some(only), None) => format!("/products/{}", crate::url::encode(&only.name)),
         _ => "/catalog".to_owned(),
     };
-    Ok(Done::new(to, "It is as declared."))
+    Ok(Done::new(to, words::answers::IS_AS_DECLARED))
 }
 
 /// One line for each object that the file is about.

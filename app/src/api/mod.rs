@@ -117,6 +117,7 @@ mod server_side {
     use crate::ctx::Visit;
     use crate::error::AppError;
     use crate::error::FieldError;
+    use crate::words;
     use crate::words::sentence;
 
     /// The exchange, and who asks: the server provides both for each page and each call.
@@ -178,7 +179,7 @@ mod server_side {
         if written.trim() == name.trim() {
             return Ok(());
         }
-        let why = format!("write {name} here to confirm");
+        let why = words::answers::write_to_confirm(&name);
         Err(said(exchange::Error::invalid("confirm", why)))
     }
 

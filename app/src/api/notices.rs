@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::api::Done;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, said};
 
@@ -28,6 +29,8 @@ pub async fn notifications(person: String) -> Result<Notifications, AppError> {
 #[serde(deny_unknown_fields)]
 pub struct NotificationsForm {
     pub person: String,
+    #[serde(default)]
+    pub revision: Option<i64>,
     #[serde(default)]
     pub request_waiting: String,
     #[serde(default)]
@@ -64,10 +67,13 @@ impl NotificationsForm {
 pub async fn set_notifications(form: NotificationsForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let kinds = form.wanted();
-    let change = NotificationsChange { kinds };
+    let change = NotificationsChange {
+        kinds,
+        revision: form.revision,
+    };
     exchange
         .notifications_set(&principal, &form.person, change)
         .await
         .map_err(said)?;
-    Ok(Done::new(PATH, "Kept. It holds from the next mail on."))
+    Ok(Done::new(PATH, words::answers::MAIL_SETTINGS_ARE_KEPT))
 }

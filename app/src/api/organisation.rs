@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, every, said, sent};
 
@@ -66,7 +67,7 @@ pub async fn create_domain(form: DomainNew) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{DOMAINS}/{}", made.name),
-        format!("The domain {} is made.", made.name),
+        words::answers::domain_is_made(&made.name),
     ))
 }
 
@@ -97,7 +98,7 @@ pub async fn update_domain(form: DomainForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{DOMAINS}/{}", domain.name),
-        format!("The domain {} is changed.", domain.name),
+        words::answers::domain_is_changed(&domain.name),
     ))
 }
 
@@ -149,7 +150,7 @@ pub async fn create_team(form: TeamNew) -> Result<Done, AppError> {
     let made = exchange.team_create(&principal, form).await.map_err(said)?;
     Ok(Done::new(
         format!("{TEAMS}/{}", made.name),
-        format!("The team {} is made. Say who belongs to it.", made.name),
+        words::answers::team_is_made(&made.name),
     ))
 }
 
@@ -183,7 +184,7 @@ pub async fn update_team(form: TeamForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{TEAMS}/{}", team.name),
-        format!("The team {} is changed.", team.name),
+        words::answers::team_is_changed(&team.name),
     ))
 }
 
@@ -207,7 +208,7 @@ pub async fn set_member(form: MemberForm) -> Result<Done, AppError> {
         .map_err(|error| said(about_person(error)))?;
     Ok(Done::new(
         of_team(&form.team),
-        format!("{} is a {} of {}.", form.person, form.role, form.team),
+        words::answers::is_member(&form.person, &form.role, &form.team),
     ))
 }
 
@@ -227,7 +228,7 @@ pub async fn remove_member(form: MemberGoneForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         of_team(&form.team),
-        format!("{} belongs to {} no more.", form.person, form.team),
+        words::answers::is_no_member_any_more(&form.person, &form.team),
     ))
 }
 
@@ -238,10 +239,9 @@ fn of_team(name: &str) -> String {
 /// In a path a name that nobody has is not there; in a form it is a field that is wrong.
 fn about_person(error: exchange::Error) -> exchange::Error {
     match error {
-        exchange::Error::NotFound("person") => exchange::Error::invalid(
-            "person",
-            "nobody signs in with that name; an administrator makes accounts",
-        ),
+        exchange::Error::NotFound("person") => {
+            exchange::Error::invalid("person", words::answers::NOBODY_SIGNS_IN_WITH_THAT_NAME)
+        }
         other => other,
     }
 }

@@ -6,6 +6,7 @@ use exchange::Operation;
 use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
 use model::Role;
+use model::dto::Identity;
 use model::dto::Me;
 use model::dto::PasswordChange;
 use model::dto::Person;
@@ -20,8 +21,9 @@ use crate::api::Done;
 use crate::api::Listed;
 use crate::components::tick::TICKED;
 use crate::error::AppError;
+use crate::words;
 
-use super::{call, confirmed, parse_id, said, sent};
+use super::{call, confirmed, every, parse_id, said, sent};
 
 const PAGE: &str = "/admin/people";
 
@@ -50,12 +52,16 @@ pub struct PersonShown {
     pub may_change: bool,
     /// The viewer's own.
     pub is_own: bool,
+    /// By which it is signed in to.
+    pub identities: Vec<Identity>,
 }
 
 pub async fn person(name: String) -> Result<PersonShown, AppError> {
     let (exchange, principal) = call()?;
     let person = exchange.person(&principal, &name).await.map_err(said)?;
+    let identities = every!(|page| exchange.identities(&principal, &name, &page));
     Ok(PersonShown {
+        identities,
         may_change: allows(&principal, Operation::PersonUpdate, &Scope::NONE),
         is_own: principal.own_account() == Some(person.id),
         person,
@@ -122,12 +128,9 @@ pub async fn create_person(form: PersonForm) -> Result<Done, AppError> {
         .await
         .map_err(said)?;
     let notice = if has_password {
-        format!("The account {} is made.", made.name)
+        words::answers::account_is_made(&made.name)
     } else {
-        format!(
-            "The account {} is made. Nobody can sign in to it until you set a password.",
-            made.name
-        )
+        words::answers::account_is_made_without_password(&made.name)
     };
     Ok(Done::new(format!("{PAGE}/{}", made.name), notice))
 }
@@ -164,11 +167,9 @@ pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
         .map_err(said)?;
     let name = &person.name;
     let notice = match disabled {
-        Some(true) => {
-            format!("{name} is deactivated and signed out everywhere. You can activate it again.")
-        }
-        Some(false) => format!("{name} is active and can sign in again."),
-        None => format!("The account {name} is changed."),
+        Some(true) => words::answers::is_deactivated(&name),
+        Some(false) => words::answers::is_active_again(&name),
+        None => words::answers::account_is_changed(&name),
     };
     Ok(Done::new(format!("{PAGE}/{name}"), notice))
 }
@@ -178,6 +179,8 @@ pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
 pub struct RolesForm {
     pub person: String,
     #[serde(default)]
+    pub revision: Option<i64>,
+    #[serde(default)]
     pub roles: RolesTicked,
 }
 
@@ -186,6 +189,7 @@ pub async fn set_roles(form: RolesForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let change = RolesChange {
         roles: form.roles.roles(),
+        revision: form.revision,
     };
     let person = exchange
         .roles_set(&principal, &form.person, change)
@@ -193,7 +197,7 @@ pub async fn set_roles(form: RolesForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{PAGE}/{}", person.name),
-        format!("The roles of {} are set; they hold at once.", person.name),
+        words::answers::roles_are_set(&person.name),
     ))
 }
 
@@ -225,10 +229,7 @@ pub async fn set_password(form: PasswordForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{PAGE}/{}", crate::url::encode(&form.person)),
-        format!(
-            "{} has a new password and is signed out everywhere.",
-            form.person
-        ),
+        words::answers::has_a_new_password(&form.person),
     ))
 }
 
@@ -236,6 +237,47 @@ pub async fn set_password(form: PasswordForm) -> Result<Done, AppError> {
 pub async fn me() -> Result<Me, AppError> {
     let (exchange, principal) = call()?;
     exchange.me(&principal).await.map_err(said)
+}
+
+/// By which identities of a provider the viewer signs in.
+pub async fn own_identities() -> Result<Vec<Identity>, AppError> {
+    let (exchange, principal) = call()?;
+    let Some(name) = exchange.me(&principal).await.map_err(said)?.name else {
+        return Ok(Vec::new());
+    };
+    Ok(every!(|page| exchange.identities(
+        &principal,
+        name.as_str(),
+        &page
+    )))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityGoneForm {
+    /// Whose it is.
+    pub person: String,
+    /// Its id.
+    pub identity: String,
+    /// The person's name, written by hand, because a way in is shut.
+    #[serde(default)]
+    pub confirm: String,
+}
+
+#[server]
+pub async fn unlink_identity(form: IdentityGoneForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.identity)?;
+    // Written twice by the same hand: it tells nothing of who there is.
+    confirmed(&form.confirm, &form.person)?;
+    exchange
+        .identity_unlink(&principal, &form.person, id)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/account",
+        words::identities::unlinked(&form.person),
+    ))
 }
 
 /// The viewer's own tokens, in the order in which they were made.
@@ -265,7 +307,7 @@ pub async fn revoke_token(form: TokenGoneForm) -> Result<Done, AppError> {
     exchange.token_revoke(&principal, id).await.map_err(said)?;
     Ok(Done::new(
         "/account/tokens",
-        "The token is revoked: it is refused from now on.",
+        words::answers::TOKEN_IS_REVOKED,
     ))
 }
 

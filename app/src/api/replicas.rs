@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::api::Listed;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, every, parse_id, said, sent};
 
@@ -131,10 +132,7 @@ pub struct ReplicaForm {
 fn started(replica: &Replica, what: &str) -> Done {
     Done::new(
         format!("/replicas/{}", replica.id),
-        format!(
-            "{what} of {} in {} is asked for; a worker takes it up.",
-            replica.product, replica.storage
-        ),
+        words::answers::work_is_asked_for(&what, &replica.product, &replica.storage),
     )
 }
 
@@ -142,21 +140,30 @@ fn started(replica: &Replica, what: &str) -> Done {
 pub async fn start_sync(form: ReplicaForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let replica = exchange.sync_start(&principal, &form.replica);
-    Ok(started(&replica.await.map_err(said)?, "A sync"))
+    Ok(started(
+        &replica.await.map_err(said)?,
+        words::answers::A_SYNC,
+    ))
 }
 
 #[server]
 pub async fn start_verify(form: ReplicaForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let replica = exchange.verify_start(&principal, &form.replica);
-    Ok(started(&replica.await.map_err(said)?, "A check"))
+    Ok(started(
+        &replica.await.map_err(said)?,
+        words::answers::A_CHECK,
+    ))
 }
 
 #[server]
 pub async fn start_vacuum(form: ReplicaForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let replica = exchange.vacuum_start(&principal, &form.replica);
-    Ok(started(&replica.await.map_err(said)?, "A vacuum"))
+    Ok(started(
+        &replica.await.map_err(said)?,
+        words::answers::A_VACUUM,
+    ))
 }
 
 /// When a replica is synced. What is not sent stays as it is; an empty text takes something away.
@@ -188,11 +195,9 @@ pub async fn change_sync_job(form: SyncJobForm) -> Result<Done, AppError> {
     let paused = form.paused.map(|word| word == "yes");
     // The one button beside the form sends nothing else.
     let notice = match (&form.every, paused) {
-        (None, Some(true)) => {
-            "The schedule is paused. Until you resume it, the replica is synced by hand only."
-        }
-        (None, Some(false)) => "The schedule goes on.",
-        _ => "The schedule is changed.",
+        (None, Some(true)) => words::answers::SCHEDULE_IS_PAUSED,
+        (None, Some(false)) => words::answers::THE_SCHEDULE_GOES_ON,
+        _ => words::answers::THE_SCHEDULE_IS_CHANGED,
     };
     let change = SyncJobChange {
         name: None,

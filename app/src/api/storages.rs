@@ -19,6 +19,7 @@ use crate::api::Listed;
 use crate::components::tick::TICKED;
 use crate::ctx::Flash;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, said, sent};
 
@@ -114,7 +115,7 @@ impl CredentialForm {
             (true, true, false) => Ok(Some(format!("env:{variable}").as_str().into())),
             _ => Err(exchange::Error::invalid(
                 "credential",
-                "fill in one kind only: keys of one cloud, or the name of a variable",
+                words::answers::ONE_KIND_OF_CREDENTIAL_ONLY,
             )),
         }
     }
@@ -153,10 +154,7 @@ pub async fn create_storage(form: StorageForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{PAGE}/{}", made.name),
-        format!(
-            "The storage {} is made. Let the doctor look at it.",
-            made.name
-        ),
+        words::answers::storage_is_made(&made.name),
     ))
 }
 
@@ -199,10 +197,7 @@ pub async fn update_storage(form: StorageChangeForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("{PAGE}/{}", storage.name),
-        format!(
-            "The storage {} is changed. Let the doctor look at it again.",
-            storage.name
-        ),
+        words::answers::storage_is_changed(&storage.name),
     ))
 }
 
@@ -224,7 +219,7 @@ pub async fn examine_storage(form: DoctorForm) -> Result<Done, AppError> {
         .storage_doctor(&principal, &form.storage, doctor)
         .await
         .map_err(said)?;
-    let notice = format!("The doctor has looked at {}.", form.storage);
+    let notice = words::answers::doctor_has_looked(&form.storage);
     let text =
         serde_json::to_string(&report).map_err(|error| said(exchange::Error::internal(error)))?;
     let mut values = vec![(REPORT, text)];

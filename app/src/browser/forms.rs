@@ -23,6 +23,8 @@ use web_sys::Response;
 use web_sys::SubmitEvent;
 use web_sys::UrlSearchParams;
 
+use crate::words;
+
 use super::draw::Keep;
 use super::draw::Step;
 use super::draw::WHOLE;
@@ -39,8 +41,6 @@ const DOWNLOADED: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4
 
 /// Asks `server::plain_form` to say where to go on instead of leading there.
 const IN_PLACE: &str = "x-in-place";
-
-const UNREACHABLE: &str = "The server could not be reached. Please try again.";
 
 thread_local! {
     static WAITING: Cell<Option<TimeoutHandle>> = const { Cell::new(None) };
@@ -176,9 +176,9 @@ fn send(form: HtmlFormElement, pressed: Option<HtmlElement>) {
             Ok(Answer::GoOn(to)) => go_on(&to, &form)
                 .await
                 .err()
-                .map(|_| UNREACHABLE.to_owned()),
+                .map(|_| words::both::SERVER_UNREACHABLE.to_owned()),
             Ok(Answer::Refused(why)) => Some(why),
-            Err(_) => Some(UNREACHABLE.to_owned()),
+            Err(_) => Some(words::both::SERVER_UNREACHABLE.to_owned()),
         };
         form.remove_attribute("data-sending").ok();
         if let Some(said) = said {

@@ -11,6 +11,8 @@ use web_sys::HtmlElement;
 use web_sys::KeyboardEvent;
 use web_sys::Storage;
 
+use crate::words;
+
 use super::listen;
 
 const LIST: &str = "[data-keys]";
@@ -45,9 +47,9 @@ fn offer() {
     help.remove_attribute("hidden").ok();
     if let Ok(Some(switch)) = help.query_selector(SWITCH) {
         let said = if are_off() {
-            "Turn the keys on"
+            words::browser::TURN_THE_KEYS_ON
         } else {
-            "Turn the keys off"
+            words::browser::TURN_THE_KEYS_OFF
         };
         switch.set_text_content(Some(said));
     }
@@ -155,9 +157,7 @@ fn open(item: &HtmlElement, key: &str) -> Result<(), JsValue> {
     told.set_attribute("data-keys-told", "")?;
     form.append_child(&told)?;
     let what = button.text_content().unwrap_or_default();
-    told.set_text_content(Some(&format!(
-        "{what}: Ctrl and Enter send it, Escape leaves it."
-    )));
+    told.set_text_content(Some(&words::browser::how_to_send_or_leave(&what)));
     if let Some(note) = form.query_selector("textarea")? {
         focus(note.unchecked_ref());
     }

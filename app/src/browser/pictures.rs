@@ -17,6 +17,8 @@ use web_sys::Event;
 use web_sys::HtmlElement;
 use web_sys::KeyboardEvent;
 
+use crate::words;
+
 use super::listen;
 
 const PICTURE: &str = "[data-picture]";
@@ -84,7 +86,7 @@ fn look(event: &Event) -> Result<(), JsValue> {
 }
 
 fn explained(said: &str) -> String {
-    format!("{said}. Arrow keys lead to what is beside it.")
+    words::browser::arrow_keys_lead_on(&said)
 }
 
 /// Writes the line below; with nothing to tell it sums up again. What is there already is not said twice.

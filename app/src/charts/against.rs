@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::words;
+
 /// One thing that is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Against {
@@ -84,11 +86,11 @@ pub fn Comparison(
             <figcaption>{title}</figcaption>
             {bars}
             <ul class="chart__legend">
-                <li class="chart__entry chart__entry--1" tabindex="0">{key("against__would-be")}{would_be}" (above, in outline)"</li>
-                <li class="chart__entry chart__entry--2" tabindex="0">{key("against__is")}{is}" (below, filled)"</li>
+                <li class="chart__entry chart__entry--1" tabindex="0">{key("against__would-be")}{would_be}{words::charts::ABOVE_IN_OUTLINE}</li>
+                <li class="chart__entry chart__entry--2" tabindex="0">{key("against__is")}{is}{words::charts::BELOW_FILLED}</li>
             </ul>
             {(left_out > 0).then(|| view! {
-                <p class="muted">{format!("The {DRAWN_MAX} largest are drawn; {left_out} more stand in the table.")}</p>
+                <p class="muted">{words::charts::largest_are_drawn(&DRAWN_MAX, &left_out)}</p>
             })}
         </figure>
     }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::words;
+
 use super::part::Part;
 use super::part::part;
 use super::part::readout;
@@ -38,7 +40,7 @@ impl Stack {
         let mut series: Vec<String> = totals.into_iter().map(|(name, _)| name).collect();
         if series.len() > SERIES_MAX {
             series.truncate(SERIES_MAX - 1);
-            series.push("others".to_owned());
+            series.push(words::charts::OTHERS.to_owned());
         }
         let mut bars: Vec<(String, Vec<u64>)> = days
             .iter()
@@ -211,12 +213,10 @@ fn describe(stack: &Stack, said: fn(u64) -> String) -> String {
         .fold(0_u64, |all, (_, values)| all.saturating_add(sum(values)));
     let highest = stack.bars.iter().max_by_key(|(_, values)| sum(values));
     match highest {
-        Some((label, values)) if all > 0 => format!(
-            "{} in all; most on {label}: {}. The table below has every figure.",
-            said(all),
-            said(sum(values))
-        ),
-        _ => "Nothing.".to_owned(),
+        Some((label, values)) if all > 0 => {
+            words::charts::sum_and_highest_day(&said(all), &label, &said(sum(values)))
+        }
+        _ => words::charts::NOTHING.to_owned(),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use leptos::prelude::*;
 
+use crate::words;
+
 use super::part::Part;
 use super::part::part;
 use super::part::readout;
@@ -212,8 +214,8 @@ pub fn FlowMap(
             </svg>
             {readout(summary)}
             <figcaption class="muted">
-                "From left to right. The width of a band is what it carried; on it stands what was charged."
-                {drawn.is_widened.then_some(" The thinnest bands are drawn wider than they are, so that they can be seen.")}
+                {words::charts::HOW_TO_READ_BANDS}
+                {drawn.is_widened.then_some(words::charts::THIN_BANDS_ARE_WIDENED)}
             </figcaption>
         </figure>
     }
@@ -269,14 +271,10 @@ fn describe(flows: &[Flow], said: fn(u64) -> String) -> String {
         .iter()
         .fold(0_u64, |all, flow| all.saturating_add(flow.value));
     match flows.iter().max_by_key(|flow| flow.value) {
-        Some(most) => format!(
-            "{} in all; most from {} to {}: {}. The table below has every figure.",
-            said(all),
-            most.from,
-            most.to,
-            said(most.value)
-        ),
-        None => "Nothing.".to_owned(),
+        Some(most) => {
+            words::charts::sum_and_widest_band(&said(all), &most.from, &most.to, &said(most.value))
+        }
+        None => words::charts::NOTHING.to_owned(),
     }
 }
 

@@ -51,8 +51,8 @@ impl Kind {
 
     const fn word(self) -> &'static str {
         match self {
-            Self::Source => "Commit",
-            Self::Copy => "Sync",
+            Self::Source => words::charts::COMMIT,
+            Self::Copy => words::charts::SYNC,
         }
     }
 
@@ -117,14 +117,14 @@ impl Timeline {
         let late = if late == 0 {
             String::new()
         } else {
-            format!("; {}", words::plural(late, "delay", "delays"))
+            format!("; {}", words::charts::delays(late))
         };
-        format!(
-            "{} to {}: {}, {}{late}.",
-            words::day(self.from),
-            words::day(self.until),
-            words::plural(count(Kind::Source), "commit seen", "commits seen"),
-            words::plural(count(Kind::Copy), "sync", "syncs")
+        words::charts::timeline_in_all(
+            &words::day(self.from),
+            &words::day(self.until),
+            &words::charts::commits_seen(count(Kind::Source)),
+            &words::charts::syncs(count(Kind::Copy)),
+            &late,
         )
     }
 
@@ -143,11 +143,11 @@ impl Row {
     fn summary(&self) -> String {
         let count = u64::try_from(self.marks.len()).unwrap_or(u64::MAX);
         let mut parts = vec![match self.kind {
-            Kind::Source => words::plural(count, "commit seen", "commits seen"),
-            Kind::Copy => words::plural(count, "sync", "syncs"),
+            Kind::Source => words::charts::commits_seen(count),
+            Kind::Copy => words::charts::syncs(count),
         }];
         if let Some(last) = self.marks.last() {
-            parts[0] = format!("{}, the last {}", parts[0], words::minute(last.at, 0));
+            parts[0] = words::charts::and_the_last(&parts[0], &words::minute(last.at, 0));
         }
         if let Some(promise) = &self.promise {
             parts.push(promise.clone());
@@ -158,7 +158,7 @@ impl Row {
             .map(|(from, until)| length(*from, *until))
             .sum();
         if late > 0 {
-            parts.push(format!("late for {} in all", words::duration(late)));
+            parts.push(words::charts::late_in_all(&words::duration(late)));
         }
         parts.join("; ")
     }
@@ -188,12 +188,12 @@ pub fn Tracks(title: &'static str, timeline: Timeline) -> impl IntoView {
             <p class="timeline__days muted" aria-hidden="true">{days}</p>
             {readout(summary)}
             <ul class="chart__legend">
-                <li class="chart__entry chart__entry--1" tabindex="0">{key(Kind::Source)}"A commit at the source, as far as it was seen"</li>
-                <li class="chart__entry chart__entry--2" tabindex="0">{key(Kind::Copy)}"A sync was done"</li>
-                {has_late.then(|| view! { <li class="chart__entry chart__entry--3" tabindex="0">{late_key()}"Later than promised"</li> })}
+                <li class="chart__entry chart__entry--1" tabindex="0">{key(Kind::Source)}{words::charts::COMMIT_AS_SEEN}</li>
+                <li class="chart__entry chart__entry--2" tabindex="0">{key(Kind::Copy)}{words::charts::A_SYNC_WAS_DONE}</li>
+                {has_late.then(|| view! { <li class="chart__entry chart__entry--3" tabindex="0">{late_key()}{words::charts::LATER_THAN_PROMISED}</li> })}
             </ul>
             {(hidden > 0).then(|| view! {
-                <p class="muted">{format!("{} more stand in the table only.", words::plural(hidden as u64, "row", "rows"))}</p>
+                <p class="muted">{words::charts::more_in_the_table(hidden as u64)}</p>
             })}
         </figure>
         {figures}
@@ -215,13 +215,7 @@ fn track(timeline: &Timeline, position: usize, row: &Row) -> impl IntoView + use
                 id: format!("track-{position}-late-{which}"),
                 entry: LATE,
                 href: None,
-                said: format!(
-                    "Late from {} until {}, {}: {}",
-                    words::minute(*from, 0),
-                    words::minute(*until, 0),
-                    row.name,
-                    words::duration(length(*from, *until))
-                ),
+                said: words::charts::late_from_until(&words::minute(*from, 0), &words::minute(*until, 0), &row.name, &words::duration(length(*from, *until))),
                 at: left,
                 is_stop: false,
             };
@@ -316,7 +310,7 @@ fn figures(timeline: &Timeline) -> impl IntoView + use<> {
         .into_iter()
         .take(LISTED_MAX)
         .map(|(at, until, mark, row)| {
-            let what = until.map_or(row.kind.word(), |_| "Late");
+            let what = until.map_or(row.kind.word(), |_| words::charts::LATE);
             let what = match mark.and_then(|mark| mark.href.clone()) {
                 Some(href) => view! { <a href=href>{what}</a> }.into_any(),
                 None => what.into_any(),
@@ -333,18 +327,18 @@ fn figures(timeline: &Timeline) -> impl IntoView + use<> {
         })
         .collect_view();
     let head = vec![
-        Column::Text("When"),
-        Column::Text("What"),
-        Column::Text("Figure"),
-        Column::Text("Until"),
-        Column::Text("Where"),
+        Column::Text(words::charts::WHEN),
+        Column::Text(words::charts::WHAT),
+        Column::Text(words::charts::FIGURE),
+        Column::Text(words::charts::UNTIL),
+        Column::Text(words::charts::WHERE),
     ];
     view! {
         <details class="fold">
-            <summary>"The figures as a table"</summary>
-            <Table caption="Commits, syncs and delays" head>{rows}</Table>
+            <summary>{words::charts::FIGURES_AS_A_TABLE}</summary>
+            <Table caption=words::charts::COMMITS_SYNCS_AND_DELAYS head>{rows}</Table>
             {(left_out > 0).then(|| view! {
-                <p class="muted">{format!("{} older ones are not listed.", words::count(left_out as u64))}</p>
+                <p class="muted">{words::charts::older_are_not_listed(&words::count(left_out as u64))}</p>
             })}
         </details>
     }

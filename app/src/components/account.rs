@@ -8,12 +8,13 @@ use crate::components::button::Weight;
 use crate::ctx;
 use crate::ctx::Viewer;
 use crate::islands::icon::Icon;
+use crate::words;
 
 #[component]
 pub fn Account() -> impl IntoView {
     match ctx::viewer() {
         Some(viewer) => menu(viewer).into_any(),
-        None => view! { <A href="/sign-in" attr:class="button account__sign-in">"Sign in"</A> }
+        None => view! { <A href="/sign-in" attr:class="button account__sign-in">{words::components::SIGN_IN}</A> }
             .into_any(),
     }
 }
@@ -23,14 +24,14 @@ fn menu(viewer: Viewer) -> impl IntoView {
         <details class="account">
             <summary class="button button--quiet">
                 <Icon name="person"/>
-                <span class="visually-hidden">"Account of "</span>
+                <span class="visually-hidden">{words::components::ACCOUNT_OF}</span>
                 <span class="account__name">{viewer.name}</span>
             </summary>
             <div class="account__menu">
-                <A href="/account" attr:class="button button--quiet"><Icon name="person"/>"Your account"</A>
+                <A href="/account" attr:class="button button--quiet"><Icon name="person"/>{words::components::YOUR_ACCOUNT}</A>
                 // A plain form: the server's route ends the session and answers with a fresh page.
                 <form method="post" action="/sign-out">
-                    <Button weight=Weight::Quiet><Icon name="out"/>"Sign out"</Button>
+                    <Button weight=Weight::Quiet><Icon name="out"/>{words::components::SIGN_OUT}</Button>
                 </form>
             </div>
         </details>

@@ -3,6 +3,8 @@
 
 use leptos::prelude::*;
 
+use crate::words;
+
 /// A button and what it opens. `id` is unique on the page.
 #[component]
 pub fn Dialog(
@@ -21,7 +23,7 @@ pub fn Dialog(
             {children()}
             <div class="actions">
                 <button type="button" class="button button--quiet" popovertarget=id popovertargetaction="hide">
-                    "Close"
+                    {words::components::CLOSE}
                 </button>
             </div>
         </div>

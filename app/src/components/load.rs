@@ -11,11 +11,12 @@ use crate::ctx;
 use crate::error::AppError;
 use crate::pages::not_found::NotFound;
 use crate::wire::load;
+use crate::words;
 
 /// Stands for what is still on its way. The server waits for everything, so nobody should see it.
 #[component]
 pub fn Loading() -> impl IntoView {
-    view! { <p class="loading muted" role="status">"Loading …"</p> }
+    view! { <p class="loading muted" role="status">{words::components::LOADING}</p> }
 }
 
 /// Why there is nothing to show, and what to do.
@@ -29,7 +30,7 @@ pub fn Failed(error: AppError) -> impl IntoView {
             view! {
                 <Notice tone=Tone::Bad>
                     <p>{error.to_string()}</p>
-                    <p><a href=here rel="external">"Load the page again"</a></p>
+                    <p><a href=here rel="external">{words::components::LOAD_THE_PAGE_AGAIN}</a></p>
                 </Notice>
             }
             .into_any()
@@ -82,9 +83,9 @@ fn SignInFirst() -> impl IntoView {
     let href = format!("/sign-in?next={}", crate::url::encode(&here()));
     view! {
         <section class="page page--narrow">
-            <h1>"Sign in to go on"</h1>
-            <p class="lead">"What is here is for people of this organisation. You come back to this page."</p>
-            <p><A href=href attr:class="button button--primary">"Sign in"</A></p>
+            <h1>{words::components::SIGN_IN_TO_GO_ON}</h1>
+            <p class="lead">{words::components::WHY_SIGN_IN}</p>
+            <p><A href=href attr:class="button button--primary">{words::components::SIGN_IN}</A></p>
         </section>
     }
 }

@@ -11,6 +11,7 @@ use crate::components::flash::Notice;
 use crate::components::flash::Tone;
 use crate::components::form::Scope;
 use crate::ctx::Flash;
+use crate::words;
 
 /// So much of a long text is told where two are compared.
 const TOLD_MAX: usize = 160;
@@ -55,12 +56,12 @@ impl Meanwhile {
         if !self.is_stale || lines(seen) == lines(is) {
             return;
         }
-        let mut sentence = format!("{label} was {} and is {} now.", word(seen), word(is));
+        let mut sentence = words::components::was_and_is_now(&label, &word(seen), &word(is));
         if let Some(typed) = typed
             && lines(typed) != lines(seen)
             && lines(typed) != lines(is)
         {
-            sentence.push_str(&format!(" You wrote {}.", word(typed)));
+            sentence.push_str(&words::components::you_wrote(&word(typed)));
         }
         if let Ok(mut found) = self.found.lock() {
             found.push(sentence);
@@ -74,7 +75,7 @@ impl Meanwhile {
             Err(_) => Vec::new(),
         };
         if self.is_stale && found.is_empty() {
-            found.push("Something else about it was changed; none of these fields.".to_owned());
+            found.push(words::components::OTHER_FIELDS_CHANGED.to_owned());
         }
         found
     }
@@ -93,9 +94,9 @@ impl Meanwhile {
             // Where the browser's program puts the focus.
             <div class="meanwhile" data-meanwhile="" tabindex="-1">
                 <Notice tone=Tone::Warn>
-                    <p>"Changed meanwhile:"</p>
+                    <p>{words::components::CHANGED_MEANWHILE}</p>
                     <ul>{items}</ul>
-                    <p>"What you wrote stands in the form. Sent again, the form replaces what is there now."</p>
+                    <p>{words::components::SENDING_AGAIN_REPLACES}</p>
                 </Notice>
             </div>
         };
@@ -128,7 +129,7 @@ fn lines(text: &str) -> String {
 pub(super) fn in_quotes(text: &str) -> String {
     let text = lines(text);
     if text.is_empty() {
-        return "empty".to_owned();
+        return words::components::EMPTY.to_owned();
     }
     let mut short: String = text.chars().take(TOLD_MAX).collect();
     if short.len() < text.len() {

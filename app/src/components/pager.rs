@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::islands::icon::Icon;
+use crate::words;
 
 /// Links to the first and the next page; draws nothing when there is neither.
 #[component]
@@ -21,10 +22,10 @@ pub fn Pager(
         view! {
             <nav class="pager" aria-label=label>
                 {first.map(|href| view! {
-                    <A href=href attr:class="button"><Icon name="left"/>"First page"</A>
+                    <A href=href attr:class="button"><Icon name="left"/>{words::components::FIRST_PAGE}</A>
                 })}
                 {next.map(|href| view! {
-                    <A href=href attr:class="button pager__next" attr:rel="next">"Next"<Icon name="right"/></A>
+                    <A href=href attr:class="button pager__next" attr:rel="next">{words::components::NEXT}<Icon name="right"/></A>
                 })}
             </nav>
         }

@@ -22,6 +22,7 @@ use model::dto::MyAccess;
 
 use crate::components::badge::Badge;
 use crate::components::flash::Tone;
+use crate::words;
 
 /// A word and how it is meant.
 pub type Said = (&'static str, Tone);
@@ -35,143 +36,143 @@ pub fn State(said: Said) -> impl IntoView {
 
 pub const fn access(access: MyAccess) -> Said {
     match access {
-        MyAccess::None => ("No access yet", Tone::Plain),
-        MyAccess::Pending => ("Under way", Tone::Warn),
-        MyAccess::Active => ("You have access", Tone::Good),
+        MyAccess::None => (words::states::NO_ACCESS_YET, Tone::Plain),
+        MyAccess::Pending => (words::states::UNDER_WAY, Tone::Warn),
+        MyAccess::Active => (words::states::YOU_HAVE_ACCESS, Tone::Good),
     }
 }
 
 pub const fn request(state: RequestState) -> Said {
     match state {
-        RequestState::Submitted => ("Waits for a decision", Tone::Warn),
-        RequestState::Approved => ("Approved", Tone::Good),
-        RequestState::Rejected => ("Rejected", Tone::Bad),
-        RequestState::Withdrawn => ("Withdrawn", Tone::Plain),
+        RequestState::Submitted => (words::states::WAITS_FOR_A_DECISION, Tone::Warn),
+        RequestState::Approved => (words::states::APPROVED, Tone::Good),
+        RequestState::Rejected => (words::states::REJECTED, Tone::Bad),
+        RequestState::Withdrawn => (words::states::WITHDRAWN, Tone::Plain),
     }
 }
 
 /// What people want and what was seen, in one word. "Active" is said only of what was verified.
 pub fn grant(grant: &Grant) -> Said {
     match (grant.desired, grant.actual) {
-        (_, GrantActual::Ended) => ("Ended", Tone::Plain),
-        (GrantDesired::Ended, _) => ("Ending", Tone::Warn),
+        (_, GrantActual::Ended) => (words::states::ENDED, Tone::Plain),
+        (GrantDesired::Ended, _) => (words::states::ENDING, Tone::Warn),
         (GrantDesired::Active, GrantActual::Active) if grant.verified_at.is_some() => {
-            ("Active", Tone::Good)
+            (words::states::ACTIVE, Tone::Good)
         }
-        (GrantDesired::Active, GrantActual::Failed) => ("Not working", Tone::Bad),
-        (GrantDesired::Active, _) => ("Being set up", Tone::Warn),
+        (GrantDesired::Active, GrantActual::Failed) => (words::states::NOT_WORKING, Tone::Bad),
+        (GrantDesired::Active, _) => (words::states::BEING_SET_UP, Tone::Warn),
     }
 }
 
 pub const fn classification(classification: Classification) -> Said {
     match classification {
-        Classification::Public => ("Public", Tone::Good),
-        Classification::Internal => ("Internal", Tone::Plain),
-        Classification::Personal => ("Personal data", Tone::Warn),
+        Classification::Public => (words::states::PUBLIC, Tone::Good),
+        Classification::Internal => (words::states::INTERNAL, Tone::Plain),
+        Classification::Personal => (words::states::PERSONAL_DATA, Tone::Warn),
     }
 }
 
 pub const fn product(state: ProductState) -> Said {
     match state {
-        ProductState::Draft => ("Draft", Tone::Warn),
-        ProductState::Published => ("Published", Tone::Good),
-        ProductState::Retired => ("Retired", Tone::Bad),
+        ProductState::Draft => (words::states::DRAFT, Tone::Warn),
+        ProductState::Published => (words::states::PUBLISHED, Tone::Good),
+        ProductState::Retired => (words::states::RETIRED, Tone::Bad),
     }
 }
 
 pub const fn replica(state: ReplicaState) -> Said {
     match state {
-        ReplicaState::Pending => ("First copy under way", Tone::Warn),
-        ReplicaState::Ready => ("Ready", Tone::Good),
-        ReplicaState::Draining => ("Draining", Tone::Warn),
-        ReplicaState::Deleted => ("Deleted", Tone::Plain),
-        ReplicaState::Diverged => ("Diverged", Tone::Bad),
-        ReplicaState::Erasing => ("Being erased", Tone::Warn),
+        ReplicaState::Pending => (words::states::FIRST_COPY_UNDER_WAY, Tone::Warn),
+        ReplicaState::Ready => (words::states::READY, Tone::Good),
+        ReplicaState::Draining => (words::states::DRAINING, Tone::Warn),
+        ReplicaState::Deleted => (words::states::DELETED, Tone::Plain),
+        ReplicaState::Diverged => (words::states::DIVERGED, Tone::Bad),
+        ReplicaState::Erasing => (words::states::BEING_ERASED, Tone::Warn),
     }
 }
 
 pub const fn run(state: RunState) -> Said {
     match state {
-        RunState::Planned => ("Planned", Tone::Plain),
-        RunState::Copying => ("Copying", Tone::Warn),
-        RunState::Committing => ("Committing", Tone::Warn),
-        RunState::Verifying => ("Verifying", Tone::Warn),
-        RunState::Done => ("Done", Tone::Good),
-        RunState::Parked => ("Parked", Tone::Bad),
-        RunState::Failed => ("Failed", Tone::Bad),
+        RunState::Planned => (words::states::PLANNED, Tone::Plain),
+        RunState::Copying => (words::states::COPYING, Tone::Warn),
+        RunState::Committing => (words::states::COMMITTING, Tone::Warn),
+        RunState::Verifying => (words::states::VERIFYING, Tone::Warn),
+        RunState::Done => (words::states::DONE, Tone::Good),
+        RunState::Parked => (words::states::PARKED, Tone::Bad),
+        RunState::Failed => (words::states::FAILED, Tone::Bad),
     }
 }
 
 pub const fn run_kind(kind: RunKind) -> &'static str {
     match kind {
-        RunKind::Sync => "Sync",
-        RunKind::Vacuum => "Vacuum",
+        RunKind::Sync => words::states::SYNC,
+        RunKind::Vacuum => words::states::VACUUM,
     }
 }
 
 pub const fn verdict(verdict: Verdict) -> Said {
     match verdict {
-        Verdict::Approve => ("Approved", Tone::Good),
-        Verdict::Reject => ("Rejected", Tone::Bad),
+        Verdict::Approve => (words::states::APPROVED, Tone::Good),
+        Verdict::Reject => (words::states::REJECTED, Tone::Bad),
     }
 }
 
 pub const fn mode(mode: Mode) -> &'static str {
     match mode {
-        Mode::Live => "Live",
-        Mode::Replica => "Replica",
+        Mode::Live => words::states::LIVE,
+        Mode::Replica => words::states::REPLICA,
     }
 }
 
 pub const fn stage(stage: Stage) -> &'static str {
     match stage {
-        Stage::Owner => "the owning team",
-        Stage::DataProtection => "a data-protection officer",
-        Stage::Policy => "the product’s policy, at once",
-        Stage::Declared => "the declaration",
+        Stage::Owner => words::states::BY_THE_OWNING_TEAM,
+        Stage::DataProtection => words::states::BY_DATA_PROTECTION,
+        Stage::Policy => words::states::BY_THE_POLICY,
+        Stage::Declared => words::states::BY_THE_DECLARATION,
     }
 }
 
 pub const fn method(method: Method) -> &'static str {
     match method {
-        Method::Measured => "measured",
-        Method::Logged => "from the store’s log",
-        Method::Signed => "handed out, an estimate",
-        Method::Estimated => "estimated",
+        Method::Measured => words::states::MEASURED,
+        Method::Logged => words::states::LOGGED,
+        Method::Signed => words::states::SIGNED,
+        Method::Estimated => words::states::ESTIMATED,
     }
 }
 
 pub const fn cloud(cloud: Cloud) -> &'static str {
     match cloud {
-        Cloud::Aws => "AWS",
-        Cloud::Azure => "Azure",
-        Cloud::Gcp => "Google Cloud",
-        Cloud::Onprem => "On premises",
+        Cloud::Aws => words::states::AWS,
+        Cloud::Azure => words::states::AZURE,
+        Cloud::Gcp => words::states::GOOGLE_CLOUD,
+        Cloud::Onprem => words::states::ON_PREMISES,
     }
 }
 
 pub const fn role(role: Role) -> &'static str {
     match role {
-        Role::Admin => "Administrator",
-        Role::Auditor => "Auditor",
-        Role::Finance => "Finance",
-        Role::DataProtection => "Data protection",
+        Role::Admin => words::states::ADMINISTRATOR,
+        Role::Auditor => words::states::AUDITOR,
+        Role::Finance => words::states::FINANCE,
+        Role::DataProtection => words::states::DATA_PROTECTION,
     }
 }
 
 pub const fn member(role: MemberRole) -> &'static str {
     match role {
-        MemberRole::Consumer => "Consumer",
-        MemberRole::Producer => "Producer",
+        MemberRole::Consumer => words::states::CONSUMER,
+        MemberRole::Producer => words::states::PRODUCER,
     }
 }
 
 pub const fn check(outcome: CheckOutcome) -> Said {
     match outcome {
-        CheckOutcome::Ok => ("Fine", Tone::Good),
-        CheckOutcome::Warned => ("To be put right", Tone::Warn),
-        CheckOutcome::Failed => ("Failed", Tone::Bad),
-        CheckOutcome::Skipped => ("Not tried", Tone::Plain),
+        CheckOutcome::Ok => (words::states::FINE, Tone::Good),
+        CheckOutcome::Warned => (words::states::TO_BE_PUT_RIGHT, Tone::Warn),
+        CheckOutcome::Failed => (words::states::FAILED, Tone::Bad),
+        CheckOutcome::Skipped => (words::states::NOT_TRIED, Tone::Plain),
     }
 }
 

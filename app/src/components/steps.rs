@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::islands::icon::Icon;
+use crate::words;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stand {
@@ -35,10 +36,10 @@ impl Stand {
 
     const fn word(self) -> &'static str {
         match self {
-            Self::Done => "Done: ",
-            Self::Now => "Now: ",
-            Self::Ahead => "To come: ",
-            Self::Failed => "Stopped: ",
+            Self::Done => words::components::STEP_DONE,
+            Self::Now => words::components::STEP_NOW,
+            Self::Ahead => words::components::STEP_AHEAD,
+            Self::Failed => words::components::STEP_STOPPED,
         }
     }
 }

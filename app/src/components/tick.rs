@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::components::field::Input;
 use crate::components::form::Scope;
 use crate::components::meanwhile;
+use crate::words;
 
 /// What a ticked box sends.
 pub const TICKED: &str = "yes";
@@ -21,9 +22,9 @@ pub fn Tick(
     let is = if checked { TICKED } else { "" };
     let seen = meanwhile::shown(&label, name, is, |value| {
         let word = if value == TICKED {
-            "ticked"
+            words::components::TICKED
         } else {
-            "not ticked"
+            words::components::NOT_TICKED
         };
         word.to_owned()
     });

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use crate::words;
+
 use super::icon::Icon;
 
 const SAID: Duration = Duration::from_secs(2);
@@ -21,7 +23,7 @@ pub fn Copy(#[prop(into)] text: String, #[prop(into)] what: String) -> impl Into
     view! {
         <button type="button" class="copy" hidden=move || !is_live.get() on:click=copy>
             <Icon name="copy"/>
-            <span aria-live="polite">{move || if is_copied.get() { "Copied" } else { "Copy" }}</span>
+            <span aria-live="polite">{move || if is_copied.get() { words::both::COPIED } else { words::both::COPY }}</span>
             <span class="visually-hidden">" "{what}</span>
         </button>
     }

@@ -26,7 +26,7 @@ const PATH: &str = "/approvals";
 #[component]
 pub fn Approvals() -> impl IntoView {
     view! {
-        <Title text="Approvals"/>
+        <Title text=words::approvals::APPROVALS/>
         <Members><Inbox/></Members>
     }
 }
@@ -42,8 +42,8 @@ fn Inbox() -> impl IntoView {
     view! {
         <section class="page">
             <div class="page-head">
-                <h1>"Approvals"</h1>
-                <p class="lead">"What waits for your decision, with all that there is to know."</p>
+                <h1>{words::approvals::APPROVALS}</h1>
+                <p class="lead">{words::approvals::WHAT_WAITS}</p>
             </div>
             {mine.show(move |page| list(page, is_first).into_any())}
             {others.show(|page| waiting(page).into_any())}
@@ -64,14 +64,14 @@ fn list(page: Listed<Request>, is_first: bool) -> impl IntoView {
         .map(|request| view! { <li tabindex="-1"><Waiting request/></li> })
         .collect_view();
     let title = if is_first {
-        "Nothing waits for you"
+        words::approvals::NOTHING_WAITS
     } else {
-        "Nothing further waits for you"
+        words::approvals::NOTHING_FURTHER_WAITS
     };
     view! {
         {is_empty.then(|| view! {
             <Empty title>
-                <p>"Requests for your team’s products come here, and those for personal data if you are a data-protection officer."</p>
+                <p>{words::approvals::WHAT_COMES_HERE}</p>
             </Empty>
         })}
         {(!is_empty).then(keys)}
@@ -82,30 +82,17 @@ fn list(page: Listed<Request>, is_first: bool) -> impl IntoView {
 
 /// Shown by the browser's program, which hears them.
 fn keys() -> impl IntoView {
-    const KEYS: [(&str, &str); 5] = [
-        (
-            "j, k",
-            "The next request, the one before; arrows, too, once you are at one",
-        ),
-        ("a", "Approve: goes to the note"),
-        ("r", "Reject: goes to the note"),
-        (
-            "Ctrl and Enter",
-            "Send what a or r has opened; Escape leaves it",
-        ),
-        ("?", "This list"),
-    ];
-    let lines = KEYS
+    let lines = words::approvals::KEYS_AND_WHAT_THEY_DO
         .map(|(key, what)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div> })
         .into_iter()
         .collect_view();
     view! {
         <div data-keys-help="" hidden=true>
             <div class="actions">
-                <Dialog id="keys" open="Keys" title="Keys of this page">
+                <Dialog id="keys" open=words::approvals::KEYS title=words::approvals::KEYS_OF_THIS_PAGE>
                     <dl class="facts">{lines}</dl>
-                    <p class="muted">"They do nothing while you type in a field."</p>
-                    <p><button type="button" class="button" data-keys-switch="">"Turn the keys off"</button></p>
+                    <p class="muted">{words::approvals::NOT_WHILE_TYPING}</p>
+                    <p><button type="button" class="button" data-keys-switch="">{words::approvals::TURN_THE_KEYS_OFF}</button></p>
                 </Dialog>
             </div>
         </div>
@@ -114,7 +101,7 @@ fn keys() -> impl IntoView {
 
 #[component]
 fn Waiting(request: Request) -> impl IntoView {
-    let title = format!("{} for {}", request.product, request.recipient);
+    let title = words::request::product_for(&request.product, &request.recipient);
     let heading = format!("request-{}", request.id);
     let labelled_by = heading.clone();
     let created_at = request.created_at;
@@ -123,7 +110,7 @@ fn Waiting(request: Request) -> impl IntoView {
         <article class="case" aria-labelledby=labelled_by>
             <div class="case__head">
                 <h2 id=heading><A href=href>{title}</A></h2>
-                <p class="muted">"asked "<Ago at=created_at/></p>
+                <p class="muted">{words::approvals::ASKED}<Ago at=created_at/></p>
             </div>
             <div class="case__body">
                 <Case request=request.clone()/>
@@ -156,17 +143,17 @@ fn waiting(page: Listed<Request>) -> impl IntoView {
                 .collect();
             view! {
                 <li class="line">
-                    <A href=href>{format!("{} for {}", request.product, request.recipient)}</A>
-                    <span class="muted">{words::sentence(&format!("waits for {}", stages.join(" and ")))}</span>
+                    <A href=href>{words::request::product_for(&request.product, &request.recipient)}</A>
+                    <span class="muted">{words::approvals::waits_for(&stages)}</span>
                 </li>
             }
         })
         .collect_view();
     view! {
         <section class="block">
-            <h2>"Waiting for others"</h2>
+            <h2>{words::approvals::WAITING_FOR_OTHERS}</h2>
             <ul class="lines">{rows}</ul>
-            {older.map(|href| view! { <p class="actions"><A href=href attr:class="button">"Older ones that wait for others"</A></p> })}
+            {older.map(|href| view! { <p class="actions"><A href=href attr:class="button">{words::approvals::OLDER_ONES}</A></p> })}
         </section>
     }
     .into_any()

@@ -45,14 +45,14 @@ fn desk(viewer: Viewer) -> impl IntoView {
     let belongs_nowhere = viewer.teams.is_empty() && viewer.roles.is_empty();
     let Viewer { name, teams, roles } = viewer;
     view! {
-        <Title text="Home"/>
+        <Title text=words::home::HOME/>
         <section class="page">
-            <p class="stencil">"Your desk"</p>
-            <h1>"Welcome, "{name}</h1>
+            <p class="stencil">{words::home::YOUR_DESK}</p>
+            <h1>{words::home::WELCOME}{name}</h1>
             {belongs_nowhere.then(|| view! {
                 <Notice tone=Tone::Plain>
                     <p>
-                        "You belong to no team yet, so there is nothing to see. Everything here is owned by teams: ask an administrator to add you to yours."
+                        {words::home::YOU_BELONG_TO_NO_TEAM}
                     </p>
                 </Notice>
             })}
@@ -77,18 +77,18 @@ fn Today() -> impl IntoView {
     view! {
         <div class="cards">
             <section class="card" aria-labelledby="find">
-                <h2 id="find">"Find data"</h2>
-                <p>"Everything that is published, with your access and how fresh it is."</p>
-                <p class="actions"><A href="/catalog" attr:class="button button--primary">"Open the catalog"<Icon name="right"/></A></p>
+                <h2 id="find">{words::home::FIND_DATA}</h2>
+                <p>{words::home::EVERYTHING_PUBLISHED}</p>
+                <p class="actions"><A href="/catalog" attr:class="button button--primary">{words::home::OPEN_THE_CATALOG}<Icon name="right"/></A></p>
             </section>
             {decides.then(|| view! {
                 <section class="card" aria-labelledby="decisions">
-                    <h2 id="decisions">"Waits for your decision"</h2>
+                    <h2 id="decisions">{words::home::WAITS_FOR_YOUR_DECISION}</h2>
                     {waiting.show(|page| decisions(page).into_any())}
                 </section>
             })}
             <section class="card" aria-labelledby="reading">
-                <h2 id="reading">"Your access"</h2>
+                <h2 id="reading">{words::home::YOUR_ACCESS}</h2>
                 {grants.show(|page| reading(page).into_any())}
             </section>
             {jobs.show(|page| parked(page.items).into_any())}
@@ -107,19 +107,19 @@ fn decisions(page: Listed<Request>) -> impl IntoView {
             let href = format!("/requests/{}", request.id);
             view! {
                 <li class="line">
-                    <A href=href>{format!("{} for {}", request.product, request.recipient)}</A>
+                    <A href=href>{words::request::product_for(&request.product, &request.recipient)}</A>
                     <span class="muted"><Ago at=request.created_at/></span>
                 </li>
             }
         })
         .collect::<Vec<_>>();
     if lines.is_empty() {
-        return view! { <p class="muted">"Nothing at the moment."</p> }.into_any();
+        return view! { <p class="muted">{words::home::NOTHING_AT_THE_MOMENT}</p> }.into_any();
     }
     view! {
         <ul class="lines">{lines}</ul>
-        {are_more.then(|| view! { <p class="muted">"These have waited longest; more stand in the inbox."</p> })}
-        <p class="actions"><A href="/approvals" attr:class="button">"Open the inbox"</A></p>
+        {are_more.then(|| view! { <p class="muted">{words::home::MORE_IN_THE_INBOX}</p> })}
+        <p class="actions"><A href="/approvals" attr:class="button">{words::home::OPEN_THE_INBOX}</A></p>
     }
     .into_any()
 }
@@ -140,9 +140,9 @@ fn reading(page: Listed<Grant>) -> impl IntoView {
         .filter(|grant| grant.actual == GrantActual::Active)
         .count();
     let summary = match (works, grants.len()) {
-        (_, 0) => "Your teams read nothing yet.".to_owned(),
-        (works, all) if works == all => format!("All {all} work."),
-        (works, all) => format!("{works} of {all} work."),
+        (_, 0) => words::home::YOUR_TEAMS_READ_NOTHING.to_owned(),
+        (works, all) if works == all => words::home::all_work(all),
+        (works, all) => words::home::so_many_work(works, all),
     };
     let lines = grants
         .into_iter()
@@ -152,8 +152,8 @@ fn reading(page: Listed<Grant>) -> impl IntoView {
             let said = state::grant(&grant);
             view! {
                 <li class="line">
-                    <A href=href>{format!("{} for {}", grant.product, grant.recipient)}</A>
-                    <span class="muted">"ends "<Ago at=grant.until/></span>
+                    <A href=href>{words::request::product_for(&grant.product, &grant.recipient)}</A>
+                    <span class="muted">{words::home::ENDS}<Ago at=grant.until/></span>
                     <State said/>
                 </li>
             }
@@ -162,8 +162,8 @@ fn reading(page: Listed<Grant>) -> impl IntoView {
     view! {
         <p>{summary}</p>
         <ul class="lines">{lines}</ul>
-        {are_more.then(|| view! { <p class="muted">"Only the latest accesses that you see are counted; my access has all of your teams."</p> })}
-        <p class="actions"><A href="/access" attr:class="button">"Open my access"</A></p>
+        {are_more.then(|| view! { <p class="muted">{words::home::ONLY_LATEST_COUNTED}</p> })}
+        <p class="actions"><A href="/access" attr:class="button">{words::home::OPEN_MY_ACCESS}</A></p>
     }
 }
 
@@ -173,9 +173,9 @@ fn copies(page: Listed<Replica>) -> impl IntoView {
     let are_more = page.next.is_some();
     let failing: Vec<Replica> = page.items.into_iter().filter(is_failing).collect();
     let summary = match (failing.len(), count) {
-        (0, 1) => "It follows its source.".to_owned(),
-        (0, count) => format!("All {count} follow their sources."),
-        (failing, count) => format!("{failing} of {count} did not sync."),
+        (0, 1) => words::home::IT_FOLLOWS.to_owned(),
+        (0, count) => words::home::all_follow(count),
+        (failing, count) => words::home::so_many_did_not_sync(failing, count),
     };
     let lines = failing
         .into_iter()
@@ -193,11 +193,11 @@ fn copies(page: Listed<Replica>) -> impl IntoView {
     (count > 0).then(|| {
         view! {
             <section class="card" aria-labelledby="copies">
-                <h2 id="copies">"Replicas"</h2>
+                <h2 id="copies">{words::home::REPLICAS}</h2>
                 <p>{summary}</p>
                 <ul class="lines">{lines}</ul>
-                {are_more.then(|| view! { <p class="muted">"Only the oldest are counted; the list has all of them."</p> })}
-                <p class="actions"><A href="/replicas" attr:class="button">"Open the replicas"</A></p>
+                {are_more.then(|| view! { <p class="muted">{words::home::ONLY_OLDEST_COUNTED}</p> })}
+                <p class="actions"><A href="/replicas" attr:class="button">{words::home::OPEN_THE_REPLICAS}</A></p>
             </section>
         }
     })
@@ -212,7 +212,7 @@ fn parked(jobs: Vec<Job>) -> impl IntoView {
                 <li class="line">
                     <span>{job.kind}</span>
                     <span class="code muted">{job.key}</span>
-                    <Badge tone=Tone::Bad>"Parked"</Badge>
+                    <Badge tone=Tone::Bad>{words::home::PARKED}</Badge>
                 </li>
             }
         })
@@ -220,10 +220,10 @@ fn parked(jobs: Vec<Job>) -> impl IntoView {
     (!lines.is_empty()).then(|| {
         view! {
             <section class="card" aria-labelledby="parked">
-                <h2 id="parked">"Jobs that wait for you"</h2>
-                <p>"They failed too often to be tried again by themselves."</p>
+                <h2 id="parked">{words::home::JOBS_THAT_WAIT}</h2>
+                <p>{words::home::FAILED_TOO_OFTEN}</p>
                 <ul class="lines">{lines}</ul>
-                <p class="actions"><A href="/admin/jobs?state=parked" attr:class="button">"Open the jobs"</A></p>
+                <p class="actions"><A href="/admin/jobs?state=parked" attr:class="button">{words::home::OPEN_THE_JOBS}</A></p>
             </section>
         }
     })
@@ -249,7 +249,7 @@ fn month(statements: Vec<StatementSummary>) -> impl IntoView {
                     amount: other.total,
                     currency: other.currency,
                 });
-                view! { <span class="muted">{format!("{total} in {}", other.month)}</span> }
+                view! { <span class="muted">{words::home::total_in(&total, &other.month)}</span> }
             });
             let href = format!("/costs/{}/{}", statement.team, statement.month);
             let total = Money {
@@ -267,9 +267,9 @@ fn month(statements: Vec<StatementSummary>) -> impl IntoView {
         .collect_view();
     view! {
         <section class="card" aria-labelledby="month">
-            <h2 id="month">"Costs of "{latest}</h2>
+            <h2 id="month">{words::home::COSTS_OF}{latest}</h2>
             <ul class="lines">{lines}</ul>
-            <p class="actions"><A href="/costs" attr:class="button">"Open the costs"</A></p>
+            <p class="actions"><A href="/costs" attr:class="button">{words::home::OPEN_THE_COSTS}</A></p>
         </section>
     }
     .into_any()
@@ -290,7 +290,7 @@ fn team_cards(teams: Vec<Membership>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <h2>"Your teams"</h2>
+        <h2>{words::home::YOUR_TEAMS}</h2>
         <ul class="cards">{cards}</ul>
     }
 }
@@ -309,57 +309,45 @@ fn role_list(roles: Vec<Role>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <h2>"Your roles in the organisation"</h2>
+        <h2>{words::home::YOUR_ROLES}</h2>
         <ul class="cards">{cards}</ul>
     }
 }
 
 const fn of_member(role: MemberRole) -> (&'static str, &'static str) {
     match role {
-        MemberRole::Consumer => (
-            "Consumer",
-            "Find data products and ask for access in this team’s name.",
-        ),
-        MemberRole::Producer => (
-            "Producer",
-            "Ask in this team’s name, register its tables as products and decide who gets access.",
-        ),
+        MemberRole::Consumer => (words::home::CONSUMER, words::home::A_CONSUMER_MAY),
+        MemberRole::Producer => (words::home::PRODUCER, words::home::A_PRODUCER_MAY),
     }
 }
 
 const fn of_organisation(role: Role) -> (&'static str, &'static str) {
     match role {
         Role::DataProtection => (
-            "Data protection",
-            "Decide, together with the owner, on requests for personal data.",
+            words::home::DATA_PROTECTION,
+            words::home::DATA_PROTECTION_MAY,
         ),
-        Role::Finance => (
-            "Finance",
-            "Set the prices of routes, see every team’s costs and issue statements.",
-        ),
-        Role::Auditor => (
-            "Auditor",
-            "Read the audit trail and check that nobody has altered it.",
-        ),
+        Role::Finance => (words::home::FINANCE, words::home::FINANCE_MAY),
+        Role::Auditor => (words::home::AUDITOR, words::home::AN_AUDITOR_MAY),
         Role::Admin => (
-            "Administrator",
-            "Manage people, teams, domains and storages.",
+            words::home::ADMINISTRATOR,
+            words::home::AN_ADMINISTRATOR_MAY,
         ),
     }
 }
 
 fn landing() -> impl IntoView {
     view! {
-        <Title text="A data exchange"/>
+        <Title text=words::home::A_DATA_EXCHANGE/>
         <section class="hero">
             <div class="hero__text">
-                <p class="stencil">"A data exchange"</p>
-                <h1>"Landed once,"<br/>"read by everybody"</h1>
+                <p class="stencil">{words::home::A_DATA_EXCHANGE}</p>
+                <h1>{words::home::LANDED_ONCE}<br/>{words::home::READ_BY_EVERYBODY}</h1>
                 <p class="lead">
-                    "Data products of the whole company, found in one place. Ask for access, and what you were granted arrives in your own cloud, checked, kept fresh, and crossing each border once."
+                    {words::home::WHAT_THE_EXCHANGE_IS}
                 </p>
                 <p class="actions">
-                    <A href="/sign-in" attr:class="button button--primary">"Sign in"<Icon name="right"/></A>
+                    <A href="/sign-in" attr:class="button button--primary">{words::sign_in::SIGN_IN}<Icon name="right"/></A>
                 </p>
             </div>
             <svg class="hero__picture" viewBox="0 0 480 320" aria-hidden="true" focusable="false">
@@ -367,19 +355,19 @@ fn landing() -> impl IntoView {
             </svg>
         </section>
         <section class="page" aria-labelledby="how">
-            <h2 id="how">"How it works"</h2>
+            <h2 id="how">{words::home::HOW_IT_WORKS}</h2>
             <ol class="cards cards--numbered">
                 <li class="card">
-                    <h3>"Find"</h3>
-                    <p>"Search by words, columns, domain, cloud or region. Each product says whose it is and how fresh."</p>
+                    <h3>{words::home::FIND}</h3>
+                    <p>{words::home::HOW_TO_FIND}</p>
                 </li>
                 <li class="card">
-                    <h3>"Ask"</h3>
-                    <p>"Say what for and until when. Before you ask you see what it costs: read live, or as a copy near you."</p>
+                    <h3>{words::home::ASK}</h3>
+                    <p>{words::home::HOW_TO_ASK}</p>
                 </li>
                 <li class="card">
-                    <h3>"Read"</h3>
-                    <p>"Once the owner agrees, the rest is automatic. Any Delta Sharing client reads it; nobody mails files."</p>
+                    <h3>{words::home::READ}</h3>
+                    <p>{words::home::HOW_TO_READ}</p>
                 </li>
             </ol>
         </section>

@@ -5,6 +5,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 
 use crate::islands::icon::Icon;
+use crate::words;
 
 #[component]
 pub fn NotFound() -> impl IntoView {
@@ -12,14 +13,14 @@ pub fn NotFound() -> impl IntoView {
         response.set_status(http::StatusCode::NOT_FOUND);
     }
     view! {
-        <Title text="Not found"/>
+        <Title text=words::not_found::NOT_FOUND/>
         <section class="page page--narrow">
             <p class="stencil">"404"</p>
-            <h1>"Nothing is landed here"</h1>
+            <h1>{words::not_found::NOTHING_IS_LANDED_HERE}</h1>
             <p class="lead">
-                "There is no page at this address, or you may not see it. The link may be old, or a letter may be missing."
+                {words::not_found::WHY_NOTHING_IS_HERE}
             </p>
-            <p><A href="/" attr:class="button button--primary">"Go to the home page"<Icon name="right"/></A></p>
+            <p><A href="/" attr:class="button button--primary">{words::not_found::GO_TO_THE_HOME_PAGE}<Icon name="right"/></A></p>
         </section>
     }
 }

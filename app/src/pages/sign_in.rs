@@ -16,20 +16,7 @@ use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::next;
 use crate::url;
-
-/// What a refused sign-in says, the same for an unknown name and a wrong password (control C-55). The server puts
-/// it into the flash as the error of the whole form.
-pub const REFUSED: &str = "The name or the password is not right.";
-
-/// What became of a way to the provider of identities and back.
-pub const UNREACHABLE: &str = "The company account cannot be asked at the moment. Try again in a minute, or sign in with a name and a password of this exchange.";
-pub const STALE: &str = "This sign-in was not begun in this browser, was used already, or took more than ten minutes. Please begin again.";
-pub const SENT_BACK: &str = "The company account did not let you through. Please begin again, or ask those who look after company accounts.";
-pub const NOT_TRUSTED: &str = "What came back from the company account could not be trusted, so nobody was signed in. Please begin again; should it come back, tell an administrator, who finds the reason in the server's log.";
-pub const CLOSED: &str =
-    "Your account at this exchange is closed. Please ask an administrator of this exchange.";
-/// Before what the provider calls the person.
-pub const NOT_YET: &str = "You have no account at this exchange yet. Ask an administrator to make one, and to link it to this identifier of your company account:";
+use crate::words;
 
 /// The server's own route to the provider.
 const PROVIDER: &str = "/sign-in/oidc";
@@ -45,9 +32,9 @@ pub fn SignIn() -> impl IntoView {
         .find(|(name, _)| name == "next")
         .and_then(|(_, next)| next::local_path(next).map(str::to_owned));
     view! {
-        <Title text="Sign in"/>
+        <Title text=words::sign_in::SIGN_IN/>
         <section class="page page--narrow">
-            <h1>"Sign in"</h1>
+            <h1>{words::sign_in::SIGN_IN}</h1>
             {match ctx::viewer() {
                 Some(viewer) => already(viewer.name, target.unwrap_or_else(|| "/".to_owned())).into_any(),
                 None => form(target).into_any(),
@@ -75,13 +62,13 @@ fn form(target: Option<String>) -> impl IntoView {
             .map(|title| {
                 view! {
                     <p><a class=Weight::Primary.class() href=way>{title}</a></p>
-                    <p class="muted">"Or with a name and a password of this exchange:"</p>
+                    <p class="muted">{words::sign_in::OR_WITH_A_NAME}</p>
                 }
             })}
         <form class="card form" method="post" action="/sign-in">
             {target.map(|target| view! { <input type="hidden" name="next" value=target/> })}
             <Field
-                label="Name"
+                label=words::sign_in::NAME
                 name="name"
                 value=name
                 error=flash.error("name")
@@ -90,7 +77,7 @@ fn form(target: Option<String>) -> impl IntoView {
                 autofocus=focus && !knows_name
             />
             <Field
-                label="Password"
+                label=words::sign_in::PASSWORD
                 name="password"
                 kind=Kind::Password
                 error=flash.error("password")
@@ -99,13 +86,13 @@ fn form(target: Option<String>) -> impl IntoView {
                 autofocus=knows_name
             />
             <div class="actions">
-                <Button weight=weight>"Sign in"</Button>
+                <Button weight=weight>{words::sign_in::SIGN_IN}</Button>
             </div>
         </form>
         {is_by_name_alone
             .then(|| {
                 view! {
-                    <p class="muted">"No account yet? An administrator of this exchange makes one for you."</p>
+                    <p class="muted">{words::sign_in::NO_ACCOUNT_YET}</p>
                 }
             })}
     }
@@ -113,7 +100,7 @@ fn form(target: Option<String>) -> impl IntoView {
 
 fn already(name: String, target: String) -> impl IntoView {
     view! {
-        <p class="lead">"You are signed in as "<strong>{name}</strong>"."</p>
-        <p><A href=target attr:class="button button--primary">"Go on"<Icon name="right"/></A></p>
+        <p class="lead">{words::sign_in::SIGNED_IN_AS}<strong>{name}</strong>"."</p>
+        <p><A href=target attr:class="button button--primary">{words::sign_in::GO_ON}<Icon name="right"/></A></p>
     }
 }

@@ -1,4 +1,57 @@
-//! Figures and instants in words: sizes, counts, money, how long ago. Pure, and the same on server and browser.
+//! All that people read, in English: each area of the portal has a file with its sentences, titles, labels and hints, and pages
+//! refer to them by name (`words::costs::STATEMENTS`). A constant where nothing goes in; else a function that says what does. Half a
+//! sentence, where a link or an instant stands in the middle, keeps the space beside the gap. `cargo xtask check strings` finds
+//! what stands elsewhere.
+//!
+//! Here: figures and instants in words: sizes, counts, money, how long ago. Pure, and the same on server and browser.
+
+#[cfg(feature = "ssr")]
+pub mod access;
+#[cfg(feature = "ssr")]
+pub(crate) mod account;
+#[cfg(feature = "ssr")]
+pub(crate) mod admin;
+#[cfg(feature = "ssr")]
+pub(crate) mod answers;
+#[cfg(feature = "ssr")]
+pub mod approvals;
+pub(crate) mod both;
+#[cfg(feature = "hydrate")]
+pub(crate) mod browser;
+#[cfg(feature = "ssr")]
+pub mod catalog;
+#[cfg(feature = "ssr")]
+pub(crate) mod charts;
+#[cfg(feature = "ssr")]
+pub(crate) mod components;
+#[cfg(feature = "ssr")]
+pub(crate) mod costs;
+#[cfg(feature = "ssr")]
+pub(crate) mod frame;
+#[cfg(feature = "ssr")]
+pub(crate) mod history;
+#[cfg(feature = "ssr")]
+pub mod home;
+#[cfg(feature = "ssr")]
+pub(crate) mod identities;
+#[cfg(feature = "ssr")]
+pub mod not_found;
+#[cfg(feature = "ssr")]
+pub mod product;
+#[cfg(feature = "ssr")]
+pub mod product_cost;
+#[cfg(feature = "ssr")]
+pub mod register;
+#[cfg(feature = "ssr")]
+pub(crate) mod replicas;
+#[cfg(feature = "ssr")]
+pub mod request;
+#[cfg(feature = "ssr")]
+pub(crate) mod retry;
+#[cfg(feature = "ssr")]
+pub mod sign_in;
+#[cfg(feature = "ssr")]
+pub(crate) mod states;
 
 use model::NoticeKind;
 use model::Timestamp;

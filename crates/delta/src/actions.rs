@@ -219,7 +219,7 @@ fn unique_id(descriptor: &Value) -> String {
 ///
 /// # Errors
 /// [`LogError::Broken`] for what is not an action, [`LogError::Escape`] for a path that leaves the table.
-pub(crate) fn parse_line(line: &[u8], at: At) -> Result<Vec<Action>, LogError> {
+pub(crate) fn parse_line(line: &[u8], at: At<'_>) -> Result<Vec<Action>, LogError> {
     // The outer object first, its values unparsed: what we do not know costs nothing.
     let outer: IndexMap<String, &RawValue> =
         serde_json::from_slice(line).map_err(|e| not_json(at, &e))?;
@@ -235,7 +235,7 @@ pub(crate) fn parse_line(line: &[u8], at: At) -> Result<Vec<Action>, LogError> {
     Ok(actions)
 }
 
-fn not_json(at: At, error: &serde_json::Error) -> LogError {
+fn not_json(at: At<'_>, error: &serde_json::Error) -> LogError {
     use serde_json::error::Category;
     at.broken(match error.classify() {
         Category::Eof => "the line ends in the middle, as after an interrupted write",
@@ -263,7 +263,11 @@ fn is_known(name: &str) -> bool {
 }
 
 /// Parses one action; `None` when it is null, as the columns of a checkpoint are.
-pub(crate) fn parse_action(name: &str, value: Value, at: At) -> Result<Option<Action>, LogError> {
+pub(crate) fn parse_action(
+    name: &str,
+    value: Value,
+    at: At<'_>,
+) -> Result<Option<Action>, LogError> {
     if value.is_null() {
         return Ok(None);
     }
@@ -383,9 +387,10 @@ fn known_name(name: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    const AT: At = At {
+    const AT: At<'static> = At {
         version: 7,
         line: 3,
+        homes: &[],
     };
 
     fn parse(line: &str) -> Result<Vec<Action>, LogError> {

@@ -73,10 +73,24 @@ impl ChangedFile {
 
     /// Whether some of its rows are deleted by a deletion vector.
     pub fn has_deletion_vector(&self) -> bool {
+        self.deletion_vector().is_some()
+    }
+
+    /// What says which of its rows are deleted.
+    pub fn deletion_vector(&self) -> Option<&Value> {
         match self {
-            Self::Add(file) => file.deletion_vector.is_some(),
-            Self::Remove(file) => file.deletion_vector.is_some(),
-            Self::Cdc(_) => false,
+            Self::Add(file) => file.deletion_vector.as_ref(),
+            Self::Remove(file) => file.deletion_vector.as_ref(),
+            Self::Cdc(_) => None,
+        }
+    }
+
+    /// The object that holds its deletion vector, contained.
+    pub fn deletion_vector_key(&self) -> Option<&Path> {
+        match self {
+            Self::Add(file) => file.deletion_vector_key.as_ref(),
+            Self::Remove(file) => file.deletion_vector_key.as_ref(),
+            Self::Cdc(_) => None,
         }
     }
 }
@@ -291,6 +305,7 @@ impl Table {
             &commit_path(version),
             version,
             self.budgets(),
+            self.homes(),
             &mut spent,
             |at, line| {
                 for action in parse_line(line, at)? {

@@ -65,17 +65,23 @@ pub(crate) fn contain_sidecar(raw: &str) -> Result<Path, Escape> {
     to_key(&format!("_delta_log/_sidecars/{name}"))
 }
 
-/// The key of the file that holds a deletion vector; `None` for an inline one.
+/// The key of the file that holds a deletion vector; `None` for an inline one. `homes`: what the table's folder is called by
+/// absolute URLs, each with the slash at its end.
 ///
 /// # Errors
-/// [`Escape`] when the path leaves the table. A vector of storage type `p` is absolute by definition, so it cannot be
-/// shown to lie inside.
-pub fn deletion_vector_key(descriptor: &Value) -> Result<Option<Path>, Escape> {
+/// [`Escape`] when the path leaves the table. A vector of storage type `p` is absolute by definition: it lies inside where it
+/// begins with one of the `homes`, and what follows is contained.
+pub fn deletion_vector_key(descriptor: &Value, homes: &[String]) -> Result<Option<Path>, Escape> {
     let text = |name: &str| descriptor.get(name).and_then(Value::as_str);
     let place = text("pathOrInlineDv").ok_or(Escape::DeletionVector)?;
     match text("storageType") {
         Some("i") => Ok(None),
-        Some("p") => contain(place).map(Some),
+        Some("p") => {
+            let mut below = homes
+                .iter()
+                .filter_map(|home| place.strip_prefix(home.as_str()));
+            contain(below.next().unwrap_or(place)).map(Some)
+        }
         Some("u") => {
             // The last 20 characters are the file's UUID in z85, what stands before is a random folder.
             let split = place
@@ -389,7 +395,7 @@ mod tests {
         // The example of the protocol: "Deletion Vector Descriptor Schema".
         let dv =
             json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4});
-        let key = deletion_vector_key(&dv).unwrap().unwrap();
+        let key = deletion_vector_key(&dv, &[]).unwrap().unwrap();
         assert_eq!(
             key.as_ref(),
             "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"
@@ -414,10 +420,33 @@ mod tests {
             ("q", "x".to_owned(), Escape::DeletionVector),
         ] {
             let dv = json!({"storageType": kind, "pathOrInlineDv": place});
-            assert_eq!(deletion_vector_key(&dv), Err(why), "{kind} {place}");
+            assert_eq!(deletion_vector_key(&dv, &[]), Err(why), "{kind} {place}");
         }
         let inline = json!({"storageType": "i", "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L"});
-        assert_eq!(deletion_vector_key(&inline), Ok(None));
+        assert_eq!(deletion_vector_key(&inline, &[]), Ok(None));
+    }
+
+    #[test]
+    fn an_absolute_deletion_vector_lies_in_its_own_table_or_nowhere() {
+        let homes = ["s3://lake/t/", "s3a://lake/t/"].map(str::to_owned);
+        let key = |place: &str| {
+            let dv = json!({"storageType": "p", "pathOrInlineDv": place});
+            deletion_vector_key(&dv, &homes).map(|key| key.unwrap().to_string())
+        };
+        assert_eq!(key("s3a://lake/t/a%20b/x.bin"), Ok("a b/x.bin".to_owned()));
+        for (place, why) in [
+            ("s3://lake/t2/x.bin", Escape::Scheme),
+            ("s3://lake/t", Escape::Scheme),
+            ("s3://lake/t/", Escape::Empty),
+            ("s3://lake/t//x.bin", Escape::Absolute),
+            ("s3://lake/t/../t2/x.bin", Escape::Dots),
+            ("s3://lake/t/%2e%2e/t2/x.bin", Escape::Dots),
+            ("s3://lake/t/s3://lake/t/x.bin", Escape::Scheme),
+            ("s3://lake/t/_delta_log/x.bin", Escape::Reserved),
+            ("gs://lake/t/x.bin", Escape::Scheme),
+        ] {
+            assert_eq!(key(place), Err(why), "{place}");
+        }
     }
 
     #[test]

@@ -50,11 +50,6 @@ pub enum LogError {
         "The checkpoint of version {version} cannot be read ({what}), and the log does not reach back without it. Write a new checkpoint."
     )]
     BrokenCheckpoint { version: u64, what: String },
-    #[error(
-        "The log can only be read through a V2 checkpoint (version {version}, feature v2Checkpoint), which is not read here yet. \
-         Drop the feature and write a classic checkpoint."
-    )]
-    V2Checkpoint { version: u64 },
     #[error("The log holds the versions {earliest} to {latest}, not the one asked for.")]
     NoSuchVersion { earliest: u64, latest: u64 },
     /// Only from [`crate::Table::write_checkpoint`]; the caller goes on without a checkpoint.

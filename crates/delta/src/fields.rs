@@ -8,15 +8,17 @@ use serde_json::Value;
 use crate::LogError;
 use crate::contain::{Escape, contain, deletion_vector_key, shown};
 
-/// Where in a log an action stands, for messages.
+/// Where in a log an action stands, for messages, and what absolute paths are held against.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct At {
+pub(crate) struct At<'a> {
     pub(crate) version: u64,
     /// Counts from 1; in a checkpoint the row.
     pub(crate) line: usize,
+    /// See [`crate::Table::lying_at`].
+    pub(crate) homes: &'a [String],
 }
 
-impl At {
+impl At<'_> {
     pub(crate) fn broken(self, what: impl Into<String>) -> LogError {
         LogError::Broken {
             version: self.version,
@@ -38,7 +40,7 @@ impl At {
 /// The fields of one action, read strictly: a wrong type is an error, a missing optional field is none.
 pub(crate) struct Fields<'a> {
     pub(crate) value: &'a Value,
-    pub(crate) at: At,
+    pub(crate) at: At<'a>,
     pub(crate) action: &'static str,
 }
 
@@ -136,7 +138,7 @@ impl Fields<'_> {
         let Some(descriptor) = descriptor else {
             return Ok(None);
         };
-        deletion_vector_key(descriptor).map_err(|why| match why {
+        deletion_vector_key(descriptor, self.at.homes).map_err(|why| match why {
             Escape::DeletionVector => self.wrong("its deletion vector is not one of the protocol"),
             why => {
                 let path = descriptor

@@ -17,13 +17,19 @@ pub(crate) async fn read_lines(
     path: &Path,
     version: u64,
     budgets: &Budgets,
+    homes: &[String],
     spent: &mut u64,
-    mut each: impl FnMut(At, &[u8]) -> Result<bool, LogError> + Send,
+    mut each: impl FnMut(At<'_>, &[u8]) -> Result<bool, LogError> + Send,
 ) -> Result<ObjectMeta, LogError> {
     let found = objects.get(path).await?;
     let meta = found.meta.clone();
     within("bytes of a commit", budgets.commit_bytes, meta.size)?;
-    let mut at = At { version, line: 0 };
+    let start = At {
+        version,
+        line: 0,
+        homes,
+    };
+    let mut at = start;
     let mut total = 0u64;
     let mut open: Vec<u8> = Vec::new();
     let mut chunks = found.into_stream();
@@ -68,16 +74,15 @@ pub(crate) async fn read_lines(
     at.line += 1;
     hand_over(at, &open, &mut each)?;
     if total == 0 {
-        return Err(At { version, line: 0 }
-            .broken("the commit file is empty, as after an interrupted write"));
+        return Err(start.broken("the commit file is empty, as after an interrupted write"));
     }
     Ok(meta)
 }
 
 fn hand_over(
-    at: At,
+    at: At<'_>,
     line: &[u8],
-    each: &mut impl FnMut(At, &[u8]) -> Result<bool, LogError>,
+    each: &mut impl FnMut(At<'_>, &[u8]) -> Result<bool, LogError>,
 ) -> Result<bool, LogError> {
     let line = line.trim_ascii();
     if line.is_empty() {
@@ -98,7 +103,7 @@ mod tests {
         let path = Path::from("x.json");
         store.put(&path, body.to_owned().into()).await?;
         let mut out = Vec::new();
-        read_lines(&store, &path, 3, budgets, &mut 0, |at, line| {
+        read_lines(&store, &path, 3, budgets, &[], &mut 0, |at, line| {
             out.push((at.line, String::from_utf8_lossy(line).into_owned()));
             Ok(true)
         })

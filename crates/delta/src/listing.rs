@@ -12,22 +12,29 @@ use crate::{Budgets, LogError};
 
 pub(crate) const LOG: &str = "_delta_log";
 
+/// Where the sidecars of V2 checkpoints lie, within the log.
+const SIDECARS: &str = "_sidecars/";
+
 pub(crate) fn commit_path(version: u64) -> Path {
     Path::from_iter([LOG, &format!("{version:020}.json")])
 }
 
-/// What a name in `_delta_log` means. Compacted commits, checksums, temporary files and sub-folders are `Other`: nothing
-/// we need.
+/// What a name in `_delta_log` means. Compacted commits (each commit they hold is there by itself, too), checksums, temporary
+/// files and other sub-folders are `Other`: nothing we need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Commit(u64),
     Checkpoint(u64),
     Part { version: u64, part: u64, of: u64 },
     V2Checkpoint(u64),
+    Sidecar,
     Other,
 }
 
 fn kind(name: &str) -> Kind {
+    if name.starts_with(SIDECARS) && name.ends_with(".parquet") {
+        return Kind::Sidecar;
+    }
     // Versions are signed 64-bit numbers in the protocol, so one more always fits into ours.
     let Some(version) = name.split('.').next().and_then(|digits| fixed(digits, 20)) else {
         return Kind::Other;
@@ -62,7 +69,10 @@ pub(crate) struct Listing {
     single: BTreeMap<u64, ObjectMeta>,
     /// By version and number of parts: a checkpoint may have been written twice.
     parts: BTreeMap<(u64, u64), BTreeMap<u64, ObjectMeta>>,
-    v2: BTreeSet<u64>,
+    /// The newest one of each version.
+    v2: BTreeMap<u64, ObjectMeta>,
+    /// What V2 checkpoints may consist of.
+    pub(crate) sidecars: BTreeMap<Path, ObjectMeta>,
 }
 
 /// The objects that make up one version: at most one checkpoint, then every commit after it.
@@ -118,37 +128,51 @@ impl Listing {
                     .insert(part, meta);
             }
             Kind::V2Checkpoint(version) => {
-                self.v2.insert(version);
+                let known = self.v2.get(&version);
+                if known.is_none_or(|known| known.last_modified <= meta.last_modified) {
+                    self.v2.insert(version, meta);
+                }
+            }
+            Kind::Sidecar => {
+                self.sidecars.insert(meta.location.clone(), meta);
             }
             Kind::Other => {}
         }
     }
 
-    /// The files of a complete classic checkpoint of exactly this version.
+    /// The files of a complete checkpoint of exactly this version, without sidecars.
     pub(crate) fn checkpoint(&self, version: u64) -> Option<Vec<ObjectMeta>> {
         if let Some(meta) = self.single.get(&version) {
             return Some(vec![meta.clone()]);
         }
-        self.parts
+        let whole: Option<Vec<ObjectMeta>> = self
+            .parts
             .range((version, 0)..=(version, u64::MAX))
             .find(|((_, of), parts)| u64::try_from(parts.len()) == Ok(*of))
-            .map(|(_, parts)| parts.values().cloned().collect())
+            .map(|(_, parts)| parts.values().cloned().collect());
+        whole.or_else(|| self.v2.get(&version).map(|meta| vec![meta.clone()]))
     }
 
-    /// Versions with a complete classic checkpoint, ascending, without those in `skip`.
+    /// Whether there are V2 checkpoints by their own names.
+    pub(crate) fn has_v2(&self) -> bool {
+        !self.v2.is_empty()
+    }
+
+    /// Versions with a complete checkpoint, ascending, without those in `skip`.
     fn checkpoints<'a>(&'a self, skip: &'a BTreeSet<u64>) -> impl Iterator<Item = u64> + 'a {
         let versions: BTreeSet<u64> = self
             .single
             .keys()
             .copied()
             .chain(self.parts.keys().map(|(version, _)| *version))
+            .chain(self.v2.keys().copied())
             .collect();
         versions
             .into_iter()
             .filter(|version| !skip.contains(version) && self.checkpoint(*version).is_some())
     }
 
-    /// The lowest version in `range` with a complete classic checkpoint.
+    /// The lowest version in `range` with a complete checkpoint.
     pub(crate) fn first_checkpoint(&self, range: RangeInclusive<u64>) -> Option<u64> {
         self.checkpoints(&BTreeSet::new())
             .find(|version| range.contains(version))
@@ -158,12 +182,7 @@ impl Listing {
     pub(crate) fn latest(&self) -> Option<u64> {
         let none = BTreeSet::new();
         let checkpoint = self.checkpoints(&none).last();
-        self.commits
-            .keys()
-            .last()
-            .copied()
-            .max(checkpoint)
-            .max(self.v2.last().copied())
+        self.commits.keys().last().copied().max(checkpoint)
     }
 
     /// The lowest version that can be put together, when `skip` cannot be read.
@@ -178,8 +197,7 @@ impl Listing {
     /// Chooses what to read for version `at`, or the latest.
     ///
     /// # Errors
-    /// [`LogError::NotATable`], [`LogError::NoSuchVersion`], [`LogError::Gap`], or [`LogError::V2Checkpoint`] when
-    /// only such a one would bridge the gap.
+    /// [`LogError::NotATable`], [`LogError::NoSuchVersion`], [`LogError::Gap`].
     pub(crate) fn plan(&self, at: Option<u64>, skip: &BTreeSet<u64>) -> Result<Plan, LogError> {
         let latest = self.latest().ok_or(LogError::NotATable)?;
         let version = at.unwrap_or(latest);
@@ -210,9 +228,6 @@ impl Listing {
             .map(|(_, wanted)| wanted);
         let end = first + u64::try_from(commits.len()).unwrap_or(u64::MAX);
         if let Some(missing) = missing.or((end <= version).then_some(end)) {
-            if let Some(v2) = self.v2.range(missing..=version).next_back() {
-                return Err(LogError::V2Checkpoint { version: *v2 });
-            }
             return Err(match self.earliest(skip) {
                 Some(earliest) if version < earliest => {
                     LogError::NoSuchVersion { earliest, latest }
@@ -286,6 +301,13 @@ mod tests {
                 "00000000000000000004.00000000000000000007.compacted.json".to_owned(),
                 Kind::Other,
             ),
+            (
+                format!(
+                    "_sidecars/00000000000000000007.checkpoint.0000000001.0000000002.{uuid}.parquet"
+                ),
+                Kind::Sidecar,
+            ),
+            (format!("_sidecars/{uuid}.json"), Kind::Other),
             ("00000000000000000007.crc".to_owned(), Kind::Other),
             ("00000000000000000007.json.tmp".to_owned(), Kind::Other),
             (".00000000000000000007.json".to_owned(), Kind::Other),
@@ -365,12 +387,15 @@ mod tests {
 
         let v2 = "00000000000000000002.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json";
         let both = listing(&[names[0], names[1], names[2], v2]).await;
-        assert_eq!(plan(&both, None).unwrap(), (None, vec![0, 1, 2]));
+        assert_eq!(plan(&both, None).unwrap(), (Some(2), vec![]));
+        let torn = listing(&[
+            "00000000000000000002.checkpoint.0000000001.0000000002.parquet",
+            v2,
+        ])
+        .await;
+        assert_eq!(plan(&torn, None).unwrap(), (Some(2), vec![]));
         let only = listing(&[names[3], v2]).await;
-        assert!(matches!(
-            plan(&only, None),
-            Err(LogError::V2Checkpoint { version: 2 })
-        ));
+        assert_eq!(plan(&only, None).unwrap(), (Some(2), vec![3]));
 
         let far = listing(&[names[0], "09223372036854775807.json"]).await;
         assert!(matches!(

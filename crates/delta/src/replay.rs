@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub commit_info: Option<Value>,
     /// The newest commit's object, to notice that the log was written anew; none when only a checkpoint was there.
     pub(crate) head: Option<ObjectMeta>,
-    /// Whether the log has checkpoints that were passed over. They are not for the library's eyes either.
+    /// Whether the log has V2 checkpoints, or such as were passed over. They are not for the library's eyes.
     pub(crate) passed_over: bool,
 }
 
@@ -56,7 +56,14 @@ impl Snapshot {
             .try_fold(0u64, |sum, file| sum.checked_add(file.live_rows()?))
     }
 
-    /// Whether this table can be shared and cloned here.
+    /// Whether some of the files' rows are deleted by deletion vectors.
+    pub fn has_deletion_vectors(&self) -> bool {
+        self.files
+            .values()
+            .any(|file| file.deletion_vector.is_some())
+    }
+
+    /// Whether this table can be shared, and whether it can be cloned here.
     pub fn support(&self) -> Support {
         support(self)
     }
@@ -239,7 +246,12 @@ mod tests {
         };
         let mut replay = Replay::new(&budgets);
         for (line, text) in lines.iter().enumerate() {
-            for action in parse_line(text.as_bytes(), At { version: 0, line })? {
+            let at = At {
+                version: 0,
+                line,
+                homes: &[],
+            };
+            for action in parse_line(text.as_bytes(), at)? {
                 replay.apply(action)?;
             }
         }

@@ -1,66 +1,77 @@
-//! Which tables can be shared and cloned here, and why others cannot.
+//! Which tables can be shared and cloned here, and why others cannot. Sharing hands a table out as it is, so that it takes
+//! what the log's readers know; a clone is written anew, and takes what the writer of clones knows.
 
 use std::fmt;
 
 use crate::actions::{Metadata, Protocol};
 use crate::replay::Snapshot;
 
-/// Whether a table can be shared and cloned. A table that cannot is still registered and shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Support {
-    Full,
-    /// The reader feature that is needed, in the protocol's spelling.
-    RefusedFor {
-        feature: String,
-    },
+/// Whether a table can be shared, and whether it can be cloned. What cannot be shared cannot be cloned either. A table of which
+/// neither is possible is still registered and shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Support {
+    /// The reader features that are needed, in the protocol's spelling.
+    sharing: Option<String>,
+    cloning: Option<String>,
 }
 
 impl Support {
     /// By what a table says of itself, without a look at its files: one of them may still have a deletion vector.
     pub fn of(protocol: &Protocol, metadata: &Metadata) -> Self {
-        let refused = |feature: &str| Self::RefusedFor {
-            feature: feature.to_owned(),
+        let lacking = |known: &[&str]| {
+            let features = protocol.reader_features.iter();
+            let mut lacking = features.filter(|name| !known.contains(&name.as_str()));
+            lacking.next().cloned()
         };
-        if let Some(unknown) = unknown_reader_features(protocol).first() {
-            return refused(unknown);
-        }
-        if let Some(feature) = protocol
-            .reader_features
-            .iter()
-            .find(|name| !READ.contains(&name.as_str()))
-        {
-            return refused(feature);
-        }
         // Reader version 2 has column mapping as its only feature, and names it nowhere. The setting counts by itself too:
         // a reader that went by the logical names would read nothing but nulls.
         let mode = metadata.configuration.get("delta.columnMapping.mode");
-        if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("none")) {
-            return refused("columnMapping");
-        }
-        Self::Full
+        let mapped = |known: &[&str]| {
+            let is_known = |mode: &str| known.iter().any(|known| mode.eq_ignore_ascii_case(known));
+            let unknown = mode.is_some_and(|mode| !is_known(mode));
+            unknown.then(|| "columnMapping".to_owned())
+        };
+        let unknown = unknown_reader_features(protocol).into_iter().next();
+        let sharing = unknown
+            .or_else(|| lacking(&SHARED))
+            .or_else(|| mapped(&["none", "name", "id"]));
+        let cloning = sharing
+            .clone()
+            .or_else(|| lacking(&CLONED))
+            .or_else(|| mapped(&["none"]));
+        Self { sharing, cloning }
     }
 
+    /// The feature because of which the table is neither shared nor cloned.
+    pub fn refused_for(&self) -> Option<&str> {
+        self.sharing.as_deref()
+    }
+
+    /// The feature because of which the table is not cloned, whether it is shared or not.
+    pub fn clone_refused_for(&self) -> Option<&str> {
+        self.cloning.as_deref()
+    }
+
+    /// Whether the table can be shared and cloned.
     pub fn is_full(&self) -> bool {
-        *self == Self::Full
-    }
-
-    pub fn feature(&self) -> Option<&str> {
-        match self {
-            Self::Full => None,
-            Self::RefusedFor { feature } => Some(feature),
-        }
+        self.cloning.is_none()
     }
 }
 
 impl fmt::Display for Support {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full => f.write_str("The table can be shared and cloned."),
-            Self::RefusedFor { feature } => write!(
+        match (&self.sharing, &self.cloning) {
+            (Some(feature), _) => write!(
                 f,
                 "The table is shown but neither shared nor cloned: reading it needs the feature {feature}, which is not \
                  supported here yet. Drop the feature from the table to share it."
             ),
+            (None, Some(feature)) => write!(
+                f,
+                "The table can be shared but not cloned: it uses the feature {feature}, which clones cannot have here yet. \
+                 Recipients read it live; drop the feature from the table to clone it."
+            ),
+            (None, None) => f.write_str("The table can be shared and cloned."),
         }
     }
 }
@@ -86,8 +97,24 @@ const KNOWN: [&str; 17] = [
     "collations-preview",
 ];
 
-/// Reader features that also change nothing for those who read the files.
-const READ: [&str; 1] = ["timestampNtz"];
+/// Reader features of tables that are shared: what they mean for the files is told to the recipient, whose reader has to know
+/// them, and what they mean for the log is read here.
+const SHARED: [&str; 11] = [
+    "timestampNtz",
+    "deletionVectors",
+    "columnMapping",
+    "v2Checkpoint",
+    "typeWidening",
+    "typeWidening-preview",
+    "variantType",
+    "variantType-preview",
+    "variantShredding",
+    "variantShredding-preview",
+    "vacuumProtocolCheck",
+];
+
+/// Reader features that change nothing for those who copy the files.
+const CLONED: [&str; 1] = ["timestampNtz"];
 
 /// What a reader would have to know and we have never heard of.
 pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
@@ -102,15 +129,9 @@ pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
 }
 
 pub(crate) fn support(snapshot: &Snapshot) -> Support {
-    let said = Support::of(&snapshot.protocol, &snapshot.metadata);
-    let vectors = snapshot
-        .files
-        .values()
-        .any(|file| file.deletion_vector.is_some());
-    if said.is_full() && vectors {
-        return Support::RefusedFor {
-            feature: "deletionVectors".to_owned(),
-        };
+    let mut said = Support::of(&snapshot.protocol, &snapshot.metadata);
+    if said.is_full() && snapshot.has_deletion_vectors() {
+        said.cloning = Some("deletionVectors".to_owned());
     }
     said
 }

@@ -1,4 +1,4 @@
-//! A table as its log tells it: versions, snapshots, commits. Reads JSON commits and classic checkpoints by itself;
+//! A table as its log tells it: versions, snapshots, commits. Reads JSON commits and checkpoints by itself;
 //! nothing of a producer's log is handed to a library before it was contained and held against the budgets.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::actions::{Action, parse_line};
 use crate::budgets::{count, within};
-use crate::checkpoint::read_checkpoint;
+use crate::checkpoint::Checkpoint;
 use crate::lines::read_lines;
 use crate::listing::{LOG, Listing, Plan, commit_path};
 use crate::replay::{Replay, Snapshot, commit_time};
@@ -30,6 +30,7 @@ const HINT_BYTES: u64 = 1 << 20;
 pub struct Table {
     objects: Arc<dyn ObjectStore>,
     budgets: Budgets,
+    homes: Arc<[String]>,
 }
 
 /// One commit, its actions in the order of the log.
@@ -56,7 +57,25 @@ impl fmt::Debug for Table {
 impl Table {
     /// `objects` is rooted at the table's folder, the one that holds `_delta_log`.
     pub fn new(objects: Arc<dyn ObjectStore>, budgets: Budgets) -> Self {
-        Self { objects, budgets }
+        Self {
+            objects,
+            budgets,
+            homes: Arc::from([]),
+        }
+    }
+
+    /// Says by which absolute URLs writers call the table's folder, each with the slash at its end. Deletion vectors may be named
+    /// so; what begins with none of these is outside.
+    #[must_use]
+    pub fn lying_at(self, homes: Vec<String>) -> Self {
+        Self {
+            homes: homes.into(),
+            ..self
+        }
+    }
+
+    pub(crate) fn homes(&self) -> &[String] {
+        &self.homes
     }
 
     pub fn objects(&self) -> &Arc<dyn ObjectStore> {
@@ -105,8 +124,9 @@ impl Table {
             let error = match listing.plan(at, &skip) {
                 Ok(plan) => match self.build(&listing, &plan).await {
                     Ok(snapshot) => {
+                        let passed_over = snapshot.passed_over || !skip.is_empty();
                         return Ok(Snapshot {
-                            passed_over: !skip.is_empty(),
+                            passed_over,
                             ..snapshot
                         });
                     }
@@ -117,7 +137,7 @@ impl Table {
             };
             match error {
                 // A checkpoint only saves reading: without it the log may still reach back far enough.
-                LogError::BrokenCheckpoint { version, .. } | LogError::V2Checkpoint { version }
+                LogError::BrokenCheckpoint { version, .. }
                     if skip.len() < TRIED_CHECKPOINTS && skip.insert(version) =>
                 {
                     tracing::warn!(version, "a checkpoint cannot be read, trying without");
@@ -191,6 +211,7 @@ impl Table {
             &path,
             version,
             &self.budgets,
+            &self.homes,
             &mut 0,
             |at, line| {
                 actions.extend(parse_line(line, at)?);
@@ -291,18 +312,20 @@ impl Table {
         let mut replay = Replay::new(&self.budgets);
         let mut spent = 0;
         let mut at = Timestamp::default();
+        // The library follows a V2 checkpoint's sidecars wherever they point; see `write_checkpoint`.
+        let mut has_v2 = listing.has_v2();
         if let Some((version, files)) = &plan.checkpoint {
             at = files.iter().map(modified).max().unwrap_or_default();
             let mut each = |action| replay.apply(action);
-            read_checkpoint(
-                &self.objects,
-                *version,
+            let checkpoint = Checkpoint {
+                version: *version,
                 files,
-                &self.budgets,
-                &mut spent,
-                &mut each,
-            )
-            .await?;
+                sidecars: &listing.sidecars,
+                homes: &self.homes,
+            };
+            has_v2 |= checkpoint
+                .read(&self.objects, &self.budgets, &mut spent, &mut each)
+                .await?;
         }
         self.replay_commits(&mut replay, &plan.commits, &mut spent)
             .await?;
@@ -316,7 +339,11 @@ impl Table {
                 }
             }
         }
-        replay.finish(plan.version, at, head)
+        let snapshot = replay.finish(plan.version, at, head)?;
+        Ok(Snapshot {
+            passed_over: has_v2,
+            ..snapshot
+        })
     }
 
     pub(crate) async fn commit_info(
@@ -330,6 +357,7 @@ impl Table {
             &commit_path(version),
             version,
             &self.budgets,
+            &self.homes,
             spent,
             |at, line| {
                 for action in parse_line(line, at)? {
@@ -357,6 +385,7 @@ impl Table {
                 &commit_path(*version),
                 *version,
                 &self.budgets,
+                &self.homes,
                 spent,
                 |at, line| {
                     parse_line(line, at)?

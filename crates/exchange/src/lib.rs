@@ -15,7 +15,7 @@ pub mod error;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
-mod notices;
+pub mod notices;
 pub mod operation;
 pub mod page;
 pub mod people;
@@ -62,6 +62,8 @@ pub struct Options {
     pub report_batch: usize,
     /// How often the tables of published products are looked at for new versions; microseconds. 0: only when asked for.
     pub refresh_every: i64,
+    /// So many mails a person gets in an hour by themselves; what is more comes as one.
+    pub mails_an_hour: i64,
     /// Who may come by a provider of identities, and as what; None: there is none.
     pub provider: Option<people::ProviderRules>,
 }
@@ -77,6 +79,7 @@ impl Default for Options {
             session_lifetime: 7 * model::time::DAY,
             report_batch: 2_000,
             refresh_every: model::time::HOUR,
+            mails_an_hour: 20,
             provider: None,
         }
     }

@@ -87,9 +87,9 @@ operations! {
     PasswordSet [Oneself, Admin] rest(("PUT", "/people/{person}/password")) cli("user password") page "people/set_password";
     NotificationsRead [Oneself, Admin] rest(("GET", "/people/{person}/notifications")) cli("user notifications") page "/account/notifications";
     NotificationsSet [Oneself, Admin] rest(("PUT", "/people/{person}/notifications")) cli("user notify") page "notices/set_notifications";
-    IdentityList [Oneself, Admin, Auditor] rest(("GET", "/people/{person}/identities")) cli("user identities");
+    IdentityList [Oneself, Admin, Auditor] rest(("GET", "/people/{person}/identities")) cli("user identities") page "/account";
     IdentityLink [Admin] rest(("POST", "/people/{person}/identities")) cli("user link");
-    IdentityUnlink [Admin] rest(("DELETE", "/people/{person}/identities/{identity}")) cli("user unlink");
+    IdentityUnlink [Oneself, Admin] rest(("DELETE", "/people/{person}/identities/{identity}")) cli("user unlink") page "people/unlink_identity";
     TokenCreate [SignedIn] rest(("POST", "/tokens")) cli("token create") page "/account/tokens";
     TokenList [SignedIn] rest(("GET", "/tokens")) cli("token list") page "/account/tokens";
     TokenRevoke [Oneself, Admin] rest(("DELETE", "/tokens/{token}")) cli("token revoke") page "people/revoke_token";
@@ -117,6 +117,8 @@ operations! {
     StorageScan [AnyProducer, Admin] rest(("POST", "/storages/{storage}/scan")) cli("scan") page "declaration/scan_storage";
     ProductList [SignedIn] rest(("GET", "/products")) cli("product list") page "/catalog";
     ProductRead [SignedIn] rest(("GET", "/products/{product}")) cli("product show") page "/products/{name}";
+    /// What happened to it, without what the audit log alone is to know.
+    ProductHistory [SignedIn] rest(("GET", "/products/{product}/history")) cli("product history") page "/products/{name}";
     ProductRegister [Producer, Admin] rest(("POST", "/products")) cli("product register");
     ProductUpdate [Producer, Admin] rest(("PATCH", "/products/{product}")) cli("product update") page "catalog/update_product";
     ProductPublish [Producer, Admin] rest(("POST", "/products/{product}/publish")) cli("product publish") page "catalog/publish_product";
@@ -177,6 +179,7 @@ operations! {
     AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify") page "audit/verify_chain";
     WorkList [Admin] rest(("GET", "/work")) cli("work list") page "/admin/jobs";
     WorkRetry [Admin] rest(("POST", "/work/{work}/retry")) cli("work retry") page "audit/retry_work";
+    WorkRetryAll [Admin] rest(("POST", "/work/retry")) cli("work retry") page "audit/retry_all";
     DeliveryRead [SignedIn] rest(("GET", "/delivery")) cli("doctor");
     DeliveryTest [Admin] rest(("POST", "/delivery/test")) cli("doctor");
     NoticeSend [System] rest() cli() why "mail and webhook are sent by the worker that holds the work";

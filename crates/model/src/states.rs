@@ -82,6 +82,8 @@ words! {
     StatementState ("statement state") { Open = "open", Issued = "issued" }
     /// What people are told by mail; each can turn off what they do not want.
     NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness" }
+    /// What happened to a product, as its history tells it.
+    ProductEventKind ("event of a product") { Registered = "registered", Changed = "changed", Published = "published", Retired = "retired", /** A table came to a new version. */ Version = "version", AccessGiven = "access_given", AccessEnded = "access_ended" }
     /// What happened, as the webhook calls it.
     NoticeEvent ("event") { RequestSubmitted = "request.submitted", RequestApproved = "request.approved", RequestRejected = "request.rejected", AccessVerified = "access.verified", AccessEnding = "access.ending", SyncFailing = "sync.failing", SyncMended = "sync.mended", FreshnessBroken = "freshness.broken", FreshnessMended = "freshness.mended", /** Somebody tries whether telling works. */ Test = "test" }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use delta::{AddFile, LogError, Support, Table};
+use delta::{AddFile, LogError, Table};
 use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
@@ -284,7 +284,8 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         Err(LogError::NoSuchVersion { .. }) => return Err(PlanError::PinGone { version }),
         Err(error) => return Err(PlanError::Source(error)),
     };
-    if let Support::RefusedFor { feature } = source.support() {
+    if let Some(feature) = source.support().clone_refused_for() {
+        let feature = feature.to_owned();
         return Err(PlanError::Unsupported { feature });
     }
     let held = match &standing {

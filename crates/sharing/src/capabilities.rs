@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use delta::{Metadata, Snapshot, Support};
+use delta::Snapshot;
 use http::{HeaderMap, HeaderName};
 
 use crate::error::{Failure, needs};
-use crate::schema;
+use crate::features::Needs;
 
 pub(crate) const CAPABILITIES: HeaderName = HeaderName::from_static("delta-sharing-capabilities");
 pub(crate) const FILE_ID_HASH: HeaderName = HeaderName::from_static("fileidhash");
-
-/// The reader feature for timestamps without a zone, as in the capabilities header.
-const TIMESTAMP_NTZ: &str = "timestampntz";
 
 /// The shape of an answer's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,27 +81,23 @@ impl Capabilities {
         })
     }
 
-    /// The format of the answer; H2: one asked for is used; of both, parquet unless the table uses what only delta can say.
-    /// Refuses a table whose features the client or this server lacks.
+    /// The format of an answer that tells a table's state. Refuses a table whose features the client or this server lacks.
     pub(crate) fn choose(&self, snapshot: &Snapshot) -> Result<Format, Failure> {
-        // Also looks at each file: a deletion vector left behind when the property was switched off still deletes rows.
-        if let Support::RefusedFor { feature } = snapshot.support() {
-            return Err(needs(&feature));
+        if let Some(feature) = snapshot.support().refused_for() {
+            return Err(needs(feature));
         }
-        self.format_of(&snapshot.metadata)
+        self.format_of(&Needs::of_state(snapshot)?)
     }
 
-    /// The same by the table's metadata alone, once nothing else is in the way.
-    pub(crate) fn format_of(&self, metadata: &Metadata) -> Result<Format, Failure> {
-        let needs_ntz = schema::uses_timestamp_ntz(&metadata.schema_string)?;
-        let knows_ntz = self.reader_features.contains(TIMESTAMP_NTZ);
+    /// The format of an answer that needs these features; H2: one asked for is used; of both, parquet unless the table uses what
+    /// only delta can say. Refuses what the client lacks.
+    pub(crate) fn format_of(&self, needs: &Needs) -> Result<Format, Failure> {
+        let is_known = needs.are_known(&self.reader_features);
         match (self.parquet, self.delta) {
-            (true, true) if needs_ntz && knows_ntz => Ok(Format::Delta),
-            (true, _) => Ok(Format::Parquet),
-            (false, _) if needs_ntz && !knows_ntz => Err(Failure::unsupported(
-                "the table uses the Delta feature `timestampNtz`: send delta-sharing-capabilities: responseformat=delta;readerfeatures=timestampntz if the client can read it",
-            )),
-            (false, _) => Ok(Format::Delta),
+            (true, _) if needs.is_nothing() => Ok(Format::Parquet),
+            (_, true) if is_known => Ok(Format::Delta),
+            (true, _) if needs.is_plain() => Ok(Format::Parquet),
+            _ => Err(needs.lacking(&self.reader_features)),
         }
     }
 

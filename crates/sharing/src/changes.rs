@@ -6,6 +6,7 @@ use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
 
 use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::{Failure, needs};
+use crate::features::Needs;
 use crate::history::{self, Wanted};
 use crate::page::{ChangesPage, PAGES_LAST, check_until, until};
 use crate::request::{Parameters, TableNames};
@@ -107,7 +108,8 @@ impl<'a> Asked<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        let last = self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
+        let (last, mut needed) =
+            self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
 
         let (first, first_version) = (protocol.clone(), start);
         let (protocol, metadata, version) = if self.historical_metadata {
@@ -116,13 +118,10 @@ impl<'a> Asked<'a> {
             (last.0.clone(), last.1.clone(), end)
         } else {
             let latest = table.snapshot(Some(page.latest)).await?;
-            if let Support::RefusedFor { feature } = Support::of(&latest.protocol, &latest.metadata)
-            {
-                return Err(needs(&feature));
-            }
+            needed.add(served(&latest.protocol, &latest.metadata)?);
             (latest.protocol, latest.metadata, page.latest)
         };
-        let format = client.format_of(&metadata)?;
+        let format = client.format_of(&needed)?;
         let with_protocol = self.historical_protocol && format == Format::Delta;
         let mut head = Vec::with_capacity(1_024);
         let (protocol, stamp) = if with_protocol {
@@ -180,22 +179,22 @@ impl<'a> Asked<'a> {
             .into_bytes()
     }
 
-    /// Refuses what cannot be told; gives protocol and metadata of the last version.
+    /// Refuses what cannot be told; gives protocol and metadata of the last version, and which features all of it takes.
     fn look_through<'b>(
         &self,
         names: &TableNames,
         (start, end): (u64, u64),
         (mut protocol, mut metadata): (&'b Protocol, &'b Metadata),
         changes: &'b [Change],
-    ) -> Result<(&'b Protocol, &'b Metadata), Failure> {
+    ) -> Result<((&'b Protocol, &'b Metadata), Needs), Failure> {
         let mut unrecorded = (!metadata.records_changes()).then_some(start);
         let mut recorded = metadata.records_changes();
-        served(protocol, metadata)?;
+        let mut needed = served(protocol, metadata)?;
         for change in changes {
             protocol = change.protocol.as_ref().unwrap_or(protocol);
             metadata = change.metadata.as_ref().unwrap_or(metadata);
             if change.protocol.is_some() || change.metadata.is_some() {
-                served(protocol, metadata)?;
+                needed.add(served(protocol, metadata)?);
             }
             if metadata.records_changes() {
                 recorded = true;
@@ -204,6 +203,7 @@ impl<'a> Asked<'a> {
             }
             for file in &change.files {
                 check_file(change.version, file, metadata)?;
+                needed.add_file(file);
             }
         }
         match unrecorded {
@@ -211,7 +211,7 @@ impl<'a> Asked<'a> {
             Some(version) if self.feed == Feed::Rows => Err(Failure::invalid(format!(
                 "Error getting change data for range [{start}, {end}] as change data was not recorded for version [{version}]"
             ))),
-            _ => Ok((protocol, metadata)),
+            _ => Ok(((protocol, metadata), needed)),
         }
     }
 
@@ -261,17 +261,15 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn served(protocol: &Protocol, metadata: &Metadata) -> Result<(), Failure> {
-    match Support::of(protocol, metadata) {
-        Support::Full => Ok(()),
-        Support::RefusedFor { feature } => Err(needs(&feature)),
+/// What a reader of these versions must know, where they are shared at all.
+fn served(protocol: &Protocol, metadata: &Metadata) -> Result<Needs, Failure> {
+    match Support::of(protocol, metadata).refused_for() {
+        None => Needs::of(metadata),
+        Some(feature) => Err(needs(feature)),
     }
 }
 
 fn check_file(version: u64, file: &ChangedFile, metadata: &Metadata) -> Result<(), Failure> {
-    if file.has_deletion_vector() {
-        return Err(needs("deletionVectors"));
-    }
     let ChangedFile::Remove(removed) = file else {
         return Ok(());
     };

@@ -278,7 +278,6 @@ impl From<LogError> for Failure {
         let escape = error.escape_version();
         let failure = match error {
             LogError::UnknownFeature { names } => needs(&names.join("`, `")),
-            LogError::V2Checkpoint { .. } => needs("v2Checkpoint"),
             LogError::NotATable => missing(detail),
             LogError::NoSuchVersion { .. } => {
                 Self::invalid("no such version of the table").with_detail(detail)

@@ -51,6 +51,12 @@
 //! A token of another table, of another request or of nobody's answers 400 with a sentence. A table that needs a feature this
 //! server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
 //!
+//! # Which tables
+//!
+//! Deletion vectors, column mapping, widened types and variants are told in the delta format, to a client that names the feature
+//! (`features`): paths and deletion vectors become signed URLs, everything else passes as the log has it. How the log is
+//! written (V2 and multi-part checkpoints, compacted commits, in-commit timestamps) no client sees.
+//!
 //! Errors are `{"errorCode", "message"}`; nothing a user did wrong answers 429 or 5xx, because clients repeat those. A
 //! 5xx carries a request id and no detail; the detail is in the log under the same id.
 //!
@@ -61,6 +67,7 @@ mod access_log;
 mod capabilities;
 mod changes;
 mod error;
+mod features;
 mod files;
 mod gate;
 mod hints;
@@ -82,6 +89,7 @@ mod tests;
 mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
+pub use features::READER_FEATURES;
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
 pub use later::{Queries, QueryKept, QueryNew, QueryState};
 pub use request::Peer;

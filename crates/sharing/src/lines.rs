@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 
 use delta::{AddFile, ChangedFile, Metadata, Protocol};
+use object_store::path::Path;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::ser::Formatter;
 
 use crate::SignedFile;
@@ -12,8 +14,9 @@ use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::Failure;
 use crate::schema;
 use crate::wire::{
-    DeltaAdd, DeltaCdc, DeltaProtocol, DeltaRemove, DeltaSingleAction, EndStreamAction, FileLine,
-    Line, MetadataLine, PlainFile, PlainMetadata, ProtocolLine, Provider, QueryStatus,
+    DeltaAdd, DeltaCdc, DeltaProtocol, DeltaRemove, DeltaSingleAction, DeltaVector,
+    EndStreamAction, FileLine, Line, MetadataLine, PlainFile, PlainMetadata, ProtocolLine,
+    Provider, QueryStatus,
 };
 
 /// Compact JSON that no client can take for two lines: the Python connector splits where Unicode does, so that the three
@@ -222,35 +225,80 @@ fn plain_values(values: &BTreeMap<String, Option<String>>) -> BTreeMap<&str, &st
         .collect()
 }
 
-fn delta_add<'a>(add: &'a AddFile, signed: &'a SignedFile) -> DeltaSingleAction<'a> {
+/// The URLs of one file.
+#[derive(Clone, Copy)]
+pub(crate) struct Urls<'a> {
+    pub(crate) file: &'a SignedFile,
+    /// Of the object that holds its deletion vector, where one does.
+    pub(crate) vector: Option<&'a SignedFile>,
+}
+
+impl Urls<'_> {
+    /// When the first of them ends, in milliseconds.
+    fn expire(&self) -> i64 {
+        let file = self.file.expires_at.millis();
+        let vector = self.vector.map(|vector| vector.expires_at.millis());
+        vector.map_or(file, |vector| vector.min(file))
+    }
+}
+
+/// As in the log; one that is an object of its own lies behind a URL, which is an absolute path.
+fn deletion_vector<'a>(
+    descriptor: Option<&'a Value>,
+    signed: Option<&'a SignedFile>,
+) -> Option<DeltaVector<'a>> {
+    let descriptor = descriptor?;
+    let number = |name: &str| descriptor.get(name).filter(|value| value.is_i64());
+    let inline = || descriptor.get("pathOrInlineDv").and_then(Value::as_str);
+    let (storage_type, path_or_inline_dv) = match signed {
+        Some(signed) => ("p", signed.url.as_str()),
+        None => ("i", inline()?),
+    };
+    Some(DeltaVector {
+        storage_type,
+        path_or_inline_dv,
+        offset: number("offset"),
+        size_in_bytes: number("sizeInBytes"),
+        cardinality: number("cardinality"),
+    })
+}
+
+fn delta_add<'a>(add: &'a AddFile, urls: Urls<'a>) -> DeltaSingleAction<'a> {
     let number = |name: &str| add.raw.get(name).filter(|value| value.is_i64());
     DeltaSingleAction::Add(DeltaAdd {
-        path: &signed.url,
+        path: &urls.file.url,
         partition_values: &add.partition_values,
         size: add.size,
         modification_time: add.modification_time,
         data_change: add.data_change,
         stats: add.stats.as_deref(),
+        deletion_vector: deletion_vector(add.deletion_vector.as_ref(), urls.vector),
         base_row_id: number("baseRowId"),
         default_row_commit_version: number("defaultRowCommitVersion"),
     })
+}
+
+/// The same for every file whose deletion vector the object holds, and for every request.
+fn vector_id(key: Option<&Path>, ids: FileIds) -> Option<String> {
+    key.map(|key| ids.id(key.as_ref()))
 }
 
 /// Appends the line of one file of a table's state. `at`: of which version, where one was asked for.
 pub(crate) fn file(
     out: &mut Vec<u8>,
     add: &AddFile,
-    signed: &SignedFile,
+    urls: Urls<'_>,
     at: Option<Committed>,
     format: Format,
     ids: FileIds,
 ) {
     let id = ids.id(&add.path);
-    let expiration_timestamp = signed.expires_at.millis();
+    let vector_id = vector_id(add.deletion_vector_key.as_ref(), ids);
+    let expiration_timestamp = urls.expire();
     let (version, timestamp) = at.unzip();
     let line = match format {
         Format::Parquet => FileLine::Parquet(PlainFile {
-            url: &signed.url,
+            url: &urls.file.url,
             id: &id,
             partition_values: plain_values(&add.partition_values),
             size: add.size,
@@ -261,10 +309,11 @@ pub(crate) fn file(
         }),
         Format::Delta => FileLine::Delta {
             id: &id,
+            deletion_vector_file_id: vector_id.as_deref(),
             version,
             timestamp,
             expiration_timestamp,
-            delta_single_action: delta_add(add, signed),
+            delta_single_action: delta_add(add, urls),
         },
     };
     push(out, &Line::File(line));
@@ -274,13 +323,14 @@ pub(crate) fn file(
 pub(crate) fn changed(
     out: &mut Vec<u8>,
     file: &ChangedFile,
-    signed: &SignedFile,
+    urls: Urls<'_>,
     (version, timestamp): Committed,
     format: Format,
     ids: FileIds,
 ) {
     let id = ids.id(file.path());
-    let expiration_timestamp = signed.expires_at.millis();
+    let vector_id = vector_id(file.deletion_vector_key(), ids);
+    let expiration_timestamp = urls.expire();
     let size = file.size().unwrap_or_default();
     let removed_from;
     let (values, stats) = match file {
@@ -294,7 +344,7 @@ pub(crate) fn changed(
     let line = match format {
         Format::Parquet => {
             let plain = PlainFile {
-                url: &signed.url,
+                url: &urls.file.url,
                 id: &id,
                 partition_values: plain_values(values),
                 size,
@@ -311,21 +361,23 @@ pub(crate) fn changed(
         }
         Format::Delta => Line::File(FileLine::Delta {
             id: &id,
+            deletion_vector_file_id: vector_id.as_deref(),
             version: Some(version),
             timestamp: Some(timestamp),
             expiration_timestamp,
             delta_single_action: match file {
-                ChangedFile::Add(add) => delta_add(add, signed),
+                ChangedFile::Add(add) => delta_add(add, urls),
                 ChangedFile::Remove(remove) => DeltaSingleAction::Remove(DeltaRemove {
-                    path: &signed.url,
+                    path: &urls.file.url,
                     deletion_timestamp: remove.deletion_timestamp,
                     data_change: remove.data_change,
                     extended_file_metadata: true,
                     partition_values: values,
                     size,
+                    deletion_vector: deletion_vector(remove.deletion_vector.as_ref(), urls.vector),
                 }),
                 ChangedFile::Cdc(_) => DeltaSingleAction::Cdc(DeltaCdc {
-                    path: &signed.url,
+                    path: &urls.file.url,
                     partition_values: values,
                     size,
                     data_change: false,

@@ -1,5 +1,5 @@
-//! The little that must be known of a table's schema string: whether it needs a reader feature, and the form without what
-//! is nobody's business.
+//! The little that must be known of a table's schema string: which reader features it uses, and the form without what is
+//! nobody's business.
 
 use serde_json::Value;
 
@@ -11,35 +11,51 @@ fn parse(schema: &str) -> Result<Value, Failure> {
     })
 }
 
-/// Whether a column, or a part of one, is a timestamp without a zone.
-pub(crate) fn uses_timestamp_ntz(schema: &str) -> Result<bool, Failure> {
-    // Most schemas do not even hold the word; those that do may hold it as a name or in a comment.
-    if !schema.contains("timestamp_ntz") {
-        return Ok(false);
+/// What the columns of a schema, or parts of them, use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) timestamp_ntz: bool,
+    pub(crate) variant: bool,
+    /// Some were of a narrower type once, and files may still have that.
+    pub(crate) widened: bool,
+}
+
+/// Where a field says of which types it was.
+const TYPE_CHANGES: &str = "delta.typeChanges";
+
+pub(crate) fn used(schema: &str) -> Result<Used, Failure> {
+    let mut used = Used::default();
+    // Most schemas do not even hold the words; those that do may hold them as a name or in a comment.
+    let words = ["timestamp_ntz", "variant", TYPE_CHANGES];
+    if words.iter().any(|word| schema.contains(word)) {
+        look_at(&parse(schema)?, &mut used);
     }
-    Ok(is_ntz(&parse(schema)?))
+    Ok(used)
 }
 
 /// `kind` is a type: a word, or an object whose parts are types again.
-fn is_ntz(kind: &Value) -> bool {
+fn look_at(kind: &Value, used: &mut Used) {
     match kind {
-        Value::String(word) => word == "timestamp_ntz",
-        Value::Object(parts) => match parts.get("type").and_then(Value::as_str) {
-            Some("struct") => parts
-                .get("fields")
-                .and_then(Value::as_array)
-                .is_some_and(|fields| {
-                    fields
-                        .iter()
-                        .any(|field| field.get("type").is_some_and(is_ntz))
-                }),
-            Some("array") => parts.get("elementType").is_some_and(is_ntz),
-            Some("map") => ["keyType", "valueType"]
-                .iter()
-                .any(|part| parts.get(*part).is_some_and(is_ntz)),
-            _ => false,
-        },
-        _ => false,
+        Value::String(word) => {
+            used.timestamp_ntz |= word == "timestamp_ntz";
+            used.variant |= word == "variant";
+        }
+        Value::Object(parts) => {
+            for part in ["elementType", "keyType", "valueType"] {
+                if let Some(inner) = parts.get(part) {
+                    look_at(inner, used);
+                }
+            }
+            let fields = parts.get("fields").and_then(Value::as_array);
+            for field in fields.into_iter().flatten() {
+                let notes = field.get("metadata");
+                used.widened |= notes.is_some_and(|notes| notes.get(TYPE_CHANGES).is_some());
+                if let Some(inner) = field.get("type") {
+                    look_at(inner, used);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -78,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_types_count_as_use_of_timestamp_ntz() {
+    fn only_types_count_as_use() {
         let field = |kind: &str| {
             format!(
                 r#"{{"type":"struct","fields":[{{"name":"a","type":{kind},"nullable":true,"metadata":{{}}}}]}}"#
@@ -89,11 +105,19 @@ mod tests {
             r#"{"type":"array","elementType":"timestamp_ntz","containsNull":true}"#,
             r#"{"type":"map","keyType":"string","valueType":{"type":"struct","fields":[{"name":"b","type":"timestamp_ntz"}]}}"#,
         ] {
-            assert!(uses_timestamp_ntz(&field(kind)).unwrap(), "{kind}");
+            let ntz = Used {
+                timestamp_ntz: true,
+                ..Used::default()
+            };
+            assert_eq!(used(&field(kind)).unwrap(), ntz, "{kind}");
+            let variant = used(&field(&kind.replace("timestamp_ntz", "variant"))).unwrap();
+            assert!(variant.variant && !variant.timestamp_ntz, "{kind}");
         }
-        assert!(!uses_timestamp_ntz(&field(r#""timestamp""#)).unwrap());
-        let named = r#"{"type":"struct","fields":[{"name":"timestamp_ntz","type":"date","metadata":{"comment":"timestamp_ntz"}}]}"#;
-        assert!(!uses_timestamp_ntz(named).unwrap());
+        assert_eq!(used(&field(r#""timestamp""#)).unwrap(), Used::default());
+        let named = r#"{"type":"struct","fields":[{"name":"timestamp_ntz","type":"date","metadata":{"comment":"variant delta.typeChanges"}}]}"#;
+        assert_eq!(used(named).unwrap(), Used::default());
+        let widened = r#"{"type":"struct","fields":[{"name":"s","type":{"type":"struct","fields":[{"name":"n","type":"long","metadata":{"delta.typeChanges":[{"fromType":"integer","toType":"long"}]}}]},"metadata":{}}]}"#;
+        assert!(used(widened).unwrap().widened);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An answer with files, written as it is signed: piece by piece, so that neither memory nor the time to the first byte grows
 //! with it, and broken off where it cannot be completed.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,11 +14,12 @@ use delta::{AddFile, ChangedFile, State};
 use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
+use serde_json::Value;
 
 use crate::access_log::Entry;
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
-use crate::lines::Committed;
+use crate::lines::{Committed, Urls};
 use crate::request::Call;
 use crate::routes::App;
 use crate::slots::Slot;
@@ -95,10 +97,12 @@ pub(crate) async fn respond(
         end: ready.to,
         next_page: ready.next_page,
         refresh_token: ready.refresh_token,
+        again: HashMap::new(),
         min_expiry: None,
         chunks: 1,
         _slot: slot,
     };
+    files.note_repeated();
     // Before the status is sent, so that what fails at once is a proper error.
     let mut piece = ready.head;
     if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
@@ -176,6 +180,9 @@ struct Files {
     refresh_token: Option<String>,
     /// How many are signed for the next piece.
     chunks: usize,
+    /// What more than one line of changes is about, with its URL once it has one: a file that loses rows is removed and added,
+    /// and by its URL clients know it for the same.
+    again: HashMap<Key, Option<SignedFile>>,
     /// The earliest end of a URL so far, in milliseconds.
     min_expiry: Option<i64>,
     /// Given back with the table's state, which takes the memory.
@@ -241,46 +248,102 @@ impl Files {
         let until = self.end.min(self.next.saturating_add(length));
         let range = self.next..until.max(self.next);
         let files = self.content.files(range.clone());
-        let (keys, bytes) = self.wanted(&files, range.clone());
-        let signed = self.sign(&keys).await?;
-        entry.signed(keys.len() as u64, bytes);
+        let wanted = self.wanted(&files, range.clone());
+        let signed = self.sign(&wanted.keys).await?;
+        entry.signed(wanted.files, wanted.bytes);
         self.min_expiry = signed
             .iter()
             .map(|signed| signed.expires_at.millis())
             .chain(self.min_expiry)
             .min();
-        self.write_lines(out, &files, range, &signed);
+        self.write_lines(out, &files, range, &signed)?;
         self.next = until;
         Ok(())
     }
 
-    /// What the lines of a piece need signed, in their order, and the bytes behind that. `files`: those of a state.
-    fn wanted(&self, files: &[AddFile], range: Range<usize>) -> (Vec<Key>, u64) {
+    /// What the lines of a piece need signed, in their order. `files`: those of a state.
+    fn wanted(&self, files: &[AddFile], range: Range<usize>) -> Wanted {
+        let mut wanted = Wanted::default();
         match &self.content {
             Content::State(..) => {
-                let keys = files.iter().map(|file| file.key.clone()).collect();
-                (keys, total(files.iter().map(|file| file.size)))
+                for file in files {
+                    wanted.file(&file.key, file.size);
+                    let vector = file.deletion_vector_key.as_ref();
+                    wanted.vector(vector, file.deletion_vector.as_ref());
+                }
             }
             Content::Changes(items) => {
                 let items = items.get(range).unwrap_or_default();
-                let files: Vec<&ChangedFile> = items.iter().filter_map(Item::file).collect();
-                let keys = files.iter().map(|file| file.key().clone()).collect();
-                (keys, total(files.iter().filter_map(|file| file.size())))
+                for file in items.iter().filter_map(Item::file) {
+                    wanted.file(file.key(), file.size().unwrap_or_default());
+                    wanted.vector(file.deletion_vector_key(), file.deletion_vector());
+                }
             }
         }
+        wanted
     }
 
-    /// One URL per key, in their order.
-    async fn sign(&self, keys: &[Key]) -> Result<Vec<SignedFile>, Failure> {
-        let signed = in_chunks(&self.app, &self.readable, keys).await?;
-        if signed.len() != keys.len() {
+    /// One URL per key, in their order; the same for the same key.
+    async fn sign(&mut self, keys: &[Key]) -> Result<Vec<SignedFile>, Failure> {
+        let mut places: HashMap<&Key, usize> = HashMap::new();
+        let mut asked = Vec::with_capacity(keys.len());
+        if self.format == Format::Parquet {
+            // There are no deletion vectors in it, and each line stands for itself.
+            asked.extend_from_slice(keys);
+        } else {
+            for key in keys {
+                let is_signed = matches!(self.again.get(key), Some(Some(_)));
+                if !is_signed && !places.contains_key(key) {
+                    places.insert(key, asked.len());
+                    asked.push(key.clone());
+                }
+            }
+        }
+        let signed = in_chunks(&self.app, &self.readable, &asked).await?;
+        if signed.len() != asked.len() {
             return Err(Failure::internal(format!(
                 "{} keys were given to sign, {} URLs came back",
-                keys.len(),
+                asked.len(),
                 signed.len()
             )));
         }
-        Ok(signed)
+        for (key, signed) in asked.iter().zip(&signed) {
+            if let Some(again) = self.again.get_mut(key) {
+                *again = Some(signed.clone());
+            }
+        }
+        if asked.len() == keys.len() {
+            return Ok(signed);
+        }
+        let known = keys.iter().map(|key| {
+            let new = || places.get(key).and_then(|place| signed.get(*place));
+            let known = self.again.get(key).and_then(Option::as_ref);
+            known.or_else(new).cloned()
+        });
+        let known: Option<Vec<SignedFile>> = known.collect();
+        known.ok_or_else(|| Failure::internal("a file's URL was lost"))
+    }
+
+    /// Looks through the changes for what more than one line is about; only the delta format tells clients to compare.
+    fn note_repeated(&mut self) {
+        let Content::Changes(items) = &self.content else {
+            return;
+        };
+        if self.format == Format::Parquet {
+            return;
+        }
+        let items = items.get(self.next..self.end).unwrap_or_default();
+        let mut seen = HashSet::new();
+        for file in items.iter().filter_map(Item::file) {
+            for key in [Some(file.key()), file.deletion_vector_key()]
+                .into_iter()
+                .flatten()
+            {
+                if !seen.insert(key) {
+                    self.again.insert(key.clone(), None);
+                }
+            }
+        }
     }
 
     fn write_lines(
@@ -289,12 +352,25 @@ impl Files {
         files: &[AddFile],
         range: Range<usize>,
         signed: &[SignedFile],
-    ) {
+    ) -> Result<(), Failure> {
         let mut signed = signed.iter();
+        let mut urls = |vector: Option<&Key>| {
+            let file = signed.next();
+            let vector = vector.map(|_| signed.next());
+            match (file, vector) {
+                (Some(file), Some(Some(vector))) => Ok(Urls {
+                    file,
+                    vector: Some(vector),
+                }),
+                (Some(file), None) => Ok(Urls { file, vector: None }),
+                _ => Err(Failure::internal("there are fewer URLs than files")),
+            }
+        };
         match &self.content {
             Content::State(_, _, at) => {
-                for (file, signed) in files.iter().zip(signed) {
-                    lines::file(out, file, signed, *at, self.format, self.ids);
+                for file in files {
+                    let urls = urls(file.deletion_vector_key.as_ref())?;
+                    lines::file(out, file, urls, *at, self.format, self.ids);
                 }
             }
             Content::Changes(items) => {
@@ -302,14 +378,39 @@ impl Files {
                     match item {
                         Item::Line(line) => out.extend_from_slice(line),
                         Item::File(at, file) => {
-                            if let Some(signed) = signed.next() {
-                                lines::changed(out, file, signed, *at, self.format, self.ids);
-                            }
+                            let urls = urls(file.deletion_vector_key())?;
+                            lines::changed(out, file, urls, *at, self.format, self.ids);
                         }
                     }
                 }
             }
         }
+        Ok(())
+    }
+}
+
+/// What a piece needs signed.
+#[derive(Default)]
+struct Wanted {
+    /// Of each file, and of its deletion vector where that is an object of its own.
+    keys: Vec<Key>,
+    files: u64,
+    bytes: u64,
+}
+
+impl Wanted {
+    fn file(&mut self, key: &Key, bytes: u64) {
+        self.keys.push(key.clone());
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn vector(&mut self, key: Option<&Key>, descriptor: Option<&Value>) {
+        let Some(key) = key else { return };
+        self.keys.push(key.clone());
+        let bytes = descriptor.and_then(|descriptor| descriptor.get("sizeInBytes"));
+        let bytes = bytes.and_then(Value::as_u64).unwrap_or_default();
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 
@@ -363,8 +464,4 @@ impl Item {
             Self::Line(_) => None,
         }
     }
-}
-
-fn total(sizes: impl Iterator<Item = u64>) -> u64 {
-    sizes.fold(0, u64::saturating_add)
 }

@@ -88,6 +88,8 @@ pub(crate) enum FileLine<'a> {
     Delta {
         id: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
+        deletion_vector_file_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         version: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         timestamp: Option<i64>,
@@ -120,6 +122,21 @@ pub(crate) enum DeltaSingleAction<'a> {
     Cdc(DeltaCdc<'a>),
 }
 
+/// Which rows of a file are deleted.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeltaVector<'a> {
+    /// `i`: inline; `p`: behind a URL.
+    pub(crate) storage_type: &'a str,
+    pub(crate) path_or_inline_dv: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size_in_bytes: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cardinality: Option<&'a Value>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeltaRemove<'a> {
@@ -130,6 +147,8 @@ pub(crate) struct DeltaRemove<'a> {
     pub(crate) extended_file_metadata: bool,
     pub(crate) partition_values: &'a BTreeMap<String, Option<String>>,
     pub(crate) size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deletion_vector: Option<DeltaVector<'a>>,
 }
 
 #[derive(Serialize)]
@@ -151,6 +170,8 @@ pub(crate) struct DeltaAdd<'a> {
     pub(crate) data_change: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stats: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deletion_vector: Option<DeltaVector<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) base_row_id: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -162,6 +162,27 @@ impl StorageUrl {
         }
     }
 
+    /// How writers may spell the absolute URL of a folder below the root, each with the slash at its end.
+    pub fn spellings(&self, folder: &Path) -> Vec<String> {
+        let canonical = match folder.as_ref() {
+            "" => format!("{self}/"),
+            folder => format!("{self}/{folder}/"),
+        };
+        let others: &[&str] = match self {
+            Self::S3 { .. } => &["s3a://", "s3n://"],
+            Self::Azure { .. } => &["abfs://"],
+            Self::Gcs { .. } => &[],
+            Self::File { .. } => &["file:", ""],
+        };
+        let rest = canonical.split_once("://").map_or("", |(_, rest)| rest);
+        let mut all: Vec<String> = others
+            .iter()
+            .map(|begin| format!("{begin}{rest}"))
+            .collect();
+        all.push(canonical);
+        all
+    }
+
     /// The storage's root as a key of its bucket or container; empty for `file:`.
     pub(crate) fn prefix(&self) -> Path {
         let prefix = match self {
@@ -312,6 +333,34 @@ mod tests {
             let url = StorageUrl::parse(text).unwrap();
             assert_eq!(url.to_string(), canonical);
             assert_eq!(StorageUrl::parse(canonical).unwrap(), url);
+        }
+    }
+
+    #[test]
+    fn a_folder_has_several_spellings() {
+        for (root, folder, expected) in [
+            (
+                "s3://lake",
+                "t",
+                vec!["s3a://lake/t/", "s3n://lake/t/", "s3://lake/t/"],
+            ),
+            (
+                "abfss://c@account.dfs.core.windows.net/p",
+                "",
+                vec![
+                    "abfs://c@account.dfs.core.windows.net/p/",
+                    "abfss://c@account.dfs.core.windows.net/p/",
+                ],
+            ),
+            ("gs://lake/p", "a/t", vec!["gs://lake/p/a/t/"]),
+            (
+                "file:///srv/x",
+                "t",
+                vec!["file:/srv/x/t/", "/srv/x/t/", "file:///srv/x/t/"],
+            ),
+        ] {
+            let root = StorageUrl::parse(root).unwrap();
+            assert_eq!(root.spellings(&Path::from(folder)), expected);
         }
     }
 

@@ -131,27 +131,34 @@ impl SharingTarget {
         Ok(true)
     }
 
-    /// The product's tables that can be shared, as the catalog has them, at least one.
+    /// The product's tables that can be read through the grant, as the catalog has them, at least one.
     async fn expected(&self, grant: &GrantReading) -> Result<Vec<TableDetail>, Seen> {
         let product = self
             .gate
             .exchange()
             .product(&Principal::operator(), grant.product.as_str())
             .await?;
+        let refused_for = |table: &TableDetail| {
+            let cloned = table.clone_refused_for.clone();
+            let shared = table.refused_for.clone();
+            shared.or(cloned.filter(|_| grant.mode == Mode::Replica))
+        };
         let (refused, tables): (Vec<_>, Vec<_>) = product
             .tables
             .into_iter()
-            .partition(|table| table.refused_for.is_some());
+            .partition(|table| refused_for(table).is_some());
         if tables.is_empty() {
-            let feature = refused
-                .iter()
-                .find_map(|table| table.refused_for.as_deref());
-            return Err(Seen::Broken(match feature {
-                Some(feature) => format!(
+            let feature = refused.iter().find_map(refused_for);
+            return Err(Seen::Broken(match (feature, grant.mode) {
+                (Some(feature), Mode::Replica) => format!(
+                    "none of the product's tables can be cloned: they use the feature {feature}, which clones cannot have \
+                     here yet"
+                ),
+                (Some(feature), Mode::Live) => format!(
                     "none of the product's tables can be shared: reading them needs the feature {feature}, which is not \
                      supported here yet"
                 ),
-                None => "the product has no table".to_owned(),
+                (None, _) => "the product has no table".to_owned(),
             }));
         }
         Ok(tables)
@@ -170,7 +177,7 @@ impl SharingTarget {
         let mut missing = 0;
         for row in granted
             .iter()
-            .filter(|row| row.product_id == grant.product_id && row.refused_for.is_none())
+            .filter(|row| row.product_id == grant.product_id && row.not_served().is_none())
         {
             let there = row.mode == Mode::Replica && row.place()?.is_some();
             missing += usize::from(!there);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use exchange::access::{
-    EndedAccess, QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle,
+    EndedAccess, NotServed, QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle,
 };
 use exchange::billing::MeterEventNew;
 use exchange::catalog::LogEscape;
@@ -130,10 +130,21 @@ impl ShareGate {
                     && row.table_name.as_str() == table
             })
             .ok_or(Refused::NotFound)?;
-        if let Some(feature) = &found.refused_for {
-            return Err(Refused::Unsupported {
-                feature: feature.clone(),
-            });
+        match found.not_served() {
+            None => {}
+            Some(NotServed::Shared(feature)) => {
+                return Err(Refused::Unsupported {
+                    feature: feature.to_owned(),
+                });
+            }
+            Some(NotServed::Cloned(feature)) => {
+                return Err(Refused::Preparing {
+                    why: format!(
+                        "{share}.{schema}.{table} is granted as a replica, and it has none: it uses the Delta feature \
+                         `{feature}`, which cannot be cloned yet; ask for live access to read the producer's table"
+                    ),
+                });
+            }
         }
         let system = Principal::system();
         let reader = self.exchange.reader(&system, recipient).await;
@@ -461,7 +472,7 @@ impl Gate for ShareGate {
 /// The tables that can be served, as lists show them. What needs a feature that is not served is not shared; asked for by
 /// name it says which.
 pub(crate) fn listed(granted: &[SharedTable]) -> Vec<Shared> {
-    let served = granted.iter().filter(|row| row.refused_for.is_none());
+    let served = granted.iter().filter(|row| row.not_served().is_none());
     let listed = served.map(|row| Shared {
         share: row.share.to_string(),
         share_id: row.product_id.into(),

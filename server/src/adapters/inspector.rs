@@ -87,7 +87,8 @@ impl TableInspector for Inspector {
             bytes: found.bytes,
             recent_bytes: found.recent_bytes,
             features: found.features.into_iter().collect(),
-            refused_for: found.support.feature().map(str::to_owned),
+            refused_for: found.support.refused_for().map(str::to_owned),
+            clone_refused_for: found.support.clone_refused_for().map(str::to_owned),
             change_data_feed: found.change_data_feed,
         })
     }

@@ -76,8 +76,10 @@ impl Lake {
         let store = self.open(access, meter)?;
         let folder = check_relative(path).map_err(problem_of_store)?;
         let objects = store.at(path).map_err(problem_of_store)?;
+        let homes = spec(access)?.url.spellings(&folder);
+        let table = delta::Table::new(Arc::clone(&objects), self.budgets.clone());
         Ok(TableAt {
-            table: delta::Table::new(Arc::clone(&objects), self.budgets.clone()),
+            table: table.lying_at(homes),
             store,
             folder,
             objects,

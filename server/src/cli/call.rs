@@ -40,6 +40,8 @@ pub(super) struct Act {
     pub save: Option<Save>,
     /// What was asked for takes its time, and how to see it to its end.
     pub follow: Option<Follow>,
+    /// What only this side knows, told once beside the answer where that is told as JSON.
+    pub beside: Option<(&'static str, String)>,
 }
 
 impl Act {
@@ -56,6 +58,7 @@ impl Act {
             status: |_| 0,
             save: None,
             follow: None,
+            beside: None,
         }
     }
 
@@ -109,6 +112,24 @@ impl Act {
     pub(super) fn follow(mut self, follow: Follow) -> Self {
         self.follow = Some(follow);
         self
+    }
+
+    pub(super) fn beside(mut self, beside: Option<(&'static str, String)>) -> Self {
+        self.beside = beside;
+        self
+    }
+
+    /// The answer for a program, with what stands beside it.
+    pub(super) fn told(&self, mut answer: Value) -> Value {
+        if let Some((name, value)) = &self.beside {
+            if answer.is_null() {
+                answer = Value::Object(serde_json::Map::new());
+            }
+            if let Value::Object(answer) = &mut answer {
+                answer.insert((*name).to_owned(), value.as_str().into());
+            }
+        }
+        answer
     }
 
     pub(super) fn status(mut self, status: fn(&Value) -> u8) -> Self {

@@ -285,7 +285,7 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
                 format!("Saved in {path}.\n")
             }
         }
-        None if globals.json => show::json(&answer),
+        None if globals.json => show::json(&act.told(answer.clone())),
         None => act.show.text(&answer),
     };
     print(&text);

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::call::Act;
-use super::columns::{at, bytes, facts, given, list, money, rows, table, time};
+use super::columns::{Column, at, bytes, facts, given, list, money, rows, table, time};
 use super::show::Show;
 use super::storage::{columns_of, inspection};
 
@@ -15,6 +15,8 @@ pub(super) enum Product {
     List(Box<Find>),
     /// One product and its tables
     Show { product: String },
+    /// What happened to a product, newest first
+    History { product: String },
     /// Register a product as a draft; each table's log is read before anything is stored
     Register {
         /// `domain-name`, for example vehicle-workshop-visits
@@ -156,6 +158,31 @@ impl Terms {
     }
 }
 
+const EVENTS: &[Column] = &[
+    ("WHEN", |event| time(event, "/at")),
+    ("WHAT", |event| at(event, "/kind")),
+    ("IN DETAIL", |event| of_event(event)),
+];
+
+/// What else is known of it, in the order of its fields.
+fn of_event(event: &Value) -> String {
+    let parts = [
+        ("/changed", "changed: "),
+        ("/tables_added", "added: "),
+        ("/tables_removed", "removed: "),
+        ("/reason", ""),
+        ("/table", ""),
+        ("/version", "version "),
+        ("/recipient", ""),
+        ("/mode", ""),
+    ];
+    let told = parts.into_iter().filter_map(|(pointer, before)| {
+        let text = at(event, pointer);
+        (text != "-").then(|| format!("{before}{text}"))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
 fn table_new(text: &str, history: bool, change_data_feed: bool) -> anyhow::Result<Value> {
     let (name, path) = text
         .split_once('=')
@@ -175,6 +202,9 @@ impl Product {
         Ok(match self {
             Self::List(find) => find.act(),
             Self::Show { product } => Act::get(&["products", &product]).show(Show::words(words)),
+            Self::History { product } => {
+                Act::list(&["products", &product, "history"]).show(table(EVENTS))
+            }
             Self::Register {
                 name,
                 team,
@@ -323,6 +353,7 @@ fn words(product: &Value) -> String {
                 ("Partitioned by", |t| at(t, "/partition_columns")),
                 ("Features", |t| at(t, "/features")),
                 ("Not shared because of", |t| at(t, "/refused_for")),
+                ("Not cloned because of", |t| at(t, "/clone_refused_for")),
                 ("Problem", |t| at(t, "/problem")),
             ],
             found,

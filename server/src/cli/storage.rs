@@ -214,6 +214,7 @@ pub(super) fn inspection(found: &Value) -> String {
             ("Partitioned by", |t| at(t, "/partition_columns")),
             ("Features", |t| at(t, "/features")),
             ("Not shared because of", |t| at(t, "/refused_for")),
+            ("Not cloned because of", |t| at(t, "/clone_refused_for")),
         ],
         found,
     );

@@ -92,6 +92,14 @@ fn commands_are_calls() {
             "people/ines/identities/1",
             none(),
         ),
+        ("work retry 7", "POST", "work/7/retry", none()),
+        (
+            "work retry --kind mail",
+            "POST",
+            "work/retry",
+            json!({ "kind": "mail" }),
+        ),
+        ("product history v-a", "GET", "products/v-a/history", none()),
         ("doctor az", "POST", "storages/az/doctor", json!({})),
         (
             "doctor az --write",

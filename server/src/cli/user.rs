@@ -152,6 +152,7 @@ impl User {
             } => {
                 let generated = password.generate;
                 let password = password.read()?;
+                let beside = shown_once(password.as_deref(), generated);
                 let body = json!({
                     "name": name,
                     "title": title.unwrap_or_else(|| name.clone()),
@@ -162,6 +163,7 @@ impl User {
                 Act::post(&["people"])
                     .body(body)
                     .show(created(&name, password, generated))
+                    .beside(beside)
             }
             Self::Update {
                 name,
@@ -218,9 +220,11 @@ impl User {
                     &password,
                     generated,
                 );
+                let beside = shown_once(Some(&password), generated);
                 Act::put(&["people", &name, "password"])
                     .body(json!({ "password": password }))
                     .show(Show::said(said))
+                    .beside(beside)
             }
             Self::Identities { name } => {
                 Act::list(&["people", &name, "identities"]).show(Show::Table(&[
@@ -256,6 +260,12 @@ fn created(name: &str, password: Option<String>, generated: bool) -> Show {
             "{name} has an account without a password; set one with: entrepot user password {name} --generate"
         ),
     })
+}
+
+/// The same for programs; a password that was given is not repeated.
+fn shown_once(password: Option<&str>, generated: bool) -> Option<(&'static str, String)> {
+    let password = password.filter(|_| generated);
+    password.map(|password| ("password", password.to_owned()))
 }
 
 /// A generated password is said once, and kept nowhere.

@@ -15,6 +15,8 @@ use super::{ConfigError, wrong};
 
 /// The shortest key that signatures are made with; bytes.
 const KEY_MIN: usize = 24;
+/// Who gets more mails than that in an hour reads none of them.
+const PER_HOUR: i64 = 20;
 
 /// A secret of the file; it is not shown with the rest.
 #[derive(Clone, Default, Deserialize)]
@@ -40,6 +42,7 @@ pub(super) struct RawMail {
     password_file: Option<PathBuf>,
     from: Option<String>,
     reply_to: Option<String>,
+    per_hour: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -63,6 +66,8 @@ pub struct MailSettings {
     pub credentials: Option<(String, SecretString)>,
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
+    /// So many mails a person gets in an hour by themselves; what is more comes as one.
+    pub per_hour: i64,
 }
 
 /// How the way to the mail server is kept to oneself.
@@ -183,6 +188,10 @@ pub(super) fn mail(raw: RawMail) -> Result<Option<MailSettings>, ConfigError> {
         Some(file) => Some(std::fs::read(file).map_err(|error| wrong("mail.ca_file", error))?),
         None => None,
     };
+    let per_hour = raw.per_hour.unwrap_or(PER_HOUR);
+    if !(1..=1_000).contains(&per_hour) {
+        return Err(wrong("mail.per_hour", "from 1 to 1000"));
+    }
     let port = raw.port.unwrap_or(match tls {
         MailTls::StartTls => 587,
         MailTls::Implicit => 465,
@@ -200,6 +209,7 @@ pub(super) fn mail(raw: RawMail) -> Result<Option<MailSettings>, ConfigError> {
             .as_deref()
             .map(|text| mailbox("mail.reply_to", text))
             .transpose()?,
+        per_hour,
     }))
 }
 

@@ -17,6 +17,8 @@ const LONGEST: i64 = 10 * MINUTE;
 /// 256 bits in base62; also what RFC 7636 asks of a verifier.
 const LENGTH: usize = 43;
 const NONCE: usize = 12;
+/// So many ways one browser may have begun at once: each is a cookie that it sends along with every request.
+const MOST: usize = 4;
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Attempt {
@@ -58,11 +60,19 @@ impl Seal {
         }
     }
 
+    /// What the names of all attempts' cookies begin with.
+    fn prefix(&self) -> &'static str {
+        if self.https {
+            "__Host-entrepot-sign-in-"
+        } else {
+            "entrepot-sign-in-"
+        }
+    }
+
     /// The name of an attempt's cookie. None: no state of ours looks like this.
     fn name(&self, state: &str) -> Option<String> {
         let is_ours = state.len() == LENGTH && state.bytes().all(|b| b.is_ascii_alphanumeric());
-        let prefix = if self.https { "__Host-" } else { "" };
-        is_ours.then(|| format!("{prefix}entrepot-sign-in-{}", &state[..8]))
+        is_ours.then(|| format!("{}{}", self.prefix(), &state[..8]))
     }
 
     /// SameSite=Lax: the provider's redirect brings it along, other sites' forms and frames do not.
@@ -97,7 +107,13 @@ impl Seal {
     /// The attempt that was begun with this state in the browser that these headers are of.
     pub(crate) fn open(&self, headers: &HeaderMap, state: &str) -> Option<Attempt> {
         let name = self.name(state)?;
-        let bytes = URL_SAFE_NO_PAD.decode(value_of(headers, &name)?).ok()?;
+        let (_, value) = cookies(headers).find(|(found, _)| *found == name)?;
+        let attempt = self.unseal(&name, value)?;
+        (attempt.state == state).then_some(attempt)
+    }
+
+    fn unseal(&self, name: &str, value: &str) -> Option<Attempt> {
+        let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
         let nonce: [u8; NONCE] = nonce.try_into().ok()?;
         let payload = Payload {
@@ -108,8 +124,30 @@ impl Seal {
             .cipher
             .decrypt(&Nonce::<Aes256Gcm>::from(nonce), payload)
             .ok()?;
-        let attempt: Attempt = serde_json::from_slice(&text).ok()?;
-        (attempt.state == state).then_some(attempt)
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// What makes room for one more attempt: takes back the cookies that open nothing, and of the others the oldest.
+    pub(crate) fn make_room(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let mut begun: Vec<(i64, &str)> = cookies(headers)
+            .filter(|(name, _)| is_plain(name, self.prefix()))
+            .map(|(name, value)| {
+                let ends_at = self.unseal(name, value).map(|attempt| attempt.ends_at);
+                (ends_at.unwrap_or(0), name)
+            })
+            .collect();
+        // The youngest first.
+        begun.sort_unstable();
+        begun.reverse();
+        let (mut kept, mut gone) = (1, Vec::new());
+        for (ends_at, name) in begun {
+            if ends_at > 0 && kept < MOST {
+                kept += 1;
+            } else {
+                gone.extend(self.header(name, "", 0));
+            }
+        }
+        gone
     }
 
     pub(crate) fn forget(&self, state: &str) -> Option<HeaderValue> {
@@ -117,15 +155,20 @@ impl Seal {
     }
 }
 
-fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
+/// Whether a cookie is called as ours are: what another part of the site named oddly is none of ours to take back.
+fn is_plain(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// Names and values of what a browser sends along.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(found, _)| *found == name)
-        .map(|(_, value)| value.to_owned())
 }
 
 #[cfg(test)]
@@ -201,6 +244,33 @@ mod tests {
                 .unwrap()
                 .contains("Max-Age=0")
         );
+    }
+
+    #[test]
+    fn a_browser_has_only_so_many_ways_begun() {
+        let seal = Seal::new([7; 32], true);
+        let attempts: Vec<Attempt> = (0..6)
+            .map(|minute| {
+                Attempt::new("/", Timestamp::from_micros(0).plus(minute * MINUTE)).unwrap()
+            })
+            .collect();
+        let taken = |count: usize| -> Vec<String> {
+            let mut pairs: Vec<String> = attempts[..count]
+                .iter()
+                .map(|one| kept(&seal, one))
+                .collect();
+            pairs.insert(0, "other=1; __Host-entrepot-sign-in-strange=x".to_owned());
+            let gone = seal.make_room(&headers(&pairs.join("; ")));
+            let gone = gone.iter().map(|set| set.to_str().unwrap());
+            gone.map(|set| set.split('=').next().unwrap().to_owned())
+                .collect()
+        };
+        let name = |at: usize| seal.name(&attempts[at].state).unwrap();
+        let strange = "__Host-entrepot-sign-in-strange".to_owned();
+        // With the one that begins there are four; what opens nothing goes in any case.
+        assert_eq!(taken(3), [strange.clone()]);
+        assert_eq!(taken(6), [name(2), name(1), name(0), strange]);
+        assert!(seal.make_room(&HeaderMap::new()).is_empty());
     }
 
     #[test]

@@ -85,12 +85,19 @@ impl Oidc {
         Ok(self.seal.get_or_init(|| Seal::new(key, self.https)))
     }
 
-    /// Where to send the browser, and the cookie that it comes back with. `next` is a path of this site.
-    pub(crate) async fn begin(&self, next: &str) -> Result<(String, HeaderValue), Refusal> {
+    /// Where to send the browser, and the cookies: the one that it comes back with, and what takes back of others that are too
+    /// many. `next` is a path of this site, `headers` are the browser's.
+    pub(crate) async fn begin(
+        &self,
+        headers: &HeaderMap,
+        next: &str,
+    ) -> Result<(String, Vec<HeaderValue>), Refusal> {
         let attempt = Attempt::new(next, self.exchange.now())?;
         let url = self.provider.way(&attempt).await?;
-        let cookie = self.seal().await?.cookie(&attempt)?;
-        Ok((url, cookie))
+        let seal = self.seal().await?;
+        let mut cookies = seal.make_room(headers);
+        cookies.push(seal.cookie(&attempt)?);
+        Ok((url, cookies))
     }
 
     /// What the browser was sent off with, where this is its way back.

@@ -3,7 +3,8 @@
 
 use app::ctx::Flash;
 use app::next::local_path;
-use app::pages::sign_in::{CLOSED, FORM, NOT_TRUSTED, NOT_YET, SENT_BACK, STALE, UNREACHABLE};
+use app::pages::sign_in::FORM;
+use app::words::sign_in::{CLOSED, NOT_TRUSTED, NOT_YET, SENT_BACK, STALE, UNREACHABLE};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri, header};
@@ -46,18 +47,20 @@ pub(crate) async fn begin(
         .and_then(local_path)
         .filter(|path| path.len() <= NEXT_MAX)
         .unwrap_or("/");
+    let headers = request.headers().clone();
     // Nobody is signed in because another site wanted it: that one only gets to the page with the button.
-    let is_foreign = request
-        .headers()
+    let is_foreign = headers
         .get("sec-fetch-site")
         .is_some_and(|site| site == "cross-site");
     if is_foreign {
         return Ok(go_to(&back_to_form(next)?));
     }
-    match oidc.begin(next).await {
-        Ok((url, cookie)) => {
+    match oidc.begin(&headers, next).await {
+        Ok((url, cookies)) => {
             let mut response = go_to(&url);
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            for cookie in cookies {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
             Ok(response)
         }
         Err(refusal) => refused(&session, refusal, next).await,

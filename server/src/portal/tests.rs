@@ -226,14 +226,14 @@ async fn a_refused_form_comes_back_with_its_values_escaped() {
     let flash = Flash {
         form: app::pages::sign_in::FORM.to_owned(),
         values: vec![("name".to_owned(), HOSTILE.to_owned())],
-        errors: vec![(String::new(), app::pages::sign_in::REFUSED.to_owned())],
+        errors: vec![(String::new(), app::words::sign_in::REFUSED.to_owned())],
         ..Flash::default()
     };
     let (status, _, html) = Portal::new(None, flash)
         .get("/sign-in?next=/requests")
         .await;
     assert_eq!(status, StatusCode::OK);
-    assert!(html.contains(app::pages::sign_in::REFUSED), "{html}");
+    assert!(html.contains(app::words::sign_in::REFUSED), "{html}");
     assert!(html.contains("name=\"next\" value=\"/requests\""), "{html}");
     assert!(!html.contains(HOSTILE), "{html}");
     assert!(!html.contains("alert(1)</script>"), "{html}");

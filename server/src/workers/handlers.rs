@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use exchange::access::NextLook;
 use exchange::catalog::REFRESH_TICK;
 use exchange::jobs::{Leased, Wake, WorkKind};
+use exchange::notices::Sent;
 use exchange::{Exchange, Principal};
 use tokio_util::sync::CancellationToken;
 
@@ -94,10 +95,12 @@ impl Handler for Lakehand {
                 self.exchange.billing_report(&system).await?;
                 Ok(Outcome::Done)
             }
-            WorkKind::Mail => {
-                self.exchange.mail_deliver(&system, &work.key).await??;
-                Ok(Outcome::Done)
-            }
+            WorkKind::Mail => Ok(
+                match self.exchange.mail_deliver(&system, &work.key).await?? {
+                    Sent::Done => Outcome::Done,
+                    Sent::Later(micros) => Outcome::Later(micros),
+                },
+            ),
             WorkKind::Webhook => {
                 self.exchange.webhook_deliver(&system, &work.key).await??;
                 Ok(Outcome::Done)

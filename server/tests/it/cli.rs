@@ -105,6 +105,12 @@ fn commands_on_a_data_folder() {
         &["user", "create", "ada", "--role", "admin", "--generate"],
     );
     assert!(said.contains("shown only now: "), "{said}");
+    // For a program, too: nobody else knows it.
+    let generated = |arguments: &[&str]| {
+        let told = json(data, arguments);
+        told["password"].as_str().unwrap().len()
+    };
+    assert_eq!(generated(&["user", "password", "ada", "--generate"]), 20);
     done(
         data,
         &["domain", "create", "vehicle", "--title", "Vehicle data"],
@@ -143,7 +149,7 @@ fn commands_on_a_data_folder() {
     let verified = json(data, &["audit", "verify"]);
     assert_eq!(
         (verified["rows"].as_i64(), verified["broken"].is_null()),
-        (Some(5), true)
+        (Some(6), true)
     );
     let anchor = verified["head"].as_str().unwrap();
     done(data, &["audit", "verify", "--anchor", anchor]);

@@ -259,7 +259,21 @@ async fn publishing_and_retiring_take_the_name_and_stand_in_the_history() {
     let auditor = world.app.sign_in("auditor").await;
     let history = "/products/vehicle-draft?tab=history";
     let history = page(&world, &auditor, history).await.text;
-    for part in ["ProductPublish", "ProductRetire", "Replaced by the lab"] {
+    let log = "/admin/audit?about=product%3Avehicle-draft";
+    for part in ["Published", "Retired", "Replaced by the lab", log] {
         assert!(history.contains(part), "{part} in {history}");
+    }
+    let log = page(&world, &auditor, log).await.text;
+    for part in ["ProductPublish", "ProductRetire"] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    assert!(!log.contains("DomainCreate"), "{log}");
+    // Who sees the product sees what happened, and not why: that was told to who waited.
+    let consumer = world.app.sign_in("consumer").await;
+    let history = "/products/vehicle-draft?tab=history";
+    let history = page(&world, &consumer, history).await.text;
+    assert!(history.contains("Published") && history.contains("Retired"));
+    for part in ["Replaced by the lab", "/admin/audit"] {
+        assert!(!history.contains(part), "{part} in {history}");
     }
 }

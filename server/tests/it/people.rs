@@ -154,12 +154,24 @@ async fn changes_can_be_bound_to_what_was_seen() {
     assert_eq!(junk.status, StatusCode::BAD_REQUEST);
     let free = change(Some("*"), json!({ "title": "Mara O." })).await;
     assert_eq!(free.status, StatusCode::OK);
+    // Roles are part of the account, and change its revision.
+    let roles = async |tag: &str| {
+        let ask = app
+            .ask(Method::PUT, "/api/v1/people/mara/roles")
+            .token(&ada);
+        let ask = ask.header("if-match", tag);
+        ask.json(&json!({ "roles": ["auditor"] })).await
+    };
+    let stale = roles("\"1\"").await;
+    assert_eq!(stale.status, StatusCode::CONFLICT, "{}", stale.text);
+    let set = roles(free.header("etag")).await;
+    assert_eq!((set.status, set.header("etag")), (StatusCode::OK, "\"4\""));
     // Where a condition means nothing it is refused rather than passed over.
     let meaningless = app
-        .ask(Method::PUT, "/api/v1/people/mara/roles")
+        .ask(Method::PUT, "/api/v1/teams/rnd/members/mara")
         .token(&ada)
         .header("if-match", "\"1\"")
-        .json(&json!({ "roles": [] }))
+        .json(&json!({ "role": "consumer" }))
         .await;
     assert_eq!(meaningless.wrong_fields(), ["revision"]);
 }

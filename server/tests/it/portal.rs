@@ -228,10 +228,16 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         ],
         "audit/verify_chain" => vec![("form[anchor]", "")],
         "audit/retry_work" => vec![("form[work]", ID)],
+        "audit/retry_all" => vec![("form[kind]", "mail")],
         "people/create_person" => vec![("form[name]", "zoe"), ("form[title]", "Zoe")],
         "people/update_person" | "people/set_roles" => vec![("form[person]", "mara")],
         "people/set_password" => vec![("form[person]", "mara"), ("form[password]", PASSWORD)],
         "people/revoke_token" => vec![("form[token]", ID), ("form[confirm]", "ci")],
+        "people/unlink_identity" => vec![
+            ("form[person]", "mara"),
+            ("form[identity]", ID),
+            ("form[confirm]", "mara"),
+        ],
         "organisation/create_domain" => vec![("form[name]", "parts"), ("form[title]", "Parts")],
         "organisation/update_domain" => vec![("form[domain]", "vehicle")],
         "organisation/create_team" => vec![

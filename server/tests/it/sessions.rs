@@ -97,7 +97,7 @@ async fn an_id_from_before_signing_in_is_worth_nothing_after() {
         .send()
         .await;
     assert!(
-        page.text.contains(app::pages::sign_in::REFUSED),
+        page.text.contains(app::words::sign_in::REFUSED),
         "{}",
         page.text
     );
@@ -113,7 +113,7 @@ async fn an_id_from_before_signing_in_is_worth_nothing_after() {
         .send()
         .await;
     assert!(
-        !page.text.contains(app::pages::sign_in::REFUSED),
+        !page.text.contains(app::words::sign_in::REFUSED),
         "shown once"
     );
     let signed_in = app

@@ -180,6 +180,37 @@ async fn a_person_a_team_and_a_domain() {
 }
 
 #[tokio::test]
+async fn roles_and_mail() {
+    let world = World::start().await;
+    let admin = Browser::of(&world, "admin").await;
+    let path = "/admin/people/zoe";
+    let shown = Form::of(&admin.text(path).await, "roles");
+    let auditor = shown.clone().with("roles][auditor", "yes");
+    admin.send(&auditor).await;
+    let stale = admin
+        .send(&shown.clone().with("roles][finance", "yes"))
+        .await;
+    assert_eq!(stale.location(), format!("{path}#roles"));
+    let told = admin.text(path).await;
+    holds(&told, "Auditor was not ticked and is ticked now.");
+    assert!(!told.contains("Finance was"), "{told}");
+    let again = Form::of(&told, "roles");
+    assert_eq!(again.value("roles][finance"), Some("yes"));
+    assert_eq!(again.value("roles][auditor"), None, "as it was sent");
+
+    let zoe = Browser::of(&world, "zoe").await;
+    let told = zoe
+        .race(
+            "/account/notifications",
+            "notifications",
+            "freshness",
+            ["no", "yes"],
+        )
+        .await;
+    holds(&told, "Late replicas was “Mail me” and is “No mail” now.");
+}
+
+#[tokio::test]
 async fn a_storage() {
     let world = World::start().await;
     world

@@ -1,5 +1,7 @@
 //! Lines that read a table, ready for each client. `docs/USING.md` says which of them were tried with which version.
 
+use crate::words;
+
 /// A client, and the lines that read a table with it.
 pub(super) struct Client {
     pub(super) title: &'static str,
@@ -27,7 +29,7 @@ pub(super) const CLIENTS: [Client; 4] = [
     },
     Client {
         title: "Spark",
-        needs: "--packages io.delta:delta-sharing-spark_2.13:VERSION, of your Spark’s version",
+        needs: words::access::SPARK_NEEDS,
         lines: |url| format!("table = spark.read.format(\"deltaSharing\").load(\"{url}\")"),
     },
     Client {

@@ -8,6 +8,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
+use model::GrantActual;
+use model::GrantDesired;
+use model::dto::Grant;
 use model::dto::Request;
 use model::time::DAY;
 
@@ -27,6 +30,7 @@ use crate::pages::access::recipient::Machines;
 use crate::url;
 use crate::wire::load;
 use crate::wire::load_if;
+use crate::words;
 
 pub(crate) const PATH: &str = "/access";
 
@@ -36,7 +40,7 @@ pub(crate) const SOON: i64 = 14 * DAY;
 #[component]
 pub fn Access() -> impl IntoView {
     view! {
-        <Title text="My access"/>
+        <Title text=words::access::MY_ACCESS/>
         <Members><Shown/></Members>
     }
 }
@@ -54,14 +58,21 @@ fn Shown() -> impl IntoView {
     view! {
         <section class="page">
             <div class="page-head">
-                <h1>"My access"</h1>
-                <p class="lead">"What your teams may read, with which machines, and until when."</p>
+                <h1>{words::access::MY_ACCESS}</h1>
+                <p class="lead">{words::access::WHAT_YOUR_TEAMS_MAY_READ}</p>
             </div>
             {opened.show(|opened| lines(opened).into_any())}
             {recipients.show(move |found| machines(found, are_first).into_any())}
             {requests.show(move |page| asked(page, is_first).into_any())}
         </section>
     }
+}
+
+/// Whether it is active: wanted, and seen to work.
+pub(crate) fn works(grant: &Grant) -> bool {
+    grant.desired == GrantDesired::Active
+        && grant.actual == GrantActual::Active
+        && grant.verified_at.is_some()
 }
 
 /// Whether it is of a team of the viewer: admins and owners are told of others, too.
@@ -72,9 +83,9 @@ fn is_ours(team: &str) -> bool {
 fn machines(found: Listed<RecipientShown>, is_first: bool) -> impl IntoView {
     if found.items.is_empty() && is_first {
         return view! {
-            <Empty title="You read nothing yet">
-                <p>"Find a product and ask for it. On the way you name the machines that will read it."</p>
-                <p class="actions"><A href="/catalog" attr:class="button button--primary">"Find a product"<Icon name="right"/></A></p>
+            <Empty title=words::access::YOU_READ_NOTHING_YET>
+                <p>{words::access::FIND_AND_ASK}</p>
+                <p class="actions"><A href="/catalog" attr:class="button button--primary">{words::access::FIND_A_PRODUCT}<Icon name="right"/></A></p>
             </Empty>
         }
         .into_any();
@@ -93,7 +104,7 @@ fn machines(found: Listed<RecipientShown>, is_first: bool) -> impl IntoView {
         .collect_view();
     view! {
         {machines}
-        <Pager first next label="Pages of recipients"/>
+        <Pager first next label=words::access::PAGES_OF_RECIPIENTS/>
     }
     .into_any()
 }
@@ -114,8 +125,8 @@ fn asked(page: Listed<Request>, is_first: bool) -> impl IntoView {
             let href = format!("/requests/{}", request.id);
             view! {
                 <li class="line">
-                    <A href=href>{format!("{} for {}", request.product, request.recipient)}</A>
-                    <span class="muted">{state::mode(request.mode)}", asked "<Ago at=request.created_at/></span>
+                    <A href=href>{words::request::product_for(&request.product, &request.recipient)}</A>
+                    <span class="muted">{state::mode(request.mode)}{words::access::ASKED}<Ago at=request.created_at/></span>
                     <State said=state::request(request.state)/>
                 </li>
             }
@@ -123,14 +134,14 @@ fn asked(page: Listed<Request>, is_first: bool) -> impl IntoView {
         .collect::<Vec<_>>();
     let nothing = rows
         .is_empty()
-        .then(|| view! { <p class="muted">"None of your teams’ on this page."</p> });
+        .then(|| view! { <p class="muted">{words::access::NONE_ON_THIS_PAGE}</p> });
     (has_pages || !rows.is_empty()).then(|| {
         view! {
             <section class="block">
-                <h2>"What you asked for"</h2>
+                <h2>{words::access::WHAT_YOU_ASKED_FOR}</h2>
                 {nothing}
                 <ul class="lines">{rows}</ul>
-                <Pager first next label="Pages of requests"/>
+                <Pager first next label=words::access::PAGES_OF_REQUESTS/>
             </section>
         }
     })

@@ -1,24 +1,27 @@
 //! How to read one granted product: the lines for each table and client.
 
 use leptos::prelude::*;
+use model::Mode;
 
 use crate::api::access::Opened;
 use crate::components::code::Code;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
-use crate::components::state;
 use crate::pages::access::PATH;
 use crate::pages::access::clients::CLIENTS;
+use crate::pages::access::works;
+use crate::words;
 
 pub(super) fn lines(opened: Opened) -> impl IntoView {
     let Opened { grant, product } = opened;
-    let is_active = state::grant(&grant).0 == "Active";
+    let is_active = works(&grant);
     let recipient = grant.recipient.to_string();
     let share = grant.product.to_string();
     let tables = product
         .tables
         .into_iter()
         .filter(|table| table.refused_for.is_none())
+        .filter(|table| grant.mode == Mode::Live || table.clone_refused_for.is_none())
         .enumerate()
         .map(|(position, table)| {
             let name = format!("{}.{}", table.schema, table.name);
@@ -31,7 +34,7 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
                         table.schema.as_str(),
                         table.name.as_str(),
                     );
-                    let label = format!("Lines for {} to read {name}", client.title);
+                    let label = words::access::lines_for(&client.title, &name);
                     view! {
                         <div class="client">
                             <h3>{client.title}</h3>
@@ -53,22 +56,22 @@ pub(super) fn lines(opened: Opened) -> impl IntoView {
     view! {
         <section class="card read" aria-labelledby="read">
             <div class="machines__head">
-                <h2 id="read">"Read "<bdi>{product.title.clone()}</bdi></h2>
-                <a class="button button--small" href=PATH>"Close"</a>
+                <h2 id="read">{words::access::READ}<bdi>{product.title.clone()}</bdi></h2>
+                <a class="button button--small" href=PATH>{words::access::CLOSE}</a>
             </div>
             {(!is_active).then(|| view! {
                 <Notice tone=Tone::Warn>
-                    <p>"This access does not work at the moment; its request says why."</p>
+                    <p>{words::access::DOES_NOT_WORK}</p>
                 </Notice>
             })}
             <p>
-                "Put the profile "<span class="code">{format!("{recipient}.share")}</span>
-                " beside your notebook. It is all that a client needs to know."
+                {words::access::PUT_THE_PROFILE}<span class="code">{format!("{recipient}.share")}</span>
+                {words::access::BESIDE_YOUR_NOTEBOOK}
             </p>
             <p>
-                "Does it work from there? Run "
+                {words::access::DOES_IT_WORK}
                 <span class="code">{format!("entrepot check --profile {recipient}.share")}</span>
-                " on that machine: it says what does not, and whom to tell."
+                {words::access::ON_THAT_MACHINE}
             </p>
             {tables}
         </section>
@@ -80,13 +83,13 @@ fn power_bi(share: &str, schema: &str, table: &str) -> impl IntoView + use<> {
     let place = format!("{share} › {schema} › {table}");
     view! {
         <div class="client">
-            <h3>"Power BI"</h3>
-            <p class="code muted">"Power BI Desktop"</p>
+            <h3>{words::access::POWER_BI}</h3>
+            <p class="code muted">{words::access::POWER_BI_DESKTOP}</p>
             <ol class="numbered">
-                <li>"Choose “Get data”, then the connector “Delta Sharing”."</li>
-                <li>"As its server’s address give what the profile says under "<span class="code">"endpoint"</span>"."</li>
-                <li>"As the bearer token give what it says under "<span class="code">"bearerToken"</span>"."</li>
-                <li>"In the navigator open "<span class="code">{place}</span>" and load it."</li>
+                <li>{words::access::CHOOSE_GET_DATA}</li>
+                <li>{words::access::SERVERS_ADDRESS}<span class="code">"endpoint"</span>"."</li>
+                <li>{words::access::BEARER_TOKEN}<span class="code">"bearerToken"</span>"."</li>
+                <li>{words::access::IN_THE_NAVIGATOR_OPEN}<span class="code">{place}</span>{words::access::AND_LOAD_IT}</li>
             </ol>
         </div>
     }

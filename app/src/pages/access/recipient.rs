@@ -43,7 +43,7 @@ pub fn Machines(
     let heading = format!("recipient-{name}");
     let labelled_by = heading.clone();
     // Of its own for each: landmarks are told apart by their names.
-    let caption = format!("What {name} may read");
+    let caption = words::access::what_it_may_read(&name);
     let place = state::place(&recipient.location);
     let (open, ended): (Vec<Grant>, Vec<Grant>) = grants
         .into_iter()
@@ -53,18 +53,18 @@ pub fn Machines(
             <div class="machines__head">
                 <div>
                     <h2 id=heading class="code">{name.clone()}</h2>
-                    <p class="muted">{format!("{place}, team {}", recipient.team)}</p>
+                    <p class="muted">{words::access::place_and_team(&place, &recipient.team)}</p>
                 </div>
                 <Credential recipient/>
             </div>
             {if open.is_empty() {
-                view! { <p class="muted">"Nothing is granted to it."</p> }.into_any()
+                view! { <p class="muted">{words::access::NOTHING_IS_GRANTED}</p> }.into_any()
             } else {
                 granted(open, caption).into_any()
             }}
             {(!ended.is_empty()).then(|| over(ended))}
             {are_more.then(|| view! {
-                <p class="muted">"Only its latest accesses are shown; "<span class="code">"entrepot grant list"</span>" and the pages of the products have the older ones."</p>
+                <p class="muted">{words::access::LATEST_ARE_SHOWN}<span class="code">"entrepot grant list"</span>{words::access::WHERE_THE_OLDER_ARE}</p>
             })}
         </section>
     }
@@ -91,8 +91,8 @@ fn Credential(recipient: Recipient) -> impl IntoView {
             view! {
                 <form class="credential" method="post" action=action data-download="">
                     <input type="hidden" name="at" value=PATH/>
-                    <Button weight=Weight::Primary><Icon name="down"/>"Download the profile"</Button>
-                    <p class="muted">"It holds the only copy of the credential. Keep it like a password."</p>
+                    <Button weight=Weight::Primary><Icon name="down"/>{words::access::DOWNLOAD_THE_PROFILE}</Button>
+                    <p class="muted">{words::access::KEEP_IT_LIKE_A_PASSWORD}</p>
                 </form>
             }
             .into_any()
@@ -107,29 +107,29 @@ fn Living(name: String, token: RecipientToken) -> impl IntoView {
     let returned = ctx::flash().is_of(&form);
     let id = token.id.to_string();
     let rotate = format!("/recipients/{name}/rotate");
-    let label = format!("Write {name} to confirm");
+    let label = words::product::write_to_confirm(&name);
     view! {
         <div class="credential">
             <p>
-                <Badge tone=Tone::Good>"Profile downloaded"</Badge>
-                " "<span class="muted">"ends in "<span class="code">{token.hint}</span>", lives until "<Day at=token.expires_at/></span>
+                <Badge tone=Tone::Good>{words::access::PROFILE_DOWNLOADED}</Badge>
+                " "<span class="muted">{words::access::CREDENTIAL_ENDS_IN}<span class="code">{token.hint}</span>{words::access::LIVES_UNTIL}<Day at=token.expires_at/></span>
             </p>
             <details class="fold">
-                <summary>"Change it in good time"</summary>
+                <summary>{words::access::CHANGE_IN_GOOD_TIME}</summary>
                 <form class="form" method="post" action=rotate data-download="">
                     <input type="hidden" name="at" value=PATH/>
-                    <p>"You get a new profile now. The old credential goes on for 24 hours, so that readers can change over one by one."</p>
-                    <div class="actions"><Button weight=Weight::Secondary><Icon name="down"/>"Download a new profile"</Button></div>
+                    <p>{words::access::WHAT_CHANGING_DOES}</p>
+                    <div class="actions"><Button weight=Weight::Secondary><Icon name="down"/>{words::access::DOWNLOAD_A_NEW_PROFILE}</Button></div>
                 </form>
             </details>
             <details class="fold" open=returned>
-                <summary>"Lost or leaked?"</summary>
+                <summary>{words::access::LOST_OR_LEAKED}</summary>
                 <Form id=form action stay=true>
                     <Hidden name="recipient" value=name/>
                     <Hidden name="token" value=id/>
-                    <p>"Revoking ends it at once, for everybody who uses it. Then you can download a new profile."</p>
+                    <p>{words::access::WHAT_REVOKING_DOES}</p>
                     <Field label name="confirm" required=true autocomplete="off"/>
-                    <div class="actions"><Submit weight=Weight::Danger>"Revoke the credential"</Submit></div>
+                    <div class="actions"><Submit weight=Weight::Danger>{words::access::REVOKE_THE_CREDENTIAL}</Submit></div>
                 </Form>
             </details>
         </div>
@@ -142,11 +142,11 @@ fn granted(grants: Vec<Grant>, caption: String) -> impl IntoView {
         .map(|grant| view! { <Row grant/> })
         .collect_view();
     let head = vec![
-        Column::Text("Product"),
-        Column::Text("State"),
-        Column::Text("Until"),
-        Column::Text("Mode"),
-        Column::Text("What to do"),
+        Column::Text(words::access::PRODUCT),
+        Column::Text(words::access::STATE),
+        Column::Text(words::access::UNTIL),
+        Column::Text(words::access::MODE),
+        Column::Text(words::access::WHAT_TO_DO),
     ];
     view! { <Table caption head>{rows}</Table> }
 }
@@ -175,17 +175,17 @@ fn Row(grant: Grant) -> impl IntoView {
         <tr>
             <th scope="row">
                 <A href=href>{product}</A>
-                <span class="secondary"><A href=request>"its request"</A></span>
+                <span class="secondary"><A href=request>{words::access::ITS_REQUEST}</A></span>
             </th>
             <td>
                 <State said/>
                 {grant.reason.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
-                {grant.verified_at.map(|at| view! { <span class="muted secondary">"verified "<Ago at/></span> })}
+                {grant.verified_at.map(|at| view! { <span class="muted secondary">{words::access::VERIFIED}<Ago at/></span> })}
             </td>
             <td>
                 <LastDay at=grant.until/>
                 {if ends_soon {
-                    view! { <span class="secondary"><Badge tone=Tone::Warn>"ends "<Ago at=grant.until/></Badge></span> }.into_any()
+                    view! { <span class="secondary"><Badge tone=Tone::Warn>{words::access::ENDS}<Ago at=grant.until/></Badge></span> }.into_any()
                 } else {
                     view! { <span class="muted secondary"><Ago at=grant.until/></span> }.into_any()
                 }}
@@ -193,8 +193,8 @@ fn Row(grant: Grant) -> impl IntoView {
             <td>{state::mode(grant.mode)}</td>
             <td>
                 <p class="actions actions--tight">
-                    <a class="button button--small" href=read>"How to read"<span class="visually-hidden">{label}</span></a>
-                    <A href=renew attr:class="button button--small">"Renew"<span class="visually-hidden">{of}</span></A>
+                    <a class="button button--small" href=read>{words::access::HOW_TO_READ}<span class="visually-hidden">{label}</span></a>
+                    <A href=renew attr:class="button button--small">{words::access::RENEW}<span class="visually-hidden">{of}</span></A>
                 </p>
                 {grant.may_revoke.then(|| view! { <GiveUp grant=id product=name/> })}
             </td>
@@ -207,21 +207,21 @@ fn GiveUp(grant: String, product: String) -> impl IntoView {
     let action = wire::form::<api::access::RevokeGrant>();
     let form = format!("end-{grant}");
     let returned = ctx::flash().is_of(&form);
-    let label = format!("Write {product} to confirm");
+    let label = words::product::write_to_confirm(&product);
     view! {
         <details class="fold" open=returned>
-            <summary>"Give up"</summary>
+            <summary>{words::access::GIVE_UP}</summary>
             <Form id=form action stay=true>
                 <Hidden name="grant" value=grant/>
                 <Field
-                    label="Why"
+                    label=words::access::WHY
                     name="reason"
-                    hint="It ends at once. To get it back you have to ask again."
+                    hint=words::access::WHY_HINT
                     required=true
                     autocomplete="off"
                 />
                 <Field label name="confirm" required=true autocomplete="off"/>
-                <div class="actions"><Submit weight=Weight::Danger>"End this access"</Submit></div>
+                <div class="actions"><Submit weight=Weight::Danger>{words::access::END_THIS_ACCESS}</Submit></div>
             </Form>
         </details>
     }
@@ -244,7 +244,7 @@ fn over(grants: Vec<Grant>) -> impl IntoView {
         .collect_view();
     view! {
         <details class="fold">
-            <summary>"What it could read before"</summary>
+            <summary>{words::access::WHAT_IT_COULD_READ}</summary>
             <ul class="lines">{rows}</ul>
         </details>
     }

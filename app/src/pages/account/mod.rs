@@ -1,6 +1,7 @@
 //! One's own account: who one is here, the password, the tokens of one's machines, and what mail one gets. What is sent changes the session or answers
 //! with a secret, so it goes to plain routes of the server (`server::account`).
 
+pub(crate) mod identities;
 pub mod notifications;
 pub mod tokens;
 
@@ -20,6 +21,7 @@ use crate::components::state;
 use crate::components::tabs::Tabs;
 use crate::ctx;
 use crate::wire::load;
+use crate::words;
 
 pub use notifications::Notifications;
 pub use tokens::Tokens;
@@ -33,7 +35,7 @@ pub const PASSWORD: &str = "own-password";
 #[component]
 pub fn Account() -> impl IntoView {
     view! {
-        <Title text="Your account"/>
+        <Title text=words::account::YOUR_ACCOUNT/>
         <Members><Shown/></Members>
     }
 }
@@ -41,10 +43,13 @@ pub fn Account() -> impl IntoView {
 #[component]
 fn Shown() -> impl IntoView {
     let me = load(api::people::me());
+    let found = load(api::people::own_identities());
+    let name = ctx::viewer().map(|viewer| viewer.name).unwrap_or_default();
     view! {
         <section class="page">
-            <Head path=PATH title="Your account"/>
+            <Head path=PATH title=words::account::YOUR_ACCOUNT/>
             {me.show(|me| facts(me).into_any())}
+            {found.show(move |found| identities::block(&name, found, true, true).into_any())}
             <Password/>
         </section>
     }
@@ -54,20 +59,20 @@ fn Shown() -> impl IntoView {
 #[component]
 fn Head(path: &'static str, title: &'static str) -> impl IntoView {
     let tabs = vec![
-        (PATH.to_owned(), "Account"),
-        (tokens::PATH.to_owned(), "Tokens"),
-        (notifications::PATH.to_owned(), "Mail"),
+        (PATH.to_owned(), words::account::ACCOUNT),
+        (tokens::PATH.to_owned(), words::account::TOKENS),
+        (notifications::PATH.to_owned(), words::account::MAIL),
     ];
     view! {
         <div class="page-head"><h1>{title}</h1></div>
-        <Tabs label="Your account" tabs current=path.to_owned()/>
+        <Tabs label=words::account::YOUR_ACCOUNT tabs current=path.to_owned()/>
     }
 }
 
 fn facts(me: Me) -> impl IntoView {
     let roles: Vec<&str> = me.roles.iter().map(|role| state::role(*role)).collect();
     let roles = if roles.is_empty() {
-        "none: what you may do comes from your teams".to_owned()
+        words::account::NO_ROLES_BUT_OF_TEAMS.to_owned()
     } else {
         roles.join(", ")
     };
@@ -86,16 +91,16 @@ fn facts(me: Me) -> impl IntoView {
         .collect::<Vec<_>>();
     view! {
         <dl class="facts facts--card">
-            <div><dt>"Name"</dt><dd>{me.title}</dd></div>
-            <div><dt>"Signs in as"</dt><dd class="code">{me.name.map(|name| name.to_string())}</dd></div>
-            <div><dt>"Roles"</dt><dd>{roles}</dd></div>
+            <div><dt>{words::account::NAME}</dt><dd>{me.title}</dd></div>
+            <div><dt>{words::account::SIGNS_IN_AS}</dt><dd class="code">{me.name.map(|name| name.to_string())}</dd></div>
+            <div><dt>{words::account::ROLES}</dt><dd>{roles}</dd></div>
         </dl>
         <section class="block">
-            <h2>"Your teams"</h2>
+            <h2>{words::account::YOUR_TEAMS}</h2>
             {if teams.is_empty() {
                 view! {
-                    <Empty title="You belong to no team yet">
-                        <p>"Access is given to teams. Ask an administrator, or a producer of yours, to add you."</p>
+                    <Empty title=words::account::NO_TEAM_YET>
+                        <p>{words::account::WHO_ADDS_YOU_TO_A_TEAM}</p>
                     </Empty>
                 }.into_any()
             } else {
@@ -112,26 +117,26 @@ fn Password() -> impl IntoView {
     let wrong = |field: &str| flash.error(field).filter(|_| flash.is_of(PASSWORD));
     view! {
         <section class="block">
-            <h2>"Password"</h2>
+            <h2>{words::account::PASSWORD}</h2>
             {ctx::provider()
                 .map(|_| {
                     view! {
-                        <p class="muted">"An account that came by the company account has no password here until an administrator sets one."</p>
+                        <p class="muted">{words::account::NO_PASSWORD_HERE_YET}</p>
                     }
                 })}
             <form class="form" id=PASSWORD method="post" action="/account/password">
-                <Field label="Current password" name="current" kind=Kind::Password error=wrong("current") required=true autocomplete="current-password"/>
+                <Field label=words::account::CURRENT_PASSWORD name="current" kind=Kind::Password error=wrong("current") required=true autocomplete="current-password"/>
                 <Field
-                    label="New password"
+                    label=words::account::NEW_PASSWORD
                     name="password"
                     kind=Kind::Password
-                    hint="At least 10 characters. You are signed out everywhere else."
+                    hint=words::account::NEW_PASSWORD_HINT
                     error=wrong("password")
                     required=true
                     autocomplete="new-password"
                 />
-                <Field label="New password again" name="again" kind=Kind::Password error=wrong("again") required=true autocomplete="new-password"/>
-                <div class="actions"><Button weight=Weight::Primary>"Change the password"</Button></div>
+                <Field label=words::account::NEW_PASSWORD_AGAIN name="again" kind=Kind::Password error=wrong("again") required=true autocomplete="new-password"/>
+                <div class="actions"><Button weight=Weight::Primary>{words::account::CHANGE_THE_PASSWORD}</Button></div>
             </form>
         </section>
     }

@@ -21,7 +21,7 @@ pub const PATH: &str = "/account/notifications";
 #[component]
 pub fn Notifications() -> impl IntoView {
     view! {
-        <Title text="Mail to you"/>
+        <Title text=words::account::MAIL_TO_YOU/>
         <Members><Shown/></Members>
     }
 }
@@ -32,8 +32,8 @@ fn Shown() -> impl IntoView {
     let told = load(api::notices::notifications(name));
     view! {
         <section class="page">
-            <Head path=PATH title="Mail to you"/>
-            <p class="lead">"You are told of what is your work, once each. Turn off what you do not want."</p>
+            <Head path=PATH title=words::account::MAIL_TO_YOU/>
+            <p class="lead">{words::account::WHAT_MAIL_TELLS}</p>
             {told.show(|told| choices(told).into_any())}
         </section>
     }
@@ -42,24 +42,24 @@ fn Shown() -> impl IntoView {
 fn choices(told: Told) -> impl IntoView {
     let action = wire::form::<api::notices::SetNotifications>();
     let place = match (told.mail, told.email.is_empty()) {
-        (false, _) => {
-            "This installation sends no mail yet. What you choose holds once it does.".to_owned()
-        }
-        (true, true) => {
-            "Your account has no address, so you get no mail. An admin can enter one.".to_owned()
-        }
-        (true, false) => format!("Mail goes to {}.", told.email),
+        (false, _) => words::account::NO_MAIL_IS_SENT_YET.to_owned(),
+        (true, true) => words::account::ACCOUNT_HAS_NO_ADDRESS.to_owned(),
+        (true, false) => words::account::mail_goes_to(&told.email),
     };
     let person = told.person.to_string();
+    let revision = told.revision;
     // Drawn within the form, whose fields they are to be.
     let fields = move || {
         told.kinds
             .into_iter()
             .map(|choice| {
                 let (label, hint) = words::notice(choice.kind);
-                let options = [("yes", "Mail me"), ("no", "No mail")]
-                    .map(|(value, title)| (value.to_owned(), title.to_owned()))
-                    .to_vec();
+                let options = [
+                    ("yes", words::account::MAIL_ME),
+                    ("no", words::account::NO_MAIL),
+                ]
+                .map(|(value, title)| (value.to_owned(), title.to_owned()))
+                .to_vec();
                 let value = if choice.wanted { "yes" } else { "no" };
                 let name = choice.kind.as_str();
                 view! { <Select label name options value=Some(value.to_owned()) hint/> }
@@ -68,10 +68,10 @@ fn choices(told: Told) -> impl IntoView {
     };
     view! {
         <p>{place}</p>
-        <Form id="notifications" action class="form">
+        <Form id="notifications" action class="form" revision>
             <Hidden name="person" value=person/>
             {fields()}
-            <div class="actions"><Submit>"Keep"</Submit></div>
+            <div class="actions"><Submit>{words::account::KEEP}</Submit></div>
         </Form>
     }
 }

@@ -35,6 +35,7 @@ use crate::ctx::Viewer;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
+use crate::words;
 
 /// The page, and where its form is sent to.
 pub const PATH: &str = "/account/tokens";
@@ -45,7 +46,7 @@ pub const NEW: &str = "token-new";
 #[component]
 pub fn Tokens() -> impl IntoView {
     view! {
-        <Title text="Your tokens"/>
+        <Title text=words::account::YOUR_TOKENS/>
         <Members><Shown/></Members>
     }
 }
@@ -58,9 +59,9 @@ fn Shown() -> impl IntoView {
     let made = use_context::<MadeToken>();
     view! {
         <section class="page">
-            <Head path=PATH title="Your tokens"/>
+            <Head path=PATH title=words::account::YOUR_TOKENS/>
             {made.map(|made| view! { <Made made/> })}
-            <p class="muted">"A program that calls the REST interface or the command line signs in with a token instead of your password."</p>
+            <p class="muted">{words::account::WHAT_TOKENS_ARE_FOR}</p>
             {tokens.show(move |tokens| list(tokens, is_first).into_any())}
             <Add/>
         </section>
@@ -72,12 +73,12 @@ fn Shown() -> impl IntoView {
 fn Made(made: MadeToken) -> impl IntoView {
     view! {
         <section class="card read" aria-labelledby="made">
-            <h2 id="made">"Copy it now"</h2>
-            <p>"This is the only time that the token is shown. Keep it like a password."</p>
+            <h2 id="made">{words::account::COPY_IT_NOW}</h2>
+            <p>{words::account::TOKEN_IS_SHOWN_ONCE}</p>
             <div class="code-block">
-                <pre class="secret" tabindex="0" role="region" aria-label="The new token"><code>{made.0.to_string()}</code></pre>
+                <pre class="secret" tabindex="0" role="region" aria-label=words::account::THE_NEW_TOKEN><code>{made.0.to_string()}</code></pre>
             </div>
-            <p class="muted">"The command line takes it from "<span class="code">"ENTREPOT_TOKEN"</span>", the REST interface as "<span class="code">"Authorization: Bearer"</span>"."</p>
+            <p class="muted">{words::account::COMMAND_LINE_TAKES_IT_FROM}<span class="code">"ENTREPOT_TOKEN"</span>{words::account::REST_INTERFACE_TAKES_IT_AS}<span class="code">"Authorization: Bearer"</span>"."</p>
         </section>
     }
 }
@@ -85,20 +86,20 @@ fn Made(made: MadeToken) -> impl IntoView {
 fn list(tokens: Listed<Token>, is_first: bool) -> impl IntoView {
     if tokens.items.is_empty() {
         return view! {
-            <Empty title="No token yet"><p>"Make one for each program, so that each can be ended alone."</p></Empty>
+            <Empty title=words::account::NO_TOKEN_YET><p>{words::account::ONE_TOKEN_FOR_EACH_PROGRAM}</p></Empty>
         }
         .into_any();
     }
     let rows = tokens.items.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Token"),
-        Column::Text("Acts as"),
-        Column::Text("Made"),
-        Column::Text("State"),
-        Column::Text("What to do"),
+        Column::Text(words::account::TOKEN),
+        Column::Text(words::account::ACTS_AS),
+        Column::Text(words::account::MADE),
+        Column::Text(words::account::STATE),
+        Column::Text(words::account::WHAT_TO_DO),
     ];
     view! {
-        <Table caption="Your tokens" head>{rows}</Table>
+        <Table caption=words::account::YOUR_TOKENS head>{rows}</Table>
         <Pager
             first=(!is_first).then(|| PATH.to_owned())
             next=tokens.next.map(|after| url::with_query(PATH, [("after", after.as_str())]))
@@ -112,20 +113,20 @@ fn row(token: Token) -> impl IntoView {
     let is_over = token.expires_at <= now;
     let lives = token.revoked_at.is_none() && !is_over;
     let acts = match (&token.team, token.role) {
-        (Some(team), Some(role)) => format!("{} of {team}", state::member(role)),
-        _ => "you".to_owned(),
+        (Some(team), Some(role)) => words::account::role_in_team(&state::member(role), &team),
+        _ => words::account::YOU.to_owned(),
     };
     let state = match token.revoked_at {
         Some(at) => {
-            view! { <Badge tone=Tone::Plain>"Revoked"</Badge><span class="secondary muted"><Ago at/></span> }
+            view! { <Badge tone=Tone::Plain>{words::account::REVOKED}</Badge><span class="secondary muted"><Ago at/></span> }
                 .into_any()
         }
         None if is_over => {
-            view! { <Badge tone=Tone::Plain>"Over"</Badge><span class="secondary muted"><Ago at=token.expires_at/></span> }
+            view! { <Badge tone=Tone::Plain>{words::account::OVER}</Badge><span class="secondary muted"><Ago at=token.expires_at/></span> }
                 .into_any()
         }
         None => {
-            view! { <Badge tone=Tone::Good>"Lives"</Badge><span class="secondary muted">"until "<Day at=token.expires_at/></span> }
+            view! { <Badge tone=Tone::Good>{words::account::LIVES}</Badge><span class="secondary muted">{words::account::UNTIL}<Day at=token.expires_at/></span> }
                 .into_any()
         }
     };
@@ -133,7 +134,7 @@ fn row(token: Token) -> impl IntoView {
     let end = lives.then(|| revoke(token.id.to_string(), name));
     view! {
         <tr>
-            <th scope="row">{token.name}<span class="secondary muted">"ends in "<span class="code">{token.hint}</span></span></th>
+            <th scope="row">{token.name}<span class="secondary muted">{words::account::ENDS_IN}<span class="code">{token.hint}</span></span></th>
             <td>{acts}</td>
             <td><Day at=token.created_at/></td>
             <td>{state}</td>
@@ -146,14 +147,14 @@ fn revoke(id: String, name: String) -> impl IntoView {
     let action = wire::form::<api::people::RevokeToken>();
     let form = format!("revoke-{id}");
     let returned = ctx::flash().is_of(&form);
-    let button = format!("Revoke {name}");
-    let label = format!("Write {name} to confirm");
+    let button = words::account::revoke_by_name(&name);
+    let label = words::account::write_to_confirm(&name);
     view! {
         <details class="fold" open=returned>
-            <summary>"Revoke"<span class="visually-hidden">" "{name}</span></summary>
+            <summary>{words::account::REVOKE}<span class="visually-hidden">" "{name}</span></summary>
             <Form id=form action stay=true>
                 <Hidden name="token" value=id/>
-                <p>"Whatever uses it is refused at once. It cannot be had back; you can make another."</p>
+                <p>{words::account::WHAT_REVOKING_DOES}</p>
                 <Field label name="confirm" required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Danger>{button}</Submit></div>
             </Form>
@@ -163,7 +164,10 @@ fn revoke(id: String, name: String) -> impl IntoView {
 
 /// Whom a token may act as: word in the form, and what it is called.
 fn choices(viewer: Option<Viewer>) -> Vec<(String, String)> {
-    let mut choices = vec![(String::new(), "You, with all that you may do".to_owned())];
+    let mut choices = vec![(
+        String::new(),
+        words::account::YOU_WITH_ALL_YOU_MAY_DO.to_owned(),
+    )];
     for team in viewer.map(|viewer| viewer.teams).unwrap_or_default() {
         let held = MemberRole::ALL.iter().filter(|role| **role <= team.role);
         choices.extend(held.map(|role| {
@@ -183,21 +187,21 @@ fn Add() -> impl IntoView {
     let once = ServiceTokenId::new(ctx::now()).to_string();
     view! {
         <details class="fold" open=returned>
-            <summary>"Make a token"</summary>
+            <summary>{words::account::MAKE_A_TOKEN}</summary>
             <form class="form form--grid" id=NEW method="post" action=PATH>
                 // Browsers that fill in what stood here before would send an old one.
                 <input type="hidden" name="once" value=once autocomplete="off"/>
-                <Field label="What it is for" name="name" value=typed("name") error=wrong("name") hint="For example nightly report." required=true autocomplete="off"/>
+                <Field label=words::account::WHAT_IT_IS_FOR name="name" value=typed("name") error=wrong("name") hint=words::account::PURPOSE_HINT required=true autocomplete="off"/>
                 <Select
-                    label="Acts as"
+                    label=words::account::ACTS_AS
                     name="acts_as"
                     options=choices(ctx::viewer())
                     value=typed("acts_as")
                     error=wrong("team").or_else(|| wrong("role"))
-                    hint="Give it no more than it needs."
+                    hint=words::account::ACTS_AS_HINT
                 />
                 <Field
-                    label="Days until it ends"
+                    label=words::account::DAYS_UNTIL_IT_ENDS
                     name="days"
                     kind=Kind::Number
                     value=typed("days").or(Some("90".to_owned()))
@@ -206,7 +210,7 @@ fn Add() -> impl IntoView {
                     max=Some("365".to_owned())
                     required=true
                 />
-                <div class="actions"><Button weight=Weight::Primary>"Make the token"</Button></div>
+                <div class="actions"><Button weight=Weight::Primary>{words::account::MAKE_THE_TOKEN}</Button></div>
             </form>
         </details>
     }

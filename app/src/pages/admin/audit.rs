@@ -27,13 +27,15 @@ use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
+use crate::words;
+use crate::words::history;
 
 const PATH: &str = "/admin/audit";
 
 #[component]
 pub fn Audit() -> impl IntoView {
     view! {
-        <Title text="Audit"/>
+        <Title text=words::admin::audit::AUDIT/>
         <Members><Shown/></Members>
     }
 }
@@ -43,6 +45,7 @@ fn Shown() -> impl IntoView {
     let (sought, after) = use_query_map().with_untracked(|query| {
         let given = |name: &str| query.get(name).unwrap_or_default();
         let sought = Sought {
+            about: given("about"),
             actor: given("who"),
             operation: given("what"),
             since: given("since"),
@@ -57,7 +60,7 @@ fn Shown() -> impl IntoView {
         ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin) || viewer.is(Role::Auditor));
     view! {
         <section class="page">
-            <Head path=PATH title="Audit" lead="Every change, in a chain in which each row seals the one before."/>
+            <Head path=PATH title=words::admin::audit::AUDIT lead=words::admin::audit::WHAT_THE_AUDIT_LOG_IS/>
             {may.then(|| view! { <Check/>{form} })}
             {rows.show(move |rows| list(rows, &sought, is_first).into_any())}
         </section>
@@ -70,13 +73,14 @@ fn filter(sought: Sought) -> impl IntoView {
     let is_all = sought == Sought::default();
     view! {
         <form class="form form--grid" method="get" action=PATH>
-            <Field label="Who" name="who" value=given(sought.actor) hint="A pseudonym as the log has it, operator or system." autocomplete="off"/>
-            <Field label="What" name="what" value=given(sought.operation) hint="As the log has it." autocomplete="off"/>
-            <Field label="From day" name="since" kind=Kind::Date value=given(sought.since)/>
-            <Field label="To day" name="until" kind=Kind::Date value=given(sought.until)/>
+            <Field label=history::ABOUT name="about" value=given(sought.about) hint=history::ABOUT_HINT autocomplete="off"/>
+            <Field label=words::admin::audit::WHO name="who" value=given(sought.actor) hint=words::admin::audit::WHO_HINT autocomplete="off"/>
+            <Field label=words::admin::audit::WHAT name="what" value=given(sought.operation) hint=words::admin::audit::WHAT_HINT autocomplete="off"/>
+            <Field label=words::admin::audit::FROM_DAY name="since" kind=Kind::Date value=given(sought.since)/>
+            <Field label=words::admin::audit::TO_DAY name="until" kind=Kind::Date value=given(sought.until)/>
             <div class="actions">
-                <Button>"Show"</Button>
-                {(!is_all).then(|| view! { <A href=PATH attr:class="button button--quiet">"Show all"</A> })}
+                <Button>{words::admin::audit::SHOW}</Button>
+                {(!is_all).then(|| view! { <A href=PATH attr:class="button button--quiet">{words::admin::audit::SHOW_ALL}</A> })}
             </div>
         </form>
     }
@@ -87,14 +91,15 @@ fn Check() -> impl IntoView {
     let action = wire::form::<api::audit::VerifyChain>();
     view! {
         <Form id="verify-chain" action class="form form--grid">
-            <Field label="Hash to find in the chain" name="anchor" hint="The last row’s hash, as a check before said it; empty to check the chain alone." autocomplete="off"/>
-            <div class="actions"><Submit weight=Weight::Secondary>"Check the chain"</Submit></div>
+            <Field label=words::admin::audit::HASH_TO_FIND name="anchor" hint=words::admin::audit::HASH_HINT autocomplete="off"/>
+            <div class="actions"><Submit weight=Weight::Secondary>{words::admin::audit::CHECK_THE_CHAIN}</Submit></div>
         </Form>
     }
 }
 
 fn list(rows: Listed<Happening>, sought: &Sought, is_first: bool) -> impl IntoView + use<> {
     let chosen = [
+        ("about", sought.about.as_str()),
         ("who", sought.actor.as_str()),
         ("what", sought.operation.as_str()),
         ("since", sought.since.as_str()),
@@ -107,9 +112,9 @@ fn list(rows: Listed<Happening>, sought: &Sought, is_first: bool) -> impl IntoVi
     let first = (!is_first).then(|| url::with_query(PATH, chosen));
     if rows.items.is_empty() {
         return view! {
-            <Empty title="Nothing fits">
-                <p>"Look for less: who and what have to be written as the log has them."</p>
-                <p class="actions"><A href=PATH attr:class="button">"Show all"</A></p>
+            <Empty title=words::admin::audit::NOTHING_FITS>
+                <p>{words::admin::audit::LOOK_FOR_LESS}</p>
+                <p class="actions"><A href=PATH attr:class="button">{words::admin::audit::SHOW_ALL}</A></p>
             </Empty>
         }
         .into_any();
@@ -129,13 +134,13 @@ fn list(rows: Listed<Happening>, sought: &Sought, is_first: bool) -> impl IntoVi
         })
         .collect_view();
     let head = vec![
-        Column::Text("When"),
-        Column::Text("What"),
-        Column::Text("Who"),
-        Column::Text("Detail"),
+        Column::Text(words::admin::audit::WHEN),
+        Column::Text(words::admin::audit::WHAT),
+        Column::Text(words::admin::audit::WHO),
+        Column::Text(words::admin::audit::DETAIL),
     ];
     view! {
-        <Table caption="Audit log" head>{rows}</Table>
+        <Table caption=words::admin::audit::AUDIT_LOG head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()

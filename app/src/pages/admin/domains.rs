@@ -26,13 +26,14 @@ use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
+use crate::words;
 
 pub(super) const PATH: &str = "/admin/domains";
 
 #[component]
 pub fn Domains() -> impl IntoView {
     view! {
-        <Title text="Domains"/>
+        <Title text=words::admin::domains::DOMAINS/>
         <Members><All/></Members>
     }
 }
@@ -44,7 +45,7 @@ fn All() -> impl IntoView {
     let domains = load(api::organisation::domains(after));
     view! {
         <section class="page">
-            <Head path=PATH title="Domains" lead="What the company’s data is about. Each team is in one, and its products are named after it."/>
+            <Head path=PATH title=words::admin::domains::DOMAINS lead=words::admin::domains::WHAT_DOMAINS_ARE/>
             {domains.show(move |found| all(found, is_first).into_any())}
         </section>
     }
@@ -68,8 +69,8 @@ fn all(found: Found, is_first: bool) -> impl IntoView {
 fn list(domains: Vec<Domain>) -> impl IntoView {
     if domains.is_empty() {
         return view! {
-            <Empty title="No domain yet">
-                <p>"Begin with one: then teams can be made in it, and after them storages and products."</p>
+            <Empty title=words::admin::domains::NO_DOMAIN_YET>
+                <p>{words::admin::domains::BEGIN_WITH_A_DOMAIN}</p>
             </Empty>
         }
         .into_any();
@@ -87,8 +88,11 @@ fn list(domains: Vec<Domain>) -> impl IntoView {
             }
         })
         .collect_view();
-    let head = vec![Column::Text("Domain"), Column::Text("What it is about")];
-    view! { <Table caption="Domains" head>{rows}</Table> }.into_any()
+    let head = vec![
+        Column::Text(words::admin::domains::DOMAIN),
+        Column::Text(words::admin::domains::WHAT_IT_IS_ABOUT),
+    ];
+    view! { <Table caption=words::admin::domains::DOMAINS head>{rows}</Table> }.into_any()
 }
 
 #[component]
@@ -97,12 +101,12 @@ fn Add(open: bool) -> impl IntoView {
     let returned = ctx::flash().is_of("domain-new");
     view! {
         <details class="fold" open=open || returned>
-            <summary>"Make a domain"</summary>
+            <summary>{words::admin::domains::MAKE_A_DOMAIN}</summary>
             <Form id="domain-new" action>
-                <Field label="Name" name="name" hint="Lower case, for example vehicle. Products’ names begin with it, so it stays." required=true autocomplete="off"/>
-                <Field label="Title" name="title" hint="For people, for example Vehicle data." required=true autocomplete="off"/>
-                <TextArea label="What it is about" name="description"/>
-                <div class="actions"><Submit>"Make the domain"</Submit></div>
+                <Field label=words::admin::domains::NAME name="name" hint=words::admin::domains::NAME_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::domains::TITLE name="title" hint=words::admin::domains::TITLE_HINT required=true autocomplete="off"/>
+                <TextArea label=words::admin::domains::WHAT_IT_IS_ABOUT name="description"/>
+                <div class="actions"><Submit>{words::admin::domains::MAKE_THE_DOMAIN}</Submit></div>
             </Form>
         </details>
     }
@@ -119,7 +123,7 @@ fn page(shown: DomainShown) -> impl IntoView {
     view! {
         <Title text=domain.title.clone()/>
         <section class="page">
-            <p class="crumbs"><A href=PATH>"Domains"</A></p>
+            <p class="crumbs"><A href=PATH>{words::admin::domains::DOMAINS}</A></p>
             <div class="page-head">
                 <h1>{domain.title.clone()}</h1>
                 <p class="code muted">{domain.name.to_string()}</p>
@@ -136,12 +140,12 @@ fn change(domain: &Domain) -> impl IntoView + use<> {
     let description = domain.description.clone();
     view! {
         <section class="block">
-            <h2>"Change it"</h2>
+            <h2>{words::admin::domains::CHANGE_IT}</h2>
             <Form id="domain" action revision=domain.revision stay=true>
                 <Hidden name="domain" value=name/>
-                <Field label="Title" name="title" value=Some(title) required=true autocomplete="off"/>
-                <TextArea label="What it is about" name="description" value=description/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Change the domain"</Submit></div>
+                <Field label=words::admin::domains::TITLE name="title" value=Some(title) required=true autocomplete="off"/>
+                <TextArea label=words::admin::domains::WHAT_IT_IS_ABOUT name="description" value=description/>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::admin::domains::CHANGE_THE_DOMAIN}</Submit></div>
             </Form>
         </section>
     }

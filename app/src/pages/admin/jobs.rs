@@ -1,5 +1,7 @@
 //! The workers' queue: what waits, what is under way, what failed and waits for a person.
 
+use std::collections::BTreeSet;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -35,7 +37,7 @@ const PATH: &str = "/admin/jobs";
 #[component]
 pub fn Jobs() -> impl IntoView {
     view! {
-        <Title text="Jobs"/>
+        <Title text=words::admin::jobs::JOBS/>
         <Members><Shown/></Members>
     }
 }
@@ -52,7 +54,7 @@ fn Shown() -> impl IntoView {
     let may = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
     view! {
         <section class="page">
-            <Head path=PATH title="Jobs" lead="What the workers have to do. Parked is what failed too often: it waits for you."/>
+            <Head path=PATH title=words::admin::jobs::JOBS lead=words::admin::jobs::WHAT_JOBS_ARE/>
             {may.then_some(form)}
             {jobs.show(move |jobs| list(jobs, [&state, &kind], is_first).into_any())}
         </section>
@@ -62,26 +64,26 @@ fn Shown() -> impl IntoView {
 /// What a state is called, in the address and by people.
 fn called(state: &str) -> &str {
     match state {
-        "waiting" => "Waits",
-        "running" => "Under way",
-        "failing" => "Tried again",
-        "parked" => "Parked",
+        "waiting" => words::admin::jobs::WAITS,
+        "running" => words::admin::jobs::UNDER_WAY,
+        "failing" => words::admin::jobs::TRIED_AGAIN,
+        "parked" => words::admin::jobs::PARKED,
         other => other,
     }
 }
 
 /// A form that only leads to another address.
 fn filter(state: &str, kind: &str) -> impl IntoView + use<> {
-    let any = || (String::new(), "All".to_owned());
+    let any = || (String::new(), words::admin::jobs::ALL.to_owned());
     let states = api::audit::job_states().map(|word| (word.to_owned(), called(word).to_owned()));
     let kinds = api::audit::job_kinds().map(|word| (word.to_owned(), word.to_owned()));
     let states = std::iter::once(any()).chain(states).collect();
     let kinds = std::iter::once(any()).chain(kinds).collect();
     view! {
         <form class="form form--grid" method="get" action=PATH>
-            <Select label="State" name="state" options=states value=Some(state.to_owned())/>
-            <Select label="Kind" name="kind" options=kinds value=Some(kind.to_owned())/>
-            <div class="actions"><Button>"Show"</Button></div>
+            <Select label=words::admin::jobs::STATE name="state" options=states value=Some(state.to_owned())/>
+            <Select label=words::admin::jobs::KIND name="kind" options=kinds value=Some(kind.to_owned())/>
+            <div class="actions"><Button>{words::admin::jobs::SHOW}</Button></div>
         </form>
     }
 }
@@ -90,15 +92,15 @@ fn list(jobs: Listed<Job>, [state, kind]: [&str; 2], is_first: bool) -> impl Int
     let is_all = state.is_empty() && kind.is_empty();
     if jobs.items.is_empty() && !(is_all && is_first) {
         return view! {
-            <Empty title="No job fits">
-                <p class="actions"><A href=PATH attr:class="button">"Show all jobs"</A></p>
+            <Empty title=words::admin::jobs::NO_JOB_FITS>
+                <p class="actions"><A href=PATH attr:class="button">{words::admin::jobs::SHOW_ALL_JOBS}</A></p>
             </Empty>
         }
         .into_any();
     }
     if jobs.items.is_empty() {
         return view! {
-            <Empty title="Nothing to do"><p>"Every piece of work is done."</p></Empty>
+            <Empty title=words::admin::jobs::NOTHING_TO_DO><p>{words::admin::jobs::EVERY_PIECE_OF_WORK_IS_DONE}</p></Empty>
         }
         .into_any();
     }
@@ -108,27 +110,45 @@ fn list(jobs: Listed<Job>, [state, kind]: [&str; 2], is_first: bool) -> impl Int
         url::with_query(PATH, more)
     });
     let first = (!is_first).then(|| url::with_query(PATH, chosen));
+    let parked = jobs.items.iter().filter(|job| job.parked);
+    let kinds: BTreeSet<String> = parked.map(|job| job.kind.clone()).collect();
+    let retry = (!kinds.is_empty()).then(|| {
+        let forms = kinds.into_iter().map(retry_all).collect_view();
+        view! { <div class="actions">{forms}</div> }
+    });
     let rows = jobs.items.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Work"),
-        Column::Text("State"),
-        Column::Number("Failures"),
-        Column::Text("Since"),
-        Column::Text("What to do"),
+        Column::Text(words::admin::jobs::WORK),
+        Column::Text(words::admin::jobs::STATE),
+        Column::Number(words::admin::jobs::FAILURES),
+        Column::Text(words::admin::jobs::SINCE),
+        Column::Text(words::admin::jobs::WHAT_TO_DO),
     ];
     view! {
-        <Table caption="Work" head>{rows}</Table>
+        {retry}
+        <Table caption=words::admin::jobs::WORK head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
 }
 
+fn retry_all(kind: String) -> impl IntoView {
+    let action = wire::form::<api::audit::RetryAll>();
+    let (form, button) = (format!("retry-all-{kind}"), words::retry::all_of(&kind));
+    view! {
+        <Form id=form action class="inline" stay=true>
+            <Hidden name="kind" value=kind/>
+            <Submit weight=Weight::Secondary>{button}</Submit>
+        </Form>
+    }
+}
+
 fn row(job: Job) -> impl IntoView {
     let (word, tone) = match (job.parked, job.is_leased, job.failures) {
-        (true, _, _) => ("Parked", Tone::Bad),
-        (false, true, _) => ("Under way", Tone::Good),
-        (false, false, 0) => ("Waits", Tone::Plain),
-        (false, false, _) => ("Tried again", Tone::Warn),
+        (true, _, _) => (words::admin::jobs::PARKED, Tone::Bad),
+        (false, true, _) => (words::admin::jobs::UNDER_WAY, Tone::Good),
+        (false, false, 0) => (words::admin::jobs::WAITS, Tone::Plain),
+        (false, false, _) => (words::admin::jobs::TRIED_AGAIN, Tone::Warn),
     };
     let form = format!("retry-{}", job.id);
     let action = wire::form::<api::audit::RetryWork>();
@@ -145,7 +165,7 @@ fn row(job: Job) -> impl IntoView {
                 {job.parked.then(|| view! {
                     <Form id=form action class="inline" stay=true>
                         <Hidden name="work" value=job.id/>
-                        <Submit weight=Weight::Secondary>"Try again"</Submit>
+                        <Submit weight=Weight::Secondary>{words::admin::jobs::TRY_AGAIN}</Submit>
                     </Form>
                 })}
             </td>

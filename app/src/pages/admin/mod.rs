@@ -24,6 +24,7 @@ use model::Role;
 
 use crate::components::tabs::Tabs;
 use crate::ctx;
+use crate::words;
 
 /// The first admin page that this person may see.
 pub(crate) fn entrance() -> Option<&'static str> {
@@ -34,20 +35,20 @@ fn offered() -> Vec<(&'static str, &'static str)> {
     let is = |role| ctx::viewer().is_some_and(|viewer| viewer.is(role));
     let mut pages = Vec::new();
     if is(Role::Admin) || is(Role::Auditor) {
-        pages.push((people::PATH, "People"));
-        pages.push((domains::PATH, "Domains"));
-        pages.push((teams::PATH, "Teams"));
-        pages.push((storages::PATH, "Storages"));
-        pages.push((recipients::PATH, "Recipients"));
+        pages.push((people::PATH, words::admin::PEOPLE));
+        pages.push((domains::PATH, words::admin::DOMAINS));
+        pages.push((teams::PATH, words::admin::TEAMS));
+        pages.push((storages::PATH, words::admin::STORAGES));
+        pages.push((recipients::PATH, words::admin::RECIPIENTS));
     }
     if is(Role::Admin) || is(Role::Finance) {
-        pages.push(("/admin/rates", "Prices"));
+        pages.push(("/admin/rates", words::admin::PRICES));
     }
     if is(Role::Admin) {
-        pages.push(("/admin/jobs", "Jobs"));
+        pages.push(("/admin/jobs", words::admin::JOBS));
     }
     if is(Role::Admin) || is(Role::Auditor) {
-        pages.push(("/admin/audit", "Audit"));
+        pages.push(("/admin/audit", words::admin::AUDIT));
     }
     pages
 }
@@ -61,7 +62,7 @@ fn Head(path: &'static str, title: &'static str, lead: &'static str) -> impl Int
         .collect();
     // A producer comes here for one page and is offered no other.
     let tabs = (!tabs.is_empty())
-        .then(|| view! { <Tabs label="Administration" tabs current=path.to_owned()/> });
+        .then(|| view! { <Tabs label=words::admin::ADMINISTRATION tabs current=path.to_owned()/> });
     view! {
         <div class="page-head">
             <h1>{title}</h1>

@@ -32,7 +32,7 @@ const PATH: &str = "/admin/rates";
 #[component]
 pub fn Rates() -> impl IntoView {
     view! {
-        <Title text="Prices"/>
+        <Title text=words::admin::rates::PRICES/>
         <Members><Shown/></Members>
     }
 }
@@ -46,8 +46,8 @@ fn Shown() -> impl IntoView {
         <section class="page">
             <Head
                 path=PATH
-                title="Prices"
-                lead="What a byte costs from place to place. The most specific one counts; what was charged stays charged."
+                title=words::admin::rates::PRICES
+                lead=words::admin::rates::WHAT_PRICES_ARE
             />
             {prices.show(move |prices| all(prices, is_first).into_any())}
         </section>
@@ -67,11 +67,10 @@ fn all(prices: Prices, is_first: bool) -> impl IntoView {
         .items
         .into_iter()
         .map(|rate| {
-            let price = format!(
-                "{} {} per {}",
-                rate.price,
-                rate.currency,
-                rate.unit.as_str()
+            let price = words::admin::rates::price_per_unit(
+                &rate.price,
+                &rate.currency,
+                &rate.unit.as_str(),
             );
             row(
                 format!("{} → {}", rate.from, rate.to),
@@ -87,11 +86,12 @@ fn all(prices: Prices, is_first: bool) -> impl IntoView {
         .into_iter()
         .map(|rate| {
             let unit = if rate.kind == "compute" {
-                "hour"
+                words::admin::rates::HOUR
             } else {
-                "GB and month"
+                words::admin::rates::GB_AND_MONTH
             };
-            let price = format!("{} {} per {unit}", plain(rate.price), rate.currency);
+            let price =
+                words::admin::rates::price_per_unit(&plain(rate.price), &rate.currency, &unit);
             row(
                 rate.kind,
                 price,
@@ -103,30 +103,30 @@ fn all(prices: Prices, is_first: bool) -> impl IntoView {
         .collect_view();
     view! {
         <section class="block">
-            <h2>"Of routes"</h2>
+            <h2>{words::admin::rates::OF_ROUTES}</h2>
             {if no_rates {
                 view! {
-                    <Empty title="No price of a route yet">
-                        <p>"What crosses a border is counted, and waits for a price: until then nothing of it is charged. Begin with *:* and add what costs more or less."</p>
+                    <Empty title=words::admin::rates::NO_PRICE_OF_A_ROUTE_YET>
+                        <p>{words::admin::rates::WITHOUT_A_PRICE_OF_A_ROUTE}</p>
                     </Empty>
                 }.into_any()
             } else {
                 view! {
-                    <Table caption="Prices of routes" head=head("Route")>{rows}</Table>
+                    <Table caption=words::admin::rates::PRICES_OF_ROUTES head=head(words::admin::rates::ROUTE)>{rows}</Table>
                     <Pager first next/>
                 }.into_any()
             }}
         </section>
         <section class="block">
-            <h2>"Of services"</h2>
+            <h2>{words::admin::rates::OF_SERVICES}</h2>
             {if no_services {
                 view! {
-                    <Empty title="No price of a service yet">
-                        <p>"While compute has no price, no statement with sync runs can be issued; it may be 0. Storage is told in offers and never charged."</p>
+                    <Empty title=words::admin::rates::NO_PRICE_OF_A_SERVICE_YET>
+                        <p>{words::admin::rates::WITHOUT_A_PRICE_OF_A_SERVICE}</p>
                     </Empty>
                 }.into_any()
             } else {
-                view! { <Table caption="Prices of services" head=head("Service")>{services}</Table> }.into_any()
+                view! { <Table caption=words::admin::rates::PRICES_OF_SERVICES head=head(words::admin::rates::SERVICE)>{services}</Table> }.into_any()
             }}
         </section>
         {prices.may_add.then(|| view! { <Add/><AddService/> })}
@@ -140,10 +140,10 @@ fn plain(price: Nano) -> String {
 fn head(first: &'static str) -> Vec<Column> {
     vec![
         Column::Text(first),
-        Column::Number("Price"),
-        Column::Text("From"),
-        Column::Text("Until"),
-        Column::Text("Source"),
+        Column::Number(words::admin::rates::PRICE),
+        Column::Text(words::admin::rates::FROM),
+        Column::Text(words::admin::rates::UNTIL),
+        Column::Text(words::admin::rates::SOURCE),
     ]
 }
 
@@ -161,7 +161,7 @@ fn row(
             <td><Day at=from/></td>
             <td>{match until {
                 Some(at) => view! { <LastDay at/> }.into_any(),
-                None => view! { <span class="muted">"further notice"</span> }.into_any(),
+                None => view! { <span class="muted">{words::admin::rates::FURTHER_NOTICE}</span> }.into_any(),
             }}</td>
             <td>{source}</td>
         </tr>
@@ -172,16 +172,19 @@ fn row(
 fn Add() -> impl IntoView {
     let action = wire::form::<api::billing::CreateRate>();
     let returned = ctx::flash().is_of("rate-new");
-    let units = [("GB", "GB (10⁹ bytes)"), ("GiB", "GiB (2³⁰ bytes)")];
+    let units = [
+        ("GB", words::admin::rates::GB),
+        ("GiB", words::admin::rates::GIB),
+    ];
     let units = units.map(|(value, title)| (value.to_owned(), title.to_owned()));
     view! {
         <details class="fold" open=returned>
-            <summary>"Add a price of a route"</summary>
+            <summary>{words::admin::rates::ADD_A_PRICE_OF_A_ROUTE}</summary>
             <Form id="rate-new" action class="form form--grid">
-                <Field label="From" name="from" hint="aws:eu-central-1, aws:* or *:*" required=true autocomplete="off"/>
-                <Field label="To" name="to" hint="azure:westeurope, azure:* or *:*" required=true autocomplete="off"/>
-                <Field label="Price" name="price" hint="A decimal, 0.09" required=true autocomplete="off"/>
-                <Select label="Unit" name="unit" options=units.to_vec()/>
+                <Field label=words::admin::rates::FROM name="from" hint=words::admin::rates::FROM_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::rates::TO name="to" hint=words::admin::rates::TO_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::rates::PRICE name="price" hint=words::admin::rates::ROUTE_PRICE_HINT required=true autocomplete="off"/>
+                <Select label=words::admin::rates::UNIT name="unit" options=units.to_vec()/>
                 {common()}
             </Form>
         </details>
@@ -193,16 +196,16 @@ fn AddService() -> impl IntoView {
     let action = wire::form::<api::billing::CreateRate>();
     let returned = ctx::flash().is_of("service-rate-new");
     let kinds = [
-        ("compute", "Compute: an hour of sync runs"),
-        ("storage", "Storage: a GB for a month"),
+        ("compute", words::admin::rates::COMPUTE_HOUR),
+        ("storage", words::admin::rates::STORAGE_MONTH),
     ];
     let kinds = kinds.map(|(value, title)| (value.to_owned(), title.to_owned()));
     view! {
         <details class="fold" open=returned>
-            <summary>"Add a price of a service"</summary>
+            <summary>{words::admin::rates::ADD_A_PRICE_OF_A_SERVICE}</summary>
             <Form id="service-rate-new" action class="form form--grid">
-                <Select label="Service" name="kind" options=kinds.to_vec() hint="Storage is told in offers and never charged."/>
-                <Field label="Price" name="price" hint="A decimal, 0.20; 0 is a price, too." required=true autocomplete="off"/>
+                <Select label=words::admin::rates::SERVICE name="kind" options=kinds.to_vec() hint=words::admin::rates::SERVICE_HINT/>
+                <Field label=words::admin::rates::PRICE name="price" hint=words::admin::rates::SERVICE_PRICE_HINT required=true autocomplete="off"/>
                 {common()}
             </Form>
         </details>
@@ -212,10 +215,10 @@ fn AddService() -> impl IntoView {
 /// What every price has: its currency, its time and its source.
 fn common() -> impl IntoView {
     view! {
-        <Field label="Currency" name="currency" value=Some("USD".to_owned()) required=true autocomplete="off"/>
-        <Field label="Valid from" name="valid_from" kind=Kind::Date value=Some(words::day(ctx::now())) required=true/>
-        <Field label="Until" name="valid_until" kind=Kind::Date hint="Exclusive; empty for further notice. A price with an end interrupts the one that holds."/>
-        <Field label="Source" name="source" hint="Where the price stands, for who checks it." required=true autocomplete="off"/>
-        <div class="actions"><Submit>"Add the price"</Submit></div>
+        <Field label=words::admin::rates::CURRENCY name="currency" value=Some("USD".to_owned()) required=true autocomplete="off"/>
+        <Field label=words::admin::rates::VALID_FROM name="valid_from" kind=Kind::Date value=Some(words::day(ctx::now())) required=true/>
+        <Field label=words::admin::rates::UNTIL name="valid_until" kind=Kind::Date hint=words::admin::rates::UNTIL_HINT/>
+        <Field label=words::admin::rates::SOURCE name="source" hint=words::admin::rates::SOURCE_HINT required=true autocomplete="off"/>
+        <div class="actions"><Submit>{words::admin::rates::ADD_THE_PRICE}</Submit></div>
     }
 }

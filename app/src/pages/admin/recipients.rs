@@ -43,7 +43,7 @@ pub(super) const PATH: &str = "/admin/recipients";
 #[component]
 pub fn Recipients() -> impl IntoView {
     view! {
-        <Title text="Recipients"/>
+        <Title text=words::admin::recipients::RECIPIENTS/>
         <Members><Shown/></Members>
     }
 }
@@ -55,7 +55,7 @@ fn Shown() -> impl IntoView {
     let found = load(api::access::recipients_shown(after));
     view! {
         <section class="page">
-            <Head path=PATH title="Recipients" lead="The machines that read, each of one team in one place: with which credential, and what they were granted."/>
+            <Head path=PATH title=words::admin::recipients::RECIPIENTS lead=words::admin::recipients::WHAT_RECIPIENTS_ARE/>
             {found.show(move |found| all(found, is_first).into_any())}
         </section>
     }
@@ -64,22 +64,22 @@ fn Shown() -> impl IntoView {
 fn all(found: Listed<RecipientShown>, is_first: bool) -> impl IntoView {
     if found.items.is_empty() {
         return view! {
-            <Empty title="No recipient yet">
-                <p>"A team makes one on the way to its first request."</p>
-                <p class="actions"><A href="/catalog" attr:class="button">"Open the catalog"</A></p>
+            <Empty title=words::admin::recipients::NO_RECIPIENT_YET>
+                <p>{words::admin::recipients::WHEN_A_RECIPIENT_IS_MADE}</p>
+                <p class="actions"><A href="/catalog" attr:class="button">{words::admin::recipients::OPEN_THE_CATALOG}</A></p>
             </Empty>
         }
         .into_any();
     }
     let rows = found.items.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Recipient"),
-        Column::Text("Where"),
-        Column::Text("Credential"),
-        Column::Text("May read"),
+        Column::Text(words::admin::recipients::RECIPIENT),
+        Column::Text(words::admin::recipients::WHERE),
+        Column::Text(words::admin::recipients::CREDENTIAL),
+        Column::Text(words::admin::recipients::MAY_READ),
     ];
     view! {
-        <Table caption="Recipients" head>{rows}</Table>
+        <Table caption=words::admin::recipients::RECIPIENTS head>{rows}</Table>
         <Pager
             first=(!is_first).then(|| PATH.to_owned())
             next=found.next.map(|after| url::with_query(PATH, [("after", after.as_str())]))
@@ -114,13 +114,13 @@ fn row(shown: RecipientShown) -> impl IntoView {
 /// How a credential stands, in a word.
 fn standing(token: &RecipientToken, now: Timestamp) -> Said {
     if token.revoked_at.is_some() {
-        ("Revoked", Tone::Plain)
+        (words::admin::recipients::REVOKED, Tone::Plain)
     } else if token.expires_at <= now {
-        ("Over", Tone::Plain)
+        (words::admin::recipients::OVER, Tone::Plain)
     } else if token.expires_at.since(now) < SOON {
-        ("Ends soon", Tone::Warn)
+        (words::admin::recipients::ENDS_SOON, Tone::Warn)
     } else {
-        ("Lives", Tone::Good)
+        (words::admin::recipients::LIVES, Tone::Good)
     }
 }
 
@@ -143,20 +143,20 @@ fn credentials(recipient: &str, tokens: Vec<RecipientToken>, may_revoke: bool) -
     let now = ctx::now();
     let tokens = worth_showing(tokens, now);
     if tokens.is_empty() {
-        return view! { <Badge>"Not downloaded yet"</Badge> }.into_any();
+        return view! { <Badge>{words::admin::recipients::NOT_DOWNLOADED_YET}</Badge> }.into_any();
     }
     tokens
         .into_iter()
         .map(|token| {
             let end = (may_revoke && lives(&token, now)).then(|| revoke(recipient, &token));
             let when = match token.revoked_at {
-                Some(at) => view! { "since "<Day at/> }.into_any(),
-                None => view! { "until "<Day at=token.expires_at/> }.into_any(),
+                Some(at) => view! { {words::admin::recipients::SINCE}<Day at/> }.into_any(),
+                None => view! { {words::admin::recipients::UNTIL}<Day at=token.expires_at/> }.into_any(),
             };
             view! {
                 <div>
                     <State said=standing(&token, now)/>
-                    <span class="secondary muted">{when}", ends in "<span class="code">{token.hint}</span></span>
+                    <span class="secondary muted">{when}{words::admin::recipients::CREDENTIAL_ENDS_IN}<span class="code">{token.hint}</span></span>
                     {end}
                 </div>
             }
@@ -171,15 +171,15 @@ fn revoke(recipient: &str, token: &RecipientToken) -> impl IntoView + use<> {
     let returned = ctx::flash().is_of(&form);
     let (recipient, id) = (recipient.to_owned(), token.id.to_string());
     let which = format!(" {}", token.hint);
-    let button = format!("Revoke the credential of {recipient}");
-    let label = format!("Write {recipient} to confirm");
+    let button = words::admin::recipients::revoke_credential_of(&recipient);
+    let label = words::admin::recipients::write_to_confirm(&recipient);
     view! {
         <details class="fold" open=returned>
-            <summary>"Revoke"<span class="visually-hidden">{which}</span></summary>
+            <summary>{words::admin::recipients::REVOKE}<span class="visually-hidden">{which}</span></summary>
             <Form id=form action stay=true>
                 <Hidden name="recipient" value=recipient/>
                 <Hidden name="token" value=id/>
-                <p>"Everybody who uses it is refused at once. The team downloads a new profile when it needs one."</p>
+                <p>{words::admin::recipients::WHAT_REVOKING_DOES}</p>
                 <Field label name="confirm" required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Danger>{button}</Submit></div>
             </Form>
@@ -196,18 +196,18 @@ fn granted(grants: Listed<Grant>) -> impl IntoView {
     let nothing = open.is_empty();
     let over = (!ended.is_empty()).then(|| {
         view! {
-            <span class="secondary muted">{words::plural(ended.len() as u64, "access has ended", "have ended")}</span>
+            <span class="secondary muted">{words::admin::recipients::accesses_have_ended(ended.len() as u64)}</span>
         }
     });
     let lines = open.into_iter().map(line).collect_view();
     view! {
         {if nothing {
-            view! { <span class="muted">"Nothing"</span> }.into_any()
+            view! { <span class="muted">{words::admin::recipients::NOTHING}</span> }.into_any()
         } else {
             view! { <ul class="lines">{lines}</ul> }.into_any()
         }}
         {over}
-        {has_more.then(|| view! { <span class="secondary muted">"Older ones are left out."</span> })}
+        {has_more.then(|| view! { <span class="secondary muted">{words::admin::recipients::OLDER_ONES_ARE_LEFT_OUT}</span> })}
     }
 }
 
@@ -217,7 +217,7 @@ fn line(grant: Grant) -> impl IntoView {
     view! {
         <li class="line">
             <A href=href>{grant.product.to_string()}</A>
-            <span class="muted">{state::mode(grant.mode)}" until "<LastDay at=grant.until/></span>
+            <span class="muted">{state::mode(grant.mode)}{words::admin::recipients::READS_UNTIL}<LastDay at=grant.until/></span>
             <State said/>
         </li>
     }

@@ -30,24 +30,22 @@ pub fn Card(product: ProductCard) -> impl IntoView {
             <p class="code muted">{product.name.to_string()}</p>
             <p class="product-card__summary" dir="auto">{product.summary}</p>
             <dl class="facts facts--line">
-                <div><dt>"Team"</dt><dd>{product.team_title}</dd></div>
+                <div><dt>{words::catalog::TEAM}</dt><dd>{product.team_title}</dd></div>
                 <div>
-                    <dt>"Place"</dt>
-                    <dd>{place}{product.simulated.then_some(" (simulated)")}</dd>
+                    <dt>{words::product::PLACE}</dt>
+                    <dd>{place}{product.simulated.then_some(words::product::SIMULATED)}</dd>
                 </div>
                 <div>
-                    <dt>"Last commit"</dt>
+                    <dt>{words::product::LAST_COMMIT}</dt>
                     <dd>{match product.committed_at {
                         Some(at) => view! { <Ago at/> }.into_any(),
-                        None => "not read yet".into_any(),
+                        None => words::product::NOT_READ_YET.into_any(),
                     }}</dd>
                 </div>
                 <div>
-                    <dt>"Size"</dt>
+                    <dt>{words::product::SIZE}</dt>
                     <dd>
-                        {words::plural(product.tables, "table", "tables")}", "
-                        {product.rows.map(|rows| format!("{}, ", words::plural(rows, "row", "rows")))}
-                        {words::bytes(product.bytes)}
+                        {words::catalog::size(product.tables, product.rows, product.bytes)}
                     </dd>
                 </div>
             </dl>
@@ -63,6 +61,6 @@ pub fn Tags(tags: Vec<String>) -> impl IntoView {
             .into_iter()
             .map(|tag| view! { <li>{tag}</li> })
             .collect_view();
-        view! { <ul class="tags" aria-label="Tags">{tags}</ul> }
+        view! { <ul class="tags" aria-label=words::catalog::TAGS>{tags}</ul> }
     })
 }

@@ -15,13 +15,13 @@ use crate::words;
 
 /// What the address calls a filter, and what people call it.
 const TITLES: [(&str, &str); 7] = [
-    ("access", "My access"),
-    ("domain", "Domain"),
-    ("team", "Team"),
-    ("cloud", "Cloud"),
-    ("region", "Region"),
-    ("classification", "Classification"),
-    ("state", "State"),
+    ("access", words::catalog::MY_ACCESS),
+    ("domain", words::catalog::DOMAIN),
+    ("team", words::catalog::TEAM),
+    ("cloud", words::catalog::CLOUD),
+    ("region", words::catalog::REGION),
+    ("classification", words::catalog::CLASSIFICATION),
+    ("state", words::catalog::STATE),
 ];
 
 #[component]
@@ -45,8 +45,8 @@ pub fn Filters(search: Search, facets: Facets) -> impl IntoView {
         <div class="filters">
             // On a narrow screen they are shown when asked for; without script, too.
             <input class="filters__switch" type="checkbox" id="filters-shown"/>
-            <label class="button filters__button" for="filters-shown">"Filters"</label>
-            <nav class="filters__groups" aria-label="Filters">{groups}</nav>
+            <label class="button filters__button" for="filters-shown">{words::catalog::FILTERS}</label>
+            <nav class="filters__groups" aria-label=words::catalog::FILTERS>{groups}</nav>
         </div>
     }
 }
@@ -98,17 +98,17 @@ pub fn Chosen(search: Search) -> impl IntoView {
             view! {
                 <li>
                     <a class="chosen__filter" href=href>
-                        <span class="visually-hidden">"Remove the filter "</span>
-                        {format!("{title}: {}", called(name, value, value))}
+                        <span class="visually-hidden">{words::catalog::REMOVE_THE_FILTER}</span>
+                        {words::catalog::filter_set_to(title, &called(name, value, value))}
                         <Icon name="close"/>
                     </a>
                 </li>
             }
         })
         .collect_view();
-    search
-        .has_filters()
-        .then(|| view! { <ul class="chosen" aria-label="Filters that hold">{chosen}</ul> })
+    search.has_filters().then(
+        || view! { <ul class="chosen" aria-label=words::catalog::FILTERS_THAT_HOLD>{chosen}</ul> },
+    )
 }
 
 /// What people call a filter's value; `title` is what the exchange calls it.

@@ -25,7 +25,7 @@ use crate::words;
 #[component]
 pub fn Catalog() -> impl IntoView {
     view! {
-        <Title text="Catalog"/>
+        <Title text=words::catalog::CATALOG/>
         <Members><Found/></Members>
     }
 }
@@ -37,8 +37,8 @@ fn Found() -> impl IntoView {
     view! {
         <section class="page">
             <div class="page-head">
-                <h1>"Catalog"</h1>
-                <p class="lead">"Data products of the whole company, and how far you have access."</p>
+                <h1>{words::catalog::CATALOG}</h1>
+                <p class="lead">{words::catalog::DATA_PRODUCTS_OF_ALL}</p>
             </div>
             {search_box(&search)}
             <div id="found">{found.show(move |page| results(&search, page).into_any())}</div>
@@ -55,7 +55,7 @@ fn search_box(search: &Search) -> impl IntoView + use<> {
     let words = search.get("q").to_owned();
     view! {
         <form class="search" method="get" action="/catalog" role="search" data-part="found">
-            <label class="visually-hidden" for="catalog-words">"Search products"</label>
+            <label class="visually-hidden" for="catalog-words">{words::catalog::SEARCH_PRODUCTS}</label>
             <Icon name="search"/>
             <input
                 class="input search__input"
@@ -64,11 +64,11 @@ fn search_box(search: &Search) -> impl IntoView + use<> {
                 type="search"
                 value=words
                 maxlength="200"
-                placeholder="Words of a name, a title, a description, a table or a column"
+                placeholder=words::catalog::SEARCH_HINT
                 autocomplete="off"
             />
             {kept}
-            <button type="submit" class="button">"Search"</button>
+            <button type="submit" class="button">{words::catalog::SEARCH}</button>
         </form>
     }
 }
@@ -90,7 +90,7 @@ fn results(search: &Search, page: ProductPage) -> impl IntoView + use<> {
             <Filters search=search.clone() facets=page.facets/>
             <div class="browse__results">
                 <div class="browse__bar">
-                    <p role="status">{words::plural(page.total, "product", "products")}</p>
+                    <p role="status">{words::catalog::products(page.total)}</p>
                     {order(search)}
                 </div>
                 <Chosen search=search.clone()/>
@@ -109,21 +109,26 @@ fn results(search: &Search, page: ProductPage) -> impl IntoView + use<> {
 fn order(search: &Search) -> impl IntoView + use<> {
     let by_name = search.get("sort") == "name";
     let has_words = !search.get("q").is_empty();
-    let choices = [("Best match", "", !by_name), ("A–Z", "name", by_name)];
+    let choices = [
+        (words::catalog::BEST_MATCH, "", !by_name),
+        (words::catalog::BY_NAME, "name", by_name),
+    ];
     let choices = choices
         .map(|(title, sort, is_current)| {
             let href = search.with("sort", sort).href();
             view! { <li><a href=href aria-current=is_current.then_some("true")>{title}</a></li> }
         })
         .collect_view();
-    has_words.then(|| view! { <nav class="order" aria-label="Order"><ul>{choices}</ul></nav> })
+    has_words.then(
+        || view! { <nav class="order" aria-label=words::catalog::ORDER><ul>{choices}</ul></nav> },
+    )
 }
 
 fn nothing(search: &Search) -> impl IntoView + use<> {
     if search.is_plain() {
         view! {
-            <Empty title="Nothing is published yet">
-                <p>"Producers register their tables as products; what they publish is found here."</p>
+            <Empty title=words::catalog::NOTHING_PUBLISHED>
+                <p>{words::catalog::PRODUCERS_REGISTER_TABLES}</p>
             </Empty>
         }
         .into_any()
@@ -131,11 +136,11 @@ fn nothing(search: &Search) -> impl IntoView + use<> {
         let without_filters = Search::default().with("q", search.get("q")).href();
         let has_filters = search.has_filters();
         view! {
-            <Empty title="No product fits">
-                <p>"Every word must begin a word of the product. Try fewer or shorter words."</p>
+            <Empty title=words::catalog::NO_PRODUCT_FITS>
+                <p>{words::catalog::TRY_FEWER_WORDS}</p>
                 <p class="actions">
-                    {has_filters.then(|| view! { <a class="button" href=without_filters>"Search without filters"</a> })}
-                    <a class="button" href="/catalog">"Show all products"</a>
+                    {has_filters.then(|| view! { <a class="button" href=without_filters>{words::catalog::SEARCH_WITHOUT_FILTERS}</a> })}
+                    <a class="button" href="/catalog">{words::catalog::SHOW_ALL_PRODUCTS}</a>
                 </p>
             </Empty>
         }

@@ -41,9 +41,7 @@ impl Days {
                 .map(|at| Some(Timestamp::from_utc_day(at.utc_day()))),
         };
         let (Some(since), Some(until)) = (day(since), day(until)) else {
-            return usual(Some(
-                "A day is written like 2026-01-31. These are the last 31 days.",
-            ));
+            return usual(Some(words::costs::HOW_A_DAY_IS_WRITTEN));
         };
         if since.is_none() && until.is_none() {
             return usual(None);
@@ -51,18 +49,14 @@ impl Days {
         let last = until.unwrap_or(today);
         let first = since.unwrap_or_else(|| last.plus(-(USUALLY - 1) * DAY));
         if first > last {
-            return usual(Some(
-                "The first day comes after the last. These are the last 31 days.",
-            ));
+            return usual(Some(words::costs::FIRST_DAY_AFTER_THE_LAST));
         }
         let earliest = last.plus(-(MOST - 1) * DAY);
         Self {
             first: first.max(earliest),
             last,
             is_chosen: true,
-            wrong: (first < earliest).then_some(
-                "No more than 92 days are shown at once: these are the last of those that were asked for.",
-            ),
+            wrong: (first < earliest).then_some(words::costs::NO_MORE_THAN_92_DAYS),
         }
     }
 
@@ -106,9 +100,9 @@ pub(super) fn form(days: &Days, kept: &[(&'static str, String)]) -> impl IntoVie
     view! {
         <form class="form form--grid" method="get" action=super::PATH>
             {kept}
-            <Field label="From day" name="since" kind=Kind::Date value=Some(first) hint="Days are counted in UTC."/>
-            <Field label="To day" name="until" kind=Kind::Date value=Some(last)/>
-            <div class="actions"><Button>"Show these days"</Button></div>
+            <Field label=words::costs::FROM_DAY name="since" kind=Kind::Date value=Some(first) hint=words::costs::DAYS_ARE_COUNTED_IN_UTC/>
+            <Field label=words::costs::TO_DAY name="until" kind=Kind::Date value=Some(last)/>
+            <div class="actions"><Button>{words::costs::SHOW_THESE_DAYS}</Button></div>
         </form>
     }
 }

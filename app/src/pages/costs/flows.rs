@@ -76,16 +76,16 @@ pub(super) fn flows(
     let back = opened.map(|(from, to)| {
         view! {
             <p>
-                {format!("{} → {}, by region. ", state::cloud(from), state::cloud(to))}
-                <a href=all>"All clouds"</a>
+                {words::costs::between_clouds_by_region(&state::cloud(from), &state::cloud(to))}
+                <a href=all>{words::costs::ALL_CLOUDS}</a>
             </p>
         }
     });
     if pairs.is_empty() {
         return view! {
             {back}
-            <Empty title="Nothing was moved">
-                <p>"What crosses from one place to another is here once its day is over, in UTC."</p>
+            <Empty title=words::costs::NOTHING_WAS_MOVED>
+                <p>{words::costs::MOVES_SHOW_AFTER_THEIR_DAY}</p>
             </Empty>
         }
         .into_any();
@@ -107,14 +107,14 @@ pub(super) fn flows(
         })
         .collect_view();
     let head = vec![
-        Column::Text("From and to"),
-        Column::Number("Bytes"),
-        Column::Number("Charged"),
+        Column::Text(words::costs::FROM_AND_TO),
+        Column::Number(words::costs::BYTES),
+        Column::Number(words::costs::CHARGED),
     ];
     view! {
         {back}
-        <FlowMap id="flow-map" title="Moved from place to place" flows=drawn(&pairs) said=words::bytes/>
-        <Table caption="Moved from place to place" head>{rows}</Table>
+        <FlowMap id="flow-map" title=words::costs::MOVED_FROM_PLACE_TO_PLACE flows=drawn(&pairs) said=words::bytes/>
+        <Table caption=words::costs::MOVED_FROM_PLACE_TO_PLACE head>{rows}</Table>
     }
     .into_any()
 }
@@ -177,7 +177,7 @@ fn drawn(pairs: &[Pair]) -> Vec<Flow> {
     if !rest.is_empty() {
         let mut sum = Sum::default();
         rest.iter().for_each(|pair| sum.add(&pair.sum));
-        let name = format!("{} others", rest.len());
+        let name = words::costs::others(&rest.len());
         flows.push(Flow {
             from: name.clone(),
             to: name,

@@ -45,7 +45,7 @@ pub(super) fn href(team: &str, month: &str, currency: &str, line: &StatementLine
 /// `Compute, 3 min` or `AWS eu-central-1 → Azure westeurope`.
 pub(super) fn said(line: &StatementLine) -> String {
     if line.kind == "compute" {
-        format!("Compute, {}", words::duration(line.busy_micros))
+        words::costs::compute_for(&words::duration(line.busy_micros))
     } else {
         format!(
             "{} → {}",
@@ -78,13 +78,13 @@ fn Shown() -> impl IntoView {
         }
     });
     let back = format!("/costs/{}/{}", url::encode(&team), url::encode(&month));
-    let crumb = format!("Statement of {team} for {month}");
+    let crumb = words::costs::statement_of_team_for_month(&team, &month);
     load(api::billing::statement_line(team, month, asked)).show(move |trace| {
         let (back, crumb) = (back.clone(), crumb.clone());
         view! {
-            <Title text="Line of a statement"/>
+            <Title text=words::costs::LINE_OF_A_STATEMENT/>
             <section class="page">
-                <p class="crumbs"><A href="/costs">"Costs"</A><A href=back>{crumb}</A></p>
+                <p class="crumbs"><A href="/costs">{words::costs::COSTS}</A><A href=back>{crumb}</A></p>
                 {opened(trace)}
             </section>
         }
@@ -116,12 +116,16 @@ fn opened(trace: StatementTrace) -> impl IntoView {
         .map(|part| row(part, is_compute))
         .collect_view();
     let head = vec![
-        Column::Text("What"),
-        Column::Text("For"),
-        Column::Text("From"),
-        Column::Text("Until"),
-        Column::Number("Counted"),
-        Column::Number(if is_compute { "Time" } else { "Bytes" }),
+        Column::Text(words::costs::WHAT),
+        Column::Text(words::costs::FOR_WHOM),
+        Column::Text(words::costs::FROM),
+        Column::Text(words::costs::UNTIL),
+        Column::Number(words::costs::COUNTED),
+        Column::Number(if is_compute {
+            words::costs::TIME
+        } else {
+            words::costs::BYTES
+        }),
     ];
     view! {
         <div class="page-head">
@@ -129,14 +133,14 @@ fn opened(trace: StatementTrace) -> impl IntoView {
             <p class="lead">{format!("{figure}, {method}: {amount}")}</p>
         </div>
         <section class="block">
-            <h2>"What it was made of"</h2>
-            <p class="muted">"Together they are the line, to the last byte. "<A href=href>{product}</A></p>
-            {is_empty.then(|| view! { <p class="muted">"Of charges from before events were kept nothing is known."</p> })}
-            <Table caption="Runs and days of the line" head>
+            <h2>{words::costs::WHAT_IT_WAS_MADE_OF}</h2>
+            <p class="muted">{words::costs::TOGETHER_THEY_ARE_THE_LINE}<A href=href>{product}</A></p>
+            {is_empty.then(|| view! { <p class="muted">{words::costs::OLD_CHARGES_HAVE_NO_EVENTS}</p> })}
+            <Table caption=words::costs::RUNS_AND_DAYS_OF_THE_LINE head>
                 {rows}
                 {has_rest.then(|| view! {
                     <tr>
-                        <th scope="row">"Older ones together"</th>
+                        <th scope="row">{words::costs::OLDER_ONES_TOGETHER}</th>
                         <td></td>
                         <td></td>
                         <td></td>
@@ -145,7 +149,7 @@ fn opened(trace: StatementTrace) -> impl IntoView {
                     </tr>
                 })}
                 <tr>
-                    <th scope="row">"Together"</th>
+                    <th scope="row">{words::costs::TOGETHER}</th>
                     <td></td>
                     <td></td>
                     <td></td>
@@ -161,7 +165,7 @@ fn figure(is_compute: bool, bytes: u64, busy_micros: i64) -> String {
     if is_compute {
         words::duration(busy_micros)
     } else {
-        format!("{} bytes", words::count(bytes))
+        words::costs::exact_bytes(&words::count(bytes))
     }
 }
 
@@ -169,7 +173,7 @@ fn row(part: StatementPart, is_compute: bool) -> impl IntoView {
     let what = match (part.run, part.day) {
         (Some(run), _) => {
             let href = format!("/runs/{run}");
-            view! { <A href=href>"Run "<Time at=part.first_at/></A> }.into_any()
+            view! { <A href=href>{words::costs::RUN_OF}<Time at=part.first_at/></A> }.into_any()
         }
         (None, day) => day.unwrap_or_default().into_any(),
     };
@@ -179,7 +183,7 @@ fn row(part: StatementPart, is_compute: bool) -> impl IntoView {
             <td>{purpose(part.purpose)}</td>
             <td><Time at=part.first_at/></td>
             <td><Time at=part.last_at/></td>
-            <td class="number">{words::plural(part.events, "time", "times")}</td>
+            <td class="number">{words::costs::times(part.events)}</td>
             <td class="number">{figure(is_compute, part.bytes, part.busy_micros)}</td>
         </tr>
     }
@@ -187,12 +191,12 @@ fn row(part: StatementPart, is_compute: bool) -> impl IntoView {
 
 const fn purpose(purpose: Purpose) -> &'static str {
     match purpose {
-        Purpose::Sync => "Sync",
-        Purpose::Gateway => "Read through the gateway",
-        Purpose::Query => "Answering a query",
-        Purpose::Inspect => "Looking at a table",
-        Purpose::Verify => "Checking a replica",
-        Purpose::Vacuum => "Vacuum",
+        Purpose::Sync => words::costs::SYNC,
+        Purpose::Gateway => words::costs::READ_THROUGH_THE_GATEWAY,
+        Purpose::Query => words::costs::ANSWERING_A_QUERY,
+        Purpose::Inspect => words::costs::LOOKING_AT_A_TABLE,
+        Purpose::Verify => words::costs::CHECKING_A_REPLICA,
+        Purpose::Vacuum => words::costs::VACUUM,
     }
 }
 

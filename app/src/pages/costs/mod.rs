@@ -73,29 +73,29 @@ impl By {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Product => "By product",
-            Self::Consumer => "By consumer",
+            Self::Product => words::costs::BY_PRODUCT,
+            Self::Consumer => words::costs::BY_CONSUMER,
         }
     }
 
     const fn column(self) -> &'static str {
         match self {
-            Self::Product => "Product",
-            Self::Consumer => "Consumer",
+            Self::Product => words::costs::PRODUCT,
+            Self::Consumer => words::costs::CONSUMER,
         }
     }
 
     const fn picture(self) -> &'static str {
         match self {
-            Self::Product => "Bytes by day and product",
-            Self::Consumer => "Bytes by day and consumer",
+            Self::Product => words::costs::BYTES_BY_DAY_AND_PRODUCT,
+            Self::Consumer => words::costs::BYTES_BY_DAY_AND_CONSUMER,
         }
     }
 
     const fn table(self) -> &'static str {
         match self {
-            Self::Product => "Charges by day and product",
-            Self::Consumer => "Charges by day and consumer",
+            Self::Product => words::costs::CHARGES_BY_DAY_AND_PRODUCT,
+            Self::Consumer => words::costs::CHARGES_BY_DAY_AND_CONSUMER,
         }
     }
 
@@ -110,7 +110,7 @@ impl By {
         match (self, &charge.consumer) {
             (Self::Product, _) => charge.product.to_string(),
             (Self::Consumer, Some(team)) => team.to_string(),
-            (Self::Consumer, None) => ALL_CONSUMERS.to_owned(),
+            (Self::Consumer, None) => words::costs::ALL_CONSUMERS_TOGETHER.to_owned(),
         }
     }
 }
@@ -136,12 +136,10 @@ fn leads(by: By, name: &str, charges: &[Charge], teams: &[String]) -> Option<Str
 /// Names and values of an address that other addresses take over.
 type Kept = [(&'static str, String)];
 
-const ALL_CONSUMERS: &str = "all consumers together";
-
 #[component]
 pub fn Costs() -> impl IntoView {
     view! {
-        <Title text="Costs"/>
+        <Title text=words::costs::COSTS/>
         <Members><Shown/></Members>
     }
 }
@@ -164,9 +162,9 @@ fn Shown() -> impl IntoView {
     let csv = kept.iter().map(|(name, value)| (*name, value.as_str()));
     let csv = url::with_query("/costs/charges.csv", csv);
     let csv_says = if kept.is_empty() {
-        "All charges as CSV"
+        words::costs::ALL_CHARGES_AS_CSV
     } else {
-        "The charges of these days as CSV"
+        words::costs::CHARGES_OF_THESE_DAYS_AS_CSV
     };
     let form = days::form(&days, &also(by, opened));
     let wrong = days
@@ -176,27 +174,27 @@ fn Shown() -> impl IntoView {
     view! {
         <section class="page">
             <div class="page-head">
-                <h1>"Costs"</h1>
-                <p class="lead">"What crossed a border, and what it cost: for what your teams pay, and for all of your own products."</p>
+                <h1>{words::costs::COSTS}</h1>
+                <p class="lead">{words::costs::WHAT_COSTS_SHOW}</p>
             </div>
             <section class="block">
-                <h2>"Moved by day"</h2>
+                <h2>{words::costs::MOVED_BY_DAY}</h2>
                 {form}
                 {wrong}
                 <p><a href=csv download="" rel="external">{csv_says}</a></p>
-                <Tabs label="Divided by" tabs current/>
+                <Tabs label=words::costs::DIVIDED_BY tabs current/>
                 {charges.show(move |charges| moved(charges, &days, by).into_any())}
             </section>
             <section class="block" id="flows">
-                <h2>"From place to place"</h2>
+                <h2>{words::costs::FROM_PLACE_TO_PLACE}</h2>
                 {charges.show(move |charges| from_place_to_place(charges, &of_flows, opened).into_any())}
             </section>
             <section class="block">
-                <h2>"Saved by replicas"</h2>
+                <h2>{words::costs::SAVED_BY_REPLICAS}</h2>
                 {savings.show(|savings: Vec<Saving>| of_savings(savings, true).into_any())}
             </section>
             <section class="block" id="statements">
-                <h2>"Statements"</h2>
+                <h2>{words::costs::STATEMENTS}</h2>
                 {statements.show(move |statements| months(statements, are_latest).into_any())}
             </section>
         </section>
@@ -238,7 +236,7 @@ fn from_place_to_place(
     let kept = days.kept();
     let (days, items) = of_days(charges, days);
     let span = match (days.first(), days.last()) {
-        (Some(first), Some(last)) => format!("{first} to {last}, in UTC."),
+        (Some(first), Some(last)) => words::costs::from_day_to_day(&first, &last),
         _ => String::new(),
     };
     view! {
@@ -253,17 +251,17 @@ fn moved(charges: Listed<Charge>, days: &Days, by: By) -> impl IntoView + use<> 
     let (days, items) = of_days(charges, days);
     if items.is_empty() && !is_usual {
         return view! {
-            <Empty title="Nothing was charged on these days">
-                <p>"Choose others, or look at the last month."</p>
-                <p class="actions"><A href=PATH attr:class="button">"The last month"</A></p>
+            <Empty title=words::costs::NOTHING_CHARGED_ON_THESE_DAYS>
+                <p>{words::costs::CHOOSE_OTHER_DAYS}</p>
+                <p class="actions"><A href=PATH attr:class="button">{words::costs::THE_LAST_MONTH}</A></p>
             </Empty>
         }
         .into_any();
     }
     if items.is_empty() {
         return view! {
-            <Empty title="Nothing was charged yet">
-                <p>"Today’s bytes are priced when the day is over, in UTC."</p>
+            <Empty title=words::costs::NOTHING_WAS_CHARGED_YET>
+                <p>{words::costs::PRICED_WHEN_THE_DAY_IS_OVER}</p>
             </Empty>
         }
         .into_any();
@@ -307,19 +305,19 @@ fn moved(charges: Listed<Charge>, days: &Days, by: By) -> impl IntoView + use<> 
         })
         .collect_view();
     let head = vec![
-        Column::Text("Day"),
+        Column::Text(words::costs::DAY),
         Column::Text(by.column()),
-        Column::Text("For"),
-        Column::Number("Bytes"),
-        Column::Number("Amount"),
+        Column::Text(words::costs::FOR_WHOM),
+        Column::Number(words::costs::BYTES),
+        Column::Number(words::costs::AMOUNT),
     ];
     view! {
         {is_cut.then(|| view! {
-            <p class="muted">"There are more charges on these days than one picture can read: days before the first one shown are left out. Choose fewer days, or take the CSV."</p>
+            <p class="muted">{words::costs::TOO_MANY_CHARGES_FOR_A_PICTURE}</p>
         })}
         <Bars id="moved" title=by.picture() stack said=words::bytes hrefs/>
         <details class="fold">
-            <summary>"The figures as a table"</summary>
+            <summary>{words::costs::FIGURES_AS_A_TABLE}</summary>
             <Table caption=by.table() head>{rows}</Table>
         </details>
     }
@@ -336,9 +334,9 @@ fn by_day(charges: &[Charge], by: By) -> Vec<(Row, Sum)> {
     let mut sums: BTreeMap<Row, Sum> = BTreeMap::new();
     for charge in charges {
         let kind = if charge.kind == "compute" {
-            "Compute"
+            words::costs::COMPUTE
         } else {
-            "Transfer"
+            words::costs::TRANSFER
         };
         let row = (
             charge.day.clone(),
@@ -359,7 +357,7 @@ fn by_day(charges: &[Charge], by: By) -> Vec<(Row, Sum)> {
 fn months(statements: Listed<StatementSummary>, are_latest: bool) -> impl IntoView {
     if statements.items.is_empty() && are_latest {
         return view! {
-            <p class="muted">"No statement concerns you. Each team has one for each month in which its products were read or copied."</p>
+            <p class="muted">{words::costs::NO_STATEMENT_CONCERNS_YOU}</p>
         }
         .into_any();
     }
@@ -388,13 +386,13 @@ fn months(statements: Listed<StatementSummary>, are_latest: bool) -> impl IntoVi
         })
         .collect_view();
     let head = vec![
-        Column::Text("Month"),
-        Column::Text("Team"),
-        Column::Text("State"),
-        Column::Number("Total"),
+        Column::Text(words::costs::MONTH),
+        Column::Text(words::costs::TEAM),
+        Column::Text(words::costs::STATE),
+        Column::Number(words::costs::TOTAL),
     ];
     view! {
-        <Table caption="Statements" head>{rows}</Table>
+        <Table caption=words::costs::STATEMENTS head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
@@ -402,8 +400,8 @@ fn months(statements: Listed<StatementSummary>, are_latest: bool) -> impl IntoVi
 
 pub(super) const fn said(state: StatementState) -> state::Said {
     match state {
-        StatementState::Open => ("Open", Tone::Warn),
-        StatementState::Issued => ("Issued", Tone::Good),
+        StatementState::Open => (words::costs::OPEN, Tone::Warn),
+        StatementState::Issued => (words::costs::ISSUED, Tone::Good),
     }
 }
 
@@ -448,7 +446,10 @@ mod tests {
         assert_eq!(whose(By::Product), [("vehicle-visits".to_owned(), 7)]);
         assert_eq!(
             whose(By::Consumer),
-            [(ALL_CONSUMERS.to_owned(), 4), ("rnd".to_owned(), 3)]
+            [
+                (words::costs::ALL_CONSUMERS_TOGETHER.to_owned(), 4),
+                ("rnd".to_owned(), 3)
+            ]
         );
         let teams = ["aftersales".to_owned()];
         for (by, name, teams, expected) in [
@@ -467,7 +468,7 @@ mod tests {
             ),
             (
                 By::Consumer,
-                ALL_CONSUMERS,
+                words::costs::ALL_CONSUMERS_TOGETHER,
                 &teams[..],
                 Some("/costs/aftersales/2026-06"),
             ),

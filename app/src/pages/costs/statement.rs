@@ -40,7 +40,7 @@ fn Shown() -> impl IntoView {
         let given = |name: &str| params.get(name).unwrap_or_default();
         (given("team"), given("month"))
     });
-    let title = format!("Statement of {team} for {month}");
+    let title = words::costs::statement_of_team_for_month(&team, &month);
     let heading = title.clone();
     let (of, at) = (url::encode(&team), url::encode(&month));
     let file = format!("/costs/{of}/{at}/statement.csv");
@@ -55,12 +55,12 @@ fn Shown() -> impl IntoView {
         view! {
             <Title text=title.clone()/>
             <section class="page">
-                <p class="crumbs"><A href="/costs">"Costs"</A></p>
+                <p class="crumbs"><A href="/costs">{words::costs::COSTS}</A></p>
                 <div class="page-head">
                     <h1>{heading.clone()}</h1>
-                    <p><a href=file.clone() download="" rel="external">"As CSV"</a></p>
+                    <p><a href=file.clone() download="" rel="external">{words::costs::AS_CSV}</a></p>
                 </div>
-                {is_empty.then(|| view! { <p class="muted">"Nothing was counted and nothing charged in this month."</p> })}
+                {is_empty.then(|| view! { <p class="muted">{words::costs::NOTHING_IN_THIS_MONTH}</p> })}
                 {parts}
             </section>
         }
@@ -95,11 +95,11 @@ fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
         })
         .collect_view();
     let head = vec![
-        Column::Text("Product"),
-        Column::Text("For"),
-        Column::Text("Counted how"),
-        Column::Number("Bytes"),
-        Column::Number("Amount"),
+        Column::Text(words::costs::PRODUCT),
+        Column::Text(words::costs::FOR_WHOM),
+        Column::Text(words::costs::COUNTED_HOW),
+        Column::Number(words::costs::BYTES),
+        Column::Number(words::costs::AMOUNT),
     ];
     let is_open = summary.state == StatementState::Open;
     let waits = statement.unrated > 0 || statement.unrated_busy_micros > 0;
@@ -110,8 +110,8 @@ fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
                     <h2>{money(summary.total)}</h2>
                     <p class="states">
                         <State said=said(summary.state)/>
-                        <span class="muted">{format!("cost centre {}", statement.cost_center)}</span>
-                        {summary.issued_at.map(|at| view! { <span class="muted">"issued "<Time at/></span> })}
+                        <span class="muted">{words::costs::cost_centre(&statement.cost_center)}</span>
+                        {summary.issued_at.map(|at| view! { <span class="muted">{words::costs::ISSUED_AT}<Time at/></span> })}
                     </p>
                 </div>
                 {(is_open && may_issue).then(|| issue(summary.team.to_string(), summary.month.clone(), summary.currency.to_string()))}
@@ -121,17 +121,17 @@ fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
                     <p>{unrated(statement.unrated, statement.unrated_busy_micros)}</p>
                 </Notice>
             })}
-            <Table caption="Lines of the statement" head>{rows}</Table>
+            <Table caption=words::costs::LINES_OF_THE_STATEMENT head>{rows}</Table>
             <dl class="facts">
                 <div>
-                    <dt>"Handed out, not billed"</dt>
-                    <dd>{words::bytes(statement.signed_bytes)}<span class="secondary muted">"an estimate: the size of what was signed for reading at the source"</span></dd>
+                    <dt>{words::costs::HANDED_OUT_NOT_BILLED}</dt>
+                    <dd>{words::bytes(statement.signed_bytes)}<span class="secondary muted">{words::costs::WHAT_HANDED_OUT_IS}</span></dd>
                 </div>
                 <div>
-                    <dt>"Counted, not priced yet"</dt>
+                    <dt>{words::costs::COUNTED_NOT_PRICED_YET}</dt>
                     <dd>
                         {words::bytes(statement.waiting_bytes)}
-                        {statement.waiting_until.map(|at| view! { <span class="secondary muted">"priced after "<Time at/></span> })}
+                        {statement.waiting_until.map(|at| view! { <span class="secondary muted">{words::costs::PRICED_AFTER}<Time at/></span> })}
                     </dd>
                 </div>
             </dl>
@@ -142,37 +142,30 @@ fn one(statement: dto::Statement, may_issue: bool) -> impl IntoView {
 fn unrated(events: u64, busy_micros: u64) -> String {
     let mut parts = Vec::new();
     if events > 0 {
-        parts.push(format!(
-            "{} wait for a price of their route",
-            words::plural(events, "counted leg", "counted legs")
-        ));
+        parts.push(words::costs::legs_wait_for_a_price(events));
     }
     if busy_micros > 0 {
-        parts.push(format!(
-            "{} of compute wait for a price",
-            words::duration(i64::try_from(busy_micros).unwrap_or(i64::MAX))
-        ));
+        parts.push(words::costs::compute_waits_for_a_price(&words::duration(
+            i64::try_from(busy_micros).unwrap_or(i64::MAX),
+        )));
     }
-    format!(
-        "{}. It cannot be issued before: finance adds the price.",
-        parts.join("; ")
-    )
+    words::costs::cannot_be_issued_before(&parts.join("; "))
 }
 
 fn issue(team: String, month: String, currency: String) -> impl IntoView {
     let action = wire::form::<api::billing::IssueStatement>();
     let id = format!("issue-{currency}");
     let returned = ctx::flash().is_of(&id);
-    let label = format!("Write {month} to confirm");
+    let label = words::costs::write_to_confirm(&month);
     view! {
         <details class="fold" open=returned>
-            <summary>"Issue the statement"</summary>
+            <summary>{words::costs::ISSUE_THE_STATEMENT}</summary>
             <Form id action>
                 <Hidden name="team" value=team/>
                 <Hidden name="month" value=month/>
-                <p>"It never changes afterwards, so look at its lines first."</p>
+                <p>{words::costs::ISSUED_STATEMENTS_NEVER_CHANGE}</p>
                 <Field label name="confirm" required=true autocomplete="off"/>
-                <div class="actions"><Submit>"Issue it"</Submit></div>
+                <div class="actions"><Submit>{words::costs::ISSUE_IT}</Submit></div>
             </Form>
         </details>
     }

@@ -29,13 +29,13 @@ pub(super) fn access(
     let is_owner = ctx::viewer()
         .is_some_and(|viewer| viewer.teams.iter().any(|own| own.team == team.as_str()));
     let whose = if is_owner {
-        "All who were granted it, because it is your team’s."
+        words::product::ALL_WHO_WERE_GRANTED
     } else {
-        "What concerns your teams and roles. Who else reads it, the owning team knows."
+        words::product::WHAT_CONCERNS_YOU
     };
     view! {
         <section class="block">
-            <h2>"Granted"</h2>
+            <h2>{words::product::GRANTED}</h2>
             <p class="muted">{whose}</p>
             {grants.show(move |page| table(page, place).into_any())}
         </section>
@@ -45,8 +45,8 @@ pub(super) fn access(
 fn table(page: Listed<Grant>, place: Place) -> impl IntoView {
     if page.items.is_empty() {
         return view! {
-            <Empty title="No grant to show">
-                <p>"Once a request is approved, it is here who reads, why and until when."</p>
+            <Empty title=words::product::NO_GRANT>
+                <p>{words::product::WHO_READS_IS_HERE}</p>
             </Empty>
         }
         .into_any();
@@ -54,16 +54,16 @@ fn table(page: Listed<Grant>, place: Place) -> impl IntoView {
     let (first, next) = (place.first(), place.next(page.next));
     let rows = page.items.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Who"),
-        Column::Text("Why"),
-        Column::Text("Mode"),
-        Column::Text("Until"),
-        Column::Text("State"),
-        Column::Text("Verified"),
-        Column::Text("First read"),
+        Column::Text(words::product::WHO),
+        Column::Text(words::product::WHY),
+        Column::Text(words::product::MODE),
+        Column::Text(words::product::UNTIL),
+        Column::Text(words::product::STATE),
+        Column::Text(words::product::VERIFIED),
+        Column::Text(words::product::FIRST_READ),
     ];
     view! {
-        <Table caption="Grants" head>{rows}</Table>
+        <Table caption=words::product::GRANTS head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
@@ -92,7 +92,7 @@ fn row(grant: Grant) -> impl IntoView {
             <td>{grant.verified_at.map(|at| view! { <Ago at/> })}</td>
             <td>{match grant.first_read_at {
                 Some(at) => view! { <Day at/> }.into_any(),
-                None => "not yet".into_any(),
+                None => words::product::NOT_YET.into_any(),
             }}</td>
         </tr>
     }

@@ -24,16 +24,16 @@ pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView +
     let file = url::with_query("/costs/charges.csv", [("product", product)]);
     view! {
         <section class="block">
-            <h2>"Saved by replicas"</h2>
+            <h2>{words::product_cost::SAVED_BY_REPLICAS}</h2>
             {parts.savings.show(|savings| of_savings(savings, false).into_any())}
         </section>
         <section class="block">
-            <h2>"Charges"</h2>
-            <p><a href=file download="" rel="external">"All of them as CSV"</a></p>
+            <h2>{words::product_cost::CHARGES}</h2>
+            <p><a href=file download="" rel="external">{words::product_cost::ALL_AS_CSV}</a></p>
             {parts.charges.show(move |page| of_charges(page, place).into_any())}
         </section>
         <section class="block">
-            <h2>"Read lately"</h2>
+            <h2>{words::product_cost::READ_LATELY}</h2>
             {parts.reads.show(|page| of_reads(page).into_any())}
         </section>
     }
@@ -43,8 +43,8 @@ pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView +
 pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
     if savings.is_empty() {
         return view! {
-            <Empty title="Nothing to compare">
-                <p>"Without a replica everybody reads at the source, and nothing is saved."</p>
+            <Empty title=words::product_cost::NOTHING_TO_COMPARE>
+                <p>{words::product_cost::NOTHING_IS_SAVED}</p>
             </Empty>
         }
         .into_any();
@@ -59,7 +59,7 @@ pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row">
-                        {named.then(|| view! { <span class="code">{saving.product.to_string()}</span>" to " })}
+                        {named.then(|| view! { <span class="code">{saving.product.to_string()}</span>{words::product_cost::INTO} })}
                         {state::place(&saving.route.to)}
                         <span class="muted secondary">{words::sentence(&saving.baseline)}</span>
                     </th>
@@ -67,28 +67,28 @@ pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
                     <td class="number">{words::bytes(saving.baseline_bytes)}</td>
                     <td class="number">{words::bytes(saving.actual_bytes)}</td>
                     <td class="number">{share(&saving)}</td>
-                    <td class="number">{saving.saved.map_or_else(|| "no rate".to_owned(), words::money)}</td>
+                    <td class="number">{saving.saved.map_or_else(|| words::product_cost::NO_RATE.to_owned(), words::money)}</td>
                 </tr>
             }
         })
         .collect_view();
     let head = vec![
-        Column::Text("To"),
-        Column::Number("Days"),
-        Column::Number("Baseline"),
-        Column::Number("Moved"),
-        Column::Number("Saved"),
-        Column::Number("Worth"),
+        Column::Text(words::product_cost::TO),
+        Column::Number(words::product_cost::DAYS),
+        Column::Number(words::product_cost::BASELINE),
+        Column::Number(words::product_cost::MOVED),
+        Column::Number(words::product_cost::SAVED),
+        Column::Number(words::product_cost::WORTH),
     ];
     view! {
         <Comparison
-            title="What replicas moved, against their baseline"
-            would_be="Baseline"
-            is="Moved"
+            title=words::product_cost::MOVED_AGAINST_BASELINE
+            would_be=words::product_cost::BASELINE
+            is=words::product_cost::MOVED
             rows=compared
             said=words::bytes
         />
-        <Table caption="Saved by replicas" head>{rows}</Table>
+        <Table caption=words::product_cost::SAVED_BY_REPLICAS head>{rows}</Table>
     }
     .into_any()
 }
@@ -97,17 +97,15 @@ fn compared(saving: &Saving, named: bool) -> Against {
     let place = state::place(&saving.route.to);
     let worth = saving.saved.map(words::money).unwrap_or_default();
     let outcome = match (saving.saved_bytes < 0, worth.is_empty()) {
-        (_, true) => format!("{} saved", share(saving)),
-        (false, false) => format!("{} saved, worth {worth}", share(saving)),
-        (true, false) => format!(
-            "{} saved, a loss of {}",
-            share(saving),
-            worth.replace('−', "")
-        ),
+        (_, true) => words::product_cost::saved(&share(saving)),
+        (false, false) => words::product_cost::saved_and_worth(&share(saving), &worth),
+        (true, false) => {
+            words::product_cost::saved_at_a_loss(&share(saving), &worth.replace('−', ""))
+        }
     };
     Against {
         name: if named {
-            format!("{} to {place}", saving.product)
+            words::product_cost::product_to(&saving.product, &place)
         } else {
             place
         },
@@ -136,8 +134,8 @@ fn share(saving: &Saving) -> String {
 fn of_charges(page: Listed<Charge>, place: Place) -> impl IntoView {
     if page.items.is_empty() {
         return view! {
-            <Empty title="No charge to show">
-                <p>"You see what your own teams pay, and for your own products all of it. Today’s bytes are priced when the day is over, in UTC."</p>
+            <Empty title=words::product_cost::NO_CHARGE>
+                <p>{words::product_cost::WHOSE_CHARGES_YOU_SEE}</p>
             </Empty>
         }
         .into_any();
@@ -152,7 +150,7 @@ fn of_charges(page: Listed<Charge>, place: Place) -> impl IntoView {
                 currency: charge.currency,
             };
             let what = if charge.kind == "compute" {
-                "Compute".to_owned()
+                words::product_cost::COMPUTE.to_owned()
             } else {
                 format!("{} → {}", state::place(&charge.from), state::place(&charge.to))
             };
@@ -169,15 +167,15 @@ fn of_charges(page: Listed<Charge>, place: Place) -> impl IntoView {
         })
         .collect_view();
     let head = vec![
-        Column::Text("Day"),
-        Column::Text("For"),
-        Column::Text("Consumer"),
-        Column::Text("Paid by"),
-        Column::Number("Bytes"),
-        Column::Number("Amount"),
+        Column::Text(words::product_cost::DAY),
+        Column::Text(words::product_cost::FOR),
+        Column::Text(words::product_cost::CONSUMER),
+        Column::Text(words::product_cost::PAID_BY),
+        Column::Number(words::product_cost::BYTES),
+        Column::Number(words::product_cost::AMOUNT),
     ];
     view! {
-        <Table caption="Charges" head>{rows}</Table>
+        <Table caption=words::product_cost::CHARGES head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
@@ -186,8 +184,8 @@ fn of_charges(page: Listed<Charge>, place: Place) -> impl IntoView {
 fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
     if page.items.is_empty() {
         return view! {
-            <Empty title="No call to show">
-                <p>"You see what your own teams asked for, and of your own products all of it: each call of a reading client, for 90 days."</p>
+            <Empty title=words::product_cost::NO_CALL>
+                <p>{words::product_cost::WHOSE_CALLS_YOU_SEE}</p>
             </Empty>
         }
         .into_any();
@@ -203,7 +201,7 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
                     <th scope="row"><Ago at=call.at/></th>
                     <td>
                         <span class="code">{call.recipient.to_string()}</span>
-                        <span class="muted secondary">{format!("team {}", call.team)}</span>
+                        <span class="muted secondary">{words::product_cost::team(&call.team)}</span>
                     </td>
                     <td>
                         {asked}
@@ -211,23 +209,23 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
                     </td>
                     <td class="number">{call.files}</td>
                     <td class="number">{words::bytes(call.bytes_signed)}</td>
-                    <td>{answered(call.status)}</td>
+                    <td>{words::product_cost::answered(call.status)}</td>
                 </tr>
             }
         })
         .collect_view();
     let head = vec![
-        Column::Text("When"),
-        Column::Text("Recipient"),
-        Column::Text("Asked for"),
-        Column::Number("Files"),
-        Column::Number("Handed out"),
-        Column::Text("Answer"),
+        Column::Text(words::product_cost::WHEN),
+        Column::Text(words::product_cost::RECIPIENT),
+        Column::Text(words::product_cost::ASKED_FOR),
+        Column::Number(words::product_cost::FILES),
+        Column::Number(words::product_cost::HANDED_OUT),
+        Column::Text(words::product_cost::ANSWER),
     ];
     view! {
-        <Table caption="Calls of reading clients" head>{rows}</Table>
+        <Table caption=words::product_cost::CALLS head>{rows}</Table>
         {has_more.then(|| view! {
-            <p class="muted">"The latest are shown; "<span class="code">"entrepot recipient queries"</span>" tells all."</p>
+            <p class="muted">{words::product_cost::LATEST_ARE_SHOWN}<span class="code">"entrepot recipient queries"</span>{words::product_cost::TELLS_ALL}</p>
         })}
     }
     .into_any()
@@ -236,45 +234,23 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
 /// What a client asked of a table, in words.
 fn asked(call: &ShareQuery) -> String {
     let what = match call.endpoint.as_str() {
-        "version" => "Its version",
-        "metadata" => "Its columns",
-        "query" => "Its rows",
-        "async_query" => "Its rows, for later",
-        "changes" => "Its changes",
-        "temporary_credentials" => "A credential for its folder",
+        "version" => words::product_cost::ITS_VERSION,
+        "metadata" => words::product_cost::ITS_COLUMNS,
+        "query" => words::product_cost::ITS_ROWS,
+        "async_query" => words::product_cost::ITS_ROWS_LATER,
+        "changes" => words::product_cost::ITS_CHANGES,
+        "temporary_credentials" => words::product_cost::A_CREDENTIAL,
         other => other,
     };
     match call.version {
-        Some(version) => format!("{what}, version {version}"),
+        Some(version) => words::product_cost::asked_at_version(&what, version),
         None => what.to_owned(),
-    }
-}
-
-/// An HTTP status in words.
-fn answered(status: u32) -> String {
-    match status {
-        0 => "the client left before".to_owned(),
-        200..=299 => "answered".to_owned(),
-        401 | 403 => format!("refused ({status})"),
-        _ => format!("failed ({status})"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_is_told_in_words() {
-        for (status, word) in [
-            (0, "the client left before"),
-            (200, "answered"),
-            (403, "refused (403)"),
-            (503, "failed (503)"),
-        ] {
-            assert_eq!(answered(status), word);
-        }
-    }
 
     #[test]
     fn a_loss_is_shown_as_one() {

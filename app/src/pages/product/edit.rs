@@ -25,6 +25,7 @@ use crate::components::state;
 use crate::components::text_area::TextArea;
 use crate::ctx;
 use crate::wire;
+use crate::words;
 
 const EDIT: &str = "product-edit";
 const PUBLISH: &str = "product-publish";
@@ -36,14 +37,14 @@ pub fn Edit() -> impl IntoView {
 }
 
 fn whole(product: ProductDetail) -> impl IntoView {
-    let heading = format!("Change {}", product.title);
+    let heading = words::product::change(&product.title);
     let href = path(product.name.as_str());
     let (crumb, title) = (product.title.clone(), product.title.clone());
     view! {
         <Title text=heading/>
         <section class="page">
-            <p class="crumbs"><A href="/catalog">"Catalog"</A><A href=href>{crumb}</A></p>
-            <div class="page-head"><h1>"Change "<bdi>{title}</bdi></h1></div>
+            <p class="crumbs"><A href="/catalog">{words::catalog::CATALOG}</A><A href=href>{crumb}</A></p>
+            <div class="page-head"><h1>{words::product::CHANGE}<bdi>{title}</bdi></h1></div>
             {forms(product)}
         </section>
     }
@@ -53,13 +54,13 @@ fn forms(product: ProductDetail) -> AnyView {
     if !product.editable {
         return view! {
             <Notice tone=Tone::Plain>
-                <p>"Producers of the owning team change a product. What you would like otherwise, ask them: "<bdi>{product.team_title}</bdi>"."</p>
+                <p>{words::product::ASK_PRODUCERS_TO_CHANGE_IT}<bdi>{product.team_title}</bdi>"."</p>
             </Notice>
         }
         .into_any();
     }
     if product.state == ProductState::Retired {
-        return view! { <Notice tone=Tone::Plain><p>"A retired product stays as it is."</p></Notice> }
+        return view! { <Notice tone=Tone::Plain><p>{words::product::RETIRED_STAYS}</p></Notice> }
             .into_any();
     }
     let publish = (product.state == ProductState::Draft).then(|| publish(&product));
@@ -82,36 +83,36 @@ fn edit(product: ProductDetail) -> impl IntoView {
         (word.as_str().to_owned(), title.to_owned())
     });
     let policies = [
-        (AccessPolicy::Owner, "A producer of the owning team"),
-        (AccessPolicy::Auto, "Nobody: whoever asks gets it at once"),
+        (AccessPolicy::Owner, words::product::A_PRODUCER),
+        (AccessPolicy::Auto, words::product::NOBODY),
     ];
     let policies = policies.map(|(word, title)| (word.as_str().to_owned(), title.to_owned()));
     let payers = [
-        (Payer::Producer, "The owning team"),
-        (Payer::Consumer, "Whoever reads"),
+        (Payer::Producer, words::product::THE_OWNING_TEAM),
+        (Payer::Consumer, words::product::WHOEVER_READS),
     ];
     let payers = payers.map(|(word, title)| (word.as_str().to_owned(), title.to_owned()));
     let yaml = super::Tab::Yaml.href(&name);
     view! {
         <section class="block" aria-labelledby="edit">
-            <h2 id="edit">"What it says and its rules"</h2>
+            <h2 id="edit">{words::product::WHAT_IT_SAYS_AND_ITS_RULES}</h2>
             <p class="muted">
-                "Requests that wait are to be looked at again when its rules or its price change. Its tables, and how they may be read, are changed by "
-                <A href=yaml>"its declaration"</A>"; how fresh replicas are kept, on their own pages."
+                {words::product::WHAT_A_CHANGE_DOES}
+                <A href=yaml>{words::product::ITS_DECLARATION}</A>{words::product::REPLICAS_ON_THEIR_OWN_PAGES}
             </p>
             <Form id=EDIT action class="form form--wide" revision=product.revision>
                 <Hidden name="product" value=name/>
                 {draft_name.map(|name| view! {
-                    <Field label="Name" name="name" value=Some(name) hint="Begins with the domain’s name; fixed once it is published." required=true autocomplete="off"/>
+                    <Field label=words::product::NAME name="name" value=Some(name) hint=words::product::NAME_HINT required=true autocomplete="off"/>
                 })}
-                <Field label="Title" name="title" value=Some(product.title) hint="What people search for." required=true/>
-                <TextArea label="Description" name="description" value=product.description rows=8 hint="What is in it, what it is good for, and what it is not. An empty line begins a paragraph."/>
-                <Field label="Tags" name="tags" value=Some(product.tags.join(", ")) hint="With commas between them." autocomplete="off"/>
-                <Select label="Classification" name="classification" options=classifications.collect() value=Some(product.classification.as_str().to_owned()) hint="Of personal data a data-protection officer decides, too."/>
-                <Select label="Who decides on requests" name="access_policy" options=policies.to_vec() value=Some(product.access_policy.as_str().to_owned())/>
-                <Select label="Who pays for what crosses a border" name="payer" options=payers.to_vec() value=Some(product.payer.as_str().to_owned())/>
-                <Field label="Baseline" name="baseline_days" kind=Kind::Number value=Some(product.baseline_days.to_string()) min=Some("1".to_owned()) hint="Days between two full loads that savings are measured against." required=true/>
-                <div class="actions"><Submit>"Save"</Submit></div>
+                <Field label=words::product::TITLE name="title" value=Some(product.title) hint=words::product::TITLE_HINT required=true/>
+                <TextArea label=words::product::DESCRIPTION name="description" value=product.description rows=8 hint=words::product::DESCRIPTION_HINT/>
+                <Field label=words::product::TAGS name="tags" value=Some(product.tags.join(", ")) hint=words::product::TAGS_HINT autocomplete="off"/>
+                <Select label=words::product::CLASSIFICATION name="classification" options=classifications.collect() value=Some(product.classification.as_str().to_owned()) hint=words::product::CLASSIFICATION_HINT/>
+                <Select label=words::product::WHO_DECIDES name="access_policy" options=policies.to_vec() value=Some(product.access_policy.as_str().to_owned())/>
+                <Select label=words::product::WHO_PAYS name="payer" options=payers.to_vec() value=Some(product.payer.as_str().to_owned())/>
+                <Field label=words::product::BASELINE name="baseline_days" kind=Kind::Number value=Some(product.baseline_days.to_string()) min=Some("1".to_owned()) hint=words::product::BASELINE_HINT required=true/>
+                <div class="actions"><Submit>{words::product::SAVE}</Submit></div>
             </Form>
         </section>
     }
@@ -121,16 +122,16 @@ fn publish(product: &ProductDetail) -> impl IntoView + use<> {
     let action = wire::form::<api::catalog::PublishProduct>();
     let revision = product.revision.to_string();
     let name = product.name.to_string();
-    let label = format!("Write {name} to confirm");
+    let label = words::product::write_to_confirm(&name);
     view! {
         <section class="block" aria-labelledby="publish">
-            <h2 id="publish">"Publish it"</h2>
-            <p class="muted">"Everybody finds it then and may ask for it. Its name and where its tables are stay as they are from then on."</p>
+            <h2 id="publish">{words::product::PUBLISH_IT}</h2>
+            <p class="muted">{words::product::WHAT_PUBLISHING_DOES}</p>
             <Form id=PUBLISH action class="form">
                 <Hidden name="product" value=name/>
                 <Hidden name="revision" value=revision/>
                 <Field label name="confirm" required=true autocomplete="off"/>
-                <div class="actions"><Submit>"Publish it"</Submit></div>
+                <div class="actions"><Submit>{words::product::PUBLISH_IT}</Submit></div>
             </Form>
         </section>
     }
@@ -141,19 +142,19 @@ fn retire(product: &ProductDetail) -> impl IntoView + use<> {
     let revision = product.revision.to_string();
     let returned = ctx::flash().is_of(RETIRE);
     let name = product.name.to_string();
-    let label = format!("Write {name} to confirm");
+    let label = words::product::write_to_confirm(&name);
     view! {
         <section class="block" aria-labelledby="retire">
-            <h2 id="retire">"Retire it"</h2>
+            <h2 id="retire">{words::product::RETIRE_IT}</h2>
             <details class="fold" open=returned>
-                <summary>"This cannot be undone"</summary>
-                <p class="muted">"Nobody can ask for it any more, and requests that wait are rejected with your reason. Grants are revoked first."</p>
+                <summary>{words::product::CANNOT_BE_UNDONE}</summary>
+                <p class="muted">{words::product::WHAT_RETIRING_DOES}</p>
                 <Form id=RETIRE action class="form">
                     <Hidden name="product" value=name/>
                     <Hidden name="revision" value=revision/>
-                    <TextArea label="Why" name="reason" hint="Those whose requests wait read it." rows=2 required=true/>
+                    <TextArea label=words::product::WHY name="reason" hint=words::product::RETIRE_REASON_HINT rows=2 required=true/>
                     <Field label name="confirm" required=true autocomplete="off"/>
-                    <div class="actions"><Submit weight=Weight::Danger>"Retire it"</Submit></div>
+                    <div class="actions"><Submit weight=Weight::Danger>{words::product::RETIRE_IT}</Submit></div>
                 </Form>
             </details>
         </section>

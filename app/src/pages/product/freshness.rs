@@ -38,7 +38,7 @@ pub(super) fn freshness(
                     <th scope="row" class="code">{format!("{}.{}", table.schema, table.name)}</th>
                     <td>{match table.committed_at {
                         Some(at) => view! { <Ago at/> }.into_any(),
-                        None => "not read yet".into_any(),
+                        None => words::product::NOT_READ_YET.into_any(),
                     }}</td>
                     <td class="number">{table.version}</td>
                     <td>{table.inspected_at.map(|at| view! { <Ago at/> })}</td>
@@ -47,26 +47,26 @@ pub(super) fn freshness(
         })
         .collect_view();
     let head = vec![
-        Column::Text("Table"),
-        Column::Text("Last commit"),
-        Column::Number("Version"),
-        Column::Text("Looked at"),
+        Column::Text(words::product::TABLE),
+        Column::Text(words::product::LAST_COMMIT),
+        Column::Number(words::product::VERSION),
+        Column::Text(words::product::LOOKED_AT),
     ];
     view! {
         <section class="block">
-            <h2>"Over time"</h2>
+            <h2>{words::product::OVER_TIME}</h2>
             {lately.show(|lately| picture(lately).into_any())}
         </section>
         <section class="block">
-            <h2>"At the source"</h2>
-            <Table caption="Tables at the source" head>{rows}</Table>
+            <h2>{words::product::AT_THE_SOURCE}</h2>
+            <Table caption=words::product::TABLES_AT_THE_SOURCE head>{rows}</Table>
         </section>
         <section class="block">
-            <h2>"Replicas"</h2>
+            <h2>{words::product::REPLICAS}</h2>
             {replicas.show(|replicas| of_replicas(replicas).into_any())}
         </section>
         <section class="block">
-            <h2>"Sync runs"</h2>
+            <h2>{words::product::SYNC_RUNS}</h2>
             {runs.show(move |page| of_runs(page, place).into_any())}
         </section>
     }
@@ -75,8 +75,8 @@ pub(super) fn freshness(
 fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
     if replicas.is_empty() {
         return view! {
-            <Empty title="No replica">
-                <p>"Nobody was granted a copy near them yet: everybody reads at the source."</p>
+            <Empty title=words::product::NO_REPLICA>
+                <p>{words::product::NO_COPY_WAS_GRANTED}</p>
             </Empty>
         }
         .into_any();
@@ -107,21 +107,21 @@ fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
                         <td>{table.source_committed_at.map(|at| view! { <Ago at/> })}</td>
                         <td>{table.synced_at.map(|at| view! { <Ago at/> })}</td>
                         <td>{table.verified_at.map(|at| view! { <Ago at/> })}</td>
-                        <td>{rhythm.clone()}{next.map(|at| view! { ", next "<Ago at/> })}</td>
+                        <td>{rhythm.clone()}{next.map(|at| view! { {words::product::NEXT_SYNC}<Ago at/> })}</td>
                     </tr>
                 }
             })
         })
         .collect_view();
     let head = vec![
-        Column::Text("Replica"),
-        Column::Text("State"),
-        Column::Text("Holds what was committed"),
-        Column::Text("Synced"),
-        Column::Text("Verified"),
-        Column::Text("Rhythm"),
+        Column::Text(words::product::REPLICA),
+        Column::Text(words::product::STATE),
+        Column::Text(words::product::HOLDS_WHAT_WAS_COMMITTED),
+        Column::Text(words::product::SYNCED),
+        Column::Text(words::product::VERIFIED),
+        Column::Text(words::product::RHYTHM),
     ];
-    view! { <Table caption="Replicas" head>{rows}</Table> }.into_any()
+    view! { <Table caption=words::product::REPLICAS head>{rows}</Table> }.into_any()
 }
 
 fn of_runs(page: Listed<SyncRun>, place: Place) -> impl IntoView {

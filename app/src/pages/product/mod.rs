@@ -20,11 +20,11 @@ use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
 use model::Classification;
 use model::ProductState;
-use model::Role;
 use model::dto::Charge;
 use model::dto::Grant;
 use model::dto::MyAccess;
 use model::dto::ProductDetail;
+use model::dto::ProductEvent;
 use model::dto::Replica;
 use model::dto::Saving;
 use model::dto::ShareQuery;
@@ -32,7 +32,6 @@ use model::dto::SyncRun;
 
 use crate::api;
 use crate::api::Listed;
-use crate::api::audit::Happening;
 use crate::api::replicas::Lately;
 use crate::components::button::Weight;
 use crate::components::flash::Notice;
@@ -41,13 +40,13 @@ use crate::components::load::Members;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::tabs::Tabs;
-use crate::ctx;
 use crate::islands::copy::Copy;
 use crate::islands::icon::Icon;
 use crate::url;
 use crate::wire::Loaded;
 use crate::wire::load;
 use crate::wire::load_if;
+use crate::words;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Tab {
@@ -87,13 +86,13 @@ impl Tab {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Overview => "Overview",
-            Self::Schema => "Schema",
-            Self::Freshness => "Freshness",
-            Self::Access => "Access",
-            Self::Cost => "Usage and cost",
-            Self::History => "History",
-            Self::Yaml => "YAML",
+            Self::Overview => words::product::OVERVIEW,
+            Self::Schema => words::product::SCHEMA,
+            Self::Freshness => words::product::FRESHNESS,
+            Self::Access => words::product::ACCESS,
+            Self::Cost => words::product::USAGE_AND_COST,
+            Self::History => words::product::HISTORY,
+            Self::Yaml => words::product::YAML,
         }
     }
 
@@ -110,12 +109,7 @@ impl Tab {
 
     /// A tab that would say no more than that one may not see it is not offered.
     fn is_offered(self, product: &ProductDetail) -> bool {
-        match self {
-            Self::Yaml => product.tables.iter().any(|table| table.path.is_some()),
-            Self::History => ctx::viewer()
-                .is_some_and(|viewer| viewer.is(Role::Auditor) || viewer.is(Role::Admin)),
-            _ => true,
-        }
+        self != Self::Yaml || product.tables.iter().any(|table| table.path.is_some())
     }
 }
 
@@ -138,7 +132,7 @@ struct Parts {
     savings: Loaded<Vec<Saving>>,
     charges: Loaded<Listed<Charge>>,
     reads: Loaded<Listed<ShareQuery>>,
-    happenings: Loaded<Listed<Happening>>,
+    events: Loaded<Listed<ProductEvent>>,
     yaml: Loaded<String>,
 }
 
@@ -158,9 +152,8 @@ impl Parts {
             savings: load_if(on(Tab::Cost).map(|name| api::billing::savings(Some(name)))),
             charges: load_if(of(Tab::Cost).map(|(name, after)| api::billing::charges(name, after))),
             reads: load_if(on(Tab::Cost).map(api::access::reads)),
-            happenings: load_if(
-                of(Tab::History)
-                    .map(|(name, after)| api::audit::happenings(Some(("product", name)), after)),
+            events: load_if(
+                of(Tab::History).map(|(name, after)| api::catalog::history(name, after)),
             ),
             yaml: load_if(on(Tab::Yaml).map(api::declaration::product_yaml)),
         }
@@ -215,7 +208,7 @@ fn whole(
     let title = product.title.clone();
     let heading = match tab {
         Tab::Overview => title.clone(),
-        tab => format!("{} of {title}", tab.title()),
+        tab => words::product::tab_of_product(&tab.title(), &title),
     };
     let current = tab.href(&name);
     let first = StoredValue::new(current.clone());
@@ -230,14 +223,14 @@ fn whole(
         }
         Tab::Access => access::access(&product, parts.grants, place).into_any(),
         Tab::Cost => cost::cost(&name, parts, place).into_any(),
-        Tab::History => history::history(parts.happenings, place).into_any(),
+        Tab::History => history::history(&name, parts.events, place).into_any(),
         Tab::Yaml => yaml::yaml(parts.yaml).into_any(),
     };
     view! {
         <Title text=heading/>
         <section class="page">
             {head}
-            <Tabs label="About this product" tabs current/>
+            <Tabs label=words::product::ABOUT_THIS_PRODUCT tabs current/>
             <div class="tab">{shown}</div>
         </section>
     }
@@ -251,8 +244,8 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
     let edit = format!("{}/edit", path(&name));
     let way = match (product.state, product.access) {
         (_, MyAccess::Active) => view! {
-            <A href="/access" attr:class="button button--primary">"Read it"<Icon name="right"/></A>
-            {is_published.then(|| view! { <A href=ask attr:class="button">"Ask again"</A> })}
+            <A href="/access" attr:class="button button--primary">{words::product::READ_IT}<Icon name="right"/></A>
+            {is_published.then(|| view! { <A href=ask attr:class="button">{words::product::ASK_AGAIN}</A> })}
         }
         .into_any(),
         (ProductState::Published, _) => {
@@ -261,19 +254,19 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
             } else {
                 Weight::Primary
             };
-            view! { <A href=ask attr:class=weight.class()>"Ask for access"<Icon name="right"/></A> }
+            view! { <A href=ask attr:class=weight.class()>{words::product::ASK_FOR_ACCESS}<Icon name="right"/></A> }
                 .into_any()
         }
         _ => ().into_any(),
     };
     view! {
-        <p class="crumbs"><A href="/catalog">"Catalog"</A></p>
+        <p class="crumbs"><A href="/catalog">{words::catalog::CATALOG}</A></p>
         <div class="page-head page-head--split">
             <div>
                 <h1>{product.title.clone()}</h1>
                 <p class="states">
                     <span class="code">{name.clone()}</span>
-                    <Copy text=name what="the name"/>
+                    <Copy text=name what=words::product::THE_NAME/>
                     {(!is_published).then(|| view! { <State said=state::product(product.state)/> })}
                     <State said=state::classification(product.classification)/>
                     {(product.access != MyAccess::None).then(|| view! { <State said=state::access(product.access)/> })}
@@ -281,7 +274,7 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
             </div>
             <div class="actions">
                 {way}
-                {is_changeable.then(|| view! { <A href=edit attr:class="button">"Change it"</A> })}
+                {is_changeable.then(|| view! { <A href=edit attr:class="button">{words::product::CHANGE_IT}</A> })}
             </div>
         </div>
         {notice(product)}
@@ -290,14 +283,10 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
 
 fn notice(product: &ProductDetail) -> impl IntoView + use<> {
     let text = match (product.state, product.classification) {
-        (ProductState::Draft, _) => Some(
-            "This is a draft: only your team sees it. Nobody can ask for it until it is published.",
-        ),
-        (ProductState::Retired, _) => Some(
-            "This product was retired. No new access is given; what was granted ends in its time.",
-        ),
+        (ProductState::Draft, _) => Some(words::product::IS_A_DRAFT),
+        (ProductState::Retired, _) => Some(words::product::WAS_RETIRED),
         (ProductState::Published, Classification::Personal) => {
-            Some("Personal data: a data-protection officer decides together with the owning team.")
+            Some(words::product::IS_PERSONAL_DATA)
         }
         (ProductState::Published, _) => None,
     };

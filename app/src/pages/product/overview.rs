@@ -24,8 +24,8 @@ pub(super) fn overview(product: ProductDetail) -> impl IntoView {
     let tables = u64::try_from(product.tables.len()).unwrap_or(u64::MAX);
     let decides = who_decides(product.classification, product.access_policy);
     let pays = match product.payer {
-        Payer::Producer => "The owning team pays for what crosses a border.",
-        Payer::Consumer => "Whoever reads pays for what crosses a border.",
+        Payer::Producer => words::product::OWNING_TEAM_PAYS,
+        Payer::Consumer => words::product::WHOEVER_READS_PAYS,
     };
     let paragraphs = product
         .description
@@ -37,36 +37,36 @@ pub(super) fn overview(product: ProductDetail) -> impl IntoView {
     view! {
         <div class="columns">
             <div class="prose">
-                <h2>"What it is"</h2>
+                <h2>{words::product::WHAT_IT_IS}</h2>
                 {if has_description {
                     paragraphs.into_any()
                 } else {
-                    view! { <p class="muted">"The owning team has not described it yet."</p> }.into_any()
+                    view! { <p class="muted">{words::product::NOT_DESCRIBED_YET}</p> }.into_any()
                 }}
                 <Tags tags=product.tags/>
-                <h2>"How you get it"</h2>
+                <h2>{words::product::HOW_YOU_GET_IT}</h2>
                 <p>{decides}</p>
-                <p>{pays}" Both ways of reading are priced before you ask."</p>
+                <p>{pays}{words::product::PRICED_BEFORE_YOU_ASK}</p>
             </div>
             <dl class="facts facts--card">
                 <div>
-                    <dt>"Team"</dt>
+                    <dt>{words::product::TEAM}</dt>
                     <dd>{product.team_title}{contact(product.contact)}</dd>
                 </div>
-                <div><dt>"Domain"</dt><dd>{product.domain.to_string()}</dd></div>
-                <div><dt>"Place"</dt><dd>{place}{product.simulated.then_some(" (simulated)")}</dd></div>
+                <div><dt>{words::product::DOMAIN}</dt><dd>{product.domain.to_string()}</dd></div>
+                <div><dt>{words::product::PLACE}</dt><dd>{place}{product.simulated.then_some(words::product::SIMULATED)}</dd></div>
                 <div>
-                    <dt>"Last commit"</dt>
+                    <dt>{words::product::LAST_COMMIT}</dt>
                     <dd>{match committed {
                         Some(at) => view! { <Ago at/> }.into_any(),
-                        None => "not read yet".into_any(),
+                        None => words::product::NOT_READ_YET.into_any(),
                     }}</dd>
                 </div>
-                <div><dt>"Tables"</dt><dd>{words::count(tables)}</dd></div>
-                <div><dt>"Rows"</dt><dd>{rows.map_or_else(|| "not known".to_owned(), words::count)}</dd></div>
-                <div><dt>"Size"</dt><dd>{words::bytes(bytes)}</dd></div>
+                <div><dt>{words::product::TABLES}</dt><dd>{words::count(tables)}</dd></div>
+                <div><dt>{words::product::ROWS}</dt><dd>{rows.map_or_else(|| words::product::NOT_KNOWN.to_owned(), words::count)}</dd></div>
+                <div><dt>{words::product::SIZE}</dt><dd>{words::bytes(bytes)}</dd></div>
                 {product.published_at.map(|at| view! {
-                    <div><dt>"Published"</dt><dd><Day at/></dd></div>
+                    <div><dt>{words::product::PUBLISHED}</dt><dd><Day at/></dd></div>
                 })}
             </dl>
         </div>
@@ -88,10 +88,8 @@ fn contact(contact: String) -> impl IntoView {
 
 const fn who_decides(classification: Classification, policy: AccessPolicy) -> &'static str {
     match (classification, policy) {
-        (Classification::Personal, _) => {
-            "You ask; a producer of the owning team and a data-protection officer both decide."
-        }
-        (_, AccessPolicy::Auto) => "You ask, and get it at once: nobody has to decide.",
-        (_, AccessPolicy::Owner) => "You ask; a producer of the owning team decides.",
+        (Classification::Personal, _) => words::product::BOTH_DECIDE,
+        (_, AccessPolicy::Auto) => words::product::NOBODY_HAS_TO_DECIDE,
+        (_, AccessPolicy::Owner) => words::product::A_PRODUCER_DECIDES,
     }
 }

@@ -15,8 +15,8 @@ use crate::words;
 pub(super) fn schema(tables: Vec<TableDetail>) -> impl IntoView {
     if tables.is_empty() {
         return view! {
-            <Empty title="No tables yet">
-                <p>"The owning team has registered this product without tables."</p>
+            <Empty title=words::product::NO_TABLES_YET>
+                <p>{words::product::REGISTERED_WITHOUT_TABLES}</p>
             </Empty>
         }
         .into_any();
@@ -38,8 +38,8 @@ fn one(table: TableDetail) -> impl IntoView {
                     <th scope="row" class="code">{column.name}</th>
                     <td class="code">{column.type_text}</td>
                     <td>
-                        {if column.nullable { "may be empty" } else { "always there" }}
-                        {is_partition.then(|| view! { " "<Badge>"partition"</Badge> })}
+                        {if column.nullable { words::product::MAY_BE_EMPTY } else { words::product::ALWAYS_THERE }}
+                        {is_partition.then(|| view! { " "<Badge>{words::product::PARTITION}</Badge> })}
                     </td>
                     {has_comments.then(|| view! { <td>{column.comment}</td> })}
                 </tr>
@@ -47,38 +47,43 @@ fn one(table: TableDetail) -> impl IntoView {
         })
         .collect_view();
     let mut head = vec![
-        Column::Text("Column"),
-        Column::Text("Type"),
-        Column::Text("Values"),
+        Column::Text(words::product::COLUMN),
+        Column::Text(words::product::TYPE),
+        Column::Text(words::product::VALUES),
     ];
     if has_comments {
-        head.push(Column::Text("Comment"));
+        head.push(Column::Text(words::product::COMMENT));
     }
     view! {
         <section class="block">
             <h2 class="code">{name}</h2>
-            {table.refused_for.map(|why| view! {
+            {table.refused_for.clone().map(|why| view! {
                 <Notice tone=Tone::Warn>
-                    <p>"This table is shown but neither shared nor copied yet: "{why}"."</p>
+                    <p>{words::product::NOT_SHARED_YET}{why}"."</p>
+                </Notice>
+            })}
+            {table.clone_refused_for.filter(|_| table.refused_for.is_none()).map(|why| view! {
+                <Notice tone=Tone::Plain>
+                    <p>{words::product::NOT_COPIED_YET}{why}"."</p>
                 </Notice>
             })}
             {table.problem.map(|what| view! {
                 <Notice tone=Tone::Bad>
-                    <p>"When it was last looked at, the table could not be read: "{what}</p>
+                    <p>{words::product::COULD_NOT_BE_READ}{what}</p>
                 </Notice>
             })}
             <dl class="facts facts--line">
-                {table.version.map(|version| view! { <div><dt>"Version"</dt><dd>{version}</dd></div> })}
-                {table.committed_at.map(|at| view! { <div><dt>"Last commit"</dt><dd><Ago at/></dd></div> })}
-                {table.rows.map(|rows| view! { <div><dt>"Rows"</dt><dd>{words::count(rows)}</dd></div> })}
-                {table.files.map(|files| view! { <div><dt>"Files"</dt><dd>{words::count(files)}</dd></div> })}
-                {table.bytes.map(|bytes| view! { <div><dt>"Size"</dt><dd>{words::bytes(bytes)}</dd></div> })}
-                {table.path.map(|path| view! { <div><dt>"Path"</dt><dd class="code">{path}</dd></div> })}
+                {table.version.map(|version| view! { <div><dt>{words::product::VERSION}</dt><dd>{version}</dd></div> })}
+                {table.committed_at.map(|at| view! { <div><dt>{words::product::LAST_COMMIT}</dt><dd><Ago at/></dd></div> })}
+                {table.rows.map(|rows| view! { <div><dt>{words::product::ROWS}</dt><dd>{words::count(rows)}</dd></div> })}
+                {table.files.map(|files| view! { <div><dt>{words::product::FILES}</dt><dd>{words::count(files)}</dd></div> })}
+                {table.bytes.map(|bytes| view! { <div><dt>{words::product::SIZE}</dt><dd>{words::bytes(bytes)}</dd></div> })}
+                {table.path.map(|path| view! { <div><dt>{words::product::PATH}</dt><dd class="code">{path}</dd></div> })}
                 {(!table.features.is_empty()).then(|| view! {
-                    <div><dt>"Features"</dt><dd>{table.features.join(", ")}</dd></div>
+                    <div><dt>{words::product::FEATURES}</dt><dd>{table.features.join(", ")}</dd></div>
                 })}
             </dl>
-            <Table caption="Columns" head>{rows}</Table>
+            <Table caption=words::product::COLUMNS head>{rows}</Table>
         </section>
     }
 }

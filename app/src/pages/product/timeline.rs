@@ -32,14 +32,13 @@ use crate::words;
 pub(crate) fn picture(lately: Lately) -> impl IntoView {
     let timeline = timeline(&lately, ctx::now());
     if timeline.rows.is_empty() {
-        return view! { <p class="muted">"Without a table there is nothing to show."</p> }
-            .into_any();
+        return view! { <p class="muted">{words::product::WITHOUT_A_TABLE}</p> }.into_any();
     }
     view! {
         <p class="muted">
-            "A promise is kept when what the source held at the time of a sync is in the replica before the next sync is due."
+            {words::product::WHEN_A_PROMISE_IS_KEPT}
         </p>
-        <Tracks title="Commits at the source, and when the replicas had them" timeline/>
+        <Tracks title=words::product::COMMITS_AND_SYNCS timeline/>
     }
     .into_any()
 }
@@ -61,7 +60,7 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
             .filter(|commit| shown(&commit.committed_at))
             .collect();
         rows.push(Row {
-            name: format!("{name} at the source"),
+            name: words::product::table_at_the_source(&name),
             kind: Kind::Source,
             marks: commits.iter().map(of_commit).collect(),
             promise: None,
@@ -82,12 +81,12 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
             let promise = replica.job.as_ref().filter(|_| copy.synced_at.is_some());
             let due = promise.and_then(Due::of);
             rows.push(Row {
-                name: format!("{name} in {}", state::place(&replica.location)),
+                name: words::product::table_in_replica(&name, &state::place(&replica.location)),
                 kind: Kind::Copy,
                 marks,
                 promise: promise.map(|job| match due {
-                    Some(_) => format!("promised: {}", rhythm(job)),
-                    None => format!("nothing is promised: {}", rhythm(job)),
+                    Some(_) => words::product::promised(&rhythm(job)),
+                    None => words::product::nothing_is_promised(&rhythm(job)),
                 }),
                 late: due
                     .map(|due| late(&commits, &syncs, copy, due, now))
@@ -106,19 +105,15 @@ fn timeline(lately: &Lately, now: Timestamp) -> Timeline {
 fn of_commit(commit: &TableCommit) -> Mark {
     Mark {
         at: commit.committed_at,
-        figure: format!("version {}", commit.version),
+        figure: words::product::version(commit.version),
         href: None,
     }
 }
 
 fn of_run(run: &SyncRun) -> Option<Mark> {
-    let version = run
-        .to_version
-        .map(|version| format!("version {version}, "))
-        .unwrap_or_default();
     Some(Mark {
         at: run.finished_at?,
-        figure: format!("{version}{} copied", words::bytes(run.bytes_copied)),
+        figure: words::product::copied(run.to_version, run.bytes_copied),
         href: Some(format!("/runs/{}", run.id)),
     })
 }
@@ -421,6 +416,7 @@ mod tests {
             bytes: None,
             features: Vec::new(),
             refused_for: None,
+            clone_refused_for: None,
             problem: None,
             inspected_at: None,
             commits: vec![commit(3, "05T00:00")],

@@ -10,6 +10,7 @@ use crate::components::tick::TICKED;
 use crate::error::FieldError;
 use crate::next;
 use crate::url;
+use crate::words;
 
 pub(super) const PATH: &str = "/register";
 
@@ -50,11 +51,11 @@ impl Step {
 
     pub(super) const fn title(self) -> &'static str {
         match self {
-            Self::Place => "Where the tables are",
-            Self::Tables => "Which tables",
-            Self::Describe => "What they are",
-            Self::Access => "Who gets access",
-            Self::Review => "Review and publish",
+            Self::Place => words::register::WHERE_THE_TABLES_ARE,
+            Self::Tables => words::register::WHICH_TABLES,
+            Self::Describe => words::register::WHAT_THEY_ARE,
+            Self::Access => words::register::WHO_GETS_ACCESS,
+            Self::Review => words::register::REVIEW_AND_PUBLISH,
         }
     }
 
@@ -168,27 +169,25 @@ impl Filled {
     fn wrong(&self) -> Vec<FieldError> {
         let mut wrong = Vec::new();
         for (field, why) in [
-            ("storage", "Choose the storage that the tables are in."),
-            ("team", "Choose the team that will own them."),
+            ("storage", words::register::CHOOSE_THE_STORAGE),
+            ("team", words::register::CHOOSE_THE_TEAM),
         ] {
             if self.get(field).unwrap_or_default().is_empty() {
                 wrong.push(error(field, why));
             }
         }
         match self.tables().len() {
-            0 => wrong.push(error("table", "Tick at least one table.")),
+            0 => wrong.push(error("table", words::register::TICK_A_TABLE)),
             count if count > TABLES_MAX => wrong.push(error(
                 "table",
-                format!(
-                    "These are {count}; at most {TABLES_MAX} go this way. Tick fewer, or let all of them be written as YAML."
-                ),
+                words::register::too_many_tables(count, TABLES_MAX),
             )),
             _ => {}
         }
         if self.href(Step::Describe).len() > next::LONGEST - ROOM {
             wrong.push(error(
                 "description",
-                "That is more than this page can carry. Shorten it here and write the rest into the YAML at the end, or tick fewer tables.",
+                words::register::MORE_THAN_THE_PAGE_CARRIES,
             ));
         }
         wrong

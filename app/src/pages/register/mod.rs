@@ -23,6 +23,7 @@ use crate::error::FieldError;
 use crate::wire::Loaded;
 use crate::wire::load;
 use crate::wire::load_if;
+use crate::words;
 
 use filled::Filled;
 use filled::Step;
@@ -30,7 +31,7 @@ use filled::Step;
 #[component]
 pub fn Register() -> impl IntoView {
     view! {
-        <Title text="Register products"/>
+        <Title text=words::register::REGISTER_PRODUCTS/>
         <Members><Shown/></Members>
     }
 }
@@ -57,8 +58,8 @@ fn Shown() -> impl IntoView {
     view! {
         <section class="page">
             <div class="page-head">
-                <h1>"Register products"</h1>
-                <p class="lead">"Your tables stay where they are. Say where, describe them, and publish; several at once."</p>
+                <h1>{words::register::REGISTER_PRODUCTS}</h1>
+                <p class="lead">{words::register::YOUR_TABLES_STAY}</p>
             </div>
             {match (sent, step) {
                 (Some(sent), _) => review::page(&filled, sent).into_any(),
@@ -101,7 +102,8 @@ fn way(now: Step, filled: &Filled) -> impl IntoView + use<> {
             let title = step.title();
             let current = (step == now).then_some("step");
             let is_done = step < now;
-            let done = is_done.then(|| view! { <span class="visually-hidden">"Done: "</span> });
+            let done = is_done
+                .then(|| view! { <span class="visually-hidden">{words::register::DONE}</span> });
             let link = (is_last && is_done).then(|| filled.href(step));
             view! {
                 <li class="way__step" class:way__step--done=is_done aria-current=current>
@@ -114,22 +116,22 @@ fn way(now: Step, filled: &Filled) -> impl IntoView + use<> {
             }
         })
         .collect_view();
-    view! { <ol class="way" aria-label="Steps">{steps}</ol> }
+    view! { <ol class="way" aria-label=words::register::STEPS>{steps}</ol> }
 }
 
 fn at_place(places: Places, filled: &Filled, wrong: &[FieldError]) -> AnyView {
     if places.teams.is_empty() {
         return view! {
-            <Empty title="You are a producer of no team">
-                <p>"Producers register their team’s tables. Ask an administrator, or a producer of your team, to make you one."</p>
+            <Empty title=words::register::PRODUCER_OF_NO_TEAM>
+                <p>{words::register::ASK_TO_BECOME_A_PRODUCER}</p>
             </Empty>
         }
         .into_any();
     }
     if places.storages.is_empty() {
         return view! {
-            <Empty title="No storage yet">
-                <p>"Tables are registered from storages. Ask an administrator to make one for the place where yours lie."</p>
+            <Empty title=words::register::NO_STORAGE_YET>
+                <p>{words::register::ASK_FOR_A_STORAGE}</p>
             </Empty>
         }
         .into_any();

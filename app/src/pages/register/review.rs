@@ -15,6 +15,7 @@ use crate::components::form::Submit;
 use crate::components::text_area::TextArea;
 use crate::ctx;
 use crate::wire;
+use crate::words;
 
 const PUBLISH: &str = "publish-declaration";
 
@@ -74,28 +75,28 @@ pub(super) fn page(filled: &Filled, sent: Sent) -> impl IntoView + use<> {
         <section class="block" aria-labelledby="step-title">
             <h2 id="step-title">{Step::Review.title()}</h2>
             <p class="muted">
-                "This is the declaration that the products will equal. Change it here as you like; what you change here does not go back into the steps before. A classification is "
-                <span class="code">"public, internal"</span>" or "<span class="code">"personal"</span>
-                ". Keep a copy in git and you can deploy changes from there."
+                {words::register::ABOUT_THE_DECLARATION}
+                <span class="code">"public, internal"</span>{words::register::OR}<span class="code">"personal"</span>
+                {words::register::KEEP_IT_IN_GIT}
             </p>
             // Here, where the address holds what was filled in.
             <Form id=REVIEW action=to_plan stay=true class="form form--wide">
-                <TextArea label="Declaration" name="yaml" value=typed rows=20 required=true/>
+                <TextArea label=words::register::DECLARATION name="yaml" value=typed rows=20 required=true/>
                 <div class="actions">
-                    <Submit weight=Weight::Secondary>"Show what publishing does"</Submit>
-                    {back.map(|href| view! { <a class=Weight::Quiet.class() href=href>"Back"</a> })}
+                    <Submit weight=Weight::Secondary>{words::register::SHOW_WHAT_PUBLISHING_DOES}</Submit>
+                    {back.map(|href| view! { <a class=Weight::Quiet.class() href=href>{words::register::BACK}</a> })}
                 </div>
             </Form>
         </section>
         {lines.map(|lines| view! {
             <section class="block" aria-labelledby="publish">
-                <h2 id="publish">"What publishing does"</h2>
+                <h2 id="publish">{words::register::WHAT_PUBLISHING_DOES}</h2>
                 <ul class="plan">{lines}</ul>
                 {hash.map(|hash| view! {
                     <Form id=PUBLISH action=to_publish>
                         <Hidden name="yaml" value=yaml/>
                         <Hidden name="hash" value=hash/>
-                        <div class="actions"><Submit>"Publish"</Submit></div>
+                        <div class="actions"><Submit>{words::register::PUBLISH}</Submit></div>
                     </Form>
                 })}
             </section>

@@ -66,7 +66,7 @@ fn form(
                 <button type="submit" class=Weight::Primary.class() name="step" value=next.word()>{title}</button>
                 {back.map(|back| view! {
                     // What is not right yet need not keep anybody from going back.
-                    <button type="submit" class=Weight::Quiet.class() name="step" value=back.word() formnovalidate=true>"Back"</button>
+                    <button type="submit" class=Weight::Quiet.class() name="step" value=back.word() formnovalidate=true>{words::register::BACK}</button>
                 })}
             </div>
         </form>
@@ -82,28 +82,28 @@ pub(super) fn place(places: Places, filled: &Filled, wrong: &[FieldError]) -> An
         .map(|name| (name.clone(), name))
         .collect::<Vec<_>>();
     let fields = view! {
-        <Select label="Storage" name="storage" options=storages value=chosen("storage") error=of(wrong, "storage") required=true/>
+        <Select label=words::register::STORAGE name="storage" options=storages value=chosen("storage") error=of(wrong, "storage") required=true/>
         <Field
-            label="Folder"
+            label=words::register::FOLDER
             name="prefix"
-            hint="Tables below it are found; empty for all of the storage."
+            hint=words::register::FOLDER_HINT
             value=chosen("prefix")
             error=of(wrong, "prefix")
             autocomplete="off"
         />
-        <Select label="Team that will own them" name="team" options=places.teams value=chosen("team") error=of(wrong, "team") required=true/>
+        <Select label=words::register::OWNING_TEAM name="team" options=places.teams value=chosen("team") error=of(wrong, "team") required=true/>
     }
     .into_any();
     let form = form(
         Step::Place,
         filled,
-        (Step::Tables, "Look for tables"),
+        (Step::Tables, words::register::LOOK_FOR_TABLES),
         None,
         "form form--grid",
         fields,
     );
     view! {
-        <p class="muted">"Of each "<A href="/admin/storages">"storage"</A>" the doctor says whether it can be read and shared from."</p>
+        <p class="muted">{words::register::OF_EACH}<A href="/admin/storages">{words::register::STORAGE_LINK}</A>{words::register::THE_DOCTOR_SAYS}</p>
         {form}
     }
     .into_any()
@@ -113,9 +113,9 @@ pub(super) fn tables(tables: Vec<ScannedTable>, filled: &Filled, wrong: &[FieldE
     if tables.is_empty() {
         let back = filled.href(Step::Place);
         return view! {
-            <Empty title="There is no table there">
-                <p>"A table is a folder with a Delta log in it. Look in another folder or another storage; folders of other teams are not shown."</p>
-                <p class="actions"><a class=Weight::Primary.class() href=back>"Look elsewhere"</a></p>
+            <Empty title=words::register::NO_TABLE_THERE>
+                <p>{words::register::LOOK_IN_ANOTHER_FOLDER}</p>
+                <p class="actions"><a class=Weight::Primary.class() href=back>{words::register::LOOK_ELSEWHERE}</a></p>
             </Empty>
         }
         .into_any();
@@ -124,7 +124,7 @@ pub(super) fn tables(tables: Vec<ScannedTable>, filled: &Filled, wrong: &[FieldE
         .iter()
         .filter(|table| table.problem.is_none())
         .count();
-    let counted = found(tables.len(), usable);
+    let counted = words::register::found(tables.len(), usable);
     let ticked = filled.tables();
     // Whoever has named a folder mostly means all that is in it.
     let all = ticked.is_empty() && usable <= TABLES_MAX;
@@ -137,21 +137,21 @@ pub(super) fn tables(tables: Vec<ScannedTable>, filled: &Filled, wrong: &[FieldE
         })
         .collect_view();
     let head = vec![
-        Column::Text("Table"),
-        Column::Number("Rows"),
-        Column::Number("Size"),
-        Column::Text("To know"),
+        Column::Text(words::register::TABLE),
+        Column::Number(words::register::ROWS),
+        Column::Number(words::register::SIZE),
+        Column::Text(words::register::TO_KNOW),
     ];
     let error = of(wrong, "table");
     let fields = view! {
-        <Table caption="Tables found" head>{rows}</Table>
+        <Table caption=words::register::TABLES_FOUND head>{rows}</Table>
         {error.map(|error| view! { <p class="field__error">{error}</p> })}
     }
     .into_any();
     let form = form(
         Step::Tables,
         filled,
-        (Step::Describe, "Describe them"),
+        (Step::Describe, words::register::DESCRIBE_THEM),
         Some(Step::Place),
         "form form--wide",
         fields,
@@ -159,7 +159,7 @@ pub(super) fn tables(tables: Vec<ScannedTable>, filled: &Filled, wrong: &[FieldE
     view! {
         <p>{counted}</p>
         <p class="muted">
-            "What you tick, at most "{TABLES_MAX}" at once, becomes one product: it is described, asked for and granted as one. Make another product of the rest afterwards."
+            {words::register::WHAT_YOU_TICK_AT_MOST}{TABLES_MAX}{words::register::BECOMES_ONE_PRODUCT}
         </p>
         {form}
         {as_text(filled)}
@@ -167,26 +167,16 @@ pub(super) fn tables(tables: Vec<ScannedTable>, filled: &Filled, wrong: &[FieldE
     .into_any()
 }
 
-fn found(all: usize, usable: usize) -> String {
-    let tables = words::plural(all as u64, "table", "tables");
-    if usable == all {
-        format!("Found: {tables}.")
-    } else {
-        format!("Found: {tables}, of which {usable} can be registered.")
-    }
-}
-
 fn one(number: usize, table: ScannedTable, is_ticked: bool) -> impl IntoView {
     let id = format!("table-{number}");
     let is_closed = table.problem.is_some();
     let label_for = id.clone();
     let path = table.path.clone();
-    let remark = match (table.problem, table.refused_for) {
-        (Some(why), _) => words::sentence(&why),
-        (None, Some(feature)) => {
-            format!("It will be shown, but neither shared nor cloned: {feature}.")
-        }
-        (None, None) => String::new(),
+    let remark = match (table.problem, table.refused_for, table.clone_refused_for) {
+        (Some(why), ..) => words::sentence(&why),
+        (None, Some(feature), _) => words::register::not_shared(&feature),
+        (None, None, Some(feature)) => words::register::not_cloned(&feature),
+        (None, None, None) => String::new(),
     };
     view! {
         <tr>
@@ -210,20 +200,20 @@ fn as_text(filled: &Filled) -> impl IntoView + use<> {
     let (storage, prefix, team) = (text("storage"), text("prefix"), text("team"));
     view! {
         <section class="block" aria-labelledby="as-text">
-            <h2 id="as-text">"Or all of them as text"</h2>
-            <p class="muted">"A product for each folder that holds tables, written as one declaration, which you then complete by hand."</p>
+            <h2 id="as-text">{words::register::OR_ALL_AS_TEXT}</h2>
+            <p class="muted">{words::register::A_PRODUCT_FOR_EACH_FOLDER}</p>
             <Form id="scan" action>
                 <Hidden name="storage" value=storage/>
                 <Hidden name="prefix" value=prefix/>
                 <Hidden name="team" value=team/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Write all of them as YAML"</Submit></div>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::register::WRITE_ALL_AS_YAML}</Submit></div>
             </Form>
         </section>
     }
 }
 
 pub(super) fn describe(draft: ProductDraft, filled: &Filled, wrong: &[FieldError]) -> AnyView {
-    let unchosen = (String::new(), "Choose …".to_owned());
+    let unchosen = (String::new(), words::register::CHOOSE.to_owned());
     let classifications = Classification::ALL.iter().map(|word| {
         let title = state::classification(*word).0;
         (word.as_str().to_owned(), title.to_owned())
@@ -231,33 +221,33 @@ pub(super) fn describe(draft: ProductDraft, filled: &Filled, wrong: &[FieldError
     let classifications = std::iter::once(unchosen).chain(classifications);
     let tables = named(draft.tables, wrong);
     let fields = view! {
-        <Field label="Name" name="name" value=Some(draft.name) error=of(wrong, "name") hint="Begins with the domain’s name; fixed once it is published." required=true autocomplete="off"/>
-        <Field label="Title" name="title" value=Some(draft.title) error=of(wrong, "title") hint="What people search for." required=true/>
+        <Field label=words::product::NAME name="name" value=Some(draft.name) error=of(wrong, "name") hint=words::product::NAME_HINT required=true autocomplete="off"/>
+        <Field label=words::product::TITLE name="title" value=Some(draft.title) error=of(wrong, "title") hint=words::product::TITLE_HINT required=true/>
         <TextArea
-            label="Description"
+            label=words::product::DESCRIPTION
             name="description"
             value=draft.description
             error=of(wrong, "description")
             rows=6
             max=DESCRIPTION_MAX
-            hint="What is in it, what it is good for, and what it is not. An empty line begins a paragraph. A long one goes into the declaration at the end."
+            hint=words::register::DESCRIPTION_HINT
         />
-        <Field label="Tags" name="tags" value=Some(draft.tags.join(", ")) error=of(wrong, "tags") hint="With commas between them." autocomplete="off"/>
-        <Select label="Classification" name="classification" options=classifications.collect() value=Some(draft.classification) error=of(wrong, "classification") hint="Of personal data a data-protection officer decides, too." required=true/>
+        <Field label=words::product::TAGS name="tags" value=Some(draft.tags.join(", ")) error=of(wrong, "tags") hint=words::product::TAGS_HINT autocomplete="off"/>
+        <Select label=words::product::CLASSIFICATION name="classification" options=classifications.collect() value=Some(draft.classification) error=of(wrong, "classification") hint=words::product::CLASSIFICATION_HINT required=true/>
         {tables}
     }
     .into_any();
     let form = form(
         Step::Describe,
         filled,
-        (Step::Access, "Say who gets access"),
+        (Step::Access, words::register::SAY_WHO_GETS_ACCESS),
         Some(Step::Tables),
         "form form--wide",
         fields,
     );
     let (team, storage) = (draft.team, draft.storage);
     view! {
-        <p class="muted">"One product of the team "<strong>{team}</strong>", from the storage "<strong>{storage}</strong>"."</p>
+        <p class="muted">{words::register::ONE_PRODUCT_OF_THE_TEAM}<strong>{team}</strong>{words::register::FROM_THE_STORAGE}<strong>{storage}</strong>"."</p>
         {form}
     }
     .into_any()
@@ -270,9 +260,16 @@ fn named(tables: Vec<TableDraft>, wrong: &[FieldError]) -> impl IntoView + use<>
         .enumerate()
         .map(|(number, table)| {
             let path = table.path;
-            let name = cell("Name", number, name_of(&path), &path, table.name, wrong);
+            let name = cell(
+                ("name", words::register::NAME),
+                number,
+                name_of(&path),
+                &path,
+                table.name,
+                wrong,
+            );
             let schema = cell(
-                "Schema",
+                ("schema", words::register::SCHEMA),
                 number,
                 schema_of(&path),
                 &path,
@@ -289,15 +286,16 @@ fn named(tables: Vec<TableDraft>, wrong: &[FieldError]) -> impl IntoView + use<>
         })
         .collect_view();
     let head = vec![
-        Column::Text("Table"),
-        Column::Text("Name for readers"),
-        Column::Text("Schema"),
+        Column::Text(words::register::TABLE),
+        Column::Text(words::register::NAME_FOR_READERS),
+        Column::Text(words::register::SCHEMA),
     ];
-    view! { <Table caption="Names of the tables" head>{rows}</Table> }
+    view! { <Table caption=words::register::NAMES_OF_THE_TABLES head>{rows}</Table> }
 }
 
+/// One field of one table: what it is in the page, and what people call it.
 fn cell(
-    title: &'static str,
+    (word, title): (&str, &str),
     number: usize,
     field: String,
     path: &str,
@@ -306,7 +304,7 @@ fn cell(
 ) -> impl IntoView + use<> {
     let error = of(wrong, &field);
     let is_wrong = error.is_some();
-    let error_id = format!("{}-{number}-error", title.to_lowercase());
+    let error_id = format!("{word}-{number}-error");
     let described_by = is_wrong.then(|| error_id.clone());
     view! {
         <div class="field" class:field--wrong=is_wrong>
@@ -317,7 +315,7 @@ fn cell(
                 value=value
                 required=true
                 autocomplete="off"
-                aria-label=format!("{title} of {path}")
+                aria-label=words::register::field_of_table(&title, &path)
                 aria-invalid=is_wrong.then_some("true")
                 aria-describedby=described_by
             />
@@ -329,56 +327,47 @@ fn cell(
 pub(super) fn access(draft: ProductDraft, filled: &Filled, wrong: &[FieldError]) -> AnyView {
     let word = |word: &str, title: &str| (word.to_owned(), title.to_owned());
     let policies = vec![
-        word(
-            AccessPolicy::Owner.as_str(),
-            "A producer of the owning team",
-        ),
-        word(
-            AccessPolicy::Auto.as_str(),
-            "Nobody: whoever asks gets it at once",
-        ),
+        word(AccessPolicy::Owner.as_str(), words::product::A_PRODUCER),
+        word(AccessPolicy::Auto.as_str(), words::product::NOBODY),
     ];
     let payers = vec![
-        word(Payer::Producer.as_str(), "The owning team"),
-        word(Payer::Consumer.as_str(), "Whoever reads"),
+        word(Payer::Producer.as_str(), words::product::THE_OWNING_TEAM),
+        word(Payer::Consumer.as_str(), words::product::WHOEVER_READS),
     ];
     let states = vec![
-        word(
-            "published",
-            "At once: everybody finds it and may ask for it",
-        ),
-        word("draft", "Later: it is a draft, which only the team sees"),
+        word("published", words::register::PUBLISHED_AT_ONCE),
+        word("draft", words::register::PUBLISHED_LATER),
     ];
     // What was typed, also where it is no number.
     let baseline = filled
         .get("baseline_days")
         .map_or_else(|| draft.baseline_days.to_string(), str::to_owned);
     let personal = (draft.classification == Classification::Personal.as_str()).then(|| {
-        view! { <p class="muted">"It is personal data: a data-protection officer decides on every request, too."</p> }
+        view! { <p class="muted">{words::register::OFFICER_DECIDES_TOO}</p> }
     });
     let fields = view! {
-        <Select label="Who decides on requests" name="policy" options=policies value=Some(draft.access_policy) error=of(wrong, "policy")/>
-        <Select label="Who pays for what crosses a border" name="payer" options=payers value=Some(draft.payer) error=of(wrong, "payer")/>
+        <Select label=words::product::WHO_DECIDES name="policy" options=policies value=Some(draft.access_policy) error=of(wrong, "policy")/>
+        <Select label=words::product::WHO_PAYS name="payer" options=payers value=Some(draft.payer) error=of(wrong, "payer")/>
         <Field
-            label="Baseline"
+            label=words::product::BASELINE
             name="baseline_days"
             kind=Kind::Number
             value=Some(baseline)
             error=of(wrong, "baseline_days")
             min=Some("1".to_owned())
             max=Some("366".to_owned())
-            hint="Days between two full loads that savings are measured against."
+            hint=words::product::BASELINE_HINT
             required=true
         />
-        <Tick label="Readers may read older versions" name="history" checked=filled.is_ticked("history") hint="Time travel, as far back as the table keeps it."/>
-        <Tick label="Readers may read what changed" name="changes" checked=filled.is_ticked("changes") hint="Only of tables that have a change data feed."/>
-        <Select label="When it is published" name="state" options=states value=Some(draft.state) error=of(wrong, "state")/>
+        <Tick label=words::register::OLDER_VERSIONS name="history" checked=filled.is_ticked("history") hint=words::register::OLDER_VERSIONS_HINT/>
+        <Tick label=words::register::WHAT_CHANGED name="changes" checked=filled.is_ticked("changes") hint=words::register::WHAT_CHANGED_HINT/>
+        <Select label=words::register::WHEN_IT_IS_PUBLISHED name="state" options=states value=Some(draft.state) error=of(wrong, "state")/>
     }
     .into_any();
     let form = form(
         Step::Access,
         filled,
-        (Step::Review, "Review it"),
+        (Step::Review, words::register::REVIEW_IT),
         Some(Step::Describe),
         "form",
         fields,

@@ -32,7 +32,7 @@ const PATH: &str = "/replicas";
 #[component]
 pub fn Replicas() -> impl IntoView {
     view! {
-        <Title text="Replicas"/>
+        <Title text=words::replicas::REPLICAS/>
         <Members><All/></Members>
     }
 }
@@ -45,8 +45,8 @@ fn All() -> impl IntoView {
     view! {
         <section class="page">
             <div class="page-head">
-                <h1>"Replicas"</h1>
-                <p class="lead">"Copies near their readers, one for all readers of a place: of your products, and those that your teams read."</p>
+                <h1>{words::replicas::REPLICAS}</h1>
+                <p class="lead">{words::replicas::WHAT_REPLICAS_ARE}</p>
             </div>
             {replicas.show(move |replicas| list(replicas, is_first).into_any())}
         </section>
@@ -56,9 +56,9 @@ fn All() -> impl IntoView {
 fn list(replicas: Listed<Replica>, is_first: bool) -> impl IntoView {
     if replicas.items.is_empty() && is_first {
         return view! {
-            <Empty title="No replica yet">
-                <p>"One is made by itself once somebody is granted a product as a replica."</p>
-                <p class="actions"><A href="/catalog" attr:class="button">"Open the catalog"</A></p>
+            <Empty title=words::replicas::NO_REPLICA_YET>
+                <p>{words::replicas::WHEN_A_REPLICA_IS_MADE}</p>
+                <p class="actions"><A href="/catalog" attr:class="button">{words::replicas::OPEN_THE_CATALOG}</A></p>
             </Empty>
         }
         .into_any();
@@ -69,15 +69,15 @@ fn list(replicas: Listed<Replica>, is_first: bool) -> impl IntoView {
         .next
         .map(|after| url::with_query(PATH, [("after", after.as_str())]));
     let head = vec![
-        Column::Text("Product"),
-        Column::Text("Where"),
-        Column::Text("State"),
-        Column::Text("Holds what was committed"),
-        Column::Number("Size"),
-        Column::Text("Rhythm"),
+        Column::Text(words::replicas::PRODUCT),
+        Column::Text(words::replicas::WHERE),
+        Column::Text(words::replicas::STATE),
+        Column::Text(words::replicas::HOLDS_WHAT_WAS_COMMITTED),
+        Column::Number(words::replicas::SIZE),
+        Column::Text(words::replicas::RHYTHM),
     ];
     view! {
-        <Table caption="Replicas" head>{rows}</Table>
+        <Table caption=words::replicas::REPLICAS head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
@@ -102,17 +102,17 @@ fn row(replica: Replica) -> impl IntoView {
         <tr>
             <th scope="row">
                 <A href=href>{replica.product.to_string()}</A>
-                <span class="secondary muted">{words::plural(replica.tables.len() as u64, "table", "tables")}</span>
+                <span class="secondary muted">{words::replicas::tables(replica.tables.len() as u64)}</span>
             </th>
             <td>{state::place(&replica.location)}<span class="secondary code muted">{replica.storage.to_string()}</span></td>
             <td>
                 <State said=state::replica(replica.state)/>
-                {failing.then(|| view! { <p class="reason">"Its last sync did not go through."</p> })}
-                {replica.drain_until.map(|at| view! { <span class="secondary muted">"deleted "<Ago at/></span> })}
+                {failing.then(|| view! { <p class="reason">{words::replicas::LAST_SYNC_DID_NOT_GO_THROUGH}</p> })}
+                {replica.drain_until.map(|at| view! { <span class="secondary muted">{words::replicas::DELETED_ON}<Ago at/></span> })}
             </td>
             <td>{holds.map(|at| view! { <Ago at/> })}</td>
             <td class="number">{words::bytes(bytes)}</td>
-            <td>{rhythm}{next.map(|at| view! { <span class="secondary muted">"next "<Ago at/></span> })}</td>
+            <td>{rhythm}{next.map(|at| view! { <span class="secondary muted">{words::replicas::NEXT_SYNC}<Ago at/></span> })}</td>
         </tr>
     }
 }
@@ -126,7 +126,7 @@ pub(crate) fn is_failing(replica: &Replica) -> bool {
 /// `every 2d at 03:00 Europe/Berlin`.
 pub(crate) fn rhythm(job: &SyncJob) -> String {
     if job.paused {
-        "paused".to_owned()
+        words::replicas::PAUSED.to_owned()
     } else {
         timetable(job)
     }
@@ -137,11 +137,11 @@ pub(crate) fn timetable(job: &SyncJob) -> String {
     let at = job
         .at
         .as_ref()
-        .map(|at| format!(" at {at}"))
+        .map(|at| words::replicas::at_time_of_day(&at))
         .unwrap_or_default();
     match (&job.every, &job.cron) {
-        (Some(every), _) => format!("every {every}{at} {}", job.timezone),
+        (Some(every), _) => words::replicas::every_at(&every, &at, &job.timezone),
         (None, Some(cron)) => format!("{cron} {}", job.timezone),
-        (None, None) => "by hand".to_owned(),
+        (None, None) => words::replicas::BY_HAND.to_owned(),
     }
 }

@@ -31,7 +31,7 @@ fn Shown() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     let found = load(api::replicas::sync_run(id));
     view! {
-        <Title text="Sync run"/>
+        <Title text=words::replicas::SYNC_RUN/>
         {found.show(|run| page(run).into_any())}
     }
 }
@@ -39,40 +39,41 @@ fn Shown() -> impl IntoView {
 fn page(run: SyncRun) -> impl IntoView {
     let replica = format!("/replicas/{}@{}", run.product, run.to);
     let product = run.product.to_string();
+    let here = words::replicas::product_in_place(&product, &run.to);
     let is_under_way = run.finished_at.is_none();
     let copied = run.bytes_copied.min(run.bytes_planned);
     let share = less(run.bytes_copied, run.bytes_full);
     view! {
         <section class="page">
-            <p class="crumbs"><A href="/replicas">"Replicas"</A><A href=replica>{format!("{product} in {}", run.to)}</A></p>
+            <p class="crumbs"><A href="/replicas">{words::replicas::REPLICAS}</A><A href=replica>{here}</A></p>
             <div class="page-head">
-                <h1>{format!("{} of {}", state::run_kind(run.kind), run.table)}</h1>
-                <p class="states"><State said=state::run(run.state)/><span class="muted">{format!("attempt {}", run.attempt)}</span></p>
+                <h1>{words::replicas::run_of_table(&state::run_kind(run.kind), &run.table)}</h1>
+                <p class="states"><State said=state::run(run.state)/><span class="muted">{words::replicas::attempt(&run.attempt)}</span></p>
             </div>
             <div class="columns" data-refresh=is_under_way.then_some("")>
                 <div class="stack">
                     {steps(&run)}
                     {(is_under_way && run.bytes_planned > 0).then(|| view! {
                         <p>
-                            <progress max=run.bytes_planned.to_string() value=copied.to_string() aria-label="Copied"></progress>
-                            " "{words::bytes(copied)}" of "{words::bytes(run.bytes_planned)}
+                            <progress max=run.bytes_planned.to_string() value=copied.to_string() aria-label=words::replicas::COPIED></progress>
+                            " "{words::bytes(copied)}{words::replicas::OF}{words::bytes(run.bytes_planned)}
                         </p>
                     })}
                     {run.error.clone().map(|why| view! { <p class="reason" role="status">{words::sentence(&why)}</p> })}
                 </div>
                 <section class="card" aria-labelledby="figures">
-                    <h2 id="figures">"What it moved"</h2>
+                    <h2 id="figures">{words::replicas::WHAT_IT_MOVED}</h2>
                     <dl class="facts">
-                        {fact("Copied", format!("{} in {}", words::bytes(run.bytes_copied), words::plural(run.files_copied, "file", "files")))}
-                        {fact("A full copy", words::bytes(run.bytes_full))}
-                        {share.map(|share| fact("Less by", share))}
-                        {fact("Came from the source", format!("{}, log reads and repeated requests included: what is billed", words::bytes(run.bytes_received)))}
-                        {(run.files_deleted > 0).then(|| fact("Deleted", format!("{} in {}", words::bytes(run.bytes_deleted), words::plural(run.files_deleted, "file", "files"))))}
-                        {fact("Versions of the source", versions(&run))}
-                        {run.replica_version.map(|version| fact("Version of the replica", version.to_string()))}
-                        {fact("Worked for", words::duration(run.busy_micros))}
-                        <div><dt>"Began"</dt><dd><Time at=run.started_at/></dd></div>
-                        {run.finished_at.map(|at| view! { <div><dt>"Ended"</dt><dd><Time at/></dd></div> })}
+                        {fact(words::replicas::COPIED, words::replicas::bytes_in_files(&words::bytes(run.bytes_copied), run.files_copied))}
+                        {fact(words::replicas::A_FULL_COPY, words::bytes(run.bytes_full))}
+                        {share.map(|share| fact(words::replicas::LESS_BY, share))}
+                        {fact(words::replicas::CAME_FROM_THE_SOURCE, words::replicas::bytes_that_are_billed(&words::bytes(run.bytes_received)))}
+                        {(run.files_deleted > 0).then(|| fact(words::replicas::DELETED, words::replicas::bytes_in_files(&words::bytes(run.bytes_deleted), run.files_deleted)))}
+                        {fact(words::replicas::VERSIONS_OF_THE_SOURCE, versions(&run))}
+                        {run.replica_version.map(|version| fact(words::replicas::VERSION_OF_THE_REPLICA, version.to_string()))}
+                        {fact(words::replicas::WORKED_FOR, words::duration(run.busy_micros))}
+                        <div><dt>{words::replicas::BEGAN}</dt><dd><Time at=run.started_at/></dd></div>
+                        {run.finished_at.map(|at| view! { <div><dt>{words::replicas::ENDED}</dt><dd><Time at/></dd></div> })}
                     </dl>
                 </section>
             </div>
@@ -108,10 +109,10 @@ struct Part {
 }
 
 const WAY: [(RunState, &str); 4] = [
-    (RunState::Planned, "Planned"),
-    (RunState::Copying, "Copied"),
-    (RunState::Committing, "Committed"),
-    (RunState::Verifying, "Verified"),
+    (RunState::Planned, words::replicas::PLANNED),
+    (RunState::Copying, words::replicas::COPIED),
+    (RunState::Committing, words::replicas::COMMITTED),
+    (RunState::Verifying, words::replicas::VERIFIED),
 ];
 
 /// The run's way. Of one that ended badly it says where that was, if that was kept.
@@ -160,22 +161,23 @@ fn steps(run: &SyncRun) -> impl IntoView + use<> {
                 took,
                 times,
             } = part;
-            let took = took.map(|took| format!(", for {}", words::duration(took)));
-            let again = (times > 1).then(|| format!(", begun {times} times"));
-            let told =
-                began.map(|at| view! { <p class="muted">"from "<Time at/>{took}{again}</p> });
+            let took = took.map(|took| words::replicas::for_so_long(&words::duration(took)));
+            let again = (times > 1).then(|| words::replicas::begun_so_often(&times));
+            let told = began.map(
+                |at| view! { <p class="muted">{words::replicas::FROM}<Time at/>{took}{again}</p> },
+            );
             view! { <Step stand title>{told}</Step> }
         })
         .collect_view();
     let ended = matches!(run.state, RunState::Parked | RunState::Failed);
     let title = if run.state == RunState::Parked {
-        "Parked: a person has to look"
+        words::replicas::PARKED_FOR_A_PERSON
     } else {
-        "Failed"
+        words::replicas::FAILED
     };
     let at = run.finished_at;
     view! {
-        <Steps label="How far the run is">
+        <Steps label=words::replicas::HOW_FAR_THE_RUN_IS>
             {steps}
             {ended.then(|| view! {
                 <Step stand=Stand::Failed title>

@@ -54,7 +54,7 @@ fn Shown() -> impl IntoView {
     let lately = load(api::replicas::replica_lately(id.clone()));
     let found = load(api::replicas::replica(id, after));
     view! {
-        <Title text="Replica"/>
+        <Title text=words::replicas::REPLICA/>
         {found.show(move |(replica, runs)| page(replica, runs, lately, is_first).into_any())}
     }
 }
@@ -72,13 +72,13 @@ fn page(
     let is_busy = replica.tables.iter().any(|table| !table.work.is_empty());
     let tables = replica.tables.iter().map(table).collect_view();
     let head = vec![
-        Column::Text("Table"),
-        Column::Text("State"),
-        Column::Text("Holds what was committed"),
-        Column::Number("Version"),
-        Column::Number("Size"),
-        Column::Text("Synced"),
-        Column::Text("Verified"),
+        Column::Text(words::replicas::TABLE),
+        Column::Text(words::replicas::STATE),
+        Column::Text(words::replicas::HOLDS_WHAT_WAS_COMMITTED),
+        Column::Number(words::replicas::VERSION),
+        Column::Number(words::replicas::SIZE),
+        Column::Text(words::replicas::SYNCED),
+        Column::Text(words::replicas::VERIFIED),
     ];
     // The runs of the product go to all of its replicas.
     let storage = replica.storage.clone();
@@ -95,32 +95,32 @@ fn page(
         .collect();
     view! {
         <section class="page">
-            <p class="crumbs"><A href="/replicas">"Replicas"</A><A href=href>{crumb}</A></p>
+            <p class="crumbs"><A href="/replicas">{words::replicas::REPLICAS}</A><A href=href>{crumb}</A></p>
             <div class="page-head page-head--split">
                 <div>
-                    <h1>{product}" in "{state::place(&replica.location)}</h1>
+                    <h1>{product}{words::replicas::IN}{state::place(&replica.location)}</h1>
                     <p class="states">
                         <State said=state::replica(replica.state)/>
                         <span class="code muted">{replica.storage.to_string()}</span>
-                        {replica.drain_until.map(|at| view! { <span class="muted">"nobody reads it any more; deleted "<Ago at/></span> })}
+                        {replica.drain_until.map(|at| view! { <span class="muted">{words::replicas::UNREAD_AND_DELETED_ON}<Ago at/></span> })}
                     </p>
                     {replica.reason.clone().map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
                 </div>
                 {actions(&replica)}
             </div>
             <section class="block" data-refresh=is_busy.then_some("")>
-                <h2>"Tables"</h2>
-                <Table caption="Tables of the replica" head>{tables}</Table>
+                <h2>{words::replicas::TABLES}</h2>
+                <Table caption=words::replicas::TABLES_OF_THE_REPLICA head>{tables}</Table>
             </section>
             {replica.job.clone().map(|job| schedule(&replica, job))}
             <section class="block">
-                <h2>"Over time"</h2>
+                <h2>{words::replicas::OVER_TIME}</h2>
                 {lately.show(|lately| picture(lately).into_any())}
             </section>
             <section class="block">
-                <h2>"Sync runs"</h2>
+                <h2>{words::replicas::SYNC_RUNS}</h2>
                 {if runs.is_empty() && are_elsewhere {
-                    view! { <p class="muted">"The latest runs of the product are of its other replicas; older ones stand on the next page."</p> }.into_any()
+                    view! { <p class="muted">{words::replicas::LATEST_RUNS_ARE_OF_OTHERS}</p> }.into_any()
                 } else {
                     list(runs).into_any()
                 }}
@@ -140,21 +140,21 @@ fn actions(replica: &Replica) -> impl IntoView + use<> {
         may.sync,
         "start-sync",
         wire::form::<api::replicas::StartSync>(),
-        "Sync now",
+        words::replicas::SYNC_NOW,
         Weight::Primary,
     );
     let verify = one(
         may.verify,
         "start-verify",
         wire::form::<api::replicas::StartVerify>(),
-        "Check it now",
+        words::replicas::CHECK_IT_NOW,
         Weight::Secondary,
     );
     let vacuum = one(
         may.vacuum,
         "start-vacuum",
         wire::form::<api::replicas::StartVacuum>(),
-        "Vacuum now",
+        words::replicas::VACUUM_NOW,
         Weight::Secondary,
     );
     view! { <div class="actions">{sync}{verify}{vacuum}</div> }
@@ -197,23 +197,20 @@ fn table(table: &ReplicaTable) -> impl IntoView + use<> {
 
 fn under_way(work: &TableWork) -> impl IntoView + use<> {
     let what = match work.kind.as_str() {
-        "sync" => "sync",
-        "verify" => "check",
-        "vacuum" => "vacuum",
+        "sync" => words::replicas::A_SYNC,
+        "verify" => words::replicas::A_CHECK,
+        "vacuum" => words::replicas::A_VACUUM,
         other => other,
     }
     .to_owned();
     let how = match (work.parked, work.failures) {
-        (true, _) => "waits until a person says so".to_owned(),
-        (false, 0) => "is under way".to_owned(),
-        (false, times) => format!(
-            "has failed {} and is tried again",
-            words::plural(times.unsigned_abs(), "time", "times")
-        ),
+        (true, _) => words::replicas::WAITS_FOR_A_PERSON.to_owned(),
+        (false, 0) => words::replicas::IS_UNDER_WAY.to_owned(),
+        (false, times) => words::replicas::has_failed_and_is_tried_again(times.unsigned_abs()),
     };
     let error = work.error.clone();
     view! {
-        <p class="secondary muted">{words::sentence(&format!("a {what} {how}"))}</p>
+        <p class="secondary muted">{words::sentence(&words::replicas::work_stands_like_this(&what, &how))}</p>
         {error.map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
     }
 }
@@ -226,22 +223,18 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
     let is_timed = job.every.is_some() || job.cron.is_some();
     let halt = (may && is_timed).then(|| pause(id.clone(), &job));
     let resumed =
-        (job.paused && is_timed).then(|| format!(" Resumed, it runs {}.", timetable(&job)));
+        (job.paused && is_timed).then(|| words::replicas::resumed_it_runs(&timetable(&job)));
     let form = may.then(|| change(id, job.clone()));
     view! {
         <section class="block">
-            <h2>"Schedule"</h2>
+            <h2>{words::replicas::SCHEDULE}</h2>
             <p>
                 {words::sentence(&rhythm(&job))}
                 {resumed}
-                {next.map(|at| view! { " Next run "<Ago at/>", at "<Time at/>"." })}
+                {next.map(|at| view! { {words::replicas::NEXT_RUN}<Ago at/>{words::replicas::NEXT_RUN_AT}<Time at/>"." })}
             </p>
             <p class="muted">
-                {format!(
-                    "What the source removed is kept for {}, the whole replica for {} after its last reader.",
-                    words::plural(job.retention_hours.unsigned_abs(), "hour", "hours"),
-                    words::plural(job.keep_hours.unsigned_abs(), "hour", "hours"),
-                )}
+                {words::replicas::how_long_it_is_kept(job.retention_hours.unsigned_abs(), job.keep_hours.unsigned_abs())}
             </p>
             {halt}
             {form}
@@ -253,9 +246,9 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
 fn pause(replica: String, job: &SyncJob) -> impl IntoView + use<> {
     let action = wire::form::<api::replicas::ChangeSyncJob>();
     let (word, title) = if job.paused {
-        ("no", "Resume the schedule")
+        ("no", words::replicas::RESUME_THE_SCHEDULE)
     } else {
-        ("yes", "Pause the schedule")
+        ("yes", words::replicas::PAUSE_THE_SCHEDULE)
     };
     let revision = job.revision.to_string();
     view! {
@@ -273,22 +266,25 @@ fn pause(replica: String, job: &SyncJob) -> impl IntoView + use<> {
 fn change(replica: String, job: SyncJob) -> impl IntoView {
     let action = wire::form::<api::replicas::ChangeSyncJob>();
     let returned = ctx::flash().is_of("sync-job");
-    let choices = [("no", "It runs"), ("yes", "It is paused")];
+    let choices = [
+        ("no", words::replicas::IT_RUNS),
+        ("yes", words::replicas::IT_IS_PAUSED),
+    ];
     let choices = choices.map(|(value, title)| (value.to_owned(), title.to_owned()));
     let paused = if job.paused { "yes" } else { "no" };
     view! {
         <details class="fold" open=returned>
-            <summary>"Change the schedule"</summary>
+            <summary>{words::replicas::CHANGE_THE_SCHEDULE}</summary>
             <Form id="sync-job" action class="form form--grid" revision=job.revision>
                 <Hidden name="replica" value=replica/>
-                <Field label="Every" name="every" value=job.every hint="For example 2d, 6h or 30m; empty to run by hand or by cron." autocomplete="off"/>
-                <Field label="At" name="at" value=job.at hint="A time of day, 03:00, for whole days." autocomplete="off"/>
-                <Field label="Cron" name="cron" value=job.cron hint="Instead of every and at." autocomplete="off"/>
-                <Field label="Time zone" name="timezone" value=Some(job.timezone) hint="For example Europe/Berlin." required=true autocomplete="off"/>
-                <Field label="Keep what the source removed" name="retention_hours" kind=Kind::Number value=Some(job.retention_hours.to_string()) hint="Hours." required=true/>
-                <Field label="Keep the replica without readers" name="keep_hours" kind=Kind::Number value=Some(job.keep_hours.to_string()) hint="Hours." required=true/>
-                <Select label="Whether it runs" name="paused" options=choices.to_vec() value=Some(paused.to_owned())/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Change the schedule"</Submit></div>
+                <Field label=words::replicas::EVERY name="every" value=job.every hint=words::replicas::EVERY_HINT autocomplete="off"/>
+                <Field label=words::replicas::AT name="at" value=job.at hint=words::replicas::AT_HINT autocomplete="off"/>
+                <Field label=words::replicas::CRON name="cron" value=job.cron hint=words::replicas::CRON_HINT autocomplete="off"/>
+                <Field label=words::replicas::TIME_ZONE name="timezone" value=Some(job.timezone) hint=words::replicas::TIME_ZONE_HINT required=true autocomplete="off"/>
+                <Field label=words::replicas::KEEP_WHAT_THE_SOURCE_REMOVED name="retention_hours" kind=Kind::Number value=Some(job.retention_hours.to_string()) hint=words::replicas::HOURS required=true/>
+                <Field label=words::replicas::KEEP_THE_REPLICA_WITHOUT_READERS name="keep_hours" kind=Kind::Number value=Some(job.keep_hours.to_string()) hint=words::replicas::HOURS required=true/>
+                <Select label=words::replicas::WHETHER_IT_RUNS name="paused" options=choices.to_vec() value=Some(paused.to_owned())/>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::replicas::CHANGE_THE_SCHEDULE}</Submit></div>
             </Form>
         </details>
     }
@@ -297,7 +293,7 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
 /// The runs, each with how much less was moved than a full copy would have.
 pub(crate) fn list(runs: Vec<SyncRun>) -> impl IntoView {
     if runs.is_empty() {
-        return view! { <p class="muted">"No run yet."</p> }.into_any();
+        return view! { <p class="muted">{words::replicas::NO_RUN_YET}</p> }.into_any();
     }
     let rows = runs
         .into_iter()
@@ -325,21 +321,21 @@ pub(crate) fn list(runs: Vec<SyncRun>) -> impl IntoView {
         })
         .collect_view();
     let head = vec![
-        Column::Text("Run"),
-        Column::Text("Kind"),
-        Column::Text("Versions"),
-        Column::Number("Copied"),
-        Column::Number("A full copy"),
-        Column::Text("State"),
+        Column::Text(words::replicas::RUN),
+        Column::Text(words::replicas::KIND),
+        Column::Text(words::replicas::VERSIONS),
+        Column::Number(words::replicas::COPIED),
+        Column::Number(words::replicas::A_FULL_COPY),
+        Column::Text(words::replicas::STATE),
     ];
-    view! { <Table caption="Sync runs" head>{rows}</Table> }.into_any()
+    view! { <Table caption=words::replicas::SYNC_RUNS head>{rows}</Table> }.into_any()
 }
 
 /// `3 → 7`, of the source.
 pub(super) fn versions(run: &SyncRun) -> String {
     match (run.from_version, run.to_version) {
         (Some(from), Some(to)) => format!("{from} → {to}"),
-        (None, Some(to)) => format!("first → {to}"),
+        (None, Some(to)) => words::replicas::first_version_to(&to),
         _ => String::new(),
     }
 }

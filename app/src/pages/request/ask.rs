@@ -36,16 +36,6 @@ use crate::wire::Loaded;
 use crate::wire::load;
 use crate::words;
 
-/// What others often ask for; any other word will do.
-const PURPOSES: [&str; 6] = [
-    "analysis",
-    "forecast",
-    "quality",
-    "reporting",
-    "training",
-    "warranty",
-];
-
 /// So long a grant lasts unless asked for otherwise, and at most.
 const USUALLY: i64 = 180 * DAY;
 const AT_MOST: i64 = 5 * 365 * DAY;
@@ -69,7 +59,7 @@ fn Shown() -> impl IntoView {
     let product = load(api::catalog::product(name.clone()));
     let terms = load(api::access::terms(name, wanted));
     view! {
-        <Title text="Ask for access"/>
+        <Title text=words::request::ASK_FOR_ACCESS/>
         {product.show(move |product| page(product, terms, mode).into_any())}
     }
 }
@@ -82,20 +72,20 @@ fn page(product: ProductDetail, terms: Loaded<Terms>, mode: Option<Mode>) -> imp
     let is_of_a_team = ctx::viewer().is_some_and(|viewer| !viewer.teams.is_empty());
     view! {
         <section class="page">
-            <p class="crumbs"><A href="/catalog">"Catalog"</A><A href=back>{product.title}</A></p>
+            <p class="crumbs"><A href="/catalog">{words::catalog::CATALOG}</A><A href=back>{product.title}</A></p>
             <div class="page-head">
-                <h1>"Ask for access to "<bdi>{title}</bdi></h1>
+                <h1>{words::request::ASK_FOR_ACCESS_TO}<bdi>{title}</bdi></h1>
             </div>
             {if !is_open {
                 view! {
                     <Notice tone=Tone::Warn>
-                        <p>"This product is not published, so nobody can ask for it. Its team knows more."</p>
+                        <p>{words::request::NOT_PUBLISHED}</p>
                     </Notice>
                 }.into_any()
             } else if !is_of_a_team {
                 view! {
                     <Notice tone=Tone::Warn>
-                        <p>"Access is given to teams, and you belong to none yet. Ask an administrator to add you to yours."</p>
+                        <p>{words::request::YOU_BELONG_TO_NO_TEAM}</p>
                     </Notice>
                 }.into_any()
             } else {
@@ -116,7 +106,7 @@ fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use
     let form = terms.offer.map(|offer| form(product, offer, mode));
     view! {
         <section class="block" aria-labelledby="who-reads">
-            <h2 id="who-reads">"1. Who reads it"</h2>
+            <h2 id="who-reads">{words::request::WHO_READS_IT}</h2>
             {choice}
             {another}
             <Create product=product.to_owned() open=has_none/>
@@ -133,10 +123,10 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
         .map(|recipient| {
             let name = recipient.name.to_string();
             let is_chosen = chosen == Some(name.as_str());
-            let title = format!(
-                "{name} ({}, of {})",
-                state::place(&recipient.location),
-                recipient.team
+            let title = words::request::recipient_of(
+                &name,
+                &state::place(&recipient.location),
+                &recipient.team,
             );
             view! { <option value=name selected=is_chosen>{title}</option> }
         })
@@ -144,9 +134,9 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
     view! {
         <form class="pick" method="get" action=action data-part="terms">
             <div class="field">
-                <label class="field__label" for="recipient">"Recipient"</label>
+                <label class="field__label" for="recipient">{words::request::RECIPIENT}</label>
                 <p class="field__hint" id="recipient-hint">
-                    "The machines of a team in one cloud region. Prices depend on where they are."
+                    {words::request::RECIPIENT_HINT}
                 </p>
                 <select
                     class="input"
@@ -157,7 +147,7 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
                     {options}
                 </select>
             </div>
-            <noscript><button class="button" type="submit">"Show prices"</button></noscript>
+            <noscript><button class="button" type="submit">{words::request::SHOW_PRICES}</button></noscript>
         </form>
     }
 }
@@ -167,8 +157,8 @@ fn by_name(product: &str) -> impl IntoView + use<> {
     let action = format!("/products/{product}/request");
     view! {
         <form class="form form--grid" method="get" action=action>
-            <Field label="Or the name of another" name="recipient" hint="Your teams have more recipients than are offered above." required=true autocomplete="off"/>
-            <div class="actions"><Button>"Take this one"</Button></div>
+            <Field label=words::request::NAME_OF_ANOTHER name="recipient" hint=words::request::NAME_OF_ANOTHER_HINT required=true autocomplete="off"/>
+            <div class="actions"><Button>{words::request::TAKE_THIS_ONE}</Button></div>
         </form>
     }
 }
@@ -189,14 +179,14 @@ fn Create(product: String, open: bool) -> impl IntoView {
     let returned = ctx::flash().is_of("recipient-new");
     view! {
         <details class="fold" open=open || returned>
-            <summary>{if open { "Make your first recipient" } else { "Make another recipient" }}</summary>
+            <summary>{if open { words::request::MAKE_YOUR_FIRST_RECIPIENT } else { words::request::MAKE_ANOTHER_RECIPIENT }}</summary>
             <Form id="recipient-new" action class="form form--grid">
                 <Hidden name="product" value=product/>
-                <Field label="Name" name="name" hint="Lower case, for example rnd_weu." required=true autocomplete="off"/>
-                <Select label="Team" name="team" options=teams/>
-                <Select label="Cloud" name="cloud" options=clouds/>
-                <Field label="Region" name="region" hint="As the cloud writes it, for example westeurope." required=true autocomplete="off"/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Make the recipient"</Submit></div>
+                <Field label=words::request::NAME name="name" hint=words::request::NAME_HINT required=true autocomplete="off"/>
+                <Select label=words::request::TEAM name="team" options=teams/>
+                <Select label=words::request::CLOUD name="cloud" options=clouds/>
+                <Field label=words::request::REGION name="region" hint=words::request::REGION_HINT required=true autocomplete="off"/>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::request::MAKE_THE_RECIPIENT}</Submit></div>
             </Form>
         </details>
     }
@@ -214,35 +204,35 @@ fn form(product: &str, offer: Offer, mode: Option<Mode>) -> impl IntoView + use<
             <Form id="request-new" action class="form form--wide">
                 <Hidden name="product" value=product/>
                 <Hidden name="recipient" value=recipient/>
-                <h2>"2. How"</h2>
+                <h2>{words::request::HOW}</h2>
                 <Modes offer chosen=mode/>
-                <h2>"3. What for, and until when"</h2>
+                <h2>{words::request::WHAT_FOR}</h2>
                 <Field
-                    label="Purpose, in one word"
+                    label=words::request::PURPOSE_IN_ONE_WORD
                     name="purpose.code"
-                    hint="A word of your own or one of those offered; it groups requests."
-                    suggestions=&PURPOSES
+                    hint=words::request::PURPOSE_IN_ONE_WORD_HINT
+                    suggestions=&words::request::PURPOSES
                     required=true
                     autocomplete="off"
                 />
                 <TextArea
-                    label="Purpose, in a sentence or two"
+                    label=words::request::PURPOSE_IN_A_SENTENCE
                     name="purpose.text"
-                    hint="Who decides reads this. Say what you want to find out, and for whom."
+                    hint=words::request::PURPOSE_IN_A_SENTENCE_HINT
                     required=true
                 />
                 <Field
-                    label="Until"
+                    label=words::request::UNTIL
                     name="until"
                     kind=Kind::Date
-                    hint="Access ends with this day, in UTC. You can renew it before."
+                    hint=words::request::UNTIL_HINT
                     value=Some(words::day(now.plus(USUALLY)))
                     min=Some(words::day(now.plus(DAY)))
                     max=Some(words::day(now.plus(AT_MOST)))
                     required=true
                 />
                 <div class="actions">
-                    {can_be_had.then(|| view! { <Submit>"Send the request"</Submit> })}
+                    {can_be_had.then(|| view! { <Submit>{words::request::SEND_THE_REQUEST}</Submit> })}
                 </div>
             </Form>
             {aside}
@@ -257,24 +247,24 @@ fn next_steps(offer: &Offer) -> impl IntoView + use<> {
         .iter()
         .map(|stage| {
             let text = match stage {
-                Stage::Policy => "The product’s policy grants it at once.".to_owned(),
-                other => format!("It is decided by {}.", state::stage(*other)),
+                Stage::Policy => words::request::POLICY_GRANTS_IT.to_owned(),
+                other => words::request::decided_by(&state::stage(*other)),
             };
             view! { <li>{text}</li> }
         })
         .collect_view();
     view! {
         <aside class="aside" aria-labelledby="next">
-            <h2 id="next">"What happens next"</h2>
+            <h2 id="next">{words::request::WHAT_HAPPENS_NEXT}</h2>
             <ol class="numbered">
-                <li>"You send the request; it shows exactly what you see here."</li>
+                <li>{words::request::YOU_SEND_IT}</li>
                 {stages}
-                <li>"It is set up by itself, then checked by reading as you would."</li>
-                <li>"You download the profile once, and read with any Delta Sharing client."</li>
+                <li>{words::request::SET_UP_AND_CHECKED}</li>
+                <li>{words::request::YOU_DOWNLOAD_THE_PROFILE}</li>
             </ol>
-            <h3>"Who pays"</h3>
+            <h3>{words::request::WHO_PAYS}</h3>
             <p>
-                "Team "<strong>{offer.payer.to_string()}</strong>", cost centre "
+                {words::request::PAID_BY_TEAM}<strong>{offer.payer.to_string()}</strong>{words::request::WITH_COST_CENTRE}
                 <span class="code">{offer.cost_center.clone()}</span>"."
             </p>
         </aside>

@@ -1,5 +1,7 @@
 //! A request with all that who decides has to know, and the form to decide on it.
 
+use std::fmt::Display;
+
 use leptos::prelude::*;
 use leptos_router::components::A;
 use model::dto::Request;
@@ -39,48 +41,48 @@ pub fn Case(request: Request) -> impl IntoView {
     view! {
         <dl class="facts">
             <div>
-                <dt>"Product"</dt>
-                <dd><A href=product>{request.product.to_string()}</A>" "<A href=grants attr:class="secondary">"who else reads it"</A></dd>
+                <dt>{words::request::PRODUCT}</dt>
+                <dd><A href=product>{request.product.to_string()}</A>" "<A href=grants attr:class="secondary">{words::request::WHO_ELSE_READS_IT}</A></dd>
             </div>
             <div>
-                <dt>"For"</dt>
+                <dt>{words::request::FOR}</dt>
                 <dd>
                     <span class="code">{request.recipient.to_string()}</span>
-                    <span class="muted secondary">{format!("team {}, {}", request.team, state::place(&request.location))}</span>
+                    <span class="muted secondary">{words::request::team_at(&request.team, &state::place(&request.location))}</span>
                 </dd>
             </div>
             <div>
-                <dt>"Asked by"</dt>
+                <dt>{words::request::ASKED_BY}</dt>
                 <dd>
-                    {request.requester.map_or_else(|| "the declaration".to_owned(), |person| person.to_string())}
+                    {request.requester.map_or_else(|| words::request::THE_DECLARATION.to_owned(), |person| person.to_string())}
                     ", "<Ago at=request.created_at/>
                 </dd>
             </div>
             <div>
-                <dt>"Purpose"</dt>
+                <dt>{words::request::PURPOSE}</dt>
                 <dd><span class="code">{request.purpose_code}</span><span class="secondary lines">{request.purpose_text}</span></dd>
             </div>
-            <div><dt>"Until"</dt><dd><LastDay at=request.until/>" ("<Ago at=request.until/>")"</dd></div>
+            <div><dt>{words::request::UNTIL}</dt><dd><LastDay at=request.until/>" ("<Ago at=request.until/>")"</dd></div>
             {request.renews_until.map(|at| view! {
-                <div><dt>"Renews"</dt><dd>"an access until "<LastDay at/></dd></div>
+                <div><dt>{words::request::RENEWS}</dt><dd>{words::request::AN_ACCESS_UNTIL}<LastDay at/></dd></div>
             })}
-            <div><dt>"Mode"</dt><dd>{state::mode(request.mode)}</dd></div>
+            <div><dt>{words::request::MODE}</dt><dd>{state::mode(request.mode)}</dd></div>
             {offered.map(|offered| view! {
                 <div>
-                    <dt>"Cost"</dt>
+                    <dt>{words::request::COST}</dt>
                     <dd>
-                        <strong>{offer::priced(offer::monthly(&offered))}</strong>" a month"
-                        <span class="muted secondary">"First copy: "{offer::first_copy(&offered)}</span>
-                        <span class="muted secondary">"Reckoned on "{offered.basis.clone()}"."</span>
+                        <strong>{offer::priced(offer::monthly(&offered))}</strong>{words::request::A_MONTH}
+                        <span class="muted secondary">{words::request::FIRST_COPY_IS}{offer::first_copy(&offered)}</span>
+                        <span class="muted secondary">{words::request::IT_IS_RECKONED_ON}{offered.basis.clone()}"."</span>
                     </dd>
                 </div>
             })}
             {payer.map(|(team, cost_center, as_of)| view! {
                 <div>
-                    <dt>"Paid by"</dt>
+                    <dt>{words::request::PAID_BY}</dt>
                     <dd>
-                        {format!("{team}, cost centre {cost_center}")}
-                        <span class="muted secondary">"as it was shown "<Ago at=as_of/></span>
+                        {words::request::team_and_cost_centre(&team, &cost_center)}
+                        <span class="muted secondary">{words::request::AS_IT_WAS_SHOWN}<Ago at=as_of/></span>
                     </dd>
                 </div>
             })}
@@ -96,15 +98,15 @@ pub fn Said(request: Request) -> impl IntoView {
         .iter()
         .map(|decision| {
             let (verdict, _) = state::verdict(decision.verdict);
-            let who = decision
+            let person = decision
                 .decider
                 .as_ref()
-                .map_or_else(String::new, |person| format!(" by {person}"));
+                .map(|person| person as &dyn Display);
             let note = decision.note.clone();
             view! {
                 <li>
-                    {format!("{verdict}{who}, as {}", state::stage(decision.stage))}
-                    {(!note.is_empty()).then(|| view! { ": “"<bdi>{note}</bdi>"”" })}
+                    {words::request::decision(&verdict, person, &state::stage(decision.stage))}
+                    {(!note.is_empty()).then(|| view! { {words::request::NOTE_BEGINS}<bdi>{note}</bdi>{words::request::NOTE_ENDS} })}
                 </li>
             }
         })
@@ -115,10 +117,9 @@ pub fn Said(request: Request) -> impl IntoView {
         .filter(|stage| !request.may_decide.contains(stage))
         .map(|stage| state::stage(*stage))
         .collect();
-    let others = others.join(" and ");
     view! {
         {(!request.decisions.is_empty()).then(|| view! { <ul class="said">{decisions}</ul> })}
-        {(!others.is_empty()).then(|| view! { <p class="muted">{words::sentence(&format!("{others} decides too"))}</p> })}
+        {(!others.is_empty()).then(|| view! { <p class="muted">{words::request::decide_too(&others)}</p> })}
     }
 }
 
@@ -136,10 +137,10 @@ pub fn Decide(
         <Form id=format!("decide-{id}") action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
-            <TextArea label="Note" name="note" hint="Who asked reads it. A rejection needs one." rows=2/>
+            <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
             <div class="actions">
-                <Submit says=("verdict", "approve") key="a">"Approve"</Submit>
-                <Submit weight=Weight::Danger says=("verdict", "reject") key="r">"Reject"</Submit>
+                <Submit says=("verdict", "approve") key="a">{words::request::APPROVE}</Submit>
+                <Submit weight=Weight::Danger says=("verdict", "reject") key="r">{words::request::REJECT}</Submit>
             </div>
         </Form>
     }

@@ -50,7 +50,7 @@ pub fn Modes(offer: Offer, #[prop(optional_no_strip)] chosen: Option<Mode>) -> i
         .collect_view();
     view! {
         <fieldset class="choice">
-            <legend class="field__label">"How do you want to read it?"</legend>
+            <legend class="field__label">{words::request::HOW_TO_READ}</legend>
             <div class="choice__options">{modes}</div>
             {error.map(|error| view! { <p class="field__error">{error}</p> })}
         </fieldset>
@@ -59,11 +59,8 @@ pub fn Modes(offer: Offer, #[prop(optional_no_strip)] chosen: Option<Mode>) -> i
 
 fn one(offer: ModeOffer, chosen: Option<Mode>) -> impl IntoView {
     let (title, meaning) = match offer.mode {
-        Mode::Live => ("Live", "You read the producer’s files, where they are."),
-        Mode::Replica => (
-            "Replica",
-            "You read a copy near you, which follows the source.",
-        ),
+        Mode::Live => (words::request::LIVE, words::request::WHAT_LIVE_MEANS),
+        Mode::Replica => (words::request::REPLICA, words::request::WHAT_REPLICA_MEANS),
     };
     let is_open = offer.why_not.is_none();
     let is_chosen = is_open && chosen == Some(offer.mode);
@@ -84,23 +81,23 @@ fn one(offer: ModeOffer, chosen: Option<Mode>) -> impl IntoView {
                     required=true
                 />
                 <span class="option__title" id=title_id>{title}</span>
-                <span class="option__price">{priced(month)}<span class="muted">" a month"</span></span>
+                <span class="option__price">{priced(month)}<span class="muted">{words::request::A_MONTH}</span></span>
             </span>
             <span class="option__meaning">{meaning}</span>
             {offer.why_not.clone().map(|why| view! {
-                <span class="reason">"Cannot be had: "{words::sentence(&why)}</span>
+                <span class="reason">{words::request::CANNOT_BE_HAD}{words::sentence(&why)}</span>
             })}
             <span class="option__facts">
-                {fact("Freshness", words::sentence(&offer.freshness))}
+                {fact(words::request::FRESHNESS, words::sentence(&offer.freshness))}
                 {synced.map(|at| view! {
-                    <span class="option__fact"><span class="muted">"Last synced"</span><Ago at/></span>
+                    <span class="option__fact"><span class="muted">{words::request::LAST_SYNCED}</span><Ago at/></span>
                 })}
-                {fact("First copy", first_copy(&offer))}
-                {fact("Transfer", format!("{} for {}", words::bytes(offer.month_bytes), priced(offer.month_transfer)))}
+                {fact(words::request::FIRST_COPY, first_copy(&offer))}
+                {fact(words::request::TRANSFER, words::request::bytes_for(offer.month_bytes, &priced(offer.month_transfer)))}
                 {(offer.month_storage_bytes > 0).then(|| {
-                    fact("Storage", format!("{} for {}, not charged", words::bytes(offer.month_storage_bytes), priced(offer.month_storage)))
+                    fact(words::request::STORAGE, words::request::bytes_for_not_charged(offer.month_storage_bytes, &priced(offer.month_storage)))
                 })}
-                {fact("Reckoned on", words::sentence(&offer.basis))}
+                {fact(words::request::RECKONED_ON, words::sentence(&offer.basis))}
             </span>
         </label>
     }
@@ -111,20 +108,14 @@ fn fact(title: &'static str, text: String) -> impl IntoView {
 }
 
 pub(crate) fn priced(money: Option<Money>) -> String {
-    money.map_or_else(|| "no known price".to_owned(), words::money)
+    money.map_or_else(|| words::request::NO_KNOWN_PRICE.to_owned(), words::money)
 }
 
 pub(crate) fn first_copy(offer: &ModeOffer) -> String {
     match (offer.mode, offer.first_copy_bytes) {
-        (Mode::Live, _) => "none".to_owned(),
-        (Mode::Replica, 0) => "none: the copy is there already".to_owned(),
-        (Mode::Replica, bytes) => {
-            format!(
-                "{} for {}, once",
-                words::bytes(bytes),
-                priced(offer.first_copy)
-            )
-        }
+        (Mode::Live, _) => words::request::NO_FIRST_COPY.to_owned(),
+        (Mode::Replica, 0) => words::request::COPY_IS_THERE.to_owned(),
+        (Mode::Replica, bytes) => words::request::bytes_for_once(bytes, &priced(offer.first_copy)),
     }
 }
 

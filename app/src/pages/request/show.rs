@@ -28,6 +28,7 @@ use crate::components::steps::Step;
 use crate::components::steps::Steps;
 use crate::components::time::Ago;
 use crate::components::time::Time;
+use crate::pages::access::works;
 use crate::pages::request::Case;
 use crate::pages::request::case::Decide;
 use crate::wire;
@@ -44,7 +45,7 @@ fn Shown() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     let found = load(api::access::request(id));
     view! {
-        <Title text="Request"/>
+        <Title text=words::request::REQUEST/>
         {found.show(move |RequestShown { request, grant }| {
             page(request, grant).into_any()
         })}
@@ -82,14 +83,14 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
     view! {
         <section class="page">
             <p class="crumbs">
-                <A href="/access">"My access"</A>
+                <A href="/access">{words::access::MY_ACCESS}</A>
                 <A href=product>{crumb}</A>
             </p>
             <div class="page-head">
-                <h1>"Request for "{name}</h1>
+                <h1>{words::request::REQUEST_FOR}{name}</h1>
                 <p class="states">
                     <State said/>
-                    <span class="muted">"for "{recipient}</span>
+                    <span class="muted">{words::request::FOR_RECIPIENT}{recipient}</span>
                 </p>
             </div>
             <div class="columns">
@@ -98,21 +99,21 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
                     {is_under_way.then(|| view! {
                         <noscript>
                             <p class="muted">
-                                "This page does not refresh itself without JavaScript. "<a href=look_again>"Look again"</a>
+                                {words::request::NO_REFRESH_WITHOUT_SCRIPT}<a href=look_again>{words::request::LOOK_AGAIN}</a>
                             </p>
                         </noscript>
                     })}
                     {grant.map(after_steps)}
                 </div>
                 <section class="card" aria-labelledby="asked">
-                    <h2 id="asked">"What was asked"</h2>
+                    <h2 id="asked">{words::request::WHAT_WAS_ASKED}</h2>
                     <Case request=shown.clone()/>
                     {may_withdraw.then(|| view! { <Withdraw request=id.clone()/> })}
                 </section>
             </div>
             {may_decide.then(|| view! {
                 <section class="card" aria-labelledby="decide">
-                    <h2 id="decide">"Your decision"</h2>
+                    <h2 id="decide">{words::request::YOUR_DECISION}</h2>
                     <Decide request=shown stay=false/>
                 </section>
             })}
@@ -122,9 +123,9 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
 
 fn steps(request: &Request, grant: Option<&Grant>) -> impl IntoView + use<> {
     let asked = match (&request.requester, &request.declared) {
-        (Some(person), _) => format!("by {person}, for the team {}", request.team),
-        (None, Some(source)) => format!("by the declaration {source}"),
-        (None, None) => format!("for the team {}", request.team),
+        (Some(person), _) => words::request::by_person_for_team(person, &request.team),
+        (None, Some(source)) => words::request::by_declaration(source),
+        (None, None) => words::request::for_team(&request.team),
     };
     let decided = match request.state {
         RequestState::Submitted => Stand::Now,
@@ -134,7 +135,7 @@ fn steps(request: &Request, grant: Option<&Grant>) -> impl IntoView + use<> {
     let waits = request
         .open_stages
         .iter()
-        .map(|stage| view! { <p>"Waits for "{state::stage(*stage)}"."</p> })
+        .map(|stage| view! { <p>{words::request::waits_for(&state::stage(*stage))}</p> })
         .collect_view();
     let decisions = request.decisions.iter().map(decision).collect_view();
     let withdrawn = request.state == RequestState::Withdrawn;
@@ -147,32 +148,32 @@ fn steps(request: &Request, grant: Option<&Grant>) -> impl IntoView + use<> {
         .and_then(|grant| grant.reason.clone());
     let ended = grant.and_then(|grant| grant.ended_reason.clone());
     view! {
-        <Steps label="How far the request is">
-            <Step stand=Stand::Done title="Submitted">
+        <Steps label=words::request::HOW_FAR_IT_IS>
+            <Step stand=Stand::Done title=words::request::SUBMITTED>
                 <p><Time at=created_at/>" "{asked}</p>
             </Step>
-            <Step stand=decided title="Decided">
+            <Step stand=decided title=words::request::DECIDED>
                 {decisions}
                 {waits}
-                {withdrawn.then(|| view! { <p>"Taken back by who asked."</p> })}
+                {withdrawn.then(|| view! { <p>{words::request::TAKEN_BACK}</p> })}
             </Step>
-            <Step stand=provisioning title="Set up">
+            <Step stand=provisioning title=words::request::SET_UP>
                 {match provisioning {
-                    Stand::Now if replica => view! { <p>"The copy is made near you, and the share is opened."</p> }.into_any(),
-                    Stand::Now => view! { <p>"The share is opened."</p> }.into_any(),
+                    Stand::Now if replica => view! { <p>{words::request::COPY_IS_MADE}</p> }.into_any(),
+                    Stand::Now => view! { <p>{words::request::SHARE_IS_OPENED}</p> }.into_any(),
                     _ => ().into_any(),
                 }}
                 {reason.map(|why| view! { <p class="reason" role="status">{words::sentence(&why)}</p> })}
             </Step>
-            <Step stand=verified title="Verified">
+            <Step stand=verified title=words::request::VERIFIED>
                 {match (verified, verified_at) {
                     (_, Some(at)) => view! {
-                        <p>"Read as you would read it, "<Ago at/>"."</p>
+                        <p>{words::request::READ_AS_YOU_WOULD}<Ago at/>"."</p>
                     }.into_any(),
                     (Stand::Failed, None) => ().into_any(),
-                    (_, None) => view! { <p class="muted">"It counts as active only when it was seen to work."</p> }.into_any(),
+                    (_, None) => view! { <p class="muted">{words::request::ACTIVE_ONCE_SEEN}</p> }.into_any(),
                 }}
-                {ended.map(|why| view! { <p>"Ended: "<bdi>{words::sentence(&why)}</bdi></p> })}
+                {ended.map(|why| view! { <p>{words::request::ENDED_BECAUSE}<bdi>{words::sentence(&why)}</bdi></p> })}
             </Step>
         </Steps>
     }
@@ -195,11 +196,11 @@ fn stands(request: &Request, grant: Option<&Grant>) -> (Stand, Stand) {
 fn decision(decision: &Decision) -> impl IntoView + use<> {
     let who = decision.decider.as_ref().map_or_else(
         || state::stage(decision.stage).to_owned(),
-        |person| format!("{person}, as {}", state::stage(decision.stage)),
+        |person| words::request::person_as(person, &state::stage(decision.stage)),
     );
     let verb = match decision.verdict {
-        Verdict::Approve => "Approved by ",
-        Verdict::Reject => "Rejected by ",
+        Verdict::Approve => words::request::APPROVED_BY,
+        Verdict::Reject => words::request::REJECTED_BY,
     };
     let note = decision.note.clone();
     view! {
@@ -210,19 +211,19 @@ fn decision(decision: &Decision) -> impl IntoView + use<> {
 
 /// What to do once it works, or has ended.
 fn after_steps(grant: Grant) -> impl IntoView {
-    let is_active = state::grant(&grant).0 == "Active";
+    let is_active = works(&grant);
     let read = format!("/access?read={}", grant.id);
     is_active.then(|| {
         view! {
             <div class="card">
-                <h2>"Read it"</h2>
+                <h2>{words::request::READ_IT}</h2>
                 <p>
                     {match grant.first_read_at {
-                        Some(at) => view! { "First read "<Ago at/>"." }.into_any(),
-                        None => "Nobody has read it yet.".into_any(),
+                        Some(at) => view! { {words::request::FIRST_READ}<Ago at/>"." }.into_any(),
+                        None => words::request::NOBODY_HAS_READ_IT.into_any(),
                     }}
                 </p>
-                <p class="actions"><A href=read attr:class="button button--primary">"Profile and ready-made lines"</A></p>
+                <p class="actions"><A href=read attr:class="button button--primary">{words::request::PROFILE_AND_LINES}</A></p>
             </div>
         }
     })
@@ -234,7 +235,7 @@ fn Withdraw(request: String) -> impl IntoView {
     view! {
         <Form id="withdraw" action>
             <Hidden name="request" value=request/>
-            <div class="actions"><Submit weight=Weight::Secondary>"Take the request back"</Submit></div>
+            <div class="actions"><Submit weight=Weight::Secondary>{words::request::TAKE_THE_REQUEST_BACK}</Submit></div>
         </Form>
     }
 }

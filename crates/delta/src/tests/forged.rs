@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field};
 
 use super::checkpoints::{checkpoint_name, parquet};
 use super::*;
-use crate::{ContainedStore, LogError, Support};
+use crate::{ContainedStore, LogError};
 
 /// A checkpoint of `repeat * times` equal `add` rows.
 pub(super) fn forged(path: &str, repeat: usize, times: usize) -> Vec<u8> {
@@ -158,54 +158,120 @@ async fn escapes_in_checkpoints_are_named() {
     );
 }
 
+const V2: &str = r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["v2Checkpoint"],"writerFeatures":["v2Checkpoint"]}}"#;
+const MANIFEST: &str = "00000000000000000001.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json";
+
+/// A V2 checkpoint of version 1, whose sidecars are those of the names.
+fn manifest(sidecars: &[&str]) -> String {
+    let mut lines = vec![
+        r#"{"checkpointMetadata":{"version":1}}"#.to_owned(),
+        V2.to_owned(),
+        METADATA.to_owned(),
+    ];
+    let sidecars = sidecars.iter().map(|name| {
+        format!(r#"{{"sidecar":{{"path":"{name}","sizeInBytes":1,"modificationTime":1}}}}"#)
+    });
+    lines.extend(sidecars);
+    lines.join("\n")
+}
+
 #[tokio::test]
-async fn v2_checkpoints_are_refused_by_name_unless_the_log_reaches_back() {
-    let protocol = r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["v2Checkpoint"],"writerFeatures":["v2Checkpoint"]}}"#;
-    let v2 = "00000000000000000001.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json";
-    let path: ArrayRef = Arc::new(StringArray::from(vec!["x.parquet"]));
-    let sidecar = StructArray::from(vec![(
-        Arc::new(Field::new("path", DataType::Utf8, true)),
-        path,
-    )]);
-    let classic_name =
-        parquet(&[
-            RecordBatch::try_from_iter([("sidecar", Arc::new(sidecar) as ArrayRef)]).unwrap(),
-        ]);
+async fn v2_checkpoints_are_read_with_their_sidecars_and_not_given_to_the_library() {
+    let classic_name = {
+        let path: ArrayRef = Arc::new(StringArray::from(vec!["one.parquet", "two.parquet"]));
+        let field = Arc::new(Field::new("path", DataType::Utf8, true));
+        let sidecar = StructArray::from(vec![(field, path)]);
+        let batch = RecordBatch::try_from_iter([("sidecar", Arc::new(sidecar) as ArrayRef)]);
+        parquet(&[batch.unwrap()])
+    };
+    let named = manifest(&["one.parquet", "two.parquet", "one.parquet"]).into_bytes();
+    // What a manifest of a classic name does not hold comes from the commit after it.
+    let after = [V2, METADATA, r#"{"add":{"path":"z","size":1}}"#];
     for (name, body) in [
-        (v2.to_owned(), b"{}".to_vec()),
+        (MANIFEST.to_owned(), named),
         (checkpoint_name(1), classic_name),
     ] {
         let probe = Probe::memory();
-        probe.put_commit(0, &[protocol, METADATA]).await;
-        probe
-            .put_commit(1, &[r#"{"add":{"path":"x","size":1}}"#])
-            .await;
         probe.put_log(&name, body).await;
-        probe
-            .put_log(
-                "00000000000000000000.00000000000000000001.compacted.json",
-                "{}",
-            )
-            .await;
-        probe.put_log("_sidecars/x.parquet", "x").await;
+        for (sidecar, path) in [("one", "x"), ("two", "y"), ("old", "gone")] {
+            let name = format!("_sidecars/{sidecar}.parquet");
+            probe.put_log(&name, forged(path, 1, 1)).await;
+        }
+        let compacted = "00000000000000000000.00000000000000000001.compacted.json";
+        probe.put_log(compacted, "{").await;
+        probe.put_commit(2, &after).await;
         let table = probe.table();
         let snapshot = table.snapshot(None).await.unwrap();
-        assert_eq!(
-            snapshot.support(),
-            Support::RefusedFor {
-                feature: "v2Checkpoint".into()
-            }
-        );
+        let files: Vec<&str> = snapshot.files.values().map(|file| &*file.path).collect();
+        assert_eq!(files, ["x", "y", "z"], "{name}");
+        assert_eq!(snapshot.support().refused_for(), None);
+        assert_eq!(snapshot.support().clone_refused_for(), Some("v2Checkpoint"));
+        let refused = table.write_checkpoint(&snapshot).await;
+        assert!(matches!(refused, Err(LogError::Unsupported { .. })));
+    }
+}
+
+/// A checkpoint only saves reading, a V2 one too.
+#[tokio::test]
+async fn a_v2_checkpoint_that_is_not_whole_is_passed_over_or_named() {
+    for (manifest, sidecar, says) in [
+        (
+            "{}".to_owned(),
+            forged("x", 1, 1),
+            "does not say that it is one",
+        ),
+        ("{".to_owned(), forged("x", 1, 1), "ends in the middle"),
+        (manifest(&["lost.parquet"]), forged("x", 1, 1), "not there"),
+        (manifest(&["a.parquet"]), b"PAR1".to_vec(), "too short"),
+    ] {
+        let probe = Probe::memory();
+        probe.put_commit(0, &[V2, METADATA]).await;
+        let add = r#"{"add":{"path":"x","size":1}}"#;
+        probe.put_commit(1, &[add]).await;
+        probe.put_log(MANIFEST, manifest.into_bytes()).await;
+        probe.put_log("_sidecars/a.parquet", sidecar).await;
+        let table = probe.table();
+        let snapshot = table.snapshot(None).await.unwrap();
         assert_eq!(snapshot.files.len(), 1);
-        assert!(matches!(
-            table.write_checkpoint(&snapshot).await,
-            Err(LogError::Unsupported { .. })
-        ));
         probe.delete_log(&commit_name(0)).await;
-        let result = table.snapshot(None).await;
-        assert!(
-            matches!(result, Err(LogError::V2Checkpoint { version: 1 })),
-            "{name}: {result:?}"
-        );
+        match table.snapshot(None).await {
+            Err(LogError::BrokenCheckpoint { version: 1, what }) => {
+                assert!(what.contains(says), "{what}");
+            }
+            other => panic!("{says}: {other:?}"),
+        }
+    }
+    let probe = Probe::memory();
+    let leads_out = manifest(&["../../x.parquet"]);
+    probe.put_log(MANIFEST, leads_out.into_bytes()).await;
+    let result = probe.table().snapshot(None).await;
+    assert!(
+        matches!(
+            result,
+            Err(LogError::Escape {
+                action: "sidecar",
+                ..
+            })
+        ),
+        "{result:?}"
+    );
+    // The budgets hold for a manifest and its sidecars together.
+    let probe = Probe::memory();
+    let two = manifest(&["a.parquet", "b.parquet"]);
+    probe.put_log(MANIFEST, two.into_bytes()).await;
+    for name in ["a", "b"] {
+        let name = format!("_sidecars/{name}.parquet");
+        probe.put_log(&name, forged("x", 600, 1)).await;
+    }
+    let budgets = Budgets {
+        checkpoint_rows: 1_000,
+        ..Budgets::default()
+    };
+    match Table::new(probe.clone(), budgets).snapshot(None).await {
+        Err(LogError::Budget {
+            what: "rows of a checkpoint",
+            ..
+        }) => {}
+        other => panic!("{other:?}"),
     }
 }

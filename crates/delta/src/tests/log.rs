@@ -4,7 +4,7 @@ use model::Timestamp;
 
 use super::*;
 use crate::write::WriteError;
-use crate::{LogError, Support, Written, inspect};
+use crate::{LogError, Written, inspect};
 
 fn add(path: &str) -> String {
     format!(
@@ -267,7 +267,7 @@ async fn commits_are_put_if_absent() {
 }
 
 #[tokio::test]
-async fn features_decide_what_is_shared() {
+async fn features_decide_what_is_shared_and_what_is_cloned() {
     let protocol = |reader: u32, features: &str| {
         format!(
             r#"{{"protocol":{{"minReaderVersion":{reader},"minWriterVersion":7,"readerFeatures":[{features}],"writerFeatures":[{features}]}}}}"#
@@ -277,50 +277,71 @@ async fn features_decide_what_is_shared() {
         r#""configuration":{}"#,
         r#""configuration":{"delta.columnMapping.mode":"name"}"#,
     );
+    let sorted = mapped.replace(r#":"name""#, r#":"alphabet""#);
     let with_dv = r#"{"add":{"path":"x","size":1,"deletionVector":{"storageType":"i","pathOrInlineDv":"q","cardinality":1}}}"#;
-    for (protocol, metadata, file, feature) in [
-        (PROTOCOL.to_owned(), METADATA, "{}", None),
-        (protocol(3, r#""timestampNtz""#), METADATA, "{}", None),
-        (protocol(3, ""), METADATA, "{}", None),
-        (protocol(2, ""), METADATA, "{}", None),
-        (protocol(2, ""), &mapped, "{}", Some("columnMapping")),
+    for (protocol, metadata, file, shared, cloned) in [
+        (PROTOCOL.to_owned(), METADATA, "{}", None, None),
+        (protocol(3, r#""timestampNtz""#), METADATA, "{}", None, None),
+        (protocol(3, ""), METADATA, "{}", None, None),
+        (protocol(2, ""), METADATA, "{}", None, None),
+        (protocol(2, ""), &mapped, "{}", None, Some("columnMapping")),
         (
             protocol(3, r#""timestampNtz","deletionVectors""#),
             METADATA,
             "{}",
+            None,
             Some("deletionVectors"),
         ),
         (
             protocol(3, r#""v2Checkpoint""#),
             METADATA,
             "{}",
+            None,
             Some("v2Checkpoint"),
         ),
         (
             protocol(3, r#""typeWidening-preview""#),
             METADATA,
             "{}",
+            None,
             Some("typeWidening-preview"),
         ),
         (
-            protocol(3, r#""variantType""#),
+            protocol(3, r#""variantType","variantShredding""#),
             METADATA,
             "{}",
-            Some("variantType"),
+            None,
+            Some("variantShredding"),
         ),
         (
             PROTOCOL.to_owned(),
             METADATA,
             with_dv,
+            None,
             Some("deletionVectors"),
+        ),
+        (
+            protocol(3, r#""deletionVectors","catalogManaged""#),
+            METADATA,
+            "{}",
+            Some("catalogManaged"),
+            Some("catalogManaged"),
+        ),
+        (
+            protocol(2, ""),
+            &sorted,
+            "{}",
+            Some("columnMapping"),
+            Some("columnMapping"),
         ),
     ] {
         let probe = Probe::memory();
         probe.put_commit(0, &[&protocol, metadata, file]).await;
         let support = inspect(&probe.table()).await.unwrap().support;
-        assert_eq!(support.feature(), feature, "{protocol}");
-        assert_eq!(support == Support::Full, feature.is_none());
-        assert!(feature.is_none_or(|name| support.to_string().contains(name)));
+        let said = (support.refused_for(), support.clone_refused_for());
+        assert_eq!(said, (shared, cloned), "{protocol}");
+        assert_eq!(support.is_full(), cloned.is_none());
+        assert!(cloned.is_none_or(|name| support.to_string().contains(name)));
     }
     for (protocol, name) in [
         (protocol(3, r#""hologram""#), "hologram"),

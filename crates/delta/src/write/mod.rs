@@ -134,7 +134,7 @@ impl Writer {
     /// [`WriteError::Unsupported`] when the table has features or types this writer does not have.
     pub async fn open(table: Table, seed: u64) -> Result<Self, WriteError> {
         let snapshot = table.snapshot(None).await?;
-        if let Some(feature) = snapshot.support().feature() {
+        if let Some(feature) = snapshot.support().clone_refused_for() {
             return Err(WriteError::Unsupported(format!("the feature {feature}")));
         }
         let known = |name: &String| name == "timestampNtz";

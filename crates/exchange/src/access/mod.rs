@@ -32,7 +32,8 @@ pub use later::{Later, LaterNew, LaterState};
 pub(crate) use moving::STAYS;
 pub use queries::ShareQueryFilter;
 pub use reading::{
-    GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
+    GrantReading, NotServed, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
+    SharedTitle,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

@@ -22,6 +22,7 @@ struct TableSize {
     recent_byte_count: Option<u64>,
     committed_at: Option<Timestamp>,
     refused_for: Option<String>,
+    clone_refused_for: Option<String>,
 }
 from_row!(TableSize {
     cloud,
@@ -29,8 +30,31 @@ from_row!(TableSize {
     byte_count,
     recent_byte_count,
     committed_at,
-    refused_for
+    refused_for,
+    clone_refused_for
 });
+
+/// The tables that nothing stands against, and, where there is none, why.
+fn usable<'a>(
+    tables: &'a [TableSize],
+    done: &str,
+    refused_for: fn(&TableSize) -> &Option<String>,
+) -> (Vec<&'a TableSize>, Option<String>) {
+    let usable: Vec<&TableSize> = tables
+        .iter()
+        .filter(|table| refused_for(table).is_none())
+        .collect();
+    let why_not = usable.is_empty().then(|| {
+        let reason = tables
+            .first()
+            .and_then(|table| refused_for(table).as_deref());
+        match reason {
+            Some(reason) => format!("none of its tables can be {done} yet: {reason}"),
+            None => "it has no tables".to_owned(),
+        }
+    });
+    (usable, why_not)
+}
 
 /// Days of a month, for prices by the month.
 const MONTH_DAYS: i64 = 30;
@@ -66,31 +90,20 @@ impl Exchange {
         let at = self.now();
         let to = recipient.location()?;
         let tables: Vec<TableSize> = sql!(
-            "select cloud, region, byte_count, recent_byte_count, committed_at, refused_for from product_table
+            "select cloud, region, byte_count, recent_byte_count, committed_at, refused_for, clone_refused_for
+             from product_table
              join storage on storage.id = storage_id where product_id = $1 and removed_at is null"
         )
         .bind(product.id)
         .all(self.db())
         .await?;
-        let refused = tables.iter().all(|table| table.refused_for.is_some());
-        let why_not = refused.then(|| {
-            match tables
-                .first()
-                .and_then(|table| table.refused_for.as_deref())
-            {
-                Some(reason) => format!("none of its tables can be shared yet: {reason}"),
-                None => "it has no tables".to_owned(),
-            }
-        });
-        let shareable: Vec<&TableSize> = tables
-            .iter()
-            .filter(|table| table.refused_for.is_none())
-            .collect();
+        let (shared, not_shared) = usable(&tables, "shared", |table| &table.refused_for);
+        let (cloned, not_cloned) = usable(&tables, "cloned", |table| &table.clone_refused_for);
         let live = self
-            .live_offer(product, &shareable, &to, at, why_not.clone())
+            .live_offer(product, &shared, &to, at, not_shared)
             .await?;
         let replica = self
-            .replica_offer(product, &shareable, &to, at, why_not)
+            .replica_offer(product, &cloned, &to, at, not_cloned)
             .await?;
         let (payer, cost_center) = match product.payer {
             Payer::Producer => (product.team.clone(), product.cost_center.clone()),

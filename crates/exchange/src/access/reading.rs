@@ -92,7 +92,9 @@ pub struct SharedTable {
     pub schema: Name,
     pub table_name: Name,
     pub table_id: TableId,
-    pub refused_for: Option<String>,
+    /// Why it is not shared at all, and why it is not cloned.
+    refused_for: Option<String>,
+    clone_refused_for: Option<String>,
     /// Whether readers may read older versions, and the change data feed, as its producer registered it.
     pub history: bool,
     pub change_data_feed: bool,
@@ -116,6 +118,7 @@ from_row!(SharedTable {
     table_name,
     table_id,
     refused_for,
+    clone_refused_for,
     history,
     change_data_feed,
     source_storage,
@@ -129,7 +132,23 @@ from_row!(SharedTable {
     replica_source_version
 });
 
+/// Why a granted table cannot be served; the feature in the Delta protocol's spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotServed<'a> {
+    /// The table is not shared with anybody.
+    Shared(&'a str),
+    /// The grant is for a replica, and the table is not cloned.
+    Cloned(&'a str),
+}
+
 impl SharedTable {
+    /// None: it can be served.
+    pub fn not_served(&self) -> Option<NotServed<'_>> {
+        let shared = self.refused_for.as_deref().map(NotServed::Shared);
+        let cloned = self.clone_refused_for.as_deref().map(NotServed::Cloned);
+        shared.or(cloned.filter(|_| self.mode == Mode::Replica))
+    }
+
     /// Storage, path and location to read from. None: the replica is not there yet.
     pub fn place(&self) -> Result<Option<(StorageId, &str, Location, ReadFrom)>, Error> {
         match self.mode {
@@ -289,6 +308,7 @@ impl Exchange {
         let mut rows: Vec<SharedTable> = sql!(
             "select access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
                     schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
+                    clone_refused_for,
                     product_table.history, product_table.change_data_feed,
                     product_table.storage_id as source_storage, product_table.path as source_path, source.cloud as source_cloud,
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,

@@ -7,7 +7,7 @@ use model::{AuditId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::db::{DbError, FromRow as _, Tx};
+use crate::db::{DbError, FromRow as _, Query, Tx};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -168,6 +168,54 @@ pub struct AuditFilter<'a> {
     pub period: Period,
 }
 
+/// A row's columns, and where it may stand ($1 to $3), as a beginning that a condition follows.
+macro_rules! rows_where {
+    () => {
+        "select seq, id, at, actor, operation, object_kind, object_id, detail, prev_hash, hash from audit
+         where seq < $1 and (at >= $2 or $2 is null) and (at < $3 or $3 is null) "
+    };
+}
+
+macro_rules! newest_first {
+    () => {
+        " order by seq desc limit $4"
+    };
+}
+
+/// A text for each index: one for all of them would use none, for a condition that may not count cannot be looked up.
+fn query(filter: &AuditFilter<'_>, before: i64, fetch: i64) -> Query {
+    let bound = |query: Query| {
+        query
+            .bind(before)
+            .bind(filter.period.since())
+            .bind(filter.period.until())
+            .bind(fetch)
+    };
+    match (filter.object, filter.actor, filter.operation) {
+        (Some((kind, id)), actor, operation) => bound(sql!(
+            rows_where!(),
+            "and object_kind = $5 and object_id = $6 and (cast($7 as text) is null or actor = $7)
+                 and (cast($8 as text) is null or operation = $8)",
+            newest_first!()
+        ))
+        .bind(kind)
+        .bind(id)
+        .bind(actor)
+        .bind(operation),
+        (None, Some(actor), operation) => bound(sql!(
+            rows_where!(),
+            "and actor = $5 and (cast($6 as text) is null or operation = $6)",
+            newest_first!()
+        ))
+        .bind(actor)
+        .bind(operation),
+        (None, None, Some(operation)) => {
+            bound(sql!(rows_where!(), "and operation = $5", newest_first!())).bind(operation)
+        }
+        (None, None, None) => bound(sql!(rows_where!(), newest_first!())),
+    }
+}
+
 /// What a check of the chain found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
@@ -208,24 +256,7 @@ impl Exchange {
     ) -> Result<Page<AuditRow>, Error> {
         can(principal, Operation::AuditList, &Scope::NONE)?;
         let before = page.after_number()?.unwrap_or(i64::MAX);
-        let (kind, id) = filter.object.unzip();
-        let rows = sql!(
-            "select seq, id, at, actor, operation, object_kind, object_id, detail, prev_hash, hash from audit
-             where seq < $1 and (cast($2 as text) is null or object_kind = $2) and (cast($3 as text) is null or object_id = $3)
-                 and (cast($5 as text) is null or actor = $5) and (cast($6 as text) is null or operation = $6)
-                 and (at >= $7 or $7 is null) and (at < $8 or $8 is null)
-             order by seq desc limit $4"
-        )
-        .bind(before)
-        .bind(kind)
-        .bind(id)
-        .bind(page.fetch())
-        .bind(filter.actor)
-        .bind(filter.operation)
-        .bind(filter.period.since())
-        .bind(filter.period.until())
-        .rows(self.db())
-        .await?;
+        let rows = query(filter, before, page.fetch()).rows(self.db()).await?;
         let mut read = Vec::with_capacity(rows.len());
         for row in &rows {
             let found = AuditRow::from_row(row).map_err(|error| {

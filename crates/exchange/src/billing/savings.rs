@@ -51,7 +51,7 @@ impl Exchange {
             "select replica.id, product.id as product_id, product.name as product, baseline_days, replica.created_at,
                     source.cloud as from_cloud, source.region as from_region, target.cloud as to_cloud, target.region as to_region,
                     (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table
-                     where product_table.product_id = product.id and refused_for is null and removed_at is null) as table_bytes
+                     where product_table.product_id = product.id and clone_refused_for is null and removed_at is null) as table_bytes
              from replica join product on product.id = replica.product_id join storage as source on source.id = product.storage_id
                  join storage as target on target.id = replica.storage_id
              where (product.name = $1 or cast($1 as text) is null) and (product.state <> 'draft' or $2 or team_id = $4

@@ -88,6 +88,7 @@ impl Books {
             recent_bytes: 0,
             features: Vec::new(),
             refused_for: None,
+            clone_refused_for: None,
             change_data_feed: false,
         };
         test.world

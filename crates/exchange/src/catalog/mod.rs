@@ -4,6 +4,7 @@
 //! [`crate::ports::TableInspector`] only, never inside a transaction.
 
 mod escape;
+mod history;
 mod inspect;
 mod life;
 mod list;
@@ -154,14 +155,21 @@ pub struct TableRecord {
     pub features: Vec<String>,
     /// Why it is shown but neither shared nor cloned.
     pub refused_for: Option<String>,
+    /// Why it is not cloned, whether it is shared or not.
+    pub clone_refused_for: Option<String>,
     /// What went wrong when the log was last read.
     pub problem: Option<String>,
 }
 
 impl TableRecord {
-    /// Whether the table may be shared and cloned.
+    /// Whether the table may be shared.
     pub const fn is_usable(&self) -> bool {
         self.refused_for.is_none()
+    }
+
+    /// Whether it may be cloned.
+    pub const fn is_cloneable(&self) -> bool {
+        self.clone_refused_for.is_none()
     }
 }
 
@@ -189,6 +197,7 @@ impl FromRow for TableRecord {
             partition_columns: json(row, "partition_columns")?,
             features: json(row, "features")?,
             refused_for: row.get("refused_for")?,
+            clone_refused_for: row.get("clone_refused_for")?,
             problem: row.get("problem")?,
         })
     }
@@ -235,7 +244,8 @@ impl Exchange {
     ) -> Result<Vec<TableRecord>, DbError> {
         sql!("select product_table.id, product_id, storage_id, storage.name as storage, storage.cloud, storage.region,
                      schema_name, product_table.name, path, format, history, change_data_feed, inspected_at, version,
-                     committed_at, row_count, file_count, byte_count, columns, partition_columns, features, refused_for, problem
+                     committed_at, row_count, file_count, byte_count, columns, partition_columns, features, refused_for,
+                     clone_refused_for, problem
               from product_table join storage on storage.id = storage_id
               where product_id = $1 and removed_at is null order by schema_name, product_table.name")
         .bind(product)

@@ -183,6 +183,7 @@ fn table_detail(table: TableRecord, commits: Vec<TableCommit>, inside: bool) -> 
         bytes: table.bytes,
         features: table.features,
         refused_for: table.refused_for,
+        clone_refused_for: table.clone_refused_for,
         problem: table.problem,
         inspected_at: table.inspected_at,
         commits,

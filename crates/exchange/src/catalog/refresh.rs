@@ -112,8 +112,8 @@ impl Exchange {
         let at = change.at();
         note_all(change.tx(), at, &found).await?;
         let usable_changed = found.iter().any(|(table, found)| {
-            let usable = found.as_ref().ok().map(|found| found.refused_for.is_none());
-            usable.is_some_and(|usable| usable != table.is_usable())
+            let usable = found.as_ref().ok().map(usable);
+            usable.is_some_and(|usable| usable != (table.is_usable(), table.is_cloneable()))
         });
         if usable_changed && record.state == ProductState::Published {
             // What can be shared and cloned from now on, or no longer.
@@ -191,6 +191,14 @@ async fn note_all(tx: &mut Tx, at: Timestamp, found: &[Found<'_>]) -> Result<(),
     Ok(())
 }
 
+/// Whether a table can be shared, and whether it can be cloned.
+fn usable(found: &Inspection) -> (bool, bool) {
+    (
+        found.refused_for.is_none(),
+        found.not_cloned_for().is_none(),
+    )
+}
+
 /// For the audit log.
 fn said(table: &TableRecord, found: &Result<Inspection, Problem>) -> serde_json::Value {
     let name = format!("{}.{}", table.schema, table.name);
@@ -216,6 +224,7 @@ fn differs(table: &TableRecord, found: &Result<Inspection, Problem>) -> bool {
                 || table.partition_columns != found.partition_columns
                 || table.features != found.features
                 || table.refused_for != found.refused_for
+                || table.clone_refused_for.as_deref() != found.not_cloned_for()
         }
     }
 }

@@ -143,6 +143,7 @@ fn scanned(
         rows: None,
         bytes: None,
         refused_for: None,
+        clone_refused_for: None,
         problem: None,
     };
     let inspection = match found {
@@ -155,6 +156,7 @@ fn scanned(
     table.rows = inspection.rows;
     table.bytes = Some(inspection.bytes);
     table.refused_for.clone_from(&inspection.refused_for);
+    table.clone_refused_for = inspection.not_cloned_for().map(str::to_owned);
     if usage.paths().any(|path| overlaps(path, &table.path)) {
         table.problem = Some("registered already".to_owned());
         return table;
@@ -199,10 +201,11 @@ impl<'a> Grouping<'a> {
             table_name = format!("{base}_{number}");
         }
         let _: Name = table_name.parse().ok()?;
-        let refused = inspection
-            .refused_for
-            .as_ref()
-            .map(|feature| format!("shown, but neither shared nor cloned: {feature}"));
+        let refused = match (&inspection.refused_for, inspection.not_cloned_for()) {
+            (Some(feature), _) => Some(format!("shown, but neither shared nor cloned: {feature}")),
+            (None, Some(feature)) => Some(format!("shared, but not cloned: {feature}")),
+            (None, None) => None,
+        };
         let feed = inspection
             .change_data_feed
             .then(|| "has a change data feed, which `change_data_feed: true` shares".to_owned());

@@ -316,8 +316,8 @@ pub(super) async fn note_inspection(
     let text = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
     let written = sql!("update product_table set inspected_at = $1, version = $2, committed_at = $3, row_count = $4, file_count = $5,
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
-              updated_at = $1, recent_byte_count = $11
-          where id = $12 and storage_id = $13 and path = $14")
+              updated_at = $1, recent_byte_count = $11, clone_refused_for = $12
+          where id = $13 and storage_id = $14 and path = $15")
     .bind(at)
     .bind(found.version)
     .bind(found.committed_at)
@@ -329,6 +329,7 @@ pub(super) async fn note_inspection(
     .bind(text(&found.features)?)
     .bind(found.refused_for.as_deref())
     .bind(found.recent_bytes)
+    .bind(found.not_cloned_for())
     .bind(id)
     .bind(storage)
     .bind(path)

@@ -25,7 +25,7 @@ use crate::{Exchange, sql};
 
 /// What a form does to the tables of a product.
 #[derive(Default)]
-struct TablePlan {
+pub(super) struct TablePlan {
     added: Vec<Wanted>,
     /// The same table in another folder; drafts only.
     moved: Vec<(Wanted, TableRecord)>,
@@ -40,6 +40,11 @@ impl TablePlan {
             && self.moved.is_empty()
             && self.flagged.is_empty()
             && self.removed.is_empty()
+    }
+
+    /// Whether tables that stay are other ones.
+    pub(super) const fn changes_tables(&self) -> bool {
+        !(self.moved.is_empty() && self.flagged.is_empty())
     }
 }
 
@@ -70,6 +75,9 @@ impl Exchange {
             return Err(Error::changed("product"));
         }
         let Asked { record, tags, plan } = self.update_asked(principal, &old, &new).await?;
+        let changed = self
+            .what_changes(&old, &record, tags.as_ref(), &plan)
+            .await?;
         let placed: Vec<&Wanted> = plan
             .added
             .iter()
@@ -100,7 +108,7 @@ impl Exchange {
             Operation::ProductUpdate,
             Object::new("product", &old.name),
             json!({
-                "name": record.name, "classification": record.classification, "access_policy": record.access_policy,
+                "changed": changed, "name": record.name, "classification": record.classification, "access_policy": record.access_policy,
                 "payer": record.payer, "baseline_days": record.baseline_days, "tables_added": described(&placed),
                 "tables_removed": plan.removed.iter().map(|table| format!("{}.{}", table.schema, table.name)).collect::<Vec<_>>(),
             }),

@@ -2,6 +2,7 @@
 
 use model::{Timestamp, WorkId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::WorkKind;
 use crate::audit::Object;
@@ -44,6 +45,19 @@ impl WorkState {
 pub struct WorkFilter {
     pub state: Option<WorkState>,
     pub kind: Option<WorkKind>,
+}
+
+/// All parked work of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkRetryAll {
+    pub kind: WorkKind,
+}
+
+/// How much of it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkRetried {
+    pub retried: u64,
 }
 
 /// One line of the list of work.
@@ -127,5 +141,28 @@ impl Exchange {
             serde_json::Value::Null,
         );
         change.commit().await
+    }
+
+    /// Tries all parked work of a kind again, and says how much that is. Once what was wrong is mended, one by one is too slow.
+    pub async fn work_retry_all(
+        &self,
+        principal: &Principal,
+        kind: WorkKind,
+    ) -> Result<WorkRetried, Error> {
+        can(principal, Operation::WorkRetryAll, &Scope::NONE)?;
+        let mut change = self.change(principal).await?;
+        let retried = sql!(
+            "update work set parked = false, failures = 0, run_at = 0 where parked and kind = $1"
+        )
+        .bind(kind.as_str())
+        .execute(change.tx())
+        .await?;
+        change.note(
+            Operation::WorkRetryAll,
+            Object::new("work", kind.as_str()),
+            json!({ "retried": retried }),
+        );
+        change.commit().await?;
+        Ok(WorkRetried { retried })
     }
 }

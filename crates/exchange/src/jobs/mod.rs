@@ -7,7 +7,7 @@ mod listing;
 #[cfg(test)]
 mod tests;
 
-pub use listing::{WorkFilter, WorkRow, WorkState};
+pub use listing::{WorkFilter, WorkRetried, WorkRetryAll, WorkRow, WorkState};
 
 use model::dto::TableWork;
 use model::time::{HOUR, MINUTE, SECOND};
@@ -39,7 +39,7 @@ pub enum WorkKind {
     Refresh,
     /// Price the meter events of finished days; key: `report`.
     Report,
-    /// Tell one person of one event; key: `notice/person`.
+    /// Tell one person of one event; key: `notice/person`. Or of all that was held back; key: `digest/person`.
     Mail,
     /// Tell the webhook of one event; key: the notice.
     Webhook,

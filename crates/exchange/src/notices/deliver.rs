@@ -5,11 +5,12 @@ use model::time::DAY;
 use model::{NoticeEvent, NoticeId, PersonId, crash_point};
 use serde_json::json;
 
-use super::{Facts, NoticeRecord, letter};
+use super::turn::{self, Turn};
+use super::{Facts, NoticeRecord, digest, letter};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
-use crate::ports::Undelivered;
+use crate::ports::{Letter, Mailer, Undelivered};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
@@ -18,6 +19,15 @@ const NO_MAIL: &str = "this process has no [mail] in its configuration, and this
                        configure it the same for every process, then try again";
 const NO_WEBHOOK: &str = "this process has no [webhook] in its configuration, and this was put into the queue by one that \
                           has; configure it the same for every process, then try again";
+
+/// What became of a mail that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Sent, held back for another mail, or not to be sent any more.
+    Done,
+    /// To be looked at again after so many microseconds: the person has had as many as they get in an hour.
+    Later(i64),
+}
 
 struct Addressee {
     email: String,
@@ -34,18 +44,22 @@ impl Exchange {
         )
     }
 
-    /// Sends the mail that `key` names. Who is disabled by now, has lost the address or turned the kind off gets none.
+    /// Sends the mail that `key` names, or all that was held back of somebody's. Who is disabled by now, has lost the address or
+    /// turned the kind off gets none. What is more than a person gets in an hour is held back.
     pub async fn mail_deliver(
         &self,
         principal: &Principal,
         key: &str,
-    ) -> Result<Result<(), Undelivered>, Error> {
+    ) -> Result<Result<Sent, Undelivered>, Error> {
         can(principal, Operation::NoticeSend, &Scope::NONE)?;
+        if let Some(person) = turn::of_digest(key) {
+            return self.digest_deliver(person).await;
+        }
         let Some((notice, person)) = parse(key) else {
             return Ok(Err(Undelivered::permanent("the work's key names no mail")));
         };
         let Some(notice) = self.notice(notice).await? else {
-            return Ok(Ok(()));
+            return Ok(Ok(Sent::Done));
         };
         let addressee: Option<Addressee> = sql!(
             "select email from person where id = $1 and not disabled and email <> '' and not exists (
@@ -56,11 +70,29 @@ impl Exchange {
         .first(self.db())
         .await?;
         let Some(addressee) = addressee else {
-            return Ok(Ok(()));
+            return Ok(Ok(Sent::Done));
         };
         let Some(mailer) = &self.ports().post.mailer else {
             return Ok(Err(Undelivered::permanent(NO_MAIL)));
         };
+        let Some(facts) = self.facts_of(&notice)? else {
+            return Ok(Ok(Sent::Done));
+        };
+        if !self.take_turn(person, notice.id).await? {
+            return Ok(Ok(Sent::Done));
+        }
+        let id = format!("{}.{person}", notice.id);
+        let letter = letter::of(notice.event, &facts, &self.options().public_url).to(
+            id,
+            addressee.email,
+            notice.at,
+        );
+        let sent = send(mailer.as_ref(), &letter).await;
+        Ok(sent.map(|()| Sent::Done))
+    }
+
+    /// What there still is to say of an event. None: nothing any more.
+    fn facts_of(&self, notice: &NoticeRecord) -> Result<Option<Facts>, Error> {
         let mut facts: Facts = serde_json::from_str(&notice.facts).map_err(Error::internal)?;
         // Who was to be told so long ago may not be who may read it now: the page knows.
         if notice.at.plus(DAY) <= self.now() {
@@ -69,19 +101,64 @@ impl Exchange {
         }
         // Sent after the end it would warn of what has come.
         let is_over = facts.until.is_some_and(|until| until <= self.now());
-        if is_over && notice.event == NoticeEvent::AccessEnding {
-            return Ok(Ok(()));
+        Ok((!is_over || notice.event != NoticeEvent::AccessEnding).then_some(facts))
+    }
+
+    /// One mail of all that was held back for a person; of a single one, that one.
+    async fn digest_deliver(&self, person: PersonId) -> Result<Result<Sent, Undelivered>, Error> {
+        let held = self.held_back(person).await?;
+        let is_all = i64::try_from(held.len()).unwrap_or(i64::MAX) < turn::MOST;
+        let done = if is_all { Sent::Done } else { Sent::Later(1) };
+        let addressee: Option<Addressee> =
+            sql!("select email from person where id = $1 and not disabled and email <> ''")
+                .bind(person)
+                .first(self.db())
+                .await?;
+        let muted = self.muted(person).await?;
+        let mut told = Vec::new();
+        for notice in &held {
+            let is_wanted = notice
+                .event
+                .kind()
+                .is_some_and(|kind| !muted.contains(&kind));
+            if let (true, Some(facts)) = (is_wanted, self.facts_of(notice)?) {
+                told.push((notice, facts));
+            }
         }
-        let id = format!("{}.{person}", notice.id);
-        let letter = letter::of(notice.event, &facts, &self.options().public_url).to(
-            id,
-            addressee.email,
-            notice.at,
-        );
-        crash_point!("mail.send.before");
-        let sent = mailer.send(&letter).await;
-        crash_point!("mail.send.after");
-        Ok(sent)
+        let (Some(addressee), Some((first, _)), Some((last, _))) =
+            (addressee, told.first(), told.last())
+        else {
+            self.let_go(person, &held).await?;
+            return Ok(Ok(done));
+        };
+        let Some(mailer) = &self.ports().post.mailer else {
+            return Ok(Err(Undelivered::permanent(NO_MAIL)));
+        };
+        // Named after its first one: sent again it is the same mail, though more was held back meanwhile.
+        let key = format!("all.{}", first.id);
+        if let Turn::In(pause) = self.take_turn_of_all(person, &key).await? {
+            return Ok(Ok(Sent::Later(pause)));
+        }
+        let site = &self.options().public_url;
+        let letter = match told.as_slice() {
+            [(only, facts)] => letter::of(only.event, facts, site).to(
+                format!("{}.{person}", only.id),
+                addressee.email,
+                only.at,
+            ),
+            _ => {
+                let events: Vec<(NoticeEvent, &Facts)> = told
+                    .iter()
+                    .map(|(notice, facts)| (notice.event, facts))
+                    .collect();
+                digest::of(&events, site).to(format!("{key}.{person}"), addressee.email, last.at)
+            }
+        };
+        let sent = send(mailer.as_ref(), &letter).await;
+        if sent.is_ok() {
+            self.let_go(person, &held).await?;
+        }
+        Ok(sent.map(|()| done))
     }
 
     /// Sends the event that `key` names to the webhook.
@@ -120,6 +197,13 @@ impl Exchange {
         crash_point!("webhook.send.after");
         Ok(sent)
     }
+}
+
+async fn send(mailer: &dyn Mailer, letter: &Letter) -> Result<(), Undelivered> {
+    crash_point!("mail.send.before");
+    let sent = mailer.send(letter).await;
+    crash_point!("mail.send.after");
+    sent
 }
 
 fn parse(key: &str) -> Option<(NoticeId, PersonId)> {

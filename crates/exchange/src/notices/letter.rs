@@ -17,7 +17,7 @@ const MOST_LINES: usize = 30;
 const MOST_CHARACTERS: usize = 2_000;
 
 /// Where people choose which mail they get.
-const CHOICES: &str = "/account/notifications";
+pub(super) const CHOICES: &str = "/account/notifications";
 
 /// What a mail says, to be put into either form.
 struct Words {
@@ -41,6 +41,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    pub(super) fn new(subject: String, text: String, html: String) -> Self {
+        Self {
+            subject,
+            text,
+            html,
+        }
+    }
+
     pub(super) fn to(self, id: String, to: String, at: Timestamp) -> Letter {
         Letter {
             id,
@@ -82,6 +90,11 @@ pub(super) fn of(event: NoticeEvent, facts: &Facts, site: &str) -> Draft {
         text: text(&words, &link, site),
         html: html(&words, &link, site),
     }
+}
+
+/// The one line of a mail that tells of an event.
+pub(super) fn subject(event: NoticeEvent, facts: &Facts) -> String {
+    line(&words(event, facts).subject)
 }
 
 fn words(event: NoticeEvent, facts: &Facts) -> Words {
@@ -332,7 +345,7 @@ fn html(words: &Words, link: &str, site: &str) -> String {
     html
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

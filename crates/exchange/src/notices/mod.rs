@@ -6,13 +6,16 @@
 //! do all other: at least once, with pauses that grow, and what cannot be delivered is parked with its reason. What is not
 //! configured is not put into the outbox.
 //!
-//! How a mail is worded is [`letter`]'s.
+//! A person gets so many mails in an hour; what is more is held back and comes as one ([`turn`]). How a mail is worded is
+//! [`letter`]'s, and of one that tells of many [`digest`]'s.
 
 mod audience;
 mod deliver;
+mod digest;
 mod ending;
 mod letter;
 mod settings;
+mod turn;
 
 use model::time::DAY;
 use model::{
@@ -22,6 +25,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audience::Audience;
+pub use deliver::Sent;
 
 use crate::db::Tx;
 use crate::error::Error;
@@ -156,6 +160,10 @@ impl Exchange {
         can(principal, Operation::NoticeSend, &Scope::NONE)?;
         let before = self.now().plus(-REMEMBERED);
         sql!("delete from work where kind in ('mail', 'webhook') and parked and created_at < $1")
+            .bind(before)
+            .execute(self.db())
+            .await?;
+        sql!("delete from mail_held where held_at < $1")
             .bind(before)
             .execute(self.db())
             .await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::dto::{Delivery, DeliveryTest, NotificationChoice, Notifications, NotificationsChange};
-use model::{NoticeEvent, NoticeId, NoticeKind};
+use model::{NoticeEvent, NoticeId, NoticeKind, PersonId};
 use serde_json::json;
 
 use super::{Facts, letter};
@@ -43,20 +43,33 @@ impl Exchange {
     }
 
     async fn notifications_of(&self, person: PersonRecord) -> Result<Notifications, Error> {
-        let muted: Vec<Muted> = sql!("select kind from muted_notice where person_id = $1")
+        let muted = self.muted(person.id).await?;
+        let revision = sql!("select notices_revision from person where id = $1")
             .bind(person.id)
-            .all(self.db())
-            .await?;
+            .row(self.db())
+            .await?
+            .ok_or(Error::NotFound("person"))?
+            .get("notices_revision")?;
         let choice = |kind: &NoticeKind| NotificationChoice {
             kind: *kind,
-            wanted: muted.iter().all(|muted| muted.kind != *kind),
+            wanted: !muted.contains(kind),
         };
         Ok(Notifications {
             person: person.name,
             email: person.email,
             kinds: NoticeKind::ALL.iter().map(choice).collect(),
             mail: self.ports().post.mailer.is_some(),
+            revision,
         })
+    }
+
+    /// The kinds of mail that a person has turned off.
+    pub(super) async fn muted(&self, person: PersonId) -> Result<BTreeSet<NoticeKind>, Error> {
+        let rows: Vec<Muted> = sql!("select kind from muted_notice where person_id = $1")
+            .bind(person)
+            .all(self.db())
+            .await?;
+        Ok(rows.into_iter().map(|row| row.kind).collect())
     }
 
     /// Turns on exactly these kinds of mail and off the others; felt also by what waits to be sent.
@@ -81,6 +94,17 @@ impl Exchange {
         check.done()?;
         let mut change = self.change(principal).await?;
         let at = change.at();
+        let moved = sql!(
+            "update person set notices_revision = notices_revision + 1
+             where id = $1 and (notices_revision = $2 or $2 is null)"
+        )
+        .bind(person.id)
+        .bind(new.revision)
+        .execute(change.tx())
+        .await?;
+        if moved == 0 {
+            return Err(Error::changed("choice of mail"));
+        }
         sql!("delete from muted_notice where person_id = $1")
             .bind(person.id)
             .execute(change.tx())

@@ -194,7 +194,7 @@ impl Exchange {
         new: RolesChange,
     ) -> Result<Person, Error> {
         can(principal, Operation::RoleSet, &Scope::NONE)?;
-        let record = self
+        let mut record = self
             .person_by_name(name)
             .await?
             .ok_or(Error::NotFound("person"))?;
@@ -213,10 +213,19 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         let at = change.at();
         // Taken before it is looked at: who sets roles at the same time waits.
-        sql!("update person set revision = revision where id = $1")
-            .bind(record.id)
-            .execute(change.tx())
-            .await?;
+        let moved = sql!(
+            "update person set revision = revision + 1, updated_at = $1
+             where id = $2 and (revision = $3 or $3 is null) returning revision"
+        )
+        .bind(at)
+        .bind(record.id)
+        .bind(new.revision)
+        .row(change.tx())
+        .await?;
+        let Some(moved) = moved else {
+            return Err(Error::changed("person"));
+        };
+        record.revision = moved.get("revision")?;
         // What stays, stays as it came: by hand, or by the groups of a provider.
         let held = roles_of(change.tx(), record.id).await?;
         for role in held.difference(&roles) {

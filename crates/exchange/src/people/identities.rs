@@ -2,7 +2,7 @@
 //! links an account by itself; an admin may.
 
 use model::dto::{Identity, IdentityNew};
-use model::{IdentityId, PersonId};
+use model::{IdentityId, PersonId, Timestamp};
 use serde_json::json;
 
 use super::accounts::{end_sessions, taken};
@@ -15,13 +15,23 @@ use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
-from_row!(Identity {
+struct IdentityRow {
+    id: IdentityId,
+    issuer: String,
+    subject: String,
+    linked_at: Timestamp,
+    used_at: Option<Timestamp>,
+}
+from_row!(IdentityRow {
     id,
     issuer,
     subject,
     linked_at,
     used_at
 });
+
+/// Nobody is to be shut out by a mistake: for that an account is disabled.
+const ONLY_WAY: &str = "nothing else lets this person in; have an admin set a password for them first, or disable the account";
 
 impl Exchange {
     /// By which identities a person signs in.
@@ -38,7 +48,7 @@ impl Exchange {
         let scope = Scope::person(person.id);
         can_see(principal, Operation::IdentityList, &scope, "person")?;
         let after: Option<IdentityId> = page.parse_after()?;
-        let rows = sql!(
+        let rows: Vec<IdentityRow> = sql!(
             "select id, issuer, subject, linked_at, used_at from person_identity
              where person_id = $1 and (id > $2 or $2 is null) order by id limit $3"
         )
@@ -47,7 +57,31 @@ impl Exchange {
         .bind(page.fetch())
         .all(self.db())
         .await?;
-        Ok(page.cut(rows, |row: &Identity| row.id.to_string()))
+        let removable = person.password_hash.is_some() || self.count_of(person.id).await? > 1;
+        let found = page.cut(rows, |row| row.id.to_string());
+        let items = found.items.into_iter().map(|row| Identity {
+            id: row.id,
+            issuer: row.issuer,
+            subject: row.subject,
+            linked_at: row.linked_at,
+            used_at: row.used_at,
+            removable,
+        });
+        Ok(Page {
+            items: items.collect(),
+            next: found.next,
+        })
+    }
+
+    async fn count_of(&self, person: PersonId) -> Result<i64, Error> {
+        let row = sql!("select count(*) as count from person_identity where person_id = $1")
+            .bind(person)
+            .row(self.db())
+            .await?;
+        Ok(match row {
+            Some(row) => row.get("count")?,
+            None => 0,
+        })
     }
 
     /// Lets whoever the provider calls so sign in as this person.
@@ -73,6 +107,8 @@ impl Exchange {
             subject,
             linked_at: change.at(),
             used_at: None,
+            removable: person.password_hash.is_some()
+                || has_identity(&mut change, person.id).await?,
         };
         provided::link(&mut change, person.id, &identity)
             .await
@@ -89,19 +125,27 @@ impl Exchange {
         Ok(identity)
     }
 
-    /// Ends an identity's way in, and the person's sessions. With the last one goes what groups had given.
+    /// Ends an identity's way in, and the person's sessions. With the last one goes what groups had given. The last way in at all
+    /// stays.
     pub async fn identity_unlink(
         &self,
         principal: &Principal,
         person: &str,
         id: IdentityId,
     ) -> Result<(), Error> {
-        can(principal, Operation::IdentityUnlink, &Scope::NONE)?;
-        let person = self
-            .person_by_name(person)
-            .await?
-            .ok_or(Error::NotFound("person"))?;
+        let person = self.person_by_name(person).await?;
+        // To who may not, one that is not there is like one that is somebody else.
+        let scope = person
+            .as_ref()
+            .map_or(Scope::NONE, |person| Scope::person(person.id));
+        can(principal, Operation::IdentityUnlink, &scope)?;
+        let person = person.ok_or(Error::NotFound("person"))?;
         let mut change = self.change(principal).await?;
+        // Who takes away another one at the same time waits: not both can be the last but one.
+        sql!("update person set revision = revision where id = $1")
+            .bind(person.id)
+            .execute(change.tx())
+            .await?;
         let removed = sql!("delete from person_identity where id = $1 and person_id = $2")
             .bind(id)
             .bind(person.id)
@@ -111,10 +155,19 @@ impl Exchange {
             return Err(Error::NotFound("identity"));
         }
         if !has_identity(&mut change, person.id).await? {
-            sql!("delete from person_role where person_id = $1 and mapped")
+            if person.password_hash.is_none() {
+                return Err(Error::conflict(ONLY_WAY));
+            }
+            let taken = sql!("delete from person_role where person_id = $1 and mapped")
                 .bind(person.id)
                 .execute(change.tx())
                 .await?;
+            if taken > 0 {
+                sql!("update person set revision = revision + 1 where id = $1")
+                    .bind(person.id)
+                    .execute(change.tx())
+                    .await?;
+            }
             sql!("delete from team_member where person_id = $1 and mapped")
                 .bind(person.id)
                 .execute(change.tx())

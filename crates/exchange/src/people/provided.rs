@@ -216,6 +216,7 @@ impl Exchange {
             subject: provided.subject.clone(),
             linked_at: at,
             used_at: Some(at),
+            removable: false,
         };
         link(&mut change, person.id, &identity).await?;
         change.note(
@@ -315,6 +316,12 @@ async fn renew_roles(
         return Ok(());
     }
     let at = change.at();
+    // Who has a form of the roles open is told.
+    sql!("update person set revision = revision + 1, updated_at = $1 where id = $2")
+        .bind(at)
+        .bind(person.id)
+        .execute(change.tx())
+        .await?;
     for role in &new {
         sql!("insert into person_role (person_id, role, granted_at, mapped) values ($1, $2, $3, true)")
             .bind(person.id)

@@ -58,7 +58,7 @@ impl Exchange {
     ) -> Result<Vec<ReplicaTableId>, Error> {
         let at = change.at();
         let tables: Vec<SourceTable> = sql!(
-            "select id, schema_name, name from product_table where product_id = $1 and refused_for is null and removed_at is null
+            "select id, schema_name, name from product_table where product_id = $1 and clone_refused_for is null and removed_at is null
              order by schema_name, name"
         )
         .bind(product)
@@ -175,7 +175,7 @@ impl Exchange {
         let behind = sql!(
             "select distinct product.id, product.name from replica join product on product.id = replica.product_id
                  join product_table on product_table.product_id = product.id
-             where (removed_at is null and refused_for is null and replica.state in ('pending', 'ready', 'diverged') and not exists (
+             where (removed_at is null and clone_refused_for is null and replica.state in ('pending', 'ready', 'diverged') and not exists (
                      select 1 from replica_table where replica_id = replica.id and table_id = product_table.id
                          and replica_table.state not in ('draining', 'deleted')))
                  or (removed_at is not null and replica.state <> 'deleted' and exists (

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccessPolicy, Classification, Cloud, Name, Payer, ProductId, ProductName, ProductState,
-    TableId, Timestamp,
+    AccessPolicy, Classification, Cloud, Mode, Name, Payer, ProductEventKind, ProductId,
+    ProductName, ProductState, TableId, Timestamp,
 };
 
 /// A column of a table, as its schema has it.
@@ -36,8 +36,19 @@ pub struct Inspection {
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.
     pub refused_for: Option<String>,
+    /// Why the table is not cloned, whether it is shared or not; names the feature.
+    #[serde(default)]
+    pub clone_refused_for: Option<String>,
     /// Whether `delta.enableChangeDataFeed` is on.
     pub change_data_feed: bool,
+}
+
+impl Inspection {
+    /// Why the table cannot be cloned: what cannot be shared cannot either.
+    pub fn not_cloned_for(&self) -> Option<&str> {
+        let clone = self.clone_refused_for.as_deref();
+        clone.or(self.refused_for.as_deref())
+    }
 }
 
 /// Which table to look at without storing anything.
@@ -336,6 +347,9 @@ pub struct TableDetail {
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.
     pub refused_for: Option<String>,
+    /// Why the table is not cloned, whether it is shared or not; names the feature.
+    #[serde(default)]
+    pub clone_refused_for: Option<String>,
     /// What went wrong when the log was last read; the rest stands as it was read before.
     pub problem: Option<String>,
     pub inspected_at: Option<Timestamp>,
@@ -350,4 +364,28 @@ pub struct TableDetail {
 pub struct TableCommit {
     pub version: u64,
     pub committed_at: Timestamp,
+}
+
+/// One thing that happened to a product, as whoever sees the product may know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductEvent {
+    pub at: Timestamp,
+    pub kind: ProductEventKind,
+    /// What of it was changed, by the names of the fields: `title`, `description`, `payer`, …
+    pub changed: Vec<String>,
+    /// `schema.name` of tables that came.
+    pub tables_added: Vec<String>,
+    /// The same of those that were taken out.
+    pub tables_removed: Vec<String>,
+    /// Why it was retired; for the owning team.
+    pub reason: Option<String>,
+    /// Of a version: the table that came to it, `schema.name`.
+    pub table: Option<String>,
+    /// The newest that was seen on that day.
+    pub version: Option<u64>,
+    /// How many commits were seen on that day.
+    pub commits: Option<u64>,
+    /// Of an access: whose, and which.
+    pub recipient: Option<Name>,
+    pub mode: Option<Mode>,
 }

@@ -14,6 +14,8 @@ pub struct Notifications {
     pub kinds: Vec<NotificationChoice>,
     /// Whether this installation sends mail at all.
     pub mail: bool,
+    /// Of the choices.
+    pub revision: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,11 +24,14 @@ pub struct NotificationChoice {
     pub wanted: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotificationsChange {
     /// Exactly the kinds that are wanted; the others are turned off.
     pub kinds: Vec<String>,
+    /// The revision of the choices that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 /// Whether this process can tell anybody anything.

@@ -128,10 +128,13 @@ pub struct PersonChange {
     pub revision: Option<i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolesChange {
     pub roles: Vec<String>,
+    /// The person's revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +155,8 @@ pub struct Identity {
     pub linked_at: Timestamp,
     /// When somebody last signed in by it.
     pub used_at: Option<Timestamp>,
+    /// Whether it can be taken away: something else lets the person in, too.
+    pub removable: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

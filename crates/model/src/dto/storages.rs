@@ -159,5 +159,8 @@ pub struct ScannedTable {
     pub bytes: Option<u64>,
     /// Why it would be shown but neither shared nor cloned.
     pub refused_for: Option<String>,
+    /// Why it would not be cloned, whether it is shared or not.
+    #[serde(default)]
+    pub clone_refused_for: Option<String>,
     pub problem: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! Products, and looking at tables before they are one's.
 
 use exchange::Operation;
+use exchange::page::Page;
 use model::dto::{
-    Facets, Inspection, Offer, ProductCard, ProductChange, ProductDetail, ProductNew, ProductPage,
-    ProductPublish, ProductQuery, ProductRetire, TableInspect,
+    Facets, Inspection, Offer, ProductCard, ProductChange, ProductDetail, ProductEvent, ProductNew,
+    ProductPage, ProductPublish, ProductQuery, ProductRetire, TableInspect,
 };
 use serde::Deserialize;
 
@@ -24,6 +25,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::ProductList, list).pages::<ProductCard>().shows(found)
             .query(&["q", "domain", "team", "cloud", "region", "classification", "state", "access", "sort"])
         .on(Operation::ProductRead, show).answers::<ProductDetail>()
+        .on(Operation::ProductHistory, history).pages::<ProductEvent>()
         .on(Operation::ProductRegister, register).takes::<ProductNew>().answers::<ProductDetail>().created()
         .on(Operation::ProductUpdate, update).takes::<ProductChange>().answers::<ProductDetail>()
         .on(Operation::ProductPublish, publish).takes::<ProductPublish>().answers::<ProductDetail>()
@@ -51,6 +53,17 @@ async fn list(
 
 async fn show(call: Call, At(product): At<String>) -> Result<ProductDetail> {
     ok(call.exchange.product(&call.principal, &product).await?)
+}
+
+async fn history(
+    call: Call,
+    At(product): At<String>,
+    Paged(page): Paged,
+) -> Result<Page<ProductEvent>> {
+    ok(call
+        .exchange
+        .product_history(&call.principal, &product, &page)
+        .await?)
 }
 
 async fn register(call: Call, Body(new): Body<ProductNew>) -> Result<ProductDetail> {

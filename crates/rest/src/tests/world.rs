@@ -47,6 +47,7 @@ impl TableInspector for World {
             recent_bytes: 1_000,
             features: Vec::new(),
             refused_for: None,
+            clone_refused_for: None,
             change_data_feed: false,
         })
     }

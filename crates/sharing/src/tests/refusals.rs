@@ -207,10 +207,18 @@ async fn a_table_that_needs_more_is_refused_by_the_features_name() {
         file
     };
     let mapped = BTreeMap::from([("delta.columnMapping.mode", "name")]);
-    for (feature, commit) in [
+    let both = ["responseformat=parquet", "responseformat=delta"];
+    let all =
+        "responseformat=delta,parquet;readerfeatures=deletionvectors,columnmapping,timestampntz";
+    for (feature, commit, refused) in [
         (
             "deletionVectors",
             vec![features(&["deletionVectors"]), metadata(), vector("u")],
+            [
+                &both[..],
+                &["responseformat=delta;readerfeatures=columnmapping"],
+            ]
+            .concat(),
         ),
         (
             "columnMapping",
@@ -218,16 +226,28 @@ async fn a_table_that_needs_more_is_refused_by_the_features_name() {
                 json!({"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}}),
                 metadata_with(SCHEMA, &mapped),
             ],
+            both.to_vec(),
         ),
         // Left behind in the log of a table that says it needs nothing: the deleted rows would come back.
-        ("deletionVectors", vec![protocol(), metadata(), vector("i")]),
+        (
+            "deletionVectors",
+            vec![protocol(), metadata(), vector("i")],
+            both.to_vec(),
+        ),
+        // What nobody can be told here.
+        (
+            "catalogManaged",
+            vec![features(&["catalogManaged"]), metadata()],
+            [&both[..], &[all]].concat(),
+        ),
+        (
+            "hologram",
+            vec![features(&["hologram"]), metadata()],
+            [&both[..], &[all]].concat(),
+        ),
     ] {
         let world = World::of(&[&commit]).await;
-        for capabilities in [
-            "responseformat=parquet",
-            "responseformat=delta",
-            "responseformat=delta,parquet;readerfeatures=deletionvectors,columnmapping",
-        ] {
+        for capabilities in refused {
             let headers = [ALICE, ("delta-sharing-capabilities", capabilities)];
             for (method, rest) in [(Method::GET, "/metadata"), (Method::POST, "/query")] {
                 let answer = world

@@ -387,6 +387,44 @@ impl World {
 
     pub(super) async fn table(&self, share: &str, schema: &str, name: &str, commits: &[&[Value]]) {
         let objects = written(commits).await;
+        self.table_of(share, schema, name, objects);
+    }
+
+    /// A world with the one table `sales.default.visits` that lies in a folder.
+    pub(super) async fn of_folder(folder: &std::path::Path) -> Self {
+        let objects = Arc::new(InMemory::new());
+        let mut open = vec![folder.to_owned()];
+        while let Some(inner) = open.pop() {
+            for entry in std::fs::read_dir(inner).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                    continue;
+                }
+                let key = path.strip_prefix(folder).unwrap().to_str().unwrap();
+                let key = Path::parse(key).unwrap();
+                let bytes = std::fs::read(&path).unwrap();
+                objects.put(&key, bytes.into()).await.unwrap();
+            }
+        }
+        let world = Self::new();
+        world.share("sales");
+        world.table_of("sales", "default", "visits", objects);
+        world
+    }
+
+    /// What a URL of the first table leads to.
+    pub(super) async fn object(&self, url: &str) -> Option<bytes::Bytes> {
+        let objects = self.gate.tables.lock().unwrap()[0].1.clone();
+        let key = url
+            .strip_prefix("https://store.example/")?
+            .split('?')
+            .next()?;
+        let found = objects.get(&Path::parse(key).ok()?).await.ok()?;
+        found.bytes().await.ok()
+    }
+
+    fn table_of(&self, share: &str, schema: &str, name: &str, objects: Arc<InMemory>) {
         let mut tables = self.gate.tables.lock().unwrap();
         let shared = Shared {
             share: share.to_owned(),

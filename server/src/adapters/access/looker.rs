@@ -17,7 +17,9 @@ use model::dto::TableDetail;
 use model::{GrantId, Timestamp};
 use object_store::path::Path;
 use serde::Deserialize;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use sharing::{
+    Gate, QueryRecord, READER_FEATURES, Readable, Reader, Refused, ShareInfo, Shared, SignedFile,
+};
 use tower::ServiceExt as _;
 
 use super::{Seen, broken};
@@ -77,10 +79,7 @@ impl Looker {
             .uri(path)
             .header(header::AUTHORIZATION, "Bearer in-process")
             .header(header::CONTENT_TYPE, "application/json")
-            .header(
-                "delta-sharing-capabilities",
-                "responseformat=parquet;includeendstreamaction=true",
-            )
+            .header("delta-sharing-capabilities", capabilities())
             .body(Body::from(body))
             .map_err(|error| Seen::Broken(error.to_string()))?;
         match self.router.clone().oneshot(request).await {
@@ -176,6 +175,13 @@ impl Looker {
     }
 }
 
+/// Whatever the table needs: the consumer's reader may have it, and no more is looked at here than its files' bytes.
+fn capabilities() -> String {
+    format!(
+        "responseformat=parquet,delta;readerfeatures={READER_FEATURES};includeendstreamaction=true"
+    )
+}
+
 fn answered(status: StatusCode, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Body {
@@ -189,10 +195,47 @@ fn answered(status: StatusCode, body: &[u8]) -> String {
 }
 
 /// A file as the answer has it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileLine {
     pub(super) url: String,
     pub(super) size: u64,
+}
+
+/// The same in either format.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AnyFile {
+    Parquet {
+        url: String,
+        size: u64,
+    },
+    Delta {
+        #[serde(rename = "deltaSingleAction")]
+        action: Action,
+    },
+}
+
+#[derive(Deserialize)]
+struct Action {
+    add: Added,
+}
+
+#[derive(Deserialize)]
+struct Added {
+    path: String,
+    size: u64,
+}
+
+impl From<AnyFile> for FileLine {
+    fn from(file: AnyFile) -> Self {
+        match file {
+            AnyFile::Parquet { url, size } => Self { url, size },
+            AnyFile::Delta { action } => Self {
+                url: action.add.path,
+                size: action.add.size,
+            },
+        }
+    }
 }
 
 /// An answer as it comes in, line by line.
@@ -211,7 +254,7 @@ impl Answer {
         struct Line {
             protocol: Option<serde::de::IgnoredAny>,
             meta_data: Option<serde::de::IgnoredAny>,
-            file: Option<FileLine>,
+            file: Option<AnyFile>,
             end_stream_action: Option<End>,
         }
         #[derive(Deserialize)]
@@ -226,7 +269,7 @@ impl Answer {
             let line: Line = serde_json::from_slice(&line)
                 .map_err(|_| "the sharing service's answer is not JSON lines".to_owned())?;
             self.heads += usize::from(line.protocol.is_some() || line.meta_data.is_some());
-            self.files.extend(line.file);
+            self.files.extend(line.file.map(FileLine::from));
             if let Some(why) = line.end_stream_action.and_then(|end| end.error_message) {
                 return Err(why);
             }
@@ -325,6 +368,11 @@ mod tests {
                 (2, 1, 0)
             );
         }
+        let delta = b"{\"file\":{\"id\":\"x\",\"deltaSingleAction\":{\"add\":{\"path\":\"u\",\"size\":3}}}}\n";
+        let mut answer = Answer::default();
+        answer.take(delta).unwrap();
+        let (url, size) = ("u".to_owned(), 3);
+        assert_eq!(answer.files, [FileLine { url, size }]);
         let mut answer = Answer::default();
         let end = b"{\"endStreamAction\":{\"errorMessage\":\"no\"}}\n";
         assert_eq!(answer.take(end), Err("no".to_owned()));

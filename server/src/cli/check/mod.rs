@@ -29,7 +29,7 @@ const PAGES: usize = 100;
 const SHARES: usize = 20;
 
 /// All that the protocol's clients can between them: what is to be found out is the way, not the client.
-const CAPABILITIES: &str = "responseformat=parquet,delta;readerfeatures=deletionvectors,columnmapping,timestampntz;\
+const CAPABILITIES: &str = "responseformat=parquet,delta;readerfeatures=deletionvectors,columnmapping,timestampntz,typewidening,varianttype,variantshredding;\
                             includeendstreamaction=true";
 
 #[derive(Debug, Args)]

@@ -194,12 +194,12 @@ async fn a_refused_token_takes_its_urls_along() {
 }
 
 #[tokio::test]
-async fn a_table_with_an_unknown_feature_is_named_and_not_shared() {
+async fn a_table_with_a_feature_that_is_not_served_is_named_and_not_shared() {
     for world in World::each().await {
         world.write(VISITS_PATH, &[&[rows(0, 10)]]).await;
         world.write("workshop/marked", &[&[rows(0, 10)]]).await;
         let log = world.root("aws_eu").join("workshop/marked/_delta_log");
-        let protocol = r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}"#;
+        let protocol = r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["catalogManaged"],"writerFeatures":["catalogManaged"]}}"#;
         std::fs::write(log.join("00000000000000000002.json"), protocol).unwrap();
         world
             .product(
@@ -222,7 +222,7 @@ async fn a_table_with_an_unknown_feature_is_named_and_not_shared() {
         let answer = world.query(VISITS, "marked", &token).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert!(
-            answer.text().contains("deletionVectors"),
+            answer.text().contains("catalogManaged"),
             "{}",
             answer.text()
         );

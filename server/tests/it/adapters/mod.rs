@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod ended;
 mod escapes;
+mod features;
 mod gate;
 mod gateway;
 mod grants;

@@ -81,6 +81,31 @@ impl Rows {
     }
 }
 
+/// How much was written. Reading all rows costs more than most requests, so it is only done after something was written.
+pub(super) struct Writes(Option<i64>);
+
+impl Writes {
+    pub(super) async fn of(db: &Db) -> Self {
+        Self(match db.dialect() {
+            // One connection writes, and it counts rows, those that were rolled back with them.
+            Dialect::Sqlite => {
+                let mut tx = db.begin().await.unwrap();
+                let row = query("select total_changes() as n").row(&mut tx).await;
+                Some(row.unwrap().unwrap().get("n").unwrap())
+            }
+            Dialect::Postgres => None,
+        })
+    }
+
+    /// Whether anything may have been written since this was last asked.
+    pub(super) async fn more(&mut self, db: &Db) -> bool {
+        let now = Self::of(db).await;
+        let more = now.0.is_none() || now.0 != self.0;
+        *self = now;
+        more
+    }
+}
+
 /// A statement that answers `table`, a line's end, and a row as JSON or nothing, for all rows of all tables.
 async fn text_of_all(db: &Db) -> String {
     let mut parts = Vec::new();

@@ -90,6 +90,7 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         }
         "audit/verify_chain" => vec![("anchor", String::new())],
         "audit/retry_work" => vec![("work", name(0))],
+        "audit/retry_all" => vec![("kind", text("/kind"))],
         "people/create_person" => vec![("name", text("/name")), ("title", text("/title"))],
         "people/update_person" => vec![("person", name(0)), ("title", text("/title"))],
         "people/set_roles" => vec![("person", name(0))],
@@ -97,6 +98,11 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         "people/revoke_token" => {
             vec![("token", name(0)), ("confirm", "of zoe".to_owned())]
         }
+        "people/unlink_identity" => vec![
+            ("person", name(0)),
+            ("identity", name(1)),
+            ("confirm", name(0)),
+        ],
         "organisation/create_domain" => vec![("name", text("/name")), ("title", text("/title"))],
         "organisation/update_domain" => vec![("domain", name(0)), ("title", text("/title"))],
         "organisation/create_team" => vec![

@@ -134,6 +134,7 @@ impl World {
                 none().with(json!({ "yaml": yaml, "file": file, "commit": "c0ffee" }))
             }
             Operation::DeclarationExport => none(),
+            Operation::WorkRetryAll => none().with(json!({ "kind": "mail" })),
             Operation::WorkRetry => {
                 let wake = Wake::new(WorkKind::Refresh, self.fresh("work"));
                 self.exchange()
@@ -165,7 +166,9 @@ impl World {
                 none().with(json!({ "storage": "aws_eu", "path": "vehicle-visits" }))
             }
             Operation::StorageScan => named(&["aws_eu"]).with(json!({ "team": "aftersales" })),
-            Operation::ProductRead | Operation::ProductRefresh => named(&["vehicle-visits"]),
+            Operation::ProductRead | Operation::ProductHistory | Operation::ProductRefresh => {
+                named(&["vehicle-visits"])
+            }
             Operation::ProductRegister => none().with(json!({
                 "name": self.fresh("vehicle-draft"),
                 "team": "aftersales",

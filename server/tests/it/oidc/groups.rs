@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use app::pages::sign_in::{CLOSED, NOT_YET};
+use app::words::sign_in::{CLOSED, NOT_YET};
 use exchange::Principal;
 use exchange::people::{GroupRule, ProviderRules};
 use model::dto::{IdentityNew, PersonChange, RolesChange};
@@ -96,6 +96,7 @@ async fn groups_give_and_take() {
             let operator = Principal::operator();
             let roles = RolesChange {
                 roles: vec!["finance".to_owned(), "auditor".to_owned()],
+                revision: None,
             };
             let set = app
                 .exchange

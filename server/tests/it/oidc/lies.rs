@@ -1,6 +1,6 @@
 //! A provider that lies, or whose words somebody changed on the way: nobody is signed in (C-47).
 
-use app::pages::sign_in::NOT_TRUSTED;
+use app::words::sign_in::NOT_TRUSTED;
 use exchange::people::ProviderRules;
 use model::time::MINUTE;
 

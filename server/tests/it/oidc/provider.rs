@@ -1,6 +1,6 @@
 //! A provider that is not there, comes back, or sends elsewhere; and what `entrepot doctor` says of it.
 
-use app::pages::sign_in::UNREACHABLE;
+use app::words::sign_in::UNREACHABLE;
 use axum::{Json, Router};
 use exchange::people::ProviderRules;
 use http::StatusCode;

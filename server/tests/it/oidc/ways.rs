@@ -1,6 +1,6 @@
 //! The way there and back: the good one, and those that somebody else began, changed, repeats or comes too late with.
 
-use app::pages::sign_in::{SENT_BACK, STALE};
+use app::words::sign_in::{SENT_BACK, STALE};
 use exchange::Principal;
 use exchange::page::PageRequest;
 use exchange::people::ProviderRules;
@@ -63,6 +63,11 @@ async fn a_person_comes_by_the_provider() {
 
             let again = signs_in(&app, &identities, &subject, "").await;
             assert_eq!(again.location(), "/");
+            let own = app.get("/account").cookie(&session(&again).unwrap());
+            let own = own.header("accept", "text/html").send().await;
+            for part in [identities.issuer.as_str(), &subject, "The only way in"] {
+                assert!(own.text.contains(part), "{part} in {}", own.text);
+            }
             let found = people(&app).await;
             assert_eq!(found.len(), 2, "the same person: {found:?}");
             let made = &found[0];

@@ -30,6 +30,7 @@ use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
+use crate::words;
 
 pub use show::Show;
 
@@ -40,29 +41,29 @@ const ROLES: [(Role, &str, &str); 4] = [
     (
         Role::Admin,
         "roles.admin",
-        "People, teams, storages, prices and jobs; sees everything, decides on nothing.",
+        words::admin::people::WHAT_AN_ADMINISTRATOR_DOES,
     ),
     (
         Role::Auditor,
         "roles.auditor",
-        "Sees everything and the audit log; changes nothing.",
+        words::admin::people::WHAT_AN_AUDITOR_DOES,
     ),
     (
         Role::Finance,
         "roles.finance",
-        "Prices and statements, also issuing them.",
+        words::admin::people::WHAT_FINANCE_DOES,
     ),
     (
         Role::DataProtection,
         "roles.data_protection",
-        "Decides on requests for personal data, beside its owner.",
+        words::admin::people::WHAT_DATA_PROTECTION_DOES,
     ),
 ];
 
 #[component]
 pub fn People() -> impl IntoView {
     view! {
-        <Title text="People"/>
+        <Title text=words::admin::people::PEOPLE/>
         <Members><Shown/></Members>
     }
 }
@@ -74,7 +75,7 @@ fn Shown() -> impl IntoView {
     let people = load(api::people::people(after));
     view! {
         <section class="page">
-            <Head path=PATH title="People" lead="Who may sign in, and what they may do beside what their teams let them."/>
+            <Head path=PATH title=words::admin::people::PEOPLE lead=words::admin::people::WHAT_ACCOUNTS_ARE/>
             {people.show(move |found| all(found, is_first).into_any())}
         </section>
     }
@@ -95,18 +96,18 @@ fn all(found: Found, is_first: bool) -> impl IntoView {
 fn list(people: Vec<Person>) -> impl IntoView {
     if people.is_empty() {
         return view! {
-            <Empty title="Nobody further"><p>"There are no more accounts behind those you have seen."</p></Empty>
+            <Empty title=words::admin::people::NOBODY_FURTHER><p>{words::admin::people::NO_MORE_ACCOUNTS}</p></Empty>
         }
         .into_any();
     }
     let rows = people.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Name"),
-        Column::Text("E-mail"),
-        Column::Text("Roles"),
-        Column::Text("State"),
+        Column::Text(words::admin::people::NAME),
+        Column::Text(words::admin::people::E_MAIL),
+        Column::Text(words::admin::people::ROLES),
+        Column::Text(words::admin::people::STATE),
     ];
-    view! { <Table caption="People" head>{rows}</Table> }.into_any()
+    view! { <Table caption=words::admin::people::PEOPLE head>{rows}</Table> }.into_any()
 }
 
 fn row(person: Person) -> impl IntoView {
@@ -129,9 +130,9 @@ fn roles(roles: &[Role]) -> String {
 
 fn standing(disabled: bool) -> impl IntoView {
     let (word, tone) = if disabled {
-        ("Deactivated", Tone::Warn)
+        (words::admin::people::DEACTIVATED, Tone::Warn)
     } else {
-        ("Active", Tone::Good)
+        (words::admin::people::ACTIVE, Tone::Good)
     };
     view! { <Badge tone>{word}</Badge> }
 }
@@ -145,7 +146,7 @@ fn boxes(held: Vec<Role>) -> impl IntoView {
             view! { <Tick label=state::role(role) name checked hint/> }
         })
         .collect_view();
-    view! { <Group label="Roles in the organisation" name="roles">{boxes}</Group> }
+    view! { <Group label=words::admin::people::ROLES_IN_THE_ORGANISATION name="roles">{boxes}</Group> }
 }
 
 #[component]
@@ -154,20 +155,20 @@ fn Add() -> impl IntoView {
     let returned = ctx::flash().is_of("person-new");
     view! {
         <details class="fold" open=returned>
-            <summary>"Make an account"</summary>
+            <summary>{words::admin::people::MAKE_AN_ACCOUNT}</summary>
             <Form id="person-new" action>
-                <Field label="Name to sign in with" name="name" hint="Lower case, for example mara. It stays." required=true autocomplete="off"/>
-                <Field label="Name for others to read" name="title" hint="For example Mara Lindqvist." required=true autocomplete="off"/>
-                <Field label="E-mail" name="email" autocomplete="off"/>
+                <Field label=words::admin::people::NAME_TO_SIGN_IN_WITH name="name" hint=words::admin::people::NAME_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::people::NAME_FOR_OTHERS_TO_READ name="title" hint=words::admin::people::NAME_FOR_OTHERS_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::people::E_MAIL name="email" autocomplete="off"/>
                 <Field
-                    label="First password"
+                    label=words::admin::people::FIRST_PASSWORD
                     name="password"
                     kind=Kind::Password
-                    hint="At least 10 characters; empty to set one later. Tell it in person: it can be changed under “Your account”."
+                    hint=words::admin::people::FIRST_PASSWORD_HINT
                     autocomplete="new-password"
                 />
                 {boxes(Vec::new())}
-                <div class="actions"><Submit>"Make the account"</Submit></div>
+                <div class="actions"><Submit>{words::admin::people::MAKE_THE_ACCOUNT}</Submit></div>
             </Form>
         </details>
     }

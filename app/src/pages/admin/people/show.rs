@@ -19,7 +19,9 @@ use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::load::one;
 use crate::ctx;
+use crate::pages::account::identities;
 use crate::wire;
+use crate::words;
 
 #[component]
 pub fn Show() -> impl IntoView {
@@ -31,26 +33,28 @@ fn page(shown: PersonShown) -> impl IntoView {
         person,
         may_change,
         is_own,
+        identities,
     } = shown;
     let name = person.name.to_string();
+    let identities = identities::block(&name, identities, may_change, is_own);
     let held = roles(&person.roles);
     let forms = may_change.then(|| {
         view! {
             <section class="block">
-                <h2>"Who it is"</h2>
+                <h2>{words::admin::people::WHO_IT_IS}</h2>
                 {details(&person)}
             </section>
             <section class="block">
-                <h2>"What it may do"</h2>
+                <h2>{words::admin::people::WHAT_IT_MAY_DO}</h2>
                 {set_roles(&person)}
             </section>
             <section class="block">
-                <h2>"How it gets in"</h2>
+                <h2>{words::admin::people::HOW_IT_GETS_IN}</h2>
                 {if is_own { own().into_any() } else { password(&name).into_any() }}
             </section>
             {(!is_own).then(|| view! {
                 <section class="block">
-                    <h2>"Whether it gets in"</h2>
+                    <h2>{words::admin::people::WHETHER_IT_GETS_IN}</h2>
                     {activity(&person)}
                 </section>
             })}
@@ -59,14 +63,15 @@ fn page(shown: PersonShown) -> impl IntoView {
     view! {
         <Title text=person.title.clone()/>
         <section class="page">
-            <p class="crumbs"><A href=PATH>"People"</A></p>
+            <p class="crumbs"><A href=PATH>{words::admin::people::PEOPLE}</A></p>
             <div class="page-head"><h1>{person.title.clone()}</h1></div>
             <dl class="facts facts--card">
-                <div><dt>"Signs in as"</dt><dd class="code">{person.name.to_string()}</dd></div>
-                <div><dt>"E-mail"</dt><dd>{or_none(&person.email)}</dd></div>
-                <div><dt>"Roles"</dt><dd>{or_none(&held)}</dd></div>
-                <div><dt>"State"</dt><dd>{standing(person.disabled)}</dd></div>
+                <div><dt>{words::admin::people::SIGNS_IN_AS}</dt><dd class="code">{person.name.to_string()}</dd></div>
+                <div><dt>{words::admin::people::E_MAIL}</dt><dd>{or_none(&person.email)}</dd></div>
+                <div><dt>{words::admin::people::ROLES}</dt><dd>{or_none(&held)}</dd></div>
+                <div><dt>{words::admin::people::STATE}</dt><dd>{standing(person.disabled)}</dd></div>
             </dl>
+            {identities}
             {forms}
         </section>
     }
@@ -74,7 +79,7 @@ fn page(shown: PersonShown) -> impl IntoView {
 
 fn or_none(text: &str) -> String {
     if text.is_empty() {
-        "none".to_owned()
+        words::admin::people::NONE.to_owned()
     } else {
         text.to_owned()
     }
@@ -90,9 +95,9 @@ fn details(person: &Person) -> impl IntoView + use<> {
     view! {
         <Form id="person" action class="form form--grid" revision=person.revision stay=true>
             <Hidden name="person" value=name/>
-            <Field label="Name for others to read" name="title" value=Some(title) required=true autocomplete="off"/>
-            <Field label="E-mail" name="email" value=Some(email) autocomplete="off"/>
-            <div class="actions"><Submit weight=Weight::Secondary>"Change the account"</Submit></div>
+            <Field label=words::admin::people::NAME_FOR_OTHERS_TO_READ name="title" value=Some(title) required=true autocomplete="off"/>
+            <Field label=words::admin::people::E_MAIL name="email" value=Some(email) autocomplete="off"/>
+            <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::CHANGE_THE_ACCOUNT}</Submit></div>
         </Form>
     }
 }
@@ -101,17 +106,17 @@ fn set_roles(person: &Person) -> impl IntoView + use<> {
     let action = wire::form::<api::people::SetRoles>();
     let (name, held) = (person.name.to_string(), person.roles.clone());
     view! {
-        <p class="muted">"What somebody may do for a team is set on the "<A href="/admin/teams">"team’s page"</A>"."</p>
-        <Form id="roles" action stay=true>
+        <p class="muted">{words::admin::people::MEMBERSHIP_IS_SET_ON_THE}<A href="/admin/teams">{words::admin::people::TEAMS_PAGE}</A>"."</p>
+        <Form id="roles" action stay=true revision=person.revision>
             <Hidden name="person" value=name/>
             {boxes(held)}
-            <div class="actions"><Submit weight=Weight::Secondary>"Set the roles"</Submit></div>
+            <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::SET_THE_ROLES}</Submit></div>
         </Form>
     }
 }
 
 fn own() -> impl IntoView {
-    view! { <p>"This is you: change your password under "<A href="/account">"Your account"</A>"."</p> }
+    view! { <p>{words::admin::people::CHANGE_YOUR_PASSWORD_UNDER}<A href="/account">{words::admin::people::YOUR_ACCOUNT}</A>"."</p> }
 }
 
 fn password(name: &str) -> impl IntoView + use<> {
@@ -120,19 +125,19 @@ fn password(name: &str) -> impl IntoView + use<> {
     let returned = ctx::flash().is_of("password");
     view! {
         <details class="fold" open=returned>
-            <summary>"Set a password"</summary>
+            <summary>{words::admin::people::SET_A_PASSWORD}</summary>
             <Form id="password" action stay=true>
                 <Hidden name="person" value=name/>
-                <p>"The first one, or a new one for somebody who forgot theirs. It ends all sessions of this account."</p>
+                <p>{words::admin::people::WHAT_SETTING_A_PASSWORD_DOES}</p>
                 <Field
-                    label="New password"
+                    label=words::admin::people::NEW_PASSWORD
                     name="password"
                     kind=Kind::Password
-                    hint="At least 10 characters. Tell it in person: it can be changed under “Your account”."
+                    hint=words::admin::people::NEW_PASSWORD_HINT
                     required=true
                     autocomplete="new-password"
                 />
-                <div class="actions"><Submit weight=Weight::Secondary>"Set the password"</Submit></div>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::SET_THE_PASSWORD}</Submit></div>
             </Form>
         </details>
     }
@@ -150,21 +155,21 @@ fn activity(person: &Person) -> impl IntoView + use<> {
                 <Hidden name="person" value=name.clone()/>
                 <Hidden name="revision" value=revision/>
                 <Hidden name="active" value="yes"/>
-                <p>"Nobody can sign in to this account, and its tokens are refused."</p>
-                <div class="actions"><Submit weight=Weight::Secondary>{format!("Activate {name} again")}</Submit></div>
+                <p>{words::admin::people::WHAT_DEACTIVATED_MEANS}</p>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::activate_again(&name)}</Submit></div>
             </Form>
         }
         .into_any();
     }
     view! {
         <details class="fold" open=returned>
-            <summary>"Deactivate the account"</summary>
+            <summary>{words::admin::people::DEACTIVATE_THE_ACCOUNT}</summary>
             <Form id="activity" action stay=true>
                 <Hidden name="person" value=name.clone()/>
                 <Hidden name="revision" value=revision/>
                 <Hidden name="active" value="no"/>
-                <p>"It is signed out everywhere at once, and its tokens are refused. What it did stays, and you can activate it again."</p>
-                <div class="actions"><Submit weight=Weight::Danger>{format!("Deactivate {name}")}</Submit></div>
+                <p>{words::admin::people::WHAT_DEACTIVATING_DOES}</p>
+                <div class="actions"><Submit weight=Weight::Danger>{words::admin::people::deactivate(&name)}</Submit></div>
             </Form>
         </details>
     }

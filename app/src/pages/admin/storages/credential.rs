@@ -6,45 +6,46 @@ use crate::components::field::Field;
 use crate::components::field::Kind;
 use crate::components::text_area::TextArea;
 use crate::components::tick::Group;
+use crate::words;
 
 /// `kept`: one is there, and stays where nothing is filled in.
 #[component]
 pub(super) fn Credential(#[prop(optional)] kept: bool) -> impl IntoView {
     let hint = if kept {
-        "It stays as it is where you fill in nothing. It is kept sealed and shown to nobody; if something else is refused, type it anew."
+        words::admin::storages::CREDENTIAL_STAYS_HINT
     } else {
-        "Of one cloud, or of none for a folder. It is kept sealed and shown to nobody; if something else is refused, type it anew."
+        words::admin::storages::CREDENTIAL_HINT
     };
     view! {
-        <Group label="Credential" name="credential" hint>
+        <Group label=words::admin::storages::CREDENTIAL name="credential" hint>
             <details class="fold">
-                <summary>"Keys of AWS, or of a store that speaks S3"</summary>
+                <summary>{words::admin::storages::KEYS_OF_AWS}</summary>
                 <div class="group__fields">
-                    <Field label="Access key id" name="credential.access_key_id" autocomplete="off"/>
-                    <Field label="Secret access key" name="credential.secret_access_key" kind=Kind::Password autocomplete="new-password"/>
-                    <Field label="Session token, of temporary keys" name="credential.session_token" kind=Kind::Password autocomplete="new-password"/>
+                    <Field label=words::admin::storages::ACCESS_KEY_ID name="credential.access_key_id" autocomplete="off"/>
+                    <Field label=words::admin::storages::SECRET_ACCESS_KEY name="credential.secret_access_key" kind=Kind::Password autocomplete="new-password"/>
+                    <Field label=words::admin::storages::SESSION_TOKEN name="credential.session_token" kind=Kind::Password autocomplete="new-password"/>
                 </div>
             </details>
             <details class="fold">
-                <summary>"Key of Azure"</summary>
+                <summary>{words::admin::storages::KEY_OF_AZURE}</summary>
                 <div class="group__fields">
-                    <Field label="Account key" name="credential.account_key" kind=Kind::Password autocomplete="new-password"/>
+                    <Field label=words::admin::storages::ACCOUNT_KEY name="credential.account_key" kind=Kind::Password autocomplete="new-password"/>
                     <Field
-                        label="Or shared-access signature"
+                        label=words::admin::storages::OR_SHARED_ACCESS_SIGNATURE
                         name="credential.sas"
                         kind=Kind::Password
-                        hint="It signs no addresses, so what lies there cannot be shared."
+                        hint=words::admin::storages::SHARED_ACCESS_SIGNATURE_HINT
                         autocomplete="new-password"
                     />
                 </div>
             </details>
             <details class="fold">
-                <summary>"Key of Google Cloud"</summary>
-                <TextArea label="Service account’s key, the JSON file" name="credential.service_account"/>
+                <summary>{words::admin::storages::KEY_OF_GOOGLE_CLOUD}</summary>
+                <TextArea label=words::admin::storages::SERVICE_ACCOUNT_KEY name="credential.service_account"/>
             </details>
             <details class="fold">
-                <summary>"From the server’s environment"</summary>
-                <Field label="Name of the variable" name="credential.variable" hint="ENTREPOT_CREDENTIAL_…; its value is the key as JSON." autocomplete="off"/>
+                <summary>{words::admin::storages::FROM_THE_SERVERS_ENVIRONMENT}</summary>
+                <Field label=words::admin::storages::NAME_OF_THE_VARIABLE name="credential.variable" hint=words::admin::storages::NAME_OF_THE_VARIABLE_HINT autocomplete="off"/>
             </details>
         </Group>
     }

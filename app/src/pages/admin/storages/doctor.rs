@@ -35,48 +35,42 @@ pub(super) fn Report(report: StorageReport) -> impl IntoView {
         })
         .collect_view();
     let head = vec![
-        Column::Text("What was tried"),
-        Column::Text("Outcome"),
-        Column::Text("What was seen, and what to do"),
+        Column::Text(words::admin::storages::WHAT_WAS_TRIED),
+        Column::Text(words::admin::storages::OUTCOME),
+        Column::Text(words::admin::storages::WHAT_WAS_SEEN_AND_WHAT_TO_DO),
     ];
     view! {
         <Notice tone>{said}</Notice>
-        <Table caption="What the doctor found" head>{rows}</Table>
-        <h3>"The least policy that would do"</h3>
-        <p class="muted">"Paste it into the cloud’s console, in place of whatever the credential may do now."</p>
-        <Code text=report.least_policy label="Least policy"/>
+        <Table caption=words::admin::storages::WHAT_THE_DOCTOR_FOUND head>{rows}</Table>
+        <h3>{words::admin::storages::LEAST_POLICY_THAT_WOULD_DO}</h3>
+        <p class="muted">{words::admin::storages::WHERE_TO_PASTE_THE_POLICY}</p>
+        <Code text=report.least_policy label=words::admin::storages::LEAST_POLICY/>
     }
 }
 
 fn in_short(report: &StorageReport) -> (Tone, &'static str) {
     let has = |outcome| report.checks.iter().any(|check| check.outcome == outcome);
     if !report.is_healthy() {
-        return (
-            Tone::Bad,
-            "Something does not work. Mend what failed below, then let the doctor look again.",
-        );
+        return (Tone::Bad, words::admin::storages::SOMETHING_DOES_NOT_WORK);
     }
     if has(CheckOutcome::Warned) {
-        return (
-            Tone::Warn,
-            "It works, but something should be put right: see below.",
-        );
+        return (Tone::Warn, words::admin::storages::WORKS_BUT_NOT_QUITE);
     }
-    (Tone::Good, "The storage can be used as it is.")
+    (Tone::Good, words::admin::storages::CAN_BE_USED_AS_IT_IS)
 }
 
 /// What was tried, in words.
 fn title(name: &str) -> String {
     let known = match name {
-        "list" => "See what is there",
-        "read" => "Read an object",
-        "write" => "Write an object",
-        "put_if_absent" => "Refuse a second writer",
-        "delete" => "Delete an object",
-        "sign" => "Sign an address",
-        "unsigned" => "Refuse an address without signature",
-        "parent" => "Open no more than this storage",
-        "counting" => "Count what is read",
+        "list" => words::admin::storages::SEE_WHAT_IS_THERE,
+        "read" => words::admin::storages::READ_AN_OBJECT,
+        "write" => words::admin::storages::WRITE_AN_OBJECT,
+        "put_if_absent" => words::admin::storages::REFUSE_A_SECOND_WRITER,
+        "delete" => words::admin::storages::DELETE_AN_OBJECT,
+        "sign" => words::admin::storages::SIGN_AN_ADDRESS,
+        "unsigned" => words::admin::storages::REFUSE_AN_UNSIGNED_ADDRESS,
+        "parent" => words::admin::storages::OPEN_NO_MORE_THAN_THIS,
+        "counting" => words::admin::storages::COUNT_WHAT_IS_READ,
         other => other,
     };
     known.to_owned()
@@ -88,25 +82,13 @@ fn next(check: &StorageCheck) -> Option<&'static str> {
         return None;
     }
     Some(match check.name.as_str() {
-        "list" | "read" => {
-            "Compare what the credential may do with the least policy below. Until it works, nothing here can be registered or read."
-        }
-        "write" | "delete" => {
-            "Let the credential write and delete as the least policy below says, or change the storage so that no replicas are made here."
-        }
-        "put_if_absent" => {
-            "Make no replicas here: two processes could overwrite each other’s commits."
-        }
-        "sign" => {
-            "Until it signs, what lies here cannot be shared. Give it a key that signs; a shared-access signature does not."
-        }
-        "unsigned" => {
-            "Close the store to the public: whoever has an address could read without a grant."
-        }
-        "parent" => "Bind the credential to this storage’s prefix with the least policy below.",
-        "counting" => {
-            "Name the process’s place in its configuration (docs/OPERATING.md, “Several locations”)."
-        }
+        "list" | "read" => words::admin::storages::LISTING_OR_READING_FAILED,
+        "write" | "delete" => words::admin::storages::WRITING_OR_DELETING_FAILED,
+        "put_if_absent" => words::admin::storages::SECOND_WRITER_IS_NOT_REFUSED,
+        "sign" => words::admin::storages::SIGNING_FAILED,
+        "unsigned" => words::admin::storages::STORE_IS_OPEN_TO_THE_PUBLIC,
+        "parent" => words::admin::storages::CREDENTIAL_OPENS_MORE,
+        "counting" => words::admin::storages::PROCESS_HAS_NO_PLACE,
         _ => return None,
     })
 }

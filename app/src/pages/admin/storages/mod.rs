@@ -32,20 +32,16 @@ use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
+use crate::words;
 
 pub use show::Show;
 
 pub(super) const PATH: &str = "/admin/storages";
 
-const URL_HINT: &str = "s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix or file:///folder";
-const REGION_HINT: &str = "As the cloud writes it, for example eu-central-1. Prices depend on it.";
-const ENDPOINT_HINT: &str = "Only for a store that is not at its cloud’s own address.";
-const REPLICAS_HINT: &str = "Copies for readers in this region are made here; that takes a credential that may write and delete.";
-
 #[component]
 pub fn Storages() -> impl IntoView {
     view! {
-        <Title text="Storages"/>
+        <Title text=words::admin::storages::STORAGES/>
         <Members><Shown/></Members>
     }
 }
@@ -57,7 +53,7 @@ fn Shown() -> impl IntoView {
     let storages = load(api::storages::storages(after));
     view! {
         <section class="page">
-            <Head path=PATH title="Storages" lead="Where tables lie and where replicas may. What is registered stays where it is."/>
+            <Head path=PATH title=words::admin::storages::STORAGES lead=words::admin::storages::WHAT_STORAGES_ARE/>
             {storages.show(move |found| all(found, is_first).into_any())}
         </section>
     }
@@ -81,20 +77,20 @@ fn all(found: Found, is_first: bool) -> impl IntoView {
 fn list(storages: Vec<Storage>) -> impl IntoView {
     if storages.is_empty() {
         return view! {
-            <Empty title="No storage yet">
-                <p>"Producers register tables from storages. An administrator makes one for each place where tables lie, and one for each region that is to hold replicas."</p>
+            <Empty title=words::admin::storages::NO_STORAGE_YET>
+                <p>{words::admin::storages::WHO_MAKES_STORAGES}</p>
             </Empty>
         }
         .into_any();
     }
     let rows = storages.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Storage"),
-        Column::Text("Where"),
-        Column::Text("Address"),
-        Column::Text("Replicas"),
+        Column::Text(words::admin::storages::STORAGE),
+        Column::Text(words::admin::storages::WHERE),
+        Column::Text(words::admin::storages::ADDRESS),
+        Column::Text(words::admin::storages::REPLICAS),
     ];
-    view! { <Table caption="Storages" head>{rows}</Table> }.into_any()
+    view! { <Table caption=words::admin::storages::STORAGES head>{rows}</Table> }.into_any()
 }
 
 fn row(storage: Storage) -> impl IntoView {
@@ -105,7 +101,7 @@ fn row(storage: Storage) -> impl IntoView {
             <th scope="row"><A href=href>{name}</A></th>
             <td>{place(&storage)}</td>
             <td class="code detail">{storage.url.clone()}</td>
-            <td>{if storage.replicas { "may be made here" } else { "none" }}</td>
+            <td>{if storage.replicas { words::admin::storages::MAY_BE_MADE_HERE } else { words::admin::storages::NONE }}</td>
         </tr>
     }
 }
@@ -114,7 +110,7 @@ fn place(storage: &Storage) -> impl IntoView + use<> {
     let place = format!("{} {}", state::cloud(storage.cloud), storage.region);
     let simulated = storage
         .simulated
-        .then(|| view! { " "<Badge tone=Tone::Plain>"Simulated"</Badge> });
+        .then(|| view! { " "<Badge tone=Tone::Plain>{words::admin::storages::SIMULATED}</Badge> });
     view! { {place}{simulated} }
 }
 
@@ -131,16 +127,16 @@ fn Add(open: bool) -> impl IntoView {
     let returned = ctx::flash().is_of("storage-new");
     view! {
         <details class="fold" open=open || returned>
-            <summary>"Make a storage"</summary>
+            <summary>{words::admin::storages::MAKE_A_STORAGE}</summary>
             <Form id="storage-new" action class="form form--wide">
-                <Field label="Name" name="name" hint="Lower case, for example aws_eu. It stays." required=true autocomplete="off"/>
-                <Select label="Cloud" name="cloud" options=clouds()/>
-                <Field label="Region" name="region" hint=REGION_HINT required=true autocomplete="off"/>
-                <Field label="Address" name="url" hint=URL_HINT required=true autocomplete="off"/>
-                <Field label="Endpoint" name="endpoint" hint=ENDPOINT_HINT autocomplete="off"/>
-                <Tick label="Replicas may be made here" name="replicas" hint=REPLICAS_HINT/>
+                <Field label=words::admin::storages::NAME name="name" hint=words::admin::storages::NAME_HINT required=true autocomplete="off"/>
+                <Select label=words::admin::storages::CLOUD name="cloud" options=clouds()/>
+                <Field label=words::admin::storages::REGION name="region" hint=words::admin::storages::REGION_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::storages::ADDRESS name="url" hint=words::admin::storages::ADDRESS_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::storages::ENDPOINT name="endpoint" hint=words::admin::storages::ENDPOINT_HINT autocomplete="off"/>
+                <Tick label=words::admin::storages::REPLICAS_MAY_BE_MADE_HERE name="replicas" hint=words::admin::storages::REPLICAS_HINT/>
                 <Credential/>
-                <div class="actions"><Submit>"Make the storage"</Submit></div>
+                <div class="actions"><Submit>{words::admin::storages::MAKE_THE_STORAGE}</Submit></div>
             </Form>
         </details>
     }

@@ -5,11 +5,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use model::dto::Storage;
 
-use super::ENDPOINT_HINT;
 use super::PATH;
-use super::REGION_HINT;
-use super::REPLICAS_HINT;
-use super::URL_HINT;
 use super::clouds;
 use super::credential::Credential;
 use super::doctor::Report;
@@ -27,6 +23,7 @@ use crate::components::load::one;
 use crate::components::tick::Tick;
 use crate::ctx;
 use crate::wire;
+use crate::words;
 
 #[component]
 pub fn Show() -> impl IntoView {
@@ -43,21 +40,21 @@ fn page(shown: StorageShown) -> impl IntoView {
     let examine = may_examine.then(|| examine(&storage));
     let change = may_change.then(|| change(&storage));
     let replicas = if storage.replicas {
-        "may be made here"
+        words::admin::storages::MAY_BE_MADE_HERE
     } else {
-        "none"
+        words::admin::storages::NONE
     };
     view! {
         <Title text=name.clone()/>
         <section class="page">
-            <p class="crumbs"><A href=PATH>"Storages"</A></p>
+            <p class="crumbs"><A href=PATH>{words::admin::storages::STORAGES}</A></p>
             <div class="page-head"><h1 class="code">{name}</h1></div>
             <dl class="facts facts--card">
-                <div><dt>"Where"</dt><dd>{place(&storage)}</dd></div>
-                {storage.url.clone().map(|url| view! { <div><dt>"Address"</dt><dd class="code">{url}</dd></div> })}
-                {storage.endpoint.clone().map(|at| view! { <div><dt>"Endpoint"</dt><dd class="code">{at}</dd></div> })}
-                {storage.credential.clone().map(|kept| view! { <div><dt>"Credential"</dt><dd class="code">{kept}</dd></div> })}
-                <div><dt>"Replicas"</dt><dd>{replicas}</dd></div>
+                <div><dt>{words::admin::storages::WHERE}</dt><dd>{place(&storage)}</dd></div>
+                {storage.url.clone().map(|url| view! { <div><dt>{words::admin::storages::ADDRESS}</dt><dd class="code">{url}</dd></div> })}
+                {storage.endpoint.clone().map(|at| view! { <div><dt>{words::admin::storages::ENDPOINT}</dt><dd class="code">{at}</dd></div> })}
+                {storage.credential.clone().map(|kept| view! { <div><dt>{words::admin::storages::CREDENTIAL}</dt><dd class="code">{kept}</dd></div> })}
+                <div><dt>{words::admin::storages::REPLICAS}</dt><dd>{replicas}</dd></div>
             </dl>
             {examine}
             {change}
@@ -72,17 +69,17 @@ fn examine(storage: &Storage) -> impl IntoView + use<> {
     let report = api::storages::found(&ctx::flash());
     view! {
         <section class="block">
-            <h2>"Doctor"</h2>
-            <p class="muted">"It looks at the storage as it will be used: lists, reads, signs, and writes if you say so. It changes nothing that is there."</p>
+            <h2>{words::admin::storages::DOCTOR}</h2>
+            <p class="muted">{words::admin::storages::WHAT_THE_DOCTOR_DOES}</p>
             <Form id=DOCTOR action stay=true>
                 <Hidden name="storage" value=name/>
                 <Tick
-                    label="Also try writing"
+                    label=words::admin::storages::ALSO_TRY_WRITING
                     name="write"
                     checked=writes
-                    hint="It writes a probe below _entrepot/ and deletes it again. Replicas need it."
+                    hint=words::admin::storages::TRY_WRITING_HINT
                 />
-                <div class="actions"><Submit>"Run the doctor"</Submit></div>
+                <div class="actions"><Submit>{words::admin::storages::RUN_THE_DOCTOR}</Submit></div>
             </Form>
             {report.map(|report| view! { <Report report/> })}
         </section>
@@ -97,17 +94,17 @@ fn change(storage: &Storage) -> impl IntoView + use<> {
     view! {
         <section class="block">
             <details class="fold" open=returned>
-                <summary>"Change the storage"</summary>
+                <summary>{words::admin::storages::CHANGE_THE_STORAGE}</summary>
                 <Form id="storage" action class="form form--wide" revision=storage.revision stay=true>
                     <Hidden name="storage" value=storage.name.to_string()/>
-                    <p class="muted">"Cloud, region and address move only while nothing is registered or replicated here."</p>
-                    <Select label="Cloud" name="cloud" options=clouds() value=Some(storage.cloud.as_str().to_owned())/>
-                    <Field label="Region" name="region" hint=REGION_HINT value=Some(storage.region.clone()) required=true autocomplete="off"/>
-                    <Field label="Address" name="url" hint=URL_HINT value=storage.url.clone() required=true autocomplete="off"/>
-                    <Field label="Endpoint" name="endpoint" hint=ENDPOINT_HINT value=storage.endpoint.clone() autocomplete="off"/>
-                    <Tick label="Replicas may be made here" name="replicas" hint=REPLICAS_HINT checked=storage.replicas/>
+                    <p class="muted">{words::admin::storages::WHEN_A_STORAGE_MOVES}</p>
+                    <Select label=words::admin::storages::CLOUD name="cloud" options=clouds() value=Some(storage.cloud.as_str().to_owned())/>
+                    <Field label=words::admin::storages::REGION name="region" hint=words::admin::storages::REGION_HINT value=Some(storage.region.clone()) required=true autocomplete="off"/>
+                    <Field label=words::admin::storages::ADDRESS name="url" hint=words::admin::storages::ADDRESS_HINT value=storage.url.clone() required=true autocomplete="off"/>
+                    <Field label=words::admin::storages::ENDPOINT name="endpoint" hint=words::admin::storages::ENDPOINT_HINT value=storage.endpoint.clone() autocomplete="off"/>
+                    <Tick label=words::admin::storages::REPLICAS_MAY_BE_MADE_HERE name="replicas" hint=words::admin::storages::REPLICAS_HINT checked=storage.replicas/>
                     <Credential kept=has_credential/>
-                    <div class="actions"><Submit weight=Weight::Secondary>"Change the storage"</Submit></div>
+                    <div class="actions"><Submit weight=Weight::Secondary>{words::admin::storages::CHANGE_THE_STORAGE}</Submit></div>
                 </Form>
             </details>
         </section>

@@ -26,6 +26,7 @@ use crate::ctx;
 use crate::url;
 use crate::wire;
 use crate::wire::load;
+use crate::words;
 
 pub use show::Show;
 
@@ -34,7 +35,7 @@ pub(super) const PATH: &str = "/admin/teams";
 #[component]
 pub fn Teams() -> impl IntoView {
     view! {
-        <Title text="Teams"/>
+        <Title text=words::admin::teams::TEAMS/>
         <Members><Shown/></Members>
     }
 }
@@ -46,7 +47,7 @@ fn Shown() -> impl IntoView {
     let teams = load(api::organisation::teams(after));
     view! {
         <section class="page">
-            <Head path=PATH title="Teams" lead="Products and access belong to teams, never to people. What a team causes is on its cost centre."/>
+            <Head path=PATH title=words::admin::teams::TEAMS lead=words::admin::teams::WHAT_TEAMS_ARE/>
             {teams.show(move |found| all(found, is_first).into_any())}
         </section>
     }
@@ -70,13 +71,13 @@ fn all(found: Found, is_first: bool) -> impl IntoView {
 fn list(teams: Vec<Team>, has_domains: bool) -> impl IntoView {
     if teams.is_empty() {
         return view! {
-            <Empty title="No team yet">
+            <Empty title=words::admin::teams::NO_TEAM_YET>
                 {if has_domains {
-                    view! { <p>"Make one, then say who belongs to it: as a consumer, who asks for access, or as a producer, who also owns products."</p> }.into_any()
+                    view! { <p>{words::admin::teams::MAKE_A_TEAM_FIRST}</p> }.into_any()
                 } else {
                     view! {
-                        <p>"A team is in a domain, and there is none yet."</p>
-                        <p class="actions"><A href=domains::PATH attr:class="button button--primary">"Make a domain"</A></p>
+                        <p>{words::admin::teams::A_DOMAIN_COMES_FIRST}</p>
+                        <p class="actions"><A href=domains::PATH attr:class="button button--primary">{words::admin::teams::MAKE_A_DOMAIN}</A></p>
                     }.into_any()
                 }}
             </Empty>
@@ -85,12 +86,12 @@ fn list(teams: Vec<Team>, has_domains: bool) -> impl IntoView {
     }
     let rows = teams.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("Team"),
-        Column::Text("Domain"),
-        Column::Text("Cost centre"),
-        Column::Text("Contact"),
+        Column::Text(words::admin::teams::TEAM),
+        Column::Text(words::admin::teams::DOMAIN),
+        Column::Text(words::admin::teams::COST_CENTRE),
+        Column::Text(words::admin::teams::CONTACT),
     ];
-    view! { <Table caption="Teams" head>{rows}</Table> }.into_any()
+    view! { <Table caption=words::admin::teams::TEAMS head>{rows}</Table> }.into_any()
 }
 
 fn row(team: Team) -> impl IntoView {
@@ -116,14 +117,14 @@ fn Add(domains: Vec<Domain>, open: bool) -> impl IntoView {
     let returned = ctx::flash().is_of("team-new");
     view! {
         <details class="fold" open=open || returned>
-            <summary>"Make a team"</summary>
+            <summary>{words::admin::teams::MAKE_A_TEAM}</summary>
             <Form id="team-new" action class="form form--grid">
-                <Field label="Name" name="name" hint="Lower case, for example aftersales. It stays." required=true autocomplete="off"/>
-                <Field label="Title" name="title" hint="For people, for example After-Sales." required=true autocomplete="off"/>
-                <Select label="Domain" name="domain" options=domains hint="It stays: products are named after it."/>
-                <Field label="Cost centre" name="cost_center" hint="Where statements go." autocomplete="off"/>
-                <Field label="Contact" name="contact" hint="Whom others ask, for example a mailbox." autocomplete="off"/>
-                <div class="actions"><Submit>"Make the team"</Submit></div>
+                <Field label=words::admin::teams::NAME name="name" hint=words::admin::teams::NAME_HINT required=true autocomplete="off"/>
+                <Field label=words::admin::teams::TITLE name="title" hint=words::admin::teams::TITLE_HINT required=true autocomplete="off"/>
+                <Select label=words::admin::teams::DOMAIN name="domain" options=domains hint=words::admin::teams::DOMAIN_HINT/>
+                <Field label=words::admin::teams::COST_CENTRE name="cost_center" hint=words::admin::teams::COST_CENTRE_HINT autocomplete="off"/>
+                <Field label=words::admin::teams::CONTACT name="contact" hint=words::admin::teams::CONTACT_HINT autocomplete="off"/>
+                <div class="actions"><Submit>{words::admin::teams::MAKE_THE_TEAM}</Submit></div>
             </Form>
         </details>
     }

@@ -24,6 +24,7 @@ use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::ctx;
 use crate::wire;
+use crate::words;
 
 #[component]
 pub fn Show() -> impl IntoView {
@@ -41,24 +42,24 @@ fn page(shown: TeamShown) -> impl IntoView {
     let change = may_change.then(|| change(&team));
     let domain = format!("/admin/domains/{}", team.domain);
     let contact = match team.contact.as_str() {
-        "" => "none named",
+        "" => words::admin::teams::NONE_NAMED,
         contact => contact,
     };
     view! {
         <Title text=team.title.clone()/>
         <section class="page">
-            <p class="crumbs"><A href=PATH>"Teams"</A></p>
+            <p class="crumbs"><A href=PATH>{words::admin::teams::TEAMS}</A></p>
             <div class="page-head">
                 <h1>{team.title.clone()}</h1>
                 <p class="code muted">{name.clone()}</p>
             </div>
             <dl class="facts facts--card">
-                <div><dt>"Domain"</dt><dd class="code"><A href=domain>{team.domain.to_string()}</A></dd></div>
-                <div><dt>"Cost centre"</dt><dd class="code">{team.cost_center.clone()}</dd></div>
-                <div><dt>"Contact"</dt><dd>{contact.to_owned()}</dd></div>
+                <div><dt>{words::admin::teams::DOMAIN}</dt><dd class="code"><A href=domain>{team.domain.to_string()}</A></dd></div>
+                <div><dt>{words::admin::teams::COST_CENTRE}</dt><dd class="code">{team.cost_center.clone()}</dd></div>
+                <div><dt>{words::admin::teams::CONTACT}</dt><dd>{contact.to_owned()}</dd></div>
             </dl>
             <section class="block">
-                <h2>"Members"</h2>
+                <h2>{words::admin::teams::MEMBERS}</h2>
                 {list(&name, members, may_staff)}
                 {may_staff.then(|| view! { <Add team=name open=is_empty/> })}
             </section>
@@ -70,8 +71,8 @@ fn page(shown: TeamShown) -> impl IntoView {
 fn list(team: &str, members: Vec<Member>, may_staff: bool) -> impl IntoView + use<> {
     if members.is_empty() {
         return view! {
-            <Empty title="Nobody belongs to it yet">
-                <p>"Until somebody does, nobody can ask for access in its name or own its products."</p>
+            <Empty title=words::admin::teams::NOBODY_BELONGS_TO_IT_YET>
+                <p>{words::admin::teams::WHAT_A_TEAM_NEEDS_MEMBERS_FOR}</p>
             </Empty>
         }
         .into_any();
@@ -90,11 +91,14 @@ fn list(team: &str, members: Vec<Member>, may_staff: bool) -> impl IntoView + us
             }
         })
         .collect_view();
-    let mut head = vec![Column::Text("Person"), Column::Text("Role")];
+    let mut head = vec![
+        Column::Text(words::admin::teams::PERSON),
+        Column::Text(words::admin::teams::ROLE),
+    ];
     if may_staff {
-        head.push(Column::Text("What to do"));
+        head.push(Column::Text(words::admin::teams::WHAT_TO_DO));
     }
-    view! { <Table caption="Members" head>{rows}</Table> }.into_any()
+    view! { <Table caption=words::admin::teams::MEMBERS head>{rows}</Table> }.into_any()
 }
 
 /// Both can be undone here, so neither asks twice; what ends something is folded away.
@@ -102,13 +106,19 @@ fn actions(team: &str, person: &str, role: MemberRole) -> impl IntoView + use<> 
     let set = wire::form::<api::organisation::SetMember>();
     let remove = wire::form::<api::organisation::RemoveMember>();
     let (other, label) = match role {
-        MemberRole::Consumer => (MemberRole::Producer, format!("Make {person} a producer")),
-        MemberRole::Producer => (MemberRole::Consumer, format!("Make {person} a consumer")),
+        MemberRole::Consumer => (
+            MemberRole::Producer,
+            words::admin::teams::make_a_producer(&person),
+        ),
+        MemberRole::Producer => (
+            MemberRole::Consumer,
+            words::admin::teams::make_a_consumer(&person),
+        ),
     };
     let (set_id, remove_id) = (format!("member-{person}"), format!("remove-{person}"));
     let (team, person) = (team.to_owned(), person.to_owned());
     let (of, whom) = (team.clone(), person.clone());
-    let button = format!("Remove {person}");
+    let button = words::admin::teams::remove_member(&person);
     view! {
         <Form id=set_id action=set class="inline" stay=true>
             <Hidden name="team" value=of/>
@@ -117,11 +127,11 @@ fn actions(team: &str, person: &str, role: MemberRole) -> impl IntoView + use<> 
             <Submit weight=Weight::Secondary>{label}</Submit>
         </Form>
         <details class="fold">
-            <summary>"Remove"<span class="visually-hidden">" "{person.clone()}</span></summary>
+            <summary>{words::admin::teams::REMOVE}<span class="visually-hidden">" "{person.clone()}</span></summary>
             <Form id=remove_id action=remove stay=true>
                 <Hidden name="team" value=team/>
                 <Hidden name="person" value=person/>
-                <p>"What the team owns and may read stays the team’s. You can add this person again."</p>
+                <p>{words::admin::teams::WHAT_REMOVING_DOES}</p>
                 <div class="actions"><Submit weight=Weight::Danger>{button}</Submit></div>
             </Form>
         </details>
@@ -138,12 +148,12 @@ fn Add(team: String, open: bool) -> impl IntoView {
     let returned = ctx::flash().is_of("member-new");
     view! {
         <details class="fold" open=open || returned>
-            <summary>"Add a member"</summary>
+            <summary>{words::admin::teams::ADD_A_MEMBER}</summary>
             <Form id="member-new" action class="form form--grid" stay=true>
                 <Hidden name="team" value=team/>
-                <Field label="Person" name="person" hint="The name to sign in with, for example mara." required=true autocomplete="off"/>
-                <Select label="Role" name="role" options=roles hint="A producer also registers products and decides on requests."/>
-                <div class="actions"><Submit>"Add the member"</Submit></div>
+                <Field label=words::admin::teams::PERSON name="person" hint=words::admin::teams::MEMBER_NAME_HINT required=true autocomplete="off"/>
+                <Select label=words::admin::teams::ROLE name="role" options=roles hint=words::admin::teams::MEMBER_ROLE_HINT/>
+                <div class="actions"><Submit>{words::admin::teams::ADD_THE_MEMBER}</Submit></div>
             </Form>
         </details>
     }
@@ -155,13 +165,13 @@ fn change(team: &Team) -> impl IntoView + use<> {
     let (cost_center, contact) = (team.cost_center.clone(), team.contact.clone());
     view! {
         <section class="block">
-            <h2>"Change the team"</h2>
+            <h2>{words::admin::teams::CHANGE_THE_TEAM}</h2>
             <Form id="team" action class="form form--grid" revision=team.revision stay=true>
                 <Hidden name="team" value=name/>
-                <Field label="Title" name="title" value=Some(title) required=true autocomplete="off"/>
-                <Field label="Cost centre" name="cost_center" value=Some(cost_center) hint="Where statements go." autocomplete="off"/>
-                <Field label="Contact" name="contact" value=Some(contact) hint="Whom others ask, for example a mailbox." autocomplete="off"/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Change the team"</Submit></div>
+                <Field label=words::admin::teams::TITLE name="title" value=Some(title) required=true autocomplete="off"/>
+                <Field label=words::admin::teams::COST_CENTRE name="cost_center" value=Some(cost_center) hint=words::admin::teams::COST_CENTRE_HINT autocomplete="off"/>
+                <Field label=words::admin::teams::CONTACT name="contact" value=Some(contact) hint=words::admin::teams::CONTACT_HINT autocomplete="off"/>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::admin::teams::CHANGE_THE_TEAM}</Submit></div>
             </Form>
         </section>
     }

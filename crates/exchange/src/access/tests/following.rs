@@ -2,9 +2,10 @@
 
 use model::dto::{Inspection, ProductChange, RevokeNew, TableNew};
 use model::time::DAY;
-use model::{GrantDesired, ReplicaState};
+use model::{GrantDesired, Mode, ReplicaState};
 
 use super::{World, inspection};
+use crate::access::NotServed;
 use crate::error::Error;
 use crate::page::PageRequest;
 use crate::replicas::{ReplicaStep, ReplicaTableRecord, SyncOutcome};
@@ -91,7 +92,7 @@ async fn a_table_that_becomes_usable_is_cloned() {
         let exchange = world.exchange();
         let lake = "s3://lake/aftersales";
         let unusable = Inspection {
-            refused_for: Some("deletionVectors".into()),
+            clone_refused_for: Some("deletionVectors".into()),
             ..inspection()
         };
         world.test.world.put_table(lake, "more", Ok(unusable));
@@ -99,7 +100,12 @@ async fn a_table_that_becomes_usable_is_cloned() {
             .product_update(&world.jonas, "vehicle-visits", tables(&["t", "more"]))
             .await
             .unwrap();
+        let reader = world.reader().await;
         world.granted("vehicle-visits", "replica").await;
+        // It is shared, only not through a replica.
+        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let why: Vec<_> = shared.iter().map(|table| table.not_served()).collect();
+        assert_eq!(why, [Some(NotServed::Cloned("deletionVectors")), None]);
         world.sync(3).await;
         let one = named(&[("t", ReplicaState::Ready)]);
         assert_eq!(states(&world).await, (ReplicaState::Ready, one.clone()));
@@ -118,6 +124,40 @@ async fn a_table_that_becomes_usable_is_cloned() {
         world.sync(1).await;
         let both = named(&[("more", ReplicaState::Ready), ("t", ReplicaState::Ready)]);
         assert_eq!(states(&world).await, (ReplicaState::Ready, both));
+    }
+}
+
+#[tokio::test]
+async fn a_product_that_is_shared_and_not_cloned_is_offered_live() {
+    for world in World::each().await {
+        let (exchange, lake) = (world.exchange(), "s3://lake/aftersales");
+        let shared = Inspection {
+            clone_refused_for: Some("columnMapping".into()),
+            ..inspection()
+        };
+        world
+            .test
+            .world
+            .put_table(lake, "vehicle-visits", Ok(shared));
+        exchange
+            .product_refresh(&world.jonas, "vehicle-visits")
+            .await
+            .unwrap();
+        let offer = exchange
+            .offer(&world.mara, "vehicle-visits", "rnd_weu")
+            .await
+            .unwrap();
+        let why = |mode: Mode| {
+            let offer = offer.modes.iter().find(|offer| offer.mode == mode);
+            offer.unwrap().why_not.clone()
+        };
+        assert_eq!(why(Mode::Live), None);
+        let says = "none of its tables can be cloned yet: columnMapping";
+        assert_eq!(why(Mode::Replica).as_deref(), Some(says));
+        world.granted("vehicle-visits", "live").await;
+        let reader = world.reader().await;
+        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        assert_eq!((shared.len(), shared[0].not_served()), (1, None));
     }
 }
 

@@ -5,6 +5,7 @@ mod binding;
 mod deciding;
 mod ended;
 mod following;
+mod history;
 mod later;
 mod looking;
 mod outbox;
@@ -362,6 +363,7 @@ fn inspection() -> Inspection {
         recent_bytes: 500_000_000,
         features: Vec::new(),
         refused_for: None,
+        clone_refused_for: None,
         change_data_feed: false,
     }
 }

@@ -2,11 +2,11 @@
 //! even put there.
 
 use model::dto::{DeliveryTest, NotificationsChange};
-use model::time::DAY;
+use model::time::{DAY, MINUTE};
 
 use super::World;
 use crate::error::Error;
-use crate::jobs::WorkRow;
+use crate::jobs::{WorkKind, WorkRow};
 use crate::ports::Letter;
 use crate::principal::Principal;
 use crate::sql;
@@ -20,7 +20,7 @@ async fn who_wants_none_is_gone_or_has_no_address_gets_none() {
         // Also who is disabled while it waits, or turns it off.
         assert_eq!(world.outbox().await.len(), 3);
         world.disable("jonas").await;
-        let none = NotificationsChange { kinds: Vec::new() };
+        let none = NotificationsChange::default();
         let set = exchange.notifications_set(&world.dora, "dora", none).await;
         assert!(set.unwrap().kinds.iter().all(|choice| !choice.wanted));
         world.is_told(&[], &["request.submitted"]).await;
@@ -33,6 +33,7 @@ async fn who_wants_none_is_gone_or_has_no_address_gets_none() {
         // And on again.
         let some = NotificationsChange {
             kinds: vec!["request_waiting".into()],
+            ..NotificationsChange::default()
         };
         exchange
             .notifications_set(&world.dora, "dora", some)
@@ -54,7 +55,7 @@ async fn choices_are_ones_own_and_an_admin_s() {
         for (who, name) in [(&world.mara, "jonas"), (&world.mara, "nobody")] {
             let refused = exchange.notifications(who, name).await;
             assert!(matches!(refused, Err(Error::NotFound("person"))));
-            let none = NotificationsChange { kinds: Vec::new() };
+            let none = NotificationsChange::default();
             let refused = exchange.notifications_set(who, name, none).await;
             assert!(matches!(refused, Err(Error::NotFound("person"))));
         }
@@ -66,6 +67,7 @@ async fn choices_are_ones_own_and_an_admin_s() {
         assert!(matches!(nobody, Err(Error::Unauthenticated)));
         let wrong = NotificationsChange {
             kinds: vec!["everything".into()],
+            ..NotificationsChange::default()
         };
         let refused = exchange.notifications_set(&world.mara, "mara", wrong).await;
         assert!(matches!(refused, Err(Error::Invalid(_))));
@@ -94,6 +96,56 @@ async fn what_was_sent_and_not_noted_is_sent_again_under_the_same_id() {
     }
 }
 
+/// So many come by themselves; the rest comes as one, when the hour lets one through, and nothing is lost or told twice.
+#[tokio::test]
+async fn what_is_more_than_an_hour_takes_comes_as_one() {
+    for mut world in World::telling().await {
+        let most = 3;
+        let options = crate::Options {
+            mails_an_hour: 3,
+            ..world.exchange().options().clone()
+        };
+        let (db, ports) = (
+            world.exchange().db().clone(),
+            world.exchange().ports().clone(),
+        );
+        world.test.exchange = crate::Exchange::new(db, world.test.clock.clone(), ports, options);
+        let exchange = world.exchange();
+        world.disable("dora").await;
+        let ask = async |count: usize| {
+            for _ in 0..count {
+                let asked = World::ask("vehicle-visits", "live");
+                let request = exchange.request_create(&world.mara, asked).await.unwrap();
+                let taken = exchange.request_withdraw(&world.mara, request.id).await;
+                taken.unwrap();
+            }
+        };
+        ask(most + 3).await;
+        let (mails, _) = world.told().await;
+        assert_eq!(mails.len(), most);
+        // The work of telling the rest waits; looked at before its time it goes on waiting.
+        let waits = async || {
+            let [row] = <[WorkRow; 1]>::try_from(world.outbox().await).unwrap();
+            assert!(row.key.starts_with("digest/") && !row.parked, "{row:?}");
+        };
+        for _ in 0..2 {
+            waits().await;
+            world.is_told(&[], &[]).await;
+        }
+        // What comes later does not overtake it.
+        world.test.clock.advance(30 * MINUTE);
+        ask(1).await;
+        world.told().await;
+        waits().await;
+        world.test.clock.advance(31 * MINUTE);
+        world.told_one("jonas@example.org: 4 more for you").await;
+        assert!(world.outbox().await.is_empty());
+        ask(1).await;
+        let asked = "jonas@example.org: To decide: rnd asks for vehicle-visits";
+        world.told_one(asked).await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_refused_for_good_waits_for_a_person_with_its_reason() {
     for world in World::telling().await {
@@ -107,7 +159,9 @@ async fn what_is_refused_for_good_waits_for_a_person_with_its_reason() {
         assert!(row.parked);
         assert_eq!(row.last_error.as_deref(), Some("550 no such mailbox"));
         world.address("jonas", "jonas@example.org").await;
-        exchange.work_retry(&world.operator, row.id).await.unwrap();
+        let all = |kind| exchange.work_retry_all(&world.operator, kind);
+        assert_eq!(all(WorkKind::Webhook).await.unwrap().retried, 0);
+        assert_eq!(all(WorkKind::Mail).await.unwrap().retried, 1);
         assert_eq!(world.told().await.0.len(), 1);
         assert!(world.outbox().await.is_empty());
     }
@@ -182,7 +236,10 @@ async fn a_process_without_mail_parks_what_another_one_queued() {
         let other = crate::Exchange::new(db, clock, ports, options);
         for row in world.outbox().await {
             let came = match row.kind.as_str() {
-                "mail" => other.mail_deliver(&world.system, &row.key).await,
+                "mail" => {
+                    let came = other.mail_deliver(&world.system, &row.key).await;
+                    came.map(|came| came.map(|_| ()))
+                }
                 _ => other.webhook_deliver(&world.system, &row.key).await,
             };
             let failed = came.unwrap().unwrap_err();

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::World;
 use crate::jobs::{Leased, WorkKind, WorkRow};
+use crate::notices::Sent;
 use crate::page::PageRequest;
 use crate::ports::{Letter, Observation};
 use crate::replicas::{RunStart, SyncCommitted, SyncOutcome, SyncTask};
@@ -73,10 +74,14 @@ impl World {
             let leased = self.leased(row).await;
             let came = match leased.kind {
                 WorkKind::Mail => exchange.mail_deliver(&self.system, &leased.key).await,
-                _ => exchange.webhook_deliver(&self.system, &leased.key).await,
+                _ => {
+                    let came = exchange.webhook_deliver(&self.system, &leased.key).await;
+                    came.map(|came| came.map(|()| Sent::Done))
+                }
             };
             match came.unwrap() {
-                Ok(()) => exchange.work_done(&leased).await.unwrap(),
+                Ok(Sent::Done) => exchange.work_done(&leased).await.unwrap(),
+                Ok(Sent::Later(micros)) => exchange.work_later(&leased, micros).await.unwrap(),
                 Err(failed) => exchange
                     .work_failed(&leased, &failed.sentence, failed.permanent)
                     .await
@@ -105,6 +110,11 @@ impl World {
         let (found_mails, found_events) = self.told().await;
         assert_eq!(found_mails, mails);
         assert_eq!(found_events, events);
+    }
+
+    /// One mail, whatever the webhook got.
+    pub(super) async fn told_one(&self, mail: &str) {
+        assert_eq!(self.told().await.0, [mail]);
     }
 
     pub(super) async fn verified(&self, id: GrantId) {

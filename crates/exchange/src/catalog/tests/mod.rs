@@ -265,6 +265,7 @@ pub(super) fn inspection(columns: &[&str]) -> Inspection {
         recent_bytes: 0,
         features: Vec::new(),
         refused_for: None,
+        clone_refused_for: None,
         change_data_feed: false,
     }
 }

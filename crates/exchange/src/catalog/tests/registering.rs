@@ -42,6 +42,8 @@ async fn a_product_is_registered_with_what_its_logs_say() {
         assert_eq!(visits.columns.len(), 3);
         assert_eq!(visits.partition_columns, ["day"]);
         assert_eq!(visits.refused_for.as_deref(), Some("deletionVectors"));
+        // What cannot be shared cannot be cloned.
+        assert_eq!(visits.clone_refused_for, visits.refused_for);
 
         // Shown, though neither shared nor cloned.
         let published = exchange

@@ -180,6 +180,7 @@ fn inspection() -> Inspection {
         recent_bytes: 5_000,
         features: Vec::new(),
         refused_for: None,
+        clone_refused_for: None,
         change_data_feed: true,
     }
 }

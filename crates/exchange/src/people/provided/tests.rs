@@ -1,7 +1,8 @@
 //! People who come by a provider, on both databases.
 
 use model::dto::{
-    DomainNew, IdentityNew, MemberChange, PersonChange, PersonNew, RolesChange, TeamNew,
+    DomainNew, IdentityNew, MemberChange, PasswordChange, PersonChange, PersonNew, RolesChange,
+    TeamNew,
 };
 
 use super::*;
@@ -203,6 +204,7 @@ async fn what_groups_give_is_renewed_and_what_hands_gave_stays() {
         // By hand: another role beside the one of the groups, and a membership.
         let roles = RolesChange {
             roles: vec!["finance".to_owned(), "auditor".to_owned()],
+            revision: None,
         };
         exchange
             .roles_set(&operator, "ines-keller", roles)
@@ -223,25 +225,40 @@ async fn what_groups_give_is_renewed_and_what_hands_gave_stays() {
 
         // With its identity goes what groups gave, and the sessions.
         come(&["money", "makers"]).await;
-        let (id, _) = entered(
+        let (id, ines) = entered(
             exchange
                 .sign_in_provided(&somebody("1", &["money", "makers"]))
                 .await
                 .unwrap(),
         );
+        let page = PageRequest::default();
+        let list = async || {
+            let listed = exchange.identities(&operator, "ines-keller", &page).await;
+            let [one] = <[Identity; 1]>::try_from(listed.unwrap().items).unwrap();
+            one
+        };
+        let one = list().await;
+        assert_eq!((one.subject.as_str(), one.removable), ("1", false));
+        assert!(one.used_at.is_some());
+        // Not as long as nothing else lets the person in.
+        let shut = exchange.identity_unlink(&operator, "ines-keller", one.id);
+        assert!(matches!(shut.await, Err(Error::Conflict(_))));
+        let password = PasswordChange {
+            current: None,
+            password: "of ten and more".to_owned(),
+        };
+        let set = exchange.password_set(&operator, "ines-keller", password);
+        set.await.unwrap();
+        assert!(list().await.removable);
         exchange
             .session_save("the-id", Some(id), "{}", true)
             .await
             .unwrap();
-        let page = PageRequest::default();
-        let listed = exchange.identities(&operator, "ines-keller", &page).await;
-        let listed = listed.unwrap().items;
-        assert_eq!((listed.len(), listed[0].subject.as_str()), (1, "1"));
-        assert!(listed[0].used_at.is_some());
-        exchange
-            .identity_unlink(&operator, "ines-keller", listed[0].id)
-            .await
-            .unwrap();
+        let nobody = Principal::nobody();
+        let shut = exchange.identity_unlink(&nobody, "ines-keller", one.id);
+        assert!(matches!(shut.await, Err(Error::Unauthenticated)));
+        let own = exchange.identity_unlink(&ines, "ines-keller", one.id);
+        own.await.unwrap();
         assert!(exchange.session_load("the-id").await.unwrap().is_none());
         let left = exchange.principal_of_session(id).await.unwrap();
         assert_eq!(

@@ -1,0 +1,158 @@
+//! The pages of replicas and of sync runs.
+
+use std::fmt::Display;
+
+use crate::words::plural;
+
+// All replicas.
+pub(crate) const REPLICAS: &str = "Replicas";
+pub(crate) const WHAT_REPLICAS_ARE: &str = "Copies near their readers, one for all readers of a place: of your products, and those that your teams read.";
+pub(crate) const NO_REPLICA_YET: &str = "No replica yet";
+pub(crate) const WHEN_A_REPLICA_IS_MADE: &str =
+    "One is made by itself once somebody is granted a product as a replica.";
+pub(crate) const OPEN_THE_CATALOG: &str = "Open the catalog";
+pub(crate) const PRODUCT: &str = "Product";
+pub(crate) const WHERE: &str = "Where";
+pub(crate) const STATE: &str = "State";
+pub(crate) const HOLDS_WHAT_WAS_COMMITTED: &str = "Holds what was committed";
+pub(crate) const SIZE: &str = "Size";
+pub(crate) const RHYTHM: &str = "Rhythm";
+pub(crate) const LAST_SYNC_DID_NOT_GO_THROUGH: &str = "Its last sync did not go through.";
+pub(crate) const DELETED_ON: &str = "deleted ";
+pub(crate) const NEXT_SYNC: &str = "next ";
+pub(crate) const PAUSED: &str = "paused";
+pub(crate) const BY_HAND: &str = "by hand";
+
+pub(crate) fn tables(count: u64) -> String {
+    plural(count, "table", "tables")
+}
+
+pub(crate) fn at_time_of_day(at: &dyn Display) -> String {
+    format!(" at {at}")
+}
+
+pub(crate) fn every_at(every: &dyn Display, at: &dyn Display, timezone: &dyn Display) -> String {
+    format!("every {every}{at} {timezone}")
+}
+
+// One replica.
+pub(crate) const REPLICA: &str = "Replica";
+pub(crate) const TABLE: &str = "Table";
+pub(crate) const VERSION: &str = "Version";
+pub(crate) const SYNCED: &str = "Synced";
+pub(crate) const VERIFIED: &str = "Verified";
+pub(crate) const IN: &str = " in ";
+pub(crate) const UNREAD_AND_DELETED_ON: &str = "nobody reads it any more; deleted ";
+pub(crate) const TABLES: &str = "Tables";
+pub(crate) const TABLES_OF_THE_REPLICA: &str = "Tables of the replica";
+pub(crate) const OVER_TIME: &str = "Over time";
+pub(crate) const SYNC_RUNS: &str = "Sync runs";
+pub(crate) const LATEST_RUNS_ARE_OF_OTHERS: &str =
+    "The latest runs of the product are of its other replicas; older ones stand on the next page.";
+pub(crate) const SYNC_NOW: &str = "Sync now";
+pub(crate) const CHECK_IT_NOW: &str = "Check it now";
+pub(crate) const VACUUM_NOW: &str = "Vacuum now";
+pub(crate) const A_SYNC: &str = "sync";
+pub(crate) const A_CHECK: &str = "check";
+pub(crate) const A_VACUUM: &str = "vacuum";
+pub(crate) const WAITS_FOR_A_PERSON: &str = "waits until a person says so";
+pub(crate) const IS_UNDER_WAY: &str = "is under way";
+pub(crate) const SCHEDULE: &str = "Schedule";
+pub(crate) const NEXT_RUN: &str = " Next run ";
+pub(crate) const NEXT_RUN_AT: &str = ", at ";
+pub(crate) const RESUME_THE_SCHEDULE: &str = "Resume the schedule";
+pub(crate) const PAUSE_THE_SCHEDULE: &str = "Pause the schedule";
+pub(crate) const IT_RUNS: &str = "It runs";
+pub(crate) const IT_IS_PAUSED: &str = "It is paused";
+pub(crate) const CHANGE_THE_SCHEDULE: &str = "Change the schedule";
+pub(crate) const EVERY: &str = "Every";
+pub(crate) const EVERY_HINT: &str = "For example 2d, 6h or 30m; empty to run by hand or by cron.";
+pub(crate) const AT: &str = "At";
+pub(crate) const AT_HINT: &str = "A time of day, 03:00, for whole days.";
+pub(crate) const CRON: &str = "Cron";
+pub(crate) const CRON_HINT: &str = "Instead of every and at.";
+pub(crate) const TIME_ZONE: &str = "Time zone";
+pub(crate) const TIME_ZONE_HINT: &str = "For example Europe/Berlin.";
+pub(crate) const KEEP_WHAT_THE_SOURCE_REMOVED: &str = "Keep what the source removed";
+pub(crate) const HOURS: &str = "Hours.";
+pub(crate) const KEEP_THE_REPLICA_WITHOUT_READERS: &str = "Keep the replica without readers";
+pub(crate) const WHETHER_IT_RUNS: &str = "Whether it runs";
+pub(crate) const NO_RUN_YET: &str = "No run yet.";
+pub(crate) const RUN: &str = "Run";
+pub(crate) const KIND: &str = "Kind";
+pub(crate) const VERSIONS: &str = "Versions";
+pub(crate) const COPIED: &str = "Copied";
+pub(crate) const A_FULL_COPY: &str = "A full copy";
+
+pub(crate) fn has_failed_and_is_tried_again(times: u64) -> String {
+    let times = plural(times, "time", "times");
+    format!("has failed {times} and is tried again")
+}
+
+pub(crate) fn work_stands_like_this(what: &dyn Display, how: &dyn Display) -> String {
+    format!("a {what} {how}")
+}
+
+pub(crate) fn resumed_it_runs(timetable: &dyn Display) -> String {
+    format!(" Resumed, it runs {timetable}.")
+}
+
+pub(crate) fn how_long_it_is_kept(removed_hours: u64, whole_hours: u64) -> String {
+    let removed = plural(removed_hours, "hour", "hours");
+    let whole = plural(whole_hours, "hour", "hours");
+    format!(
+        "What the source removed is kept for {removed}, the whole replica for {whole} after its last reader."
+    )
+}
+
+pub(crate) fn first_version_to(to: &dyn Display) -> String {
+    format!("first → {to}")
+}
+
+// One run.
+pub(crate) const SYNC_RUN: &str = "Sync run";
+pub(crate) const OF: &str = " of ";
+pub(crate) const WHAT_IT_MOVED: &str = "What it moved";
+pub(crate) const LESS_BY: &str = "Less by";
+pub(crate) const CAME_FROM_THE_SOURCE: &str = "Came from the source";
+pub(crate) const DELETED: &str = "Deleted";
+pub(crate) const VERSIONS_OF_THE_SOURCE: &str = "Versions of the source";
+pub(crate) const VERSION_OF_THE_REPLICA: &str = "Version of the replica";
+pub(crate) const WORKED_FOR: &str = "Worked for";
+pub(crate) const BEGAN: &str = "Began";
+pub(crate) const ENDED: &str = "Ended";
+pub(crate) const PLANNED: &str = "Planned";
+pub(crate) const COMMITTED: &str = "Committed";
+pub(crate) const FROM: &str = "from ";
+pub(crate) const PARKED_FOR_A_PERSON: &str = "Parked: a person has to look";
+pub(crate) const FAILED: &str = "Failed";
+pub(crate) const HOW_FAR_THE_RUN_IS: &str = "How far the run is";
+
+pub(crate) fn product_in_place(product: &dyn Display, place: &dyn Display) -> String {
+    format!("{product} in {place}")
+}
+
+pub(crate) fn run_of_table(kind: &dyn Display, table: &dyn Display) -> String {
+    format!("{kind} of {table}")
+}
+
+pub(crate) fn attempt(number: &dyn Display) -> String {
+    format!("attempt {number}")
+}
+
+pub(crate) fn bytes_that_are_billed(bytes: &dyn Display) -> String {
+    format!("{bytes}, log reads and repeated requests included: what is billed")
+}
+
+pub(crate) fn bytes_in_files(bytes: &dyn Display, files: u64) -> String {
+    let files = plural(files, "file", "files");
+    format!("{bytes} in {files}")
+}
+
+pub(crate) fn for_so_long(duration: &dyn Display) -> String {
+    format!(", for {duration}")
+}
+
+pub(crate) fn begun_so_often(times: &dyn Display) -> String {
+    format!(", begun {times} times")
+}
