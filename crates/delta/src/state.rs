@@ -20,6 +20,8 @@ use crate::replay::{Replay, Snapshot};
 use crate::table::modified;
 use crate::{LogError, Table};
 
+/// More commits than these are not carried on from where a checkpoint can be read instead.
+const MOST_COMMITS: usize = 100;
 /// Of more parts than these one is made.
 const MOST_PARTS: usize = 24;
 /// So many rows that no longer count are carried along before the columns are written anew, if they are not half of them.
@@ -274,7 +276,8 @@ impl Table {
     }
 
     /// The newest state, from one of this table that is at hand: reads only commits that came since, and nothing but a listing
-    /// where none did. `None`: the log has been written anew, or has lost what came between; all of it is to be read.
+    /// where none did. `None`: the log has been written anew, has lost what came between, or is sooner read from a checkpoint:
+    /// all of it is to be read.
     ///
     /// # Errors
     /// As [`Table::snapshot`].
@@ -299,6 +302,10 @@ impl Table {
             .all(|(found, wanted)| *found == wanted);
         let version = commits.last().copied().unwrap_or(from);
         if !is_whole || listing.latest() != Some(version) {
+            return Ok(None);
+        }
+        // A checkpoint on the way is the shorter one.
+        if commits.len() > MOST_COMMITS && listing.first_checkpoint(next..=version).is_some() {
             return Ok(None);
         }
         if commits.is_empty() {
