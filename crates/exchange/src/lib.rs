@@ -64,6 +64,8 @@ pub struct Options {
     pub refresh_every: i64,
     /// Who may come by a provider of identities, and as what; None: there is none.
     pub provider: Option<people::ProviderRules>,
+    /// Whose tokens may let recipients in, to the letter as they write themselves.
+    pub issuers: Vec<String>,
 }
 
 impl Default for Options {
@@ -78,6 +80,7 @@ impl Default for Options {
             report_batch: 2_000,
             refresh_every: model::time::HOUR,
             provider: None,
+            issuers: Vec::new(),
         }
     }
 }

@@ -337,7 +337,10 @@ impl Exchange {
     async fn live_fixed_recipients(&self) -> Result<BTreeSet<RecipientId>, Error> {
         let rows = sql!(
             "select recipient_id from request
-             union select recipient_id from recipient_token where revoked_at is null and expires_at > $1"
+             union select recipient_id from recipient_token where revoked_at is null and expires_at > $1
+             union select recipient_id from recipient_federation where ended_at is null
+             union select recipient_id from recipient_activation
+                 where used_at is null and ended_at is null and expires_at > $1"
         )
         .bind(self.now())
         .rows(self.db())

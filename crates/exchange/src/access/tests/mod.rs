@@ -257,7 +257,10 @@ impl World {
 
     /// Of a credential that counts.
     async fn id_of(&self, token: &str) -> model::RecipientTokenId {
-        let found = self.exchange().reader_of_token(&self.system, token).await;
+        let found = self
+            .exchange()
+            .reader_of_token(&self.system, token, None)
+            .await;
         found.unwrap().unwrap().1
     }
 
