@@ -93,6 +93,7 @@ impl Node {
             query_log_kept: settings.sharing.query_log_kept,
             refresh_every: settings.worker.refresh_every,
             provider: settings.oidc.as_ref().map(|oidc| oidc.rules.clone()),
+            issuers: settings.sharing.issuers.clone(),
             ..Options::default()
         };
         let connected = connect(Wiring {

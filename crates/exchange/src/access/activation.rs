@@ -26,6 +26,9 @@ use crate::{Exchange, from_row, sql};
 /// Hours that a link is good for unless less is asked for, and at most: it travels by mail.
 const LONGEST: u32 = 24;
 
+/// What a link that was used, taken back or is over is not.
+const SPENT: &str = "link that still gives something";
+
 from_row!(ActivationOpen {
     created_at,
     expires_at
@@ -169,7 +172,8 @@ impl Exchange {
         })
     }
 
-    /// Uses a link up and answers the profile that it gives, with the recipient's name: to one, however many ask at once.
+    /// Uses a link up and answers the profile that it gives, with the recipient's name: to one, however many ask at once. For the
+    /// others it is not there; [`Exchange::activation_seen`] says why.
     pub async fn activation_use(
         &self,
         principal: &Principal,
@@ -190,9 +194,7 @@ impl Exchange {
         .execute(change.tx())
         .await?;
         if used == 0 {
-            return Err(Error::conflict(
-                "this link gives nothing any more: it was used, taken back, or is over; ask whoever sent it for another one",
-            ));
+            return Err(Error::NotFound(SPENT));
         }
         // The link is not used up by that: who made it can mend it.
         if !living_tokens(&mut change, info.id).await?.is_empty() {
