@@ -176,6 +176,7 @@ fn lifetimes_are_configured() {
             url_lifetime: HOUR,
             query_log_kept: 90 * DAY,
             requests_per_second: 100,
+            issuers: Vec::new(),
         }
     );
     let file =
@@ -189,6 +190,7 @@ fn lifetimes_are_configured() {
             url_lifetime: 15 * MINUTE,
             query_log_kept: 400 * DAY,
             requests_per_second: 7,
+            issuers: Vec::new(),
         }
     );
 }

@@ -25,13 +25,21 @@ use serde_json::Value;
 use server::adapters::connect::{Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
-use server::config::{LogFormat, OidcSettings, PublicUrl, StorageSettings, TelemetrySettings};
+use server::config::{
+    LogFormat, OidcSettings, Proof, PublicUrl, ScanningSettings, StorageSettings, TelemetrySettings,
+};
 use server::oidc::Oidc;
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// An issuer that is named and nowhere to be found.
+pub(crate) const ISSUER: &str = "https://id.example";
+
+/// What a scanner shows.
+pub(crate) const SCANNER: &str = "0123456789abcdef01234567";
 
 /// Everything that all tests of this binary log, at the most talkative level.
 #[derive(Clone, Default)]
@@ -95,6 +103,10 @@ pub(crate) struct Build {
     pub(crate) mail: bool,
     /// The provider that people may sign in by.
     pub(crate) oidc: Option<&'static OidcSettings>,
+    /// Whose tokens may let recipients in.
+    pub(crate) issuers: &'static [&'static str],
+    /// How the scanner shows that it is the one, if there is one; its secret is [`SCANNER`].
+    pub(crate) scanning: Option<Proof>,
 }
 
 impl Default for Build {
@@ -106,6 +118,8 @@ impl Default for Build {
             endpoints: &[],
             mail: false,
             oidc: None,
+            issuers: &[ISSUER],
+            scanning: None,
         }
     }
 }
@@ -169,6 +183,7 @@ impl TestApp {
         let options = Options {
             public_url: build.public_url.to_owned(),
             provider: build.oidc.map(|oidc| oidc.rules.clone()),
+            issuers: build.issuers.iter().map(|one| (*one).to_owned()).collect(),
             ..Options::default()
         };
         let lake = Lake::of(&StorageSettings {
@@ -206,6 +221,10 @@ impl TestApp {
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
             oidc,
+            scanning: build.scanning.map(|proof| ScanningSettings {
+                proof,
+                key: SCANNER.as_bytes().to_vec(),
+            }),
             portal: server::site::portal(exchange.clone(), folder.path()),
             machines: connected.machines_within(build.requests_per_second),
         });
