@@ -15,6 +15,7 @@ mod rotation;
 mod telling;
 mod turns;
 mod waiting;
+mod ways;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
