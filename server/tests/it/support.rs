@@ -9,12 +9,13 @@ pub(crate) mod python;
 pub(crate) mod s3;
 
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use exchange::db::Db;
 use exchange::ports::{Letter, Mailer, Post, Undelivered};
 use exchange::{Exchange, Options, Principal};
@@ -361,6 +362,13 @@ impl Ask<'_> {
 
     pub(crate) fn cookie(self, cookie: &str) -> Self {
         self.header("cookie", cookie)
+    }
+
+    /// From this address; else from nowhere that is known.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let peer: SocketAddr = format!("{address}:1").parse().unwrap();
+        self.builder = self.builder.extension(ConnectInfo(peer));
+        self
     }
 
     pub(crate) fn own_origin(self) -> Self {
