@@ -22,6 +22,9 @@ use crate::{Exchange, from_row, sql};
 
 /// The longest of what is compared; characters.
 const LONGEST: usize = 500;
+/// Why an issuer's tokens let nobody in.
+pub(crate) const STRANGE_ISSUER: &str = "this is not one of the issuers that this installation takes tokens of; ask its operator to name it in `sharing.issuers`, \
+     to the letter as its tokens write it";
 /// No token is for more than so many.
 const MOST_AUDIENCES: usize = 10;
 
@@ -68,6 +71,11 @@ impl Exchange {
         .await?)
     }
 
+    /// Whether tokens of this issuer may let recipients in.
+    pub(crate) fn takes_tokens_of(&self, issuer: &str) -> bool {
+        self.options().issuers.iter().any(|known| known == issuer)
+    }
+
     /// Says whose word lets a recipient in, in the place of what was said before.
     pub async fn federation_set(
         &self,
@@ -80,12 +88,8 @@ impl Exchange {
             .await?;
         let mut check = Check::new();
         let issuer = new.issuer.trim();
-        if !self.options().issuers.iter().any(|known| known == issuer) {
-            check.fail(
-                "issuer",
-                "this is not one of the issuers that this installation takes tokens of; ask its operator to name it in \
-                 `sharing.issuers`, to the letter as its tokens write it",
-            );
+        if !self.takes_tokens_of(issuer) {
+            check.fail("issuer", STRANGE_ISSUER);
         }
         let audience = check.text("audience", &new.audience, 1, LONGEST, false);
         let claim = new.claim.as_deref().map(str::trim).unwrap_or_default();

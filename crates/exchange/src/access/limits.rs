@@ -14,9 +14,9 @@ use crate::principal::Principal;
 use crate::{Exchange, sql};
 
 /// More blocks than that are a network's plan, and no list that somebody looks after.
-const MOST_ADDRESSES: usize = 100;
+pub(crate) const MOST_ADDRESSES: usize = 100;
 /// Beyond that the installation's own limit comes first.
-const MOST_REQUESTS: u32 = 1_000_000;
+pub(crate) const MOST_REQUESTS: u32 = 1_000_000;
 
 impl RecipientInfo {
     pub(crate) fn limits(&self) -> RecipientLimits {

@@ -32,8 +32,10 @@ use model::{
 
 pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
+pub(crate) use federation::STRANGE_ISSUER;
 pub use federation::Word;
 pub use leaks::could_be_leaked;
+pub(crate) use limits::{MOST_ADDRESSES, MOST_REQUESTS};
 pub use logged::QueryLogNew;
 pub(crate) use moving::STAYS;
 pub use queries::ShareQueryFilter;
