@@ -7,7 +7,6 @@ use std::sync::Arc;
 use app::ctx::{Flash, MadeLink};
 use app::next::local_path;
 use app::pages::activate;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRef, FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
