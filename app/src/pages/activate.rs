@@ -18,7 +18,7 @@ use crate::components::flash::Tone;
 use crate::components::time::Ago;
 use crate::ctx;
 use crate::islands::icon::Icon;
-use crate::wire::load;
+use crate::wire::load_if;
 
 /// The page, and where its form is sent to.
 pub const PATH: &str = "/activate";
@@ -28,13 +28,21 @@ pub const FORM: &str = "activate";
 
 #[component]
 pub fn Activate() -> impl IntoView {
-    let link = use_query_map()
-        .with_untracked(|query| query.get("link"))
-        .unwrap_or_default();
-    let seen = load(api::ways::activation(link.clone()));
+    let link = use_query_map().with_untracked(|query| query.get("link"));
+    let seen = load_if(link.clone().map(api::ways::activation));
+    let missing = link.is_none().then(|| {
+        view! {
+            <section class="page page--narrow">
+                <h1>"Open the link that you were sent"</h1>
+                <p class="lead">"It leads here and gives you a profile to read with. Copy all of it: some programs break long links."</p>
+            </section>
+        }
+    });
+    let link = link.unwrap_or_default();
     view! {
         <Title text="Your profile"/>
         <Meta name="robots" content="noindex, nofollow"/>
+        {missing}
         {seen.show(move |seen| shown(seen, link.clone()).into_any())}
     }
 }
