@@ -274,7 +274,15 @@ impl World {
                 made.await.unwrap();
                 named(&[&name])
             }
-            Operation::TokenReport => none().with(json!({ "tokens": ["none of ours"] })),
+            Operation::TokenReport => {
+                let name = self.fresh("leaked");
+                self.recipient(&name, &name).await;
+                let consumer = self.principal("consumer").await;
+                let new = ProfileNew::default();
+                let made = self.exchange().profile_create(&consumer, &name, new);
+                let token = made.await.unwrap().bearer_token;
+                none().with(json!({ "tokens": [token] }))
+            }
             Operation::OfferRead => {
                 self.recipient("rnd_read", "westeurope").await;
                 Sample {
