@@ -111,3 +111,46 @@ impl<T> Kept<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use model::{Clock as _, ManualClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_known_is_asked_for_again_now_and_then() {
+        let clock = Arc::new(ManualClock::at(Timestamp::default()));
+        let of_kept = Arc::clone(&clock);
+        let now: Now = Arc::new(move || of_kept.now());
+        let kept = Kept::new(now);
+        let asked = AtomicU32::new(0);
+        let find = || async { Ok::<u32, ProviderError>(asked.fetch_add(1, Ordering::Relaxed)) };
+        let first = kept.get(find()).await.unwrap();
+        assert_eq!(*first, 0);
+        assert_eq!(*kept.get(find()).await.unwrap(), 0, "it is fresh");
+        // A key that is not known.
+        let second = kept.renewed(&first, find()).await.unwrap();
+        assert_eq!(*second, 1);
+        let of_late_comer = kept.renewed(&first, find()).await.unwrap();
+        assert_eq!(*of_late_comer, 1, "what came meanwhile is what is wanted");
+        assert_eq!(*kept.renewed(&second, find()).await.unwrap(), 1, "too soon");
+        clock.advance(RENEWED);
+        assert_eq!(*kept.renewed(&second, find()).await.unwrap(), 2);
+        clock.advance(FRESH);
+        assert_eq!(*kept.get(find()).await.unwrap(), 3, "it was old");
+        // Who does not answer is left alone for a while, and what was known counts on.
+        clock.advance(FRESH);
+        let fail = || async { Err(ProviderError::Unreachable("down".to_owned())) };
+        assert_eq!(*kept.get(fail()).await.unwrap(), 3);
+        assert_eq!(*kept.get(find()).await.unwrap(), 3);
+        clock.advance(PAUSE);
+        assert_eq!(*kept.get(find()).await.unwrap(), 4);
+        let unknown = Kept::<u32>::new(Arc::new(Timestamp::default));
+        assert!(unknown.get(fail()).await.is_err());
+        assert!(unknown.get(find()).await.is_err(), "a moment ago");
+        assert_eq!(asked.load(Ordering::Relaxed), 5);
+    }
+}
