@@ -221,10 +221,10 @@ impl Exchange {
         link: &str,
         from: Option<IpAddr>,
     ) -> Result<(LinkRecord, RecipientInfo), Error> {
-        const MISSING: Error = Error::NotFound("link");
+        let missing = || Error::NotFound("link");
         can(principal, Operation::ActivationUse, &Scope::NONE)?;
         if !secret::is_well_formed(TokenKind::Activation, link) {
-            return Err(MISSING);
+            return Err(missing());
         }
         let found: Option<LinkRecord> = sql!(
             "select id, recipient_id, lifetime, expires_at, used_at, ended_at from recipient_activation where hash = $1"
@@ -232,11 +232,11 @@ impl Exchange {
         .bind(secret::hash(link))
         .first(self.db())
         .await?;
-        let found = found.ok_or(MISSING)?;
+        let found = found.ok_or_else(missing)?;
         let info = self
             .recipient_info_by_id(self.db(), found.recipient_id)
             .await?
-            .ok_or(MISSING)?;
+            .ok_or_else(missing)?;
         if !info.addresses.let_in(from) {
             return Err(Error::forbidden(ReaderRefused::Elsewhere.to_string()));
         }
