@@ -98,7 +98,8 @@ fn open(seen: ActivationSeen, link: String) -> impl IntoView {
             <h1>"Your profile for "<span class="code">{seen.recipient.to_string()}</span></h1>
             <p class="lead">{format!("With this file the machines of the team {} read what was granted to them.", seen.team)}</p>
             <Problems problems/>
-            <form class="form" method="post" action=PATH data-download="">
+            // Not looked at again after the download: whoever has just used the link would read that it is used up.
+            <form class="form" method="post" action=PATH>
                 <input type="hidden" name="link" value=link/>
                 <p>"It can be downloaded once. It holds the only copy of a credential: keep it like a password, and put it where the machines find it and nobody else does."</p>
                 <div class="actions"><Button weight=Weight::Primary><Icon name="down"/>"Download the profile"</Button></div>
