@@ -28,6 +28,7 @@ const PAGES: Page[] = [
       await expect(portal.page.getByRole("alert")).toBeVisible();
     },
   },
+  { name: "activation without a link", open: (portal) => portal.open("/activate") },
   { name: "not found", open: (portal, baseURL) => portal.openMissing("/nowhere", baseURL) },
   {
     name: "home of members with the account menu open",

@@ -30,6 +30,8 @@ pub struct RecipientShown {
     pub grants: Listed<Grant>,
     /// End a credential of it.
     pub may_revoke: bool,
+    /// Whose tokens may be said to let it in.
+    pub issuers: Vec<String>,
 }
 
 /// Recipients that the viewer may see, in the order of their names, each with its grants.
@@ -72,6 +74,7 @@ async fn with_grants(
         items.push(RecipientShown {
             grants: grants.map_err(said)?.into(),
             may_revoke: allows(principal, Operation::RecipientTokenRevoke, &scope),
+            issuers: exchange.options().issuers.clone(),
             recipient,
         });
     }

@@ -135,6 +135,15 @@ operations! {
     /// Replaces the living credential; shows the new one, so it is not an admin's.
     RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate") page "/recipients/{recipient}/rotate";
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
+    /// From where it may be used, and how often.
+    RecipientLimitsSet [Consumer, Admin] rest(("PUT", "/recipients/{recipient}/limits")) cli("recipient limits") page "ways/set_recipient_limits";
+    /// Lets somebody in, as a credential does, so it is not an admin's.
+    FederationSet [Consumer] rest(("PUT", "/recipients/{recipient}/federation")) cli("recipient federate") page "ways/set_federation";
+    FederationEnd [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/federation")) cli("recipient end-federation") page "ways/end_federation";
+    ActivationCreate [Consumer] rest(("POST", "/recipients/{recipient}/activation")) cli("recipient activation") page "/recipients/{recipient}/activation";
+    ActivationEnd [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/activation")) cli("recipient end-activation") page "ways/end_activation";
+    ActivationUse [Anyone] rest() cli() page "/activate" why "the link is the right; whoever opens it needs no account, and uses it in a browser";
+    TokenReport [Admin, System] rest(("POST", "/leaked-tokens")) cli("recipient leaked");
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "/products/{name}/request";
     RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "/approvals";
     RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "/requests/{id}";

@@ -28,6 +28,8 @@ use super::reads::{Reads, record};
 use super::stores::{Lake, TableAt};
 use crate::gateway::{Gateway, Ticket};
 use crate::metrics;
+use crate::middleware::limiter::{Limiter, Pace};
+use crate::oidc::{Issuers, ProviderError};
 
 /// [`Gate`] over the exchange and the lake.
 pub struct ShareGate {
@@ -35,6 +37,10 @@ pub struct ShareGate {
     lake: Lake,
     gateway: Gateway,
     reads: Reads,
+    /// Whose tokens let recipients in, beside those that are made here.
+    issuers: Issuers,
+    /// Requests of recipients that have a limit of their own, in this process.
+    own_paces: Limiter,
 }
 
 /// For whom a table is opened.
@@ -88,6 +94,8 @@ pub(crate) struct Reading {
 impl ShareGate {
     pub fn new(exchange: Exchange, lake: Lake, gateway: Gateway, reads: Reads) -> Self {
         Self {
+            issuers: Issuers::of(&exchange),
+            own_paces: Limiter::new(1, Duration::from_secs(1)),
             exchange,
             lake,
             gateway,
@@ -359,10 +367,22 @@ impl ShareGate {
 
 #[async_trait]
 impl Gate for ShareGate {
-    async fn authenticate(&self, bearer: &str, _: Option<IpAddr>) -> Result<Reader, Refused> {
+    async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Reader, Refused> {
         let system = Principal::system();
-        let found = self.exchange.reader_of_token(&system, bearer).await;
+        let found = if Issuers::could_be(bearer) {
+            let word = self.issuers.word(bearer).await.map_err(unbelieved)?;
+            self.exchange.reader_of_word(&system, &word, peer).await
+        } else {
+            self.exchange.reader_of_token(&system, bearer, peer).await
+        };
         let (reader, token) = found.map_err(refused)?.map_err(not_taken)?;
+        if let Some(most) = reader.requests_per_minute {
+            self.own_paces
+                .take_at_pace(&reader.id.to_string(), Pace::per_minute(most))
+                .map_err(|retry_after_seconds| Refused::TooMany {
+                    retry_after_seconds,
+                })?;
+        }
         Ok(Reader {
             recipient: reader.id,
             name: reader.name.to_string(),
@@ -530,11 +550,28 @@ fn ended(end: EndedAccess) -> Refused {
     }
 }
 
+/// Why a token of an issuer says nothing: for the caller it is none, for the log why.
+fn unbelieved(error: ProviderError) -> Refused {
+    match error {
+        ProviderError::Refused(why) => {
+            tracing::debug!(why, "a token of an issuer was refused");
+            Refused::Unknown
+        }
+        ProviderError::Unreachable(why) => {
+            tracing::warn!(why, "an issuer of tokens cannot be asked");
+            Refused::Unavailable("the issuer of this token cannot be asked".to_owned())
+        }
+    }
+}
+
 fn not_taken(why: ReaderRefused) -> Refused {
     match why {
         ReaderRefused::Unknown => Refused::Unknown,
         ReaderRefused::Expired { urls_until } => Refused::Expired { urls_until },
         ReaderRefused::Revoked { urls_until } => Refused::Revoked { urls_until },
+        ReaderRefused::Elsewhere => Refused::Forbidden {
+            why: why.to_string(),
+        },
     }
 }
 

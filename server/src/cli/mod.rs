@@ -197,7 +197,7 @@ impl Calls {
             Self::Doctor(command) => command.act(),
             Self::Scan(command) => command.act(),
             Self::Product(command) => command.act()?,
-            Self::Recipient(command) => command.act(),
+            Self::Recipient(command) => command.act()?,
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,

@@ -30,3 +30,4 @@ mod reseal;
 mod sessions;
 mod support;
 mod two_tabs;
+mod ways;

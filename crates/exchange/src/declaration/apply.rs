@@ -6,7 +6,7 @@ use model::{Name, RequestId, Stage, Verdict, crash_point};
 use serde_json::json;
 
 use super::live::EXCHANGE_NAME;
-use super::plan::{Act, GrantAct, Step};
+use super::plan::{Act, GrantAct, Step, Ways};
 use crate::access::DeclaredAs;
 use crate::audit::Object;
 use crate::change::Change;
@@ -91,12 +91,17 @@ impl Exchange {
                         .await?;
                 }
             }
-            Act::Recipient(new) => {
+            Act::Recipient { new, ways } => {
+                let name = new.name.clone();
                 self.recipient_create(principal, new).await?;
+                self.declare_ways(principal, &name, ways).await?;
             }
-            Act::RecipientUpdate(name, change) => {
-                self.recipient_update(principal, name.as_str(), change)
-                    .await?;
+            Act::RecipientUpdate { name, change, ways } => {
+                if let Some(change) = change {
+                    self.recipient_update(principal, name.as_str(), change)
+                        .await?;
+                }
+                self.declare_ways(principal, name.as_str(), ways).await?;
             }
             Act::Grant(act) => self.declare_grant(principal, source, act).await?,
             Act::Withdraw(request) => {
@@ -118,6 +123,24 @@ impl Exchange {
     }
 
     /// Names an exchange that has no name yet.
+    /// What limits a recipient, and whose word lets it in.
+    async fn declare_ways(
+        &self,
+        principal: &Principal,
+        recipient: &str,
+        ways: Ways,
+    ) -> Result<(), Error> {
+        if let Some(limits) = ways.limits {
+            self.recipient_limits_set(principal, recipient, limits)
+                .await?;
+        }
+        if let Some(federation) = ways.federation {
+            self.federation_set(principal, recipient, federation)
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn name_exchange(&self, principal: &Principal, name: &Name) -> Result<(), Error> {
         can(principal, Operation::DomainCreate, &Scope::NONE)?;
         let mut change = self.change(principal).await?;

@@ -6,14 +6,16 @@ mod basics;
 mod foresee;
 mod jobs;
 mod products;
+mod recipients;
 
 pub(super) use access::export_name;
 pub(super) use basics::sides;
 
 use model::dto::{
-    DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FieldChange,
-    ProductChange, ProductNew, RateNew, RecipientChange, RecipientNew, RequestNew, ServiceRateNew,
-    StorageChange, StorageNew, SyncJobChange, TeamChange, TeamNew,
+    DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FederationNew,
+    FieldChange, ProductChange, ProductNew, RateNew, RecipientChange, RecipientLimits,
+    RecipientNew, RequestNew, ServiceRateNew, StorageChange, StorageNew, SyncJobChange, TeamChange,
+    TeamNew,
 };
 use model::{GrantId, Name, ProductName, RequestId};
 use sha2::{Digest, Sha256};
@@ -32,6 +34,13 @@ pub(super) struct Step {
     pub(super) act: Act,
     /// Refused because this caller may not.
     pub(super) forbidden: bool,
+}
+
+/// What limits a recipient and whose word lets it in, where that is to change.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    pub(super) limits: Option<RecipientLimits>,
+    pub(super) federation: Option<FederationNew>,
 }
 
 /// What a step does: the forms of the portal's own operations.
@@ -54,8 +63,15 @@ pub(super) enum Act {
         change: Option<ProductChange>,
         publish: bool,
     },
-    Recipient(RecipientNew),
-    RecipientUpdate(Name, RecipientChange),
+    Recipient {
+        new: RecipientNew,
+        ways: Ways,
+    },
+    RecipientUpdate {
+        name: Name,
+        change: Option<RecipientChange>,
+        ways: Ways,
+    },
     Grant(GrantAct),
     /// A declared request that waits, while what is declared now stands already.
     Withdraw(RequestId),

@@ -26,6 +26,8 @@ pub(crate) enum Audience {
     },
     Person(Option<PersonId>),
     Members(TeamId),
+    /// The same, also who has turned the kind off: what is told must be known.
+    Everybody(TeamId),
     /// The producers of the product's team.
     Producers(ProductId),
     /// The same, and the members of the teams that read the product's replica at a location.
@@ -70,6 +72,11 @@ impl Audience {
                 "person.id in (select person_id from team_member where team_id = $2) order by person.id"
             )
             .bind(kind)
+            .bind(*team),
+            Self::Everybody(team) => sql!(
+                "select person.id from person where not disabled and email <> ''
+                     and person.id in (select person_id from team_member where team_id = $1) order by person.id"
+            )
             .bind(*team),
             Self::Producers(product) => sql!(
                 reachable!(),

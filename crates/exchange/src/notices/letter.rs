@@ -72,7 +72,11 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
             _,
         ) => format!("/requests/{request}"),
         // The page has a heading for each recipient.
-        (NoticeEvent::AccessVerified | NoticeEvent::AccessEnding, _, _) => match &facts.recipient {
+        (
+            NoticeEvent::AccessVerified | NoticeEvent::AccessEnding | NoticeEvent::TokenLeaked,
+            _,
+            _,
+        ) => match &facts.recipient {
             Some(recipient) => format!("/access#recipient-{recipient}"),
             None => "/access".to_owned(),
         },
@@ -101,6 +105,7 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
     let product = said(facts.product.as_ref());
     let team = said(facts.team.as_ref());
     let place = said(facts.location.as_ref());
+    let recipient = said(facts.recipient.as_ref());
     let days = match facts.days {
         Some(1) => "in one day".to_owned(),
         Some(days) => format!("in {days} days"),
@@ -158,6 +163,17 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             quote: None,
             link: "Renew it, or let it end",
             why: "you are a member of the team that reads it",
+        },
+        NoticeEvent::TokenLeaked => Words {
+            subject: format!("Leaked and revoked: a credential of {recipient}"),
+            lead: format!(
+                "A credential of the recipient {recipient} was found where it should not be, and was revoked. Whatever read with it \
+                 reads no more: download a new profile, and look in the access log for reads that were not yours."
+            ),
+            rows: rows(facts),
+            quote: quote("Where it was found, as it was reported"),
+            link: "Download a new profile",
+            why: "you are a member of the team whose recipient it is",
         },
         NoticeEvent::SyncFailing => Words {
             subject: format!("Sync failing: {product} in {place}"),

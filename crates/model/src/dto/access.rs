@@ -14,6 +14,119 @@ pub struct Recipient {
     pub location: Location,
     pub revision: i64,
     pub tokens: Vec<RecipientToken>,
+    pub limits: RecipientLimits,
+    /// Whose word lets it in besides its own credentials.
+    pub federation: Option<Federation>,
+    /// A link that waits to be opened, without the link.
+    pub activation: Option<ActivationOpen>,
+}
+
+/// From where a recipient may be used, and how often. Everything at once: what is left out is lifted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientLimits {
+    /// Addresses and blocks of them (CIDR, version 4 or 6); none: from everywhere.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Requests per minute, as many at once; as many as the installation lets any recipient when absent.
+    #[serde(default)]
+    pub requests_per_minute: Option<u32>,
+}
+
+/// Tokens of OpenID Connect that let a recipient in: of this issuer, for this audience, in which this claim says this, each to the
+/// letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Federation {
+    pub issuer: String,
+    pub audience: String,
+    pub claim: String,
+    pub subject: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationNew {
+    /// As the issuer writes itself in its tokens.
+    pub issuer: String,
+    pub audience: String,
+    /// `sub` when absent.
+    #[serde(default)]
+    pub claim: Option<String>,
+    pub subject: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationOpen {
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A link that gives a recipient's profile to whoever opens it first, without an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationNew {
+    /// Days until the credential ends that it gives; the installation's lifetime when absent.
+    #[serde(default)]
+    pub days: Option<u32>,
+    /// Hours until the link ends; 24 when absent, and at most.
+    #[serde(default)]
+    pub hours: Option<u32>,
+}
+
+/// The one answer that holds the link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    pub recipient: Name,
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
+/// What somebody sees who has a link, before using it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationSeen {
+    pub recipient: Name,
+    pub team: Name,
+    pub expires_at: Timestamp,
+    pub state: ActivationState,
+}
+
+/// Whether a link still gives something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivationState {
+    Open,
+    Used,
+    /// Taken back, or another one was made.
+    Ended,
+    Expired,
+}
+
+/// Tokens that were found where they should not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeakNew {
+    pub tokens: Vec<String>,
+    /// Where they were found: an address, or a few words.
+    #[serde(default)]
+    pub found_at: Option<String>,
+}
+
+/// What became of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeakReport {
+    /// How many could be tokens of recipients at all.
+    pub well_formed: u32,
+    /// Credentials that counted until now.
+    pub revoked: Vec<LeakedToken>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeakedToken {
+    pub recipient: Name,
+    pub token: RecipientTokenId,
+    /// The last four characters.
+    pub hint: String,
 }
 
 /// A sharing credential, without the credential.

@@ -17,6 +17,7 @@ mod rotation;
 mod telling;
 mod turns;
 mod waiting;
+mod ways;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
@@ -259,7 +260,10 @@ impl World {
 
     /// Of a credential that counts.
     async fn id_of(&self, token: &str) -> model::RecipientTokenId {
-        let found = self.exchange().reader_of_token(&self.system, token).await;
+        let found = self
+            .exchange()
+            .reader_of_token(&self.system, token, None)
+            .await;
         found.unwrap().unwrap().1
     }
 
