@@ -205,6 +205,52 @@ pub async fn reads(product: String) -> Result<Listed<ShareQuery>, AppError> {
     Ok(found.into())
 }
 
+/// What is looked for in the access log of a product. An empty text looks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallsSought {
+    pub recipient: String,
+    pub table: String,
+    /// A word of [`call_answers`].
+    pub answer: String,
+    pub since: String,
+    pub until: String,
+}
+
+/// How calls end, as addresses call it.
+pub fn call_answers() -> [&'static str; 2] {
+    exchange::access::ShareAnswer::ALL.map(exchange::access::ShareAnswer::as_str)
+}
+
+/// What was asked of a product, with the product itself; the newest first.
+pub async fn calls(
+    product: String,
+    sought: CallsSought,
+    after: Option<String>,
+) -> Result<(ProductDetail, Listed<ShareQuery>), AppError> {
+    let (exchange, principal) = call()?;
+    let product = exchange.product(&principal, &product).await.map_err(said)?;
+    let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let filter = exchange::access::ShareQueryFilter {
+        product: Some(product.name.to_string()),
+        recipient: some(&sought.recipient),
+        grant: None,
+        table: some(&sought.table),
+        answer: exchange::access::ShareAnswer::ALL
+            .into_iter()
+            .find(|known| known.as_str() == sought.answer),
+        period: exchange::Period::parse(Some(&sought.since), Some(&sought.until)).map_err(said)?,
+    };
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(50),
+    };
+    let found = exchange
+        .share_queries(&principal, &filter, &page)
+        .await
+        .map_err(said)?;
+    Ok((product, found.into()))
+}
+
 /// A grant, and the tables that it opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {

@@ -72,6 +72,6 @@ mod tests;
 mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
-pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
 pub use request::Peer;
 pub use routes::{Options, router};

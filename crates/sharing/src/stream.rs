@@ -21,7 +21,7 @@ use crate::lines::Committed;
 use crate::request::Call;
 use crate::routes::App;
 use crate::slots::Slot;
-use crate::tables::{close, set_headers};
+use crate::tables::{close, say_side, set_headers};
 use crate::{Readable, SignedFile, lines};
 
 /// Files signed and written in one piece.
@@ -33,6 +33,23 @@ pub(crate) enum Content {
     State(Box<Snapshot>, Option<Committed>),
     /// Changes, in the order of the log.
     Changes(Vec<Item>),
+}
+
+impl Content {
+    /// The bytes of the files in a range, by the table's log.
+    fn bytes(&self, range: Range<usize>) -> u64 {
+        match self {
+            Self::State(snapshot, _) => {
+                let files = snapshot.files.get_range(range);
+                let files = files.into_iter().flat_map(|files| files.values());
+                total(files.map(|file| file.size))
+            }
+            Self::Changes(items) => {
+                let files = items.get(range).unwrap_or_default().iter();
+                total(files.filter_map(Item::file).filter_map(|file| file.size()))
+            }
+        }
+    }
 }
 
 /// One line of changes.
@@ -77,6 +94,15 @@ pub(crate) async fn respond(
         expects_end,
         ..
     } = ready;
+    let (side, stale_since) = (readable.side(), readable.stale_since);
+    if let Content::Changes(items) = &ready.content {
+        entry.scanned(items.len());
+    }
+    // All of it before any of it: an answer that would have to break off at the quota is none.
+    let bytes = ready.content.bytes(ready.from..ready.to);
+    if let Err(refused) = app.gate.allow(&readable, bytes).await {
+        return close(&call, entry, Err(refused.into())).await;
+    }
     let mut files = Files {
         app,
         readable,
@@ -98,6 +124,7 @@ pub(crate) async fn respond(
     let stream = write_answer(call, entry, files, piece, negotiated, expects_end);
     let mut response = Body::from_stream(stream).into_response();
     set_headers(response.headers_mut(), version, format, negotiated, ids);
+    say_side(response.headers_mut(), side, stale_since);
     response
 }
 

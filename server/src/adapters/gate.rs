@@ -20,7 +20,7 @@ use model::{
     StorageId, TableId, Timestamp,
 };
 use object_store::path::Path;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
 use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError};
 use uuid::Uuid;
 
@@ -192,6 +192,7 @@ impl ShareGate {
             history: found.history,
             changes: found.change_data_feed,
             replica,
+            stale_since: None,
             handle: reading.clone(),
         };
         Ok((readable, reading))
@@ -428,9 +429,16 @@ impl Gate for ShareGate {
             version: record.version,
             files: record.files,
             bytes_signed: record.bytes_signed,
+            files_dropped: record.files_dropped,
+            actions: record.actions,
+            duration: micros(record.duration),
+            source: record.side.map(Side::as_str),
+            stale_since: record.stale_since,
+            outcome: record.outcome.as_str(),
+            error_code: record.error_code,
+            reason: record.reason,
             status: record.status,
             user_agent: record.user_agent,
-            urls_until: None,
         };
         if let Err(error) = self
             .exchange

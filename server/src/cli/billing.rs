@@ -239,7 +239,7 @@ impl Billing {
     }
 }
 
-fn as_it_came(answer: &Value) -> String {
+pub(super) fn as_it_came(answer: &Value) -> String {
     answer.as_str().unwrap_or("").to_owned()
 }
 

@@ -252,6 +252,12 @@ fn commands_are_calls() {
             none(),
         ),
         (
+            "recipient queries --table t --answer refused --since 2026-06-01 --until 2026-06-30 --csv",
+            "GET",
+            "share-queries?table=t&answer=refused&since=2026-06-01&until=2026-06-30&format=csv",
+            none(),
+        ),
+        (
             "request list --state submitted",
             "GET",
             "requests?state=submitted",

@@ -1,6 +1,7 @@
 //! What was moved and what it cost: what the replicas saved, and the charges that the viewer may see.
 
 use leptos::prelude::*;
+use leptos_router::components::A;
 use model::dto::Charge;
 use model::dto::Money;
 use model::dto::Saving;
@@ -22,6 +23,7 @@ use crate::words;
 
 pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView + use<> {
     let file = url::with_query("/costs/charges.csv", [("product", product)]);
+    let calls = format!("/products/{}/usage", url::encode(product));
     view! {
         <section class="block">
             <h2>"Saved by replicas"</h2>
@@ -34,6 +36,7 @@ pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView +
         </section>
         <section class="block">
             <h2>"Read lately"</h2>
+            <p><A href=calls>"All calls, with filters and as CSV"</A></p>
             {parts.reads.show(|page| of_reads(page).into_any())}
         </section>
     }
@@ -226,15 +229,13 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
     ];
     view! {
         <Table caption="Calls of reading clients" head>{rows}</Table>
-        {has_more.then(|| view! {
-            <p class="muted">"The latest are shown; "<span class="code">"entrepot recipient queries"</span>" tells all."</p>
-        })}
+        {has_more.then(|| view! { <p class="muted">"The latest are shown."</p> })}
     }
     .into_any()
 }
 
 /// What a client asked of a table, in words.
-fn asked(call: &ShareQuery) -> String {
+pub(super) fn asked(call: &ShareQuery) -> String {
     let what = match call.endpoint.as_str() {
         "version" => "Its version",
         "metadata" => "Its columns",
@@ -250,7 +251,7 @@ fn asked(call: &ShareQuery) -> String {
 }
 
 /// An HTTP status in words.
-fn answered(status: u32) -> String {
+pub(super) fn answered(status: u32) -> String {
     match status {
         0 => "the client left before".to_owned(),
         200..=299 => "answered".to_owned(),

@@ -28,7 +28,7 @@ use model::{
 pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
 pub(crate) use moving::STAYS;
-pub use queries::ShareQueryFilter;
+pub use queries::{ShareAnswer, ShareQueryFilter};
 pub use reading::{
     GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };

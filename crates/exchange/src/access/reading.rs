@@ -213,10 +213,23 @@ pub struct QueryLogNew {
     pub version: Option<u64>,
     pub files: u64,
     pub bytes_signed: u64,
+    /// Files that no row of which matches the predicates, and so were not handed out.
+    pub files_dropped: u64,
+    /// Actions of the table's log that were looked at.
+    pub actions: u64,
+    /// Microseconds from the call to the end of its answer.
+    pub duration: i64,
+    /// `producer` or `replica`; None: nothing was opened.
+    pub source: Option<&'static str>,
+    /// Since when that was staler than promised.
+    pub stale_since: Option<Timestamp>,
+    /// `answered`, `refused`, `failed` or `abandoned`.
+    pub outcome: &'static str,
+    pub error_code: Option<&'static str>,
+    /// What the client was told, where it was not answered.
+    pub reason: Option<String>,
     pub status: u16,
     pub user_agent: String,
-    /// Until when the URLs of this answer work.
-    pub urls_until: Option<Timestamp>,
 }
 
 impl Exchange {
@@ -442,9 +455,12 @@ impl Exchange {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let now = self.now();
         let mut tx = self.db().begin().await?;
+        // What was refused before anything was opened is its owner's to know, too, where there is such a product.
         sql!("insert into query_log (id, at, recipient_id, endpoint, share, schema_name, table_name, table_id, grant_id,
-                  version, files, bytes_signed, status, user_agent)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
+                  version, files, bytes_signed, status, user_agent, files_dropped, actions, duration_micros, source,
+                  stale_since, outcome, error_code, reason, product_id)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                  (select product.id from product where product.name = $5))")
         .bind(new.id)
         .bind(now)
         .bind(new.recipient_id)
@@ -459,6 +475,14 @@ impl Exchange {
         .bind(new.bytes_signed)
         .bind(i64::from(new.status))
         .bind(clip(&new.user_agent))
+        .bind(new.files_dropped)
+        .bind(new.actions)
+        .bind(new.duration)
+        .bind(new.source)
+        .bind(new.stale_since)
+        .bind(new.outcome)
+        .bind(new.error_code)
+        .bind(new.reason.as_deref().map(clip))
         .execute(&mut tx)
         .await?;
         if let Some(grant) = new.grant_id

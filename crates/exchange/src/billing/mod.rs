@@ -30,7 +30,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use export::{charges_csv, statement_csv};
+pub use export::{charges_csv, share_queries_csv, statement_csv};
 pub use meter::MeterEventNew;
 pub(crate) use rates::{Period, RATES_CLASH, check_side};
 pub use rates::{RateRecord, ServiceRateRecord};

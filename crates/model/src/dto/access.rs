@@ -256,6 +256,20 @@ pub struct ShareQuery {
     /// URLs that were handed out, and the bytes behind them by the table's log: an estimate of what was read.
     pub files: u64,
     pub bytes_signed: u64,
+    /// Files that were not handed out, because no row of theirs matches what was asked for.
+    pub files_dropped: Option<u64>,
+    /// Actions of the table's log that were looked at for it.
+    pub actions: Option<u64>,
+    pub duration_micros: Option<u64>,
+    /// From where it was answered: `producer` or `replica`.
+    pub source: Option<String>,
+    /// Since when that was staler than its schedule promised.
+    pub stale_since: Option<Timestamp>,
+    /// `answered`, `refused`, `failed` or `abandoned`.
+    pub outcome: Option<String>,
+    /// The protocol's code of what was refused or failed, and what the client was told.
+    pub error_code: Option<String>,
+    pub reason: Option<String>,
     /// The HTTP status; 0: the client left before there was one.
     pub status: u32,
     pub user_agent: String,

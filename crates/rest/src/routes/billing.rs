@@ -109,7 +109,7 @@ async fn report(call: Call) -> Result<ReportResult> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(crate) enum Format {
     Json,
     Csv,
 }
@@ -134,7 +134,7 @@ struct Shown {
     format: Option<Format>,
 }
 
-fn is_csv(format: Option<Format>, accepted: &Accepted) -> bool {
+pub(crate) fn is_csv(format: Option<Format>, accepted: &Accepted) -> bool {
     match format {
         Some(format) => format == Format::Csv,
         None => accepted.csv,
