@@ -346,6 +346,9 @@ pub struct DecisionForm {
     /// `approve` or `reject`: the button that was pressed.
     #[serde(default)]
     pub verdict: String,
+    /// `50 GB`; empty for none.
+    #[serde(default)]
+    pub live_bytes_per_day: String,
 }
 
 #[server]
@@ -357,6 +360,7 @@ pub async fn decide_request(form: DecisionForm) -> Result<Done, AppError> {
         note: form.note,
         revision: form.revision,
         stage: None,
+        live_bytes_per_day: bytes_of(&form.live_bytes_per_day)?,
     };
     let decided = exchange
         .request_decide(&principal, id, new)
@@ -365,6 +369,42 @@ pub async fn decide_request(form: DecisionForm) -> Result<Done, AppError> {
     Ok(Done::new(
         format!("/requests/{}", decided.id),
         after_decision(&decided),
+    ))
+}
+
+/// A number of bytes as people write it.
+fn bytes_of(text: &str) -> Result<Option<u64>, AppError> {
+    exchange::access::parse_bytes(text)
+        .map_err(|why| said(exchange::Error::invalid("live_bytes_per_day", why)))
+}
+
+/// How many bytes of the producer's own files a grant hands out in a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitForm {
+    pub grant: String,
+    /// The one that was shown.
+    pub revision: i64,
+    #[serde(default)]
+    pub live_bytes_per_day: String,
+}
+
+#[server]
+pub async fn limit_grant(form: LimitForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.grant)?;
+    let grant = exchange.grant(&principal, id).await.map_err(said)?;
+    let new = model::dto::GrantLimit {
+        live_bytes_per_day: bytes_of(&form.live_bytes_per_day)?,
+        revision: Some(form.revision),
+    };
+    exchange
+        .grant_limit(&principal, id, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", grant.request),
+        "Kept. It holds from the next answer on.",
     ))
 }
 

@@ -143,6 +143,7 @@ operations! {
     GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "/access";
     GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "/access";
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
+    GrantLimit [Producer, Admin] rest(("PUT", "/grants/{grant}/limit")) cli("grant limit") page "access/limit_grant";
     ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries") page "/products/{name}/usage";
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";

@@ -1,6 +1,8 @@
 //! The gate of the sharing protocol: whose token this is, what they may read, from where, by which URLs, and what is written
 //! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
 
+mod side;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -121,6 +123,7 @@ impl ShareGate {
         granted: &[SharedTable],
         (share, schema, table): (&str, &str, &str),
         look: Look,
+        side: Option<Side>,
     ) -> Result<(Readable, Arc<Reading>), Refused> {
         let found = granted
             .iter()
@@ -139,7 +142,8 @@ impl ShareGate {
         let reader = self.exchange.reader(&system, recipient).await;
         let reader = reader.map_err(refused)?.ok_or(Refused::NotFound)?;
         let to = reader.location().map_err(refused)?;
-        let Some((storage, path, _, from)) = found.place().map_err(refused)? else {
+        let place = self.place(found, look, side).await?;
+        let Some((storage, path, _, from)) = place else {
             return Err(Refused::Preparing {
                 why: format!(
                     "the replica of {share}.{schema}.{table} in {to} is being prepared: its first copy is not complete; \
@@ -164,6 +168,7 @@ impl ShareGate {
             .table(&access, path, &meter)
             .map_err(|problem| cannot_open(&problem))?;
         let replica = matches!(from, ReadFrom::Replica { .. });
+        let stale_since = found.late_since.filter(|_| replica);
         let reading = Arc::new(Reading {
             from,
             look,
@@ -192,7 +197,7 @@ impl ShareGate {
             history: found.history,
             changes: found.change_data_feed,
             replica,
-            stale_since: None,
+            stale_since,
             handle: reading.clone(),
         };
         Ok((readable, reading))
@@ -288,6 +293,31 @@ impl ShareGate {
         Ok(SignedFile { url, expires_at })
     }
 
+    /// Opens a table for a consumer; what it once could read says since when it no longer can.
+    async fn open_for(
+        &self,
+        reader: &Reader,
+        names: (&str, &str, &str),
+        side: Option<Side>,
+    ) -> Result<Readable, Refused> {
+        let granted = self.granted(reader.recipient).await?;
+        let token = reader.token.ok_or_else(|| {
+            Refused::Internal("a reader without a credential is handed nothing".to_owned())
+        })?;
+        let look = Look::Consumer(token);
+        let opened = self.open_granted(reader.recipient, &granted, names, look, side);
+        match opened.await {
+            Ok((readable, _)) => Ok(readable),
+            Err(Refused::NotFound) => {
+                let system = Principal::system();
+                let end = self.exchange.ended_access(&system, reader.recipient, names);
+                let end = end.await.map_err(refused)?;
+                Err(end.map_or(Refused::NotFound, ended))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// Writes down what this process itself has read for a request, where that crossed a border.
     pub(crate) async fn count_own_reads(&self, reading: &Reading) {
         let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
@@ -379,22 +409,25 @@ impl Gate for ShareGate {
         schema: &str,
         table: &str,
     ) -> Result<Readable, Refused> {
-        let granted = self.granted(reader.recipient).await?;
-        let names = (share, schema, table);
-        let token = reader.token.ok_or_else(|| {
-            Refused::Internal("a reader without a credential is handed nothing".to_owned())
-        })?;
-        let opened = self.open_granted(reader.recipient, &granted, names, Look::Consumer(token));
-        match opened.await {
-            Ok((readable, _)) => Ok(readable),
-            Err(Refused::NotFound) => {
-                let system = Principal::system();
-                let end = self.exchange.ended_access(&system, reader.recipient, names);
-                let end = end.await.map_err(refused)?;
-                Err(end.map_or(Refused::NotFound, ended))
-            }
-            Err(other) => Err(other),
-        }
+        self.open_for(reader, (share, schema, table), None).await
+    }
+
+    async fn open_on(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        self.open_for(reader, (share, schema, table), Some(side))
+            .await
+    }
+
+    async fn allow(&self, table: &Readable, bytes: u64) -> Result<(), Refused> {
+        let reading = table.handle.downcast_ref::<Reading>();
+        let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;
+        self.take_live(reading, bytes).await
     }
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {

@@ -302,6 +302,18 @@ fn commands_are_calls() {
             "grants/ID/revoke",
             json!({ "reason": "over" }),
         ),
+        (
+            "grant limit ID --live-bytes-per-day 50GB --revision 2",
+            "PUT",
+            "grants/ID/limit",
+            json!({ "live_bytes_per_day": 50_000_000_000_u64, "revision": 2 }),
+        ),
+        (
+            "grant limit ID --none",
+            "PUT",
+            "grants/ID/limit",
+            json!({ "live_bytes_per_day": null }),
+        ),
         ("replica list", "GET", "replicas", none()),
         ("replica show v-a@az", "GET", "replicas/v-a@az", none()),
         (
@@ -486,6 +498,9 @@ fn wrong_commands_are_refused() {
         "billing rate --kind compute --unit GB --price 1 --currency EUR --valid-from 2026-01-01 --source x",
         "billing charges --csv --json",
         "grant revoke x",
+        "grant limit x",
+        "grant limit x --live-bytes-per-day many",
+        "grant limit x --live-bytes-per-day 5 --none",
         "user notify zoe",
         "user notify zoe --all --none",
         "user notify zoe --only",

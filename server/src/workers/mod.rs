@@ -138,6 +138,7 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
             let exchange = accesses.clone();
             async move {
                 let system = Principal::system();
+                exchange.live_reads_sweep(&system).await?;
                 exchange.share_queries_sweep(&system).await.map(|_| ())
             }
         }),

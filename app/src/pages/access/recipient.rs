@@ -28,6 +28,7 @@ use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::pages::access::PATH;
 use crate::pages::access::SOON;
+use crate::pages::request::limit::brief;
 use crate::url;
 use crate::wire;
 use crate::words;
@@ -169,6 +170,7 @@ fn Row(grant: Grant) -> impl IntoView {
     let ends_soon = grant.until.since(now) < SOON;
     let id = grant.id.to_string();
     let label = format!(" {product}");
+    let bytes = brief(&grant);
     let of = label.clone();
     let name = product.clone();
     view! {
@@ -190,7 +192,7 @@ fn Row(grant: Grant) -> impl IntoView {
                     view! { <span class="muted secondary"><Ago at=grant.until/></span> }.into_any()
                 }}
             </td>
-            <td>{state::mode(grant.mode)}</td>
+            <td>{state::mode(grant.mode)}{bytes}</td>
             <td>
                 <p class="actions actions--tight">
                     <a class="button button--small" href=read>"How to read"<span class="visually-hidden">{label}</span></a>

@@ -30,6 +30,7 @@ use crate::components::time::Ago;
 use crate::components::time::Time;
 use crate::pages::request::Case;
 use crate::pages::request::case::Decide;
+use crate::pages::request::limit::limit;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
@@ -76,6 +77,10 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
         None => state::request(request.state),
     };
     let shown = request.clone();
+    let bytes = grant
+        .as_ref()
+        .filter(|grant| grant.desired == GrantDesired::Active)
+        .map(limit);
     let name = request.product.to_string();
     let recipient = request.recipient.to_string();
     let crumb = name.clone();
@@ -103,6 +108,7 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
                         </noscript>
                     })}
                     {grant.map(after_steps)}
+                    {bytes}
                 </div>
                 <section class="card" aria-labelledby="asked">
                     <h2 id="asked">"What was asked"</h2>

@@ -9,6 +9,7 @@ mod grants;
 mod moving;
 mod offers;
 mod queries;
+mod quota;
 mod reading;
 mod recipients;
 mod reconcile;
@@ -29,8 +30,10 @@ pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
 pub(crate) use moving::STAYS;
 pub use queries::{ShareAnswer, ShareQueryFilter};
+pub use quota::{LiveRead, parse_bytes};
 pub use reading::{
-    GrantReading, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
+    GrantReading, Place, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
+    SharedTitle,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

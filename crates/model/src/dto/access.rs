@@ -197,6 +197,10 @@ pub struct DecisionNew {
     /// `owner` or `data_protection`, for somebody who could be both; else found out.
     #[serde(default)]
     pub stage: Option<String>,
+    /// With a yes: how many bytes of the producer's own files the grant hands out in a day. Of several who decide the smallest
+    /// counts.
+    #[serde(default)]
+    pub live_bytes_per_day: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,9 +230,30 @@ pub struct Grant {
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
+    /// How many bytes of the producer's own files it hands out in a day (UTC): of live access the most of them, None for any
+    /// number; of a replica how many while that is late, None for none.
+    pub live_bytes_per_day: Option<u64>,
+    /// What it has handed out of them today.
+    pub live_bytes_today: u64,
+    /// Since when the replica that it reads is later than its schedule promises.
+    pub stale_since: Option<Timestamp>,
     /// Whether the caller may end it now.
     pub may_revoke: bool,
+    /// Whether the caller may say how many bytes it hands out in a day.
+    pub may_limit: bool,
     pub revision: i64,
+}
+
+/// How many bytes of the producer's own files a grant hands out in a day, from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantLimit {
+    /// None: of live access any number, of a replica none.
+    #[serde(default)]
+    pub live_bytes_per_day: Option<u64>,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use exchange::access::{ShareAnswer, ShareQueryFilter};
 use exchange::page::Page;
 use exchange::{Error, Operation, Period, billing};
 use model::GrantId;
-use model::dto::{Grant, RevokeNew, ShareQuery};
+use model::dto::{Grant, GrantLimit, RevokeNew, ShareQuery};
 use serde::Deserialize;
 
 use crate::answer::{Result, csv, ok};
@@ -21,6 +21,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::GrantList, list).pages::<Grant>().query(&["product"])
         .on(Operation::GrantRead, show).answers::<Grant>()
         .on(Operation::GrantRevoke, revoke).takes::<RevokeNew>().answers::<Grant>()
+        .on(Operation::GrantLimit, limit).takes::<GrantLimit>().answers::<Grant>()
         .on(Operation::ShareQueryList, queries).pages::<ShareQuery>().query(&["product", "recipient", "grant", "table", "answer", "since", "until", "format"]).csv()
 }
 
@@ -64,6 +65,13 @@ async fn revoke(call: Call, At(grant): At<GrantId>, Body(new): Body<RevokeNew>) 
     ok(call
         .exchange
         .grant_revoke(&call.principal, grant, new)
+        .await?)
+}
+
+async fn limit(call: Call, At(grant): At<GrantId>, Body(new): Body<GrantLimit>) -> Result<Grant> {
+    ok(call
+        .exchange
+        .grant_limit(&call.principal, grant, new)
         .await?)
 }
 

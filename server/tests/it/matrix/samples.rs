@@ -272,6 +272,10 @@ impl World {
                 let grant = self.granted().await;
                 named(&[&grant]).with(json!({ "reason": "over" }))
             }
+            Operation::GrantLimit => {
+                let grant = self.granted().await;
+                named(&[&grant]).with(json!({ "live_bytes_per_day": 50_000_000_000_u64 }))
+            }
             _ => return None,
         })
     }
@@ -383,6 +387,7 @@ impl World {
             note: String::new(),
             revision: request.revision,
             stage: None,
+            live_bytes_per_day: None,
         };
         let producer = self.principal("producer").await;
         let decided = self

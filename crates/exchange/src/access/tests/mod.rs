@@ -8,6 +8,7 @@ mod following;
 mod looking;
 mod outbox;
 mod queries;
+mod quota;
 mod racing;
 mod reading;
 mod replicas;
@@ -224,6 +225,7 @@ impl World {
             note: "because".into(),
             revision,
             stage: None,
+            live_bytes_per_day: None,
         }
     }
 
