@@ -17,6 +17,7 @@ pub mod names;
 pub mod place;
 pub mod roles;
 pub mod states;
+pub mod tags;
 pub mod time;
 
 pub use clock::{Clock, ManualClock};

@@ -18,12 +18,12 @@ use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
 use exchange::{Error, Exchange, Principal};
 use model::{
-    GrantId, Location, Method, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId,
+    GrantId, Location, Method, Name, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId,
     StorageId, TableId, Timestamp,
 };
 use object_store::path::Path;
 use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
-use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError};
+use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError, Tags};
 use uuid::Uuid;
 
 use super::reads::{Reads, record};
@@ -75,6 +75,7 @@ pub(crate) struct Reading {
     table: TableId,
     grant: GrantId,
     recipient: RecipientId,
+    recipient_name: Name,
     query: QueryId,
     storage: StorageId,
     /// Where the recipient is.
@@ -176,6 +177,7 @@ impl ShareGate {
             table: found.table_id,
             grant: found.grant_id,
             recipient,
+            recipient_name: reader.name,
             query,
             storage,
             to,
@@ -216,6 +218,10 @@ impl ShareGate {
             self.exchange.options().url_lifetime,
             reading.until.since(now),
         );
+        let tags = Tags {
+            recipient: reading.recipient_name.to_string(),
+            query: reading.query.to_string(),
+        };
         let mut signed = Vec::with_capacity(keys.len());
         let mut last = now;
         let mut last_by_store = None;
@@ -224,7 +230,7 @@ impl ShareGate {
             let by_store = reading
                 .at
                 .store
-                .sign_get(&key, ttl)
+                .sign_get_for(&key, ttl, &tags)
                 .await
                 .map_err(unsigned)?;
             let file = match by_store {
