@@ -364,6 +364,12 @@ fn commands_are_calls() {
             "charges?product=v-a",
             none(),
         ),
+        (
+            "billing import-access-log s3_eu --lies-in logs --prefix s3/lake",
+            "POST",
+            "billing/access-log",
+            json!({ "storage": "s3_eu", "lies_in": "logs", "prefix": "s3/lake" }),
+        ),
         ("billing charges --csv", "GET", "charges?format=csv", none()),
         (
             "billing charges --since 2026-06-01 --until 2026-06-30",
@@ -497,6 +503,8 @@ fn wrong_commands_are_refused() {
         "billing rate --from aws:* --price 1 --unit GB --currency EUR --valid-from 2026-01-01 --source x",
         "billing rate --kind compute --unit GB --price 1 --currency EUR --valid-from 2026-01-01 --source x",
         "billing charges --csv --json",
+        "billing import-access-log s3_eu",
+        "billing import-access-log s3_eu a.log --lies-in logs",
         "grant revoke x",
         "grant limit x",
         "grant limit x --live-bytes-per-day many",

@@ -317,6 +317,9 @@ impl World {
                 self.day_to_report().await;
                 none()
             }
+            Operation::AccessLogImport => {
+                none().with(json!({ "storage": "aws_eu", "lines": "\n" }))
+            }
             Operation::StatementRead => named(&["aftersales", "2026-06"]),
             Operation::StatementLineRead => {
                 self.month_to_bill().await;
