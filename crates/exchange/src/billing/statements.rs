@@ -306,7 +306,7 @@ impl Exchange {
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event join product on product.id = product_id
              where team_id = $1 and method = 'signed' and day >= $2 and day < $3
-                 and (replaced_at is null or replaced_at > $4)"
+                 and (replaced_at is null or replaced_at >= $4)"
         )
         .bind(team)
         .bind(month.first_day())
