@@ -29,11 +29,10 @@ use model::{
 pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
 pub(crate) use moving::STAYS;
-pub use queries::{ShareAnswer, ShareQueryFilter};
+pub use queries::{QueryLogNew, ShareAnswer, ShareQueryFilter};
 pub use quota::{LiveRead, parse_bytes};
 pub use reading::{
-    GrantReading, Place, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
-    SharedTitle,
+    GrantReading, Place, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

@@ -2,8 +2,8 @@
 //! database at each call, so that an end is felt at once on every process.
 
 use model::{
-    Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId,
-    RecipientTokenId, StorageId, TableId, TeamId, Timestamp,
+    Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, RecipientId, RecipientTokenId,
+    StorageId, TableId, TeamId, Timestamp,
 };
 
 use crate::db::FromRow as _;
@@ -212,39 +212,6 @@ pub struct GrantReading {
     pub mode: Mode,
     /// Whether people want it and its time is not over.
     pub wanted: bool,
-}
-
-/// One line of the access log.
-#[derive(Clone, Debug)]
-pub struct QueryLogNew {
-    pub id: QueryId,
-    pub recipient_id: RecipientId,
-    pub endpoint: &'static str,
-    pub share: String,
-    pub schema: String,
-    pub table: String,
-    pub table_id: Option<TableId>,
-    pub grant_id: Option<GrantId>,
-    pub version: Option<u64>,
-    pub files: u64,
-    pub bytes_signed: u64,
-    /// Files that no row of which matches the predicates, and so were not handed out.
-    pub files_dropped: u64,
-    /// Actions of the table's log that were looked at.
-    pub actions: u64,
-    /// Microseconds from the call to the end of its answer.
-    pub duration: i64,
-    /// `producer` or `replica`; None: nothing was opened.
-    pub source: Option<&'static str>,
-    /// Since when that was staler than promised.
-    pub stale_since: Option<Timestamp>,
-    /// `answered`, `refused`, `failed` or `abandoned`.
-    pub outcome: &'static str,
-    pub error_code: Option<&'static str>,
-    /// What the client was told, where it was not answered.
-    pub reason: Option<String>,
-    pub status: u16,
-    pub user_agent: String,
 }
 
 impl Exchange {
@@ -461,64 +428,4 @@ impl Exchange {
         tx.commit().await?;
         Ok(true)
     }
-
-    /// Writes a line of the access log; an answered query is also the consumer's first read, once.
-    pub async fn query_logged(
-        &self,
-        principal: &Principal,
-        new: &QueryLogNew,
-    ) -> Result<(), Error> {
-        can(principal, Operation::ShareRead, &Scope::NONE)?;
-        let now = self.now();
-        let mut tx = self.db().begin().await?;
-        // What was refused before anything was opened is its owner's to know, too, where there is such a product.
-        sql!("insert into query_log (id, at, recipient_id, endpoint, share, schema_name, table_name, table_id, grant_id,
-                  version, files, bytes_signed, status, user_agent, files_dropped, actions, duration_micros, source,
-                  stale_since, outcome, error_code, reason, product_id)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                  (select product.id from product where product.name = $5))")
-        .bind(new.id)
-        .bind(now)
-        .bind(new.recipient_id)
-        .bind(new.endpoint)
-        .bind(clip(&new.share))
-        .bind(clip(&new.schema))
-        .bind(clip(&new.table))
-        .bind(new.table_id)
-        .bind(new.grant_id)
-        .bind(new.version)
-        .bind(new.files)
-        .bind(new.bytes_signed)
-        .bind(i64::from(new.status))
-        .bind(clip(&new.user_agent))
-        .bind(new.files_dropped)
-        .bind(new.actions)
-        .bind(new.duration)
-        .bind(new.source)
-        .bind(new.stale_since)
-        .bind(new.outcome)
-        .bind(new.error_code)
-        .bind(new.reason.as_deref().map(clip))
-        .execute(&mut tx)
-        .await?;
-        if let Some(grant) = new.grant_id
-            && new.endpoint == "query"
-            && new.status == 200
-        {
-            sql!(
-                "update access_grant set first_read_at = $1 where id = $2 and first_read_at is null"
-            )
-            .bind(now)
-            .bind(grant)
-            .execute(&mut tx)
-            .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
-/// What a client sent, cut to what a log line holds.
-fn clip(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(255).collect()
 }
