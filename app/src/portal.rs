@@ -47,6 +47,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/products/:name") view=Product ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/edit") view=product::Edit ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/request") view=Ask ssr=SsrMode::Async/>
+                    <Route path=path!("/products/:name/usage") view=product::Usage ssr=SsrMode::Async/>
                     <Route path=path!("/requests/:id") view=Show ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=Approvals ssr=SsrMode::Async/>
                     <Route path=path!("/access") view=Access ssr=SsrMode::Async/>

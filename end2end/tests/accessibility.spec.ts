@@ -38,7 +38,7 @@ const PAGES: Page[] = [
       await expect(portal.page.getByRole("button", { name: "Sign out" })).toBeVisible();
     },
   },
-  ...["", "?tab=schema", "?tab=freshness", "?tab=access", "?tab=cost"].map((tab) => ({
+  ...["", "?tab=schema", "?tab=freshness", "?tab=access", "?tab=cost", "/usage"].map((tab) => ({
     name: `product ${tab}`,
     open: async (portal: Portal) => {
       await portal.as(JONAS);

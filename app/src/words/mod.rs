@@ -90,6 +90,10 @@ pub const fn notice(kind: NoticeKind) -> (&'static str, &'static str) {
             "Failing syncs",
             "A replica of your product cannot be synced, or can be again.",
         ),
+        NoticeKind::LiveQuota => (
+            "Bytes of a day nearly used up",
+            "An access of your team, or to your product, has handed out most of what it may in a day.",
+        ),
         NoticeKind::Freshness => (
             "Late replicas",
             "A replica that you own or read is later than its schedule promises, or in time again.",

@@ -18,6 +18,7 @@ pub mod names;
 pub mod place;
 pub mod roles;
 pub mod states;
+pub mod tags;
 pub mod time;
 
 pub use addresses::{AddressError, AddressRange, Addresses};

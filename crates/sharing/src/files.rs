@@ -66,6 +66,7 @@ impl Asked<'_> {
         };
         let version = state.version();
         entry.version(version);
+        entry.scanned(state.rows().len());
         let format = client.choose(state.outline())?;
         let in_pages = request.max_files.is_some() || page.is_some();
         let selecting = request

@@ -90,7 +90,7 @@ mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use features::READER_FEATURES;
-pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
 pub use later::{Queries, QueryKept, QueryNew, QueryState};
 pub use request::Peer;
 pub use routes::{Options, router};

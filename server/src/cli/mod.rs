@@ -4,6 +4,7 @@
 //! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.) What failed is a sentence on
 //! standard error, with `--json` a problem document on standard output instead.
 
+mod access_log;
 mod audit;
 mod billing;
 mod call;
@@ -251,6 +252,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,
+        Command::Call(Calls::Billing(billing::Billing::ImportAccessLog(import)))
+            if import.is_of_file() =>
+        {
+            import.import(&globals).await
+        }
         Command::Call(command) => perform(&globals, command.act()?).await,
     }
 }

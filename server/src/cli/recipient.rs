@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::billing::as_it_came;
 use super::call::Act;
-use super::columns::{at, bytes, facts, given, list, rows, table, time};
+use super::columns::{at, bytes, duration, facts, given, list, rows, table, time};
 use super::save::Save;
 use super::show::Show;
 
@@ -118,6 +119,21 @@ pub(super) enum Recipient {
         recipient: Option<String>,
         #[arg(long)]
         grant: Option<String>,
+        /// A table, with its schema before it or without
+        #[arg(long)]
+        table: Option<String>,
+        /// given or refused
+        #[arg(long)]
+        answer: Option<String>,
+        /// From this day on
+        #[arg(long)]
+        since: Option<String>,
+        /// Up to the end of this day
+        #[arg(long)]
+        until: Option<String>,
+        /// As CSV
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
     },
 }
 
@@ -259,11 +275,31 @@ impl Recipient {
                 product,
                 recipient,
                 grant,
-            } => Act::list(&["share-queries"])
-                .query("product", product)
-                .query("recipient", recipient)
-                .query("grant", grant)
-                .show(table(&[
+                table: of_table,
+                answer,
+                since,
+                until,
+                csv,
+            } => {
+                let act = if csv {
+                    Act::get(&["share-queries"])
+                } else {
+                    Act::list(&["share-queries"])
+                };
+                let act = act
+                    .query("product", product)
+                    .query("recipient", recipient)
+                    .query("grant", grant)
+                    .query("table", of_table)
+                    .query("answer", answer)
+                    .query("since", since)
+                    .query("until", until);
+                if csv {
+                    return act
+                        .query("format", Some("csv".to_owned()))
+                        .show(Show::words(as_it_came));
+                }
+                act.show(table(&[
                     ("AT", |q| time(q, "/at")),
                     ("RECIPIENT", |q| at(q, "/recipient")),
                     ("SHARE", |q| at(q, "/share")),
@@ -275,7 +311,12 @@ impl Recipient {
                     ("VERSION", |q| at(q, "/version")),
                     ("FILES", |q| at(q, "/files")),
                     ("SIGNED", |q| bytes(q, "/bytes_signed")),
-                ])),
+                    ("LEFT OUT", |q| at(q, "/files_dropped")),
+                    ("FROM", |q| at(q, "/source")),
+                    ("TOOK", |q| duration(q, "/duration_micros")),
+                    ("BECAUSE", |q| at(q, "/reason")),
+                ]))
+            }
         })
     }
 }

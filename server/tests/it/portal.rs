@@ -189,6 +189,11 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[reason]", "over"),
             ("form[confirm]", PRODUCT),
         ],
+        "access/limit_grant" => vec![
+            ("form[grant]", ID),
+            ("form[revision]", "1"),
+            ("form[live_bytes_per_day]", "50 GB"),
+        ],
         "access/revoke_recipient_token" => vec![
             ("form[recipient]", "rnd_weu"),
             ("form[token]", ID),

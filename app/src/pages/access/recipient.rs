@@ -29,6 +29,7 @@ use crate::islands::icon::Icon;
 use crate::pages::access::PATH;
 use crate::pages::access::SOON;
 use crate::pages::access::ways::Ways;
+use crate::pages::request::limit::brief;
 use crate::url;
 use crate::wire;
 use crate::words;
@@ -175,6 +176,7 @@ fn Row(grant: Grant) -> impl IntoView {
     let ends_soon = grant.until.since(now) < SOON;
     let id = grant.id.to_string();
     let label = format!(" {product}");
+    let bytes = brief(&grant);
     let of = label.clone();
     let name = product.clone();
     view! {
@@ -196,7 +198,7 @@ fn Row(grant: Grant) -> impl IntoView {
                     view! { <span class="muted secondary"><Ago at=grant.until/></span> }.into_any()
                 }}
             </td>
-            <td>{state::mode(grant.mode)}</td>
+            <td>{state::mode(grant.mode)}{bytes}</td>
             <td>
                 <p class="actions actions--tight">
                     <a class="button button--small" href=read>{words::access::HOW_TO_READ}<span class="visually-hidden">{label}</span></a>

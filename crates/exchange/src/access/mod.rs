@@ -15,6 +15,7 @@ mod logged;
 mod moving;
 mod offers;
 mod queries;
+mod quota;
 mod reading;
 mod recipients;
 mod reconcile;
@@ -40,9 +41,10 @@ pub use leaks::could_be_leaked;
 pub(crate) use limits::{MOST_ADDRESSES, MOST_REQUESTS};
 pub use logged::QueryLogNew;
 pub(crate) use moving::STAYS;
-pub use queries::ShareQueryFilter;
+pub use queries::{QueryLogNew, ShareAnswer, ShareQueryFilter};
+pub use quota::{LiveRead, parse_bytes};
 pub use reading::{
-    GrantReading, NotServed, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
+    GrantReading, NotServed, Place, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

@@ -92,6 +92,9 @@ pub enum ReadFrom {
     Replica { source_version: u64 },
 }
 
+/// Storage, path and location to read from, and whose files those are.
+pub type Place<'a> = (StorageId, &'a str, Location, ReadFrom);
+
 /// A table that a recipient may read right now.
 #[derive(Clone, Debug)]
 pub struct SharedTable {
@@ -118,6 +121,12 @@ pub struct SharedTable {
     replica_cloud: Option<Cloud>,
     replica_region: Option<String>,
     replica_source_version: Option<u64>,
+    /// Since when that replica is later than its schedule promises.
+    pub late_since: Option<Timestamp>,
+    /// How many bytes of the producer's own the grant hands out in a day; see [`crate::access::LiveRead`].
+    pub live_bytes_per_day: Option<u64>,
+    /// What the producer's table held when its log was last looked at.
+    pub byte_count: Option<u64>,
 }
 from_row!(SharedTable {
     grant_id,
@@ -140,7 +149,10 @@ from_row!(SharedTable {
     replica_path,
     replica_cloud,
     replica_region,
-    replica_source_version
+    replica_source_version,
+    late_since,
+    live_bytes_per_day,
+    byte_count
 });
 
 /// Why a granted table cannot be served; the feature in the Delta protocol's spelling.
@@ -160,19 +172,22 @@ impl SharedTable {
         shared.or(cloned.filter(|_| self.mode == Mode::Replica))
     }
 
+    /// The producer's own table.
+    pub fn source(&self) -> Result<Place<'_>, Error> {
+        let location =
+            Location::new(self.source_cloud, &self.source_region).map_err(Error::internal)?;
+        Ok((
+            self.source_storage,
+            &self.source_path,
+            location,
+            ReadFrom::Producer,
+        ))
+    }
+
     /// Storage, path and location to read from. None: the replica is not there yet.
-    pub fn place(&self) -> Result<Option<(StorageId, &str, Location, ReadFrom)>, Error> {
+    pub fn place(&self) -> Result<Option<Place<'_>>, Error> {
         match self.mode {
-            Mode::Live => {
-                let location = Location::new(self.source_cloud, &self.source_region)
-                    .map_err(Error::internal)?;
-                Ok(Some((
-                    self.source_storage,
-                    &self.source_path,
-                    location,
-                    ReadFrom::Producer,
-                )))
-            }
+            Mode::Live => self.source().map(Some),
             Mode::Replica => {
                 match (
                     self.replica_storage,
@@ -327,7 +342,8 @@ impl Exchange {
                     product_table.storage_id as source_storage, product_table.path as source_path, source.cloud as source_cloud,
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
                     target.cloud as replica_cloud, target.region as replica_region,
-                    replica_table.source_version as replica_source_version
+                    replica_table.source_version as replica_source_version, replica.late_since,
+                    access_grant.live_bytes_per_day, product_table.byte_count
              from access_grant join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id
                  join product_table on product_table.product_id = product.id and removed_at is null

@@ -1,7 +1,7 @@
 //! Carrying a plan out, step by step, by the operations that the portal uses. Each asks the policy itself and commits with
 //! its audit rows; between two steps the process may die, and the next deployment goes on from what is live.
 
-use model::dto::ProductPublish;
+use model::dto::{GrantLimit, ProductPublish};
 use model::{Name, RequestId, Stage, Verdict, crash_point};
 use serde_json::json;
 
@@ -104,6 +104,13 @@ impl Exchange {
                 self.declare_ways(principal, name.as_str(), ways).await?;
             }
             Act::Grant(act) => self.declare_grant(principal, source, act).await?,
+            Act::Limit(grant, per_day) => {
+                let new = GrantLimit {
+                    live_bytes_per_day: Some(per_day),
+                    revision: None,
+                };
+                self.grant_limit(principal, grant, new).await?;
+            }
             Act::Withdraw(request) => {
                 let mut change = self.change(principal).await?;
                 withdraw(&mut change, request).await?;
@@ -226,6 +233,9 @@ impl Exchange {
             Object::new("request", request),
             json!({ "name": declared.name, "file": source.file, "commit": source.commit }),
         );
+        if let Some(per_day) = act.live_bytes_per_day {
+            self.request_limit(&mut change, request, per_day).await?;
+        }
         let open = ready.product.open_stages(&[Stage::Declared]);
         if open.is_empty() {
             self.grant_make(

@@ -128,6 +128,8 @@ struct GrantOut {
     recipient: String,
     mode: String,
     until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_bytes_per_day: Option<u64>,
     purpose: PurposeOut,
 }
 
@@ -415,6 +417,7 @@ fn grant_out(ask: &Ask) -> GrantOut {
         recipient: ask.recipient.to_string(),
         mode: ask.mode.to_string(),
         until: ask.until_at.to_string(),
+        live_bytes_per_day: ask.live_bytes_per_day,
         purpose: PurposeOut {
             code: ask.purpose_code.clone(),
             text: ask.purpose_text.clone(),

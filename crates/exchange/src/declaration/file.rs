@@ -157,6 +157,7 @@ pub(super) struct GrantEntry {
     pub(super) recipient: Option<Text>,
     pub(super) mode: Option<Text>,
     pub(super) until: Option<Text>,
+    pub(super) live_bytes_per_day: Option<Spanned<i64>>,
     pub(super) purpose: Option<PurposeEntry>,
 }
 

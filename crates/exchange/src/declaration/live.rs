@@ -110,6 +110,8 @@ pub(super) struct Ask {
     pub(super) grant_id: Option<GrantId>,
     pub(super) desired: Option<GrantDesired>,
     pub(super) ended_reason: Option<String>,
+    /// Of the grant; of a request without one, what it is to get.
+    pub(super) live_bytes_per_day: Option<u64>,
 }
 from_row!(Ask {
     request_id,
@@ -129,7 +131,8 @@ from_row!(Ask {
     purpose_text,
     grant_id,
     desired,
-    ended_reason
+    ended_reason,
+    live_bytes_per_day
 });
 
 impl Ask {
@@ -372,7 +375,9 @@ impl Exchange {
             "select request.id as request_id, request.grant_name, request.state, product.name as product,
                     product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
                     recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
-                    request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason
+                    request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason,
+                    case when access_grant.id is null then request.live_bytes_per_day
+                         else access_grant.live_bytes_per_day end as live_bytes_per_day
              from request join product on product.id = request.product_id
                  join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
                  left join access_grant on access_grant.request_id = request.id

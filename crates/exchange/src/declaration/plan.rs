@@ -73,6 +73,8 @@ pub(super) enum Act {
         ways: Ways,
     },
     Grant(GrantAct),
+    /// What stands hands out another number of bytes a day.
+    Limit(GrantId, u64),
     /// A declared request that waits, while what is declared now stands already.
     Withdraw(RequestId),
     Job {
@@ -92,6 +94,7 @@ pub(super) struct GrantAct {
     pub(super) withdraw: Option<RequestId>,
     /// The grant of this name that stood when the plan was made.
     pub(super) stood: Option<GrantId>,
+    pub(super) live_bytes_per_day: Option<u64>,
 }
 
 pub(super) struct Planner<'a> {

@@ -104,6 +104,8 @@ pub(super) struct WantedGrant {
     pub(super) until: Timestamp,
     pub(super) purpose_code: Name,
     pub(super) purpose_text: String,
+    /// None: not said, and left as it is.
+    pub(super) live_bytes_per_day: Option<u64>,
 }
 
 #[derive(Clone, Debug)]

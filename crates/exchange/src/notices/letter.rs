@@ -67,7 +67,9 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
         (
             NoticeEvent::RequestSubmitted
             | NoticeEvent::RequestApproved
-            | NoticeEvent::RequestRejected,
+            | NoticeEvent::RequestRejected
+            // It has the numbers, for both sides.
+            | NoticeEvent::QuotaNearing,
             Some(request),
             _,
         ) => format!("/requests/{request}"),
@@ -213,6 +215,19 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             link: "Look at the replica",
             why: "your team owns the product or reads this replica",
         },
+        NoticeEvent::QuotaNearing => Words {
+            subject: format!("Nearly used up today: {product} for {team}"),
+            lead: format!(
+                "The access of {team} to {product} has handed out {} of the {} that it may in a day. What would be more is refused until {}.",
+                size(facts.used_bytes),
+                size(facts.bytes_per_day),
+                said(facts.anew_at.as_ref())
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "Look at the access",
+            why: "your team owns the product or reads it",
+        },
         NoticeEvent::Test => Words {
             subject: "A test of mail".to_owned(),
             lead: "This is a test. Mail of this Entrepôt reaches you.".to_owned(),
@@ -226,6 +241,24 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
 
 fn said(word: Option<impl ToString>) -> String {
     word.map_or_else(|| "–".to_owned(), |word| word.to_string())
+}
+
+/// Bytes in decimal units, as prices have them.
+fn size(bytes: Option<u64>) -> String {
+    const UNITS: [(&str, u64); 5] = [
+        ("PB", 1_000_000_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+    ];
+    let Some(bytes) = bytes else {
+        return "–".to_owned();
+    };
+    match UNITS.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
 }
 
 fn rows(facts: &Facts) -> Vec<(&'static str, String)> {

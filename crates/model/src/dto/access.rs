@@ -310,6 +310,10 @@ pub struct DecisionNew {
     /// `owner` or `data_protection`, for somebody who could be both; else found out.
     #[serde(default)]
     pub stage: Option<String>,
+    /// With a yes: how many bytes of the producer's own files the grant hands out in a day. Of several who decide the smallest
+    /// counts.
+    #[serde(default)]
+    pub live_bytes_per_day: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -339,9 +343,30 @@ pub struct Grant {
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
+    /// How many bytes of the producer's own files it hands out in a day (UTC): of live access the most of them, None for any
+    /// number; of a replica how many while that is late, None for none.
+    pub live_bytes_per_day: Option<u64>,
+    /// What it has handed out of them today.
+    pub live_bytes_today: u64,
+    /// Since when the replica that it reads is later than its schedule promises.
+    pub stale_since: Option<Timestamp>,
     /// Whether the caller may end it now.
     pub may_revoke: bool,
+    /// Whether the caller may say how many bytes it hands out in a day.
+    pub may_limit: bool,
     pub revision: i64,
+}
+
+/// How many bytes of the producer's own files a grant hands out in a day, from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantLimit {
+    /// None: of live access any number, of a replica none.
+    #[serde(default)]
+    pub live_bytes_per_day: Option<u64>,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -369,6 +394,20 @@ pub struct ShareQuery {
     /// URLs that were handed out, and the bytes behind them by the table's log: an estimate of what was read.
     pub files: u64,
     pub bytes_signed: u64,
+    /// Files that were not handed out, because no row of theirs matches what was asked for.
+    pub files_dropped: Option<u64>,
+    /// Actions of the table's log that were looked at for it.
+    pub actions: Option<u64>,
+    pub duration_micros: Option<u64>,
+    /// From where it was answered: `producer` or `replica`.
+    pub source: Option<String>,
+    /// Since when that was staler than its schedule promised.
+    pub stale_since: Option<Timestamp>,
+    /// `answered`, `refused`, `failed` or `abandoned`.
+    pub outcome: Option<String>,
+    /// The protocol's code of what was refused or failed, and what the client was told.
+    pub error_code: Option<String>,
+    pub reason: Option<String>,
     /// The HTTP status; 0: the client left before there was one.
     pub status: u32,
     pub user_agent: String,

@@ -51,6 +51,11 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("reason", text("/reason")),
             ("confirm", PRODUCT.to_owned()),
         ],
+        "access/limit_grant" => vec![
+            ("grant", name(0)),
+            ("revision", "1".to_owned()),
+            ("live_bytes_per_day", "50 GB".to_owned()),
+        ],
         "access/revoke_recipient_token" => vec![
             ("recipient", name(0)),
             ("token", name(1)),

@@ -322,6 +322,10 @@ impl World {
                 let grant = self.granted().await;
                 named(&[&grant]).with(json!({ "reason": "over" }))
             }
+            Operation::GrantLimit => {
+                let grant = self.granted().await;
+                named(&[&grant]).with(json!({ "live_bytes_per_day": 50_000_000_000_u64 }))
+            }
             _ => return None,
         })
     }
@@ -362,6 +366,9 @@ impl World {
             Operation::ReportRun => {
                 self.day_to_report().await;
                 none()
+            }
+            Operation::AccessLogImport => {
+                none().with(json!({ "storage": "aws_eu", "lines": "\n" }))
             }
             Operation::StatementRead => named(&["aftersales", "2026-06"]),
             Operation::StatementLineRead => {
@@ -433,6 +440,7 @@ impl World {
             note: String::new(),
             revision: request.revision,
             stage: None,
+            live_bytes_per_day: None,
         };
         let producer = self.principal("producer").await;
         let decided = self

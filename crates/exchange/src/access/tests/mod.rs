@@ -10,6 +10,7 @@ mod later;
 mod looking;
 mod outbox;
 mod queries;
+mod quota;
 mod racing;
 mod reading;
 mod replicas;
@@ -227,6 +228,7 @@ impl World {
             note: "because".into(),
             revision,
             stage: None,
+            live_bytes_per_day: None,
         }
     }
 

@@ -21,6 +21,8 @@ const WORDS: RangeInclusive<usize> = 1..=500;
 const DAY: i64 = 86_400;
 /// Ten years of hours, as in the form.
 const HOURS_MAX: i64 = 24 * 3650;
+/// As in the form.
+const BYTES_MAX: i64 = 1 << 60;
 
 impl Checker {
     pub(super) fn recipient(
@@ -111,6 +113,12 @@ impl Checker {
         self.refer(place, "recipient", &entry.recipient, &file.recipients);
         let mode = self.must(place, "mode", &entry.mode);
         let until: Option<Until> = self.must(place, "until", &entry.until);
+        let per_day = self.number(
+            place,
+            "live_bytes_per_day",
+            &entry.live_bytes_per_day,
+            1..=BYTES_MAX,
+        );
         let Some(purpose) = &entry.purpose else {
             self.missing(place, "purpose");
             return None;
@@ -128,6 +136,7 @@ impl Checker {
             until: until?.0,
             purpose_code: code?,
             purpose_text: text?,
+            live_bytes_per_day: per_day.and_then(|bytes| u64::try_from(bytes).ok()),
         })
     }
 
