@@ -169,14 +169,19 @@ impl Client {
     pub(crate) fn new(profile: Profile) -> Result<Self, String> {
         // Chosen already by the program that we are part of, or this one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(PATIENCE)
             .timeout(2 * PATIENCE)
             .user_agent(concat!(
                 "delta-sharing-conformance/",
                 env!("CARGO_PKG_VERSION")
-            ))
+            ));
+        // No proxy reaches what listens on this machine alone.
+        if is_here(&profile.endpoint) {
+            builder = builder.no_proxy();
+        }
+        let http = builder
             .build()
             .map_err(|error| format!("no HTTP client can be made: {error}"))?;
         Ok(Self {
@@ -434,6 +439,11 @@ pub(crate) fn skipped(stop: Stop) -> Stop {
         )),
         skip => skip,
     }
+}
+
+/// Whether a URL leads to this machine.
+pub(crate) fn is_here(url: &Url) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].contains(&url.host_str().unwrap_or_default())
 }
 
 /// Text of a server, short enough to be shown, and without the queries of URLs, which let whoever has them read.

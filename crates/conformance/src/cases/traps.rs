@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::World;
 use crate::case::{Checked, cases, ensure, fail, skip};
-use crate::client::{Answer, Ask, shortened};
+use crate::client::{Answer, Ask, is_here, shortened};
 use crate::world::{before, url};
 
 cases! {
@@ -205,8 +205,7 @@ async fn uuids(world: &World) -> Checked {
 async fn localhost(world: &World) -> Checked {
     let endpoint = world.client.endpoint();
     let host = endpoint.host_str().unwrap_or_default();
-    let here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-    if !here {
+    if !is_here(endpoint) {
         return ensure(
             endpoint.scheme() == "https",
             "an endpoint with https://",
