@@ -349,10 +349,6 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.headers.contains_key(name)
-    }
-
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// All cases, in the order in which they are run.
 pub fn cases() -> Vec<&'static Case> {
-    AREAS.iter().flat_map(|area| area.iter()).collect()
+    AREAS.into_iter().flatten().collect()
 }
 
 /// Finds out what the server has to check against.

@@ -164,7 +164,7 @@ fn of_version<'a>(
             let change = &action[kind];
             let wanted = change.is_object()
                 && match kind {
-                    "cdc" => recorded || (!is_feed && server.wrong("Q.starting-version")),
+                    "cdc" => recorded,
                     _ => {
                         (!recorded || server.wrong("F.recorded"))
                             && (change["dataChange"] == true || server.wrong(rewrites))
@@ -243,10 +243,11 @@ fn respond(
         }
         lines.push(json!({ "endStreamAction": action }));
     }
-    let shown = if server.wrong("E9.changes") {
-        latest
+    let late = if is_feed {
+        "E9.changes"
     } else {
-        start
+        "Q.starting-version"
     };
+    let shown = if server.wrong(late) { latest } else { start };
     Ok(answer(server, ask, format, shown, lines, negotiated))
 }
