@@ -23,12 +23,14 @@ mod case;
 mod cases;
 mod client;
 pub mod fixture;
+mod hints;
 mod report;
 mod run;
 mod world;
 
 pub use case::Case;
 pub use client::Profile;
+pub use hints::{Advance, Hints, Target};
 pub use report::{CaseReport, Outcome, Report};
 pub use run::{cases, discover, run, run_case};
-pub use world::{Advance, Hints, Target, World};
+pub use world::World;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::case::{Case, Stop};
 use crate::cases::AREAS;
 use crate::report::{CaseReport, Outcome, Report};
-use crate::world::{Target, World};
+use crate::{Target, World};
 
 /// No case takes longer.
 const PATIENCE: Duration = Duration::from_secs(120);
