@@ -10,6 +10,7 @@ mod billing;
 mod call;
 mod check;
 mod columns;
+mod conformance;
 mod copy;
 mod declaration;
 mod demo;
@@ -117,6 +118,8 @@ enum Command {
     Copy(copy::Copy),
     /// Say what works and what does not for who reads here with a profile; exit status 1 when something fails
     Check(check::Check),
+    /// Check a server of the Delta Sharing protocol, case by case; exit status 1 when a case fails
+    Conformance(conformance::Conformance),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
     /// Bring the database up to this version, or what is sealed in it up to the newest key
@@ -249,6 +252,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Check(check) => check::check(&globals, check).await,
+        Command::Conformance(asked) => conformance::conformance(&globals, asked).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,

@@ -10,6 +10,7 @@ mod bad_input;
 mod by_hand;
 mod cli;
 mod command_line;
+mod conformance;
 mod controls;
 mod crash;
 mod cross_site;
