@@ -56,6 +56,10 @@ impl Content {
     }
 }
 
+fn total(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
 /// One line of changes.
 pub(crate) enum Item {
     File(Committed, ChangedFile),

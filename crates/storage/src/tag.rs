@@ -8,7 +8,6 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::tags;
-use object_store::CredentialProvider as _;
 use object_store::aws::AmazonS3;
 use sha2::{Digest as _, Sha256};
 use url::{Position, Url};

@@ -3,7 +3,7 @@
 pub mod clients;
 pub mod read;
 pub mod recipient;
-mod ways;
+pub mod ways;
 
 use leptos::prelude::*;
 use leptos_meta::Title;

@@ -42,7 +42,7 @@ pub(super) fn made(link: &Activation) -> impl IntoView + use<> {
 }
 
 #[component]
-pub(super) fn Ways(
+pub fn Ways(
     recipient: Recipient,
     /// Whose tokens may be said to let it in.
     issuers: Vec<String>,

@@ -9,7 +9,7 @@ mod history;
 mod overview;
 mod schema;
 pub(crate) mod timeline;
-mod usage;
+pub mod usage;
 mod yaml;
 
 pub use edit::Edit;

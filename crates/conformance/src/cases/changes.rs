@@ -1,7 +1,5 @@
 //! F: the change data feed.
 
-use serde_json::json;
-
 use super::calls::written;
 use crate::World;
 use crate::case::{Checked, cases, ensure, skip};

@@ -166,8 +166,8 @@ async fn not(world: &World) -> Checked {
 
 async fn or(world: &World) -> Checked {
     let split = split(world).await?;
-    let null = json!({ "op": "isNull", "children": [split.column()] });
-    let predicate = json!({ "op": "or", "children": [null, split.equal()] });
+    let absent = json!({ "op": "isNull", "children": [split.column()] });
+    let predicate = json!({ "op": "or", "children": [absent, split.equal()] });
     let seen = split.ids(world, &predicate).await?;
     split.holds(&seen, &split.matching)
 }

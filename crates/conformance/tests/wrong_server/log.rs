@@ -10,7 +10,6 @@ pub(crate) fn latest(table: &Table) -> i64 {
 /// A table at a version.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
-    pub(crate) version: i64,
     pub(crate) timestamp: i64,
     pub(crate) protocol: Value,
     pub(crate) metadata: Value,
@@ -20,7 +19,6 @@ pub(crate) struct State {
 
 pub(crate) fn state(table: &Table, version: i64) -> State {
     let mut state = State {
-        version,
         timestamp: timestamp(table, version),
         protocol: Value::Null,
         metadata: Value::Null,

@@ -360,7 +360,10 @@ async fn what_is_found_is_revoked_and_told_to_everybody_whose_it_is() {
     for world in World::telling().await {
         let exchange = world.exchange();
         // Who wants no such mail gets this one all the same.
-        let nothing = NotificationsChange { kinds: Vec::new() };
+        let nothing = NotificationsChange {
+            kinds: Vec::new(),
+            revision: None,
+        };
         exchange
             .notifications_set(&world.operator, "mara", nothing)
             .await
