@@ -251,7 +251,7 @@ mod tests {
         pairs
             .iter()
             .map(|(name, value)| {
-                let name = http::HeaderName::from_static(*name);
+                let name = http::HeaderName::from_static(name);
                 (name, HeaderValue::from_str(value).unwrap())
             })
             .collect()

@@ -295,9 +295,8 @@ impl Recipient {
                     .query("since", since)
                     .query("until", until);
                 if csv {
-                    return act
-                        .query("format", Some("csv".to_owned()))
-                        .show(Show::words(as_it_came));
+                    let act = act.query("format", Some("csv".to_owned()));
+                    return Ok(act.show(Show::words(as_it_came)));
                 }
                 act.show(table(&[
                     ("AT", |q| time(q, "/at")),

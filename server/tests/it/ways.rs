@@ -29,16 +29,18 @@ async fn limit(world: &World, addresses: &[&str], requests_per_minute: Option<u3
         addresses: addresses.iter().map(|one| (*one).to_owned()).collect(),
         requests_per_minute,
     };
+    let operator = Principal::operator();
     let set = world
         .exchange()
-        .recipient_limits_set(&Principal::operator(), NAME, limits);
+        .recipient_limits_set(&operator, NAME, limits);
     set.await.unwrap();
 }
 
 async fn token(world: &World) -> String {
+    let operator = Principal::operator();
     let made = world
         .exchange()
-        .profile_create(&Principal::operator(), NAME, ProfileNew::default());
+        .profile_create(&operator, NAME, ProfileNew::default());
     made.await.unwrap().bearer_token
 }
 
@@ -253,9 +255,8 @@ async fn a_platforms_tokens_let_its_machine_in() {
             claim: Some("azp".to_owned()),
             subject: "job-7".to_owned(),
         };
-        let set = world
-            .exchange()
-            .federation_set(&Principal::operator(), NAME, new);
+        let operator = Principal::operator();
+        let set = world.exchange().federation_set(&operator, NAME, new);
         set.await.unwrap();
         let answer = reads(app, &good).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -305,9 +306,8 @@ async fn a_platforms_tokens_let_its_machine_in() {
         limit(&world, &["198.51.100.0/24"], None).await;
         assert_eq!(reads(app, &good).await.status, StatusCode::FORBIDDEN);
         limit(&world, &[], None).await;
-        let ended = world
-            .exchange()
-            .federation_end(&Principal::operator(), NAME);
+        let operator = Principal::operator();
+        let ended = world.exchange().federation_end(&operator, NAME);
         ended.await.unwrap();
         assert_eq!(reads(app, &good).await.status, StatusCode::UNAUTHORIZED);
     }
