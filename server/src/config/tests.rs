@@ -295,7 +295,8 @@ fn every_key_of_the_list_is_read() {
         | "storage.file_roots"
         | "storage.endpoints"
         | "oidc.scopes"
-        | "oidc.groups" => "[]",
+        | "oidc.groups"
+        | "sharing.issuers" => "[]",
         "oidc.issuer" => "\"https://id.example\"",
         "oidc.client_id" | "oidc.client_secret" | "oidc.groups_claim" | "oidc.title" => "\"x\"",
         "oidc.known_people_only" | "oidc.trust_email" => "true",
@@ -309,7 +310,8 @@ fn every_key_of_the_list_is_read() {
         "mail.allow_plain" | "webhook.allow_private" => "true",
         "mail.user" | "mail.password" => "\"x\"",
         "webhook.url" => "\"https://hooks.example.org\"",
-        "webhook.secret" => "\"0123456789abcdef0123456789abcdef\"",
+        "webhook.secret" | "scanning.secret" => "\"0123456789abcdef0123456789abcdef\"",
+        "scanning.proof" => "\"bearer\"",
         "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
         _ => "7",
     };
