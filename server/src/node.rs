@@ -97,6 +97,7 @@ impl Node {
                 Some(mail) => mail.per_hour,
                 None => Options::default().mails_an_hour,
             },
+            issuers: settings.sharing.issuers.clone(),
             ..Options::default()
         };
         let connected = connect(Wiring {
@@ -108,7 +109,8 @@ impl Node {
             here: settings.location.clone(),
             post: post(&settings)?,
         })
-        .await?;
+        .await?
+        .keeping_states_of(settings.sharing.states_kept);
         if lock.is_some() && purpose == Use::Serve {
             // Nobody else can be alive on this folder: what the process before held is free at once.
             connected

@@ -10,6 +10,8 @@ pub mod access;
 #[cfg(feature = "ssr")]
 pub(crate) mod account;
 #[cfg(feature = "ssr")]
+pub(crate) mod activate;
+#[cfg(feature = "ssr")]
 pub(crate) mod admin;
 #[cfg(feature = "ssr")]
 pub(crate) mod answers;
@@ -35,6 +37,8 @@ pub mod home;
 #[cfg(feature = "ssr")]
 pub(crate) mod identities;
 #[cfg(feature = "ssr")]
+pub(crate) mod limit;
+#[cfg(feature = "ssr")]
 pub mod not_found;
 #[cfg(feature = "ssr")]
 pub mod product;
@@ -52,6 +56,10 @@ pub(crate) mod retry;
 pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub(crate) mod states;
+#[cfg(feature = "ssr")]
+pub(crate) mod usage;
+#[cfg(feature = "ssr")]
+pub(crate) mod ways;
 
 use model::NoticeKind;
 use model::Timestamp;
@@ -89,6 +97,10 @@ pub const fn notice(kind: NoticeKind) -> (&'static str, &'static str) {
         NoticeKind::SyncFailing => (
             "Failing syncs",
             "A replica of your product cannot be synced, or can be again.",
+        ),
+        NoticeKind::LiveQuota => (
+            "Bytes of a day nearly used up",
+            "An access of your team, or to your product, has handed out most of what it may in a day.",
         ),
         NoticeKind::Freshness => (
             "Late replicas",

@@ -49,6 +49,7 @@ pub(crate) const AMOUNT: &str = "Amount";
 
 // Calls of reading clients.
 pub(crate) const READ_LATELY: &str = "Read lately";
+pub(crate) const ALL_CALLS: &str = "All calls, with filters and as CSV";
 pub(crate) const NO_CALL: &str = "No call to show";
 pub(crate) const WHOSE_CALLS_YOU_SEE: &str = "You see what your own teams asked for, and of your own products all of it: each call of a reading client, for 90 days.";
 pub(crate) const CALLS: &str = "Calls of reading clients";
@@ -58,11 +59,11 @@ pub(crate) const ASKED_FOR: &str = "Asked for";
 pub(crate) const FILES: &str = "Files";
 pub(crate) const HANDED_OUT: &str = "Handed out";
 pub(crate) const ANSWER: &str = "Answer";
-pub(crate) const LATEST_ARE_SHOWN: &str = "The latest are shown; ";
-pub(crate) const TELLS_ALL: &str = " tells all.";
+pub(crate) const LATEST_ARE_SHOWN: &str = "The latest are shown.";
 pub(crate) const ITS_VERSION: &str = "Its version";
 pub(crate) const ITS_COLUMNS: &str = "Its columns";
 pub(crate) const ITS_ROWS: &str = "Its rows";
+pub(crate) const ITS_ROWS_LATER: &str = "Its rows, for later";
 pub(crate) const ITS_CHANGES: &str = "Its changes";
 pub(crate) const A_CREDENTIAL: &str = "A credential for its folder";
 

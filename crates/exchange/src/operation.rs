@@ -135,6 +135,15 @@ operations! {
     /// Replaces the living credential; shows the new one, so it is not an admin's.
     RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate") page "/recipients/{recipient}/rotate";
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
+    /// From where it may be used, and how often.
+    RecipientLimitsSet [Consumer, Admin] rest(("PUT", "/recipients/{recipient}/limits")) cli("recipient limits") page "ways/set_recipient_limits";
+    /// Lets somebody in, as a credential does, so it is not an admin's.
+    FederationSet [Consumer] rest(("PUT", "/recipients/{recipient}/federation")) cli("recipient federate") page "ways/set_federation";
+    FederationEnd [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/federation")) cli("recipient end-federation") page "ways/end_federation";
+    ActivationCreate [Consumer] rest(("POST", "/recipients/{recipient}/activation")) cli("recipient activation") page "/recipients/{recipient}/activation";
+    ActivationEnd [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/activation")) cli("recipient end-activation") page "ways/end_activation";
+    ActivationUse [Anyone] rest() cli() page "/activate" why "the link is the right; whoever opens it needs no account, and uses it in a browser";
+    TokenReport [Admin, System] rest(("POST", "/leaked-tokens")) cli("recipient leaked");
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "/products/{name}/request";
     RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "/approvals";
     RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "/requests/{id}";
@@ -145,7 +154,8 @@ operations! {
     GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "/access";
     GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "/access";
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
-    ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries") page "/products/{name}";
+    GrantLimit [Producer, Admin] rest(("PUT", "/grants/{grant}/limit")) cli("grant limit") page "access/limit_grant";
+    ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries") page "/products/{name}/usage";
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 
@@ -167,6 +177,7 @@ operations! {
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
     ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
+    AccessLogImport [Finance, Admin, System] rest(("POST", "/billing/access-log")) cli("billing import-access-log");
     ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";

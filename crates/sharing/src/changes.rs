@@ -3,12 +3,13 @@
 //! proper error; a page of them holds the same lines however often it is asked for.
 
 use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
+use model::TableId;
 
 use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::{Failure, needs};
 use crate::features::Needs;
 use crate::history::{self, Wanted};
-use crate::page::ChangesPage;
+use crate::page::{ChangesPage, PAGES_LAST, check_until, until};
 use crate::request::{Parameters, TableNames};
 use crate::routes::App;
 use crate::stream::{Content, Item, Ready};
@@ -42,6 +43,29 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// The page that its token is of; None: the first.
+    pub(crate) fn page(
+        &self,
+        app: &App,
+        table: TableId,
+        reader: &Reader,
+        client: &Capabilities,
+        asked_ids: Option<Format>,
+    ) -> Result<Option<ChangesPage>, Failure> {
+        let Some(token) = self.page_token else {
+            return Ok(None);
+        };
+        let scope = self.scope(table, client, asked_ids);
+        let page = app.pager.changes_page(reader, &scope, token);
+        let page = page.ok_or_else(|| {
+            Failure::invalid(
+                "invalid 'pageToken': send the parameters of the first page with it, or ask for that again",
+            )
+        })?;
+        check_until("pageToken", page.until, app.gate.now())?;
+        Ok(Some(page))
+    }
+
     /// Reads the changes, up to their last line.
     pub(crate) async fn read(
         &self,
@@ -53,24 +77,19 @@ impl<'a> Asked<'a> {
         asked_ids: Option<Format>,
     ) -> Result<Ready, Failure> {
         let table = &readable.table;
-        let scope = self.scope(readable, client, asked_ids);
+        let page = self.page(app, readable.table_id, reader, client, asked_ids)?;
         let held = table.history().await?;
-        let page = match self.page_token {
-            Some(token) => {
-                let page = app.pager.changes_page(reader, &scope, token);
-                page.ok_or_else(|| {
-                    Failure::invalid(
-                        "invalid 'pageToken': send the parameters of the first page with it, or ask for that again",
-                    )
-                })?
-            }
+        let page = match page {
+            Some(page) => page,
             None => {
                 let range = self.wanted.resolve(table, &held, self.feed).await?;
                 ChangesPage {
+                    side: readable.side(),
                     start: *range.start(),
                     end: *range.end(),
                     latest: held.latest,
                     skip: 0,
+                    until: until(app.gate.now(), PAGES_LAST),
                 }
             }
         };
@@ -139,6 +158,7 @@ impl<'a> Asked<'a> {
                 skip: to as u64,
                 ..page
             };
+            let scope = self.scope(readable.table_id, client, asked_ids);
             app.pager.changes_token(reader, &scope, next)
         });
         Ok(Ready {
@@ -148,20 +168,17 @@ impl<'a> Asked<'a> {
             from,
             to,
             next_page,
+            refresh_token: None,
             format,
             ids: FileIds::new(asked_ids, format),
             negotiated: client.end_stream_action,
             expects_end: self.max_files.is_some(),
+            later: false,
         })
     }
 
     /// What must be the same for all pages.
-    fn scope(
-        &self,
-        readable: &Readable,
-        client: &Capabilities,
-        asked_ids: Option<Format>,
-    ) -> Vec<u8> {
+    fn scope(&self, table: TableId, client: &Capabilities, asked_ids: Option<Format>) -> Vec<u8> {
         let Self {
             wanted,
             feed,
@@ -169,7 +186,6 @@ impl<'a> Asked<'a> {
             historical_protocol,
             ..
         } = self;
-        let table = readable.table_id;
         format!("{table:?} {wanted:?} {feed:?} {historical_metadata} {historical_protocol} {client:?} {asked_ids:?}")
             .into_bytes()
     }

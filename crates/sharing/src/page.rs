@@ -1,16 +1,22 @@
-//! Pages of lists, and of changes. A list's page token says behind which item to go on, not at which number, so that items
-//! that come and go meanwhile neither repeat nor hide others. That of changes says at which number, for what was committed does
-//! not change, and of which versions. Both are authenticated, and hold for one recipient and one list or request only.
+//! Pages of lists, of changes and of the files of a version, and the tokens by which files get new URLs. A list's page token
+//! says behind which item to go on, not at which number, so that items that come and go meanwhile neither repeat nor hide
+//! others. Those of changes and files say at which number, for what was committed does not change, of which versions, and on
+//! which side these are read: there the answer goes on. All are authenticated, and hold for one recipient and one list, request or
+//! table only; those of versions come to an end.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use delta::State;
 use hmac::digest::common::Key;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use model::Timestamp;
+use model::time::DAY;
 use sha2::Sha256;
 
-use crate::Reader;
 use crate::error::Failure;
 use crate::request::{Parameters, fold};
+use crate::states::{fingerprint, place};
+use crate::{Readable, Reader, Side};
 
 /// Bytes of the authentication tag in front of a token's payload.
 const TAG: usize = 32;
@@ -19,7 +25,12 @@ const TOKEN_LIMIT: usize = 4_096;
 
 /// What a tag is for, so that no token of one kind is one of the other.
 const LIST: &[u8] = b"entrepot sharing list page 1\0";
-const CHANGES: &[u8] = b"entrepot sharing changes page 1\0";
+const CHANGES: &[u8] = b"entrepot sharing changes page 3\0";
+
+/// So long the pages of one request can be asked for, in microseconds, counted from the first.
+pub(crate) const PAGES_LAST: i64 = 3 * DAY;
+/// So long the same files get new URLs; each answer with new ones begins it anew. URLs themselves live an hour at the most.
+const REFRESH_LASTS: i64 = DAY;
 
 /// Tag and payload of a token, not looked at yet.
 fn split(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
@@ -29,6 +40,22 @@ fn split(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (tag, payload) = bytes.split_at_checked(TAG)?;
     Some((tag.to_vec(), payload.to_vec()))
+}
+
+/// A side as tokens have it.
+const fn number_of(side: Side) -> u64 {
+    match side {
+        Side::Producer => 1,
+        Side::Replica => 2,
+    }
+}
+
+const fn side_of(number: u64) -> Option<Side> {
+    match number {
+        1 => Some(Side::Producer),
+        2 => Some(Side::Replica),
+        _ => None,
+    }
 }
 
 /// Which list. Names in any case.
@@ -84,37 +111,162 @@ impl Position {
     }
 }
 
-/// Where a page of changes begins, and what all its pages show: the versions `start` to `end` of a table whose latest was
-/// `latest` when the first page was asked for.
+/// Where a page of changes begins, and what all its pages show: the versions `start` to `end` of a table on one side, whose
+/// latest was `latest` when the first page was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChangesPage {
+    pub(crate) side: Side,
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) latest: u64,
     /// So many lines stand on the pages before.
     pub(crate) skip: u64,
+    /// Until when its pages can be asked for, in microseconds.
+    pub(crate) until: u64,
 }
 
 impl ChangesPage {
     fn bytes(self) -> Vec<u8> {
-        [self.start, self.end, self.latest, self.skip]
-            .iter()
-            .flat_map(|number| number.to_be_bytes())
-            .collect()
+        let side = number_of(self.side);
+        [
+            side,
+            self.start,
+            self.end,
+            self.latest,
+            self.skip,
+            self.until,
+        ]
+        .iter()
+        .flat_map(|number| number.to_be_bytes())
+        .collect()
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         match (numbers, rest) {
-            ([start, end, latest, skip], []) => Some(Self {
+            ([side, start, end, latest, skip, until], []) => Some(Self {
+                side: side_of(u64::from_be_bytes(*side))?,
                 start: u64::from_be_bytes(*start),
                 end: u64::from_be_bytes(*end),
                 latest: u64::from_be_bytes(*latest),
                 skip: u64::from_be_bytes(*skip),
+                until: u64::from_be_bytes(*until),
             }),
             _ => None,
         }
     }
+}
+
+/// What a token of files is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pinned {
+    /// The next page of a query.
+    Page,
+    /// New URLs of the same version's files.
+    Refresh,
+}
+
+impl Pinned {
+    const fn what(self) -> &'static [u8] {
+        match self {
+            Self::Page => b"entrepot sharing files page 2\0",
+            Self::Refresh => b"entrepot sharing refresh 2\0",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Page => "pageToken",
+            Self::Refresh => "refreshToken",
+        }
+    }
+
+    /// What to do without it.
+    pub(crate) const fn instead(self) -> &'static str {
+        match self {
+            Self::Page => {
+                "send the parameters of the first page with it, or ask for that again without it"
+            }
+            Self::Refresh => "query the table again without it",
+        }
+    }
+}
+
+/// Which state of a table an answer is of, where that is read, and where in it the page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    pub(crate) side: Side,
+    /// Where on that side: [`place`].
+    pub(crate) place: u64,
+    pub(crate) version: u64,
+    /// Which table: [`fingerprint`].
+    pub(crate) state: u64,
+    pub(crate) index: u64,
+    /// Until when, in microseconds.
+    pub(crate) until: u64,
+}
+
+impl Pin {
+    /// Of a new answer.
+    pub(crate) fn new(kind: Pinned, readable: &Readable, state: &State, now: Timestamp) -> Self {
+        let lasts = match kind {
+            Pinned::Page => PAGES_LAST,
+            Pinned::Refresh => REFRESH_LASTS,
+        };
+        Self {
+            side: readable.side(),
+            place: place(readable),
+            version: state.version(),
+            state: fingerprint(state),
+            index: 0,
+            until: until(now, lasts),
+        }
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        let side = number_of(self.side);
+        [
+            side,
+            self.place,
+            self.version,
+            self.state,
+            self.index,
+            self.until,
+        ]
+        .iter()
+        .flat_map(|number| number.to_be_bytes())
+        .collect()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        match (numbers, rest) {
+            ([side, place, version, state, index, until], []) => Some(Self {
+                side: side_of(u64::from_be_bytes(*side))?,
+                place: u64::from_be_bytes(*place),
+                version: u64::from_be_bytes(*version),
+                state: u64::from_be_bytes(*state),
+                index: u64::from_be_bytes(*index),
+                until: u64::from_be_bytes(*until),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// When what lasts so long from `now` on is over, in microseconds.
+pub(crate) fn until(now: Timestamp, lasts: i64) -> u64 {
+    u64::try_from(now.plus(lasts).micros()).unwrap_or(0)
+}
+
+/// Refuses what is over.
+pub(crate) fn check_until(name: &str, until: u64, now: Timestamp) -> Result<(), Failure> {
+    if u64::try_from(now.micros()).is_ok_and(|now| now < until) {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!(
+        "the '{name}' has expired: send the request again without it"
+    )))
 }
 
 /// Makes and reads page tokens.
@@ -143,6 +295,41 @@ impl Pager {
             .chain_update((payload.len() as u64).to_be_bytes())
             .chain_update(payload)
             .chain_update(scope)
+    }
+
+    /// `scope`: whatever of a request must be the same when the token comes back.
+    pub(crate) fn pin_token(
+        &self,
+        kind: Pinned,
+        reader: &Reader,
+        scope: &[u8],
+        pin: Pin,
+    ) -> String {
+        let payload = pin.bytes();
+        let tag = self.mac(kind.what(), reader, &payload, scope).finalize();
+        URL_SAFE_NO_PAD.encode([tag.into_bytes().as_slice(), &payload].concat())
+    }
+
+    /// Refuses what is not a token of ours, not for this request, or over.
+    pub(crate) fn pin(
+        &self,
+        kind: Pinned,
+        reader: &Reader,
+        scope: &[u8],
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Pin, Failure> {
+        let found = split(token).and_then(|(tag, payload)| {
+            let mac = self.mac(kind.what(), reader, &payload, scope);
+            mac.verify_slice(&tag).ok()?;
+            Pin::parse(&payload)
+        });
+        let pin = found.ok_or_else(|| {
+            let (name, instead) = (kind.name(), kind.instead());
+            Failure::invalid(format!("invalid '{name}': {instead}"))
+        })?;
+        check_until(kind.name(), pin.until, now)?;
+        Ok(pin)
     }
 
     /// `scope`: whatever of a request must be the same for all pages.
@@ -249,6 +436,21 @@ impl Pager {
             let token = self.changes_token(reader, b"request", page);
             assert_eq!(self.changes_page(reader, b"request", &token), Some(page));
             refused(&token);
+        }
+        if let Some(pin) = Pin::parse(data) {
+            assert_eq!(pin.bytes(), data);
+            let pages = (Pinned::Page, Pinned::Refresh);
+            for (kind, other) in [pages, (pages.1, pages.0)] {
+                let token = self.pin_token(kind, reader, b"request", pin);
+                let read = |kind: Pinned, scope: &[u8]| {
+                    let began = Timestamp::from_micros(0);
+                    self.pin(kind, reader, scope, &token, began).ok()
+                };
+                assert_eq!(read(kind, b"request"), (pin.until > 0).then_some(pin));
+                assert_eq!(read(other, b"request"), None);
+                assert_eq!(read(kind, b""), None);
+                refused(&token);
+            }
         }
     }
 }

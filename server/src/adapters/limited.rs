@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use model::Timestamp;
 use object_store::path::Path;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
 
 use crate::middleware::limiter::Limiter;
 
@@ -76,8 +77,27 @@ impl Gate for LimitedGate {
         self.gate.open(reader, share, schema, table).await
     }
 
+    async fn open_on(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        self.gate.open_on(reader, share, schema, table, side).await
+    }
+
+    async fn allow(&self, table: &Readable, bytes: u64) -> Result<(), Refused> {
+        self.gate.allow(table, bytes).await
+    }
+
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         self.gate.sign(table, keys).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gate.now()
     }
 
     async fn record(&self, record: QueryRecord) {

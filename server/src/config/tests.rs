@@ -181,10 +181,11 @@ fn lifetimes_are_configured() {
             url_lifetime: HOUR,
             query_log_kept: 90 * DAY,
             requests_per_second: 100,
+            states_kept: 256 << 20,
+            issuers: Vec::new(),
         }
     );
-    let file =
-        "[sharing]\ntoken_days = 30\nurl_minutes = 15\nlog_days = 400\nrequests_per_second = 7\n";
+    let file = "[sharing]\ntoken_days = 30\nurl_minutes = 15\nlog_days = 400\nrequests_per_second = 7\ncache_mib = 0\n";
     let pairs = [("ENTREPOT__SHARING__TOKEN_DAYS", "365")];
     let sharing = load(file, &pairs).unwrap().sharing;
     assert_eq!(
@@ -194,6 +195,8 @@ fn lifetimes_are_configured() {
             url_lifetime: 15 * MINUTE,
             query_log_kept: 400 * DAY,
             requests_per_second: 7,
+            states_kept: 0,
+            issuers: Vec::new(),
         }
     );
 }
@@ -297,7 +300,8 @@ fn every_key_of_the_list_is_read() {
         | "storage.file_roots"
         | "storage.endpoints"
         | "oidc.scopes"
-        | "oidc.groups" => "[]",
+        | "oidc.groups"
+        | "sharing.issuers" => "[]",
         "oidc.issuer" => "\"https://id.example\"",
         "oidc.client_id" | "oidc.client_secret" | "oidc.groups_claim" | "oidc.title" => "\"x\"",
         "oidc.known_people_only" | "oidc.trust_email" => "true",
@@ -311,7 +315,8 @@ fn every_key_of_the_list_is_read() {
         "mail.allow_plain" | "webhook.allow_private" => "true",
         "mail.user" | "mail.password" => "\"x\"",
         "webhook.url" => "\"https://hooks.example.org\"",
-        "webhook.secret" => "\"0123456789abcdef0123456789abcdef\"",
+        "webhook.secret" | "scanning.secret" => "\"0123456789abcdef0123456789abcdef\"",
+        "scanning.proof" => "\"bearer\"",
         "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
         _ => "7",
     };

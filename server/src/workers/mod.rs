@@ -4,6 +4,7 @@
 //! There is nothing to save at the end: told to stop, a worker leases no more and goes. What was under way is leased again by
 //! somebody else when its lease runs out (crash-only).
 
+pub(crate) mod access_log;
 pub mod handlers;
 pub mod sync;
 pub(crate) mod tally;
@@ -101,8 +102,8 @@ impl Tick {
     }
 }
 
-/// What every worker does now and then: forgets ended sessions, old idempotency keys, old lines of the access log and what was
-/// told long ago, measures the queue, and says where the audit log's chain stands.
+/// What every worker does now and then: forgets ended sessions, old idempotency keys, old lines of the access log, queries that were answered later and what
+/// was told long ago, measures the queue, and says where the audit log's chain stands.
 pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     const MINUTE: Duration = Duration::from_secs(60);
     let sessions = exchange.clone();
@@ -111,6 +112,7 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     let queue = exchange.clone();
     let chain = exchange.clone();
     let notices = exchange.clone();
+    let later = exchange.clone();
     vec![
         Tick::new("sessions", 10 * MINUTE, move || {
             let exchange = sessions.clone();
@@ -138,7 +140,16 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
             let exchange = accesses.clone();
             async move {
                 let system = Principal::system();
+                exchange.live_reads_sweep(&system).await?;
+                exchange.access_log_sweep(&system).await?;
                 exchange.share_queries_sweep(&system).await.map(|_| ())
+            }
+        }),
+        Tick::new("queries answered later", 30 * MINUTE, move || {
+            let exchange = later.clone();
+            async move {
+                let system = Principal::system();
+                exchange.later_sweep(&system).await.map(|_| ())
             }
         }),
         Tick::new("notices", 60 * MINUTE, move || {

@@ -277,6 +277,7 @@ impl World {
             note: "fine".into(),
             revision: request.revision,
             stage: None,
+            live_bytes_per_day: None,
         };
         self.exchange()
             .request_decide(jonas, request.id, yes)

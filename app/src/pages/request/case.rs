@@ -4,10 +4,12 @@ use std::fmt::Display;
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use model::Mode;
 use model::dto::Request;
 
 use crate::api;
 use crate::components::button::Weight;
+use crate::components::field::Field;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
@@ -133,10 +135,20 @@ pub fn Decide(
     let action = wire::form::<api::access::DecideRequest>();
     let id = request.id.to_string();
     let revision = request.revision.to_string();
+    let of_a_day = match request.mode {
+        Mode::Live => words::limit::AT_MOST_A_DAY,
+        Mode::Replica => words::limit::SO_MANY_AT_THE_SOURCE,
+    };
     view! {
         <Form id=format!("decide-{id}") action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
+            <Field
+                label=of_a_day
+                name="live_bytes_per_day"
+                hint=words::limit::WITH_A_YES_HINT
+                autocomplete="off"
+            />
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
             <div class="actions">
                 <Submit says=("verdict", "approve") key="a">{words::request::APPROVE}</Submit>

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod case;
+pub mod limit;
 pub mod offer;
 pub mod show;
 

@@ -6,9 +6,11 @@ mod deciding;
 mod ended;
 mod following;
 mod history;
+mod later;
 mod looking;
 mod outbox;
 mod queries;
+mod quota;
 mod racing;
 mod reading;
 mod replicas;
@@ -16,6 +18,7 @@ mod rotation;
 mod telling;
 mod turns;
 mod waiting;
+mod ways;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
@@ -225,6 +228,7 @@ impl World {
             note: "because".into(),
             revision,
             stage: None,
+            live_bytes_per_day: None,
         }
     }
 
@@ -258,7 +262,10 @@ impl World {
 
     /// Of a credential that counts.
     async fn id_of(&self, token: &str) -> model::RecipientTokenId {
-        let found = self.exchange().reader_of_token(&self.system, token).await;
+        let found = self
+            .exchange()
+            .reader_of_token(&self.system, token, None)
+            .await;
         found.unwrap().unwrap().1
     }
 
