@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn checkpoint() {
-        run("checkpoint", 400, super::checkpoint);
+        run("checkpoint", 250, super::checkpoint);
     }
 
     /// Else the target of checkpoints would look at nothing but refusals.

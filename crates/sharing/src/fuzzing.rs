@@ -43,12 +43,12 @@ mod tests {
 
     #[test]
     fn predicate_json() {
-        run("predicate_json", 1_500, super::predicate_json);
+        run("predicate_json", 700, super::predicate_json);
     }
 
     #[test]
     fn predicate_sql() {
-        run("predicate_sql", 1_500, super::predicate_sql);
+        run("predicate_sql", 700, super::predicate_sql);
     }
 
     #[test]
