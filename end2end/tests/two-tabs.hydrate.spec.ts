@@ -23,7 +23,7 @@ test("a form that was typed into is not bound anew when another form of its page
   await other.close();
 
   // What the other window has done is drawn; what was typed here stays.
-  await page.getByText("Set a password").click();
+  await page.getByText("Set a password", { exact: true }).click();
   await page.locator("#password").getByLabel("New password").fill("correct horse battery staple");
   await page.getByRole("button", { name: "Set the password" }).click();
   await expect(page.getByText("jonas has a new password")).toBeVisible();
