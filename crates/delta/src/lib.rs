@@ -26,6 +26,7 @@ mod support;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vectors;
 pub mod write;
 
 pub use actions::{
@@ -42,3 +43,4 @@ pub use replay::Snapshot;
 pub use schema::Column;
 pub use support::Support;
 pub use table::{Commit, Table};
+pub use vectors::relative_vector;

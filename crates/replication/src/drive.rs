@@ -16,7 +16,7 @@ use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::verify::{VerifyError, look_of, objects, verify};
+use crate::verify::{VerifyError, looks_of, objects, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -300,7 +300,7 @@ impl Driver<'_> {
                 }));
             }
             // Rule 1: objects first, then a look at each, then the commit.
-            let added = plan.draft.adds.iter().map(|file| look_of(file)).collect();
+            let added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
             if let Err(error) = objects(self.pair.target.objects(), added).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
@@ -426,6 +426,7 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
         && anew.keys_digest == kept.keys_digest
         && anew.protocol_digest == kept.protocol_digest
         && anew.metadata_digest == kept.metadata_digest
+        && (kept.domains_digest.is_none() || anew.domains_digest == kept.domains_digest)
 }
 
 async fn checkpoint(target: &Table, version: u64) -> Result<(), LogError> {

@@ -11,7 +11,7 @@ use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Draft;
-use crate::diff::{copies, draft, keys_digest, reusable};
+use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
 use crate::intent;
 use crate::journal::LogEscape;
@@ -79,12 +79,15 @@ pub struct PlanSummary {
     pub keys_digest: String,
     pub protocol_digest: String,
     pub metadata_digest: String,
+    /// None in plans from before domains were cloned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains_digest: Option<String>,
 }
 
 /// A plan with its files.
 pub struct Plan {
     pub summary: PlanSummary,
-    /// In the order of the source's log.
+    /// Data files in the order of the source's log, then deletion vectors.
     pub copies: Vec<CopyItem>,
     pub(crate) draft: Draft,
 }
@@ -279,7 +282,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             target_version: *target_version,
         });
     }
-    let source = match pair.source.snapshot(Some(version)).await {
+    let mut source = match pair.source.snapshot(Some(version)).await {
         Ok(source) => source,
         Err(LogError::NoSuchVersion { .. }) => return Err(PlanError::PinGone { version }),
         Err(error) => return Err(PlanError::Source(error)),
@@ -313,6 +316,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         }
         Some(_) => None,
     };
+    let origins = bring_home(&mut source)?;
     let draft = draft(pair, &source, held.as_ref(), at)?;
     if let Some((target_version, mark)) = &standing
         && full.is_none()
@@ -324,7 +328,8 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             target_version: *target_version,
         });
     }
-    let copies = copies(&draft.adds)?;
+    let mut copies = copies(&draft.adds, held.as_ref())?;
+    copies.extend(vectors(pair, &draft.adds, held.as_ref(), &origins).await?);
     let reused = reusable(pair, held.as_ref(), &copies).await?;
     let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
     let summary = PlanSummary {
@@ -354,6 +359,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         keys_digest: keys_digest(&source),
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
+        domains_digest: Some(intent::domains_digest(&draft.all_domains)),
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;
