@@ -21,6 +21,15 @@ pub fn relative_vector(descriptor: &Value, key: &Path) -> Option<(Value, Path)> 
     Some((relative, Path::from(format!("deletion_vector_{id}.bin"))))
 }
 
+/// Where a vector ends in its object: its length, its bytes, their sum. Without an offset it is the object's only one, behind the
+/// version.
+pub fn end_of(descriptor: &Value) -> u64 {
+    let number = |name: &str| descriptor.get(name).and_then(Value::as_u64);
+    let from = number("offset").unwrap_or(1);
+    let size = number("sizeInBytes").unwrap_or(0);
+    from.saturating_add(size).saturating_add(8)
+}
+
 fn z85(id: &Uuid) -> String {
     let mut text = String::with_capacity(20);
     for group in id.as_bytes().chunks(4) {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use delta::{AddFile, Snapshot, relative_vector};
+use delta::{AddFile, Snapshot, end_of_vector, relative_vector};
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use model::Timestamp;
@@ -234,18 +234,9 @@ pub(crate) async fn vectors(
     items.into_iter().collect()
 }
 
-/// Where the vector of a file ends in its object: its length, its bytes, their sum.
+/// How many bytes the object of a file's vector has at least.
 pub(crate) fn vector_end(file: &AddFile) -> u64 {
-    let number = |name: &str| {
-        let vector = file.deletion_vector.as_ref();
-        vector.and_then(|vector| vector.get(name)?.as_u64())
-    };
-    let (offset, size) = (number("offset"), number("sizeInBytes"));
-    // Without an offset it is the object's only one, behind the version.
-    offset
-        .unwrap_or(1)
-        .saturating_add(size.unwrap_or(0))
-        .saturating_add(8)
+    file.deletion_vector.as_ref().map_or(0, end_of_vector)
 }
 
 /// Of the objects to copy, those that the replica still holds though it had removed their files: the source restored

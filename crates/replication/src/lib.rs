@@ -21,6 +21,7 @@ mod mark;
 mod marker;
 mod plan;
 mod process;
+mod prove;
 mod say;
 mod vacuum;
 mod verify;
@@ -40,6 +41,7 @@ pub use mark::{OPERATION, app_id};
 pub use marker::{MARKER, Marker, MarkerError, is_vacant};
 pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
 pub use process::ProcessEngine;
+pub use prove::{Looked, Sums, compare, look, partition_of, sums};
 pub use vacuum::{
     Doomed, Fence, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum, vacuum, vacuum_planned,
 };
