@@ -117,6 +117,7 @@ impl Draft {
         let mode = match summary.full {
             Some(FullReason::First) => "first",
             Some(FullReason::Recreated) => "recreated",
+            Some(FullReason::Mended) => "mended",
             None => "incremental",
         };
         let mut info = json!({

@@ -169,6 +169,7 @@ pub(crate) fn copies(
                 dst: key.to_owned(),
                 size: file.size,
                 modified: Some(file.modification_time),
+                fresh: false,
             });
         }
     }
@@ -223,6 +224,7 @@ pub(crate) async fn vectors(
                         dst,
                         size,
                         modified: None,
+                        fresh: false,
                     })
                 }
                 .boxed(),

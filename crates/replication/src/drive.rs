@@ -16,7 +16,7 @@ use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::verify::{VerifyError, looks_of, objects, verify};
+use crate::verify::{VerifyError, look_at, looks_of, objects, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -300,7 +300,9 @@ impl Driver<'_> {
                 }));
             }
             // Rule 1: objects first, then a look at each, then the commit.
-            let added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
+            let mut added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
+            let mended = plan.copies.iter().filter(|item| item.fresh);
+            added.extend(mended.filter_map(look_at));
             if let Err(error) = objects(self.pair.target.objects(), added).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.

@@ -2,6 +2,7 @@
 //! raw path and deletion vector. The difference of states needs no history, so a first clone, a source made anew, a
 //! restore and a log cleaned up long ago are all the same question.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use delta::{AddFile, LogError, Table};
@@ -17,6 +18,7 @@ use crate::intent;
 use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
+use crate::mend::Mend;
 use crate::say::say;
 
 /// Actions below which a commit is surely small enough to be read back.
@@ -32,6 +34,8 @@ pub struct Pair {
     /// How long the sync job keeps files that the source has deleted. The replica's log remembers their tombstones
     /// for longer.
     pub retention_hours: u32,
+    /// The replica was found to differ, and the run is to mend it.
+    pub mend: Option<Mend>,
 }
 
 /// Why everything is compared and not only what is new.
@@ -42,6 +46,8 @@ pub enum FullReason {
     First,
     /// The source was made anew: another table id, or a version below the last one.
     Recreated,
+    /// The replica was found to differ from the source, and what it holds is looked at again.
+    Mended,
 }
 
 /// What a plan comes down to, without the list of files: small enough for a journal.
@@ -87,7 +93,7 @@ pub struct PlanSummary {
 /// A plan with its files.
 pub struct Plan {
     pub summary: PlanSummary,
-    /// Data files in the order of the source's log, then deletion vectors.
+    /// Data files in the order of the source's log, then deletion vectors, then what is mended.
     pub copies: Vec<CopyItem>,
     pub(crate) draft: Draft,
 }
@@ -276,6 +282,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         && mark.source_version == version
         && !print.is_empty()
         && mark.source_fingerprint == print
+        && pair.mend.is_none()
     {
         return Ok(Planned::Nothing {
             source_version: version,
@@ -314,7 +321,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             }
             Some(FullReason::Recreated)
         }
-        Some(_) => None,
+        Some(_) => pair.mend.is_some().then_some(FullReason::Mended),
     };
     let origins = bring_home(&mut source)?;
     let draft = draft(pair, &source, held.as_ref(), at)?;
@@ -331,6 +338,11 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     let mut copies = copies(&draft.adds, held.as_ref())?;
     copies.extend(vectors(pair, &draft.adds, held.as_ref(), &origins).await?);
     let reused = reusable(pair, held.as_ref(), &copies).await?;
+    if let (Some(mend), Some(held)) = (&pair.mend, &held) {
+        let again = mend.copies(pair, &source, held, &origins).await?;
+        let known: HashSet<String> = copies.iter().map(|item| item.dst.clone()).collect();
+        copies.extend(again.into_iter().filter(|item| !known.contains(&item.dst)));
+    }
     let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
     let summary = PlanSummary {
         run: ask.run,

@@ -12,6 +12,7 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::
 use serde::{Deserialize, Serialize};
 
 use crate::diff::{keys_digest, vector_end};
+use crate::files::CopyItem;
 use crate::intent::{self, Needs};
 use crate::plan::{PlanSummary, is_passing};
 use crate::say::say;
@@ -138,6 +139,15 @@ pub(crate) fn looks_of<'a>(files: impl Iterator<Item = &'a AddFile>) -> Vec<Look
     looks
 }
 
+/// The object that a copy made.
+pub(crate) fn look_at(item: &CopyItem) -> Option<Look> {
+    Some(Look {
+        key: Path::parse(&item.dst).ok()?,
+        size: item.size,
+        at_least: false,
+    })
+}
+
 /// Looks at each object: there, and of this size?
 pub(crate) async fn objects(
     store: &Arc<dyn ObjectStore>,
@@ -156,7 +166,7 @@ pub(crate) async fn objects(
     Ok(count)
 }
 
-async fn look(store: &dyn ObjectStore, wanted: &Look) -> Result<(), VerifyError> {
+pub(crate) async fn look(store: &dyn ObjectStore, wanted: &Look) -> Result<(), VerifyError> {
     let Look {
         key,
         size,

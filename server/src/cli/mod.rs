@@ -164,7 +164,7 @@ enum Calls {
     /// Sync a replica now: here where nobody else uses the data folder, else a worker does it (--wait: until it is done)
     Sync(replica::Target),
     /// Check a replica now, likewise
-    Verify(replica::Target),
+    Verify(replica::Check),
     /// Remove now what a replica need not keep any more, likewise
     Vacuum(replica::Target),
     /// Prices, bytes, charges, statements, savings
@@ -202,7 +202,7 @@ impl Calls {
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,
             Self::Sync(target) => target.start(WorkKind::Sync),
-            Self::Verify(target) => target.start(WorkKind::Verify),
+            Self::Verify(check) => check.start(),
             Self::Vacuum(target) => target.start(WorkKind::Vacuum),
             Self::Billing(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,

@@ -29,6 +29,11 @@ pub(super) enum Replica {
         #[command(flatten)]
         schedule: Box<Timetable>,
     },
+    /// Serve a replica again that is in quarantine: on your word that it is in order
+    Release {
+        #[arg(value_name = "PRODUCT@STORAGE")]
+        replica: String,
+    },
     /// The runs, newest first
     Runs {
         #[arg(long)]
@@ -81,6 +86,23 @@ pub(super) struct Target {
     /// Wait until it is done, also where somebody else does it; exit status 1 when it failed
     #[arg(long)]
     wait: bool,
+}
+
+/// How closely the replica is looked at.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    target: Target,
+    /// 1: the log and the counts; 2: every object, too; 3: every row, too, of source and replica, deletion vectors applied
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
+    level: Option<u8>,
+}
+
+impl Check {
+    pub(super) fn start(self) -> Act {
+        let level = self.level.map(|level| level.to_string());
+        self.target.start(WorkKind::Verify).query("level", level)
+    }
 }
 
 impl Target {
@@ -154,6 +176,7 @@ pub(super) const TABLES: &[Column] = &[
     ("SYNCED", |t| time(t, "/synced_at")),
     ("VERIFIED", |t| time(t, "/verified_at")),
     ("VACUUMED", |t| time(t, "/vacuumed_at")),
+    ("IN QUARANTINE", |t| time(t, "/quarantined_at")),
     ("WAITS FOR", |t| waits_for(t)),
     ("WHY", |t| at(t, "/reason")),
 ];
@@ -217,6 +240,9 @@ impl Replica {
             Self::Schedule { replica, schedule } => Act::patch(&["replicas", &replica, "job"])
                 .body(schedule.body()?)
                 .show(Show::words(words)),
+            Self::Release { replica } => {
+                Act::post(&["replicas", &replica, "release"]).show(Show::words(words))
+            }
             Self::Runs { product } => Act::list(&["sync-runs"])
                 .query("product", product)
                 .show(table(RUNS)),

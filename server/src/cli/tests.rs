@@ -327,6 +327,18 @@ fn commands_are_calls() {
             none(),
         ),
         (
+            "verify v-a --to az --level 3",
+            "POST",
+            "replicas/v-a@az/verify?level=3",
+            none(),
+        ),
+        (
+            "replica release v-a@az",
+            "POST",
+            "replicas/v-a@az/release",
+            none(),
+        ),
+        (
             "vacuum v-a --to az",
             "POST",
             "replicas/v-a@az/vacuum",

@@ -5,6 +5,7 @@
 //! somebody else when its lease runs out (crash-only).
 
 pub mod handlers;
+mod prove;
 pub mod sync;
 pub(crate) mod tally;
 mod upkeep;

@@ -78,6 +78,10 @@ async fn follow(name: &str) -> World {
         assert_eq!(compare(&theirs, &ours).unwrap(), ours.rows());
         let looked = look(&pair.target, plan.target_version).await.unwrap();
         assert_eq!(looked.rows, ours.rows(), "{name} {version}");
+        assert!(
+            looked.wrong.is_empty() && ours.unreadable.is_empty(),
+            "{looked:?}"
+        );
         if let Some(rows) = said["states"][version.to_string()].as_array() {
             assert_eq!(ours.rows(), rows.len() as u64, "{name} {version}");
         }
@@ -402,4 +406,51 @@ async fn a_vector_that_is_gone_or_too_short_is_the_sources_damage() {
             other => panic!("not failed: {other:?}"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_is_named_and_a_run_that_mends_copies_it_anew() {
+    let world = follow("mapped_vectors").await;
+    let (source, replica) = latest(&world).await;
+    let mut pair = world.pair();
+    let theirs = sums(&pair.source, source.version).await.unwrap();
+    let damaged = &replica.files[0];
+    let name = crate::partition_of(damaged);
+    // Another file of the table in its place, of the same length: only its rows tell.
+    let whole = world.target.bytes_now(damaged.key.as_ref());
+    let mut bytes = whole.to_vec();
+    let words: Vec<usize> = (0..bytes.len())
+        .filter(|at| bytes[*at..].starts_with(b"word"))
+        .collect();
+    assert!(!words.is_empty());
+    for at in words {
+        bytes[at] = b'W';
+    }
+    world.target.put_now(damaged.key.as_ref(), bytes);
+    let ours = sums(&pair.target, replica.version).await.unwrap();
+    assert_eq!(theirs.differing(&ours), [name.clone()]);
+    let found = compare(&theirs, &ours).unwrap_err().to_string();
+    assert!(found.contains(&name), "{found}");
+    // One more is missing altogether.
+    let lost = &replica.files[replica.files.len() - 1];
+    world.target.delete_now(lost.key.as_ref());
+    let looked = look(&pair.target, replica.version).await.unwrap();
+    assert!(looked.wrong.values().any(|why| why.contains("not there")));
+
+    assert!(matches!(world.sync().await, Outcome::Nothing { .. }));
+    pair.mend = Some(crate::Mend {
+        suspects: [name].into(),
+    });
+    let run = world.run();
+    let driven = crate::drive(&run, &pair, &world.engine(), &world.journal, &world.clock);
+    let Outcome::Done(plan) = driven.await.unwrap() else {
+        panic!("not mended")
+    };
+    assert_eq!(plan.full, Some(crate::FullReason::Mended));
+    assert!(plan.files_copy >= 2);
+    assert_eq!(world.target.bytes_now(damaged.key.as_ref()), whole);
+    let ours = sums(&pair.target, plan.target_version).await.unwrap();
+    assert_eq!(compare(&theirs, &ours).unwrap(), ours.rows());
+    // Once mended, nothing is to be done.
+    assert!(matches!(world.sync().await, Outcome::Nothing { .. }));
 }

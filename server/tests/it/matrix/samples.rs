@@ -291,7 +291,8 @@ impl World {
             Operation::ReplicaRead
             | Operation::SyncStart
             | Operation::VacuumStart
-            | Operation::VerifyStart => {
+            | Operation::VerifyStart
+            | Operation::ReplicaRelease => {
                 self.replicated().await;
                 named(&[REPLICA])
             }
