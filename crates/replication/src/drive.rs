@@ -54,6 +54,10 @@ pub enum Outcome {
     Parked {
         why: String,
     },
+    /// What was committed is not what it was meant to be: nobody should read it before a run has mended it.
+    Differs {
+        why: String,
+    },
     /// The same again cannot help; a later version of the source may.
     Failed {
         why: String,
@@ -135,12 +139,14 @@ impl Driver<'_> {
 
     fn outcome(self) -> Outcome {
         let why = self.record.why.unwrap_or_default();
+        let differs = self.record.differs;
         match (self.record.state, self.record.plan) {
             (RunState::Parked, _) => Outcome::Parked { why },
             (RunState::Done, Some(plan)) => Outcome::Done(Box::new(plan)),
             (RunState::Done, None) => Outcome::Nothing {
                 source_version: self.record.nothing_at.unwrap_or_default(),
             },
+            _ if differs => Outcome::Differs { why },
             _ => Outcome::Failed { why },
         }
     }
@@ -403,7 +409,10 @@ impl Driver<'_> {
         match verified {
             Ok(verified) => self.record.verified = Some(verified),
             Err(error) if error.is_passing() => return Err(RunError::Verify(error)),
-            Err(error) => return self.end(RunState::Failed, error.to_string()).await,
+            Err(error) => {
+                self.record.differs = true;
+                return self.end(RunState::Failed, error.to_string()).await;
+            }
         }
         if plan.target_version > 0 && plan.target_version.is_multiple_of(CHECKPOINT_EVERY) {
             model::crash_point!("sync.checkpoint.before");

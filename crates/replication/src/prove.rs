@@ -22,7 +22,7 @@ const PARTITIONS: usize = 5_000;
 const NAMED: usize = 5;
 
 /// What a table without partitions, or with too many of them, is called as one.
-pub const WHOLE: &str = "the table";
+pub(crate) const WHOLE: &str = "the table";
 
 /// The rows of a table at a version, by partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -406,6 +406,14 @@ impl Lakehand {
                     .run_ended(&system, &task, run, RunState::Parked, &why, true)
                     .await?
             }
+            Outcome::Differs { why } => {
+                self.exchange
+                    .replica_quarantined(&system, &task, None, &why, &[])
+                    .await?;
+                self.exchange
+                    .run_ended(&system, &task, run, RunState::Failed, &why, false)
+                    .await?
+            }
             Outcome::Failed { why } => {
                 self.exchange
                     .run_ended(&system, &task, run, RunState::Failed, &why, false)
