@@ -80,9 +80,10 @@ pub(super) struct Timetable {
 /// The replica that a product has in a storage.
 #[derive(Debug, Args)]
 pub(super) struct Target {
+    /// The product, or PRODUCT@STORAGE
     product: String,
     #[arg(long, value_name = "STORAGE")]
-    to: String,
+    to: Option<String>,
     /// Wait until it is done, also where somebody else does it; exit status 1 when it failed
     #[arg(long)]
     wait: bool,
@@ -99,24 +100,29 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn start(self) -> Act {
+    pub(super) fn start(self) -> anyhow::Result<Act> {
         let level = self.level.map(|level| level.to_string());
-        self.target.start(WorkKind::Verify).query("level", level)
+        Ok(self.target.start(WorkKind::Verify)?.query("level", level))
     }
 }
 
 impl Target {
     /// Asks for the work, and follows it where this process does it itself or is to wait.
-    pub(super) fn start(self, kind: WorkKind) -> Act {
+    pub(super) fn start(self, kind: WorkKind) -> anyhow::Result<Act> {
         let Self { product, to, wait } = self;
+        let (product, to) = match (to, product.split_once('@')) {
+            (Some(to), _) => (product.clone(), to),
+            (None, Some((product, to))) => (product.to_owned(), to.to_owned()),
+            (None, None) => bail!("say which replica: {product}@STORAGE, or --to STORAGE"),
+        };
         let what = kind.as_str();
         let follow = Follow::new(kind, &product, &to, wait);
-        Act::post(&["replicas", &format!("{product}@{to}"), what])
+        Ok(Act::post(&["replicas", &format!("{product}@{to}"), what])
             .show(Show::said(format!(
                 "The {what} of {product} in {to} is asked for; a worker does it. To wait for its end: --wait. \
                  To see it: entrepot replica runs --product {product}"
             )))
-            .follow(follow)
+            .follow(follow))
     }
 }
 
