@@ -30,18 +30,17 @@ impl Mend {
         self.suspects.contains(WHOLE) || self.suspects.contains(&partition_of(file))
     }
 
-    /// What to copy again of the files that the replica holds and keeps.
+    /// What to copy again of the source's files. Of a file whose vector alone is new, the data file may be what is damaged, so that
+    /// all are looked at; what is missing because it is new is found, too.
     pub(crate) async fn copies(
         &self,
         pair: &Pair,
         source: &Snapshot,
-        held: &Snapshot,
         origins: &HashMap<Path, Path>,
     ) -> Result<Vec<CopyItem>, PlanError> {
-        let kept = source.files.iter();
-        let kept = kept.filter(|(key, _)| held.files.contains_key(*key));
-        let looks: Vec<_> = kept
-            .map(|(_, file)| {
+        let files = source.files.values();
+        let looks: Vec<_> = files
+            .map(|file| {
                 let (file, objects) = (Arc::clone(file), Arc::clone(pair.target.objects()));
                 let is_suspect = self.suspects(&file);
                 async move {

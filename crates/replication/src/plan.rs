@@ -338,8 +338,8 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     let mut copies = copies(&draft.adds, held.as_ref())?;
     copies.extend(vectors(pair, &draft.adds, held.as_ref(), &origins).await?);
     let reused = reusable(pair, held.as_ref(), &copies).await?;
-    if let (Some(mend), Some(held)) = (&pair.mend, &held) {
-        let again = mend.copies(pair, &source, held, &origins).await?;
+    if let Some(mend) = pair.mend.as_ref().filter(|_| held.is_some()) {
+        let again = mend.copies(pair, &source, &origins).await?;
         let known: HashSet<String> = copies.iter().map(|item| item.dst.clone()).collect();
         copies.extend(again.into_iter().filter(|item| !known.contains(&item.dst)));
     }
