@@ -146,13 +146,34 @@ pub async fn start_sync(form: ReplicaForm) -> Result<Done, AppError> {
     ))
 }
 
+/// A check: of the log and the counts, or closer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyForm {
+    pub replica: String,
+    #[serde(default)]
+    pub level: Option<u8>,
+}
+
 #[server]
-pub async fn start_verify(form: ReplicaForm) -> Result<Done, AppError> {
+pub async fn start_verify(form: VerifyForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
-    let replica = exchange.verify_start(&principal, &form.replica);
+    let level = form.level.unwrap_or(1);
+    let replica = exchange.verify_start_at(&principal, &form.replica, level);
     Ok(started(
         &replica.await.map_err(said)?,
         words::answers::A_CHECK,
+    ))
+}
+
+#[server]
+pub async fn release_replica(form: ReplicaForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let replica = exchange.replica_release(&principal, &form.replica);
+    let replica = replica.await.map_err(said)?;
+    Ok(Done::new(
+        format!("/replicas/{}", replica.id),
+        words::answers::REPLICA_IS_RELEASED.to_owned(),
     ))
 }
 

@@ -107,6 +107,7 @@ pub const fn run_kind(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Sync => words::states::SYNC,
         RunKind::Vacuum => words::states::VACUUM,
+        RunKind::Verify => words::states::CHECK,
     }
 }
 

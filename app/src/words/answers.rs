@@ -193,6 +193,8 @@ pub(crate) fn has_a_new_password(person: &dyn Display) -> String {
 pub(crate) const A_SYNC: &str = "A sync";
 pub(crate) const A_CHECK: &str = "A check";
 pub(crate) const A_VACUUM: &str = "A vacuum";
+pub(crate) const REPLICA_IS_RELEASED: &str =
+    "The replica is out of quarantine, on your word, and is served again.";
 pub(crate) const SCHEDULE_IS_PAUSED: &str =
     "The schedule is paused. Until you resume it, the replica is synced by hand only.";
 pub(crate) const THE_SCHEDULE_GOES_ON: &str = "The schedule goes on.";

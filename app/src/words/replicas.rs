@@ -51,6 +51,10 @@ pub(crate) const LATEST_RUNS_ARE_OF_OTHERS: &str =
     "The latest runs of the product are of its other replicas; older ones stand on the next page.";
 pub(crate) const SYNC_NOW: &str = "Sync now";
 pub(crate) const CHECK_IT_NOW: &str = "Check it now";
+pub(crate) const CHECK_EVERY_ROW: &str = "Check every row";
+pub(crate) const RELEASE: &str = "Serve it again";
+pub(crate) const IN_QUARANTINE_SINCE: &str =
+    "In quarantine, not served, until a sync mends it; since ";
 pub(crate) const VACUUM_NOW: &str = "Vacuum now";
 pub(crate) const A_SYNC: &str = "sync";
 pub(crate) const A_CHECK: &str = "check";

@@ -34,6 +34,7 @@ pub(crate) const PARKED: &str = "Parked";
 pub(crate) const FAILED: &str = "Failed";
 pub(crate) const SYNC: &str = "Sync";
 pub(crate) const VACUUM: &str = "Vacuum";
+pub(crate) const CHECK: &str = "Check";
 pub(crate) const LIVE: &str = "Live";
 pub(crate) const REPLICA: &str = "Replica";
 pub(crate) const BY_THE_OWNING_TEAM: &str = "the owning team";

@@ -300,7 +300,7 @@ impl Reading<'_> {
 }
 
 /// Fetches and decodes a footer: eight bytes, then as many as they say.
-async fn read_footer(
+pub(crate) async fn read_footer(
     objects: &dyn ObjectStore,
     version: u64,
     file: &ObjectMeta,
@@ -333,7 +333,7 @@ fn number(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-fn rows_of_groups(footer: &ParquetMetaData) -> u64 {
+pub(crate) fn rows_of_groups(footer: &ParquetMetaData) -> u64 {
     let rows = footer.row_groups().iter().map(|group| group.num_rows());
     rows.fold(0, |sum, rows| sum.saturating_add(number(rows)))
 }
@@ -369,11 +369,11 @@ fn check_footers(
     )
 }
 
-/// One checkpoint file for the Parquet reader; its footer is known already.
-struct Input {
-    objects: Arc<dyn ObjectStore>,
-    path: Path,
-    footer: Arc<ParquetMetaData>,
+/// One file for the Parquet reader; its footer is known already.
+pub(crate) struct Input {
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) path: Path,
+    pub(crate) footer: Arc<ParquetMetaData>,
 }
 
 impl AsyncFileReader for Input {
@@ -469,7 +469,7 @@ fn without_nulls(action: &mut Value) {
     }
 }
 
-fn decoding(version: u64, error: ParquetError) -> LogError {
+pub(crate) fn decoding(version: u64, error: ParquetError) -> LogError {
     match error {
         ParquetError::External(source) => match source.downcast::<object_store::Error>() {
             Ok(source) => LogError::Storage(*source),

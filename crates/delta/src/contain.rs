@@ -276,10 +276,12 @@ fn is_hidden(c: char) -> bool {
         )
 }
 
+/// The digits of [`z85_uuid`].
+pub(crate) const ALPHABET: &[u8; 85] =
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+
 /// ZeroMQ's base 85 (RFC 32/Z85), as Delta writes the UUID of a deletion vector's file: 20 characters, 16 bytes.
 fn z85_uuid(text: &str) -> Option<Uuid> {
-    const ALPHABET: &[u8; 85] =
-        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     let mut bytes = [0u8; 16];
     if text.len() != 20 {
         return None;

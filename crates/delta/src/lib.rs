@@ -1,7 +1,8 @@
 //! Delta tables: contained paths, the log, the state at a version, raw commits, checkpoints.
 //!
 //! Lives here: everything that reads or writes a `_delta_log`. This is the only crate that names deltalake and its
-//! kernel; they see a table only through a [`ContainedStore`], and only to write checkpoints.
+//! kernel; they see a table only through a [`ContainedStore`], and only to write checkpoints. Rows of data files are read here,
+//! too, and only to be counted and summed.
 //! Does not live here: the database, credentials, what may be shared with whom.
 //!
 //! A log is hostile input. [`contain`] checks every path before anybody may touch what it names, [`Budgets`] hold
@@ -24,12 +25,14 @@ mod inspect;
 mod lines;
 mod listing;
 mod replay;
+mod rows;
 mod schema;
 mod state;
 mod support;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vectors;
 pub mod write;
 
 pub use actions::{
@@ -43,7 +46,9 @@ pub use contained::ContainedStore;
 pub use error::LogError;
 pub use inspect::{Inspection, inspect, scan};
 pub use replay::Snapshot;
+pub use rows::{RowSum, RowsError};
 pub use schema::Column;
 pub use state::State;
 pub use support::Support;
 pub use table::{Commit, Table};
+pub use vectors::{end_of as end_of_vector, relative_vector};

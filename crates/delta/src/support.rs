@@ -1,5 +1,5 @@
 //! Which tables can be shared and cloned here, and why others cannot. Sharing hands a table out as it is, so that it takes
-//! what the log's readers know; a clone is written anew, and takes what the writer of clones knows.
+//! what the log's readers know; a clone's log is written anew, and takes what the writer of clones knows, too.
 
 use std::fmt;
 
@@ -10,35 +10,30 @@ use crate::replay::Snapshot;
 /// neither is possible is still registered and shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Support {
-    /// The reader features that are needed, in the protocol's spelling.
+    /// The features that are needed, in the protocol's spelling.
     sharing: Option<String>,
     cloning: Option<String>,
 }
 
 impl Support {
-    /// By what a table says of itself, without a look at its files: one of them may still have a deletion vector.
+    /// By what a table says of itself, without a look at its files.
     pub fn of(protocol: &Protocol, metadata: &Metadata) -> Self {
-        let lacking = |known: &[&str]| {
-            let features = protocol.reader_features.iter();
-            let mut lacking = features.filter(|name| !known.contains(&name.as_str()));
-            lacking.next().cloned()
-        };
+        let features = protocol.reader_features.iter();
+        let mut lacking = features.filter(|name| !SHARED.contains(&name.as_str()));
+        let lacking = lacking.next().cloned();
         // Reader version 2 has column mapping as its only feature, and names it nowhere. The setting counts by itself too:
         // a reader that went by the logical names would read nothing but nulls.
         let mode = metadata.configuration.get("delta.columnMapping.mode");
-        let mapped = |known: &[&str]| {
-            let is_known = |mode: &str| known.iter().any(|known| mode.eq_ignore_ascii_case(known));
-            let unknown = mode.is_some_and(|mode| !is_known(mode));
-            unknown.then(|| "columnMapping".to_owned())
+        let is_known = |mode: &str| {
+            let known = ["none", "name", "id"];
+            known.iter().any(|known| mode.eq_ignore_ascii_case(known))
         };
+        let unmapped = mode.is_some_and(|mode| !is_known(mode));
         let unknown = unknown_reader_features(protocol).into_iter().next();
         let sharing = unknown
-            .or_else(|| lacking(&SHARED))
-            .or_else(|| mapped(&["none", "name", "id"]));
-        let cloning = sharing
-            .clone()
-            .or_else(|| lacking(&CLONED))
-            .or_else(|| mapped(&["none"]));
+            .or(lacking)
+            .or_else(|| unmapped.then(|| "columnMapping".to_owned()));
+        let cloning = sharing.clone().or_else(|| unclonable(protocol));
         Self { sharing, cloning }
     }
 
@@ -113,8 +108,66 @@ const SHARED: [&str; 11] = [
     "vacuumProtocolCheck",
 ];
 
-/// Reader features that change nothing for those who copy the files.
-const CLONED: [&str; 1] = ["timestampNtz"];
+/// Features whose rules the commits of a clone keep. Rows that are copied already satisfy constraints, expressions and defaults;
+/// files keep their row ids, vectors and clustering as the source gave them.
+const CLONED: [&str; 21] = [
+    "appendOnly",
+    "invariants",
+    "checkConstraints",
+    "changeDataFeed",
+    "generatedColumns",
+    "identityColumns",
+    "allowColumnDefaults",
+    "timestampNtz",
+    "inCommitTimestamp",
+    "domainMetadata",
+    "rowTracking",
+    "clustering",
+    "deletionVectors",
+    "columnMapping",
+    "typeWidening",
+    "typeWidening-preview",
+    "variantType",
+    "variantType-preview",
+    "variantShredding",
+    "variantShredding-preview",
+    "vacuumProtocolCheck",
+];
+
+/// Features that tie a table to a catalog, or that say how its log is kept. A clone has a log of its own, with classic
+/// checkpoints.
+const LEFT_BEHIND: [&str; 6] = [
+    "catalogManaged",
+    "catalogOwned",
+    "catalogOwned-preview",
+    "coordinatedCommits-preview",
+    "v2Checkpoint",
+    "checkpointProtection",
+];
+
+impl Protocol {
+    /// Whether a clone of a table with this feature goes without it.
+    pub fn is_left_behind(feature: &str) -> bool {
+        LEFT_BEHIND.contains(&feature)
+    }
+
+    /// Whether a clone can have this feature.
+    pub fn is_cloned(feature: &str) -> bool {
+        CLONED.contains(&feature)
+    }
+}
+
+/// The first feature that a clone can neither have nor go without.
+fn unclonable(protocol: &Protocol) -> Option<String> {
+    if protocol.min_writer > 7 {
+        return Some(format!("writer version {}", protocol.min_writer));
+    }
+    let mut unknown = protocol
+        .writer_features
+        .iter()
+        .filter(|name| !Protocol::is_cloned(name) && !Protocol::is_left_behind(name));
+    unknown.next().map(|name| crate::contain::shown(name))
+}
 
 /// What a reader would have to know and we have never heard of.
 pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
@@ -130,7 +183,12 @@ pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
 
 pub(crate) fn support(snapshot: &Snapshot) -> Support {
     let mut said = Support::of(&snapshot.protocol, &snapshot.metadata);
-    if said.is_full() && snapshot.has_deletion_vectors() {
+    // A reader that goes by the protocol would show rows that are deleted. Who reads live is told of them.
+    let says_so = snapshot
+        .protocol
+        .reader_features
+        .contains("deletionVectors");
+    if said.is_full() && !says_so && snapshot.has_deletion_vectors() {
         said.cloning = Some("deletionVectors".to_owned());
     }
     said

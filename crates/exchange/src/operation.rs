@@ -166,6 +166,7 @@ operations! {
     SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync") page "replicas/start_sync";
     VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum") page "replicas/start_vacuum";
     VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify") page "replicas/start_verify";
+    ReplicaRelease [Admin] rest(("POST", "/replicas/{replica}/release")) cli("replica release") page "replicas/release_replica";
     SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "/replicas/{id}";
     SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run") page "/runs/{id}";
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";

@@ -71,7 +71,7 @@ words! {
     /// The steps of a sync run.
     RunState ("run state") { Planned = "planned", Copying = "copying", Committing = "committing", Verifying = "verifying", Done = "done", /** Waits for a person. */ Parked = "parked", Failed = "failed" }
     /// What a sync run was for.
-    RunKind ("run kind") { Sync = "sync", Vacuum = "vacuum" }
+    RunKind ("run kind") { Sync = "sync", Vacuum = "vacuum", /** Of levels that look at the data. */ Verify = "verify" }
     /// How the bytes of a meter event were found out.
     Method ("method") { /** Counted by us. */ Measured = "measured", /** From the store's access log. */ Logged = "logged", /** Size of what was handed out: an estimate. */ Signed = "signed", Estimated = "estimated" }
     /// What the bytes were moved for.

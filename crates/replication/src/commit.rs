@@ -1,4 +1,4 @@
-//! The replica's commit as raw JSON lines: `commitInfo` first, then `txn`, protocol, metadata, removes and adds. The
+//! The replica's commit as raw JSON lines: `commitInfo` first, then `txn`, protocol, metadata, domains, removes and adds. The
 //! same plan and the same time give the same bytes, so that a run that is driven again recognises its own commit.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,10 @@ pub(crate) struct Draft {
     pub(crate) configuration: BTreeMap<String, String>,
     pub(crate) protocol: Option<Value>,
     pub(crate) metadata: Option<Value>,
+    /// Metadata domains that are new, changed or removed.
+    pub(crate) domains: Vec<Value>,
+    /// All that the table is to have.
+    pub(crate) all_domains: BTreeMap<String, String>,
     /// Commits of the table carry `inCommitTimestamp`.
     pub(crate) timestamps: bool,
     /// They begin to with this commit, and earlier ones do not.
@@ -35,6 +39,7 @@ impl Draft {
     pub(crate) fn is_empty(&self) -> bool {
         self.protocol.is_none()
             && self.metadata.is_none()
+            && self.domains.is_empty()
             && self.adds.is_empty()
             && self.updates.is_empty()
             && self.removes.is_empty()
@@ -79,6 +84,9 @@ impl Draft {
             }
             line("metaData", &metadata);
         }
+        for domain in &self.domains {
+            line("domainMetadata", domain);
+        }
         for file in &self.removes {
             line("remove", &intent::remove_action(file, at.millis()));
         }
@@ -109,6 +117,7 @@ impl Draft {
         let mode = match summary.full {
             Some(FullReason::First) => "first",
             Some(FullReason::Recreated) => "recreated",
+            Some(FullReason::Mended) => "mended",
             None => "incremental",
         };
         let mut info = json!({

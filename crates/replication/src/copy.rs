@@ -434,5 +434,7 @@ fn uploaded(item: &CopyItem, done: Uploaded) -> Result<(), CopyFailure> {
 /// A file of a Delta table is never changed once written, and a copy becomes visible only when it is whole.
 pub(crate) fn is_finished(there: &ObjectMeta, item: &CopyItem) -> bool {
     let at = Timestamp::from_datetime(there.last_modified);
-    there.size == item.size && item.modified.is_none_or(|modified| at.millis() >= modified)
+    !item.fresh
+        && there.size == item.size
+        && item.modified.is_none_or(|modified| at.millis() >= modified)
 }

@@ -1,10 +1,10 @@
-//! The difference between two states: what to add, to remove and to say anew, which objects that takes, and which of
-//! them the replica still holds.
+//! The difference between two states: what to add, to remove and to say anew, which objects that takes, data files and
+//! deletion vectors each by themselves, and which of them the replica still holds.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use delta::{AddFile, Snapshot};
+use delta::{AddFile, Snapshot, end_of_vector, relative_vector};
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use model::Timestamp;
@@ -48,6 +48,7 @@ pub(crate) fn draft(
         intent::metadata_digest(&held.metadata, &held.metadata.configuration) == wanted
     });
     let protocol_stands = held.is_some_and(|held| Needs::of(&held.protocol) == needs);
+    let all_domains = intent::domains(source, &needs);
     let mut draft = Draft {
         protocol: (!protocol_stands).then(|| needs.action()),
         metadata: (!stands).then(|| {
@@ -59,6 +60,8 @@ pub(crate) fn draft(
                 at.millis(),
             )
         }),
+        domains: intent::domain_actions(&all_domains, held),
+        all_domains,
         timestamps,
         timestamps_begin: timestamps && had_timestamps == Some(false),
         held_millis: held.map(|held| held.timestamp.millis()),
@@ -69,11 +72,6 @@ pub(crate) fn draft(
         removes: Vec::new(),
     };
     for (key, file) in &source.files {
-        if key.dv.is_some() {
-            return Err(PlanError::Unsupported {
-                feature: "deletionVectors".to_owned(),
-            });
-        }
         match held.and_then(|held| held.files.get(key)) {
             // Another size or time under the same name: not the same file.
             Some(there)
@@ -96,8 +94,60 @@ pub(crate) fn draft(
     Ok(draft)
 }
 
-/// What to copy for the files to add: each object once, none where the replica keeps its own.
-pub(crate) fn copies(adds: &[Arc<AddFile>]) -> Result<Vec<CopyItem>, PlanError> {
+/// Vectors that the source names by an absolute path get a relative name in the replica (rule 12). Answers from where each of
+/// their objects comes, by where it goes.
+pub(crate) fn bring_home(source: &mut Snapshot) -> Result<HashMap<Path, Path>, PlanError> {
+    let is_absolute = |file: &AddFile| {
+        let vector = file.deletion_vector.as_ref();
+        vector.is_some_and(|vector| vector["storageType"] == "p")
+    };
+    let mut origins = HashMap::new();
+    if !source.files.values().any(|file| is_absolute(file)) {
+        return Ok(origins);
+    }
+    let files = std::mem::take(&mut source.files);
+    for (key, file) in files {
+        let found = file.deletion_vector.as_ref();
+        let (true, Some(vector), Some(from)) =
+            (is_absolute(&file), found, &file.deletion_vector_key)
+        else {
+            source.files.insert(key, file);
+            continue;
+        };
+        let Some((vector, to)) = relative_vector(vector, from) else {
+            return Err(PlanError::Unsupported {
+                feature: "deletion vectors by an absolute path of another name".to_owned(),
+            });
+        };
+        let mut raw = file.raw.clone();
+        raw["deletionVector"] = vector.clone();
+        origins.insert(to.clone(), from.clone());
+        let file = AddFile {
+            deletion_vector: Some(vector),
+            deletion_vector_key: Some(to),
+            raw,
+            ..AddFile::clone(&file)
+        };
+        source.files.insert(file.file_key(), Arc::new(file));
+    }
+    Ok(origins)
+}
+
+/// What to copy for the files to add: each object once, none that the replica's own files hold. Where only the vector of a file
+/// is new, the data file is not copied again.
+pub(crate) fn copies(
+    adds: &[Arc<AddFile>],
+    held: Option<&Snapshot>,
+) -> Result<Vec<CopyItem>, PlanError> {
+    let wanted: HashSet<&str> = adds.iter().map(|file| file.key.as_ref()).collect();
+    let mut lives = HashSet::new();
+    if let Some(held) = held.filter(|_| !wanted.is_empty()) {
+        let there = held
+            .files
+            .values()
+            .map(|file| (file.key.as_ref(), file.size, file.modification_time));
+        lives.extend(there.filter(|(key, _, _)| wanted.contains(key)));
+    }
     let mut seen = HashSet::new();
     let mut copies = Vec::with_capacity(adds.len());
     for file in adds {
@@ -112,16 +162,83 @@ pub(crate) fn copies(adds: &[Arc<AddFile>]) -> Result<Vec<CopyItem>, PlanError> 
                 path: file.path.clone(),
             });
         }
-        if seen.insert(key) {
+        let is_held = lives.contains(&(key, file.size, file.modification_time));
+        if !is_held && seen.insert(key) {
             copies.push(CopyItem {
                 src: key.to_owned(),
                 dst: key.to_owned(),
                 size: file.size,
                 modified: Some(file.modification_time),
+                fresh: false,
             });
         }
     }
     Ok(copies)
+}
+
+/// The objects of deletion vectors to copy for the files to add: each once, for it may serve many files; none that the
+/// replica's own files use already. The log does not say how large they are, so each is looked at.
+pub(crate) async fn vectors(
+    pair: &Pair,
+    adds: &[Arc<AddFile>],
+    held: Option<&Snapshot>,
+    origins: &HashMap<Path, Path>,
+) -> Result<Vec<CopyItem>, PlanError> {
+    let mut order = Vec::new();
+    let mut least: HashMap<&Path, u64> = HashMap::new();
+    for file in adds {
+        let Some(key) = &file.deletion_vector_key else {
+            continue;
+        };
+        let bytes = least.entry(key).or_insert_with(|| {
+            order.push(key);
+            0
+        });
+        *bytes = vector_end(file).max(*bytes);
+    }
+    if let Some(held) = held.filter(|_| !order.is_empty()) {
+        for file in held.files.values() {
+            if let Some(key) = &file.deletion_vector_key {
+                least.remove(key);
+            }
+        }
+    }
+    let looks: Vec<_> = order
+        .into_iter()
+        .filter_map(|key| {
+            let least = *least.get(key)?;
+            let src = origins.get(key).unwrap_or(key).clone();
+            let (dst, objects) = (key.to_string(), Arc::clone(pair.source.objects()));
+            Some(
+                async move {
+                    let size = match objects.head(&src).await {
+                        Ok(there) if there.size >= least => there.size,
+                        // The copier meets the same, and knows what it means.
+                        Ok(_) | Err(StoreError::NotFound { .. }) => least,
+                        Err(error) => {
+                            return Err(PlanError::Store(format!("Source: {}", say(&error))));
+                        }
+                    };
+                    Ok(CopyItem {
+                        src: src.to_string(),
+                        dst,
+                        size,
+                        modified: None,
+                        fresh: false,
+                    })
+                }
+                .boxed(),
+            )
+        })
+        .collect();
+    // In order, so that the same plan is the same list.
+    let items: Vec<_> = stream::iter(looks).buffered(LOOKS).collect().await;
+    items.into_iter().collect()
+}
+
+/// How many bytes the object of a file's vector has at least.
+pub(crate) fn vector_end(file: &AddFile) -> u64 {
+    file.deletion_vector.as_ref().map_or(0, end_of_vector)
 }
 
 /// Of the objects to copy, those that the replica still holds though it had removed their files: the source restored
@@ -137,7 +254,9 @@ pub(crate) async fn reusable(
     let tombstones: HashSet<&str> = held
         .tombstones
         .iter()
-        .map(|file| file.key.as_ref())
+        .flat_map(|file| [Some(&file.key), file.deletion_vector_key.as_ref()])
+        .flatten()
+        .map(Path::as_ref)
         .collect();
     let again: Vec<CopyItem> = copies
         .iter()

@@ -16,7 +16,7 @@ use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::verify::{VerifyError, look_of, objects, verify};
+use crate::verify::{VerifyError, look_at, looks_of, objects, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -52,6 +52,10 @@ pub enum Outcome {
     Done(Box<PlanSummary>),
     /// A person has to look.
     Parked {
+        why: String,
+    },
+    /// What was committed is not what it was meant to be: nobody should read it before a run has mended it.
+    Differs {
         why: String,
     },
     /// The same again cannot help; a later version of the source may.
@@ -135,12 +139,14 @@ impl Driver<'_> {
 
     fn outcome(self) -> Outcome {
         let why = self.record.why.unwrap_or_default();
+        let differs = self.record.differs;
         match (self.record.state, self.record.plan) {
             (RunState::Parked, _) => Outcome::Parked { why },
             (RunState::Done, Some(plan)) => Outcome::Done(Box::new(plan)),
             (RunState::Done, None) => Outcome::Nothing {
                 source_version: self.record.nothing_at.unwrap_or_default(),
             },
+            _ if differs => Outcome::Differs { why },
             _ => Outcome::Failed { why },
         }
     }
@@ -300,7 +306,9 @@ impl Driver<'_> {
                 }));
             }
             // Rule 1: objects first, then a look at each, then the commit.
-            let added = plan.draft.adds.iter().map(|file| look_of(file)).collect();
+            let mut added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
+            let mended = plan.copies.iter().filter(|item| item.fresh);
+            added.extend(mended.filter_map(look_at));
             if let Err(error) = objects(self.pair.target.objects(), added).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
@@ -401,7 +409,10 @@ impl Driver<'_> {
         match verified {
             Ok(verified) => self.record.verified = Some(verified),
             Err(error) if error.is_passing() => return Err(RunError::Verify(error)),
-            Err(error) => return self.end(RunState::Failed, error.to_string()).await,
+            Err(error) => {
+                self.record.differs = true;
+                return self.end(RunState::Failed, error.to_string()).await;
+            }
         }
         if plan.target_version > 0 && plan.target_version.is_multiple_of(CHECKPOINT_EVERY) {
             model::crash_point!("sync.checkpoint.before");
@@ -426,6 +437,7 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
         && anew.keys_digest == kept.keys_digest
         && anew.protocol_digest == kept.protocol_digest
         && anew.metadata_digest == kept.metadata_digest
+        && (kept.domains_digest.is_none() || anew.domains_digest == kept.domains_digest)
 }
 
 async fn checkpoint(target: &Table, version: u64) -> Result<(), LogError> {

@@ -271,6 +271,7 @@ mod tests {
                 dst,
                 size: 3,
                 modified: None,
+                fresh: false,
             }],
         )
         .await

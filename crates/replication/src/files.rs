@@ -29,6 +29,9 @@ pub struct CopyItem {
     /// size is taken for a finished copy only if it is not older than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<i64>,
+    /// What already stands at `dst` is not to be trusted, whatever its size.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
 }
 
 /// One line of the receipts.
@@ -329,12 +332,14 @@ mod tests {
                 dst: "p=a%20b/ü +.parquet".into(),
                 size: 7,
                 modified: Some(1),
+                fresh: false,
             },
             CopyItem {
                 src: "x\"y".into(),
                 dst: "x\"y".into(),
                 size: 0,
                 modified: None,
+                fresh: false,
             },
         ];
         write_manifest(&path, &items).await.unwrap();

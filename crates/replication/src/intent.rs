@@ -3,57 +3,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use delta::{AddFile, Metadata, Protocol};
+use delta::{AddFile, Metadata, Protocol, Snapshot};
 use model::ReplicaTableId;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Features that tie a table to a catalog, or whose upkeep a replica does not take over: row ids and clustering matter
-/// to writers only, and nobody but us writes a replica.
-const LEFT_OUT: &[&str] = &[
-    "catalogManaged",
-    "catalogOwned",
-    "catalogOwned-preview",
-    "coordinatedCommits-preview",
-    "rowTracking",
-    "clustering",
-];
+/// Fields of an `add` that only a checkpoint has.
+const ADD_LEFT_OUT: &[&str] = &["stats_parsed", "partitionValues_parsed"];
 
-/// Writer features whose rules our commits keep: copied rows already satisfy constraints, expressions and defaults.
-const KEPT: &[&str] = &[
-    "appendOnly",
-    "invariants",
-    "checkConstraints",
-    "changeDataFeed",
-    "generatedColumns",
-    "identityColumns",
-    "allowColumnDefaults",
-    "timestampNtz",
-    "inCommitTimestamp",
-    "domainMetadata",
-];
-
-/// Fields of an `add` that go with the features left out, and those only a checkpoint has.
-const ADD_LEFT_OUT: &[&str] = &[
-    "baseRowId",
-    "defaultRowCommitVersion",
-    "clusteringProvider",
-    "stats_parsed",
-    "partitionValues_parsed",
-];
+/// Fields of an `add` that say which rows a file holds and how they lie. The source's are kept: a row has the same id in every
+/// clone (rule 18).
+const ROW_FIELDS: [&str; 3] = ["baseRowId", "defaultRowCommitVersion", "clusteringProvider"];
 
 /// Table properties that would be wrong on a replica.
 fn is_left_out(property: &str) -> bool {
     property.starts_with("delta.coordinatedCommits.")
         || property.starts_with("io.unitycatalog.")
-        || property.starts_with("delta.rowTracking.")
         || property.starts_with("delta.feature.")
         || matches!(
             property,
             "ucTableId"
-                | "delta.enableRowTracking"
                 | ICT_VERSION
                 | ICT_TIMESTAMP
+                // The replica's log is kept in its own way, with classic checkpoints.
+                | "delta.checkpointPolicy"
+                | "delta.requireCheckpointProtectionBeforeVersion"
                 // Both would make the log forget what a replica lives on: its `txn`, its tombstones, its statistics.
                 | "delta.setTransactionRetentionDuration"
                 | TOMBSTONES
@@ -62,6 +36,8 @@ fn is_left_out(property: &str) -> bool {
         )
 }
 
+const ROW_TRACKING: &str = "rowTracking";
+const MAPPING: &str = "columnMapping";
 const TOMBSTONES: &str = "delta.deletedFileRetentionDuration";
 const CDF: &str = "delta.enableChangeDataFeed";
 const ICT: &str = "delta.enableInCommitTimestamps";
@@ -126,24 +102,33 @@ impl Needs {
             united
                 .writer_features
                 .extend(needs.writer_features.iter().cloned());
+            // Reader version 2 stands for one feature, which version 3 has to name.
+            if reader >= 3 && needs.reader == 2 {
+                united.reader_features.insert(MAPPING.to_owned());
+            }
             if writer >= 7 {
                 united
                     .writer_features
                     .extend(implied(needs.writer).map(str::to_owned));
             }
         }
-        for name in LEFT_OUT {
-            united.reader_features.remove(*name);
-            united.writer_features.remove(*name);
-        }
-        match united
-            .writer_features
-            .iter()
-            .find(|name| !KEPT.contains(&name.as_str()))
-        {
+        let is_kept = |name: &String| {
+            // Files without row ids in a table that promises them would be half of it (rule 18).
+            let is_half = name == ROW_TRACKING && !source.writer_features.contains(ROW_TRACKING);
+            !is_half && !Protocol::is_left_behind(name)
+        };
+        united.reader_features.retain(is_kept);
+        united.writer_features.retain(is_kept);
+        let mut names = united.writer_features.iter();
+        match names.find(|name| !Protocol::is_cloned(name)) {
             Some(name) => Err(name.clone()),
             None => Ok(united),
         }
+    }
+
+    /// Whether metadata domains may stand in the log.
+    pub(crate) fn has_domains(&self) -> bool {
+        self.writer_features.contains("domainMetadata")
     }
 
     pub(crate) fn action(&self) -> Value {
@@ -249,7 +234,8 @@ pub(crate) fn remove_action(file: &AddFile, at_millis: i64) -> Value {
         "partitionValues": file.partition_values,
         "size": file.size,
     });
-    for name in ["deletionVector", "tags"] {
+    let others = ["baseRowId", "defaultRowCommitVersion"];
+    for name in ["deletionVector", "tags"].into_iter().chain(others) {
         if let Some(value) = file.raw.get(name).filter(|value| !value.is_null()) {
             remove[name] = value.clone();
         }
@@ -276,7 +262,45 @@ pub(crate) fn says_the_same(source: &AddFile, held: &AddFile) -> bool {
             .filter(|tags| !tags.is_empty())
             .cloned()
     };
-    stats && source.partition_values == held.partition_values && tags(source) == tags(held)
+    let rows = ROW_FIELDS.iter().all(|name| {
+        let said = |file: &AddFile| file.raw.get(*name).filter(|v| !v.is_null()).cloned();
+        said(source) == said(held)
+    });
+    stats && rows && source.partition_values == held.partition_values && tags(source) == tags(held)
+}
+
+/// The domains a replica is to have: all of the source's.
+pub(crate) fn domains(source: &Snapshot, needs: &Needs) -> BTreeMap<String, String> {
+    let mut domains = BTreeMap::new();
+    if needs.has_domains() {
+        let all = source.domain_metadata.values();
+        domains.extend(all.map(|one| (one.domain.clone(), one.configuration.clone())));
+    }
+    domains
+}
+
+/// What turns the domains of the replica into those it is to have; a removed one is said to be (rule 20).
+pub(crate) fn domain_actions(
+    wanted: &BTreeMap<String, String>,
+    held: Option<&Snapshot>,
+) -> Vec<Value> {
+    let none = BTreeMap::new();
+    let held = held.map_or(&none, |held| &held.domain_metadata);
+    let said = |domain: &str, configuration: &str, removed: bool| json!({ "domain": domain, "configuration": configuration, "removed": removed });
+    let new = wanted
+        .iter()
+        .filter(|(domain, is)| held.get(*domain).map(|was| &was.configuration) != Some(*is));
+    let new = new.map(|(domain, is)| said(domain, is, false));
+    let gone = held
+        .values()
+        .filter(|was| !wanted.contains_key(&was.domain));
+    let gone = gone.map(|was| said(&was.domain, &was.configuration, true));
+    new.chain(gone).collect()
+}
+
+/// One number for the domains.
+pub(crate) fn domains_digest(domains: &BTreeMap<String, String>) -> String {
+    hex::encode(Sha256::digest(json!(domains).to_string().as_bytes()))
 }
 
 #[cfg(test)]
@@ -324,7 +348,33 @@ mod tests {
                     &["rowTracking", "domainMetadata", "catalogOwned"],
                 ),
                 None,
+                json!({
+                    "minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["domainMetadata", "rowTracking"]
+                }),
+            ),
+            // Row tracking that the source has given up is given up here, too.
+            (
+                protocol(1, 7, &[], &["domainMetadata"]),
+                Some(protocol(1, 7, &[], &["rowTracking", "domainMetadata"])),
                 json!({ "minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["domainMetadata"] }),
+            ),
+            // What the old versions stand for is named where features are; how the source keeps its log is not.
+            (
+                protocol(
+                    3,
+                    7,
+                    &["deletionVectors", "v2Checkpoint"],
+                    &["deletionVectors", "v2Checkpoint"],
+                ),
+                Some(protocol(2, 5, &[], &[])),
+                json!({
+                    "minReaderVersion": 3, "minWriterVersion": 7,
+                    "readerFeatures": ["columnMapping", "deletionVectors"],
+                    "writerFeatures": [
+                        "appendOnly", "changeDataFeed", "checkConstraints", "columnMapping", "deletionVectors",
+                        "generatedColumns", "invariants"
+                    ]
+                }),
             ),
         ];
         for (source, held, expected) in cases {

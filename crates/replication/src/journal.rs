@@ -28,6 +28,9 @@ pub struct RunRecord {
     pub verified: Option<Verified>,
     /// Why the run was parked or failed, for people.
     pub why: Option<String>,
+    /// The run failed because what it committed is not what it was meant to be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub differs: bool,
     /// The run ended because a log points out of its table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escape: Option<LogEscape>,
@@ -55,6 +58,7 @@ impl RunRecord {
             nothing_at: None,
             verified: None,
             why: None,
+            differs: false,
             escape: None,
         }
     }

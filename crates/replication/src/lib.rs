@@ -19,8 +19,10 @@ mod intent;
 mod journal;
 mod mark;
 mod marker;
+mod mend;
 mod plan;
 mod process;
+mod prove;
 mod say;
 mod vacuum;
 mod verify;
@@ -38,8 +40,10 @@ pub use files::{Copied, CopyFailure, CopyItem, FailureKind, Receipt};
 pub use journal::{JournalError, LogEscape, RunJournal, RunRecord};
 pub use mark::{OPERATION, app_id};
 pub use marker::{MARKER, Marker, MarkerError, is_vacant};
+pub use mend::Mend;
 pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
 pub use process::ProcessEngine;
+pub use prove::{Looked, Sums, compare, look, partition_of, sums};
 pub use vacuum::{
     Doomed, Fence, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum, vacuum, vacuum_planned,
 };

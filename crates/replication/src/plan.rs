@@ -2,6 +2,7 @@
 //! raw path and deletion vector. The difference of states needs no history, so a first clone, a source made anew, a
 //! restore and a log cleaned up long ago are all the same question.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use delta::{AddFile, LogError, Table};
@@ -11,12 +12,13 @@ use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Draft;
-use crate::diff::{copies, draft, keys_digest, reusable};
+use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
 use crate::intent;
 use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
+use crate::mend::Mend;
 use crate::say::say;
 
 /// Actions below which a commit is surely small enough to be read back.
@@ -32,6 +34,8 @@ pub struct Pair {
     /// How long the sync job keeps files that the source has deleted. The replica's log remembers their tombstones
     /// for longer.
     pub retention_hours: u32,
+    /// The replica was found to differ, and the run is to mend it.
+    pub mend: Option<Mend>,
 }
 
 /// Why everything is compared and not only what is new.
@@ -42,6 +46,8 @@ pub enum FullReason {
     First,
     /// The source was made anew: another table id, or a version below the last one.
     Recreated,
+    /// The replica was found to differ from the source, and what it holds is looked at again.
+    Mended,
 }
 
 /// What a plan comes down to, without the list of files: small enough for a journal.
@@ -79,12 +85,15 @@ pub struct PlanSummary {
     pub keys_digest: String,
     pub protocol_digest: String,
     pub metadata_digest: String,
+    /// None in plans from before domains were cloned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains_digest: Option<String>,
 }
 
 /// A plan with its files.
 pub struct Plan {
     pub summary: PlanSummary,
-    /// In the order of the source's log.
+    /// Data files in the order of the source's log, then deletion vectors, then what is mended.
     pub copies: Vec<CopyItem>,
     pub(crate) draft: Draft,
 }
@@ -273,13 +282,14 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         && mark.source_version == version
         && !print.is_empty()
         && mark.source_fingerprint == print
+        && pair.mend.is_none()
     {
         return Ok(Planned::Nothing {
             source_version: version,
             target_version: *target_version,
         });
     }
-    let source = match pair.source.snapshot(Some(version)).await {
+    let mut source = match pair.source.snapshot(Some(version)).await {
         Ok(source) => source,
         Err(LogError::NoSuchVersion { .. }) => return Err(PlanError::PinGone { version }),
         Err(error) => return Err(PlanError::Source(error)),
@@ -311,8 +321,9 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             }
             Some(FullReason::Recreated)
         }
-        Some(_) => None,
+        Some(_) => pair.mend.is_some().then_some(FullReason::Mended),
     };
+    let origins = bring_home(&mut source)?;
     let draft = draft(pair, &source, held.as_ref(), at)?;
     if let Some((target_version, mark)) = &standing
         && full.is_none()
@@ -324,8 +335,14 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             target_version: *target_version,
         });
     }
-    let copies = copies(&draft.adds)?;
+    let mut copies = copies(&draft.adds, held.as_ref())?;
+    copies.extend(vectors(pair, &draft.adds, held.as_ref(), &origins).await?);
     let reused = reusable(pair, held.as_ref(), &copies).await?;
+    if let Some(mend) = pair.mend.as_ref().filter(|_| held.is_some()) {
+        let again = mend.copies(pair, &source, &origins).await?;
+        let known: HashSet<String> = copies.iter().map(|item| item.dst.clone()).collect();
+        copies.extend(again.into_iter().filter(|item| !known.contains(&item.dst)));
+    }
     let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
     let summary = PlanSummary {
         run: ask.run,
@@ -354,6 +371,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         keys_digest: keys_digest(&source),
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
+        domains_digest: Some(intent::domains_digest(&draft.all_domains)),
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;

@@ -229,6 +229,7 @@ pub(crate) mod tests {
                 dst,
                 size: size.into(),
                 modified: None,
+                fresh: false,
             });
         }
         let job = CopyJob {

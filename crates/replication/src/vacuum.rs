@@ -128,12 +128,18 @@ pub async fn plan_vacuum(
             .snapshot(Some(version))
             .await
             .map_err(VacuumError::Log)?;
-        live.extend(snapshot.files.values().map(|file| file.key.to_string()));
+        for file in snapshot.files.values() {
+            live.insert(file.key.to_string());
+            live.extend(file.deletion_vector_key.as_ref().map(Path::to_string));
+        }
         for file in &snapshot.tombstones {
             // We always write the time; without one the file would be kept for ever.
             let at = file.deletion_timestamp.unwrap_or(i64::MAX);
-            let known = removed.entry(file.key.to_string()).or_insert(at);
-            *known = at.max(*known);
+            let vector = file.deletion_vector_key.as_ref();
+            for key in [Some(&file.key), vector].into_iter().flatten() {
+                let known = removed.entry(key.to_string()).or_insert(at);
+                *known = at.max(*known);
+            }
         }
     }
     let limit = now.plus(-i64::from(retention_hours).saturating_mul(HOUR));

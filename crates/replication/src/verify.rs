@@ -2,6 +2,7 @@
 //! metadata as intended), the counts (L1: files, bytes, rows), and that each object of the commit stands there with
 //! its size. No data byte is read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use delta::{Action, AddFile, LogError, Table};
@@ -10,7 +11,8 @@ use futures::stream::{self, StreamExt as _};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::Path};
 use serde::{Deserialize, Serialize};
 
-use crate::diff::keys_digest;
+use crate::diff::{keys_digest, vector_end};
+use crate::files::CopyItem;
 use crate::intent::{self, Needs};
 use crate::plan::{PlanSummary, is_passing};
 use crate::say::say;
@@ -77,6 +79,12 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
     {
         return wrong("the metadata");
     }
+    let domains = intent::domains(&there, &Needs::of(&there.protocol));
+    if let Some(wanted) = &plan.domains_digest
+        && *wanted != intent::domains_digest(&domains)
+    {
+        return wrong("the metadata domains");
+    }
     let (files, bytes, rows) = (there.files.len() as u64, there.bytes(), there.rows());
     if (files, bytes) != (plan.files_full, plan.bytes_full) {
         return wrong("the number of files or bytes");
@@ -86,11 +94,10 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
     }
     drop(there);
     let commit = target.commit(version).await.map_err(VerifyError::Log)?;
-    let added = commit.actions.iter().filter_map(|action| match action {
-        Action::Add(file) => Some(look_of(file)),
+    let added = looks_of(commit.actions.iter().filter_map(|action| match action {
+        Action::Add(file) => Some(file.as_ref()),
         _ => None,
-    });
-    let added = added.collect();
+    }));
     let objects = objects(target.objects(), added).await?;
     Ok(Verified {
         version,
@@ -101,18 +108,54 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
     })
 }
 
-pub(crate) fn look_of(file: &AddFile) -> (Path, u64) {
-    (file.key.clone(), file.size)
+/// An object that has to be there.
+pub(crate) struct Look {
+    key: Path,
+    size: u64,
+    /// What is known of the size is only where the last thing of interest ends.
+    at_least: bool,
+}
+
+/// The objects of files, each once: the files themselves, and what holds their deletion vectors.
+pub(crate) fn looks_of<'a>(files: impl Iterator<Item = &'a AddFile>) -> Vec<Look> {
+    let mut looks = Vec::new();
+    let mut vectors: HashMap<&Path, u64> = HashMap::new();
+    for file in files {
+        looks.push(Look {
+            key: file.key.clone(),
+            size: file.size,
+            at_least: false,
+        });
+        if let Some(key) = &file.deletion_vector_key {
+            let end = vectors.entry(key).or_default();
+            *end = vector_end(file).max(*end);
+        }
+    }
+    looks.extend(vectors.into_iter().map(|(key, size)| Look {
+        key: key.clone(),
+        size,
+        at_least: true,
+    }));
+    looks
+}
+
+/// The object that a copy made.
+pub(crate) fn look_at(item: &CopyItem) -> Option<Look> {
+    Some(Look {
+        key: Path::parse(&item.dst).ok()?,
+        size: item.size,
+        at_least: false,
+    })
 }
 
 /// Looks at each object: there, and of this size?
 pub(crate) async fn objects(
     store: &Arc<dyn ObjectStore>,
-    expected: Vec<(Path, u64)>,
+    expected: Vec<Look>,
 ) -> Result<u64, VerifyError> {
-    let looks = expected.into_iter().map(|(key, size)| {
+    let looks = expected.into_iter().map(|wanted| {
         let store = Arc::clone(store);
-        async move { look(store.as_ref(), &key, size).await }.boxed()
+        async move { look(store.as_ref(), &wanted).await }.boxed()
     });
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS);
     let mut count = 0;
@@ -123,9 +166,14 @@ pub(crate) async fn objects(
     Ok(count)
 }
 
-async fn look(store: &dyn ObjectStore, key: &Path, size: u64) -> Result<(), VerifyError> {
+pub(crate) async fn look(store: &dyn ObjectStore, wanted: &Look) -> Result<(), VerifyError> {
+    let Look {
+        key,
+        size,
+        at_least,
+    } = wanted;
     match store.head(key).await {
-        Ok(there) if there.size == size => Ok(()),
+        Ok(there) if there.size == *size || (*at_least && there.size > *size) => Ok(()),
         Ok(there) => Err(VerifyError::Wrong(format!(
             "the object `{key}` has {} bytes instead of {size}",
             there.size

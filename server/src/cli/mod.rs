@@ -168,7 +168,7 @@ enum Calls {
     /// Sync a replica now: here where nobody else uses the data folder, else a worker does it (--wait: until it is done)
     Sync(replica::Target),
     /// Check a replica now, likewise
-    Verify(replica::Target),
+    Verify(replica::Check),
     /// Remove now what a replica need not keep any more, likewise
     Vacuum(replica::Target),
     /// Prices, bytes, charges, statements, savings
@@ -205,9 +205,9 @@ impl Calls {
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,
-            Self::Sync(target) => target.start(WorkKind::Sync),
-            Self::Verify(target) => target.start(WorkKind::Verify),
-            Self::Vacuum(target) => target.start(WorkKind::Vacuum),
+            Self::Sync(target) => target.start(WorkKind::Sync)?,
+            Self::Verify(check) => check.start()?,
+            Self::Vacuum(target) => target.start(WorkKind::Vacuum)?,
             Self::Billing(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,
             Self::Plan(declared) => declared.plan()?,

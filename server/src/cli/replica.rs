@@ -29,6 +29,11 @@ pub(super) enum Replica {
         #[command(flatten)]
         schedule: Box<Timetable>,
     },
+    /// Serve a replica again that is in quarantine: on your word that it is in order
+    Release {
+        #[arg(value_name = "PRODUCT@STORAGE")]
+        replica: String,
+    },
     /// The runs, newest first
     Runs {
         #[arg(long)]
@@ -75,26 +80,49 @@ pub(super) struct Timetable {
 /// The replica that a product has in a storage.
 #[derive(Debug, Args)]
 pub(super) struct Target {
+    /// The product, or PRODUCT@STORAGE
     product: String,
     #[arg(long, value_name = "STORAGE")]
-    to: String,
+    to: Option<String>,
     /// Wait until it is done, also where somebody else does it; exit status 1 when it failed
     #[arg(long)]
     wait: bool,
 }
 
+/// How closely the replica is looked at.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    target: Target,
+    /// 1: the log and the counts; 2: every object, too; 3: every row, too, of source and replica, deletion vectors applied
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
+    level: Option<u8>,
+}
+
+impl Check {
+    pub(super) fn start(self) -> anyhow::Result<Act> {
+        let level = self.level.map(|level| level.to_string());
+        Ok(self.target.start(WorkKind::Verify)?.query("level", level))
+    }
+}
+
 impl Target {
     /// Asks for the work, and follows it where this process does it itself or is to wait.
-    pub(super) fn start(self, kind: WorkKind) -> Act {
+    pub(super) fn start(self, kind: WorkKind) -> anyhow::Result<Act> {
         let Self { product, to, wait } = self;
+        let (product, to) = match (to, product.split_once('@')) {
+            (Some(to), _) => (product.clone(), to),
+            (None, Some((product, to))) => (product.to_owned(), to.to_owned()),
+            (None, None) => bail!("say which replica: {product}@STORAGE, or --to STORAGE"),
+        };
         let what = kind.as_str();
         let follow = Follow::new(kind, &product, &to, wait);
-        Act::post(&["replicas", &format!("{product}@{to}"), what])
+        Ok(Act::post(&["replicas", &format!("{product}@{to}"), what])
             .show(Show::said(format!(
                 "The {what} of {product} in {to} is asked for; a worker does it. To wait for its end: --wait. \
                  To see it: entrepot replica runs --product {product}"
             )))
-            .follow(follow)
+            .follow(follow))
     }
 }
 
@@ -154,6 +182,7 @@ pub(super) const TABLES: &[Column] = &[
     ("SYNCED", |t| time(t, "/synced_at")),
     ("VERIFIED", |t| time(t, "/verified_at")),
     ("VACUUMED", |t| time(t, "/vacuumed_at")),
+    ("IN QUARANTINE", |t| time(t, "/quarantined_at")),
     ("WAITS FOR", |t| waits_for(t)),
     ("WHY", |t| at(t, "/reason")),
 ];
@@ -217,6 +246,9 @@ impl Replica {
             Self::Schedule { replica, schedule } => Act::patch(&["replicas", &replica, "job"])
                 .body(schedule.body()?)
                 .show(Show::words(words)),
+            Self::Release { replica } => {
+                Act::post(&["replicas", &replica, "release"]).show(Show::words(words))
+            }
             Self::Runs { product } => Act::list(&["sync-runs"])
                 .query("product", product)
                 .show(table(RUNS)),

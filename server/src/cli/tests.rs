@@ -381,6 +381,18 @@ fn commands_are_calls() {
             none(),
         ),
         (
+            "verify v-a@az --level 3",
+            "POST",
+            "replicas/v-a@az/verify?level=3",
+            none(),
+        ),
+        (
+            "replica release v-a@az",
+            "POST",
+            "replicas/v-a@az/release",
+            none(),
+        ),
+        (
             "vacuum v-a --to az",
             "POST",
             "replicas/v-a@az/vacuum",
@@ -561,7 +573,6 @@ fn wrong_commands_are_refused() {
         "storage create az --cloud azure --region westeurope --url x --credential env:A --credential-file b",
         "request decide x maybe --revision 1",
         "request decide x approve",
-        "sync v-a",
         "product register v-a --team t --title A --storage s --classification internal --history",
         "replica schedule v-a@az --pause --resume",
         "billing rate --price 1 --currency EUR --valid-from 2026-01-01 --source x",
@@ -589,6 +600,7 @@ fn wrong_commands_are_refused() {
     for line in [
         "storage create az --cloud azure --region westeurope --url x --credential {}",
         "storage update az",
+        "sync v-a",
         "product update v-a",
         "product register v-a --team t --title A --storage s --classification internal --table visits",
         "replica schedule v-a@az --revision 1",

@@ -219,6 +219,7 @@ pub(super) fn runs(mut runs: Vec<SyncRun>) -> (Vec<RunLine>, Vec<VacuumLine>) {
                 bytes_deleted: run.bytes_deleted,
                 at: run.started_at,
             }),
+            RunKind::Verify => {}
         }
     }
     (syncs, vacuums)

@@ -6,6 +6,7 @@
 
 pub(crate) mod access_log;
 pub mod handlers;
+mod prove;
 pub mod sync;
 pub(crate) mod tally;
 mod upkeep;

@@ -15,7 +15,7 @@ use exchange::{Exchange, Principal};
 use model::time::MINUTE;
 use model::{Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
-    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
+    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Mend, Outcome, Pair, ProcessEngine, Run,
     RunJournal, RunRecord,
 };
 use storage::{Cause, Meter, MeterKey};
@@ -292,6 +292,9 @@ impl Lakehand {
             replica_table: task.replica_table_id,
             product: task.product.clone(),
             retention_hours: u32::try_from(hours).unwrap_or(u32::MAX),
+            mend: task.suspects().map(|suspects| Mend {
+                suspects: suspects.into_iter().collect(),
+            }),
         };
         Ok(Opened {
             source,
@@ -401,6 +404,14 @@ impl Lakehand {
             Outcome::Parked { why } => {
                 self.exchange
                     .run_ended(&system, &task, run, RunState::Parked, &why, true)
+                    .await?
+            }
+            Outcome::Differs { why } => {
+                self.exchange
+                    .replica_quarantined(&system, &task, None, &why, &[])
+                    .await?;
+                self.exchange
+                    .run_ended(&system, &task, run, RunState::Failed, &why, false)
                     .await?
             }
             Outcome::Failed { why } => {

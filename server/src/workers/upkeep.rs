@@ -12,6 +12,7 @@ use replication::{Fence, PlanSummary, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
 
 use super::handlers::Lakehand;
+use super::prove::level_of;
 use super::sync::LeaseFence;
 use super::{Outcome as Ended, WorkFailed};
 
@@ -132,25 +133,32 @@ impl Lakehand {
         }
     }
 
-    /// Checks a replica table against the last sync's promise.
-    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
-        let Some(task) = self.task(leased).await? else {
-            return Ok(Ended::Done);
-        };
+    /// What the last sync of a replica table promised of it.
+    pub(super) async fn promise(&self, task: &SyncTask) -> Result<Option<PlanSummary>, WorkFailed> {
         let system = Principal::system();
-        let Some(journal) = self
-            .exchange
-            .run_journal(&system, task.replica_table_id)
-            .await?
-        else {
-            return Ok(Ended::Done);
+        let journal = self.exchange.run_journal(&system, task.replica_table_id);
+        let Some(journal) = journal.await? else {
+            return Ok(None);
         };
         let record: RunRecord = serde_json::from_str(&journal).map_err(|error| {
             WorkFailed::terminal(format!("the last sync's journal cannot be read: {error}"))
         })?;
         // What a sync of its former life promised is not asked of a table that was emptied and comes back.
         let stands = |plan: &PlanSummary| Some(plan.target_version) == task.replica_version;
-        let Some(plan) = record.plan.filter(stands) else {
+        Ok(record.plan.filter(stands))
+    }
+
+    /// Checks a replica table against the last sync's promise.
+    pub(super) async fn verify(&self, leased: &Leased) -> Result<Ended, WorkFailed> {
+        let level = level_of(leased);
+        if level > 1 {
+            return self.prove(leased, level).await;
+        }
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        let system = Principal::system();
+        let Some(plan) = self.promise(&task).await? else {
             return Ok(Ended::Done);
         };
         let meter = meter((task.product_id, task.table_id), "verify", Purpose::Verify);
@@ -263,7 +271,7 @@ fn all_of(failures: Vec<(ReplicaTableRecord, WorkFailed)>) -> Option<WorkFailed>
     (!failures.is_empty()).then_some(WorkFailed { sentence, terminal })
 }
 
-fn meter(
+pub(super) fn meter(
     (product, table): (ProductId, TableId),
     operation: &'static str,
     purpose: Purpose,

@@ -218,7 +218,10 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[reason]", "over"),
             ("form[confirm]", PRODUCT),
         ],
-        "replicas/start_sync" | "replicas/start_verify" | "replicas/start_vacuum" => {
+        "replicas/start_sync"
+        | "replicas/start_verify"
+        | "replicas/start_vacuum"
+        | "replicas/release_replica" => {
             vec![("form[replica]", ID)]
         }
         "replicas/change_sync_job" => vec![

@@ -287,6 +287,7 @@ mod tests {
             synced_at: Some(at(synced)),
             verified_at: None,
             vacuumed_at: None,
+            quarantined_at: None,
             reason: None,
             work: Vec::new(),
         }

@@ -121,7 +121,7 @@ fn way(run: &SyncRun) -> Vec<Part> {
     let now = place(run.state);
     let stopped = run.steps.iter().rev().find_map(|step| place(step.state));
     // What had nothing to copy, and what deletes, goes a shorter way.
-    let is_short = run.state == RunState::Done || run.kind == RunKind::Vacuum;
+    let is_short = run.state == RunState::Done || run.kind != RunKind::Sync;
     let part = |(position, (state, title)): (usize, (RunState, &'static str))| {
         let last = run.steps.iter().rposition(|step| step.state == state);
         if is_short && !run.steps.is_empty() && last.is_none() {

@@ -134,7 +134,7 @@ fn actions(replica: &Replica) -> impl IntoView + use<> {
     let may = replica.may;
     let one = |allowed: bool, form, action, title, weight| {
         let id = replica.id.to_string();
-        allowed.then(move || start(id, form, action, title, weight))
+        allowed.then(move || start(id, None, form, action, title, weight))
     };
     let sync = one(
         may.sync,
@@ -150,6 +150,19 @@ fn actions(replica: &Replica) -> impl IntoView + use<> {
         words::replicas::CHECK_IT_NOW,
         Weight::Secondary,
     );
+    let id = replica.id.to_string();
+    let rows = may.verify.then(move || {
+        let action = wire::form::<api::replicas::StartVerify>();
+        let (title, weight) = (words::replicas::CHECK_EVERY_ROW, Weight::Secondary);
+        start(id, Some("3"), "start-verify-rows", action, title, weight)
+    });
+    let release = one(
+        may.release,
+        "release-replica",
+        wire::form::<api::replicas::ReleaseReplica>(),
+        words::replicas::RELEASE,
+        Weight::Secondary,
+    );
     let vacuum = one(
         may.vacuum,
         "start-vacuum",
@@ -157,11 +170,12 @@ fn actions(replica: &Replica) -> impl IntoView + use<> {
         words::replicas::VACUUM_NOW,
         Weight::Secondary,
     );
-    view! { <div class="actions">{sync}{verify}{vacuum}</div> }
+    view! { <div class="actions">{sync}{verify}{rows}{vacuum}{release}</div> }
 }
 
 fn start(
     replica: String,
+    level: Option<&'static str>,
     form: &'static str,
     action: &'static str,
     title: &'static str,
@@ -170,6 +184,7 @@ fn start(
     view! {
         <Form id=form action class="inline">
             <Hidden name="replica" value=replica/>
+            {level.map(|level| view! { <Hidden name="level" value=level.to_owned()/> })}
             <Submit weight>{title}</Submit>
         </Form>
     }
@@ -183,6 +198,7 @@ fn table(table: &ReplicaTable) -> impl IntoView + use<> {
             <th scope="row" class="code">{name}</th>
             <td>
                 <State said=state::replica(table.state)/>
+                {table.quarantined_at.map(|at| view! { <p class="secondary">{words::replicas::IN_QUARANTINE_SINCE}<Ago at/></p> })}
                 {table.reason.clone().map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}
                 {work}
             </td>

@@ -205,7 +205,7 @@ async fn v2_checkpoints_are_read_with_their_sidecars_and_not_given_to_the_librar
         let files: Vec<&str> = snapshot.files.values().map(|file| &*file.path).collect();
         assert_eq!(files, ["x", "y", "z"], "{name}");
         assert_eq!(snapshot.support().refused_for(), None);
-        assert_eq!(snapshot.support().clone_refused_for(), Some("v2Checkpoint"));
+        assert_eq!(snapshot.support().clone_refused_for(), None);
         let refused = table.write_checkpoint(&snapshot).await;
         assert!(matches!(refused, Err(LogError::Unsupported { .. })));
     }

@@ -326,6 +326,7 @@ async fn forget(
     let changed = sql!(
         "update replica_table set state = $1, source_version = null, source_committed_at = null, replica_version = null,
              byte_count = null, synced_at = null, verified_at = null, vacuumed_at = null, drain_until = null, reason = null, failed_syncs = 0,
+             quarantined_at = null, suspects = null,
              updated_at = $2
          where id = $3 and state = $4"
     )

@@ -11,6 +11,7 @@ mod history;
 mod hold;
 mod jobs;
 mod overdue;
+mod quarantine;
 mod records;
 mod runs;
 mod schedule;

@@ -101,6 +101,7 @@ pub struct ReplicaTableRecord {
     pub synced_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     pub vacuumed_at: Option<Timestamp>,
+    pub quarantined_at: Option<Timestamp>,
     /// Of a table that was taken out of the product: when its folder is to be erased.
     pub drain_until: Option<Timestamp>,
     /// Whether the product has the table no more.
@@ -122,6 +123,7 @@ from_row!(ReplicaTableRecord {
     synced_at,
     verified_at,
     vacuumed_at,
+    quarantined_at,
     drain_until,
     is_removed,
     reason
@@ -158,6 +160,7 @@ impl ReplicaTableRecord {
             synced_at: record.synced_at,
             verified_at: record.verified_at,
             vacuumed_at: record.vacuumed_at,
+            quarantined_at: record.quarantined_at,
             reason: record.reason,
             work,
         }
@@ -184,7 +187,7 @@ impl Exchange {
         Ok(sql!(
             "select replica_table.id, replica_id, table_id, schema_name as schema, name, replica_table.path, replica_table.state,
                     source_version, source_committed_at, replica_version, replica_table.byte_count as bytes, synced_at,
-                    verified_at, vacuumed_at, drain_until, case when removed_at is null then false else true end as is_removed, reason
+                    verified_at, vacuumed_at, quarantined_at, drain_until, case when removed_at is null then false else true end as is_removed, reason
              from replica_table join product_table on product_table.id = table_id
              where replica_id = $1 order by schema_name, name"
         )
@@ -276,11 +279,13 @@ impl Exchange {
         let job = self.job_of(self.db(), record.id).await?;
         let scope = self.replica_scope(principal, &record).await?;
         let may = |operation| allows(principal, operation, &scope);
+        let is_quarantined = tables.iter().any(|table| table.quarantined_at.is_some());
         let may = ReplicaActions {
             sync: record.follows() && may(Operation::SyncStart),
             verify: record.follows() && may(Operation::VerifyStart),
             vacuum: !record.is_gone() && may(Operation::VacuumStart),
             schedule: job.is_some() && may(Operation::SyncJobUpdate),
+            release: is_quarantined && may(Operation::ReplicaRelease),
         };
         Ok(sight.replica(Replica {
             id: record.id,
@@ -347,8 +352,14 @@ impl Exchange {
         principal: &Principal,
         reference: &str,
     ) -> Result<Replica, Error> {
-        self.replica_start(principal, reference, Operation::SyncStart, WorkKind::Sync)
-            .await
+        self.replica_start(
+            principal,
+            reference,
+            Operation::SyncStart,
+            WorkKind::Sync,
+            1,
+        )
+        .await
     }
 
     /// Asks for a vacuum of every table now.
@@ -362,21 +373,40 @@ impl Exchange {
             reference,
             Operation::VacuumStart,
             WorkKind::Vacuum,
+            1,
         )
         .await
     }
 
-    /// Asks for a check of every table now.
+    /// Asks for a check of every table now: of its log and counts.
     pub async fn verify_start(
         &self,
         principal: &Principal,
         reference: &str,
     ) -> Result<Replica, Error> {
+        self.verify_start_at(principal, reference, 1).await
+    }
+
+    /// Asks for a check of every table now. Level 0 and 1: of its log and counts; 2: of every object; 3: of every row, on both
+    /// sides, each where it lies.
+    pub async fn verify_start_at(
+        &self,
+        principal: &Principal,
+        reference: &str,
+        level: u8,
+    ) -> Result<Replica, Error> {
+        if level > 3 {
+            return Err(Error::invalid(
+                "level",
+                "there are the levels 0, 1, 2 and 3",
+            ));
+        }
         self.replica_start(
             principal,
             reference,
             Operation::VerifyStart,
             WorkKind::Verify,
+            level,
         )
         .await
     }
@@ -387,6 +417,7 @@ impl Exchange {
         reference: &str,
         operation: Operation,
         kind: WorkKind,
+        level: u8,
     ) -> Result<Replica, Error> {
         let (replica, scope) = self.replica_for(principal, reference).await?;
         can(principal, operation, &scope)?;
@@ -403,7 +434,11 @@ impl Exchange {
                 _ => table.follows(),
             };
             if takes_part {
-                change.wake(Wake::new(kind, table.id).at(Some(location.clone())));
+                let mut wake = Wake::new(kind, table.id).at(Some(location.clone()));
+                if level > 1 {
+                    wake = wake.with(serde_json::json!({ "level": level }));
+                }
+                change.wake(wake);
             }
         }
         change.note(

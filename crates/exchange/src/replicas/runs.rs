@@ -124,9 +124,14 @@ impl Exchange {
             return Ok(false);
         }
         note_step(change.tx(), run.id, RunState::Done, at).await?;
-        sql!("update replica_table set state = 'ready', source_version = $1,
+        // What is in quarantine comes back by a run that was to mend it, and wrote what it found.
+        let is_mended = task.quarantined_at.is_some() && committed.is_some();
+        sql!("update replica_table set state = case when quarantined_at is null or $7 then 'ready' else state end, source_version = $1,
                   source_committed_at = coalesce($2, source_committed_at), replica_version = coalesce($3, replica_version),
-                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, reason = null, updated_at = $5
+                  byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, updated_at = $5,
+                  reason = case when quarantined_at is null or $7 then null else reason end,
+                  suspects = case when $7 then null else suspects end,
+                  quarantined_at = case when $7 then null else quarantined_at end
               where id = $6 and state in ('pending', 'ready', 'diverged')")
         .bind(outcome.source_version)
         .bind(committed.map(|committed| committed.source_committed_at))
@@ -134,6 +139,7 @@ impl Exchange {
         .bind(committed.map(|committed| committed.bytes))
         .bind(at)
         .bind(task.replica_table_id)
+        .bind(is_mended)
         .execute(change.tx())
         .await?;
         if let Some(committed) = committed {
@@ -365,32 +371,21 @@ impl Exchange {
         problem: Option<&str>,
     ) -> Result<(), Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
-        let mut change = self.change(principal).await?;
-        let at = change.at();
-        match problem {
-            None => {
-                sql!("update replica_table set verified_at = $1, updated_at = $1 where id = $2")
-                    .bind(at)
-                    .bind(task.replica_table_id)
-                    .execute(change.tx())
-                    .await?;
-            }
-            Some(problem) => {
-                sql!(
-                    "update replica_table set state = 'diverged', reason = $1, updated_at = $2
-                      where id = $3 and state in ('pending', 'ready', 'diverged')"
-                )
-                .bind(problem)
-                .bind(at)
-                .bind(task.replica_table_id)
-                .execute(change.tx())
+        if let Some(problem) = problem {
+            self.replica_quarantined(principal, task, None, problem, &[])
                 .await?;
-            }
+            return Ok(());
         }
+        let mut change = self.change(principal).await?;
+        sql!("update replica_table set verified_at = $1, updated_at = $1 where id = $2")
+            .bind(change.at())
+            .bind(task.replica_table_id)
+            .execute(change.tx())
+            .await?;
         change.note(
             Operation::SyncRunWrite,
             Object::new("replica_table", task.replica_table_id),
-            json!({ "verified": problem.is_none() }),
+            json!({ "verified": true }),
         );
         change.commit().await
     }

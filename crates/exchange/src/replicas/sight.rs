@@ -96,6 +96,7 @@ fn veil_table(table: &mut ReplicaTable) {
         synced_at: _,
         verified_at: _,
         vacuumed_at: _,
+        quarantined_at: _,
     } = table;
     *path = None;
     veil(reason, OUT_OF_ORDER);

@@ -3,7 +3,7 @@
 use model::time::HOUR;
 use model::{
     Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
-    StorageId, TableId,
+    StorageId, TableId, Timestamp,
 };
 
 use super::schedule::usual;
@@ -37,6 +37,9 @@ pub struct SyncTask {
     pub replica_version: Option<u64>,
     /// Of the table as the replica stands.
     pub bytes: Option<u64>,
+    /// Since when it is in quarantine.
+    pub quarantined_at: Option<Timestamp>,
+    suspects: Option<String>,
     retention_hours: Option<i64>,
 }
 from_row!(SyncTask {
@@ -60,6 +63,8 @@ from_row!(SyncTask {
     source_version,
     replica_version,
     bytes,
+    quarantined_at,
+    suspects,
     retention_hours
 });
 
@@ -84,6 +89,13 @@ impl SyncTask {
         follows(self.replica_state) && follows(self.table_state)
     }
 
+    /// The partitions whose rows a check found to differ, of a table in quarantine: the next sync is to mend it.
+    pub fn suspects(&self) -> Option<Vec<String>> {
+        self.quarantined_at?;
+        let suspects = self.suspects.as_deref().unwrap_or("[]");
+        Some(serde_json::from_str(suspects).unwrap_or_default())
+    }
+
     /// How long the replica keeps what the source removed; microseconds.
     pub fn retention(&self) -> i64 {
         self.retention_hours.unwrap_or(usual::RETENTION_HOURS) * HOUR
@@ -105,7 +117,7 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    retention_hours
+                    quarantined_at, suspects, retention_hours
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id

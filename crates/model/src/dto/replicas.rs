@@ -30,6 +30,9 @@ pub struct ReplicaActions {
     pub verify: bool,
     pub vacuum: bool,
     pub schedule: bool,
+    /// Out of quarantine, by one's word.
+    #[serde(default)]
+    pub release: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,9 @@ pub struct ReplicaTable {
     pub synced_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     pub vacuumed_at: Option<Timestamp>,
+    /// Since when it is not served because a check found that it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined_at: Option<Timestamp>,
     pub reason: Option<String>,
     /// What is to be done on it, or is being done.
     pub work: Vec<TableWork>,

@@ -58,6 +58,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         replica_table: World::replica_table(),
         product: "vehicle-visits".parse().unwrap(),
         retention_hours: 1,
+        mend: None,
     };
     let journal = Files(folder.join("journal"));
     // Checkpoints forget tombstones by the wall clock, so this clock has to stand near it, and begin at the same time in

@@ -41,6 +41,7 @@ impl Job {
                 dst: name,
                 size: *size as u64,
                 modified: Some(1),
+                fresh: false,
             });
         }
         write_manifest(&folder.path().join("m"), &items)

@@ -3,6 +3,7 @@
 mod abort;
 mod copying;
 mod crashes;
+mod parity;
 mod probe;
 mod rules;
 mod rules_of_files;

@@ -364,12 +364,15 @@ async fn rule_16_the_protocol_is_united_and_unknown_features_are_refused() {
     let united = &world.replica_actions(1, "protocol")[0];
     assert_eq!(
         united["writerFeatures"],
-        json!(["appendOnly", "domainMetadata", "invariants"])
+        json!(["appendOnly", "domainMetadata", "invariants", "rowTracking"])
     );
-    world.commit(2, &[features(&["invariants"])]);
+    world.commit(2, &[features(&["invariants", "rowTracking"])]);
     world.sync_done().await;
     assert!(world.replica_actions(2, "protocol").is_empty());
-    world.commit(3, &[features(&["invariants", "icebergCompatV9"])]);
+    world.commit(
+        3,
+        &[features(&["invariants", "rowTracking", "icebergCompatV9"])],
+    );
     assert!(failed(world.sync().await).contains("icebergCompatV9"));
 }
 

@@ -57,7 +57,7 @@ async fn rule_07_files_are_told_apart_by_raw_path_and_objects_by_key() {
     world.sync_done().await;
     assert_eq!(world.replica_paths().await, ["x y"]);
 
-    // Deletion vectors are refused by name, also where the protocol hides them.
+    // Deletion vectors that the protocol hides are refused by name: a reader that goes by it would show deleted rows.
     let world = World::with_two_files();
     let mut vector = add("a", 10);
     vector["add"]["deletionVector"] =

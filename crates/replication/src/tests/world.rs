@@ -162,6 +162,7 @@ impl World {
             replica_table: Self::replica_table(),
             product: "vehicle-visits".parse().unwrap(),
             retention_hours: 168,
+            mend: None,
         }
     }
 

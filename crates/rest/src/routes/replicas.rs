@@ -4,6 +4,7 @@ use exchange::Operation;
 use exchange::page::Page;
 use model::SyncRunId;
 use model::dto::{Replica, SyncJobChange, SyncRun};
+use serde::Deserialize;
 
 use crate::answer::{Result, ok};
 use crate::body::Body;
@@ -18,7 +19,8 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::SyncJobUpdate, schedule).takes::<SyncJobChange>().answers::<Replica>()
         .on(Operation::SyncStart, sync).answers::<Replica>()
         .on(Operation::VacuumStart, vacuum).answers::<Replica>()
-        .on(Operation::VerifyStart, verify).answers::<Replica>()
+        .on(Operation::VerifyStart, verify).answers::<Replica>().query(&["level"])
+        .on(Operation::ReplicaRelease, release).answers::<Replica>()
         .on(Operation::SyncRunList, runs).pages::<SyncRun>().query(&["product"])
         .on(Operation::SyncRunRead, run).answers::<SyncRun>()
 }
@@ -60,10 +62,29 @@ async fn vacuum(call: Call, At(replica): At<String>) -> Result<Replica> {
         .await?)
 }
 
-async fn verify(call: Call, At(replica): At<String>) -> Result<Replica> {
+/// How closely a replica is looked at; 1 where it is not said.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AtLevel {
+    #[serde(default)]
+    level: Option<u8>,
+}
+
+async fn verify(
+    call: Call,
+    At(replica): At<String>,
+    Filter(at): Filter<AtLevel>,
+) -> Result<Replica> {
     ok(call
         .exchange
-        .verify_start(&call.principal, &replica)
+        .verify_start_at(&call.principal, &replica, at.level.unwrap_or(1))
+        .await?)
+}
+
+async fn release(call: Call, At(replica): At<String>) -> Result<Replica> {
+    ok(call
+        .exchange
+        .replica_release(&call.principal, &replica)
         .await?)
 }
 

@@ -68,6 +68,7 @@ async fn sync(world: &World, lie: u64) {
                 replica_table: task.replica_table_id,
                 product: task.product.clone(),
                 retention_hours: 168,
+                mend: None,
             };
             let ends = Ends {
                 source: source.objects,

@@ -10,7 +10,7 @@ use exchange::page::PageRequest;
 use exchange::ports::Observation;
 use exchange::replicas::ReplicaStep;
 use model::dto::{Replica, SyncRun};
-use model::{ReplicaState, RunState};
+use model::{ReplicaState, RunKind, RunState};
 use server::workers::handlers::{Lakehand, handlers};
 use server::workers::sync::Engine;
 use server::workers::{Worker, owner};
@@ -273,5 +273,78 @@ async fn a_table_that_comes_back_is_not_checked_against_its_former_life() {
         world.work().await;
         let back = world.exchange.replica(&operator, &reference).await.unwrap();
         assert_eq!(back.tables[0].state, ReplicaState::Ready);
+    }
+}
+
+/// Only its rows tell that it differs: it is served to nobody until a sync has copied it anew, or an operator says so.
+#[tokio::test]
+async fn a_replica_that_differs_is_in_quarantine_until_it_is_mended() {
+    for world in World::each().await {
+        let (operator, reference) = (Principal::operator(), format!("{VISITS}@az_weu"));
+        world.visits().await;
+        let grant = world.grant(VISITS, "rnd_weu", "replica").await;
+        world.work().await;
+        let check = async |level: u8| {
+            let asked = world.exchange.verify_start_at(&operator, &reference, level);
+            asked.await.unwrap();
+            world.work().await;
+            let replica = world.exchange.replica(&operator, &reference).await;
+            (
+                replica.unwrap().tables.remove(0),
+                world.runs().await.remove(0),
+            )
+        };
+        let is_refused = world
+            .exchange
+            .verify_start_at(&operator, &reference, 4)
+            .await;
+        assert!(is_refused.is_err());
+        for level in [2, 3] {
+            let (table, run) = check(level).await;
+            assert_eq!((run.kind, run.state), (RunKind::Verify, RunState::Done));
+            assert_eq!(table.state, ReplicaState::Ready);
+        }
+        // Of the same length, with its footer: the log, the counts and a look at the objects find nothing.
+        let damage = || {
+            let file = data_files(&replica_folder(&world)).remove(0);
+            let mut bytes = std::fs::read(&file).unwrap();
+            for byte in &mut bytes[20..60] {
+                *byte ^= 0x55;
+            }
+            std::fs::write(&file, bytes).unwrap();
+        };
+        damage();
+        let (table, run) = check(2).await;
+        assert_eq!((run.state, table.quarantined_at), (RunState::Done, None));
+        let (table, run) = check(3).await;
+        assert_eq!((run.kind, run.state), (RunKind::Verify, RunState::Failed));
+        assert!(run.error.unwrap().contains("not those of the source"));
+        assert_eq!(table.state, ReplicaState::Diverged);
+        assert_eq!(table.quarantined_at, Some(world.exchange.now()));
+        World::assert_broken(&world.observe(grant).await, "not as it was left");
+        // Nothing is new at the source, and yet the sync has something to do.
+        let table = world.sync().await.tables.remove(0);
+        assert_eq!(
+            (table.state, table.quarantined_at),
+            (ReplicaState::Ready, None)
+        );
+        let runs = world.runs().await;
+        let mended = runs.iter().find(|run| run.kind == RunKind::Sync).unwrap();
+        assert!(mended.files_copied > 0);
+        let (table, run) = check(3).await;
+        assert_eq!(
+            (run.state, table.state),
+            (RunState::Done, ReplicaState::Ready)
+        );
+        // By a person's word, who knows better.
+        damage();
+        let (table, _) = check(3).await;
+        assert!(table.quarantined_at.is_some());
+        let released = world.exchange.replica_release(&operator, &reference).await;
+        let table = released.unwrap().tables.remove(0);
+        assert_eq!(
+            (table.state, table.quarantined_at),
+            (ReplicaState::Ready, None)
+        );
     }
 }

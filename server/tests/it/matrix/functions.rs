@@ -81,7 +81,10 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("reason", text("/reason")),
             ("confirm", name(0)),
         ],
-        "replicas/start_sync" | "replicas/start_verify" | "replicas/start_vacuum" => {
+        "replicas/start_sync"
+        | "replicas/start_verify"
+        | "replicas/start_vacuum"
+        | "replicas/release_replica" => {
             vec![("replica", name(0))]
         }
         "replicas/change_sync_job" => vec![

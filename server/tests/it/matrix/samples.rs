@@ -342,7 +342,8 @@ impl World {
             Operation::ReplicaRead
             | Operation::SyncStart
             | Operation::VacuumStart
-            | Operation::VerifyStart => {
+            | Operation::VerifyStart
+            | Operation::ReplicaRelease => {
                 self.replicated().await;
                 named(&[REPLICA])
             }

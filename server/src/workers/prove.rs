@@ -1,0 +1,194 @@
+//! Checks of a replica table that look at its data: level 2 at every object, level 3 at every row, on both sides. What is found to
+//! differ is put in quarantine.
+
+use delta::LogError;
+use exchange::Principal;
+use exchange::jobs::Leased;
+use exchange::replicas::{RunBegun, RunProgress, RunStart, SyncTask};
+use model::{Purpose, RunKind, RunState, crash_point};
+use replication::{PlanSummary, Sums, VerifyError};
+
+use super::handlers::Lakehand;
+use super::upkeep::meter;
+use super::{Outcome as Ended, WorkFailed};
+
+/// What a check has come to.
+enum Proved {
+    InOrder,
+    /// And in which partitions.
+    Differs(String, Vec<String>),
+    /// It cannot be said, and trying again does not help.
+    Unknown(String),
+}
+
+/// The level that a check is asked for; only the log and the counts where nothing is said.
+pub(super) fn level_of(leased: &Leased) -> u64 {
+    let level = leased.payload.get("level");
+    level.and_then(serde_json::Value::as_u64).unwrap_or(1)
+}
+
+impl Lakehand {
+    /// Checks a replica table as a run of its own: nothing else is done on the table meanwhile.
+    pub(super) async fn prove(&self, leased: &Leased, level: u64) -> Result<Ended, WorkFailed> {
+        let system = Principal::system();
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        let begun = self
+            .exchange
+            .run_begin(&system, &task, RunKind::Verify, leased)
+            .await?;
+        let run = match begun {
+            RunBegun::Run(run) => run,
+            RunBegun::Later(wait) => return Ok(Ended::Later(wait)),
+            RunBegun::Over => return Ok(Ended::Done),
+        };
+        let proved = self.prove_run(leased, &run, level).await;
+        if let Err(failed) = &proved {
+            self.note_failure(&task, &run, leased, failed).await;
+        }
+        proved
+    }
+
+    async fn prove_run(
+        &self,
+        leased: &Leased,
+        run: &RunStart,
+        level: u64,
+    ) -> Result<Ended, WorkFailed> {
+        let system = Principal::system();
+        // As it stands now that nobody else works on it.
+        let Some(task) = self.task(leased).await? else {
+            return Ok(Ended::Done);
+        };
+        let proved = match self.promise(&task).await? {
+            Some(plan) => self.prove_table(&task, run, &plan, level).await?,
+            None => Proved::Unknown("nothing was synced yet that could be checked".to_owned()),
+        };
+        crash_point!("verify.finish.before");
+        let finished = match proved {
+            Proved::InOrder => self.exchange.run_proved(&system, &task, run).await?,
+            Proved::Differs(why, suspects) => {
+                self.exchange
+                    .replica_quarantined(&system, &task, Some(run), &why, &suspects)
+                    .await?
+            }
+            Proved::Unknown(why) => {
+                let state = RunState::Failed;
+                self.exchange
+                    .run_ended(&system, &task, run, state, &why, false)
+                    .await?
+            }
+        };
+        crash_point!("verify.finish.after");
+        if !finished {
+            tracing::warn!(run.id = %run.id, "a later attempt has finished this check");
+        }
+        Ok(Ended::Done)
+    }
+
+    async fn prove_table(
+        &self,
+        task: &SyncTask,
+        run: &RunStart,
+        plan: &PlanSummary,
+        level: u64,
+    ) -> Result<Proved, WorkFailed> {
+        let key = (task.product_id, task.table_id);
+        let source = meter(key, "verify", Purpose::Verify);
+        let target = meter(key, "verify", Purpose::Verify);
+        let (from, to) = (task.from_location()?, task.to_location()?);
+        let opened = self.open_pair(task, &source, &target).await?;
+        let replica = &opened.pair.target;
+        let mut progress = RunProgress {
+            state: Some(RunState::Verifying),
+            journal: run.journal.clone(),
+            to_version: Some(plan.source_version),
+            ..RunProgress::default()
+        };
+        self.keep(run, &progress).await?;
+
+        // What every check asks comes first: it is cheap.
+        let promised = replication::verify(replica, plan);
+        if let Err(error) = self.reads.noting(&target, &to, None, promised).await {
+            let escape = error.escape_version();
+            self.note_escape(task, escape, &error).await;
+            return differs(error, Vec::new());
+        }
+        let looking = replication::look(replica, plan.target_version);
+        let looked = match self.reads.noting(&target, &to, None, looking).await {
+            Ok(looked) => looked,
+            Err(error) => return differs(error, Vec::new()),
+        };
+        if let Some(why) = looked.wrong.values().next() {
+            let error = VerifyError::Wrong(why.clone());
+            return differs(error, looked.wrong.keys().cloned().collect());
+        }
+        if let Some(rows) = plan.rows_full.filter(|rows| *rows != looked.rows) {
+            let why = format!("it has {} rows and should have {rows}", looked.rows);
+            return differs(VerifyError::Wrong(why), Vec::new());
+        }
+        if level < 3 {
+            return Ok(Proved::InOrder);
+        }
+
+        // An earlier attempt may have read the source already; it is read once.
+        let kept = serde_json::from_str::<Sums>(&run.journal).ok();
+        let theirs = match kept.filter(|sums| sums.version == plan.source_version) {
+            Some(sums) => sums,
+            None => {
+                let summing = replication::sums(&opened.pair.source, plan.source_version);
+                match self.reads.noting(&source, &from, None, summing).await {
+                    Ok(sums) => sums,
+                    Err(error) => return unknown(error, plan.source_version),
+                }
+            }
+        };
+        if let Some(why) = theirs.unreadable.values().next() {
+            return unknown(VerifyError::Wrong(why.clone()), plan.source_version);
+        }
+        progress.journal = serde_json::to_string(&theirs).unwrap_or_default();
+        self.keep(run, &progress).await?;
+        let summing = replication::sums(replica, plan.target_version);
+        let ours = match self.reads.noting(&target, &to, None, summing).await {
+            Ok(sums) => sums,
+            Err(error) => return differs(error, Vec::new()),
+        };
+        match replication::compare(&theirs, &ours) {
+            Ok(_) => Ok(Proved::InOrder),
+            Err(error) => differs(error, theirs.differing(&ours)),
+        }
+    }
+
+    async fn keep(&self, run: &RunStart, progress: &RunProgress) -> Result<(), WorkFailed> {
+        let system = Principal::system();
+        if self.exchange.run_save(&system, run, progress).await? {
+            Ok(())
+        } else {
+            Err(WorkFailed::passing("a later attempt does this check"))
+        }
+    }
+}
+
+fn differs(error: VerifyError, suspects: Vec<String>) -> Result<Proved, WorkFailed> {
+    if error.is_passing() {
+        return Err(WorkFailed::passing(error.to_string()));
+    }
+    Ok(Proved::Differs(error.to_string(), suspects))
+}
+
+/// What is wrong with the source says nothing of the replica.
+fn unknown(error: VerifyError, version: u64) -> Result<Proved, WorkFailed> {
+    let is_gone = matches!(&error, VerifyError::Log(LogError::NoSuchVersion { .. }));
+    let is_passing = error.is_passing() && !is_gone;
+    let why = match error {
+        VerifyError::Wrong(why) | VerifyError::Store(why) => why,
+        VerifyError::Log(error) => error.to_string(),
+    };
+    if is_passing {
+        return Err(WorkFailed::passing(format!("Source: {why}")));
+    }
+    Ok(Proved::Unknown(format!(
+        "version {version} of the source cannot be read any more ({why}); sync the replica and check it again"
+    )))
+}
