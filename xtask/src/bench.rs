@@ -86,12 +86,14 @@ impl Figure {
     }
 }
 
+type Measuring = fn(&Repo) -> Result<Vec<Figure>>;
+
 /// A part of the project that is measured by itself.
 struct Area {
     name: &'static str,
-    measure: fn(&Repo) -> Result<Vec<Figure>>,
+    measure: Measuring,
     /// What is measured with `--large` only: it takes long, and more memory than a small machine has.
-    large: Option<fn(&Repo) -> Result<Vec<Figure>>>,
+    large: Option<Measuring>,
 }
 
 const AREAS: [Area; 6] = [

@@ -442,7 +442,8 @@ async fn what_differs_is_named_and_a_run_that_mends_copies_it_anew() {
         suspects: [name].into(),
     });
     let run = world.run();
-    let driven = crate::drive(&run, &pair, &world.engine(), &world.journal, &world.clock);
+    let engine = world.engine();
+    let driven = crate::drive(&run, &pair, &engine, &world.journal, &world.clock);
     let Outcome::Done(plan) = driven.await.unwrap() else {
         panic!("not mended")
     };
