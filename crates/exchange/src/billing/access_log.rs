@@ -31,6 +31,9 @@ const BATCH: usize = 500;
 /// So long before a read its URL may have been signed, and so much later its event written, where a long answer streams.
 const BEFORE: i64 = 2 * HOUR;
 const AFTER: i64 = 15 * MINUTE;
+/// So long after it a read is taken, and remembered that it was. No setting: with a longer one what was forgotten under a shorter
+/// one would be counted twice.
+const TAKEN: i64 = 90 * DAY;
 /// So far ahead of ours a store's clock may be.
 const AHEAD: i64 = DAY;
 
@@ -241,7 +244,7 @@ impl Exchange {
     }
 
     fn oldest_line(&self) -> Timestamp {
-        self.now().plus(-self.options().query_log_kept)
+        self.now().plus(-TAKEN)
     }
 
     /// The bucket of a storage, and which of our storages lie in it.
