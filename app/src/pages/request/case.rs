@@ -146,7 +146,7 @@ pub fn Decide(
             <Field
                 label=of_a_day
                 name="live_bytes_per_day"
-                hint="With a yes, and only if you want to: such as 50 GB. It can be changed later."
+                hint="With a yes, and only if you want to: such as 50 GB. Empty: what the access before it had, or no limit. It can be changed later."
                 autocomplete="off"
             />
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
