@@ -162,7 +162,7 @@ impl From<Line> for ShareQuery {
     }
 }
 
-/// The lines that the caller may see, $5 to $8, and that fit the filters; which product's, $2, says the condition.
+/// The lines that the caller may see, $5 to $8, and that fit the filters; which product's or recipient's says the condition.
 macro_rules! lines_where {
     ($of_product:literal) => {
         sql!(
@@ -257,10 +257,14 @@ impl Exchange {
         };
         let before: Option<QueryId> = page.parse_after()?;
         let (person, team) = principal.scope();
-        let lines = match product {
-            // Those of one product are found by its index, however many others there are.
-            Some(_) => lines_where!("query_log.product_id = $2"),
-            None => lines_where!("(query_log.product_id = $2 or $2 is null)"),
+        // Those of one product or recipient are found by its index, however many others there are.
+        let lines = match (product, &filter.recipient) {
+            (Some(_), _) => lines_where!("query_log.product_id = $2"),
+            (None, Some(_)) => lines_where!(
+                "(query_log.product_id = $2 or $2 is null)
+                 and query_log.recipient_id = (select named.id from recipient as named where named.name = $3)"
+            ),
+            (None, None) => lines_where!("(query_log.product_id = $2 or $2 is null)"),
         };
         let rows: Vec<Line> = lines
             .bind(before)
