@@ -14,7 +14,7 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr])
     let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     let mut found = peer.ip().to_canonical();
     // Each proxy appends whom it saw: walk back from the nearest as long as it is one of ours.
-    // Each by itself: what a client wrote first does not make what the proxy wrote behind it unreadable.
+    // Byte for byte, for what a client wrote first may be no text, and hides nothing of what the proxy wrote behind it.
     let mut hops: Vec<&[u8]> = headers
         .get_all("x-forwarded-for")
         .iter()
