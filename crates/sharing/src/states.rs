@@ -275,10 +275,17 @@ pub(crate) fn fingerprint(state: &State) -> u64 {
         .chain_update((state.rows().len() as u64).to_be_bytes())
         .chain_update(state.bytes().to_be_bytes())
         .finalize();
-    let number = hash
-        .iter()
-        .take(8)
-        .fold(0, |number, byte| (number << 8) | u64::from(*byte));
     // Databases have numbers with a sign.
-    number >> 1
+    number(hash.as_slice()) >> 1
+}
+
+/// Which place a table is read from.
+pub(crate) fn place(readable: &Readable) -> u64 {
+    number(Sha256::digest(readable.place.as_bytes()).as_slice())
+}
+
+fn number(hash: &[u8]) -> u64 {
+    hash.iter()
+        .take(8)
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
