@@ -48,5 +48,4 @@ pub(crate) const KEEP: &str = "Keep";
 pub(crate) const AT_MOST_A_DAY: &str = "At most so many bytes a day";
 pub(crate) const SO_MANY_AT_THE_SOURCE: &str =
     "So many bytes a day at the source while the replica is late";
-pub(crate) const WITH_A_YES_HINT: &str =
-    "With a yes, and only if you want to: such as 50 GB. It can be changed later.";
+pub(crate) const WITH_A_YES_HINT: &str = "With a yes, and only if you want to: such as 50 GB. Empty: what the access before it had, or no limit. It can be changed later.";

@@ -14,20 +14,27 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr])
     let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     let mut found = peer.ip().to_canonical();
     // Each proxy appends whom it saw: walk back from the nearest as long as it is one of ours.
-    let mut hops: Vec<&str> = headers
+    // Byte for byte, for what a client wrote first may be no text, and hides nothing of what the proxy wrote behind it.
+    let mut hops: Vec<&[u8]> = headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .collect();
     while trusted.contains(&found) {
-        let Some(hop) = hops.pop() else { break };
-        match hop.trim().parse::<IpAddr>() {
-            Ok(hop) => found = hop.to_canonical(),
-            Err(_) => break,
+        match hops.pop().and_then(hop_address) {
+            Some(hop) => found = hop.to_canonical(),
+            None => break,
         }
     }
     Some(found)
+}
+
+/// What a proxy wrote of whom it saw; some write the port, too.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    hop.parse::<IpAddr>()
+        .or_else(|_| hop.parse::<SocketAddr>().map(|hop| hop.ip()))
+        .ok()
 }
 
 /// Leaves [`Peer`] in the request's extensions, for the sharing protocol and for links to profiles.
@@ -57,6 +64,10 @@ mod tests {
             ("10.0.0.1:5", "6.6.6.6, 9.9.9.9", "9.9.9.9"),
             ("10.0.0.1:5", "9.9.9.9, 10.0.0.1", "9.9.9.9"),
             ("10.0.0.1:5", "junk", "10.0.0.1"),
+            ("10.0.0.1:5", "\u{ff}, 9.9.9.9", "9.9.9.9"),
+            ("10.0.0.1:5", "9.9.9.9, \u{ff}", "10.0.0.1"),
+            ("10.0.0.1:5", "6.6.6.6, 9.9.9.9:4711", "9.9.9.9"),
+            ("10.0.0.1:5", "[2001:db8::9]:4711", "2001:db8::9"),
             ("10.0.0.1:5", "", "10.0.0.1"),
             ("[::ffff:10.0.0.1]:5", "9.9.9.9", "9.9.9.9"),
         ];
@@ -64,7 +75,10 @@ mod tests {
             let mut extensions = Extensions::new();
             extensions.insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
             let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", HeaderValue::from_str(forwarded).unwrap());
+            headers.insert(
+                "x-forwarded-for",
+                HeaderValue::from_bytes(forwarded.as_bytes()).unwrap(),
+            );
             let found = address(&extensions, &headers, &[proxy]).unwrap();
             assert_eq!(found.to_string(), expected, "{peer} {forwarded}");
         }

@@ -1,11 +1,10 @@
 //! What was found out about a provider or an issuer, and is kept for a while: looked for when it is first needed, and again when it is
 //! old or somebody brings a key that it does not hold.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::Timestamp;
 use model::time::{HOUR, MINUTE, SECOND};
-use tokio::sync::Mutex;
 
 use super::ask::ProviderError;
 
@@ -22,6 +21,8 @@ pub(super) type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub(super) struct Kept<T> {
     now: Now,
     state: Mutex<State<T>>,
+    /// Held by who asks. Whoever can do with what is known does not wait for it: anybody may bring a key that makes us ask.
+    asking: tokio::sync::Mutex<()>,
 }
 
 struct State<T> {
@@ -40,6 +41,7 @@ impl<T> Kept<T> {
         Self {
             now,
             state: Mutex::new(state),
+            asking: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -48,20 +50,30 @@ impl<T> Kept<T> {
         &self,
         find: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<Arc<T>, ProviderError> {
-        let mut state = self.state.lock().await;
-        let now = (self.now)();
-        if let Some((found, at)) = &state.found
-            && now.since(*at) < FRESH
-        {
-            return Ok(Arc::clone(found));
+        if let Some(found) = self.fresh() {
+            return Ok(found);
         }
-        let old = state.found.as_ref().map(|(found, _)| Arc::clone(found));
-        if state.failed_at.is_some_and(|at| now.since(at) < PAUSE) {
+        let old = self.known();
+        let _asking = match &old {
+            // Somebody asks already; until then what was known counts on.
+            Some(old) => match self.asking.try_lock() {
+                Ok(asking) => asking,
+                Err(_) => return Ok(Arc::clone(old)),
+            },
+            None => self.asking.lock().await,
+        };
+        // Found out while we waited.
+        if let Some(found) = self.fresh() {
+            return Ok(found);
+        }
+        let now = (self.now)();
+        let failed_at = self.state().failed_at;
+        if failed_at.is_some_and(|at| now.since(at) < PAUSE) {
             return old.ok_or_else(|| {
                 ProviderError::Unreachable("it did not answer a moment ago".to_owned())
             });
         }
-        match (self.find(&mut state, find).await, old) {
+        match (self.find(find).await, old) {
             (Err(error), Some(old)) => {
                 tracing::warn!(%error, "what was known of the provider of identities is kept");
                 Ok(old)
@@ -76,39 +88,54 @@ impl<T> Kept<T> {
         seen: &Arc<T>,
         find: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<Arc<T>, ProviderError> {
-        let mut state = self.state.lock().await;
-        if let Some((found, _)) = &state.found
-            && !Arc::ptr_eq(found, seen)
-        {
-            return Ok(Arc::clone(found));
+        let _asking = self.asking.lock().await;
+        let newer = self.known().filter(|found| !Arc::ptr_eq(found, seen));
+        if let Some(newer) = newer {
+            return Ok(newer);
         }
         let now = (self.now)();
-        if state.renewed_at.is_some_and(|at| now.since(at) < RENEWED) {
+        let renewed_at = self.state().renewed_at;
+        if renewed_at.is_some_and(|at| now.since(at) < RENEWED) {
             return Ok(Arc::clone(seen));
         }
-        state.renewed_at = Some(now);
-        self.find(&mut state, find).await
+        self.state().renewed_at = Some(now);
+        self.find(find).await
+    }
+
+    /// What is known and not old.
+    fn fresh(&self) -> Option<Arc<T>> {
+        let now = (self.now)();
+        let state = self.state();
+        let (found, at) = state.found.as_ref()?;
+        (now.since(*at) < FRESH).then(|| Arc::clone(found))
+    }
+
+    /// What is known, old or not.
+    fn known(&self) -> Option<Arc<T>> {
+        let state = self.state();
+        state.found.as_ref().map(|(found, _)| Arc::clone(found))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn find(
         &self,
-        state: &mut State<T>,
         find: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<Arc<T>, ProviderError> {
-        let found = find.await;
+        let found = find.await.map(Arc::new);
         let now = (self.now)();
-        match found {
+        let mut state = self.state();
+        match &found {
             Ok(found) => {
-                let found = Arc::new(found);
-                state.found = Some((Arc::clone(&found), now));
+                state.found = Some((Arc::clone(found), now));
                 state.failed_at = None;
-                Ok(found)
             }
-            Err(error) => {
-                state.failed_at = Some(now);
-                Err(error)
-            }
+            Err(_) => state.failed_at = Some(now),
         }
+        drop(state);
+        found
     }
 }
 
@@ -116,6 +143,7 @@ impl<T> Kept<T> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use futures::FutureExt as _;
     use model::{Clock as _, ManualClock};
 
     use super::*;
@@ -148,9 +176,16 @@ mod tests {
         assert_eq!(*kept.get(find()).await.unwrap(), 3);
         clock.advance(PAUSE);
         assert_eq!(*kept.get(find()).await.unwrap(), 4);
+        // Nobody waits for who asks one that is slow; and who goes away leaves it to the next.
+        clock.advance(FRESH);
+        let mut slow = Box::pin(kept.get(std::future::pending()));
+        assert!((&mut slow).now_or_never().is_none());
+        assert_eq!(*kept.get(find()).await.unwrap(), 4);
+        drop(slow);
+        assert_eq!(*kept.get(find()).await.unwrap(), 5);
         let unknown = Kept::<u32>::new(Arc::new(Timestamp::default));
         assert!(unknown.get(fail()).await.is_err());
         assert!(unknown.get(find()).await.is_err(), "a moment ago");
-        assert_eq!(asked.load(Ordering::Relaxed), 5);
+        assert_eq!(asked.load(Ordering::Relaxed), 6);
     }
 }

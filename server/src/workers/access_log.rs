@@ -64,7 +64,8 @@ impl Lakehand {
         let mut listed = objects.list(None);
         while let Some(object) = listed.next().await {
             let object = object.map_err(|error| failed(error.into()))?.location;
-            let path = format!("{}/{object}", place.prefix);
+            // By whose log is read: in one folder there may be those of several buckets.
+            let path = format!("{}/{}/{object}", place.of, place.prefix);
             let was_read = self
                 .exchange
                 .access_log_was_read(&system, place.lies_in, &path)

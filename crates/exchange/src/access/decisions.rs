@@ -210,7 +210,8 @@ impl Exchange {
     }
 
     /// Makes the grant of an approved request and, for a replica, the replica; part of the caller's change. A declared
-    /// grant takes the place of what has its name and of what gives the same to the same recipient.
+    /// grant takes the place of what has its name and of what gives the same to the same recipient. Where nobody says how many
+    /// bytes it hands out in a day, it is as many as the one before it had.
     pub(crate) async fn grant_make(
         &self,
         change: &mut Change,
@@ -243,7 +244,10 @@ impl Exchange {
         sql!("insert into access_grant (id, name, request_id, product_id, recipient_id, mode, until_at, desired, actual,
                   generation, observed_generation, revision, created_at, updated_at, live_bytes_per_day)
               values ($1, $2, $3, $4, $5, $6, $7, 'active', 'pending', 1, 0, 1, $8, $8,
-                  (select request.live_bytes_per_day from request where request.id = $3))")
+                  coalesce((select request.live_bytes_per_day from request where request.id = $3),
+                      (select earlier.live_bytes_per_day from access_grant as earlier
+                       where earlier.product_id = $4 and earlier.recipient_id = $5 and earlier.mode = $6
+                       order by earlier.created_at desc, earlier.id desc limit 1)))")
         .bind(id)
         // While another grant has the name it is that one's.
         .bind(name.as_ref().filter(|_| replaced.is_empty()).map(ToString::to_string))
@@ -253,6 +257,22 @@ impl Exchange {
         .bind(mode)
         .bind(until)
         .bind(at)
+        .execute(change.tx())
+        .await?;
+        // A renewal is no way around what a day hands out.
+        sql!(
+            "insert into live_read (grant_id, day, bytes)
+             select $1, day, bytes from live_read
+             where day = $2 and grant_id = (
+                 select earlier.id from access_grant as earlier
+                 where earlier.product_id = $3 and earlier.recipient_id = $4 and earlier.mode = $5 and earlier.id <> $1
+                 order by earlier.created_at desc, earlier.id desc limit 1)"
+        )
+        .bind(id)
+        .bind(at.utc_day())
+        .bind(product.id)
+        .bind(recipient.id)
+        .bind(mode)
         .execute(change.tx())
         .await?;
         if mode == Mode::Replica {

@@ -2,7 +2,7 @@
 //! concerns, and kept for a bounded time.
 
 use model::dto::ShareQuery;
-use model::{GrantId, Name, QueryId, RecipientId, TableId, Timestamp};
+use model::{GrantId, Name, ProductId, QueryId, RecipientId, TableId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -162,6 +162,30 @@ impl From<Line> for ShareQuery {
     }
 }
 
+/// The lines that the caller may see, $5 to $8, and that fit the filters; which product's or recipient's says the condition.
+macro_rules! lines_where {
+    ($of_product:literal) => {
+        sql!(
+            "select query_log.id, query_log.at, recipient.name as recipient, team.name as team, endpoint, share, schema_name,
+                    table_name, grant_id, version, files, bytes_signed, files_dropped, actions, duration_micros, source,
+                    stale_since, outcome, error_code, query_log.reason, status, user_agent
+             from query_log join recipient on recipient.id = query_log.recipient_id join team on team.id = recipient.team_id
+                 left join product on product.id = query_log.product_id
+             where ",
+            $of_product,
+            " and (query_log.id < $1 or $1 is null)
+                 and (recipient.name = $3 or cast($3 as text) is null) and (grant_id = $4 or $4 is null)
+                 and (table_name = $10 or schema_name || '.' || table_name = $10 or cast($10 as text) is null)
+                 and ($11 = 0 or ($11 = 1 and status >= 200 and status < 300) or ($11 = 2 and (status < 200 or status >= 300)))
+                 and (query_log.at >= $12 or $12 is null) and (query_log.at < $13 or $13 is null)
+                 and ($5 or recipient.team_id = $7 or product.team_id = $7 or (product.classification = 'personal' and $8)
+                     or recipient.team_id in (select team_member.team_id from team_member where person_id = $6)
+                     or product.team_id in (select team_member.team_id from team_member where person_id = $6))
+             order by query_log.id desc limit $9"
+        )
+    };
+}
+
 impl Exchange {
     /// Writes a line of the access log; an answered query is also the consumer's first read, once.
     pub async fn query_logged(
@@ -227,44 +251,41 @@ impl Exchange {
         page: &PageRequest,
     ) -> Result<Page<ShareQuery>, Error> {
         can(principal, Operation::ShareQueryList, &Scope::NONE)?;
-        self.filter_by(principal, filter.product.as_deref()).await?;
+        let product: Option<ProductId> = match filter.product.as_deref() {
+            Some(name) => Some(self.visible_product(principal, name).await?.id),
+            None => None,
+        };
         let before: Option<QueryId> = page.parse_after()?;
         let (person, team) = principal.scope();
-        let rows: Vec<Line> = sql!(
-            "select query_log.id, query_log.at, recipient.name as recipient, team.name as team, endpoint, share, schema_name,
-                    table_name, grant_id, version, files, bytes_signed, files_dropped, actions, duration_micros, source,
-                    stale_since, outcome, error_code, query_log.reason, status, user_agent
-             from query_log join recipient on recipient.id = query_log.recipient_id join team on team.id = recipient.team_id
-                 left join product on product.id = query_log.product_id
-             where (query_log.id < $1 or $1 is null) and (product.name = $2 or cast($2 as text) is null)
-                 and (recipient.name = $3 or cast($3 as text) is null) and (grant_id = $4 or $4 is null)
-                 and (table_name = $10 or schema_name || '.' || table_name = $10 or cast($10 as text) is null)
-                 and ($11 = 0 or ($11 = 1 and status >= 200 and status < 300) or ($11 = 2 and (status < 200 or status >= 300)))
-                 and (query_log.at >= $12 or $12 is null) and (query_log.at < $13 or $13 is null)
-                 and ($5 or recipient.team_id = $7 or product.team_id = $7 or (product.classification = 'personal' and $8)
-                     or recipient.team_id in (select team_member.team_id from team_member where person_id = $6)
-                     or product.team_id in (select team_member.team_id from team_member where person_id = $6))
-             order by query_log.id desc limit $9"
-        )
-        .bind(before)
-        .bind(filter.product.as_deref())
-        .bind(filter.recipient.as_deref())
-        .bind(filter.grant)
-        .bind(principal.sees_all())
-        .bind(person)
-        .bind(team)
-        .bind(principal.has(model::Role::DataProtection))
-        .bind(page.fetch())
-        .bind(filter.table.as_deref())
-        .bind(match filter.answer {
-            None => 0_i64,
-            Some(ShareAnswer::Given) => 1,
-            Some(ShareAnswer::Refused) => 2,
-        })
-        .bind(filter.period.since())
-        .bind(filter.period.until())
-        .all(self.db())
-        .await?;
+        // Those of one product or recipient are found by its index, however many others there are.
+        let lines = match (product, &filter.recipient) {
+            (Some(_), _) => lines_where!("query_log.product_id = $2"),
+            (None, Some(_)) => lines_where!(
+                "(query_log.product_id = $2 or $2 is null)
+                 and query_log.recipient_id = (select named.id from recipient as named where named.name = $3)"
+            ),
+            (None, None) => lines_where!("(query_log.product_id = $2 or $2 is null)"),
+        };
+        let rows: Vec<Line> = lines
+            .bind(before)
+            .bind(product)
+            .bind(filter.recipient.as_deref())
+            .bind(filter.grant)
+            .bind(principal.sees_all())
+            .bind(person)
+            .bind(team)
+            .bind(principal.has(model::Role::DataProtection))
+            .bind(page.fetch())
+            .bind(filter.table.as_deref())
+            .bind(match filter.answer {
+                None => 0_i64,
+                Some(ShareAnswer::Given) => 1,
+                Some(ShareAnswer::Refused) => 2,
+            })
+            .bind(filter.period.since())
+            .bind(filter.period.until())
+            .all(self.db())
+            .await?;
         let page = page.cut(rows, |line| line.id.to_string());
         Ok(Page {
             items: page.items.into_iter().map(ShareQuery::from).collect(),

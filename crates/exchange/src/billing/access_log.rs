@@ -28,9 +28,14 @@ use crate::{Exchange, from_row, sql};
 
 /// So many lines go into one transaction.
 const BATCH: usize = 500;
+/// So many are forgotten in one statement.
+const FORGOTTEN: i64 = 2_000;
 /// So long before a read its URL may have been signed, and so much later its event written, where a long answer streams.
 const BEFORE: i64 = 2 * HOUR;
 const AFTER: i64 = 15 * MINUTE;
+/// So long after it a read is taken, and remembered that it was. No setting: with a longer one what was forgotten under a shorter
+/// one would be counted twice.
+const TAKEN: i64 = 90 * DAY;
 /// So far ahead of ours a store's clock may be.
 const AHEAD: i64 = DAY;
 
@@ -224,24 +229,33 @@ impl Exchange {
         Ok(())
     }
 
-    /// Forgets lines that are too old to be taken again. Called now and then by a worker.
+    /// Forgets lines that are too old to be taken again, some at a time: others write, too. Called now and then by a worker.
     pub async fn access_log_sweep(&self, principal: &Principal) -> Result<u64, Error> {
         can(principal, Operation::WorkRun, &Scope::NONE)?;
         // A day longer than they are taken, so that none comes in between.
         let before = self.oldest_line().utc_day() - 1;
-        let lines = sql!("delete from access_log_line where day < $1")
+        let mut forgotten = sql!("delete from access_log_object where day < $1")
             .bind(before)
             .execute(self.db())
             .await?;
-        let objects = sql!("delete from access_log_object where day < $1")
+        loop {
+            let gone = sql!(
+                "delete from access_log_line where (bucket, request_id) in (
+                     select bucket, request_id from access_log_line where day < $1 limit $2)"
+            )
             .bind(before)
+            .bind(FORGOTTEN)
             .execute(self.db())
             .await?;
-        Ok(lines + objects)
+            forgotten += gone;
+            if gone == 0 {
+                return Ok(forgotten);
+            }
+        }
     }
 
     fn oldest_line(&self) -> Timestamp {
-        self.now().plus(-self.options().query_log_kept)
+        self.now().plus(-TAKEN)
     }
 
     /// The bucket of a storage, and which of our storages lie in it.

@@ -2,9 +2,12 @@
 
 use model::dto::{Charge, ShareQuery, Statement};
 
-/// A cell that begins like a formula gets an apostrophe before it; numbers of ours are left alone.
+/// A cell that begins like a formula gets an apostrophe before it, also like one of the wide signs that spreadsheets take for the
+/// narrow ones; numbers of ours are left alone.
 fn text(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+    if cell.starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠',
+    ]) {
         format!("'{cell}")
     } else {
         cell.to_owned()

@@ -129,7 +129,6 @@ impl Exchange {
         Ok(())
     }
 
-    /// Names an exchange that has no name yet.
     /// What limits a recipient, and whose word lets it in.
     async fn declare_ways(
         &self,
@@ -148,6 +147,7 @@ impl Exchange {
         Ok(())
     }
 
+    /// Names an exchange that has no name yet.
     async fn name_exchange(&self, principal: &Principal, name: &Name) -> Result<(), Error> {
         can(principal, Operation::DomainCreate, &Scope::NONE)?;
         let mut change = self.change(principal).await?;

@@ -117,10 +117,11 @@ impl Exchange {
         let muted = self.muted(person).await?;
         let mut told = Vec::new();
         for notice in &held {
-            let is_wanted = notice
-                .event
-                .kind()
-                .is_some_and(|kind| !muted.contains(&kind));
+            let is_wanted = !notice.event.can_be_muted()
+                || notice
+                    .event
+                    .kind()
+                    .is_some_and(|kind| !muted.contains(&kind));
             if let (true, Some(facts)) = (is_wanted, self.facts_of(notice)?) {
                 told.push((notice, facts));
             }

@@ -1,7 +1,7 @@
 //! The bytes that a grant hands out in a day: said with the decision or later, counted, warned of, refused, begun anew.
 
-use model::dto::{DecisionNew, GrantLimit};
-use model::time::DAY;
+use model::dto::{DecisionNew, GrantLimit, RevokeNew};
+use model::time::{DAY, MINUTE};
 use model::{GrantId, Timestamp};
 
 use super::World;
@@ -25,6 +25,14 @@ impl World {
         };
         let decided = exchange.request_decide(&self.jonas, request.id, yes).await;
         decided.unwrap().grant.unwrap()
+    }
+
+    /// Of a product whose rule says yes to everybody, some time after what was before.
+    async fn granted_by_rule(&self) -> GrantId {
+        self.test.clock.advance(MINUTE);
+        let ask = Self::ask("vehicle-parts", "live");
+        let asked = self.exchange().request_create(&self.mara, ask).await;
+        asked.unwrap().grant.unwrap()
     }
 
     async fn read(&self, grant: GrantId, bytes: u64) -> LiveRead {
@@ -130,5 +138,38 @@ async fn calls_at_once_do_not_share_what_is_left() {
         assert_eq!(taken.count(), 3, "{calls:?}");
         let left = world.exchange().live_bytes_left(&world.system, grant).await;
         assert_eq!(left.unwrap(), Some(100));
+    }
+}
+
+/// Who renews, or gives up and asks anew, and whom nobody stops, has no more of a day than before.
+#[tokio::test]
+async fn a_renewal_keeps_the_number_and_the_day() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let first = world.granted_by_rule().await;
+        let seen = exchange.grant(&world.mara, first).await.unwrap();
+        assert_eq!(seen.live_bytes_per_day, None);
+        world.limit(first, Some(1_000)).await.unwrap();
+        assert_eq!(world.read(first, 700).await, LiveRead::Taken);
+        let renewed = world.granted_by_rule().await;
+        assert_ne!(renewed, first);
+        let seen = exchange.grant(&world.mara, renewed).await.unwrap();
+        assert_eq!(
+            (seen.live_bytes_per_day, seen.live_bytes_today),
+            (Some(1_000), 700)
+        );
+        let over = world.read(renewed, 301).await;
+        assert!(matches!(over, LiveRead::Over { .. }), "{over:?}");
+        assert_eq!(world.read(renewed, 300).await, LiveRead::Taken);
+        for grant in [first, renewed] {
+            let why = RevokeNew {
+                reason: "not needed".to_owned(),
+            };
+            let given_up = exchange.grant_revoke(&world.mara, grant, why).await;
+            given_up.unwrap();
+        }
+        let anew = world.granted_by_rule().await;
+        let over = world.read(anew, 1).await;
+        assert!(matches!(over, LiveRead::Over { .. }), "{over:?}");
     }
 }
