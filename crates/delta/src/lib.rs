@@ -23,9 +23,11 @@ mod listing;
 mod replay;
 mod schema;
 mod support;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
 pub mod write;
 
 pub use actions::{
@@ -41,4 +43,6 @@ pub use inspect::{Inspection, inspect, scan};
 pub use replay::Snapshot;
 pub use schema::Column;
 pub use support::Support;
+pub use survey::{Folder, Format, Survey, survey};
 pub use table::{Commit, Table};
+pub use walk::{Begun, Logged, LoggedFile};
