@@ -4,6 +4,7 @@
 //! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.) What failed is a sentence on
 //! standard error, with `--json` a problem document on standard output instead.
 
+mod assess;
 mod audit;
 mod billing;
 mod call;
@@ -116,6 +117,8 @@ enum Command {
     Copy(copy::Copy),
     /// Say what works and what does not for who reads here with a profile; exit status 1 when something fails
     Check(check::Check),
+    /// Reckon what moving the tables under a URL costs, and what clones of them would cost; reads logs and writes nothing
+    Assess(assess::Assess),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
     /// Bring the database up to this version, or what is sealed in it up to the newest key
@@ -248,6 +251,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Check(check) => check::check(&globals, check).await,
+        Command::Assess(assess) => assess::assess(&globals, assess).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,
