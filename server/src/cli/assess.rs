@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -59,7 +59,7 @@ pub(super) struct Assess {
 }
 
 pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result<ExitCode> {
-    let flows = command.flows.as_ref().map(read_flows).transpose()?;
+    let flows = command.flows.as_deref().map(read_flows).transpose()?;
     let new = AssessmentNew {
         storage: String::new(),
         prefix: String::new(),
@@ -81,10 +81,12 @@ pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result
     let settings = Settings::load(&globals.flags())?;
     let mut storage = settings.storage.clone();
     // Whoever runs this says where to look, with this machine's own rights and no others.
-    if let Ok(url) = Url::parse(&access.url) {
-        storage
-            .file_roots
-            .extend(url.to_file_path().ok().filter(|_| url.scheme() == "file"));
+    if let Ok(url) = Url::parse(&access.url)
+        && url.scheme() == "file"
+        && let Ok(folder) = url.to_file_path()
+    {
+        let root = folder.parent().unwrap_or(&folder).to_owned();
+        storage.file_roots.push(root);
     }
     if let Some(endpoint) = access
         .endpoint
@@ -127,7 +129,7 @@ pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_flows(path: &PathBuf) -> anyhow::Result<String> {
+fn read_flows(path: &Path) -> anyhow::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
     std::fs::File::open(path)
@@ -139,7 +141,7 @@ fn read_flows(path: &PathBuf) -> anyhow::Result<String> {
 /// Where the tables lie; a folder of this machine lies here.
 fn location(given: Option<&str>, url: &str) -> anyhow::Result<Location> {
     match given {
-        Some(text) => text.parse().context("--location"),
+        Some(text) => text.parse::<Location>().context("--location"),
         None if url.starts_with("file:") => Ok(Location::new(Cloud::Onprem, "here")?),
         None => bail!("say where the tables lie with --location, for example aws:eu-central-1"),
     }
