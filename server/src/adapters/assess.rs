@@ -1,23 +1,24 @@
 //! Reads the logs under a prefix for an assessment, and nothing else: lists, gets what lies in `_delta_log`, writes nowhere. The
 //! reckoning itself is `replication::assess`'s.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use delta::{Folder, Format, History, LogError, Survey};
-use exchange::ports::{Problem, StorageAccess};
+use exchange::ports::{Assessor, Problem, StorageAccess};
 use futures::future::BoxFuture;
 use futures::stream;
 use futures::{FutureExt as _, StreamExt as _};
-use model::dto::{AssessedFolder, Assessment, AssessmentNew, Rate};
+use model::dto::{AssessedFolder, Assessment, AssessmentNew, AssessmentState, Rate};
 use model::time::DAY;
-use model::{Location, Timestamp};
+use model::{Location, Purpose, Timestamp};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use replication::assess::{
     Read, Reckoner, Surveyed, Window, check_flows, flows, parse_every, report,
 };
-use storage::{Meter, check_relative};
+use storage::{Cause, Meter, MeterKey, check_relative};
 
+use super::reads::Reads;
 use super::stores::{Lake, TableAt, problem_of_log, problem_of_store};
 
 const DAYS: u32 = 28;
@@ -66,6 +67,93 @@ impl Asked {
             to: to.map_err(|error| wrong("to", error.to_string()))?,
             flows: list.map_err(|error| wrong("flows", error.to_string()))?,
         })
+    }
+}
+
+/// [`Assessor`] over the lake: one at a time in a task of its own, and the last result in this process's memory.
+#[derive(Clone)]
+pub struct LakeAssessor {
+    lake: Lake,
+    reads: Reads,
+    state: Arc<Mutex<AssessmentState>>,
+}
+
+/// Ends what runs, also when the task is given up or panics.
+struct Running(LakeAssessor);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.0.locked();
+        if state.running {
+            state.running = false;
+            state.problem = Some("The assessment was broken off. Begin it again.".to_owned());
+        }
+    }
+}
+
+impl LakeAssessor {
+    pub fn new(lake: Lake, reads: Reads) -> Self {
+        Self {
+            lake,
+            reads,
+            state: Arc::default(),
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, AssessmentState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self, access: StorageAccess, asked: Asked, rates: Vec<Rate>, at: Timestamp) {
+        let running = Running(self.clone());
+        let meter = Meter::new(MeterKey {
+            product: None,
+            table: None,
+            cause: Cause::Operation("storage.assess"),
+            purpose: Purpose::Inspect,
+        });
+        let work = assess(&self.lake, &access, asked, &rates, at, &meter);
+        let found = self
+            .reads
+            .noting(&meter, &access.location, None, work)
+            .await;
+        let mut state = self.locked();
+        state.running = false;
+        match found {
+            Ok(found) => (state.found, state.problem) = (Some(found), None),
+            Err(problem) => state.problem = Some(problem.sentence),
+        }
+        drop(state);
+        drop(running);
+    }
+}
+
+impl Assessor for LakeAssessor {
+    fn start(
+        &self,
+        storage: StorageAccess,
+        new: AssessmentNew,
+        rates: Vec<Rate>,
+        at: Timestamp,
+    ) -> Result<(), Problem> {
+        let asked = Asked::of(&new)?;
+        {
+            let mut state = self.locked();
+            // One at a time: whoever asks meanwhile is told of the one that runs.
+            if state.running {
+                return Ok(());
+            }
+            state.running = true;
+            state.started_at = Some(at);
+            state.place = Some(format!("{}/{}", storage.name, asked.prefix));
+            state.problem = None;
+        }
+        tokio::spawn(self.clone().run(storage, asked, rates, at));
+        Ok(())
+    }
+
+    fn state(&self) -> AssessmentState {
+        self.locked().clone()
     }
 }
 

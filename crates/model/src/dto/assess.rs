@@ -5,6 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::access::Money;
 use crate::{Location, Timestamp};
 
+/// How far the last assessment is that was begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssessmentState {
+    pub running: bool,
+    /// When it was begun; None: none was since the process began.
+    pub started_at: Option<Timestamp>,
+    /// What is, or was, assessed.
+    pub place: Option<String>,
+    /// What came of the last one that ended.
+    pub found: Option<Assessment>,
+    /// Why the last one that ended came to nothing.
+    pub problem: Option<String>,
+}
+
 /// What to assess.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
