@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use exchange::ports::StorageAccess;
-use model::dto::{AssessedWay, Assessment, AssessmentNew, Rate};
+use model::dto::{AssessedWay, Assessment, AssessmentNew, AssessmentState, Rate};
 use model::{Clock as _, Cloud, Location, Purpose, StorageId, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -27,10 +28,13 @@ use crate::config::Settings;
 
 /// The most bytes that a list of flows may have.
 const FLOWS_LIMIT: u64 = 1 << 20;
+/// How often a server is asked how far it is.
+const POLL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Assess {
-    /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder
+    /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder; or
+    /// storage:NAME/PREFIX for a registered storage
     url: String,
     /// Where the tables lie: aws:eu-central-1; may be left out for file:
     #[arg(long, value_name = "CLOUD:REGION")]
@@ -68,14 +72,89 @@ pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result
         to: command.to,
         flows,
     };
+    let file = command.yml.map(|path| Save {
+        path,
+        text: |answer| answer["yaml"].as_str().unwrap_or_default().to_owned(),
+    });
+    // The file comes first: minutes of reading must not be lost for want of a place.
+    let saving = file.as_ref().map(Save::begin).transpose()?;
+    let found = match command.url.strip_prefix("storage:") {
+        Some(named) => registered(globals, new, named).await?,
+        None => {
+            by_url(
+                globals,
+                new,
+                command.url,
+                command.location,
+                command.endpoint,
+                command.credential,
+            )
+            .await?
+        }
+    };
+    let mut text = if globals.json {
+        show::json(&serde_json::to_value(&found)?)
+    } else {
+        told(&found)
+    };
+    if let Some(saving) = saving {
+        let path = saving.end(&json!({ "yaml": found.yaml }))?;
+        if !globals.json {
+            let _ = writeln!(text, "\nSaved in {path}.");
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A storage that is registered, assessed where it is: by the server, or on the data folder.
+async fn registered(
+    globals: &Globals,
+    mut new: AssessmentNew,
+    named: &str,
+) -> anyhow::Result<Assessment> {
+    let (storage, prefix) = named.split_once('/').unwrap_or((named, ""));
+    let prefix = prefix.trim_matches('/');
+    (new.storage, new.prefix) = (storage.to_owned(), prefix.to_owned());
+    let client = globals.client().await?;
+    let body = serde_json::to_value(&new)?;
+    let begun = Act::post(&["assessment"]).body(body).call;
+    let mut state: AssessmentState = serde_json::from_value(client.perform(&begun).await?)?;
+    let place = state.place.clone().unwrap_or_default();
+    if place != format!("{storage}/{prefix}") {
+        bail!("{place} is being assessed; begin again once that is done");
+    }
+    while state.running {
+        tokio::time::sleep(POLL).await;
+        let look = Act::get(&["assessment"]).call;
+        state = serde_json::from_value(client.perform(&look).await?)?;
+    }
+    match (state.problem, state.found) {
+        (Some(problem), _) => bail!("{problem}"),
+        (None, Some(found)) => Ok(found),
+        (None, None) => bail!("the server was started anew meanwhile; begin again"),
+    }
+}
+
+/// A place that nobody has registered, read by this process.
+async fn by_url(
+    globals: &Globals,
+    new: AssessmentNew,
+    place: String,
+    lies_at: Option<String>,
+    endpoint: Option<String>,
+    credential: Credential,
+) -> anyhow::Result<Assessment> {
     let asked = Asked::of(&new)?;
     let access = StorageAccess {
         id: StorageId::new(Timestamp::from_micros(0)),
         name: "assessed".parse()?,
-        location: location(command.location.as_deref(), &command.url)?,
-        url: command.url.trim_end_matches('/').to_owned(),
-        endpoint: command.endpoint,
-        credential: secret(command.credential.read()?)?,
+        location: location(lies_at.as_deref(), &place)?,
+        url: place.trim_end_matches('/').to_owned(),
+        endpoint,
+        credential: secret(credential.read()?)?,
         replicas: false,
     };
     let settings = Settings::load(&globals.flags())?;
@@ -105,28 +184,9 @@ pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result
         cause: Cause::Operation("assess"),
         purpose: Purpose::Inspect,
     });
-    let file = command.yml.map(|path| Save {
-        path,
-        text: |answer| answer["yaml"].as_str().unwrap_or_default().to_owned(),
-    });
-    let saving = file.as_ref().map(Save::begin).transpose()?;
     let rates = rates(globals, settings).await?;
     let found = assess::assess(&lake, &access, asked, &rates, SystemClock.now(), &meter).await?;
-    let mut text = if globals.json {
-        show::json(&serde_json::to_value(&found)?)
-    } else {
-        told(&found)
-    };
-    if let Some(saving) = saving {
-        let path = saving.end(&json!({ "yaml": found.yaml }))?;
-        if !globals.json {
-            let _ = writeln!(text, "\nSaved in {path}.");
-        }
-    }
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
-    Ok(ExitCode::SUCCESS)
+    Ok(found)
 }
 
 fn read_flows(path: &Path) -> anyhow::Result<String> {

@@ -117,7 +117,7 @@ fn products(tables: &[AssessedTable]) -> Products {
         let (folder, last) = table
             .path
             .rsplit_once('/')
-            .unwrap_or(("tables", &table.path));
+            .unwrap_or(("tables", table.path.as_str()));
         let (Some(own), Some(base)) = (slug(&folder.replace('/', "-"), 60), slug(last, 50)) else {
             continue;
         };
