@@ -8,6 +8,7 @@ use model::time::{DAY, HOUR};
 use model::{Location, RateId, Timestamp, Unit};
 
 use super::*;
+use crate::tests::world::{World, remove};
 
 const START: i64 = 1_800_000_000_000_000;
 
@@ -433,4 +434,48 @@ fn flows_of_what_is_not_there_are_refused() {
     ] {
         assert!(parse_every(text).is_err(), "{text}");
     }
+}
+
+#[tokio::test]
+async fn the_real_clone_copies_what_was_reckoned() {
+    let world = World::with_two_files();
+    let mut moved = vec![world.sync_done().await.bytes_copy];
+    let add = |name: &str, size: usize| world.add(name, size);
+    let gone = |name: &str| remove(name, 1);
+    let commits = [
+        vec![add("c", 30)],
+        vec![add("d", 40), gone("a")],
+        vec![add("e", 50)],
+        vec![gone("e"), add("f", 60), gone("c")],
+        // Restored: the clone has it still.
+        vec![add("a", 10)],
+        vec![add("g", 70), gone("b")],
+        vec![gone("d")],
+        vec![add("h", 80)],
+    ];
+    for (version, actions) in (1..).zip(&commits) {
+        world.commit(version, actions);
+        if version % 2 == 0 {
+            moved.push(world.sync_done().await.bytes_copy);
+        }
+    }
+    assert_eq!(moved, [30, 70, 60, 70, 80]);
+
+    let table = world.pair().source;
+    let history = table.history().await.unwrap();
+    let begun = table.begin(&history, 0).await.unwrap();
+    let mut reckoner = Reckoner::new(window(8, 2), begun.files);
+    let mut each = |logged: Logged| -> Result<(), delta::LogError> {
+        // A commit each noon: two between sync and sync.
+        let at = day(i64::try_from(logged.version).unwrap() - 1).plus(12 * HOUR);
+        reckoner.commit(Logged {
+            timestamp: at,
+            ..logged
+        });
+        Ok(())
+    };
+    table.walk(&history, 1..=8, &mut each).await.unwrap();
+    let found = reckoner.finish().by_files;
+    let (first_copy, later) = (moved[0], moved[1..].iter().sum());
+    assert_eq!(found, Moved { first_copy, later });
 }
