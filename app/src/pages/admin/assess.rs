@@ -27,6 +27,9 @@ use crate::wire;
 use crate::wire::load;
 use crate::words;
 
+/// More rows than this are no page.
+const TABLES_SHOWN: usize = 500;
+
 #[component]
 pub fn Assess() -> impl IntoView {
     view! {
@@ -110,7 +113,9 @@ fn told(found: Assessment) -> impl IntoView {
     let title = words::admin::assess::place_and_days(&found.place, found.days, found.every_hours);
     let chart = chart(&found.totals);
     let ways = found.totals.into_iter().map(way).collect_view();
-    let tables = found.tables.into_iter().map(table).collect_view();
+    let more = found.tables.len().saturating_sub(TABLES_SHOWN);
+    let tables = found.tables.into_iter().take(TABLES_SHOWN);
+    let tables = tables.map(table).collect_view();
     let head = vec![
         Column::Text(words::admin::assess::WAY),
         Column::Number(words::admin::assess::BYTES),
@@ -128,6 +133,7 @@ fn told(found: Assessment) -> impl IntoView {
         <section class="block">
             <h2>{words::admin::assess::TABLES}</h2>
             <Table caption=words::admin::assess::TABLES head=head_of_tables()>{tables}</Table>
+            {(more > 0).then(|| view! { <p class="muted">{words::admin::assess::more_tables(more as u64)}</p> })}
         </section>
         {others(found.others)}
         {sentences(words::admin::assess::LEFT_OUT, found.left_out)}

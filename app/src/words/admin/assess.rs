@@ -56,6 +56,13 @@ pub(crate) fn place_and_days(place: &dyn Display, days: u32, every_hours: u32) -
     format!("{place}, the last {days} days, a sync every {every_hours} hours. Looked at ")
 }
 
+pub(crate) fn more_tables(more: u64) -> String {
+    format!(
+        "{} more are in the totals; GET /api/v1/assessment tells of all.",
+        crate::words::plural(more, "table", "tables")
+    )
+}
+
 pub(crate) fn unpriced(bytes: &dyn Display) -> String {
     format!("{bytes} have no price.")
 }
