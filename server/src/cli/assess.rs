@@ -177,6 +177,8 @@ async fn by_url(
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         storage.endpoints.push(format!("{host}{port}"));
     }
+    // As many as are read at a time; nobody else is served by this process.
+    storage.parallel_requests = storage.parallel_requests.max(64);
     let lake = Lake::of(&storage);
     let meter = Meter::new(MeterKey {
         product: None,
