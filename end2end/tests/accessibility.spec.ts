@@ -266,6 +266,21 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "an assessment",
+    open: async (portal) => {
+      await portal.as(ADA);
+      await portal.open("/admin/assess");
+      await portal.page.getByLabel("Storage").selectOption("aws_eu");
+      await portal.page.getByLabel("Where the consumers are").fill("azure:westeurope");
+      await portal.page.getByRole("button", { name: "Assess" }).click();
+      await portal.settled();
+      await expect(async () => {
+        await portal.open("/admin/assess");
+        await expect(portal.page.getByRole("region", { name: "In all" })).toBeVisible({ timeout: 1_000 });
+      }).toPass();
+    },
+  },
+  {
     name: "a storage with what the doctor found",
     open: async (portal) => {
       await portal.as(ADA);

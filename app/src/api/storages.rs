@@ -5,6 +5,8 @@ use std::fmt;
 use exchange::Operation;
 use exchange::policy::{Scope, allows};
 use leptos::prelude::*;
+use model::dto::AssessmentNew;
+use model::dto::AssessmentState;
 use model::dto::CredentialNew;
 use model::dto::Storage;
 use model::dto::StorageChange;
@@ -234,6 +236,76 @@ pub async fn examine_storage(form: DoctorForm) -> Result<Done, AppError> {
 pub fn found(flash: &Flash) -> Option<StorageReport> {
     let report = flash.value(REPORT).filter(|_| flash.is_of(DOCTOR))?;
     serde_json::from_str(&report).ok()
+}
+
+/// The last assessment, and where another can be made.
+#[derive(Clone, Debug)]
+pub struct Assessed {
+    pub state: AssessmentState,
+    pub storages: Vec<String>,
+}
+
+pub async fn assessment() -> Result<Assessed, AppError> {
+    let (exchange, principal) = call()?;
+    let state = exchange.assessment(&principal).map_err(said)?;
+    let mut storages = Vec::new();
+    let mut after = None;
+    loop {
+        let page = exchange::page::PageRequest { after, limit: None };
+        let found = exchange.storages(&principal, &page).await.map_err(said)?;
+        let names = found.items.iter().map(|storage| storage.name.to_string());
+        storages.extend(names);
+        after = found.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(Assessed { state, storages })
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssessmentForm {
+    pub storage: String,
+    #[serde(default)]
+    pub prefix: String,
+    #[serde(default)]
+    pub days: String,
+    #[serde(default)]
+    pub every: String,
+    #[serde(default)]
+    pub to: String,
+    #[serde(default)]
+    pub flows: String,
+}
+
+/// Begins an assessment; how far it is stands on its page.
+#[server]
+pub async fn start_assessment(form: AssessmentForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let days = match form.days.trim() {
+        "" => None,
+        text => Some(text.parse::<u32>().map_err(|_| {
+            said(exchange::Error::invalid(
+                "days",
+                words::admin::assess::DAYS_ARE_A_NUMBER,
+            ))
+        })?),
+    };
+    let given = |text: String| Some(text).filter(|text| !text.trim().is_empty());
+    let new = AssessmentNew {
+        storage: form.storage,
+        prefix: form.prefix,
+        days,
+        every: given(form.every),
+        to: given(form.to),
+        flows: given(form.flows),
+    };
+    exchange
+        .assessment_start(&principal, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new("/admin/assess", words::admin::assess::STARTED))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::lines::read_lines;
 use crate::listing::{Listing, commit_path};
 use crate::replay::commit_time;
 use crate::table::modified;
+use crate::walk::Names;
 use crate::{LogError, Table};
 
 /// So many commits are read at a time, unless they are large.
@@ -118,7 +119,8 @@ pub struct History {
     pub earliest: u64,
     /// First and last versions of the runs of commits without a gap, ascending.
     runs: Vec<(u64, u64)>,
-    listing: Listing,
+    pub(crate) listing: Listing,
+    pub(crate) names: Names,
 }
 
 impl History {
@@ -136,6 +138,7 @@ impl History {
             earliest: listing.earliest(&BTreeSet::new()).unwrap_or(latest),
             runs,
             listing,
+            names: Names::default(),
         })
     }
 
@@ -357,7 +360,7 @@ impl Table {
 }
 
 /// How many of the commits (version, bytes) are read together; at least one.
-fn at_once(commits: &[(u64, u64)]) -> usize {
+pub(crate) fn at_once(commits: &[(u64, u64)]) -> usize {
     let mut bytes = 0_u64;
     let fit = commits.iter().take(AT_ONCE).take_while(|(_, size)| {
         bytes = bytes.saturating_add(*size);

@@ -29,10 +29,12 @@ mod rows;
 mod schema;
 mod state;
 mod support;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
 mod vectors;
+mod walk;
 pub mod write;
 
 pub use actions::{
@@ -50,5 +52,7 @@ pub use rows::{RowSum, RowsError};
 pub use schema::Column;
 pub use state::State;
 pub use support::Support;
+pub use survey::{Folder, Format, Survey, survey};
 pub use table::{Commit, Table};
 pub use vectors::{end_of as end_of_vector, relative_vector};
+pub use walk::{Begun, Logged, LoggedFile};

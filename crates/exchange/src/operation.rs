@@ -111,6 +111,8 @@ operations! {
     CredentialReseal [Admin] rest() cli("migrate")
         why "migrate --reseal: whoever takes a key out of the key file has to see that nothing needs it any more";
     StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor") page "storages/examine_storage";
+    AssessmentStart [Admin] rest(("POST", "/assessment")) cli("assess") page "storages/start_assessment";
+    AssessmentRead [Admin] rest(("GET", "/assessment")) cli("assess") page "/admin/assess";
 
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::dto::{Inspection, StorageReport};
+use model::dto::{AssessmentNew, AssessmentState, Inspection, Rate, StorageReport};
 use model::{GrantId, Location, Name, NoticeId, StorageId, Timestamp};
 use secrecy::SecretString;
 
@@ -81,6 +81,41 @@ pub trait StoreProbe: Send + Sync {
 
     async fn examine(&self, storage: &StorageAccess, write: bool)
     -> Result<StorageReport, Problem>;
+}
+
+/// Reckons what moving a storage's tables costs. Reads logs and writes nothing; what came of it is kept by the process until the
+/// next one.
+pub trait Assessor: Send + Sync {
+    /// Checks what is asked and begins.
+    fn start(
+        &self,
+        storage: StorageAccess,
+        asked: AssessmentNew,
+        rates: Vec<Rate>,
+        at: Timestamp,
+    ) -> Result<(), Problem>;
+
+    fn state(&self) -> AssessmentState;
+}
+
+/// Of an exchange that does not assess.
+#[derive(Clone, Copy, Debug)]
+pub struct Unassessed;
+
+impl Assessor for Unassessed {
+    fn start(
+        &self,
+        _: StorageAccess,
+        _: AssessmentNew,
+        _: Vec<Rate>,
+        _: Timestamp,
+    ) -> Result<(), Problem> {
+        Err(Problem::new("This part of Entrepôt does not assess."))
+    }
+
+    fn state(&self) -> AssessmentState {
+        AssessmentState::default()
+    }
 }
 
 /// Seals and opens storage credentials. `place` is bound to the ciphertext: moved to another row it does not open.
@@ -189,5 +224,6 @@ pub struct Ports {
     pub probe: Arc<dyn StoreProbe>,
     pub keys: Arc<dyn KeyRing>,
     pub access: Arc<dyn AccessTarget>,
+    pub assessor: Arc<dyn Assessor>,
     pub post: Post,
 }

@@ -318,6 +318,7 @@ impl TestExchange {
             probe: world.clone(),
             keys: world.clone(),
             access: world.clone(),
+            assessor: Arc::new(crate::ports::Unassessed),
             post: Post::default(),
         };
         let exchange = Exchange::new(db, clock.clone(), ports, options());

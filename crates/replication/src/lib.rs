@@ -2,12 +2,13 @@
 //!
 //! Lives here: planning (the difference between the source's state and the replica's), copy engines (the only part
 //! that moves data), the replica's commits as raw JSON, verifying, vacuuming, and the state machine of a sync run that
-//! survives `kill -9` at any point. Does not live here: reading logs and containing their paths (`delta`), credentials
+//! survives `kill -9` at any point; and what that would have moved, reckoned from a history ([`assess`]). Does not live here: reading logs and containing their paths (`delta`), credentials
 //! and counting bytes (`storage`), the database (a [`RunJournal`] keeps a run's state), schedules and leases.
 //!
 //! What crosses between planning and copying are two files: the manifest (what to copy) and the receipts (what was
 //! copied), both JSON lines. An engine never sees a log.
 
+pub mod assess;
 mod commit;
 mod copy;
 mod diff;

@@ -10,6 +10,7 @@ use exchange::{Exchange, Options, Principal};
 use model::{Clock, GrantId, Location};
 
 use super::access::SharingTarget;
+use super::assess::LakeAssessor;
 use super::gate::ShareGate;
 use super::inspector::Inspector;
 use super::later::LaterQueries;
@@ -108,6 +109,7 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         probe: Arc::new(Probe::new(lake.clone(), reads.clone())),
         keys: Arc::clone(&keys),
         access,
+        assessor: Arc::new(LakeAssessor::new(lake.clone(), reads.clone())),
         post: post.clone(),
     };
     let inner = Exchange::new(

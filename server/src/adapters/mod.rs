@@ -1,6 +1,7 @@
 //! The ports of the other crates, implemented over what this process has.
 
 pub mod access;
+pub mod assess;
 pub mod clock;
 pub mod connect;
 pub mod gate;

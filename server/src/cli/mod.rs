@@ -5,6 +5,7 @@
 //! standard error, with `--json` a problem document on standard output instead.
 
 mod access_log;
+mod assess;
 mod audit;
 mod billing;
 mod call;
@@ -120,6 +121,8 @@ enum Command {
     Check(check::Check),
     /// Check a server of the Delta Sharing protocol, case by case; exit status 1 when a case fails
     Conformance(conformance::Conformance),
+    /// Reckon what moving the tables under a URL costs, and what clones of them would cost; reads logs and writes nothing
+    Assess(assess::Assess),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
     /// Bring the database up to this version, or what is sealed in it up to the newest key
@@ -253,6 +256,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Check(check) => check::check(&globals, check).await,
         Command::Conformance(asked) => conformance::conformance(&globals, asked).await,
+        Command::Assess(assess) => assess::assess(&globals, assess).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,

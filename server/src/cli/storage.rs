@@ -76,7 +76,7 @@ pub(super) struct Credential {
 }
 
 impl Credential {
-    fn read(self) -> anyhow::Result<Option<Value>> {
+    pub(super) fn read(self) -> anyhow::Result<Option<Value>> {
         if let Some(reference) = self.credential {
             if !reference.starts_with("env:") {
                 bail!(

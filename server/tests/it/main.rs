@@ -6,6 +6,7 @@
 mod adapters;
 mod administration;
 mod api;
+mod assess;
 mod bad_input;
 mod by_hand;
 mod cli;

@@ -279,7 +279,7 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[region]", "westeurope"),
             ("form[url]", "file:///srv/az_weu"),
         ],
-        "storages/update_storage" | "storages/examine_storage" => {
+        "storages/update_storage" | "storages/examine_storage" | "storages/start_assessment" => {
             vec![("form[storage]", "aws_eu")]
         }
         "declaration/scan_storage" => vec![("form[storage]", "aws_eu")],

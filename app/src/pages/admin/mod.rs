@@ -1,6 +1,7 @@
 //! What runs the exchange: people, domains, teams, storages, recipients, prices, the workers' queue, the audit log. Each page is
 //! offered to those whose work it is, and the exchange asks again who may see it.
 
+pub mod assess;
 pub mod audit;
 pub mod domains;
 pub mod jobs;
@@ -10,6 +11,7 @@ pub mod recipients;
 pub mod storages;
 pub mod teams;
 
+pub use assess::Assess;
 pub use audit::Audit;
 pub use domains::{Domains, ShowDomain};
 pub use jobs::Jobs;
@@ -45,6 +47,7 @@ fn offered() -> Vec<(&'static str, &'static str)> {
         pages.push(("/admin/rates", words::admin::PRICES));
     }
     if is(Role::Admin) {
+        pages.push(("/admin/assess", words::admin::ASSESS));
         pages.push(("/admin/jobs", words::admin::JOBS));
     }
     if is(Role::Admin) || is(Role::Auditor) {

@@ -1,5 +1,6 @@
 //! The administration: one file for each of its pages, and here the names of all.
 
+pub(crate) mod assess;
 pub(crate) mod audit;
 pub(crate) mod domains;
 pub(crate) mod jobs;
@@ -16,6 +17,7 @@ pub(crate) const TEAMS: &str = "Teams";
 pub(crate) const STORAGES: &str = "Storages";
 pub(crate) const RECIPIENTS: &str = "Recipients";
 pub(crate) const PRICES: &str = "Prices";
+pub(crate) const ASSESS: &str = "Assessment";
 pub(crate) const JOBS: &str = "Jobs";
 pub(crate) const AUDIT: &str = "Audit";
 pub(crate) const ADMINISTRATION: &str = "Administration";

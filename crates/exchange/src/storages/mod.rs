@@ -3,6 +3,7 @@
 //! Lives here: the rows, who may see what of them, and opening the credential for the ports. Writing them is in `change`.
 //! Reaching a store lies behind [`crate::ports`].
 
+mod assess;
 mod change;
 mod reseal;
 #[cfg(test)]

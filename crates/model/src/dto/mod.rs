@@ -3,6 +3,7 @@
 //! A `…New` or `…Change` comes in and denies unknown fields; the others go out.
 
 mod access;
+mod assess;
 mod billing;
 mod catalog;
 mod declaration;
@@ -12,6 +13,7 @@ mod replicas;
 mod storages;
 
 pub use access::*;
+pub use assess::*;
 pub use billing::*;
 pub use catalog::*;
 pub use declaration::*;

@@ -3,7 +3,8 @@
 use exchange::Operation;
 use exchange::page::Page;
 use model::dto::{
-    ScanReport, Storage, StorageChange, StorageDoctor, StorageNew, StorageReport, StorageScan,
+    AssessmentNew, AssessmentState, ScanReport, Storage, StorageChange, StorageDoctor, StorageNew,
+    StorageReport, StorageScan,
 };
 
 use crate::answer::{Result, created, ok};
@@ -19,6 +20,8 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::StorageCreate, create).takes::<StorageNew>().answers::<Storage>().created()
         .on(Operation::StorageUpdate, update).takes::<StorageChange>().answers::<Storage>()
         .on(Operation::StorageDoctor, doctor).takes::<StorageDoctor>().answers::<StorageReport>()
+        .on(Operation::AssessmentStart, assess).takes::<AssessmentNew>().answers::<AssessmentState>()
+        .on(Operation::AssessmentRead, assessment).answers::<AssessmentState>()
         .on(Operation::StorageScan, scan).takes::<StorageScan>().answers::<ScanReport>()
 }
 
@@ -65,4 +68,12 @@ async fn scan(
         .exchange
         .storage_scan(&call.principal, &storage, form)
         .await?)
+}
+
+async fn assess(call: Call, Body(new): Body<AssessmentNew>) -> Result<AssessmentState> {
+    ok(call.exchange.assessment_start(&call.principal, new).await?)
+}
+
+async fn assessment(call: Call) -> Result<AssessmentState> {
+    ok(call.exchange.assessment(&call.principal)?)
 }

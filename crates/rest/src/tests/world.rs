@@ -175,6 +175,7 @@ impl Site {
             probe: world.clone(),
             keys: world.clone(),
             access: world,
+            assessor: Arc::new(exchange::ports::Unassessed),
             post: Post::default(),
         };
         let exchange = Exchange::new(db, clock.clone(), ports, Options::default());

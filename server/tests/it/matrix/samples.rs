@@ -59,6 +59,7 @@ impl World {
             | Operation::TeamList
             | Operation::AuditList
             | Operation::DeliveryRead
+            | Operation::AssessmentRead
             | Operation::WorkList => none(),
             Operation::PersonCreate => {
                 none().with(json!({ "name": self.fresh("person"), "title": "P" }))
@@ -163,6 +164,7 @@ impl World {
             }
             Operation::StorageUpdate => named(&["az_weu"]).with(json!({ "replicas": true })),
             Operation::StorageDoctor => named(&["aws_eu"]).with(json!({ "write": false })),
+            Operation::AssessmentStart => none().with(json!({ "storage": "aws_eu" })),
             Operation::TableInspect => {
                 none().with(json!({ "storage": "aws_eu", "path": "vehicle-visits" }))
             }

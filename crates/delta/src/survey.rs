@@ -1,0 +1,265 @@
+//! What lies under a prefix: Delta tables, and folders in other formats by their names alone. Lists, opens nothing, and never
+//! lists a table's data: how much is looked at is bounded, and what was left out is said.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::LogError;
+use crate::listing::LOG;
+
+/// Folders that are looked at, and levels below the prefix.
+const MAX_FOLDERS: usize = 20_000;
+const MAX_LEVELS: usize = 12;
+/// So many objects below a folder are looked at to tell what it is; with more of them directly in it, it is not listed further.
+const WIDE: usize = 5_000;
+/// More than so many places that were left out are only counted.
+const SHOWN: usize = 100;
+
+/// What a folder seems to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    Delta,
+    Iceberg,
+    Parquet,
+    Csv,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Folder {
+    pub path: Path,
+    pub format: Format,
+}
+
+/// What was found, sorted by path.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    pub folders: Vec<Folder>,
+    /// Places that were not looked into, with why; more of them than are named here are only counted.
+    pub left_out: Vec<(Path, &'static str)>,
+    pub left_out_more: u64,
+}
+
+impl Survey {
+    fn leave_out(&mut self, path: Path, why: &'static str) {
+        if self.left_out.len() < SHOWN {
+            self.left_out.push((path, why));
+        } else {
+            self.left_out_more += 1;
+        }
+    }
+
+    fn found(&mut self, path: &Path, format: Format) {
+        let path = path.clone();
+        self.folders.push(Folder { path, format });
+    }
+}
+
+/// Looks at the folders under `prefix`, level by level; `prefix` itself may be a table. Folders inside a table and those whose
+/// names begin with `_` or `.` are not looked into.
+///
+/// # Errors
+/// [`LogError::Storage`].
+pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Survey, LogError> {
+    let mut survey = Survey::default();
+    let mut open = VecDeque::from([(prefix.clone(), 0)]);
+    let mut seen = 0;
+    while let Some((folder, level)) = open.pop_front() {
+        seen += 1;
+        if seen > MAX_FOLDERS {
+            survey.leave_out(
+                folder,
+                "there are more folders than one assessment looks at",
+            );
+            continue;
+        }
+        if is_there(objects, &below(&folder, LOG)).await? {
+            survey.found(&folder, Format::Delta);
+            continue;
+        }
+        let sight = look(objects, &folder).await?;
+        if sight.inner.contains("metadata") && is_iceberg(objects, &folder).await? {
+            survey.found(&folder, Format::Iceberg);
+            continue;
+        }
+        if let Some(format) = sight.format {
+            survey.found(&folder, format);
+        }
+        let inner = match (sight.is_whole, sight.is_wide) {
+            (true, _) => sight.inner,
+            (false, true) => {
+                survey.leave_out(
+                    folder,
+                    "it holds too many objects to look for folders in it",
+                );
+                continue;
+            }
+            (false, false) => {
+                let listed = objects.list_with_delimiter(Some(&folder)).await?;
+                let prefixes = listed.common_prefixes.iter();
+                prefixes
+                    .filter_map(|path| path.filename().map(str::to_owned))
+                    .collect()
+            }
+        };
+        for name in inner {
+            // A folder of a partition belongs to what lies above it.
+            if name.starts_with(['_', '.']) || name.contains('=') {
+                continue;
+            }
+            let path = below(&folder, &name);
+            if level < MAX_LEVELS {
+                open.push_back((path, level + 1));
+            } else {
+                survey.leave_out(path, "it lies too many levels below the prefix");
+            }
+        }
+    }
+    survey.folders.sort();
+    Ok(survey)
+}
+
+fn below(folder: &Path, name: &str) -> Path {
+    // A name out of a listing parses; what does not is encoded.
+    let last = Path::parse(name).unwrap_or_else(|_| Path::from(name));
+    folder.parts().chain(last.parts()).collect()
+}
+
+async fn is_there(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<bool, LogError> {
+    match objects.list(Some(folder)).next().await {
+        Some(found) => found.map(|_| true).map_err(LogError::from),
+        None => Ok(false),
+    }
+}
+
+async fn is_iceberg(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<bool, LogError> {
+    let metadata = below(folder, "metadata");
+    let mut found = objects.list(Some(&metadata)).take(WIDE);
+    while let Some(meta) = found.next().await {
+        if meta?.location.as_ref().ends_with(".metadata.json") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What the first objects below a folder tell of it.
+#[derive(Default)]
+struct Sight {
+    /// Names of the folders in it, as far as seen.
+    inner: BTreeSet<String>,
+    format: Option<Format>,
+    /// Everything below was seen.
+    is_whole: bool,
+    /// Most of what was seen lies directly in it.
+    is_wide: bool,
+}
+
+async fn look(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Sight, LogError> {
+    let mut sight = Sight {
+        is_whole: true,
+        ..Sight::default()
+    };
+    let depth = folder.parts().count();
+    let (mut seen, mut direct) = (0, 0);
+    let mut found = objects.list(Some(folder));
+    while let Some(meta) = found.next().await {
+        let location = meta?.location;
+        seen += 1;
+        if seen > WIDE {
+            sight.is_whole = false;
+            sight.is_wide = direct * 2 > WIDE;
+            break;
+        }
+        let mut rest = location.parts().skip(depth);
+        let (Some(first), second) = (rest.next(), rest.next()) else {
+            continue;
+        };
+        let first: &str = first.as_ref();
+        if second.is_some() {
+            sight.inner.insert(first.to_owned());
+        } else {
+            direct += 1;
+        }
+        if second.is_none() || first.contains('=') {
+            let name = location.filename().unwrap_or_default();
+            sight.format = sight.format.or(format_of(name));
+        }
+    }
+    Ok(sight)
+}
+
+fn format_of(name: &str) -> Option<Format> {
+    let name = name.to_ascii_lowercase();
+    if name.ends_with(".parquet") {
+        Some(Format::Parquet)
+    } else if name.ends_with(".csv") || name.ends_with(".csv.gz") {
+        Some(Format::Csv)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    async fn store(keys: impl IntoIterator<Item = String>) -> Arc<dyn ObjectStore> {
+        let store = InMemory::new();
+        for key in keys {
+            store.put(&Path::from(key), "x".into()).await.unwrap();
+        }
+        Arc::new(store)
+    }
+
+    #[tokio::test]
+    async fn folders_are_told_by_what_they_hold() {
+        let keys = [
+            "lake/a/visits/_delta_log/00000000000000000000.json",
+            "lake/a/visits/part-0.parquet",
+            "lake/a/visits/inner/_delta_log/00000000000000000000.json",
+            "lake/ice/metadata/v1.metadata.json",
+            "lake/ice/data/x.parquet",
+            "lake/plain/day=1/x.parquet",
+            "lake/plain/day=2/x.parquet",
+            "lake/drops/2026.CSV",
+            "lake/_hidden/x.csv",
+            "lake2/x.csv",
+        ];
+        let objects = store(keys.map(str::to_owned)).await;
+        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        let told: Vec<(&str, Format)> = found
+            .folders
+            .iter()
+            .map(|folder| (folder.path.as_ref(), folder.format))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("lake/a/visits", Format::Delta),
+                ("lake/drops", Format::Csv),
+                ("lake/ice", Format::Iceberg),
+                ("lake/plain", Format::Parquet),
+            ]
+        );
+        assert!(found.left_out.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_folder_with_too_many_objects_is_named_and_the_rest_is_found() {
+        let many = (0..=WIDE).map(|number| format!("lake/dump/{number}.csv"));
+        let table = "lake/t/_delta_log/00000000000000000000.json".to_owned();
+        let objects = store(many.chain([table])).await;
+        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        assert_eq!(found.folders.len(), 2, "{found:?}");
+        assert_eq!(found.folders[1].format, Format::Delta);
+        assert_eq!(found.left_out.len(), 1);
+        assert_eq!(found.left_out[0].0.as_ref(), "lake/dump");
+    }
+}

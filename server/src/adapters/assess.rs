@@ -1,0 +1,394 @@
+//! Reads the logs under a prefix for an assessment, and nothing else: lists, gets what lies in `_delta_log`, writes nowhere. The
+//! reckoning itself is `replication::assess`'s.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use delta::{Folder, Format, History, LogError, Survey};
+use exchange::ports::{Assessor, Problem, StorageAccess};
+use futures::future::BoxFuture;
+use futures::stream;
+use futures::{FutureExt as _, StreamExt as _};
+use model::dto::{AssessedFolder, Assessment, AssessmentNew, AssessmentState, Rate};
+use model::time::DAY;
+use model::{Location, Purpose, Timestamp};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use replication::assess::{
+    Read, Reckoner, Surveyed, Window, check_flows, flows, parse_every, report,
+};
+use storage::{Cause, Meter, MeterKey, check_relative};
+
+use super::reads::Reads;
+use super::stores::{Lake, TableAt, problem_of_log, problem_of_store};
+
+const DAYS: u32 = 28;
+const DAYS_MAX: u32 = 3_660;
+/// As a sync job is made: every day, and what was taken out is kept for a week.
+const EVERY: i64 = DAY;
+const RETENTION_HOURS: u32 = 168;
+const TABLES_MAX: usize = 5_000;
+/// Tables whose logs are read at a time; of each some commits at a time.
+const AT_ONCE: usize = 4;
+
+/// What is to be assessed, checked.
+#[derive(Debug)]
+pub struct Asked {
+    prefix: String,
+    days: u32,
+    every: i64,
+    to: Option<Location>,
+    flows: Option<Vec<replication::assess::Flow>>,
+}
+
+impl Asked {
+    /// # Errors
+    /// A sentence for the field that is wrong.
+    pub fn of(new: &AssessmentNew) -> Result<Self, Problem> {
+        let wrong = |field, sentence: String| Problem::new(sentence).of_field(field);
+        let days = new.days.unwrap_or(DAYS);
+        if !(1..=DAYS_MAX).contains(&days) {
+            return Err(wrong(
+                "days",
+                format!("write a number of days from 1 to {DAYS_MAX}"),
+            ));
+        }
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let every = given(&new.every).map_or(Ok(EVERY), |text| parse_every(&text));
+        let to = given(&new.to)
+            .map(|text| text.trim().parse::<Location>())
+            .transpose();
+        let list = given(&new.flows).map(|text| flows(&text)).transpose();
+        let prefix = new.prefix.trim_matches('/').to_owned();
+        check_relative(&prefix).map_err(|error| problem_of_store(error).of_field("prefix"))?;
+        Ok(Self {
+            prefix,
+            days,
+            every: every.map_err(|sentence| wrong("every", sentence))?,
+            to: to.map_err(|error| wrong("to", error.to_string()))?,
+            flows: list.map_err(|error| wrong("flows", error.to_string()))?,
+        })
+    }
+}
+
+/// [`Assessor`] over the lake: one at a time in a task of its own, and the last result in this process's memory.
+#[derive(Clone)]
+pub struct LakeAssessor {
+    lake: Lake,
+    reads: Reads,
+    state: Arc<Mutex<AssessmentState>>,
+}
+
+/// Ends what runs, also when the task is given up or panics.
+struct Running(LakeAssessor);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.0.locked();
+        if state.running {
+            state.running = false;
+            state.problem = Some("The assessment was broken off. Begin it again.".to_owned());
+        }
+    }
+}
+
+impl LakeAssessor {
+    pub fn new(lake: Lake, reads: Reads) -> Self {
+        Self {
+            lake,
+            reads,
+            state: Arc::default(),
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, AssessmentState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self, access: StorageAccess, asked: Asked, rates: Vec<Rate>, at: Timestamp) {
+        let running = Running(self.clone());
+        let meter = Meter::new(MeterKey {
+            product: None,
+            table: None,
+            cause: Cause::Operation("storage.assess"),
+            purpose: Purpose::Inspect,
+        });
+        let work = assess(&self.lake, &access, asked, &rates, at, &meter);
+        let found = self
+            .reads
+            .noting(&meter, &access.location, None, work)
+            .await;
+        let mut state = self.locked();
+        state.running = false;
+        match found {
+            Ok(found) => (state.found, state.problem) = (Some(found), None),
+            Err(problem) => state.problem = Some(problem.sentence),
+        }
+        drop(state);
+        drop(running);
+    }
+}
+
+impl Assessor for LakeAssessor {
+    fn start(
+        &self,
+        storage: StorageAccess,
+        new: AssessmentNew,
+        rates: Vec<Rate>,
+        at: Timestamp,
+    ) -> Result<(), Problem> {
+        let asked = Asked::of(&new)?;
+        {
+            let mut state = self.locked();
+            // One at a time: whoever asks meanwhile is told of the one that runs.
+            if state.running {
+                return Ok(());
+            }
+            state.running = true;
+            state.started_at = Some(at);
+            state.place = Some(format!("{}/{}", storage.name, asked.prefix));
+            state.problem = None;
+        }
+        tokio::spawn(self.clone().run(storage, asked, rates, at));
+        Ok(())
+    }
+
+    fn state(&self) -> AssessmentState {
+        self.locked().clone()
+    }
+}
+
+/// Assesses what lies in a storage at the instant `at`, with these prices.
+///
+/// # Errors
+/// When the prefix cannot be listed, or a flow names a table that is not there. What is wrong with one table's log stands in the
+/// report.
+pub async fn assess(
+    lake: &Lake,
+    access: &StorageAccess,
+    asked: Asked,
+    rates: &[Rate],
+    at: Timestamp,
+    meter: &Meter,
+) -> Result<Assessment, Problem> {
+    let objects: Arc<dyn ObjectStore> = lake.open(access, meter)?.objects();
+    let prefix = check_relative(&asked.prefix).map_err(problem_of_store)?;
+    let Survey {
+        folders,
+        left_out,
+        left_out_more,
+    } = delta::survey(&objects, &prefix)
+        .await
+        .map_err(problem_of_log)?;
+    let mut left_out: Vec<String> = left_out
+        .iter()
+        .map(|(path, why)| {
+            format!(
+                "`{}` was not looked into: {why}.",
+                delta::shown(&below(&prefix, path))
+            )
+        })
+        .collect();
+    if left_out_more > 0 {
+        left_out.push(format!(
+            "{left_out_more} more folders were not looked into."
+        ));
+    }
+    let (tables, others): (Vec<Folder>, Vec<Folder>) = folders
+        .into_iter()
+        .partition(|folder| folder.format == Format::Delta);
+    let others: Vec<AssessedFolder> = others
+        .iter()
+        .map(|folder| other(below(&prefix, &folder.path), folder.format))
+        .collect();
+    let mut tables: Vec<String> = tables
+        .iter()
+        .map(|folder| below(&prefix, &folder.path))
+        .collect();
+    if tables.len() > TABLES_MAX {
+        left_out.push(format!(
+            "{} tables more than {TABLES_MAX}, from `{}` on; assess them by narrower prefixes.",
+            tables.len() - TABLES_MAX,
+            delta::shown(&tables[TABLES_MAX])
+        ));
+        tables.truncate(TABLES_MAX);
+    }
+    let of_tables = asked
+        .flows
+        .map(|list| check_flows(list, &tables, &others))
+        .transpose()
+        .map_err(|error| Problem::new(error.to_string()).of_field("flows"))?;
+    let span = Span {
+        from: at.plus(-i64::from(asked.days) * DAY),
+        until: at,
+        every: asked.every,
+    };
+    let reading: Vec<BoxFuture<'_, _>> = tables
+        .into_iter()
+        .map(|path| {
+            let full = [asked.prefix.as_str(), path.as_str()];
+            let full: Vec<&str> = full.into_iter().filter(|part| !part.is_empty()).collect();
+            let full = full.join("/");
+            async move {
+                let read = match lake.table(access, &full, meter) {
+                    Ok(table) => read(&table, span).await.map_err(problem_of_log),
+                    Err(problem) => Err(problem),
+                };
+                (path, read.map_err(|problem| problem.sentence))
+            }
+            .boxed()
+        })
+        .collect();
+    let mut read: Vec<(String, Result<Read, String>)> = stream::iter(reading)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    read.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let full = |from: &str| match asked.prefix.as_str() {
+        "" => from.to_owned(),
+        prefix => format!("{from}/{prefix}"),
+    };
+    let surveyed = Surveyed {
+        place: full(access.name.as_ref()),
+        location: access.location.clone(),
+        at,
+        days: asked.days,
+        every: asked.every,
+        to: asked.to,
+        url: full(&access.url),
+        endpoint: access.endpoint.clone(),
+        others,
+        left_out,
+        log_bytes: meter.received(),
+    };
+    Ok(report(surveyed, read, of_tables.as_ref(), rates))
+}
+
+/// A path of the storage as one below the prefix.
+fn below(prefix: &Path, path: &Path) -> String {
+    let parts = path.parts().skip(prefix.parts().count());
+    String::from(parts.collect::<Path>())
+}
+
+fn other(path: String, format: Format) -> AssessedFolder {
+    let (format, possible) = match format {
+        Format::Iceberg => (
+            "iceberg",
+            "An Iceberg table. Iceberg is not read here yet: have Delta metadata written beside it, then it can be assessed, \
+             shared and cloned.",
+        ),
+        Format::Csv => (
+            "csv",
+            "CSV files, which tell no history. Load them into a Delta table; then only what changes has to cross.",
+        ),
+        Format::Parquet | Format::Delta => (
+            "parquet",
+            "Parquet files without a log. Make a Delta table of them in place (CONVERT TO DELTA); then it can be assessed, shared \
+             and cloned.",
+        ),
+    };
+    AssessedFolder {
+        path,
+        format: format.to_owned(),
+        possible: possible.to_owned(),
+    }
+}
+
+/// What is asked for, before a table's history is known.
+#[derive(Clone, Copy)]
+struct Span {
+    from: Timestamp,
+    until: Timestamp,
+    every: i64,
+}
+
+/// Where a table's history begins to count, and why not earlier.
+async fn beginning(
+    table: &delta::Table,
+    history: &History,
+    from: Timestamp,
+) -> Result<(u64, Option<&'static str>), LogError> {
+    let Some(first) = history.earliest_change(history.latest) else {
+        return Ok((
+            history.latest,
+            Some("Its log holds one version and no history"),
+        ));
+    };
+    match table.instant(history, from).await?.before {
+        Some((version, _)) => Ok((version, None)),
+        None if first == 0 => Ok((0, Some("The table was made later"))),
+        None => Ok((first, Some("Its log was cleaned up and tells no more"))),
+    }
+}
+
+/// The log is pinned at the version that is the newest now: what is committed meanwhile does not count.
+async fn read(at: &TableAt, span: Span) -> Result<Read, LogError> {
+    let table = &at.table;
+    let history = table.history().await?;
+    let (first, short) = beginning(table, &history, span.from).await?;
+    let begun = table.begin(&history, first).await?;
+    // A clock that runs ahead is not believed beyond now.
+    let from = match short {
+        None => span.from,
+        Some(_) => begun.timestamp.min(span.until).max(span.from),
+    };
+    let window = Window {
+        from,
+        until: span.until,
+        every: span.every,
+        retention_hours: RETENTION_HOURS,
+    };
+    let (mut protocol, mut metadata) = (begun.protocol, begun.metadata);
+    let mut reckoner = Reckoner::new(window, begun.files);
+    let limit = table.budgets().files;
+    let mut each = |logged: delta::Logged| -> Result<(), LogError> {
+        if let Some(found) = &logged.protocol {
+            protocol = found.clone();
+        }
+        if let Some(found) = &logged.metadata {
+            metadata = found.clone();
+        }
+        reckoner.commit(logged);
+        let found = u64::try_from(reckoner.files()).unwrap_or(u64::MAX);
+        if found > limit {
+            let what = "active files";
+            return Err(LogError::Budget { what, limit, found });
+        }
+        Ok(())
+    };
+    if begun.version < history.latest {
+        let rest = begun.version + 1..=history.latest;
+        table
+            .walk(&history, rest, &mut each)
+            .await
+            .map_err(changed)?;
+    }
+    let figures = reckoner.finish();
+    let support = delta::Support::of(&protocol, &metadata);
+    let vectors = figures.has_vectors.then_some("deletionVectors");
+    let not_cloned = support.clone_refused_for().or(vectors).map(|feature| {
+        format!(
+            "it uses the feature {}, which clones cannot have here yet",
+            delta::shown(feature)
+        )
+    });
+    let short = short.map(|why| format!("{why}: it counts from {from}."));
+    Ok(Read {
+        version: history.latest,
+        short,
+        change_feed: metadata.records_changes(),
+        not_cloned,
+        figures,
+    })
+}
+
+/// A commit that was listed and is gone: somebody cleans the log up, or writes the table anew.
+fn changed(error: LogError) -> LogError {
+    match error {
+        LogError::Gap { missing } => LogError::Broken {
+            version: missing,
+            line: 0,
+            what: "the table was changed while it was assessed, or this version is missing; assess it again".to_owned(),
+        },
+        error => error,
+    }
+}

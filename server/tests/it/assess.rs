@@ -1,0 +1,212 @@
+//! An assessment of tables that Python wrote: its bytes are those that Python counts by itself, and on the way nothing is written
+//! and no data is read.
+
+use std::path::Path;
+
+use exchange::ports::StorageAccess;
+use http::Method;
+use model::dto::{Assessment, AssessmentNew, Rate};
+use model::time::DAY;
+use model::{Purpose, RateId, StorageId, Timestamp, Unit};
+use serde_json::{Value, json};
+use server::adapters::assess::{Asked, assess};
+use server::adapters::stores::Lake;
+use server::config::StorageSettings;
+use storage::{Cause, Meter, MeterKey};
+
+use crate::support::environment::install_crypto;
+use crate::support::python::Python;
+use crate::support::s3::S3;
+
+const FIRST: &str = concat!(
+    r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
+    "\n",
+    r#"{"metaData":{"id":"t","schemaString":"{}","partitionColumns":[],"configuration":{}}}"#,
+    "\n",
+    r#"{"add":{"path":"../../secret.parquet","size":10,"modificationTime":1,"dataChange":true}}"#,
+);
+
+fn files(folder: &Path) -> usize {
+    let inner = std::fs::read_dir(folder).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path) } else { 1 }
+    });
+    inner.sum()
+}
+
+fn put(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn way(found: &Assessment, table: &str, kind: &str) -> Value {
+    let table = found
+        .tables
+        .iter()
+        .find(|found| found.path == table)
+        .unwrap();
+    let way = table
+        .ways
+        .iter()
+        .find(|way| way.kind.as_str() == kind)
+        .unwrap();
+    serde_json::to_value(way).unwrap()
+}
+
+#[tokio::test]
+async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
+    let Some(python) = Python::find() else {
+        return;
+    };
+    install_crypto();
+    let s3 = S3::start().await;
+    let start = Timestamp::parse("2026-06-01").unwrap();
+    let asked =
+        json!({ "folder": s3.file("hist"), "start_millis": start.millis(), "every_days": 2 });
+    std::fs::create_dir_all(s3.file("hist")).unwrap();
+    let counted: Value = python.run("write_history.py", &asked).await;
+    put(
+        &s3.file("hist/evil/_delta_log/00000000000000000000.json"),
+        FIRST,
+    );
+    put(&s3.file("hist/drops/a.csv"), "a,b\n");
+    put(&s3.file("hist/ice/metadata/v1.metadata.json"), "{}");
+
+    let access = StorageAccess {
+        id: StorageId::new(start),
+        name: "lake".parse().unwrap(),
+        location: "aws:eu-central-1".parse().unwrap(),
+        url: "s3://lake".to_owned(),
+        endpoint: Some(s3.proxy.url()),
+        credential: Some(s3.credential().to_string().into()),
+        replicas: false,
+    };
+    let lake = Lake::of(&StorageSettings {
+        file_roots: Vec::new(),
+        endpoints: vec![s3.proxy.address().to_string()],
+        parallel_requests: 32,
+    });
+    let meter = Meter::new(MeterKey {
+        product: None,
+        table: None,
+        cause: Cause::Operation("test"),
+        purpose: Purpose::Inspect,
+    });
+    let rates = [Rate {
+        id: RateId::new(start),
+        from: "aws:*".to_owned(),
+        to: "azure:*".to_owned(),
+        price: "90000".parse().unwrap(),
+        unit: Unit::Gigabyte,
+        currency: "USD".parse().unwrap(),
+        valid_from: start,
+        valid_until: None,
+        source: "list".to_owned(),
+    }];
+    let ask = |flows: &str| {
+        Asked::of(&AssessmentNew {
+            storage: "lake".to_owned(),
+            prefix: "hist/".to_owned(),
+            every: Some("2d".to_owned()),
+            flows: Some(format!("table,kind,consumers,from,to\n{flows}")),
+            ..AssessmentNew::default()
+        })
+    };
+    let at = start.plus(28 * DAY);
+    let there = files(&s3.file(""));
+    let before = s3.proxy.counted();
+    let flows = "feed,weekly full load,2,,azure:westeurope\nplain,FTP,1,,azure:westeurope\n";
+    let found = assess(&lake, &access, ask(flows).unwrap(), &rates, at, &meter)
+        .await
+        .unwrap();
+
+    for (table, consumers) in [("feed", 2), ("plain", 1)] {
+        let counted = &counted[table];
+        let told = found
+            .tables
+            .iter()
+            .find(|found| found.path == table)
+            .unwrap();
+        assert_eq!(told.problem, None);
+        assert_eq!(told.short, None);
+        assert_eq!(
+            json!(told.commits + 1),
+            counted["commits"],
+            "{table}: all but the one it begins with"
+        );
+        assert_eq!(json!(told.bytes), counted["bytes"], "{table}");
+        assert_eq!(told.syncs, 14);
+        let weekly = counted["weekly"].as_u64().unwrap() * consumers;
+        assert_eq!(way(&found, table, "today")["bytes"], weekly, "{table}");
+        let clone = way(&found, table, "clone");
+        assert_eq!(clone["first_copy"], counted["first_copy"], "{table}");
+        for kind in ["clone", "clone_skip"] {
+            assert_eq!(
+                way(&found, table, kind)["bytes"],
+                counted[kind],
+                "{table} {kind}"
+            );
+        }
+        for kind in ["clone_feed", "clone_both"] {
+            let told = way(&found, table, kind);
+            if table == "feed" {
+                assert_eq!(told["bytes"], counted[kind], "{kind}");
+                assert!(told["bytes"].as_u64() < clone["bytes"].as_u64());
+            } else {
+                assert_eq!(told["bytes"], Value::Null);
+                assert_eq!(told["note"], "Not available: change feed is off.");
+            }
+        }
+    }
+    // 90,000 a gigabyte are 90 millionths a byte.
+    let clone = &found.totals[2];
+    let bytes = i64::try_from(clone.bytes.unwrap()).unwrap();
+    assert_eq!(clone.money[0].amount.0, bytes * 90);
+    let evil = found
+        .tables
+        .iter()
+        .find(|table| table.path == "evil")
+        .unwrap();
+    let problem = evil.problem.as_deref().unwrap();
+    assert!(
+        problem.contains("names a file outside the table"),
+        "{problem}"
+    );
+    let others: Vec<&str> = found
+        .others
+        .iter()
+        .map(|other| other.format.as_str())
+        .collect();
+    assert_eq!(others, ["csv", "iceberg"]);
+    assert!(found.yaml.contains("path: \"feed\""), "{}", found.yaml);
+
+    let unknown = assess(
+        &lake,
+        &access,
+        ask("nothing,FTP,1,,azure:westeurope\n").unwrap(),
+        &rates,
+        at,
+        &meter,
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        unknown
+            .sentence
+            .contains("`nothing` is not under the prefix"),
+        "{unknown}"
+    );
+    assert_eq!(unknown.field, Some("flows"));
+    assert!(ask("feed,FTP,-1,,azure:westeurope\n").is_err());
+
+    for passed in s3.proxy.passed_since(before) {
+        assert!(
+            [Method::GET, Method::HEAD].contains(&passed.method),
+            "{passed:?}"
+        );
+        let is_log = passed.path.contains("/_delta_log/") || passed.path.contains("list-type=2");
+        assert!(is_log, "{passed:?}");
+    }
+    assert_eq!(s3.proxy.counted().since(before).sent, 0);
+    assert_eq!(files(&s3.file("")), there);
+}
