@@ -300,7 +300,8 @@ pub(crate) fn place(readable: &Readable) -> u64 {
     number(Sha256::digest(readable.place.as_bytes()).as_slice())
 }
 
-fn number(hash: &[u8]) -> u64 {
+/// The beginning of a hash.
+pub(crate) fn number(hash: &[u8]) -> u64 {
     hash.iter()
         .take(8)
         .fold(0, |number, byte| (number << 8) | u64::from(*byte))
