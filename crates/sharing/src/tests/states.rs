@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{ALICE, Answer, World, add, call, metadata, protocol, visits};
+use super::world::{ALICE, Answer, Fault, World, add, call, metadata, protocol, visits};
 use crate::slots::Patience;
 
 fn remove(path: &str) -> Value {
@@ -248,4 +248,12 @@ async fn an_answer_is_compressed_where_that_is_asked_for() {
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         assert!(body.unwrap().len() * 4 <= plain, "{encoding}");
     }
+    // H5: one that breaks off has no end, in this coat either.
+    world.fault(Fault::SignFrom(world.sign_calls() + 1));
+    let headers = [ALICE, ("accept-encoding", "gzip")];
+    let request = call(Method::POST, &visits("/query"), &headers, "{}");
+    let response = world.begin(request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+    assert!(body.is_err());
 }
