@@ -410,3 +410,51 @@ impl Pager {
         Ok((page, next.map(|next| self.token(reader, scope, &next))))
     }
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Pager {
+    /// See [`crate::fuzzing::page_token`].
+    pub(crate) fn fuzz(&self, reader: &Reader, data: &[u8]) {
+        let list = Scope::Schemas { share: "a" };
+        let refused = |token: &str| {
+            assert_eq!(self.position(reader, Scope::Shares, token), None);
+            assert_eq!(self.changes_page(reader, b"", token), None);
+        };
+        // Nobody finds a tag by chance.
+        if let Ok(token) = std::str::from_utf8(data) {
+            refused(token);
+            assert_eq!(self.position(reader, list, token), None);
+        }
+        refused(&URL_SAFE_NO_PAD.encode(data));
+        if let Some(position) = Position::parse(data) {
+            assert_eq!(position.bytes(), data);
+            let token = self.token(reader, list, &position);
+            // Such a long name is nobody's.
+            if token.len() <= TOKEN_LIMIT {
+                assert_eq!(self.position(reader, list, &token), Some(position));
+            }
+            refused(&token);
+        }
+        if let Some(page) = ChangesPage::parse(data) {
+            assert_eq!(page.bytes(), data);
+            let token = self.changes_token(reader, b"request", page);
+            assert_eq!(self.changes_page(reader, b"request", &token), Some(page));
+            refused(&token);
+        }
+        if let Some(pin) = Pin::parse(data) {
+            assert_eq!(pin.bytes(), data);
+            let pages = (Pinned::Page, Pinned::Refresh);
+            for (kind, other) in [pages, (pages.1, pages.0)] {
+                let token = self.pin_token(kind, reader, b"request", pin);
+                let read = |kind: Pinned, scope: &[u8]| {
+                    let began = Timestamp::from_micros(0);
+                    self.pin(kind, reader, scope, &token, began).ok()
+                };
+                assert_eq!(read(kind, b"request"), (pin.until > 0).then_some(pin));
+                assert_eq!(read(other, b"request"), None);
+                assert_eq!(read(kind, b""), None);
+                refused(&token);
+            }
+        }
+    }
+}

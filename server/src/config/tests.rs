@@ -128,6 +128,11 @@ fn wrong_keys_and_values_are_named() {
             "database.url: `file` is no database",
         ),
         (
+            "[storage]\ntable_files = 999",
+            &[],
+            "storage.table_files: from 1000 to 50000000",
+        ),
+        (
             "[sharing]\ntoken_days = 366",
             &[],
             "sharing.token_days: from 1 to 365",
