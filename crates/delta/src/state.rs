@@ -35,8 +35,8 @@ static STATES: AtomicU64 = AtomicU64::new(0);
 pub struct State {
     /// No other state of this process has it, unless it is the same.
     id: u64,
-    /// All but the files. Of these it holds one with a deletion vector, if there is any: what asks whether a table has some
-    /// finds it.
+    /// Protocol, metadata and times. Of the files it holds one with a deletion vector, if there is any: what asks whether a table
+    /// has some finds it.
     outline: Snapshot,
     parts: Vec<Part>,
     /// The rows that count, in the order the log last added them.
@@ -44,6 +44,8 @@ pub struct State {
     /// The same rows in the order of their paths, made when it is asked for.
     sorted: Arc<OnceLock<Arc<[u32]>>>,
     bytes: u64,
+    /// Bytes of protocol and metadata, about.
+    beside: u64,
     hasher: RandomState,
 }
 
@@ -73,6 +75,14 @@ impl State {
     fn new(mut outline: Snapshot, parts: Vec<Part>, rows: Arc<[u32]>, hasher: RandomState) -> Self {
         outline.files = indexmap::IndexMap::new();
         outline.tombstones = Vec::new();
+        // A log may have as much of these as it likes, and nobody asks a state for them.
+        outline.txns = BTreeMap::new();
+        outline.domain_metadata = BTreeMap::new();
+        outline.commit_info = None;
+        // Their JSON is held beside what was parsed of it.
+        let written = [&outline.protocol.raw, &outline.metadata.raw];
+        let written = written.map(|raw| count(raw.to_string().len()));
+        let beside = 4 * written.iter().sum::<u64>();
         let mut state = Self {
             id: STATES.fetch_add(1, Ordering::Relaxed),
             outline,
@@ -80,6 +90,7 @@ impl State {
             rows,
             sorted: Arc::default(),
             bytes: 0,
+            beside,
             hasher,
         };
         state.bytes = state
@@ -115,7 +126,8 @@ impl State {
         self.outline.version
     }
 
-    /// Version, times, protocol and metadata. Its files are left out, all but one with a deletion vector if there is any.
+    /// Version, times, protocol and metadata. Its files are left out, all but one with a deletion vector if there is any, and so
+    /// are applications, domains and what the commit says of itself.
     pub fn outline(&self) -> &Snapshot {
         &self.outline
     }
@@ -181,9 +193,7 @@ impl State {
         // The second order of the rows may come.
         let own = (
             Arc::as_ptr(&self.rows).cast::<u8>() as usize,
-            count(self.rows.len()) * 8
-                + 4_096
-                + count(self.outline.metadata.schema_string.len()) * 3,
+            count(self.rows.len()) * 8 + 4_096 + self.beside,
         );
         parts.chain(std::iter::once(own))
     }
@@ -332,7 +342,7 @@ impl Table {
     /// Whether the log still has the commit that `state` was read up to.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
+    /// [`LogError::Storage`], [`LogError::Budget`].
     pub async fn still_has(&self, state: &State) -> Result<bool, LogError> {
         let Some(head) = &state.outline.head else {
             return Ok(false);
@@ -343,8 +353,11 @@ impl Table {
         let before = Path::from_iter([LOG, &format!("{:020}", state.version())]);
         let wanted = commit_path(state.version());
         let mut found = self.objects().list_with_offset(Some(&log), &before);
+        let mut seen = 0;
         while let Some(found) = found.next().await {
             let found = found?;
+            seen += 1;
+            within("objects in the log", self.budgets().log_objects, seen)?;
             if found.location == wanted {
                 return Ok(is_same(&found, head));
             }

@@ -1,9 +1,11 @@
 //! Changes from version to version: of `/changes`, row by row, and of a query with `startingVersion`, file by file (checklist
 //! §1.7). All versions that are asked for are read and looked at before the answer begins, so that what cannot be told is a
-//! proper error; a page of them holds the same lines however often it is asked for.
+//! proper error; a page of them holds the same lines however often it is asked for, and none of another table that took the
+//! place of the first.
 
 use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
 use model::TableId;
+use sha2::{Digest as _, Sha256};
 
 use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::{Failure, needs};
@@ -12,6 +14,7 @@ use crate::history::{self, Wanted};
 use crate::page::{ChangesPage, PAGES_LAST, check_until, until};
 use crate::request::{Parameters, TableNames};
 use crate::routes::App;
+use crate::states::number;
 use crate::stream::{Content, Item, Ready};
 use crate::{Readable, Reader, lines};
 
@@ -77,9 +80,9 @@ impl<'a> Asked<'a> {
         asked_ids: Option<Format>,
     ) -> Result<Ready, Failure> {
         let table = &readable.table;
-        let page = self.page(app, readable.table_id, reader, client, asked_ids)?;
+        let begun = self.page(app, readable.table_id, reader, client, asked_ids)?;
         let held = table.history().await?;
-        let page = match page {
+        let page = match begun {
             Some(page) => page,
             None => {
                 let range = self.wanted.resolve(table, &held, self.feed).await?;
@@ -88,6 +91,7 @@ impl<'a> Asked<'a> {
                     start: *range.start(),
                     end: *range.end(),
                     latest: held.latest,
+                    of: 0,
                     skip: 0,
                     until: until(app.gate.now(), PAGES_LAST),
                 }
@@ -126,6 +130,12 @@ impl<'a> Asked<'a> {
         };
         let (last, mut needed) =
             self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
+        let of = fingerprint(&metadata, &changes);
+        if begun.is_some_and(|begun| begun.of != of) {
+            return Err(Failure::invalid(format!(
+                "the versions {start} to {end}, which the first page was of, can no longer be read: the table has been written anew; ask for its changes again without the 'pageToken'"
+            )));
+        }
 
         let (first, first_version) = (protocol.clone(), start);
         let (protocol, metadata, version) = if self.historical_metadata {
@@ -155,6 +165,7 @@ impl<'a> Asked<'a> {
         let to = self.page_end(&items, from);
         let next_page = (to < items.len()).then(|| {
             let next = ChangesPage {
+                of,
                 skip: to as u64,
                 ..page
             };
@@ -270,6 +281,17 @@ impl<'a> Asked<'a> {
             .nth(most)
             .map_or(items.len(), |(index, _)| index)
     }
+}
+
+/// The same for commits that tell the same: of which table they are, when each was made, and how many files it names.
+fn fingerprint(metadata: &Metadata, changes: &[Change]) -> u64 {
+    let table = Sha256::new().chain_update(metadata.id.as_bytes());
+    let hash = changes.iter().fold(table, |hash, change| {
+        hash.chain_update(change.version.to_be_bytes())
+            .chain_update(change.timestamp.micros().to_be_bytes())
+            .chain_update((change.files.len() as u64).to_be_bytes())
+    });
+    number(hash.finalize().as_slice())
 }
 
 /// What a reader of these versions must know, where they are shared at all.

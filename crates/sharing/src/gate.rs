@@ -58,6 +58,10 @@ pub trait Gate: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Takes back what [`Gate::allow`] has counted for an answer of which nothing was handed out: whoever asks again, as clients do
+    /// by themselves, is not to use up a day with answers that never came.
+    async fn give_back(&self, _table: &Readable, _bytes: u64) {}
+
     /// One URL per key, in the order of `keys`. The keys are relative to the table's folder and contained.
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused>;
 

@@ -223,6 +223,11 @@ pub(crate) async fn begin(
             "a query with the capability asyncquery needs an idempotencyKey: send one, such as a new UUID, and the same when the query is sent again",
         )
     })?;
+    // The whole log is listed for an instant, and commits are read.
+    let _slot = match request.when {
+        When::At(history::Point::Time(_)) => Some(app.slots.take(reader.recipient).await?),
+        _ => None,
+    };
     let stored = Stored::new(readable, call, body)?;
     let version = match request.when {
         When::At(point) => history::version_at(&readable.table, point).await?,

@@ -25,7 +25,7 @@ const TOKEN_LIMIT: usize = 4_096;
 
 /// What a tag is for, so that no token of one kind is one of the other.
 const LIST: &[u8] = b"entrepot sharing list page 1\0";
-const CHANGES: &[u8] = b"entrepot sharing changes page 3\0";
+const CHANGES: &[u8] = b"entrepot sharing changes page 4\0";
 
 /// So long the pages of one request can be asked for, in microseconds, counted from the first.
 pub(crate) const PAGES_LAST: i64 = 3 * DAY;
@@ -119,6 +119,8 @@ pub(crate) struct ChangesPage {
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) latest: u64,
+    /// Which commits these were: the same numbers may be another table's by now. Of no meaning on the first page.
+    pub(crate) of: u64,
     /// So many lines stand on the pages before.
     pub(crate) skip: u64,
     /// Until when its pages can be asked for, in microseconds.
@@ -133,6 +135,7 @@ impl ChangesPage {
             self.start,
             self.end,
             self.latest,
+            self.of,
             self.skip,
             self.until,
         ]
@@ -144,11 +147,12 @@ impl ChangesPage {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         match (numbers, rest) {
-            ([side, start, end, latest, skip, until], []) => Some(Self {
+            ([side, start, end, latest, of, skip, until], []) => Some(Self {
                 side: side_of(u64::from_be_bytes(*side))?,
                 start: u64::from_be_bytes(*start),
                 end: u64::from_be_bytes(*end),
                 latest: u64::from_be_bytes(*latest),
+                of: u64::from_be_bytes(*of),
                 skip: u64::from_be_bytes(*skip),
                 until: u64::from_be_bytes(*until),
             }),

@@ -17,6 +17,8 @@ use crate::Readable;
 
 /// So many places are waited for before those are forgotten that nobody waits for.
 const REMEMBERED: usize = 1_000;
+/// More versions of one table are not kept: who looks through a history is not to drive out what others read.
+const VERSIONS: usize = 32;
 /// Selections of paged queries that are kept, and how many rows all of them have.
 const SELECTIONS: usize = 64;
 const SELECTED_ROWS: usize = 4_000_000;
@@ -118,7 +120,8 @@ impl States {
         if let Some(kept) = self.still(readable, version).await? {
             return Ok(kept);
         }
-        let turn = self.turn(place);
+        // One of its own: who asks for the newest does not wait for it.
+        let turn = self.turn(&format!("{place} at {version}"));
         let _turn = turn.lock().await;
         // Somebody may have read it meanwhile.
         if let Some(kept) = self.still(readable, version).await? {
@@ -183,6 +186,11 @@ impl States {
     }
 
     fn keep(&self, place: &str, state: &Arc<State>) {
+        let own = state.weight().map(|(_, bytes)| bytes);
+        // It would drive out all others, and then itself.
+        if own.fold(0, u64::saturating_add) > self.0.most {
+            return;
+        }
         let mut kept = self.kept();
         kept.clock += 1;
         let used = kept.clock;
@@ -192,6 +200,14 @@ impl States {
         };
         let versions = kept.places.entry(place.to_owned()).or_default();
         versions.insert(state.version(), entry);
+        if versions.len() > VERSIONS {
+            // Never the newest one, from which the next is made.
+            let older = versions.iter().rev().skip(1);
+            let oldest = older.min_by_key(|(_, entry)| entry.used);
+            if let Some(oldest) = oldest.map(|(version, _)| *version) {
+                versions.remove(&oldest);
+            }
+        }
         while kept.weight() > self.0.most && kept.forget_oldest() {}
     }
 
@@ -284,7 +300,8 @@ pub(crate) fn place(readable: &Readable) -> u64 {
     number(Sha256::digest(readable.place.as_bytes()).as_slice())
 }
 
-fn number(hash: &[u8]) -> u64 {
+/// The beginning of a hash.
+pub(crate) fn number(hash: &[u8]) -> u64 {
     hash.iter()
         .take(8)
         .fold(0, |number, byte| (number << 8) | u64::from(*byte))

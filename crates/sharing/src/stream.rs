@@ -135,6 +135,7 @@ pub(crate) async fn respond(
     // Before the status is sent, so that what fails at once is a proper error.
     let mut piece = ready.head;
     if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
+        files.app.gate.give_back(&files.readable, bytes).await;
         return close(&call, entry, Err(failure)).await;
     }
     entry.began(StatusCode::OK);

@@ -469,6 +469,12 @@ impl Gate for ShareGate {
         self.take_live(reading, bytes).await
     }
 
+    async fn give_back(&self, table: &Readable, bytes: u64) {
+        if let Some(reading) = table.handle.downcast_ref::<Reading>() {
+            self.give_live_back(reading, bytes).await;
+        }
+    }
+
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         let reading = table.handle.downcast_ref::<Reading>();
         let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;

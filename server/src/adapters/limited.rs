@@ -92,6 +92,10 @@ impl Gate for LimitedGate {
         self.gate.allow(table, bytes).await
     }
 
+    async fn give_back(&self, table: &Readable, bytes: u64) {
+        self.gate.give_back(table, bytes).await;
+    }
+
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         self.gate.sign(table, keys).await
     }

@@ -1,5 +1,7 @@
 //! States that are carried on from commit to commit, held against those that are replayed whole.
 
+use model::Timestamp;
+
 use super::*;
 use crate::State;
 
@@ -127,4 +129,38 @@ async fn a_log_that_is_not_the_one_before_is_noticed() {
     assert!(table.state_after(&state).await.unwrap().is_none());
     assert!(!table.still_has(&state).await.unwrap());
     assert_eq!(table.latest_version_from(3).await.unwrap(), Some(2));
+}
+
+/// What nobody asks a state for takes no room in it, and what it holds of a log counts.
+#[tokio::test]
+async fn a_log_cannot_hide_what_its_state_weighs() {
+    let much = "x".repeat(100_000);
+    let domain = |name: &str| {
+        format!(
+            r#"{{"domainMetadata":{{"domain":"{name}","configuration":"{much}","removed":false}}}}"#
+        )
+    };
+    let weight = |state: &State| -> u64 { state.weight().map(|(_, bytes)| bytes).sum() };
+    let probe = Probe::memory();
+    let table = probe.table();
+    let txn = r#"{"txn":{"appId":"a","version":4}}"#;
+    let info = format!(r#"{{"commitInfo":{{"timestamp":17,"userMetadata":"{much}"}}}}"#);
+    probe
+        .put_commit(0, &[PROTOCOL, METADATA, txn, &domain("one"), &info])
+        .await;
+    let read = Arc::new(table.state(None).await.unwrap());
+    probe.put_commit(1, &[&domain("two"), &info]).await;
+    let carried_on = table.state_after(&read).await.unwrap().unwrap();
+    for state in [&read, &carried_on] {
+        let outline = state.outline();
+        assert!(outline.txns.is_empty() && outline.domain_metadata.is_empty());
+        assert!(outline.commit_info.is_none());
+        assert_eq!(outline.timestamp, Timestamp::from_millis(17));
+        assert!(weight(state) < 20_000, "{}", weight(state));
+    }
+    let setting = format!(r#""configuration":{{"note":"{much}"}}"#);
+    let metadata = METADATA.replace(r#""configuration":{}"#, &setting);
+    probe.put_commit(2, &[&metadata]).await;
+    let state = table.state_after(&carried_on).await.unwrap().unwrap();
+    assert!(weight(&state) > 200_000, "{}", weight(&state));
 }

@@ -185,6 +185,26 @@ impl Exchange {
         })
     }
 
+    /// Takes back what was counted today for an answer of which nothing was handed out.
+    pub async fn live_read_back(
+        &self,
+        principal: &Principal,
+        grant: GrantId,
+        bytes: u64,
+    ) -> Result<(), Error> {
+        can(principal, Operation::ShareRead, &Scope::NONE)?;
+        sql!(
+            "update live_read set bytes = case when bytes > $1 then bytes - $1 else 0 end
+             where grant_id = $2 and day = $3"
+        )
+        .bind(bytes.min(MOST))
+        .bind(grant)
+        .bind(self.now().utc_day())
+        .execute(self.db())
+        .await?;
+        Ok(())
+    }
+
     /// What may still be read today of the producer's own files by a grant that has a number. None: it has none.
     pub async fn live_bytes_left(
         &self,

@@ -443,6 +443,20 @@ async fn pages_of_changes_are_pinned_and_bound_to_their_request() {
     // How many files a page has is up to each page.
     let path = visits(&format!("/changes?startingVersion=0&pageToken={token}"));
     assert_eq!(parsed(&world.get(&path).await).len(), 2 + 2);
+
+    // Another table in the same place has the same numbers, and none of the first one's lines.
+    let log: Vec<Vec<Value>> = (10..17)
+        .map(|n| {
+            let file = add(&format!("other-{n}.parquet"), None, None);
+            vec![protocol(), recording(), file, at(n)]
+        })
+        .collect();
+    let log: Vec<&[Value]> = log.iter().map(Vec::as_slice).collect();
+    world.rewrite(&log).await;
+    let answer = world.get(&path).await;
+    assert_error(&answer, 400, "INVALID_PARAMETER_VALUE", "another table");
+    let said = answer.message();
+    assert!(said.contains("written anew"), "{said}");
 }
 
 /// Trap 4: the Python connector neither asks for pages nor takes a line that it did not ask for.

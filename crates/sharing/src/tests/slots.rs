@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
 
-use super::world::{World, add, assert_error, call, metadata, protocol, visits};
+use super::world::{CAPABILITIES, World, add, assert_error, call, metadata, protocol, visits};
 use crate::Outcome;
 use crate::slots::{ALL, EACH, Patience};
 
@@ -64,6 +64,12 @@ async fn one_recipient_takes_no_more_than_its_places() {
     assert_eq!(metadata.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(world.get(&visits("/version")).await.status, StatusCode::OK);
     assert_eq!(world.get("/shares").await.status, StatusCode::OK);
+    // Nor is an instant looked up without a place, also where the files are to come later.
+    world.shares_past(true, false, false);
+    let body = r#"{"timestamp":"2026-01-01T00:00:00Z","idempotencyKey":"k"}"#;
+    let asks = [(CAPABILITIES, "asyncquery=true")];
+    let later = world.query_with(&visits("/query"), body, &asks).await;
+    assert_eq!(later.status, StatusCode::TOO_MANY_REQUESTS);
     let other = world.send(query("token-bob")).await;
     assert_eq!(other.status, StatusCode::OK, "others are not held up");
     drop(held.pop());

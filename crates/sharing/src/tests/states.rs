@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{ALICE, Answer, World, add, call, metadata, protocol, visits};
+use super::world::{ALICE, Answer, Fault, World, add, call, metadata, protocol, visits};
 use crate::slots::Patience;
 
 fn remove(path: &str) -> Value {
@@ -183,6 +183,47 @@ async fn no_more_is_kept_than_there_is_room_for() {
     }
 }
 
+#[tokio::test]
+async fn one_table_does_not_drive_out_the_others() {
+    let world = World::keeping(500, Patience::default(), 40_000);
+    world.share("sales");
+    let small = [protocol(), metadata(), file("a")];
+    world.table("sales", "default", "visits", &[&small]).await;
+    // More than there is room for.
+    let large: Vec<Value> = [protocol(), metadata()]
+        .into_iter()
+        .chain((0..2_000).map(|n| file(&format!("{n:06}"))))
+        .collect();
+    world.table("sales", "default", "large", &[&large]).await;
+    world.send(query()).await;
+    let all = world
+        .post("/shares/sales/schemas/default/tables/large/query", "{}")
+        .await;
+    assert_eq!(paths(&all).len(), 2_000);
+    world.take_reads();
+    assert_eq!(paths(&world.send(query()).await), ["a"]);
+    assert_eq!(world.take_reads(), (vec![], 1), "it is still kept");
+
+    // Nor do old versions take the newest's room, however many are looked at.
+    let world = table().await;
+    world.shares_past(true, true, false);
+    for version in 4..50 {
+        world.commit(version, &idle()).await;
+    }
+    world.send(query()).await;
+    for version in 0..49 {
+        let body = json!({"version": version}).to_string();
+        let answer = world.post(&visits("/query"), &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+    world.take_reads();
+    assert_eq!(paths(&world.send(query()).await), ["a", "b", "d"]);
+    assert_eq!(world.take_reads(), (vec![], 1), "the newest is kept");
+    let first = world.post(&visits("/query"), r#"{"version":0}"#).await;
+    assert!(paths(&first).is_empty());
+    assert!(!world.take_reads().0.is_empty(), "the first is not");
+}
+
 /// Answers are compressed for who asks for that: lines are much alike.
 #[tokio::test]
 async fn an_answer_is_compressed_where_that_is_asked_for() {
@@ -207,4 +248,12 @@ async fn an_answer_is_compressed_where_that_is_asked_for() {
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         assert!(body.unwrap().len() * 4 <= plain, "{encoding}");
     }
+    // H5: one that breaks off has no end, in this coat either.
+    world.fault(Fault::SignFrom(world.sign_calls() + 1));
+    let headers = [ALICE, ("accept-encoding", "gzip")];
+    let request = call(Method::POST, &visits("/query"), &headers, "{}");
+    let response = world.begin(request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+    assert!(body.is_err());
 }

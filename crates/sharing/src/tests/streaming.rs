@@ -115,6 +115,7 @@ async fn an_answer_that_fails_half_way_says_so_or_breaks_off() {
         ),
         (Outcome::Failed, 200, Some("INTERNAL_ERROR"), 500)
     );
+    assert_eq!(world.given_back(), 0, "a part of it came");
 
     for headers in [vec![], vec![(CAPABILITIES, "includeendstreamaction=false")]] {
         let world = wide(1_201).await;
@@ -139,5 +140,6 @@ async fn an_answer_that_fails_half_way_says_so_or_breaks_off() {
             (record.outcome, record.status, record.files),
             (Outcome::Refused, 500, 0)
         );
+        assert_eq!(world.given_back(), 3 * 573, "nothing of it came");
     }
 }

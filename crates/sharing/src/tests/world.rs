@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ pub(super) struct TestGate {
     fault: Mutex<Option<Fault>>,
     signed: AtomicUsize,
     sign_calls: AtomicUsize,
+    given_back: AtomicU64,
     peers: Mutex<Vec<Option<IpAddr>>>,
     reads: Arc<Reads>,
     queries: Arc<KeptQueries>,
@@ -157,6 +158,10 @@ impl Gate for TestGate {
             });
         }
         Ok(())
+    }
+
+    async fn give_back(&self, _: &Readable, bytes: u64) {
+        self.given_back.fetch_add(bytes, Ordering::SeqCst);
     }
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
@@ -364,6 +369,7 @@ impl World {
             fault: Mutex::default(),
             signed: AtomicUsize::new(0),
             sign_calls: AtomicUsize::new(0),
+            given_back: AtomicU64::new(0),
             peers: Mutex::default(),
             reads: Arc::default(),
             queries: Arc::default(),
@@ -542,6 +548,11 @@ impl World {
 
     pub(super) fn peers(&self) -> Vec<Option<IpAddr>> {
         self.gate.peers.lock().unwrap().clone()
+    }
+
+    /// Bytes that were counted for answers that came to nothing.
+    pub(super) fn given_back(&self) -> u64 {
+        self.gate.given_back.load(Ordering::SeqCst)
     }
 
     pub(super) fn sign_calls(&self) -> usize {

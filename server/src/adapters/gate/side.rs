@@ -68,6 +68,21 @@ impl ShareGate {
             } => Err(over(bytes, used, per_day, anew_at)),
         }
     }
+
+    /// Takes back what was counted for an answer that came to nothing.
+    pub(super) async fn give_live_back(&self, reading: &Reading, bytes: u64) {
+        if reading.look == Look::Verification || reading.from != ReadFrom::Producer {
+            return;
+        }
+        let system = Principal::system();
+        let given = self
+            .exchange
+            .live_read_back(&system, reading.grant, bytes)
+            .await;
+        if let Err(error) = given {
+            tracing::error!(error = &error as &dyn std::error::Error, query = %reading.query, "bytes that were not handed out stay counted");
+        }
+    }
 }
 
 /// Why an answer is refused as a whole, and when it is not any more.

@@ -82,6 +82,13 @@ async fn a_day_has_so_many_bytes_and_begins_anew() {
             anew_at: tomorrow,
         };
         assert_eq!(world.read(grant, 1).await, full);
+        // An answer that came to nothing does not count, and gives no more than it took.
+        for (back, again) in [(200, 200), (u64::MAX, 1_000)] {
+            let given = exchange.live_read_back(&world.system, grant, back).await;
+            given.unwrap();
+            assert_eq!(world.read(grant, again).await, LiveRead::Taken);
+            assert_eq!(world.read(grant, 1).await, full);
+        }
         // Once a day.
         world.is_told(&[], &[]).await;
         let seen = exchange.grant(&world.mara, grant).await.unwrap();
