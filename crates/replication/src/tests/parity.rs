@@ -428,7 +428,7 @@ async fn what_differs_is_named_and_a_run_that_mends_copies_it_anew() {
     }
     world.target.put_now(damaged.key.as_ref(), bytes);
     let ours = sums(&pair.target, replica.version).await.unwrap();
-    assert_eq!(theirs.differing(&ours), [name.clone()]);
+    assert_eq!(theirs.differing(&ours), std::slice::from_ref(&name));
     let found = compare(&theirs, &ours).unwrap_err().to_string();
     assert!(found.contains(&name), "{found}");
     // One more is missing altogether.
