@@ -85,6 +85,7 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         file_roots: Vec::new(),
         endpoints: vec![s3.proxy.address().to_string()],
         parallel_requests: 32,
+        table_files: 400_000,
     });
     let meter = Meter::new(MeterKey {
         product: None,
