@@ -131,8 +131,9 @@ impl Needs {
             "features"
         };
         let header: Vec<String> = all().map(str::to_lowercase).collect();
+        // It begins in the reference server's words, which client tests look for.
         Failure::unsupported(format!(
-            "the table uses the Delta {features} `{}`: send delta-sharing-capabilities: responseformat=delta;readerfeatures={} if the client can read it",
+            "Unsupported Delta Table Properties: the table uses the Delta {features} `{}`: send delta-sharing-capabilities: responseformat=delta;readerfeatures={} if the client can read it",
             told.join("`, `"),
             header.join(",")
         ))
@@ -157,6 +158,10 @@ mod tests {
         let some = named(&["deletionvectors", "columnmapping"]);
         assert!(!both.are_known(&some));
         let said = format!("{:?}", both.lacking(&some));
+        assert!(
+            said.contains("Unsupported Delta Table Properties: "),
+            "{said}"
+        );
         assert!(said.contains("feature `typeWidening`"), "{said}");
         assert!(
             said.contains("readerfeatures=deletionvectors,typewidening "),

@@ -31,8 +31,14 @@ pub(crate) fn version(name: &str, number: i64) -> Result<u64, Failure> {
 pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, Failure> {
     let parsed = text.contains(['T', 't']).then(|| Timestamp::parse(text));
     parsed.and_then(Result::ok).ok_or_else(|| {
+        // The reference server calls `timestamp` so as well, and client tests look for it.
+        let said = if name == "timestamp" {
+            "startingTimestamp"
+        } else {
+            name
+        };
         Failure::invalid(format!(
-            "Invalid {name}: '{}' is not an instant with its offset, such as 2022-04-29T00:00:00Z",
+            "Invalid {said}: '{}' as '{name}' is not an instant with its offset, such as 2022-04-29T00:00:00Z",
             shortened(text)
         ))
     })
@@ -199,12 +205,13 @@ pub(crate) fn cleaned(version: u64, earliest: Option<u64>) -> Failure {
     }
 }
 
-// "Please use a timestamp …" is what client tests look for.
+// Client tests look for the words around "available version" and for "Please use a timestamp …", in a text that the Python
+// connector has broken into lines of some 65 characters: that is why the sentences begin with the timestamp.
 
 fn too_early(time: Timestamp, first: Option<(u64, Timestamp)>, history: &History) -> Failure {
     match first {
         Some((version, at)) => Failure::invalid(format!(
-            "The provided timestamp ({time}) is before the earliest version available to this table ({version}). Please use a timestamp greater than or equal to {at}."
+            "{time} is before the earliest available version ({version}). Please use a timestamp greater than or equal to {at}."
         )),
         None => cleaned(history.earliest, None),
     }
@@ -212,7 +219,7 @@ fn too_early(time: Timestamp, first: Option<(u64, Timestamp)>, history: &History
 
 fn too_late(time: Timestamp, (version, at): (u64, Timestamp)) -> Failure {
     Failure::invalid(format!(
-        "The provided timestamp ({time}) is after the latest version available to this table ({version}). Please use a timestamp less than or equal to {at}."
+        "{time} is after the latest available version ({version}). Please use a timestamp less than or equal to {at}."
     ))
 }
 

@@ -1,6 +1,6 @@
 //! One line of JSON per thing: the answers' lines in both response formats (checklist §1.5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use delta::{AddFile, ChangedFile, Metadata, Protocol};
@@ -128,20 +128,10 @@ fn protocol_line<'a>(
         DeltaProtocol {
             min_reader_version: reader,
             min_writer_version: writer,
-            reader_features: (reader >= 3).then(|| {
-                protocol
-                    .reader_features
-                    .iter()
-                    .map(String::as_str)
-                    .collect()
-            }),
-            writer_features: (writer >= 7).then(|| {
-                protocol
-                    .writer_features
-                    .iter()
-                    .map(String::as_str)
-                    .collect()
-            }),
+            reader_features: (reader >= 3)
+                .then(|| listed(protocol, "readerFeatures", &protocol.reader_features)),
+            writer_features: (writer >= 7)
+                .then(|| listed(protocol, "writerFeatures", &protocol.writer_features)),
         }
     } else {
         DeltaProtocol {
@@ -156,6 +146,16 @@ fn protocol_line<'a>(
         delta_protocol,
         version,
     }
+}
+
+/// A table's features in the order in which its log lists them: clients compare the lists as they stand.
+fn listed<'a>(protocol: &Protocol, field: &str, features: &'a BTreeSet<String>) -> Vec<&'a str> {
+    let order = protocol.raw.get(field).and_then(Value::as_array);
+    let mut names: Vec<&str> = features.iter().map(String::as_str).collect();
+    names.sort_by_key(|name| {
+        order.and_then(|order| order.iter().position(|one| one.as_str() == Some(*name)))
+    });
+    names
 }
 
 /// Only what a reader needs: of the configuration whether the table records changes, of the columns' metadata the comments.

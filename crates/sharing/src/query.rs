@@ -46,6 +46,14 @@ pub(crate) struct QueryRequest {
 
 impl QueryRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Failure> {
+        Self::parse_where(body, || Ok(()))
+    }
+
+    /// As `parse`, of a table that may refuse older versions: it does so before it is looked at how they are named.
+    pub(crate) fn parse_where(
+        body: &[u8],
+        check_history: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         if body.trim_ascii().is_empty() {
             return Err(Failure::malformed(
                 "the body is empty: send a JSON object, {} asks for everything",
@@ -110,6 +118,9 @@ impl QueryRequest {
         };
         if let Some(message) = refused {
             return Err(Failure::invalid(message));
+        }
+        if versions > 0 {
+            check_history()?;
         }
         let when = match (version, timestamp, starting_version) {
             (Some(version), ..) => When::At(Point::Version(history::version("version", version)?)),

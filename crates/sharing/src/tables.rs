@@ -179,14 +179,17 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
                 "Please only provide one of: version,timestamp",
             ));
         }
-        let point = match (version, timestamp) {
-            (Some(version), _) => Some(Point::Version(history::version("version", version)?)),
+        let by_version = version
+            .map(|version| history::version("version", version))
+            .transpose()?;
+        if by_version.is_some() || timestamp.is_some() {
+            history::check_history(&names, &readable)?;
+        }
+        let point = match (by_version, timestamp) {
+            (Some(version), _) => Some(Point::Version(version)),
             (None, Some(text)) => Some(Point::Time(history::time("timestamp", text)?)),
             (None, None) => None,
         };
-        if point.is_some() {
-            history::check_history(&names, &readable)?;
-        }
         let client = Capabilities::parse(&call.headers)?;
         let asked_ids = FileIds::parse(&call.headers)?;
         let state = match point {
@@ -292,7 +295,8 @@ pub(crate) async fn query(
         let client = Capabilities::parse(&call.headers)?;
         let asked_ids = FileIds::parse(&call.headers)?;
         let body = read_body(&call.headers, body).await?;
-        let request = QueryRequest::parse(&body)?;
+        let request =
+            QueryRequest::parse_where(&body, || history::check_history(&names, &readable))?;
         let table = readable.table_id;
         let changes = match request.when {
             When::Since(wanted) => Some(Asked {

@@ -451,9 +451,16 @@ async fn timestamps_without_zone_go_to_clients_that_know_them() {
     ]])
     .await;
     let listed = World::of(&[&[features(&["timestampNtz"]), metadata()]]).await;
+    let unsorted =
+        World::of(&[&[features(&["timestampNtz", "deletionVectors"]), metadata()]]).await;
     let parquet = r#"{"protocol":{"minReaderVersion":1}}"#;
     let plain = r#"{"protocol":{"deltaProtocol":{"minReaderVersion":1,"minWriterVersion":2}}}"#;
     let full = r#"{"protocol":{"deltaProtocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz"],"writerFeatures":["timestampNtz"]}}}"#;
+    // The order is the log's.
+    let both = full.replace(
+        r#"["timestampNtz"]"#,
+        r#"["timestampNtz","deletionVectors"]"#,
+    );
     for (world, capabilities, expected) in [
         (&in_use, "responseformat=parquet", Some(parquet)),
         (&in_use, "responseformat=delta,parquet", Some(parquet)),
@@ -483,6 +490,11 @@ async fn timestamps_without_zone_go_to_clients_that_know_them() {
             &listed,
             "responseformat=delta,parquet;readerfeatures=timestampntz",
             Some(parquet),
+        ),
+        (
+            &unsorted,
+            "responseformat=delta;readerfeatures=deletionvectors",
+            Some(both.as_str()),
         ),
     ] {
         let answer = world

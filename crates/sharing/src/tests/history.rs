@@ -83,13 +83,19 @@ async fn versions_that_are_not_there_are_refused_with_those_that_are() {
             "POST",
             "/query",
             r#"{"timestamp":"2000-01-01T00:00:00Z"}"#,
-            "Please use a timestamp greater",
+            "2000-01-01T00:00:00Z is before the earliest available version (0). Please use a timestamp greater than or equal to 2",
         ),
         (
             "POST",
             "/query",
             r#"{"timestamp":"2100-01-01T00:00:00Z"}"#,
-            "Please use a timestamp less",
+            "2100-01-01T00:00:00Z is after the latest available version (5). Please use a timestamp less than or equal to 2",
+        ),
+        (
+            "POST",
+            "/query",
+            r#"{"timestamp":"random"}"#,
+            "Invalid startingTimestamp: 'random' as 'timestamp' is not an instant",
         ),
         (
             "GET",

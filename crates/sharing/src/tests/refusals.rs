@@ -92,6 +92,8 @@ async fn history_is_refused_in_the_words_that_clients_look_for() {
             "",
             "'version' must be a number",
         ),
+        ("GET", "/metadata?timestamp=random", "", no_history),
+        ("POST", "/query", r#"{"timestamp":"random"}"#, no_history),
         ("POST", "/query", r#"{"version":0}"#, no_history),
         (
             "POST",
