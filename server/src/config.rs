@@ -53,6 +53,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "url_minutes",
             "log_days",
             "requests_per_second",
+            "cache_mib",
         ],
     ),
     (
@@ -186,6 +187,7 @@ struct RawSharing {
     url_minutes: Option<u32>,
     log_days: Option<u32>,
     requests_per_second: Option<u32>,
+    cache_mib: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -264,6 +266,8 @@ pub struct SharingSettings {
     pub query_log_kept: i64,
     /// Requests of one recipient; a burst of four times as many.
     pub requests_per_second: u32,
+    /// Bytes of tables' states that are kept between requests.
+    pub states_kept: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -561,11 +565,13 @@ fn sharing(raw: &RawSharing) -> Result<SharingSettings, ConfigError> {
         1,
         100_000,
     )?;
+    let cache_mib = within("sharing.cache_mib", raw.cache_mib, 256, 0, 1 << 20)?;
     Ok(SharingSettings {
         token_lifetime: i64::from(token_days) * DAY,
         url_lifetime: i64::from(url_minutes) * MINUTE,
         query_log_kept: i64::from(log_days) * DAY,
         requests_per_second,
+        states_kept: u64::from(cache_mib) << 20,
     })
 }
 

@@ -108,7 +108,8 @@ impl Node {
             here: settings.location.clone(),
             post: post(&settings)?,
         })
-        .await?;
+        .await?
+        .keeping_states_of(settings.sharing.states_kept);
         if lock.is_some() && purpose == Use::Serve {
             // Nobody else can be alive on this folder: what the process before held is free at once.
             connected

@@ -63,6 +63,7 @@ pub(crate) const TELLS_ALL: &str = " tells all.";
 pub(crate) const ITS_VERSION: &str = "Its version";
 pub(crate) const ITS_COLUMNS: &str = "Its columns";
 pub(crate) const ITS_ROWS: &str = "Its rows";
+pub(crate) const ITS_ROWS_LATER: &str = "Its rows, for later";
 pub(crate) const ITS_CHANGES: &str = "Its changes";
 pub(crate) const A_CREDENTIAL: &str = "A credential for its folder";
 

@@ -139,7 +139,7 @@ impl Metadata {
 }
 
 impl FileKey {
-    fn of(path: &str, deletion_vector: Option<&Value>) -> Self {
+    pub(crate) fn of(path: &str, deletion_vector: Option<&Value>) -> Self {
         Self {
             path: path.to_owned(),
             dv: deletion_vector.map(unique_id),
@@ -154,23 +154,30 @@ impl AddFile {
 
     /// Rows of the file as its statistics say, deletion vectors not counted.
     pub fn num_records(&self) -> Option<u64> {
-        #[derive(serde::Deserialize)]
-        struct Stats {
-            #[serde(rename = "numRecords")]
-            records: Option<u64>,
-        }
-        serde_json::from_str::<Stats>(self.stats.as_deref()?)
-            .ok()?
-            .records
+        num_records(self.stats.as_deref())
     }
 
     /// Rows that are not deleted by the file's deletion vector.
     pub fn live_rows(&self) -> Option<u64> {
-        let all = self.num_records()?;
-        match &self.deletion_vector {
-            None => Some(all),
-            Some(dv) => all.checked_sub(dv.get("cardinality").and_then(Value::as_u64)?),
-        }
+        live_rows(self.stats.as_deref(), self.deletion_vector.as_ref())
+    }
+}
+
+fn num_records(stats: Option<&str>) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Stats {
+        #[serde(rename = "numRecords")]
+        records: Option<u64>,
+    }
+    serde_json::from_str::<Stats>(stats?).ok()?.records
+}
+
+/// As [`AddFile::live_rows`].
+pub(crate) fn live_rows(stats: Option<&str>, deletion_vector: Option<&Value>) -> Option<u64> {
+    let all = num_records(stats)?;
+    match deletion_vector {
+        None => Some(all),
+        Some(dv) => all.checked_sub(dv.get("cardinality").and_then(Value::as_u64)?),
     }
 }
 

@@ -22,6 +22,7 @@ mod lines;
 mod listing;
 mod replay;
 mod schema;
+mod state;
 mod support;
 mod table;
 #[cfg(test)]
@@ -40,5 +41,6 @@ pub use error::LogError;
 pub use inspect::{Inspection, inspect, scan};
 pub use replay::Snapshot;
 pub use schema::Column;
+pub use state::State;
 pub use support::Support;
 pub use table::{Commit, Table};

@@ -372,7 +372,7 @@ impl Table {
         Ok(info)
     }
 
-    async fn replay_commits(
+    pub(crate) async fn replay_commits(
         &self,
         replay: &mut Replay<'_>,
         versions: &[u64],

@@ -20,6 +20,8 @@ pub enum Endpoint {
     Version,
     Metadata,
     Query,
+    /// What belongs to a query that is answered later, save its answer.
+    AsyncQuery,
     Changes,
     TemporaryCredentials,
 }
@@ -30,6 +32,7 @@ impl Endpoint {
             Self::Version => "version",
             Self::Metadata => "metadata",
             Self::Query => "query",
+            Self::AsyncQuery => "async_query",
             Self::Changes => "changes",
             Self::TemporaryCredentials => "temporary_credentials",
         }
@@ -151,6 +154,13 @@ impl Entry {
         Self {
             gate,
             record: Some(record),
+        }
+    }
+
+    /// It turned out to be something else.
+    pub(crate) fn is_for(&mut self, endpoint: Endpoint) {
+        if let Some(record) = &mut self.record {
+            record.endpoint = endpoint;
         }
     }
 

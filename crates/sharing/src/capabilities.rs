@@ -36,6 +36,8 @@ pub(crate) struct Capabilities {
     /// In lower case.
     reader_features: BTreeSet<String>,
     pub(crate) end_stream_action: bool,
+    /// It asks again for what is not there at once.
+    pub(crate) async_query: bool,
 }
 
 impl Capabilities {
@@ -43,7 +45,7 @@ impl Capabilities {
     pub(crate) fn parse(headers: &HeaderMap) -> Result<Self, Failure> {
         let mut formats: Option<BTreeSet<String>> = None;
         let mut reader_features = BTreeSet::new();
-        let mut end_stream_action = false;
+        let (mut end_stream_action, mut async_query) = (false, false);
         for header in headers.get_all(CAPABILITIES) {
             let text = String::from_utf8_lossy(header.as_bytes()).to_lowercase();
             for (key, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
@@ -56,6 +58,7 @@ impl Capabilities {
                     "responseformat" => formats.get_or_insert_default().extend(values),
                     "readerfeatures" => reader_features.extend(values),
                     "includeendstreamaction" => end_stream_action = value.trim() == "true",
+                    "asyncquery" => async_query = value.trim() == "true",
                     _ => {}
                 }
             }
@@ -74,6 +77,7 @@ impl Capabilities {
             delta,
             reader_features,
             end_stream_action,
+            async_query,
         })
     }
 
@@ -166,7 +170,7 @@ mod tests {
         assert!(none.parquet && !none.delta && !none.names_features() && !none.end_stream_action);
 
         let all = parse("responseFormat=DELTA, parquet;ReaderFeatures=deletionVectors,timestampNTZ;includeEndStreamAction=True;asyncquery=true;x=y;junk").unwrap();
-        assert!(all.parquet && all.delta && all.end_stream_action);
+        assert!(all.parquet && all.delta && all.end_stream_action && all.async_query);
         assert_eq!(
             all.reader_features,
             ["deletionvectors", "timestampntz"]

@@ -8,7 +8,7 @@ use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::{Failure, needs};
 use crate::features::Needs;
 use crate::history::{self, Wanted};
-use crate::page::ChangesPage;
+use crate::page::{ChangesPage, PAGES_LAST, check_until, until};
 use crate::request::{Parameters, TableNames};
 use crate::routes::App;
 use crate::stream::{Content, Item, Ready};
@@ -58,11 +58,13 @@ impl<'a> Asked<'a> {
         let page = match self.page_token {
             Some(token) => {
                 let page = app.pager.changes_page(reader, &scope, token);
-                page.ok_or_else(|| {
+                let page = page.ok_or_else(|| {
                     Failure::invalid(
                         "invalid 'pageToken': send the parameters of the first page with it, or ask for that again",
                     )
-                })?
+                })?;
+                check_until("pageToken", page.until, app.gate.now())?;
+                page
             }
             None => {
                 let range = self.wanted.resolve(table, &held, self.feed).await?;
@@ -71,6 +73,7 @@ impl<'a> Asked<'a> {
                     end: *range.end(),
                     latest: held.latest,
                     skip: 0,
+                    until: until(app.gate.now(), PAGES_LAST),
                 }
             }
         };
@@ -148,10 +151,12 @@ impl<'a> Asked<'a> {
             from,
             to,
             next_page,
+            refresh_token: None,
             format,
             ids: FileIds::new(asked_ids, format),
             negotiated: client.end_stream_action,
             expects_end: self.max_files.is_some(),
+            later: false,
         })
     }
 

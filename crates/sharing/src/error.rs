@@ -129,6 +129,11 @@ impl Failure {
         self
     }
 
+    /// Whether the same may go well later, though nobody changes anything.
+    pub(crate) fn is_worth_another_try(&self) -> bool {
+        matches!(self.kind, Kind::TooMany { .. } | Kind::Unavailable)
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.status()
     }

@@ -37,6 +37,9 @@ pub trait Gate: Send + Sync + 'static {
     /// One URL per key, in the order of `keys`. The keys are relative to the table's folder and contained.
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused>;
 
+    /// What time it is for whoever gives tokens an end.
+    fn now(&self) -> Timestamp;
+
     /// Writes down one request on a table: the access log and, where files were signed, the `signed` meter event.
     /// Called once per request, denials included; also for strangers, of whom nothing should be kept that takes room.
     async fn record(&self, record: QueryRecord);
@@ -123,6 +126,8 @@ pub struct Shared {
 pub struct Readable {
     /// Where this recipient reads it: the producer's table or a verified replica.
     pub table: delta::Table,
+    /// Which folder of which store that is: tables of the same place are one table, whoever reads them.
+    pub place: String,
     pub share: String,
     pub schema: String,
     pub name: String,

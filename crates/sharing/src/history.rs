@@ -2,13 +2,15 @@
 //! what log cleanup has left the answer names the earliest version that can be read.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use delta::{Feed, History, LogError, Snapshot, Table};
+use delta::{Feed, History, LogError, State, Table};
 use model::Timestamp;
 
 use crate::Readable;
 use crate::error::Failure;
 use crate::request::{Parameters, TableNames, shortened};
+use crate::states::States;
 
 /// The most files on a page, also when more are asked for.
 const MOST_FILES: usize = 10_000;
@@ -46,22 +48,32 @@ pub(crate) fn max_files(number: Option<i64>) -> Result<Option<usize>, Failure> {
         .transpose()
 }
 
-/// The state at one point.
-pub(crate) async fn state_at(table: &Table, point: Point) -> Result<Snapshot, Failure> {
-    let version = match point {
-        Point::Version(version) => version,
+/// The version that was the newest at one point.
+pub(crate) async fn version_at(table: &Table, point: Point) -> Result<u64, Failure> {
+    match point {
+        Point::Version(version) => Ok(version),
         Point::Time(time) => {
             let history = table.history().await?;
             let found = table.instant(&history, time).await?;
             match (found.before, found.after) {
-                (Some((version, _)), Some(_)) => version,
-                (Some(last), None) => return Err(too_late(time, last)),
-                (None, first) => return Err(too_early(time, first, &history)),
+                (Some((version, _)), Some(_)) => Ok(version),
+                (Some(last), None) => Err(too_late(time, last)),
+                (None, first) => Err(too_early(time, first, &history)),
             }
         }
-    };
-    match table.snapshot(Some(version)).await {
-        Ok(snapshot) => Ok(snapshot),
+    }
+}
+
+/// The state at one point.
+pub(crate) async fn state_at(
+    states: &States,
+    readable: &Readable,
+    point: Point,
+) -> Result<Arc<State>, Failure> {
+    let table = &readable.table;
+    let version = version_at(table, point).await?;
+    match states.at(readable, version).await {
+        Ok(state) => Ok(state),
         Err(LogError::NoSuchVersion { earliest, latest }) => Err(Failure::invalid(format!(
             "Cannot time travel Delta table to version {version}. Available versions: [{earliest}, {latest}]."
         ))),

@@ -17,6 +17,7 @@
 //! | `GET …/tables/{table}/metadata` | two lines: protocol and metadata of the latest version, or of `version` or `timestamp` |
 //! | `POST …/tables/{table}/query` | these two lines and one line per file, with a signed URL: of the latest version, of `version` or `timestamp`, or of what was added and removed since `startingVersion` |
 //! | `GET …/tables/{table}/changes` | these two lines and one line per file of the change data feed |
+//! | `POST …/tables/{table}/queries/{query}` | the answer to a query that was to be answered later, or that it is not there yet |
 //!
 //! Names are compared without regard to case. What a recipient has no grant for answers like what does not exist: 404.
 //! Lists are paged: `maxResults` is clamped to [`Options::max_results`]; `nextPageToken` is opaque, holds for the same
@@ -33,16 +34,22 @@
 //! Older versions, by number or by time, are shared where the gate says so ([`Readable::history`]), and the change data feed
 //! where it says that ([`Readable::changes`]); neither from a replica, whose versions are its own. All versions asked for are
 //! read before an answer begins: one without its commit, without recorded changes or with a feature that is not served is an
-//! error that says which. `maxFiles` makes pages of changes; a token holds for the same recipient and the same request, and
-//! pins the versions of the first page.
+//! error that says which. `maxFiles` makes pages, of changes and of the files of a version; a token holds for the same recipient
+//! and the same request for three days, and pins the versions of the first page. With `includeRefreshToken` an answer ends with
+//! a token by which the same files get new URLs for a day, whatever was committed since. Files that come in pages are in the
+//! order of their paths, else in that of the log.
 //!
-//! A table's state takes memory as long as its answer is written: so many are held at once, and fewer for one recipient.
+//! A client with the capability `asyncquery` is told the id of its query and asks for the files under that id
+//! (`POST …/queries/{query}`); the same `idempotencyKey` is the same query.
+//!
+//! The state of a table is kept between requests ([`States`]) and carried on from new commits; each request looks at the log's
+//! newest names first. While an answer is written its state is held: so many at once, and fewer for one recipient.
 //! Who finds no place within 20 s is told 429; a client that takes nothing of its answer for a minute gets no more of it.
 //!
 //! # What is refused
 //!
-//! Refresh tokens, and page tokens of queries without `startingVersion`, answer 400 with a sentence. `asyncquery` is ignored, as the protocol allows: the answer comes
-//! at once. A table that needs a feature this server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
+//! A token of another table, of another request or of nobody's answers 400 with a sentence. A table that needs a feature this
+//! server or the client lacks answers 400 `UNSUPPORTED_OPERATION` and names it.
 //!
 //! # Which tables
 //!
@@ -61,9 +68,11 @@ mod capabilities;
 mod changes;
 mod error;
 mod features;
+mod files;
 mod gate;
 mod hints;
 mod history;
+mod later;
 mod lines;
 mod lists;
 mod page;
@@ -72,6 +81,7 @@ mod request;
 mod routes;
 mod schema;
 mod slots;
+mod states;
 mod stream;
 mod tables;
 #[cfg(test)]
@@ -81,5 +91,7 @@ mod wire;
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use features::READER_FEATURES;
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+pub use later::{Queries, QueryKept, QueryNew, QueryState};
 pub use request::Peer;
 pub use routes::{Options, router};
+pub use states::States;

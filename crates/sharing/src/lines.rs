@@ -16,7 +16,7 @@ use crate::schema;
 use crate::wire::{
     DeltaAdd, DeltaCdc, DeltaProtocol, DeltaRemove, DeltaSingleAction, DeltaVector,
     EndStreamAction, FileLine, Line, MetadataLine, PlainFile, PlainMetadata, ProtocolLine,
-    Provider,
+    Provider, QueryStatus,
 };
 
 /// Compact JSON that no client can take for two lines: the Python connector splits where Unicode does, so that the three
@@ -393,10 +393,12 @@ pub(crate) fn end(
     out: &mut Vec<u8>,
     min_url_expiration_timestamp: Option<i64>,
     next_page_token: Option<&str>,
+    refresh_token: Option<&str>,
 ) {
     push(
         out,
         &Line::EndStreamAction(EndStreamAction {
+            refresh_token,
             next_page_token,
             min_url_expiration_timestamp,
             error_message: None,
@@ -409,11 +411,24 @@ pub(crate) fn end_with_error(out: &mut Vec<u8>, message: &str) {
     push(
         out,
         &Line::EndStreamAction(EndStreamAction {
+            refresh_token: None,
             next_page_token: None,
             min_url_expiration_timestamp: None,
             error_message: Some(message),
         }),
     );
+}
+
+/// The only line of an answer that says how far a query has come.
+pub(crate) fn query_status(query_id: &str, status: &'static str, message: Option<&str>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    let status = QueryStatus {
+        query_id,
+        status,
+        message,
+    };
+    push(&mut out, &Line::QueryStatus(status));
+    out
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! Pages of lists, and of changes. A list's page token says behind which item to go on, not at which number, so that items
-//! that come and go meanwhile neither repeat nor hide others. That of changes says at which number, for what was committed does
-//! not change, and of which versions. Both are authenticated, and hold for one recipient and one list or request only.
+//! Pages of lists, of changes and of the files of a version, and the tokens by which files get new URLs. A list's page token
+//! says behind which item to go on, not at which number, so that items that come and go meanwhile neither repeat nor hide
+//! others. Those of changes and files say at which number, for what was committed does not change, and of which versions. All
+//! are authenticated, and hold for one recipient and one list, request or table only; those of versions come to an end.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::common::Key;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use model::Timestamp;
+use model::time::DAY;
 use sha2::Sha256;
 
 use crate::Reader;
@@ -19,7 +22,12 @@ const TOKEN_LIMIT: usize = 4_096;
 
 /// What a tag is for, so that no token of one kind is one of the other.
 const LIST: &[u8] = b"entrepot sharing list page 1\0";
-const CHANGES: &[u8] = b"entrepot sharing changes page 1\0";
+const CHANGES: &[u8] = b"entrepot sharing changes page 2\0";
+
+/// So long the pages of one request can be asked for, in microseconds, counted from the first.
+pub(crate) const PAGES_LAST: i64 = 3 * DAY;
+/// So long the same files get new URLs; each answer with new ones begins it anew. URLs themselves live an hour at the most.
+const REFRESH_LASTS: i64 = DAY;
 
 /// Tag and payload of a token, not looked at yet.
 fn split(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
@@ -93,11 +101,13 @@ pub(crate) struct ChangesPage {
     pub(crate) latest: u64,
     /// So many lines stand on the pages before.
     pub(crate) skip: u64,
+    /// Until when its pages can be asked for, in microseconds.
+    pub(crate) until: u64,
 }
 
 impl ChangesPage {
     fn bytes(self) -> Vec<u8> {
-        [self.start, self.end, self.latest, self.skip]
+        [self.start, self.end, self.latest, self.skip, self.until]
             .iter()
             .flat_map(|number| number.to_be_bytes())
             .collect()
@@ -106,15 +116,113 @@ impl ChangesPage {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         match (numbers, rest) {
-            ([start, end, latest, skip], []) => Some(Self {
+            ([start, end, latest, skip, until], []) => Some(Self {
                 start: u64::from_be_bytes(*start),
                 end: u64::from_be_bytes(*end),
                 latest: u64::from_be_bytes(*latest),
                 skip: u64::from_be_bytes(*skip),
+                until: u64::from_be_bytes(*until),
             }),
             _ => None,
         }
     }
+}
+
+/// What a token of files is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pinned {
+    /// The next page of a query.
+    Page,
+    /// New URLs of the same version's files.
+    Refresh,
+}
+
+impl Pinned {
+    const fn what(self) -> &'static [u8] {
+        match self {
+            Self::Page => b"entrepot sharing files page 1\0",
+            Self::Refresh => b"entrepot sharing refresh 1\0",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Page => "pageToken",
+            Self::Refresh => "refreshToken",
+        }
+    }
+
+    /// What to do without it.
+    pub(crate) const fn instead(self) -> &'static str {
+        match self {
+            Self::Page => {
+                "send the parameters of the first page with it, or ask for that again without it"
+            }
+            Self::Refresh => "query the table again without it",
+        }
+    }
+}
+
+/// Which state of a table an answer is of, and where in it the page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    pub(crate) version: u64,
+    /// Which table: [`crate::states::fingerprint`].
+    pub(crate) state: u64,
+    pub(crate) index: u64,
+    /// Until when, in microseconds.
+    pub(crate) until: u64,
+}
+
+impl Pin {
+    /// Of a new answer.
+    pub(crate) fn new(kind: Pinned, version: u64, state: u64, now: Timestamp) -> Self {
+        let lasts = match kind {
+            Pinned::Page => PAGES_LAST,
+            Pinned::Refresh => REFRESH_LASTS,
+        };
+        Self {
+            version,
+            state,
+            index: 0,
+            until: until(now, lasts),
+        }
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        [self.version, self.state, self.index, self.until]
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .collect()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        match (numbers, rest) {
+            ([version, state, index, until], []) => Some(Self {
+                version: u64::from_be_bytes(*version),
+                state: u64::from_be_bytes(*state),
+                index: u64::from_be_bytes(*index),
+                until: u64::from_be_bytes(*until),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// When what lasts so long from `now` on is over, in microseconds.
+pub(crate) fn until(now: Timestamp, lasts: i64) -> u64 {
+    u64::try_from(now.plus(lasts).micros()).unwrap_or(0)
+}
+
+/// Refuses what is over.
+pub(crate) fn check_until(name: &str, until: u64, now: Timestamp) -> Result<(), Failure> {
+    if u64::try_from(now.micros()).is_ok_and(|now| now < until) {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!(
+        "the '{name}' has expired: send the request again without it"
+    )))
 }
 
 /// Makes and reads page tokens.
@@ -143,6 +251,41 @@ impl Pager {
             .chain_update((payload.len() as u64).to_be_bytes())
             .chain_update(payload)
             .chain_update(scope)
+    }
+
+    /// `scope`: whatever of a request must be the same when the token comes back.
+    pub(crate) fn pin_token(
+        &self,
+        kind: Pinned,
+        reader: &Reader,
+        scope: &[u8],
+        pin: Pin,
+    ) -> String {
+        let payload = pin.bytes();
+        let tag = self.mac(kind.what(), reader, &payload, scope).finalize();
+        URL_SAFE_NO_PAD.encode([tag.into_bytes().as_slice(), &payload].concat())
+    }
+
+    /// Refuses what is not a token of ours, not for this request, or over.
+    pub(crate) fn pin(
+        &self,
+        kind: Pinned,
+        reader: &Reader,
+        scope: &[u8],
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Pin, Failure> {
+        let found = split(token).and_then(|(tag, payload)| {
+            let mac = self.mac(kind.what(), reader, &payload, scope);
+            mac.verify_slice(&tag).ok()?;
+            Pin::parse(&payload)
+        });
+        let pin = found.ok_or_else(|| {
+            let (name, instead) = (kind.name(), kind.instead());
+            Failure::invalid(format!("invalid '{name}': {instead}"))
+        })?;
+        check_until(kind.name(), pin.until, now)?;
+        Ok(pin)
     }
 
     /// `scope`: whatever of a request must be the same for all pages.

@@ -7,6 +7,9 @@ use crate::error::Failure;
 use crate::hints::Hints;
 use crate::history::{self, Point, Wanted};
 
+/// The longest key of a query that is answered later, in bytes.
+const KEY_LIMIT: usize = 255;
+
 /// Which files are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum When {
@@ -31,10 +34,14 @@ pub(crate) struct QueryRequest {
     pub(crate) when: When,
     /// Whether the protocols that the versions asked for have set are wanted, too.
     pub(crate) historical_protocol: bool,
-    /// Files on a page; only those since a version come in pages.
+    /// Files on a page.
     pub(crate) max_files: Option<usize>,
     pub(crate) page_token: Option<String>,
-    refresh_token: bool,
+    /// Whether a token is wanted by which the same files get new URLs, and one of an earlier answer.
+    pub(crate) include_refresh_token: bool,
+    pub(crate) refresh_token: Option<String>,
+    /// By which a query that is answered later is the same when it is asked again.
+    pub(crate) idempotency_key: Option<String>,
 }
 
 impl QueryRequest {
@@ -71,8 +78,9 @@ impl QueryRequest {
             .text("refreshToken")?
             .filter(|token| !token.is_empty());
         // The document's name and the one that clients send.
-        fields.text("idempotencyKey")?;
-        fields.text("idempotency_key")?;
+        let documented = fields.text("idempotencyKey")?;
+        let sent = fields.text("idempotency_key")?;
+        let idempotency_key = documented.or(sent).filter(|key| !key.is_empty());
 
         let versions = usize::from(version.is_some())
             + usize::from(timestamp.is_some())
@@ -93,6 +101,10 @@ impl QueryRequest {
             Some("refreshToken cannot be used when querying a specific version.")
         } else if page_token.is_some() && refresh_token.is_some() {
             Some("refreshToken must be used in the first page request.")
+        } else if documented.is_some() && sent.is_some() && documented != sent {
+            Some("idempotencyKey and idempotency_key are two names of the same: send one of them.")
+        } else if idempotency_key.is_some_and(|key| key.len() > KEY_LIMIT) {
+            Some("idempotencyKey is too long: at most 255 bytes.")
         } else {
             None
         };
@@ -121,23 +133,10 @@ impl QueryRequest {
             historical_protocol,
             max_files,
             page_token: page_token.map(str::to_owned),
-            refresh_token: refresh_token.is_some(),
+            include_refresh_token,
+            refresh_token: refresh_token.map(str::to_owned),
+            idempotency_key: idempotency_key.map(str::to_owned),
         })
-    }
-
-    /// What is valid, but not served. Asked after the table was opened, so that the answer does not tell whether it exists.
-    pub(crate) fn check_served(&self) -> Result<(), Failure> {
-        if self.refresh_token {
-            return Err(Failure::invalid(
-                "this server issues no refresh tokens: query the table again without refreshToken",
-            ));
-        }
-        if self.page_token.is_some() && !matches!(self.when, When::Since(_)) {
-            return Err(Failure::invalid(
-                "this server issues page tokens for queries with startingVersion only: query the table again without pageToken",
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -230,12 +229,16 @@ mod tests {
                 r#"{"version":null,"includeRefreshToken":true}"#,
                 QueryRequest {
                     expects_end: true,
+                    include_refresh_token: true,
                     ..Default::default()
                 },
             ),
             (
                 r#"{"includeRefreshToken":false,"idempotency_key":"a"}"#,
-                QueryRequest::default(),
+                QueryRequest {
+                    idempotency_key: Some("a".to_owned()),
+                    ..Default::default()
+                },
             ),
             (
                 r#"{"maxFiles":"7"}"#,
@@ -266,7 +269,7 @@ mod tests {
             (
                 r#"{"refreshToken":"x"}"#,
                 QueryRequest {
-                    refresh_token: true,
+                    refresh_token: Some("x".to_owned()),
                     ..Default::default()
                 },
             ),
@@ -312,6 +315,10 @@ mod tests {
             ),
             (
                 r#"{"pageToken":"x","includeRefreshToken":true}"#,
+                "INVALID_PARAMETER_VALUE",
+            ),
+            (
+                r#"{"idempotencyKey":"x","idempotency_key":"y"}"#,
                 "INVALID_PARAMETER_VALUE",
             ),
         ] {

@@ -32,6 +32,7 @@ const BEARER_LIMIT: usize = 4_096;
 pub struct Peer(pub IpAddr);
 
 /// One request, without its body.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<IpAddr>,

@@ -7,12 +7,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::error::{Failure, Kind};
 use crate::page::Pager;
 use crate::request::{Call, not_found, shortened};
 use crate::slots::{Patience, Slots};
-use crate::{Gate, lists, tables};
+use crate::{Gate, Queries, States, later, lists, tables};
 
 /// What the protocol leaves to the server.
 #[derive(Clone)]
@@ -21,6 +22,10 @@ pub struct Options {
     pub page_key: [u8; 32],
     /// The most items on a page of a list, and how many there are if the client does not say; at least 1.
     pub max_results: usize,
+    /// Where the states of tables are kept that were read; of one process, all routers may have the same.
+    pub states: States,
+    /// Where queries are kept that are answered later; without it all are answered at once.
+    pub queries: Option<Arc<dyn Queries>>,
 }
 
 impl fmt::Debug for Options {
@@ -28,7 +33,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("page_key", &"****")
             .field("max_results", &self.max_results)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -38,6 +43,8 @@ pub(crate) struct App {
     pub(crate) gate: Arc<dyn Gate>,
     pub(crate) pager: Pager,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) states: States,
+    pub(crate) queries: Option<Arc<dyn Queries>>,
 }
 
 /// The protocol's endpoints; mount it under the prefix that profiles name. The caller's address comes from a [`crate::Peer`]
@@ -51,6 +58,8 @@ pub(crate) fn router_with(gate: Arc<dyn Gate>, options: Options, patience: Patie
         gate,
         pager: Pager::new(options.page_key, options.max_results),
         slots: Arc::new(Slots::new(patience)),
+        states: options.states,
+        queries: options.queries,
     };
     const TABLE: &str = "/shares/{share}/schemas/{schema}/tables/{table}";
     let of_table = |rest: &str| format!("{TABLE}{rest}");
@@ -72,9 +81,11 @@ pub(crate) fn router_with(gate: Arc<dyn Gate>, options: Options, patience: Patie
             &of_table("/temporary-table-credentials"),
             post(tables::temporary_credentials),
         )
-        .route(&of_table("/queries/{query}"), post(no_query))
+        .route(&of_table("/queries/{query}"), post(later::poll))
         .method_not_allowed_fallback(no_method)
         .fallback(no_endpoint)
+        // Where it is asked for: the lines of an answer are much alike, and the client waits for the network, not for us.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(app)
 }
 
@@ -84,11 +95,6 @@ async fn refuse(app: &App, call: &Call, failure: Failure) -> Response {
         .err()
         .unwrap_or(failure)
         .respond(call)
-}
-
-/// E10: queries are answered at once, so that there is none to ask about.
-async fn no_query(State(app): State<App>, call: Call) -> Response {
-    refuse(&app, &call, not_found("the query id")).await
 }
 
 async fn no_method(State(app): State<App>, call: Call) -> Response {

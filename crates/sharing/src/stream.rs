@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use delta::{ChangedFile, Snapshot};
+use delta::{AddFile, ChangedFile, State};
 use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
@@ -26,13 +26,16 @@ use crate::slots::Slot;
 use crate::tables::{close, set_headers};
 use crate::{Readable, SignedFile, lines};
 
-/// Files signed and written in one piece.
-const PIECE: usize = 500;
+/// Files that are signed together.
+const CHUNK: usize = 500;
+/// So many chunks are signed at a time, and written in one piece; of the first piece there is one, for an answer is to begin
+/// soon.
+const CHUNKS: usize = 4;
 
 /// What an answer holds after its two first lines.
 pub(crate) enum Content {
-    /// The files of a state; with its version, where one was asked for.
-    State(Box<Snapshot>, Option<Committed>),
+    /// Files of a state, by their numbers; with its version, where one was asked for.
+    State(Arc<State>, Arc<[u32]>, Option<Committed>),
     /// Changes, in the order of the log.
     Changes(Vec<Item>),
 }
@@ -56,11 +59,15 @@ pub(crate) struct Ready {
     pub(crate) to: usize,
     /// Where the next page begins.
     pub(crate) next_page: Option<String>,
+    /// By which the same files get new URLs.
+    pub(crate) refresh_token: Option<String>,
     pub(crate) format: Format,
     pub(crate) ids: FileIds,
     /// Whether the line that ends an answer was negotiated, and whether the client knows it all the same (H4).
     pub(crate) negotiated: bool,
     pub(crate) expects_end: bool,
+    /// Whether it comes later than it was asked for.
+    pub(crate) later: bool,
 }
 
 /// Writes the answer, and its entry when it ends.
@@ -77,6 +84,7 @@ pub(crate) async fn respond(
         ids,
         negotiated,
         expects_end,
+        later,
         ..
     } = ready;
     let mut files = Files {
@@ -88,8 +96,10 @@ pub(crate) async fn respond(
         next: ready.from,
         end: ready.to,
         next_page: ready.next_page,
+        refresh_token: ready.refresh_token,
         again: HashMap::new(),
         min_expiry: None,
+        chunks: 1,
         _slot: slot,
     };
     files.note_repeated();
@@ -101,7 +111,8 @@ pub(crate) async fn respond(
     entry.began(StatusCode::OK);
     let stream = write_answer(call, entry, files, piece, negotiated, expects_end);
     let mut response = Body::from_stream(stream).into_response();
-    set_headers(response.headers_mut(), version, format, negotiated, ids);
+    let agreed = (negotiated, later);
+    set_headers(response.headers_mut(), version, format, agreed, ids);
     response
 }
 
@@ -142,7 +153,12 @@ fn write_answer(
         }
         // H4: never unprompted; the Python connector takes every line for a file.
         if negotiated || expects_end {
-            lines::end(&mut piece, files.min_expiry, files.next_page.as_deref());
+            lines::end(
+                &mut piece,
+                files.min_expiry,
+                files.next_page.as_deref(),
+                files.refresh_token.as_deref(),
+            );
         }
         // What is left is the last piece: however slowly it is taken, the table's state and the place are free.
         drop(files);
@@ -161,6 +177,9 @@ struct Files {
     next: usize,
     end: usize,
     next_page: Option<String>,
+    refresh_token: Option<String>,
+    /// How many are signed for the next piece.
+    chunks: usize,
     /// What more than one line of changes is about, with its URL once it has one: a file that loses rows is removed and added,
     /// and by its URL clients know it for the same.
     again: HashMap<Key, Option<SignedFile>>,
@@ -225,9 +244,11 @@ impl Files {
 
     /// Signs the next files and appends their lines; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Vec<u8>, entry: &mut Entry) -> Result<(), Failure> {
-        let until = self.end.min(self.next.saturating_add(PIECE));
+        let length = CHUNK * std::mem::replace(&mut self.chunks, CHUNKS);
+        let until = self.end.min(self.next.saturating_add(length));
         let range = self.next..until.max(self.next);
-        let wanted = self.wanted(range.clone());
+        let files = self.content.files(range.clone());
+        let wanted = self.wanted(&files, range.clone());
         let signed = self.sign(&wanted.keys).await?;
         entry.signed(wanted.files, wanted.bytes);
         self.min_expiry = signed
@@ -235,18 +256,17 @@ impl Files {
             .map(|signed| signed.expires_at.millis())
             .chain(self.min_expiry)
             .min();
-        self.write_lines(out, range, &signed)?;
+        self.write_lines(out, &files, range, &signed)?;
         self.next = until;
         Ok(())
     }
 
-    /// What the lines of a piece need signed, in their order.
-    fn wanted(&self, range: Range<usize>) -> Wanted {
+    /// What the lines of a piece need signed, in their order. `files`: those of a state.
+    fn wanted(&self, files: &[AddFile], range: Range<usize>) -> Wanted {
         let mut wanted = Wanted::default();
         match &self.content {
-            Content::State(snapshot, _) => {
-                let files = snapshot.files.get_range(range);
-                for file in files.into_iter().flat_map(|files| files.values()) {
+            Content::State(..) => {
+                for file in files {
                     wanted.file(&file.key, file.size);
                     let vector = file.deletion_vector_key.as_ref();
                     wanted.vector(vector, file.deletion_vector.as_ref());
@@ -279,11 +299,7 @@ impl Files {
                 }
             }
         }
-        let signed = if asked.is_empty() {
-            Vec::new()
-        } else {
-            self.app.gate.sign(&self.readable, &asked).await?
-        };
+        let signed = in_chunks(&self.app, &self.readable, &asked).await?;
         if signed.len() != asked.len() {
             return Err(Failure::internal(format!(
                 "{} keys were given to sign, {} URLs came back",
@@ -333,6 +349,7 @@ impl Files {
     fn write_lines(
         &self,
         out: &mut Vec<u8>,
+        files: &[AddFile],
         range: Range<usize>,
         signed: &[SignedFile],
     ) -> Result<(), Failure> {
@@ -350,9 +367,8 @@ impl Files {
             }
         };
         match &self.content {
-            Content::State(snapshot, at) => {
-                let files = snapshot.files.get_range(range);
-                for file in files.into_iter().flat_map(|files| files.values()) {
+            Content::State(_, _, at) => {
+                for file in files {
                     let urls = urls(file.deletion_vector_key.as_ref())?;
                     lines::file(out, file, urls, *at, self.format, self.ids);
                 }
@@ -396,6 +412,49 @@ impl Wanted {
         let bytes = bytes.and_then(Value::as_u64).unwrap_or_default();
         self.bytes = self.bytes.saturating_add(bytes);
     }
+}
+
+impl Content {
+    /// The files of a state that stand in a piece; of changes they stand in the items.
+    fn files(&self, range: Range<usize>) -> Vec<AddFile> {
+        match self {
+            Self::State(state, rows, _) => {
+                let rows = rows.get(range).unwrap_or_default();
+                rows.iter().map(|row| state.file(*row)).collect()
+            }
+            Self::Changes(_) => Vec::new(),
+        }
+    }
+}
+
+/// Signs chunks of the keys at the same time: each waits for the database, and takes a core meanwhile that others have free.
+async fn in_chunks(
+    app: &App,
+    readable: &Readable,
+    keys: &[Key],
+) -> Result<Vec<SignedFile>, Failure> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    if keys.len() <= CHUNK {
+        return Ok(app.gate.sign(readable, keys).await?);
+    }
+    let mut signing = Vec::new();
+    for chunk in keys.chunks(CHUNK) {
+        let (gate, readable) = (Arc::clone(&app.gate), readable.clone());
+        let chunk = chunk.to_vec();
+        signing.push(tokio::spawn(
+            async move { gate.sign(&readable, &chunk).await },
+        ));
+    }
+    let mut signed = Vec::with_capacity(keys.len());
+    for chunk in signing {
+        let chunk = chunk
+            .await
+            .map_err(|error| Failure::internal(error.to_string()))?;
+        signed.extend(chunk?);
+    }
+    Ok(signed)
 }
 
 impl Item {

@@ -18,15 +18,15 @@ use crate::query::{QueryRequest, When};
 use crate::request::{Call, TableNames, read_body};
 use crate::routes::App;
 use crate::slots::Slot;
-use crate::stream::{self, Content, Ready};
-use crate::{Endpoint, Readable, Reader, Refused, lines};
+use crate::stream;
+use crate::{Endpoint, Readable, Reader, Refused, files, later, lines};
 
 const TABLE_VERSION: HeaderName = HeaderName::from_static("delta-table-version");
 
 type TablePath = Result<Path<(String, String, String)>, PathRejection>;
 
 /// Authenticates, opens, and notes both in the entry.
-async fn open(
+pub(crate) async fn open(
     app: &App,
     call: &Call,
     names: &TableNames,
@@ -103,9 +103,9 @@ pub(crate) async fn version(
                 let _slot = app.slots.take(reader.recipient).await?;
                 history::version_since(&readable.table, since).await?
             }
-            None => readable
-                .table
-                .latest_version()
+            None => app
+                .states
+                .newest_version(&readable)
                 .await?
                 .ok_or(delta::LogError::NotATable)?,
         };
@@ -148,12 +148,13 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
         }
         let client = Capabilities::parse(&call.headers)?;
         let asked_ids = FileIds::parse(&call.headers)?;
-        let snapshot = match point {
-            Some(point) => history::state_at(&readable.table, point).await?,
-            None => readable.table.snapshot(None).await?,
+        let state = match point {
+            Some(point) => history::state_at(&app.states, &readable, point).await?,
+            None => app.states.newest(&readable).await?,
         };
+        let snapshot = state.outline();
         entry.version(snapshot.version);
-        let format = client.choose(&snapshot)?;
+        let format = client.choose(snapshot)?;
         let version = point.map(|_| snapshot.version);
         let head = lines::head(
             &snapshot.protocol,
@@ -168,7 +169,7 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
             response.headers_mut(),
             snapshot.version,
             format,
-            false,
+            (false, false),
             FileIds::new(asked_ids, format),
         );
         Ok(response)
@@ -177,31 +178,47 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
     close(&call, entry, result).await
 }
 
+/// `(end_stream_action, later)`: whether the line that ends a stream was agreed on, and whether the answer comes later than it
+/// was asked for.
 pub(crate) fn set_headers(
     headers: &mut HeaderMap,
     version: u64,
     format: Format,
-    end_stream_action: bool,
+    (end_stream_action, later): (bool, bool),
     ids: FileIds,
 ) {
-    let capabilities = match (format, end_stream_action) {
-        (Format::Parquet, false) => "responseformat=parquet",
-        (Format::Parquet, true) => "responseformat=parquet;includeendstreamaction=true",
-        (Format::Delta, false) => "responseformat=delta",
-        (Format::Delta, true) => "responseformat=delta;includeendstreamaction=true",
-    };
+    let mut capabilities = format!("responseformat={}", format.as_str());
+    if end_stream_action {
+        capabilities.push_str(";includeendstreamaction=true");
+    }
+    if later {
+        capabilities.push_str(";asyncquery=true");
+    }
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-ndjson; charset=utf-8"),
     );
     headers.insert(TABLE_VERSION, HeaderValue::from(version));
-    headers.insert(CAPABILITIES, HeaderValue::from_static(capabilities));
+    if let Ok(capabilities) = HeaderValue::try_from(capabilities) {
+        headers.insert(CAPABILITIES, capabilities);
+    }
     if ids.asked {
         headers.insert(
             FILE_ID_HASH,
             HeaderValue::from_static(ids.scheme().as_str()),
         );
     }
+    no_store(headers);
+}
+
+/// Of an answer that says no more than how far a query has come.
+pub(crate) fn set_headers_of_status(headers: &mut HeaderMap, version: u64) {
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-ndjson; charset=utf-8"),
+    );
+    headers.insert(TABLE_VERSION, HeaderValue::from(version));
+    headers.insert(CAPABILITIES, HeaderValue::from_static("asyncquery=true"));
     no_store(headers);
 }
 
@@ -215,65 +232,54 @@ pub(crate) async fn query(
     let names = TableNames::new(path);
     let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Query, &call, &names);
     let result = async {
-        let (readable, reader, slot) = open_state(&app, &call, &names, &mut entry).await?;
+        let (readable, reader) = open(&app, &call, &names, &mut entry).await?;
         let client = Capabilities::parse(&call.headers)?;
         let asked_ids = FileIds::parse(&call.headers)?;
-        let request = QueryRequest::parse(&read_body(&call.headers, body).await?)?;
+        let body = read_body(&call.headers, body).await?;
+        let request = QueryRequest::parse(&body)?;
         if request.when != When::Latest {
             history::check_history(&names, &readable)?;
         }
-        request.check_served()?;
-        let (snapshot, at) = match request.when {
-            When::Latest => (readable.table.snapshot(None).await?, None),
-            When::At(point) => {
-                let snapshot = history::state_at(&readable.table, point).await?;
-                let at = (snapshot.version, snapshot.timestamp.millis());
-                (snapshot, Some(at))
-            }
-            When::Since(wanted) => {
-                let asked = Asked {
-                    wanted,
-                    feed: Feed::Files,
-                    historical_metadata: true,
-                    historical_protocol: request.historical_protocol,
-                    max_files: request.max_files,
-                    page_token: request.page_token.as_deref(),
-                };
-                let ready = asked.read(&app, &names, &readable, &reader, &client, asked_ids);
-                let ready = ready.await?;
-                entry.version(ready.version);
-                return Ok((readable, slot, ready));
-            }
+        let what = (&request, body.as_slice());
+        if later::is_for_later(&app, &client, what) {
+            entry.is_for(Endpoint::AsyncQuery);
+            let who = (&readable, &reader);
+            let begun = later::begin(&app, &call, &names, who, what, &mut entry);
+            return Ok(Err(begun.await?));
+        }
+        let slot = app.slots.take(reader.recipient).await?;
+        let (ready, slot) = if let When::Since(wanted) = request.when {
+            let asked = Asked {
+                wanted,
+                feed: Feed::Files,
+                historical_metadata: true,
+                historical_protocol: request.historical_protocol,
+                max_files: request.max_files,
+                page_token: request.page_token.as_deref(),
+            };
+            let ready = asked.read(&app, &names, &readable, &reader, &client, asked_ids);
+            let ready = ready.await?;
+            entry.version(ready.version);
+            (ready, slot)
+        } else {
+            let asked = files::Asked {
+                app: &app,
+                readable: &readable,
+                reader: &reader,
+                client: &client,
+                ids: asked_ids,
+                request: &request,
+                later: None,
+            };
+            asked.read(&mut entry, slot).await?
         };
-        entry.version(snapshot.version);
-        let format = client.choose(&snapshot)?;
-        let (snapshot, dropped, slot) = request.hints.select(snapshot, request.limit, slot).await?;
-        entry.dropped(dropped);
-        let version = at.map(|(version, _)| version);
-        let ready = Ready {
-            version: snapshot.version,
-            head: lines::head(
-                &snapshot.protocol,
-                &snapshot.metadata,
-                version,
-                format,
-                &client,
-            )?,
-            from: 0,
-            to: snapshot.files.len(),
-            content: Content::State(Box::new(snapshot), at),
-            next_page: None,
-            format,
-            ids: FileIds::new(asked_ids, format),
-            negotiated: client.end_stream_action,
-            expects_end: request.expects_end,
-        };
-        Ok((readable, slot, ready))
+        Ok(Ok((readable, slot, ready)))
     };
     match result.await {
-        Ok((readable, slot, ready)) => {
+        Ok(Ok((readable, slot, ready))) => {
             stream::respond(app, call, entry, (readable, slot), ready).await
         }
+        Ok(Err(status)) => close(&call, entry, Ok(status)).await,
         Err(failure) => close(&call, entry, Err(failure)).await,
     }
 }

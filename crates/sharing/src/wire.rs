@@ -15,6 +15,7 @@ pub(crate) enum Line<'a> {
     Cdf(PlainFile<'a>),
     Remove(PlainFile<'a>),
     EndStreamAction(EndStreamAction<'a>),
+    QueryStatus(QueryStatus<'a>),
 }
 
 #[derive(Serialize)]
@@ -179,7 +180,18 @@ pub(crate) struct DeltaAdd<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+pub(crate) struct QueryStatus<'a> {
+    pub(crate) query_id: &'a str,
+    pub(crate) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct EndStreamAction<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_page_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@ use model::{Clock, GrantId, Location};
 use super::access::SharingTarget;
 use super::gate::ShareGate;
 use super::inspector::Inspector;
+use super::later::LaterQueries;
 use super::limited::LimitedGate;
 use super::probe::Probe;
 use super::reads::Reads;
@@ -20,6 +21,9 @@ use crate::gateway::Gateway;
 
 /// Items on one page of a sharing list.
 const MAX_RESULTS: usize = 500;
+
+/// Bytes of tables' states that are kept unless it is said otherwise.
+pub const STATES: u64 = 256 << 20;
 
 /// What one process is made of.
 pub struct Connected {
@@ -31,9 +35,18 @@ pub struct Connected {
     pub reads: Reads,
     /// Signs the page tokens of the sharing protocol's lists; the same on every process.
     page_key: [u8; 32],
+    /// Where this process keeps the states of tables that it was asked for.
+    states: sharing::States,
 }
 
 impl Connected {
+    /// Keeps states of tables of so many bytes.
+    #[must_use]
+    pub fn keeping_states_of(mut self, bytes: u64) -> Self {
+        self.states = sharing::States::new(bytes);
+        self
+    }
+
     /// What machines call without a session: the sharing protocol and the gateway.
     pub fn machines(&self) -> Router {
         self.machines_of(self.gate.clone())
@@ -48,6 +61,8 @@ impl Connected {
         let options = sharing::Options {
             page_key: self.page_key,
             max_results: MAX_RESULTS,
+            states: self.states.clone(),
+            queries: Some(Arc::new(LaterQueries::new(self.gate.exchange().clone()))),
         };
         Router::new()
             .nest("/delta-sharing", sharing::router(gate, options))
@@ -116,6 +131,7 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         gateway,
         reads,
         page_key,
+        states: sharing::States::new(STATES),
     })
 }
 

@@ -191,8 +191,10 @@ impl ShareGate {
             fetched: AtomicU64::new(0),
             at,
         });
+        let endpoint = access.endpoint.as_deref().unwrap_or_default();
         let readable = Readable {
             table: reading.at.table.clone(),
+            place: format!("{storage} {} {endpoint} {path}", access.url),
             share: found.share.to_string(),
             schema: found.schema.to_string(),
             name: found.table_name.to_string(),
@@ -413,6 +415,10 @@ impl Gate for ShareGate {
         self.sign_keys(reading, keys).await
     }
 
+    fn now(&self) -> Timestamp {
+        self.exchange.now()
+    }
+
     async fn record(&self, record: QueryRecord) {
         // Strangers are counted; a line each would let them write as much as they like.
         let Some(reader) = &record.reader else {
@@ -532,7 +538,7 @@ fn not_taken(why: ReaderRefused) -> Refused {
     }
 }
 
-fn refused(error: Error) -> Refused {
+pub(crate) fn refused(error: Error) -> Refused {
     match error {
         Error::NotFound(_) => Refused::NotFound,
         Error::Unavailable(why) => Refused::Unavailable(why),

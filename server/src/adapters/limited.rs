@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use model::Timestamp;
 use object_store::path::Path;
 use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
 
@@ -78,6 +79,10 @@ impl Gate for LimitedGate {
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         self.gate.sign(table, keys).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gate.now()
     }
 
     async fn record(&self, record: QueryRecord) {

@@ -6,6 +6,7 @@ pub mod connect;
 pub mod gate;
 pub mod inspector;
 pub mod keyring;
+pub mod later;
 pub mod limited;
 pub mod mailer;
 pub mod probe;

@@ -176,10 +176,10 @@ fn lifetimes_are_configured() {
             url_lifetime: HOUR,
             query_log_kept: 90 * DAY,
             requests_per_second: 100,
+            states_kept: 256 << 20,
         }
     );
-    let file =
-        "[sharing]\ntoken_days = 30\nurl_minutes = 15\nlog_days = 400\nrequests_per_second = 7\n";
+    let file = "[sharing]\ntoken_days = 30\nurl_minutes = 15\nlog_days = 400\nrequests_per_second = 7\ncache_mib = 0\n";
     let pairs = [("ENTREPOT__SHARING__TOKEN_DAYS", "365")];
     let sharing = load(file, &pairs).unwrap().sharing;
     assert_eq!(
@@ -189,6 +189,7 @@ fn lifetimes_are_configured() {
             url_lifetime: 15 * MINUTE,
             query_log_kept: 400 * DAY,
             requests_per_second: 7,
+            states_kept: 0,
         }
     );
 }

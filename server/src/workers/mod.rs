@@ -101,8 +101,8 @@ impl Tick {
     }
 }
 
-/// What every worker does now and then: forgets ended sessions, old idempotency keys, old lines of the access log and what was
-/// told long ago, measures the queue, and says where the audit log's chain stands.
+/// What every worker does now and then: forgets ended sessions, old idempotency keys, old lines of the access log, queries that were answered later and what
+/// was told long ago, measures the queue, and says where the audit log's chain stands.
 pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     const MINUTE: Duration = Duration::from_secs(60);
     let sessions = exchange.clone();
@@ -111,6 +111,7 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
     let queue = exchange.clone();
     let chain = exchange.clone();
     let notices = exchange.clone();
+    let later = exchange.clone();
     vec![
         Tick::new("sessions", 10 * MINUTE, move || {
             let exchange = sessions.clone();
@@ -139,6 +140,13 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
             async move {
                 let system = Principal::system();
                 exchange.share_queries_sweep(&system).await.map(|_| ())
+            }
+        }),
+        Tick::new("queries answered later", 30 * MINUTE, move || {
+            let exchange = later.clone();
+            async move {
+                let system = Principal::system();
+                exchange.later_sweep(&system).await.map(|_| ())
             }
         }),
         Tick::new("notices", 60 * MINUTE, move || {

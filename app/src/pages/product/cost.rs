@@ -237,6 +237,7 @@ fn asked(call: &ShareQuery) -> String {
         "version" => words::product_cost::ITS_VERSION,
         "metadata" => words::product_cost::ITS_COLUMNS,
         "query" => words::product_cost::ITS_ROWS,
+        "async_query" => words::product_cost::ITS_ROWS_LATER,
         "changes" => words::product_cost::ITS_CHANGES,
         "temporary_credentials" => words::product_cost::A_CREDENTIAL,
         other => other,

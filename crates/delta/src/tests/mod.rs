@@ -7,6 +7,7 @@ mod forged;
 mod hostile;
 mod log;
 mod oracle;
+mod state;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -6,6 +6,7 @@
 mod decisions;
 mod ended;
 mod grants;
+mod later;
 mod moving;
 mod offers;
 mod queries;
@@ -27,6 +28,7 @@ use model::{
 
 pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
+pub use later::{Later, LaterNew, LaterState};
 pub(crate) use moving::STAYS;
 pub use queries::ShareQueryFilter;
 pub use reading::{

@@ -16,12 +16,16 @@ mod sql;
 mod tests;
 mod value;
 
-use delta::Snapshot;
+use std::sync::Arc;
+
+use delta::State;
+use sha2::{Digest as _, Sha256};
 
 use self::expr::Expr;
 use self::filter::{Filter, Rows};
 use crate::error::Failure;
 use crate::slots::Slot;
+use crate::states::{Selected, States};
 
 /// Of more parts than these a query's predicates are not looked at: each is held against each file.
 const PARTS: usize = 256;
@@ -52,47 +56,84 @@ impl Hints {
         Self(known)
     }
 
-    /// Leaves the files that may hold a row that matches, as many of them as it takes to hold `limit` such rows for certain,
-    /// and tells how many were left out because no row of theirs matches. The place is held for as long as that takes, also when
-    /// nobody waits for it any more.
+    /// The files that may hold a row that matches, as many of them as it takes to hold `limit` such rows for certain. In pages
+    /// they come in the order of their paths, which is the same wherever a page is asked for, and what the pages have in common
+    /// is kept. The place is held for as long as selecting takes, also when nobody waits for it any more.
     pub(crate) async fn select(
-        self,
-        mut snapshot: Snapshot,
+        &self,
+        states: &States,
+        state: &Arc<State>,
         limit: Option<u64>,
+        in_pages: bool,
         slot: Slot,
-    ) -> Result<(Snapshot, u64, Slot), Failure> {
-        let filter = Filter::new(&self.0, &snapshot.metadata);
-        if limit.is_none() && filter.is_idle() {
-            return Ok((snapshot, 0, slot));
+    ) -> Result<(Selected, Slot), Failure> {
+        let filter = Filter::new(&self.0, &state.outline().metadata);
+        let takes_all = limit.is_none() && filter.is_idle();
+        if takes_all && !in_pages {
+            let selected = Selected {
+                rows: Arc::clone(state.rows()),
+                dropped: 0,
+            };
+            return Ok((selected, slot));
         }
+        let key = in_pages.then(|| self.key(state, limit));
+        if let Some(selected) = key.as_ref().and_then(|key| states.selected(key)) {
+            return Ok((selected, slot));
+        }
+        let state = Arc::clone(state);
         // The statistics of a million files take a while to read, in which others want to be answered.
         let selecting = tokio::task::spawn_blocking(move || {
-            let dropped = retain(&mut snapshot, &filter, limit);
-            (snapshot, dropped, slot)
+            let rows = if in_pages {
+                state.sorted()
+            } else {
+                state.rows()
+            };
+            let selected = if takes_all {
+                Selected {
+                    rows: Arc::clone(rows),
+                    dropped: 0,
+                }
+            } else {
+                retain(&state, rows, &filter, limit)
+            };
+            (selected, slot)
         });
-        selecting
+        let (selected, slot) = selecting
             .await
-            .map_err(|error| Failure::internal(error.to_string()))
+            .map_err(|error| Failure::internal(error.to_string()))?;
+        if let Some(key) = key.filter(|_| !takes_all) {
+            states.keep_selected(key, &selected);
+        }
+        Ok((selected, slot))
+    }
+
+    /// What a selection depends on.
+    fn key(&self, state: &State, limit: Option<u64>) -> [u8; 32] {
+        Sha256::digest(format!("{} {limit:?} {:?}", state.id(), self.0)).into()
     }
 }
 
-fn retain(snapshot: &mut Snapshot, filter: &Filter, limit: Option<u64>) -> u64 {
-    let (mut dropped, mut rows) = (0_u64, 0_u64);
-    snapshot.files.retain(|_, file| {
-        if limit.is_some_and(|limit| rows >= limit) {
-            return false;
+fn retain(state: &State, rows: &[u32], filter: &Filter, limit: Option<u64>) -> Selected {
+    let (mut dropped, mut enough) = (0_u64, 0_u64);
+    let mut left = Vec::new();
+    for row in rows.iter().copied() {
+        if limit.is_some_and(|limit| enough >= limit) {
+            break;
         }
-        match filter.judge(&file.partition_values, file.stats.as_deref()) {
+        match filter.judge(state.partition_values(row), state.stats(row)) {
             Rows::None => {
                 dropped += 1;
-                return false;
+                continue;
             }
             // How many of them match is not known: none, for all that counts.
             Rows::Some => {}
             // A file without statistics counts as empty, so that never too few are sent.
-            Rows::All => rows = rows.saturating_add(file.live_rows().unwrap_or(0)),
+            Rows::All => enough = enough.saturating_add(state.live_rows(row).unwrap_or(0)),
         }
-        true
-    });
-    dropped
+        left.push(row);
+    }
+    Selected {
+        rows: left.into(),
+        dropped,
+    }
 }

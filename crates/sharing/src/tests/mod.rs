@@ -4,12 +4,17 @@
 mod access;
 mod answers;
 mod changes;
+mod counting;
 mod features;
 mod hints;
 mod history;
+mod kept;
+mod later;
 mod listing;
+mod pages;
 mod refusals;
 mod slots;
+mod states;
 mod streaming;
 mod world;
 mod written;

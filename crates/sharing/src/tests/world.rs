@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,9 +20,14 @@ use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
+use super::counting::{Counting, Reads};
+use super::kept::KeptQueries;
 use crate::routes::router_with;
 use crate::slots::Patience;
-use crate::{Gate, Options, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use crate::{
+    Gate, Options, Queries, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile,
+    States,
+};
 
 /// The first URL of a world expires then; each further one a second earlier, so that the minimum is the last.
 pub(super) const EXPIRES: i64 = 1_900_000_000_000;
@@ -55,6 +60,10 @@ pub(super) struct TestGate {
     signed: AtomicUsize,
     sign_calls: AtomicUsize,
     peers: Mutex<Vec<Option<IpAddr>>>,
+    reads: Arc<Reads>,
+    queries: Arc<KeptQueries>,
+    /// Microseconds since the world began.
+    elapsed: AtomicI64,
     /// Whether history and the change data feed are shared, and whether what is read is a replica.
     shares_past: Mutex<(bool, bool, bool)>,
     /// What was granted once, and how that ended: share, name, when, whether it was revoked, until when URLs work.
@@ -133,10 +142,14 @@ impl Gate for TestGate {
                 ) == (share, schema, table)
             })
             .ok_or_else(|| self.no_longer(share, table))?;
-        let objects: Arc<dyn ObjectStore> = objects.clone();
+        let objects: Arc<dyn ObjectStore> = Arc::new(Counting {
+            inner: objects.clone(),
+            reads: Arc::clone(&self.reads),
+        });
         let (history, changes, replica) = *self.shares_past.lock().unwrap();
         Ok(Readable {
             table: delta::Table::new(objects, delta::Budgets::default()),
+            place: shared.table_id.to_string(),
             share: shared.share.clone(),
             schema: shared.schema.clone(),
             name: shared.name.clone(),
@@ -181,6 +194,11 @@ impl Gate for TestGate {
         Ok(signed)
     }
 
+    fn now(&self) -> Timestamp {
+        let began = Timestamp::parse("2026-11-20T10:00:00Z").unwrap();
+        began.plus(self.elapsed.load(Ordering::SeqCst))
+    }
+
     async fn record(&self, record: QueryRecord) {
         let fault = *self.fault.lock().unwrap();
         if fault == Some(Fault::SlowRecord) {
@@ -209,10 +227,34 @@ impl TestGate {
     }
 }
 
+/// A log of these commits.
+async fn written(commits: &[&[Value]]) -> Arc<InMemory> {
+    let objects = Arc::new(InMemory::new());
+    for (version, commit) in commits.iter().enumerate() {
+        let lines: Vec<String> = commit.iter().map(Value::to_string).collect();
+        let path = Path::from(format!("_delta_log/{version:020}.json"));
+        objects.put(&path, lines.join("\n").into()).await.unwrap();
+    }
+    objects
+}
+
 /// A router over a gate.
 pub(super) struct World {
     pub(super) gate: Arc<TestGate>,
+    pub(super) states: States,
     router: Router,
+}
+
+fn router(gate: &Arc<TestGate>, max_results: usize, patience: Patience, states: &States) -> Router {
+    let port: Arc<dyn Gate> = gate.clone();
+    let queries: Arc<dyn Queries> = gate.queries.clone();
+    let options = Options {
+        page_key: [7; 32],
+        max_results,
+        states: states.clone(),
+        queries: Some(queries),
+    };
+    Router::new().nest("/delta-sharing", router_with(port, options, patience))
 }
 
 /// An answer, read to its end.
@@ -263,6 +305,11 @@ impl World {
     }
 
     pub(super) fn with(max_results: usize, patience: Patience) -> Self {
+        Self::keeping(max_results, patience, 64 << 20)
+    }
+
+    /// `bytes`: of tables' states that are kept.
+    pub(super) fn keeping(max_results: usize, patience: Patience, bytes: u64) -> Self {
         let gate = Arc::new(TestGate {
             tables: Mutex::default(),
             shares: Mutex::default(),
@@ -274,22 +321,45 @@ impl World {
             signed: AtomicUsize::new(0),
             sign_calls: AtomicUsize::new(0),
             peers: Mutex::default(),
+            reads: Arc::default(),
+            queries: Arc::default(),
+            elapsed: AtomicI64::new(0),
             shares_past: Mutex::default(),
             ended: Mutex::default(),
         });
-        let port: Arc<dyn Gate> = gate.clone();
-        let router = Router::new().nest(
-            "/delta-sharing",
-            router_with(
-                port,
-                Options {
-                    page_key: [7; 32],
-                    max_results,
-                },
-                patience,
-            ),
-        );
-        Self { gate, router }
+        let states = States::new(bytes);
+        let router = router(&gate, max_results, patience, &states);
+        Self {
+            gate,
+            states,
+            router,
+        }
+    }
+
+    /// Another process, which has read nothing yet.
+    pub(super) fn restart(&mut self) {
+        self.states = States::new(64 << 20);
+        self.router = router(&self.gate, 500, Patience::default(), &self.states);
+    }
+
+    pub(super) fn advance(&self, micros: i64) {
+        self.gate.elapsed.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    pub(super) fn queries(&self) -> &KeptQueries {
+        &self.gate.queries
+    }
+
+    /// Names of objects that were read since the last call, and how often a log was listed.
+    pub(super) fn take_reads(&self) -> (Vec<String>, usize) {
+        let names = std::mem::take(&mut *self.gate.reads.names.lock().unwrap());
+        (names, self.gate.reads.lists.swap(0, Ordering::SeqCst))
+    }
+
+    /// Another table in the place of the first.
+    pub(super) async fn rewrite(&self, commits: &[&[Value]]) {
+        let objects = written(commits).await;
+        self.gate.tables.lock().unwrap()[0].1 = objects;
     }
 
     /// A world with the one table `sales.default.visits` of these commits.
@@ -316,12 +386,7 @@ impl World {
     }
 
     pub(super) async fn table(&self, share: &str, schema: &str, name: &str, commits: &[&[Value]]) {
-        let objects = Arc::new(InMemory::new());
-        for (version, commit) in commits.iter().enumerate() {
-            let lines: Vec<String> = commit.iter().map(Value::to_string).collect();
-            let path = Path::from(format!("_delta_log/{version:020}.json"));
-            objects.put(&path, lines.join("\n").into()).await.unwrap();
-        }
+        let objects = written(commits).await;
         self.table_of(share, schema, name, objects);
     }
 

@@ -13,8 +13,8 @@ use exchange::access::{GrantReading, ReaderRecord, SharedTable};
 use futures::StreamExt as _;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use model::GrantId;
 use model::dto::TableDetail;
+use model::{GrantId, Timestamp};
 use object_store::path::Path;
 use serde::Deserialize;
 use sharing::{
@@ -57,6 +57,9 @@ impl Looker {
             // The page tokens of this router never leave it.
             page_key: [0; 32],
             max_results: 1_000,
+            // What is looked at is what the store has.
+            states: sharing::States::new(0),
+            queries: None,
         };
         Self {
             router: sharing::router(gate.clone(), options),
@@ -330,6 +333,10 @@ impl Gate for VerifyingGate {
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         self.gate.sign(table, keys).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gate.now()
     }
 
     /// Not a read of the consumer's. What was read of the log is counted when the look is over.

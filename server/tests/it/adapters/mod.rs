@@ -9,6 +9,7 @@ mod features;
 mod gate;
 mod gateway;
 mod grants;
+mod later;
 mod reading;
 mod reads;
 mod replica;

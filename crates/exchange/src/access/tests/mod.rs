@@ -6,6 +6,7 @@ mod deciding;
 mod ended;
 mod following;
 mod history;
+mod later;
 mod looking;
 mod outbox;
 mod queries;

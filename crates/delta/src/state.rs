@@ -1,0 +1,388 @@
+//! The files of a table at one version, kept for long: columns instead of objects, about as large as their text, and shared
+//! with the versions that came before. Made once of a whole log, then carried on from new commits alone.
+
+mod columns;
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures::StreamExt as _;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+
+use self::columns::Columns;
+use crate::actions::{AddFile, FileKey};
+use crate::budgets::{count, within};
+use crate::listing::{LOG, Listing, commit_path};
+use crate::replay::{Replay, Snapshot};
+use crate::table::modified;
+use crate::{LogError, Table};
+
+/// More commits than these are not carried on from where a checkpoint can be read instead.
+const MOST_COMMITS: usize = 100;
+/// Of more parts than these one is made.
+const MOST_PARTS: usize = 24;
+/// So many rows that no longer count are carried along before the columns are written anew, if they are not half of them.
+const IDLE_ROWS: usize = 10_000;
+
+/// Counts the states that were made.
+static STATES: AtomicU64 = AtomicU64::new(0);
+
+/// The state of a table at one version. Immutable; clones and later versions share what is large.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// No other state of this process has it, unless it is the same.
+    id: u64,
+    /// All but the files. Of these it holds one with a deletion vector, if there is any: what asks whether a table has some
+    /// finds it.
+    outline: Snapshot,
+    parts: Vec<Part>,
+    /// The rows that count, in the order the log last added them.
+    rows: Arc<[u32]>,
+    /// The same rows in the order of their paths, made when it is asked for.
+    sorted: Arc<OnceLock<Arc<[u32]>>>,
+    bytes: u64,
+    hasher: RandomState,
+}
+
+/// Some columns, and the number of their first row.
+#[derive(Clone, Debug)]
+struct Part {
+    first: u32,
+    columns: Arc<Columns>,
+}
+
+impl State {
+    fn of(snapshot: Snapshot, hasher: RandomState) -> Result<Self, LogError> {
+        let mut columns = Columns::default();
+        let Snapshot { files, .. } = &snapshot;
+        let rows = number(files.len())?;
+        for file in files.values() {
+            columns.push(file);
+        }
+        columns.fit();
+        let part = Part {
+            first: 0,
+            columns: Arc::new(columns),
+        };
+        Ok(Self::new(snapshot, vec![part], (0..rows).collect(), hasher))
+    }
+
+    fn new(mut outline: Snapshot, parts: Vec<Part>, rows: Arc<[u32]>, hasher: RandomState) -> Self {
+        outline.files = indexmap::IndexMap::new();
+        outline.tombstones = Vec::new();
+        let mut state = Self {
+            id: STATES.fetch_add(1, Ordering::Relaxed),
+            outline,
+            parts,
+            rows,
+            sorted: Arc::default(),
+            bytes: 0,
+            hasher,
+        };
+        state.bytes = state
+            .rows
+            .iter()
+            .map(|row| state.size(*row))
+            .fold(0, u64::saturating_add);
+        let has_vector = |row: &&u32| {
+            let (columns, row) = state.place(**row);
+            columns.has_deletion_vector(row)
+        };
+        let vector = if state.parts.iter().any(|part| part.columns.has_vectors()) {
+            state
+                .rows
+                .iter()
+                .find(has_vector)
+                .map(|row| state.file(*row))
+        } else {
+            None
+        };
+        if let Some(file) = vector {
+            state.outline.files.insert(file.file_key(), Arc::new(file));
+        }
+        state
+    }
+
+    /// Which state this is, of all that this process has made: who keeps numbers of its files keeps this with them.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn version(&self) -> u64 {
+        self.outline.version
+    }
+
+    /// Version, times, protocol and metadata. Its files are left out, all but one with a deletion vector if there is any.
+    pub fn outline(&self) -> &Snapshot {
+        &self.outline
+    }
+
+    /// The numbers of the active files, in the order the log last added them.
+    pub fn rows(&self) -> &Arc<[u32]> {
+        &self.rows
+    }
+
+    /// The same in the order of their paths, which does not depend on how the log was read. Takes a while the first time.
+    pub fn sorted(&self) -> &Arc<[u32]> {
+        self.sorted.get_or_init(|| {
+            let mut rows = self.rows.to_vec();
+            let key = |row: u32| {
+                let (columns, row) = self.place(row);
+                (columns.path(row), columns.vector_id(row))
+            };
+            rows.sort_unstable_by(|one, other| key(*one).cmp(&key(*other)));
+            rows.into()
+        })
+    }
+
+    /// Bytes of all active files.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Rows of one file that count, as its statistics say.
+    pub fn live_rows(&self, row: u32) -> Option<u64> {
+        let (columns, row) = self.place(row);
+        columns.live_rows(row)
+    }
+
+    /// Bytes of one file.
+    pub fn size(&self, row: u32) -> u64 {
+        let (columns, row) = self.place(row);
+        columns.size(row)
+    }
+
+    pub fn partition_values(&self, row: u32) -> &BTreeMap<String, Option<String>> {
+        let (columns, row) = self.place(row);
+        columns.partition_values(row)
+    }
+
+    /// JSON text as the log gives it.
+    pub fn stats(&self, row: u32) -> Option<&str> {
+        let (columns, row) = self.place(row);
+        columns.stats(row)
+    }
+
+    /// One file, as a log gives it, with what answers need of it.
+    pub fn file(&self, row: u32) -> AddFile {
+        let (columns, row) = self.place(row);
+        columns.file(row)
+    }
+
+    /// What is held: each piece by a number of its own, which later versions that share it have in common, and its bytes.
+    pub fn weight(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let parts = self.parts.iter().map(|part| {
+            let at = Arc::as_ptr(&part.columns).cast::<u8>() as usize;
+            (at, part.columns.weight())
+        });
+        // The second order of the rows may come.
+        let own = (
+            Arc::as_ptr(&self.rows).cast::<u8>() as usize,
+            count(self.rows.len()) * 8
+                + 4_096
+                + count(self.outline.metadata.schema_string.len()) * 3,
+        );
+        parts.chain(std::iter::once(own))
+    }
+
+    fn place(&self, row: u32) -> (&Columns, usize) {
+        let after = self.parts.partition_point(|part| part.first <= row);
+        let part = &self.parts[after.saturating_sub(1)];
+        (&part.columns, (row - part.first) as usize)
+    }
+
+    fn end(&self) -> u32 {
+        self.parts.last().map_or(0, |part| {
+            part.first + u32::try_from(part.columns.len()).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// This state and what commits changed since; `later` holds their files and tombstones alone.
+    fn after(&self, later: Snapshot) -> Result<Self, LogError> {
+        let mut gone = HashSet::new();
+        let tombstones = later.tombstones.iter().map(|file| file.file_key());
+        for key in later.files.keys().cloned().chain(tombstones) {
+            let hash = self.hash(&key);
+            for part in &self.parts {
+                let found = part
+                    .columns
+                    .rows_of(hash, |row| self.hash(&part.columns.key(row)));
+                let same = found.filter(|row| part.columns.key(*row) == key);
+                gone.extend(same.map(|row| part.first + row as u32));
+            }
+        }
+        let first = self.end();
+        let new = number(first as usize + later.files.len())?;
+        let mut rows = Vec::with_capacity(self.rows.len() + later.files.len());
+        rows.extend(self.rows.iter().copied().filter(|row| !gone.contains(row)));
+        rows.extend(first..new);
+        let mut parts = self.parts.clone();
+        if !later.files.is_empty() {
+            let mut columns = Columns::default();
+            for file in later.files.values() {
+                columns.push(file);
+            }
+            columns.fit();
+            parts.push(Part {
+                first,
+                columns: Arc::new(columns),
+            });
+        }
+        let next = Self::new(later, parts, rows.into(), self.hasher.clone());
+        Ok(next.packed())
+    }
+
+    /// The same without rows that do not count, once these are many.
+    fn packed(self) -> Self {
+        let idle = self.end() as usize - self.rows.len();
+        if self.parts.len() <= MOST_PARTS && (idle <= IDLE_ROWS || idle <= self.rows.len()) {
+            return self;
+        }
+        let mut columns = Columns::default();
+        for row in self.rows.iter() {
+            columns.push(&self.file(*row));
+        }
+        columns.fit();
+        let part = Part {
+            first: 0,
+            columns: Arc::new(columns),
+        };
+        let rows = (0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX)).collect();
+        Self::new(self.outline, vec![part], rows, self.hasher)
+    }
+
+    fn hash(&self, key: &FileKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
+}
+
+/// Rows are numbered with 32 bits.
+fn number(rows: usize) -> Result<u32, LogError> {
+    within("active files", u64::from(u32::MAX), count(rows))?;
+    Ok(rows as u32)
+}
+
+impl Table {
+    /// The state at version `at`, or at the newest.
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub async fn state(&self, at: Option<u64>) -> Result<State, LogError> {
+        let snapshot = self.snapshot(at).await?;
+        blocking(move || State::of(snapshot, RandomState::new())).await
+    }
+
+    /// The newest state, from one of this table that is at hand: reads only commits that came since, and nothing but a listing
+    /// where none did. `None`: the log has been written anew, has lost what came between, or is sooner read from a checkpoint:
+    /// all of it is to be read.
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub async fn state_after(&self, state: &Arc<State>) -> Result<Option<Arc<State>>, LogError> {
+        let Some(head) = &state.outline.head else {
+            return Ok(None);
+        };
+        let from = state.version();
+        let listing = Listing::read(self.objects().as_ref(), Some(from), self.budgets()).await?;
+        if !listing
+            .commits
+            .get(&from)
+            .is_some_and(|found| is_same(found, head))
+        {
+            return Ok(None);
+        }
+        let next = from.saturating_add(1);
+        let commits: Vec<u64> = listing.commits.range(next..).map(|(v, _)| *v).collect();
+        let is_whole = commits
+            .iter()
+            .zip(next..)
+            .all(|(found, wanted)| *found == wanted);
+        let version = commits.last().copied().unwrap_or(from);
+        if !is_whole || listing.latest() != Some(version) {
+            return Ok(None);
+        }
+        // A checkpoint on the way is the shorter one.
+        if commits.len() > MOST_COMMITS && listing.first_checkpoint(next..=version).is_some() {
+            return Ok(None);
+        }
+        if commits.is_empty() {
+            return Ok(Some(Arc::clone(state)));
+        }
+        let base = Snapshot {
+            files: indexmap::IndexMap::new(),
+            ..state.outline.clone()
+        };
+        let mut replay = Replay::from_snapshot(&base, self.budgets());
+        self.replay_commits(&mut replay, &commits, &mut 0).await?;
+        let head = listing.commits.get(&version).cloned();
+        let at = head.as_ref().map_or(state.outline.modified, modified);
+        let later = Snapshot {
+            passed_over: state.outline.passed_over,
+            ..replay.finish(version, at, head)?
+        };
+        let state = Arc::clone(state);
+        let next = blocking(move || state.after(later)).await?;
+        within("active files", self.budgets().files, count(next.rows.len()))?;
+        Ok(Some(Arc::new(next)))
+    }
+
+    /// Whether the log still has the commit that `state` was read up to.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub async fn still_has(&self, state: &State) -> Result<bool, LogError> {
+        let Some(head) = &state.outline.head else {
+            return Ok(false);
+        };
+        // A listing tells the same of an object as the one that it was found by, which asking for the object may not; no more
+        // of it is taken than its beginning.
+        let log = Path::from(LOG);
+        let before = Path::from_iter([LOG, &format!("{:020}", state.version())]);
+        let wanted = commit_path(state.version());
+        let mut found = self.objects().list_with_offset(Some(&log), &before);
+        while let Some(found) = found.next().await {
+            let found = found?;
+            if found.location == wanted {
+                return Ok(is_same(&found, head));
+            }
+        }
+        Ok(false)
+    }
+
+    /// The newest version where it is known that there is a version `from`: with one listing, or as
+    /// [`Table::latest_version`] where the log has been written anew.
+    ///
+    /// # Errors
+    /// As [`Table::latest_version`].
+    pub async fn latest_version_from(&self, from: u64) -> Result<Option<u64>, LogError> {
+        let listing = Listing::read(self.objects().as_ref(), Some(from), self.budgets()).await?;
+        let commits = listing.commits.keys().copied();
+        let is_whole = commits.zip(from..).all(|(found, wanted)| found == wanted);
+        let last = listing.commits.keys().next_back().copied();
+        if last.is_some() && is_whole && listing.latest() == last {
+            return Ok(last);
+        }
+        self.latest_version().await
+    }
+}
+
+/// A log that was written anew has another object where a commit was.
+fn is_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    (one.size, one.last_modified, &one.e_tag) == (other.size, other.last_modified, &other.e_tag)
+}
+
+/// A million files take a while, in which others want to be answered.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(LogError::Storage(object_store::Error::Generic {
+            store: "the table's state",
+            source: Box::new(error),
+        })),
+    }
+}

@@ -1,0 +1,235 @@
+//! Files as columns: texts one after the other, equal partition values once, and what few files have beside.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
+
+use object_store::path::Path;
+use serde_json::{Map, Value};
+
+use crate::actions::{AddFile, FileKey, live_rows};
+use crate::contain::contain;
+
+/// What answers say of a file beside the fields of [`AddFile`].
+const KEPT: [&str; 2] = ["baseRowId", "defaultRowCommitVersion"];
+
+type Values = BTreeMap<String, Option<String>>;
+
+/// Rows of files, numbered from 0.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    paths: Texts,
+    /// Empty for none.
+    stats: Texts,
+    sizes: Vec<u64>,
+    modified: Vec<i64>,
+    data_change: Vec<bool>,
+    /// Which of `values`.
+    partitions: Vec<u32>,
+    values: Vec<Arc<Values>>,
+    known: HashMap<Arc<Values>, u32>,
+    extras: BTreeMap<usize, Extra>,
+    has_vectors: bool,
+    bytes: u64,
+    /// Hashes of the rows' keys, ascending, each with its row; made once a later version asks.
+    index: OnceLock<Vec<(u64, u32)>>,
+}
+
+/// What few files have.
+#[derive(Debug)]
+struct Extra {
+    deletion_vector: Option<Value>,
+    deletion_vector_key: Option<Path>,
+    /// Of the action, what is in [`KEPT`].
+    raw: Value,
+    /// Where it is not what the path says.
+    key: Option<Path>,
+}
+
+/// Texts one after the other.
+#[derive(Debug, Default)]
+struct Texts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, row: usize) -> &str {
+        let from = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[from..self.ends[row]]
+    }
+
+    fn fit(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    fn weight(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+}
+
+impl Columns {
+    pub(super) fn push(&mut self, file: &AddFile) {
+        let row = self.len();
+        self.paths.push(&file.path);
+        self.stats.push(file.stats.as_deref().unwrap_or_default());
+        self.sizes.push(file.size);
+        self.modified.push(file.modification_time);
+        self.data_change.push(file.data_change);
+        let partition = match self.known.get(&file.partition_values) {
+            Some(known) => *known,
+            None => {
+                let values = Arc::new(file.partition_values.clone());
+                let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+                self.values.push(Arc::clone(&values));
+                self.known.insert(values, next);
+                next
+            }
+        };
+        self.partitions.push(partition);
+        let raw: Map<String, Value> = KEPT
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), file.raw.get(name)?.clone())))
+            .collect();
+        let is_told = contain(&file.path).is_ok_and(|told| told == file.key);
+        let key = (!is_told).then(|| file.key.clone());
+        if file.deletion_vector.is_some() || !raw.is_empty() || key.is_some() {
+            self.has_vectors |= file.deletion_vector.is_some();
+            let extra = Extra {
+                deletion_vector: file.deletion_vector.clone(),
+                deletion_vector_key: file.deletion_vector_key.clone(),
+                raw: Value::Object(raw),
+                key,
+            };
+            self.extras.insert(row, extra);
+        }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn fit(&mut self) {
+        self.paths.fit();
+        self.stats.fit();
+        self.sizes.shrink_to_fit();
+        self.modified.shrink_to_fit();
+        self.data_change.shrink_to_fit();
+        self.partitions.shrink_to_fit();
+        self.values.shrink_to_fit();
+        self.known = HashMap::new();
+        let row = 8 + 8 + 1 + 4 + 16;
+        let values: usize = self
+            .values
+            .iter()
+            .map(|values| {
+                let texts = values
+                    .iter()
+                    .map(|(name, value)| 64 + name.len() + value.as_ref().map_or(0, String::len));
+                64 + texts.sum::<usize>()
+            })
+            .sum();
+        let extras: usize = self
+            .extras
+            .values()
+            .map(|extra| {
+                let vector = extra.deletion_vector.as_ref();
+                512 + vector.map_or(0, |vector| 2 * vector.to_string().len())
+            })
+            .sum();
+        let all = self.paths.weight() + self.stats.weight() + self.len() * row + values + extras;
+        self.bytes = u64::try_from(all).unwrap_or(u64::MAX);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Bytes that are held, the index that may come among them.
+    pub(super) fn weight(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn path(&self, row: usize) -> &str {
+        self.paths.get(row)
+    }
+
+    pub(super) fn size(&self, row: usize) -> u64 {
+        self.sizes[row]
+    }
+
+    pub(super) fn stats(&self, row: usize) -> Option<&str> {
+        Some(self.stats.get(row)).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn partition_values(&self, row: usize) -> &Values {
+        &self.values[self.partitions[row] as usize]
+    }
+
+    pub(super) fn has_vectors(&self) -> bool {
+        self.has_vectors
+    }
+
+    fn vector(&self, row: usize) -> Option<&Value> {
+        self.extras.get(&row)?.deletion_vector.as_ref()
+    }
+
+    pub(super) fn has_deletion_vector(&self, row: usize) -> bool {
+        self.vector(row).is_some()
+    }
+
+    /// The deletion vector's unique id.
+    pub(super) fn vector_id(&self, row: usize) -> Option<String> {
+        self.vector(row).and_then(|_| self.key(row).dv)
+    }
+
+    pub(super) fn key(&self, row: usize) -> FileKey {
+        FileKey::of(self.path(row), self.vector(row))
+    }
+
+    /// As [`AddFile::live_rows`].
+    pub(super) fn live_rows(&self, row: usize) -> Option<u64> {
+        live_rows(self.stats(row), self.vector(row))
+    }
+
+    pub(super) fn file(&self, row: usize) -> AddFile {
+        let extra = self.extras.get(&row);
+        let path = self.path(row).to_owned();
+        let key = extra.and_then(|extra| extra.key.clone());
+        // It was contained when it was read, and is again: what would not be is no key of this table.
+        let key = key.or_else(|| contain(&path).ok()).unwrap_or_default();
+        AddFile {
+            key,
+            size: self.sizes[row],
+            partition_values: self.partition_values(row).clone(),
+            modification_time: self.modified[row],
+            data_change: self.data_change[row],
+            stats: self.stats(row).map(str::to_owned),
+            deletion_vector: extra.and_then(|extra| extra.deletion_vector.clone()),
+            deletion_vector_key: extra.and_then(|extra| extra.deletion_vector_key.clone()),
+            raw: extra.map_or(Value::Null, |extra| extra.raw.clone()),
+            path,
+        }
+    }
+
+    /// The rows whose keys may have this hash; `hash` tells that of a row.
+    pub(super) fn rows_of(
+        &self,
+        wanted: u64,
+        hash: impl Fn(usize) -> u64,
+    ) -> impl Iterator<Item = usize> + '_ {
+        let index = self.index.get_or_init(|| {
+            let rows = 0..u32::try_from(self.len()).unwrap_or(u32::MAX);
+            let mut index: Vec<(u64, u32)> = rows.map(|row| (hash(row as usize), row)).collect();
+            index.sort_unstable();
+            index
+        });
+        let from = index.partition_point(|(hash, _)| *hash < wanted);
+        index[from..]
+            .iter()
+            .take_while(move |(hash, _)| *hash == wanted)
+            .map(|(_, row)| *row as usize)
+    }
+}

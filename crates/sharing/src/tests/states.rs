@@ -1,0 +1,210 @@
+//! States that are kept: read once, carried on, never taken for another table's.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::world::{ALICE, Answer, World, add, call, metadata, protocol, visits};
+use crate::slots::Patience;
+
+fn remove(path: &str) -> Value {
+    json!({"remove": {"path": path, "deletionTimestamp": 7, "dataChange": true}})
+}
+
+/// A commit that changes nothing.
+fn idle() -> Vec<Value> {
+    vec![json!({"commitInfo": {"timestamp": 1}})]
+}
+
+fn file(path: &str) -> Value {
+    add(path, Some("2021-04-28"), Some(1))
+}
+
+/// Four commits; `a`, `b` and `d` are left.
+async fn table() -> World {
+    World::of(&[
+        &[protocol(), metadata()],
+        &[file("a"), file("b")],
+        &[file("c")],
+        &[remove("c"), file("d")],
+    ])
+    .await
+}
+
+fn paths(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let path = |line: &&str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let url = line["file"]["url"].as_str().unwrap_or("the end").to_owned();
+        let url = url.trim_start_matches("https://store.example/");
+        url.split('?').next().unwrap().to_owned()
+    };
+    answer.lines()[2..].iter().map(path).collect()
+}
+
+fn query() -> http::Request<axum::body::Body> {
+    call(Method::POST, &visits("/query"), &[ALICE], "{}")
+}
+
+#[tokio::test]
+async fn fifty_first_questions_read_the_log_once_and_later_ones_new_commits_alone() {
+    let world = table().await;
+    let answers = futures::future::join_all((0..50).map(|_| world.send(query()))).await;
+    for answer in &answers {
+        assert_eq!(paths(answer), ["a", "b", "d"]);
+    }
+    let (mut read, lists) = world.take_reads();
+    read.sort_unstable();
+    let commit = |version: u64| format!("{version:020}.json");
+    let log: Vec<String> = (0..4)
+        .map(commit)
+        .chain(["_last_checkpoint".to_owned()])
+        .collect();
+    assert_eq!(read, log);
+    assert!(lists <= 50, "{lists}");
+
+    // Nothing new: one look at the names.
+    assert_eq!(paths(&world.send(query()).await), ["a", "b", "d"]);
+    assert_eq!(world.take_reads(), (vec![], 1));
+    world.get(&visits("/metadata")).await;
+    assert_eq!(world.take_reads(), (vec![], 1));
+    let version = world.get(&visits("/version")).await;
+    assert_eq!(version.header("delta-table-version"), "3");
+    assert_eq!(world.take_reads(), (vec![], 1));
+
+    // What was committed since is read, and nothing else: also what is removed, and what is added again.
+    world.commit(4, &[remove("a"), file("e")]).await;
+    world.commit(5, &[remove("b"), file("b"), file("a")]).await;
+    assert_eq!(paths(&world.send(query()).await), ["d", "e", "b", "a"]);
+    assert_eq!(world.take_reads(), (vec![commit(4), commit(5)], 1));
+    assert_eq!(
+        world
+            .get(&visits("/version"))
+            .await
+            .header("delta-table-version"),
+        "5"
+    );
+}
+
+/// E6 is cheap: it never opens a checkpoint, cold or warm.
+#[tokio::test]
+async fn a_version_is_told_without_reading_a_checkpoint() {
+    let world = table().await;
+    world.checkpoint(3).await;
+    world.take_reads();
+    for _ in 0..2 {
+        let version = world.get(&visits("/version")).await;
+        assert_eq!(version.header("delta-table-version"), "3");
+    }
+    let (read, _) = world.take_reads();
+    assert!(
+        read.iter().all(|name| name == "_last_checkpoint"),
+        "{read:?}"
+    );
+    // The state itself is the checkpoint's, which has another order of files, and is carried on all the same.
+    world.commit(4, &[remove("d")]).await;
+    let mut found = paths(&world.send(query()).await);
+    found.sort_unstable();
+    assert_eq!(found, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn another_table_in_the_same_place_is_told_from_the_one_before() {
+    let world = table().await;
+    assert_eq!(paths(&world.send(query()).await), ["a", "b", "d"]);
+    let (x, y, z) = (file("x"), file("y"), file("z"));
+    // Longer than the one before, as long, shorter, and gone.
+    for (log, found) in [
+        (
+            vec![
+                vec![protocol(), metadata()],
+                vec![x.clone()],
+                idle(),
+                vec![y],
+                vec![z],
+            ],
+            vec!["x", "y", "z"],
+        ),
+        (
+            vec![
+                vec![protocol(), metadata(), x.clone()],
+                idle(),
+                idle(),
+                idle(),
+                idle(),
+            ],
+            vec!["x"],
+        ),
+        (vec![vec![protocol(), metadata(), x]], vec!["x"]),
+    ] {
+        let log: Vec<&[Value]> = log.iter().map(Vec::as_slice).collect();
+        world.rewrite(&log).await;
+        assert_eq!(paths(&world.send(query()).await), found);
+        let version = world.get(&visits("/version")).await;
+        assert_eq!(
+            version.header("delta-table-version"),
+            (log.len() - 1).to_string()
+        );
+    }
+    world.rewrite(&[]).await;
+    assert!(world.send(query()).await.status.is_client_error());
+    // What is kept opens nothing: without the grant there is no table.
+    let world = table().await;
+    world.send(query()).await;
+    world.ungrant("sales", "visits");
+    assert_eq!(world.send(query()).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn no_more_is_kept_than_there_is_room_for() {
+    let commits: Vec<Vec<Value>> = (0..3)
+        .map(|n| (0..200).map(|m| file(&format!("{n}-{m:04}"))).collect())
+        .collect();
+    let room = 200_000;
+    for (bytes, kept) in [(0, false), (room, true)] {
+        let world = World::keeping(500, Patience::default(), bytes);
+        world.share("sales");
+        for name in ["visits", "u", "v", "w", "x", "y", "z"] {
+            let head = [protocol(), metadata()];
+            let log = [&head[..], &commits[0][..], &commits[1][..], &commits[2][..]];
+            world.table("sales", "default", name, &log).await;
+            let path = format!("/shares/sales/schemas/default/tables/{name}/query");
+            assert_eq!(paths(&world.post(&path, "{}").await).len(), 600);
+            assert!(world.states.bytes() <= bytes, "{}", world.states.bytes());
+        }
+        assert_eq!(world.states.bytes() > 0, kept);
+        world.take_reads();
+        let again = "/shares/sales/schemas/default/tables/z/query";
+        assert_eq!(paths(&world.post(again, "{}").await).len(), 600);
+        assert_eq!(
+            world.take_reads().0.is_empty(),
+            kept,
+            "the last one was kept"
+        );
+    }
+}
+
+/// Answers are compressed for who asks for that: lines are much alike.
+#[tokio::test]
+async fn an_answer_is_compressed_where_that_is_asked_for() {
+    let world = World::of(&[
+        &[protocol(), metadata()],
+        &(0..1_201)
+            .map(|n| file(&format!("f{n:05}.parquet")))
+            .collect::<Vec<_>>(),
+    ])
+    .await;
+    let plain = world.send(query()).await.body.len();
+    for encoding in ["gzip", "br"] {
+        let headers = [ALICE, ("accept-encoding", encoding)];
+        let request = call(Method::POST, &visits("/query"), &headers, "{}");
+        let response = world.begin(request).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-encoding"], encoding);
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/x-ndjson; charset=utf-8"
+        );
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        assert!(body.unwrap().len() * 4 <= plain, "{encoding}");
+    }
+}
