@@ -16,6 +16,7 @@ pub mod money;
 pub mod names;
 pub mod place;
 pub mod roles;
+pub mod rows;
 pub mod states;
 pub mod time;
 
@@ -25,5 +26,6 @@ pub use money::{Currency, Micro, Nano, Unit};
 pub use names::{Name, NameError, ProductName};
 pub use place::{Cloud, Location, Route};
 pub use roles::{MemberRole, Role};
+pub use rows::RowFilter;
 pub use states::*;
 pub use time::{Timestamp, Until};

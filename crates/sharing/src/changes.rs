@@ -78,6 +78,7 @@ impl<'a> Asked<'a> {
             }
         };
         let (start, end) = (page.start, page.end);
+        history::check_start(readable, start)?;
         let gone = || {
             let earliest = held.earliest_change(end);
             history::cleaned(
@@ -91,7 +92,7 @@ impl<'a> Asked<'a> {
             Err(LogError::NoSuchVersion { .. } | LogError::Gap { .. }) => return Err(gone()),
             Err(error) => return Err(error.into()),
         };
-        let changes = match table.changes(&held, start..=end, self.feed).await {
+        let mut changes = match table.changes(&held, start..=end, self.feed).await {
             Ok(changes) => changes,
             Err(LogError::Gap { .. }) => return Err(gone()),
             Err(LogError::Budget {
@@ -108,6 +109,10 @@ impl<'a> Asked<'a> {
             }
             Err(error) => return Err(error.into()),
         };
+        // Before anything is said about these files, also that they cannot be told.
+        if let Some(rows) = &readable.rows {
+            rows.keep(&metadata, &mut changes);
+        }
         let (last, mut needed) =
             self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
 
@@ -174,8 +179,8 @@ impl<'a> Asked<'a> {
             historical_protocol,
             ..
         } = self;
-        let table = readable.table_id;
-        format!("{table:?} {wanted:?} {feed:?} {historical_metadata} {historical_protocol} {client:?} {asked_ids:?}")
+        let (table, rows) = (readable.table_id, &readable.rows);
+        format!("{table:?} {rows:?} {wanted:?} {feed:?} {historical_metadata} {historical_protocol} {client:?} {asked_ids:?}")
             .into_bytes()
     }
 

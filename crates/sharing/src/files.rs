@@ -17,7 +17,7 @@ use crate::routes::App;
 use crate::slots::Slot;
 use crate::states::fingerprint;
 use crate::stream::{Content, Ready};
-use crate::{Readable, Reader, history, lines};
+use crate::{Readable, Reader, history, lines, narrow};
 
 /// A query for the files of one version.
 pub(crate) struct Asked<'a> {
@@ -68,9 +68,13 @@ impl Asked<'_> {
         entry.version(version);
         let format = client.choose(state.outline())?;
         let in_pages = request.max_files.is_some() || page.is_some();
+        if matches!(request.when, When::At(_)) {
+            history::check_start(readable, version)?;
+        }
+        let visible = (&state, narrow::sieve(readable, &state));
         let selecting = request
             .hints
-            .select(&app.states, &state, request.limit, in_pages, slot);
+            .select(&app.states, visible, request.limit, in_pages, slot);
         let (selected, slot) = selecting.await?;
         entry.dropped(selected.dropped);
 
@@ -180,7 +184,8 @@ fn of_table(readable: &Readable) -> Vec<u8> {
         table_id,
         replica,
         place,
+        rows,
         ..
     } = readable;
-    format!("{table_id:?} {replica} {}:{place} ", place.len()).into_bytes()
+    format!("{table_id:?} {replica} {}:{place} {rows:?} ", place.len()).into_bytes()
 }

@@ -5,7 +5,7 @@ use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Times
 use serde_json::json;
 
 use super::requests::{DecisionRecord, RequestRecord};
-use super::{ProductInfo, RecipientInfo};
+use super::{Narrowed, ProductInfo, RecipientInfo, check_scope};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::error::{Check, Error};
@@ -49,6 +49,18 @@ impl Exchange {
         if verdict == Some(Verdict::Reject) && note.is_empty() {
             check.fail("note", "say why; the requester reads it");
         }
+        let scope = new.scope.clone().unwrap_or_default();
+        let scope = check_scope(&mut check, "scope.", &scope, record.mode);
+        if verdict == Some(Verdict::Reject) && scope != Narrowed::default() {
+            check.fail("scope", "what is rejected opens nothing");
+        }
+        self.check_rows(
+            &mut check,
+            "scope.rows",
+            record.product_id,
+            scope.rows.as_ref(),
+        )
+        .await?;
         check.done()?;
         let Some(verdict) = verdict else {
             return Err(Error::invalid("verdict", "missing"));
@@ -102,6 +114,7 @@ impl Exchange {
             new.revision,
         )
         .await?;
+        self.request_scope(&mut change, id, scope).await?;
         match verdict {
             Verdict::Reject => {
                 self.request_close(&mut change, id, RequestState::Rejected)
@@ -224,6 +237,7 @@ impl Exchange {
         .bind(at)
         .execute(change.tx())
         .await?;
+        self.grant_narrowed(change, id, request, mode).await?;
         if mode == Mode::Replica {
             let location = recipient.location()?;
             let storage = sql!(

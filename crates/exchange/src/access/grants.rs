@@ -7,6 +7,7 @@ use model::{
 };
 use serde_json::json;
 
+use super::scope::may_narrow;
 use crate::audit::Object;
 use crate::change::Change;
 use crate::db::{DbError, On};
@@ -25,7 +26,8 @@ macro_rules! grant_rows {
          product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
          recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
          access_grant.mode, purpose_code, purpose_text, access_grant.until_at, desired, actual, generation, verified_at,
-         first_read_at, urls_until, store_urls_until, reason, ended_at, ended_reason, access_grant.revision
+         first_read_at, urls_until, store_urls_until, reason, ended_at, ended_reason, access_grant.revision,
+         access_grant.row_filter, access_grant.directory_access
          from access_grant join request on request.id = access_grant.request_id
          join product on product.id = access_grant.product_id
          join recipient on recipient.id = access_grant.recipient_id
@@ -62,6 +64,8 @@ pub(crate) struct GrantRecord {
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
+    pub row_filter: Option<String>,
+    pub directory_access: bool,
     pub revision: i64,
 }
 from_row!(GrantRecord {
@@ -91,6 +95,8 @@ from_row!(GrantRecord {
     reason,
     ended_at,
     ended_reason,
+    row_filter,
+    directory_access,
     revision
 });
 
@@ -114,6 +120,7 @@ impl GrantRecord {
 fn grant_dto(principal: &Principal, record: GrantRecord) -> Result<Grant, Error> {
     let is_open = record.desired == GrantDesired::Active;
     Ok(Grant {
+        may_narrow: is_open && may_narrow(principal, &record),
         may_revoke: is_open && allows(principal, Operation::GrantRevoke, &record.scope()),
         location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
         id: record.id,
@@ -137,6 +144,8 @@ fn grant_dto(principal: &Principal, record: GrantRecord) -> Result<Grant, Error>
         reason: record.reason,
         ended_at: record.ended_at,
         ended_reason: record.ended_reason,
+        rows: record.row_filter,
+        directory: record.directory_access,
         revision: record.revision,
     })
 }

@@ -98,6 +98,8 @@ struct TableOut {
     storage: Option<String>,
     format: String,
     history: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_start: Option<u64>,
     change_data_feed: bool,
 }
 
@@ -207,6 +209,7 @@ pub fn draft(draft: &ProductDraft) -> Result<String, Error> {
         storage: None,
         format: "delta".to_owned(),
         history: table.history,
+        history_start: None,
         change_data_feed: table.change_data_feed,
     });
     let product = ProductOut {
@@ -376,6 +379,7 @@ fn product_out(product: &LiveProduct) -> ProductOut {
                 storage: (table.storage != record.storage).then(|| table.storage.to_string()),
                 format: table.format.clone(),
                 history: table.history,
+                history_start: table.history_start,
                 change_data_feed: table.change_data_feed,
             })
             .collect(),

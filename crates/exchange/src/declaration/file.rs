@@ -127,6 +127,7 @@ pub(super) struct TableEntry {
     pub(super) storage: Option<Text>,
     pub(super) format: Option<Text>,
     pub(super) history: Option<bool>,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: Option<bool>,
 }
 

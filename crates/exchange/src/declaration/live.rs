@@ -66,6 +66,7 @@ pub(super) struct LiveTable {
     pub(super) path: String,
     pub(super) format: String,
     pub(super) history: bool,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: bool,
 }
 from_row!(LiveTable {
@@ -76,6 +77,7 @@ from_row!(LiveTable {
     path,
     format,
     history,
+    history_start,
     change_data_feed
 });
 
@@ -296,7 +298,7 @@ impl Exchange {
             .all(self.db())
             .await?;
         let tables: Vec<LiveTable> = sql!(
-            "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, change_data_feed
+            "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, history_start, change_data_feed
              from product_table join storage on storage.id = storage_id where removed_at is null
              order by product_id, schema_name, product_table.name"
         )

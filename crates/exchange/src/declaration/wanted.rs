@@ -83,6 +83,7 @@ pub(super) struct WantedTable {
     pub(super) storage: Option<Name>,
     pub(super) format: String,
     pub(super) history: Option<bool>,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: Option<bool>,
 }
 

@@ -338,6 +338,7 @@ impl World {
             format: "delta".into(),
             history: past,
             change_data_feed: past,
+            history_start: None,
         });
         let new = ProductNew {
             name: name.into(),

@@ -199,6 +199,7 @@ impl World {
                 format: "delta".into(),
                 history: false,
                 change_data_feed: false,
+                history_start: None,
             }],
         };
         self.exchange()
