@@ -1,12 +1,14 @@
 //! What a page knows about who looks at it. The server puts a [`Visit`] into the context before rendering.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use leptos::prelude::*;
 use model::MemberRole;
 use model::Role;
 use model::Timestamp;
+use model::dto::Activation;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -116,6 +118,20 @@ impl fmt::Debug for MadeToken {
         f.write_str("****")
     }
 }
+
+/// A link to a profile that has just been made. As with a token, the one page that answers its making shows it, and no other.
+#[derive(Clone)]
+pub struct MadeLink(pub Arc<Activation>);
+
+impl fmt::Debug for MadeLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+/// The address that a page is asked from, where it is known.
+#[derive(Clone, Copy, Debug)]
+pub struct CallerAddress(pub IpAddr);
 
 /// Who is signed in.
 pub fn viewer() -> Option<Viewer> {

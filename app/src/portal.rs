@@ -13,6 +13,7 @@ use crate::layout::Layout;
 use crate::pages::access::Access;
 use crate::pages::account;
 use crate::pages::account::Account;
+use crate::pages::activate::Activate;
 use crate::pages::admin;
 use crate::pages::approvals::Approvals;
 use crate::pages::catalog::Catalog;
@@ -46,6 +47,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/products/:name") view=Product ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/edit") view=product::Edit ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/request") view=Ask ssr=SsrMode::Async/>
+                    <Route path=path!("/products/:name/usage") view=product::Usage ssr=SsrMode::Async/>
                     <Route path=path!("/requests/:id") view=Show ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=Approvals ssr=SsrMode::Async/>
                     <Route path=path!("/access") view=Access ssr=SsrMode::Async/>
@@ -71,6 +73,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>
                     <Route path=path!("/account/notifications") view=account::Notifications ssr=SsrMode::Async/>
+                    <Route path=path!("/activate") view=Activate ssr=SsrMode::Async/>
                     <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Layout>

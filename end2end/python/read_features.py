@@ -1,7 +1,7 @@
 """Reads shared tables, one for each feature of Delta, with the Delta Sharing connector.
 
 in: {"profile": path, "tables": [{"table": "share.schema.table", "versions": [version],
-     "changes"?: {"start": version, "delta": true | null}}]}
+     "changes"?: {"start": version}}]}
 out: for each table {"states": {version: rows}, "changes"?: rows}, or {"refused": what the server said}
 """
 
@@ -51,7 +51,7 @@ def read(profile, asked):
             frame = delta_sharing.load_table_changes_as_pandas(
                 url,
                 starting_version=asked["changes"]["start"],
-                use_delta_format=asked["changes"]["delta"],
+                use_delta_format=True,
             )
         found["changes"] = rows(frame)
     return found

@@ -28,6 +28,7 @@ const PAGES: Page[] = [
       await expect(portal.page.getByRole("alert")).toBeVisible();
     },
   },
+  { name: "activation without a link", open: (portal) => portal.open("/activate") },
   { name: "not found", open: (portal, baseURL) => portal.openMissing("/nowhere", baseURL) },
   {
     name: "home of members with the account menu open",
@@ -37,7 +38,7 @@ const PAGES: Page[] = [
       await expect(portal.page.getByRole("button", { name: "Sign out" })).toBeVisible();
     },
   },
-  ...["", "?tab=schema", "?tab=freshness", "?tab=access", "?tab=cost"].map((tab) => ({
+  ...["", "?tab=schema", "?tab=freshness", "?tab=access", "?tab=cost", "/usage"].map((tab) => ({
     name: `product ${tab}`,
     open: async (portal: Portal) => {
       await portal.as(JONAS);

@@ -16,6 +16,7 @@ use exchange::{Error, Exchange, Principal};
 use http::{Extensions, HeaderValue, StatusCode, header};
 use model::dto::{PasswordChange, TokenCreated, TokenNew};
 use serde::Deserialize;
+use sharing::Peer;
 use tower::ServiceExt as _;
 use tower_sessions::Session;
 
@@ -207,15 +208,24 @@ async fn make_token(
         return sign_in_first(at);
     }
     match make_once(&state.exchange, &principal, &form).await {
-        Ok(made) => shown(state.portal, &extensions, principal, made.token).await,
+        Ok(made) => {
+            let made = MadeToken(Arc::from(made.token));
+            shown(state.portal, &extensions, principal, at, made).await
+        }
         Err(error) => refused(&session, at, tokens::NEW, form.values(), error).await,
     }
 }
 
-/// The page of the tokens with this one on it. It is drawn within this answer: a redirect would have to keep it somewhere.
-async fn shown(portal: Router, seen: &Extensions, principal: Principal, token: String) -> Response {
+/// A page with what was just made on it. It is drawn within this answer: a redirect would have to keep that somewhere.
+pub(crate) async fn shown<M: Clone + Send + Sync + 'static>(
+    portal: Router,
+    seen: &Extensions,
+    principal: Principal,
+    path: &str,
+    made: M,
+) -> Response {
     let mut page = Request::new(Body::empty());
-    *page.uri_mut() = http::Uri::from_static(tokens::PATH);
+    *page.uri_mut() = path.parse().unwrap_or_default();
     page.headers_mut()
         .insert(header::ACCEPT, HeaderValue::from_static("text/html"));
     let extensions = page.extensions_mut();
@@ -225,8 +235,11 @@ async fn shown(portal: Router, seen: &Extensions, principal: Principal, token: S
     if let Some(visit) = seen.get::<Visit>() {
         extensions.insert(visit.clone());
     }
+    if let Some(peer) = seen.get::<Peer>() {
+        extensions.insert(*peer);
+    }
     extensions.insert(principal);
-    extensions.insert(MadeToken(Arc::from(token)));
+    extensions.insert(made);
     match portal.oneshot(page).await {
         Ok(answer) => answer,
         Err(never) => match never {},

@@ -4,6 +4,7 @@
 mod nearest;
 mod oidc;
 mod post;
+mod scanning;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use url::Url;
 pub use oidc::OidcSettings;
 pub(crate) use post::is_loopback;
 pub use post::{MailSettings, MailTls, WebhookSettings};
+pub use scanning::{Proof, ScanningSettings};
 
 /// Every key there is, by section; a key that is not here is refused with the nearest one that is.
 const KEYS: &[(&str, &[&str])] = &[
@@ -54,6 +56,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "log_days",
             "requests_per_second",
             "cache_mib",
+            "issuers",
         ],
     ),
     (
@@ -80,13 +83,15 @@ const KEYS: &[(&str, &[&str])] = &[
         &["url", "secret", "secret_file", "allow_private"],
     ),
     ("oidc", oidc::KEYS),
+    ("scanning", scanning::KEYS),
 ];
 
 /// Keys that hold lists: in the environment their items are separated by commas.
-const LISTS: [&str; 4] = [
+const LISTS: [&str; 5] = [
     "server.trusted_proxies",
     "storage.file_roots",
     "storage.endpoints",
+    "sharing.issuers",
     "oidc.scopes",
 ];
 
@@ -123,6 +128,7 @@ struct Raw {
     mail: post::RawMail,
     webhook: post::RawWebhook,
     oidc: oidc::Raw,
+    scanning: scanning::RawScanning,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -188,6 +194,7 @@ struct RawSharing {
     log_days: Option<u32>,
     requests_per_second: Option<u32>,
     cache_mib: Option<u32>,
+    issuers: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -244,6 +251,8 @@ pub struct Settings {
     pub webhook: Option<WebhookSettings>,
     /// The provider of identities that people may sign in by.
     pub oidc: Option<OidcSettings>,
+    /// Who may report tokens that were found somewhere; None: nobody.
+    pub scanning: Option<ScanningSettings>,
 }
 
 #[derive(Clone, Debug)]
@@ -268,6 +277,8 @@ pub struct SharingSettings {
     pub requests_per_second: u32,
     /// Bytes of tables' states that are kept between requests.
     pub states_kept: u64,
+    /// Whose tokens may let recipients in, to the letter as they write themselves.
+    pub issuers: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -391,7 +402,7 @@ impl Settings {
         let values: serde_json::Value = config.clone().try_deserialize().map_err(unreadable)?;
         check_keys(&values)?;
         let mut raw: Raw = config.try_deserialize().map_err(unreadable)?;
-        secrets.into_raw(&mut raw.mail, &mut raw.webhook);
+        secrets.into_raw(&mut raw.mail, &mut raw.webhook, &mut raw.scanning);
         raw.oidc.take_secret(secret);
         Self::check(raw, flags, data)
     }
@@ -493,6 +504,7 @@ impl Settings {
             mail: post::mail(raw.mail)?,
             webhook: post::webhook(raw.webhook)?,
             oidc: raw.oidc.check()?,
+            scanning: scanning::scanning(raw.scanning)?,
             file: flags.config.clone(),
             data,
         })
@@ -566,7 +578,11 @@ fn sharing(raw: &RawSharing) -> Result<SharingSettings, ConfigError> {
         100_000,
     )?;
     let cache_mib = within("sharing.cache_mib", raw.cache_mib, 256, 0, 1 << 20)?;
+    for issuer in &raw.issuers {
+        oidc::check_issuer("sharing.issuers", issuer)?;
+    }
     Ok(SharingSettings {
+        issuers: raw.issuers.clone(),
         token_lifetime: i64::from(token_days) * DAY,
         url_lifetime: i64::from(url_minutes) * MINUTE,
         query_log_kept: i64::from(log_days) * DAY,

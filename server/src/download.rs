@@ -1,10 +1,11 @@
-//! `GET /costs/charges.csv` and `GET /costs/{team}/{month}/statement.csv`: the figures of these pages as files, for people. Plain
-//! routes, because they answer with a file; `/api/v1` has the same for machines, and takes no session.
+//! `GET /costs/charges.csv`, `GET /costs/{team}/{month}/statement.csv` and `GET /products/{name}/usage.csv`: the figures of these
+//! pages as files, for people. Plain routes, because they answer with a file; `/api/v1` has the same for machines, and takes no session.
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use exchange::access::{ShareAnswer, ShareQueryFilter};
 use exchange::{Error, Exchange, Period, Principal, billing};
 use http::{HeaderValue, StatusCode, header};
 use model::ProductName;
@@ -17,6 +18,7 @@ pub fn router(exchange: Exchange) -> Router {
     Router::new()
         .route("/costs/charges.csv", get(charges))
         .route("/costs/{team}/{month}/statement.csv", get(statement))
+        .route("/products/{name}/usage.csv", get(usage))
         .with_state(exchange)
 }
 
@@ -61,6 +63,56 @@ async fn statement(
     let found = exchange.statement(&principal, &team, &month).await;
     let text = found.and_then(|found| billing::statement_csv(&found).map_err(Error::internal));
     answer(text, &format!("statement-{team}-{month}.csv"), "/costs")
+}
+
+/// Who read a product: what its page's filters leave.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Calls {
+    #[serde(default)]
+    recipient: String,
+    #[serde(default)]
+    table: String,
+    #[serde(default)]
+    answer: String,
+    #[serde(default)]
+    since: String,
+    #[serde(default)]
+    until: String,
+}
+
+async fn usage(
+    State(exchange): State<Exchange>,
+    Extension(principal): Extension<Principal>,
+    Path(product): Path<String>,
+    Query(wanted): Query<Calls>,
+) -> Response {
+    let some = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let found = match Period::parse(Some(&wanted.since), Some(&wanted.until)) {
+        Ok(period) => {
+            let filter = ShareQueryFilter {
+                product: Some(product.clone()),
+                recipient: some(wanted.recipient),
+                grant: None,
+                table: some(wanted.table),
+                answer: ShareAnswer::ALL
+                    .into_iter()
+                    .find(|known| known.as_str() == wanted.answer),
+                period,
+            };
+            exchange.all_share_queries(&principal, &filter).await
+        }
+        Err(error) => Err(error),
+    };
+    let text = found.and_then(|found| billing::share_queries_csv(&found).map_err(Error::internal));
+    // What gets into a header or an address is a name.
+    match product.parse::<ProductName>() {
+        Ok(product) => {
+            let page = format!("/products/{product}/usage");
+            answer(text, &format!("usage-{product}.csv"), &page)
+        }
+        Err(_) => answer(text, "usage.csv", "/catalog"),
+    }
 }
 
 /// The file, or why there is none; `page` is where people come from.

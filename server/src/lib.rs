@@ -21,6 +21,7 @@ pub mod plain_form;
 pub mod portal;
 pub mod profile;
 pub mod router;
+pub mod scanning;
 pub mod session;
 pub mod sign_in;
 pub mod site;

@@ -97,6 +97,7 @@ impl Node {
                 Some(mail) => mail.per_hour,
                 None => Options::default().mails_an_hour,
             },
+            issuers: settings.sharing.issuers.clone(),
             ..Options::default()
         };
         let connected = connect(Wiring {

@@ -1,28 +1,52 @@
 //! `POST /recipients/{recipient}/profile`: the one download of a recipient's profile, for people; `…/rotate`: of a new one in its
-//! place, while the old goes on for a day. Plain routes, because they answer with a file; they work without JavaScript.
+//! place, while the old goes on for a day; `…/activation`: a link that gives it to somebody without an account, and `POST /activate`,
+//! which takes it by such a link. Plain routes, because they answer with a file or with a secret; they work without JavaScript.
 
-use app::ctx::Flash;
+use std::sync::Arc;
+
+use app::ctx::{Flash, MadeLink};
 use app::next::local_path;
-use axum::extract::{Form, Path, State};
+use app::pages::activate;
+use axum::extract::{Form, FromRef, FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use exchange::{Error, Exchange, Principal};
 use http::{HeaderValue, StatusCode, header};
-use model::dto::{Profile, ProfileNew, RotationNew};
+use model::dto::{ActivationNew, Profile, ProfileNew, RotationNew};
 use serde::Deserialize;
+use sharing::Peer;
 use tower_sessions::Session;
 
+use crate::account;
 use crate::middleware::observe::sentence;
 use crate::session;
 use crate::sign_in::go_to;
 
-pub fn router(exchange: Exchange) -> Router {
+/// The routes; `portal` draws the page that shows a link.
+pub fn router(exchange: Exchange, portal: Router) -> Router {
     Router::new()
         .route("/recipients/{recipient}/profile", post(download))
         .route("/recipients/{recipient}/rotate", post(rotate))
-        .with_state(exchange)
+        .route("/recipients/{recipient}/activation", post(make_link))
+        .route(activate::PATH, post(take))
+        .with_state(Profiles { exchange, portal })
 }
+
+#[derive(Clone)]
+struct Profiles {
+    exchange: Exchange,
+    portal: Router,
+}
+
+impl FromRef<Profiles> for Exchange {
+    fn from_ref(state: &Profiles) -> Self {
+        state.exchange.clone()
+    }
+}
+
+/// The forms of "My access", in a flash.
+const FORM: &str = "profile";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +82,68 @@ async fn rotate(
     answer(made, &recipient, &sent, &session).await
 }
 
+/// Answers with the page that shows the link: nothing on the way there keeps it.
+async fn make_link(
+    State(state): State<Profiles>,
+    Extension(principal): Extension<Principal>,
+    session: Session,
+    Path(recipient): Path<String>,
+    request: Request,
+) -> Response {
+    let extensions = request.extensions().clone();
+    let Ok(Form(sent)) = Form::<Sent>::from_request(request, &()).await else {
+        return unreadable();
+    };
+    let made = state
+        .exchange
+        .activation_create(&principal, &recipient, ActivationNew::default())
+        .await;
+    match made {
+        Ok(link) => {
+            let made = MadeLink(Arc::new(link));
+            account::shown(state.portal, &extensions, principal, "/access", made).await
+        }
+        Err(error) => refused(error, local_path(&sent.at).unwrap_or("/"), FORM, &session).await,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    #[serde(default)]
+    link: String,
+}
+
+/// Whoever has the link, signed in or not. Where it gives nothing, the page that it leads to says why.
+async fn take(
+    State(state): State<Profiles>,
+    Extension(principal): Extension<Principal>,
+    session: Session,
+    request: Request,
+) -> Response {
+    let extensions = request.extensions().clone();
+    let Ok(Form(Link { link })) = Form::<Link>::from_request(request, &()).await else {
+        return unreadable();
+    };
+    let from = extensions.get::<Peer>().map(|peer| peer.0);
+    let taken = state.exchange.activation_use(&principal, &link, from).await;
+    let error = match taken {
+        Ok((recipient, profile)) => match serde_json::to_vec_pretty(&profile) {
+            Ok(text) => return file(recipient.as_str(), text),
+            Err(error) => Error::internal(error),
+        },
+        Err(error) => error,
+    };
+    let query = serde_urlencoded::to_string([("link", &link)]).unwrap_or_default();
+    let at = format!("{}?{query}", activate::PATH);
+    match error {
+        Error::NotFound(_) | Error::Forbidden(_) => {
+            account::shown(state.portal, &extensions, principal, &at, ()).await
+        }
+        error => refused(error, &at, activate::FORM, &session).await,
+    }
+}
+
 async fn answer(
     made: Result<Profile, Error>,
     recipient: &str,
@@ -70,6 +156,11 @@ async fn answer(
         Ok(Err(error)) => Error::internal(error),
         Err(error) => error,
     };
+    refused(error, at, FORM, session).await
+}
+
+/// Back to the page, which says why.
+async fn refused(error: Error, at: &str, form: &str, session: &Session) -> Response {
     if let Error::Unauthenticated = error {
         let query = serde_urlencoded::to_string([("next", at)]).unwrap_or_default();
         return go_to(&format!("/sign-in?{query}"));
@@ -81,7 +172,7 @@ async fn answer(
         );
     }
     let flash = Flash {
-        form: "profile".to_owned(),
+        form: form.to_owned(),
         errors: vec![(String::new(), app::words::sentence(&error.to_string()))],
         ..Flash::default()
     };
@@ -92,6 +183,13 @@ async fn answer(
             "The profile could not be made. Please try again soon.",
         ),
     }
+}
+
+fn unreadable() -> Response {
+    sentence(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "The form could not be read. Go back and load the page again.",
+    )
 }
 
 /// The recipient's name is one the exchange knows, so it is fit for a file's name.

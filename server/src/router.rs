@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
-use crate::config::PublicUrl;
+use crate::config::{PublicUrl, ScanningSettings};
 use crate::middleware::client;
 use crate::middleware::csrf::{self, Guard};
 use crate::middleware::guesses::{self, Guesses};
@@ -22,7 +22,7 @@ use crate::middleware::observe::{self, RequestId};
 use crate::middleware::principal::{self, Bearers};
 use crate::oidc::Oidc;
 use crate::sign_in::SignIn;
-use crate::{account, download, health, plain_form, profile, session};
+use crate::{account, download, health, plain_form, profile, scanning, session};
 
 /// What the routes are made of.
 pub struct Parts {
@@ -36,6 +36,8 @@ pub struct Parts {
     /// The portal's pages, server functions and files, with its own page for what does not exist as fallback. They find
     /// [`principal::Visit`] and the principal in the request's extensions.
     pub portal: Router,
+    /// Who may report tokens that were found somewhere; None: nobody.
+    pub scanning: Option<ScanningSettings>,
     /// The protocol and the gateway: they check recipients' tokens and signatures themselves.
     pub machines: Router,
 }
@@ -45,8 +47,10 @@ pub fn build(parts: Parts) -> Router {
     let api = api(&parts);
     let browser = browser(&parts);
     let health = health::router(parts.exchange.clone());
+    let scanning = scanning::router(parts.exchange.clone(), parts.scanning.clone());
     let machines = parts
         .machines
+        .merge(scanning)
         .layer(from_fn_with_state(
             Guesses::new(Arc::clone(&parts.trusted_proxies)),
             guesses::limit,
@@ -105,7 +109,10 @@ fn browser(parts: &Parts) -> Router {
         .clone()
         .layer(from_fn(plain_form::answer))
         .merge(sign_in.router())
-        .merge(profile::router(parts.exchange.clone()))
+        .merge(profile::router(
+            parts.exchange.clone(),
+            parts.portal.clone(),
+        ))
         .merge(account::router(
             parts.exchange.clone(),
             parts.portal.clone(),
@@ -115,7 +122,11 @@ fn browser(parts: &Parts) -> Router {
             parts.exchange.clone(),
             principal::of_session,
         ))
-        .layer(session::layer(parts.exchange.clone(), &parts.public_url));
+        .layer(session::layer(parts.exchange.clone(), &parts.public_url))
+        .layer(from_fn_with_state(
+            Arc::clone(&parts.trusted_proxies),
+            client::note_peer,
+        ));
     guarded(pages, guard)
 }
 

@@ -1,11 +1,12 @@
 //! The portal over this process's exchange: what its pages learn of who looks at them.
 
-use app::ctx::{MadeToken, Membership, Viewer, Visit};
+use app::ctx::{CallerAddress, MadeLink, MadeToken, Membership, Viewer, Visit};
 use axum::Router;
 use http::request::Parts;
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use model::dto::Me;
+use sharing::Peer;
 
 use crate::middleware::principal;
 use crate::portal;
@@ -23,6 +24,12 @@ pub fn portal(exchange: exchange::Exchange, site: &std::path::Path) -> Router {
         }
         if let Some(made) = parts.extensions.get::<MadeToken>() {
             provide_context(made.clone());
+        }
+        if let Some(made) = parts.extensions.get::<MadeLink>() {
+            provide_context(made.clone());
+        }
+        if let Some(Peer(address)) = parts.extensions.get::<Peer>() {
+            provide_context(CallerAddress(*address));
         }
         Visit {
             now: exchange.now(),

@@ -9,8 +9,9 @@ use crate::process::output;
 use crate::repo::{Repo, WASM};
 
 /// Crate <- what it may depend on. A crate that is not here is a mistake too.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("model", &[]),
+    ("conformance", &[]),
     ("exchange", &["model"]),
     ("storage", &["model"]),
     ("delta", &["model", "storage"]),
@@ -30,6 +31,7 @@ const EDGES: [(&str, &[&str]); 11] = [
             "sharing",
             "rest",
             "app",
+            "conformance",
         ],
     ),
     ("xtask", &[]),

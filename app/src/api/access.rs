@@ -30,6 +30,8 @@ pub struct RecipientShown {
     pub grants: Listed<Grant>,
     /// End a credential of it.
     pub may_revoke: bool,
+    /// Whose tokens may be said to let it in.
+    pub issuers: Vec<String>,
 }
 
 /// Recipients that the viewer may see, in the order of their names, each with its grants.
@@ -72,6 +74,7 @@ async fn with_grants(
         items.push(RecipientShown {
             grants: grants.map_err(said)?.into(),
             may_revoke: allows(principal, Operation::RecipientTokenRevoke, &scope),
+            issuers: exchange.options().issuers.clone(),
             recipient,
         });
     }
@@ -206,6 +209,52 @@ pub async fn reads(product: String) -> Result<Listed<ShareQuery>, AppError> {
     Ok(found.into())
 }
 
+/// What is looked for in the access log of a product. An empty text looks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallsSought {
+    pub recipient: String,
+    pub table: String,
+    /// A word of [`call_answers`].
+    pub answer: String,
+    pub since: String,
+    pub until: String,
+}
+
+/// How calls end, as addresses call it.
+pub fn call_answers() -> [&'static str; 2] {
+    exchange::access::ShareAnswer::ALL.map(exchange::access::ShareAnswer::as_str)
+}
+
+/// What was asked of a product, with the product itself; the newest first.
+pub async fn calls(
+    product: String,
+    sought: CallsSought,
+    after: Option<String>,
+) -> Result<(ProductDetail, Listed<ShareQuery>), AppError> {
+    let (exchange, principal) = call()?;
+    let product = exchange.product(&principal, &product).await.map_err(said)?;
+    let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let filter = exchange::access::ShareQueryFilter {
+        product: Some(product.name.to_string()),
+        recipient: some(&sought.recipient),
+        grant: None,
+        table: some(&sought.table),
+        answer: exchange::access::ShareAnswer::ALL
+            .into_iter()
+            .find(|known| known.as_str() == sought.answer),
+        period: exchange::Period::parse(Some(&sought.since), Some(&sought.until)).map_err(said)?,
+    };
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(50),
+    };
+    let found = exchange
+        .share_queries(&principal, &filter, &page)
+        .await
+        .map_err(said)?;
+    Ok((product, found.into()))
+}
+
 /// A grant, and the tables that it opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
@@ -301,6 +350,15 @@ pub struct DecisionForm {
     /// `approve` or `reject`: the button that was pressed.
     #[serde(default)]
     pub verdict: String,
+    /// `50 GB`; empty for none.
+    #[serde(default)]
+    pub live_bytes_per_day: String,
+    /// Conditions on rows; empty for every row.
+    #[serde(default)]
+    pub rows: String,
+    /// `yes`: credentials for whole folders.
+    #[serde(default)]
+    pub directory: String,
 }
 
 #[server]
@@ -312,14 +370,108 @@ pub async fn decide_request(form: DecisionForm) -> Result<Done, AppError> {
         note: form.note,
         revision: form.revision,
         stage: None,
+        live_bytes_per_day: bytes_of(&form.live_bytes_per_day)?,
+        scope: Some(model::dto::GrantScope {
+            rows: some_text(form.rows),
+            directory: !form.directory.is_empty(),
+        }),
     };
     let decided = exchange
         .request_decide(&principal, id, new)
         .await
-        .map_err(said)?;
+        .map_err(|error| said(flat(error)))?;
     Ok(Done::new(
         format!("/requests/{}", decided.id),
         after_decision(&decided),
+    ))
+}
+
+fn some_text(text: String) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The fields of the form are called as those of the scope within.
+fn flat(error: exchange::Error) -> exchange::Error {
+    match error {
+        exchange::Error::Invalid(mut fields) => {
+            for field in &mut fields {
+                if let Some(rest) = field.field.strip_prefix("scope.") {
+                    field.field = rest.to_owned();
+                }
+            }
+            exchange::Error::Invalid(fields)
+        }
+        other => other,
+    }
+}
+
+/// What part of its product a grant opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartForm {
+    pub grant: String,
+    /// The one that was shown.
+    pub revision: i64,
+    /// Conditions on rows; empty for every row.
+    #[serde(default)]
+    pub rows: String,
+    /// `yes`: credentials for whole folders.
+    #[serde(default)]
+    pub directory: String,
+}
+
+#[server]
+pub async fn narrow_grant(form: PartForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.grant)?;
+    let new = model::dto::GrantScopeNew {
+        rows: some_text(form.rows),
+        directory: !form.directory.is_empty(),
+        revision: Some(form.revision),
+    };
+    let grant = exchange
+        .grant_narrow(&principal, id, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", grant.request),
+        words::part::PART_IS_CHANGED,
+    ))
+}
+
+/// A number of bytes as people write it.
+fn bytes_of(text: &str) -> Result<Option<u64>, AppError> {
+    exchange::access::parse_bytes(text)
+        .map_err(|why| said(exchange::Error::invalid("live_bytes_per_day", why)))
+}
+
+/// How many bytes of the producer's own files a grant hands out in a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitForm {
+    pub grant: String,
+    /// The one that was shown.
+    pub revision: i64,
+    #[serde(default)]
+    pub live_bytes_per_day: String,
+}
+
+#[server]
+pub async fn limit_grant(form: LimitForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.grant)?;
+    let grant = exchange.grant(&principal, id).await.map_err(said)?;
+    let new = model::dto::GrantLimit {
+        live_bytes_per_day: bytes_of(&form.live_bytes_per_day)?,
+        revision: Some(form.revision),
+    };
+    exchange
+        .grant_limit(&principal, id, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", grant.request),
+        "Kept. It holds from the next answer on.",
     ))
 }
 

@@ -13,6 +13,7 @@ pub mod organisation;
 pub mod people;
 pub mod replicas;
 pub mod storages;
+pub mod ways;
 
 use serde::Deserialize;
 use serde::Deserializer;

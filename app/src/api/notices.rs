@@ -43,6 +43,8 @@ pub struct NotificationsForm {
     pub sync_failing: String,
     #[serde(default)]
     pub freshness: String,
+    #[serde(default)]
+    pub live_quota: String,
 }
 
 impl NotificationsForm {
@@ -54,6 +56,7 @@ impl NotificationsForm {
             NoticeKind::AccessEnding => &self.access_ending,
             NoticeKind::SyncFailing => &self.sync_failing,
             NoticeKind::Freshness => &self.freshness,
+            NoticeKind::LiveQuota => &self.live_quota,
         };
         NoticeKind::ALL
             .iter()

@@ -209,7 +209,14 @@ mod tests {
             reason: None,
             ended_at: None,
             ended_reason: None,
+            rows: None,
+            directory: false,
+            may_narrow: false,
+            live_bytes_per_day: None,
+            live_bytes_today: 0,
+            stale_since: None,
             may_revoke: false,
+            may_limit: false,
             revision: 1,
         }
     }

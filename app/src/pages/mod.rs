@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod account;
+pub mod activate;
 pub mod admin;
 pub mod approvals;
 pub mod catalog;

@@ -37,6 +37,8 @@ pub(crate) mod identities;
 #[cfg(feature = "ssr")]
 pub mod not_found;
 #[cfg(feature = "ssr")]
+pub(crate) mod part;
+#[cfg(feature = "ssr")]
 pub mod product;
 #[cfg(feature = "ssr")]
 pub mod product_cost;
@@ -89,6 +91,10 @@ pub const fn notice(kind: NoticeKind) -> (&'static str, &'static str) {
         NoticeKind::SyncFailing => (
             "Failing syncs",
             "A replica of your product cannot be synced, or can be again.",
+        ),
+        NoticeKind::LiveQuota => (
+            "Bytes of a day nearly used up",
+            "An access of your team, or to your product, has handed out most of what it may in a day.",
         ),
         NoticeKind::Freshness => (
             "Late replicas",

@@ -66,6 +66,8 @@ pub struct Options {
     pub mails_an_hour: i64,
     /// Who may come by a provider of identities, and as what; None: there is none.
     pub provider: Option<people::ProviderRules>,
+    /// Whose tokens may let recipients in, to the letter as they write themselves.
+    pub issuers: Vec<String>,
 }
 
 impl Default for Options {
@@ -81,6 +83,7 @@ impl Default for Options {
             refresh_every: model::time::HOUR,
             mails_an_hour: 20,
             provider: None,
+            issuers: Vec::new(),
         }
     }
 }

@@ -138,6 +138,15 @@ operations! {
     RecipientPropertiesRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}/properties")) cli("recipient properties");
     /// They say which rows are opened, so they are not the consumer's to write.
     RecipientPropertiesSet [Admin] rest(("PUT", "/recipients/{recipient}/properties")) cli("recipient set-properties");
+    /// From where it may be used, and how often.
+    RecipientLimitsSet [Consumer, Admin] rest(("PUT", "/recipients/{recipient}/limits")) cli("recipient limits") page "ways/set_recipient_limits";
+    /// Lets somebody in, as a credential does, so it is not an admin's.
+    FederationSet [Consumer] rest(("PUT", "/recipients/{recipient}/federation")) cli("recipient federate") page "ways/set_federation";
+    FederationEnd [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/federation")) cli("recipient end-federation") page "ways/end_federation";
+    ActivationCreate [Consumer] rest(("POST", "/recipients/{recipient}/activation")) cli("recipient activation") page "/recipients/{recipient}/activation";
+    ActivationEnd [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/activation")) cli("recipient end-activation") page "ways/end_activation";
+    ActivationUse [Anyone] rest() cli() page "/activate" why "the link is the right; whoever opens it needs no account, and uses it in a browser";
+    TokenReport [Admin, System] rest(("POST", "/leaked-tokens")) cli("recipient leaked");
     OfferRead [SignedIn] rest(("GET", "/products/{product}/offer")) cli("product offer") page "/products/{name}/request";
     RequestList [SignedIn] rest(("GET", "/requests")) cli("request list") page "/approvals";
     RequestRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/requests/{request}")) cli("request show") page "/requests/{id}";
@@ -150,7 +159,8 @@ operations! {
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
     /// Which rows a grant opens, and whether a credential for whole folders; of personal data only by a data-protection officer.
     GrantNarrow [Producer, DataProtection, Admin] rest(("PUT", "/grants/{grant}/scope")) cli("grant narrow") page "access/narrow_grant";
-    ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries") page "/products/{name}";
+    GrantLimit [Producer, Admin] rest(("PUT", "/grants/{grant}/limit")) cli("grant limit") page "access/limit_grant";
+    ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries") page "/products/{name}/usage";
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";
     ShareRead [System] rest() cli() why "the sharing protocol itself: a recipient's token, not a person's";
 
@@ -172,6 +182,7 @@ operations! {
     MeterRecord [System] rest() cli() why "written by whoever counted the bytes";
     MeterList [SignedIn] rest(("GET", "/meter-events")) cli("billing events");
     ReportRun [Finance, Admin, System] rest(("POST", "/billing/report")) cli("billing report");
+    AccessLogImport [Finance, Admin, System] rest(("POST", "/billing/access-log")) cli("billing import-access-log");
     ChargeList [SignedIn] rest(("GET", "/charges")) cli("billing charges") page "/costs";
     StatementList [SignedIn] rest(("GET", "/statements")) cli("billing statements") page "/costs";
     StatementRead [OwnerMember, Finance, Auditor, Admin] rest(("GET", "/statements/{team}/{month}")) cli("billing statement") page "/costs/{team}/{month}";

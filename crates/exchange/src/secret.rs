@@ -1,7 +1,7 @@
 //! Tokens and passwords. A token is shown once and kept as SHA-256 only; it is long and random, so a slow hash would add
 //! nothing. Passwords are hashed with argon2id.
 //!
-//! A token is `entrepot_rt_` (recipient) or `entrepot_st_` (service), 32 base62 digits (190 bits), and six base62 digits of
+//! A token is `entrepot_rt_` (recipient), `entrepot_st_` (service) or `entrepot_al_` (a link that gives a profile), 32 base62 digits (190 bits), and six base62 digits of
 //! the CRC-32 of what stands before them, so that a mistyped or foreign token is refused without asking the database and
 //! scanners can tell a real one.
 
@@ -12,13 +12,15 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 
-/// What a token is for; the two never pass for each other.
+/// What a token is for; none passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// A recipient's, for the sharing protocol.
     Recipient,
     /// A person's or a team's, for the REST interface.
     Service,
+    /// Of a link that gives a recipient's profile once.
+    Activation,
 }
 
 impl TokenKind {
@@ -26,6 +28,7 @@ impl TokenKind {
         match self {
             Self::Recipient => "entrepot_rt_",
             Self::Service => "entrepot_st_",
+            Self::Activation => "entrepot_al_",
         }
     }
 }
@@ -129,6 +132,7 @@ mod tests {
         let token = new_token(TokenKind::Recipient).unwrap();
         assert!(is_well_formed(TokenKind::Recipient, &token));
         assert!(!is_well_formed(TokenKind::Service, &token));
+        assert!(!is_well_formed(TokenKind::Activation, &token));
         for at in 0..token.len() {
             let mut broken = token.clone().into_bytes();
             broken[at] = if broken[at] == b'x' { b'y' } else { b'x' };

@@ -251,6 +251,16 @@ impl Webhook for World {
     }
 }
 
+/// Whose tokens may let recipients in.
+pub(crate) const ISSUER: &str = "https://id.example";
+
+fn options() -> Options {
+    Options {
+        issuers: vec![ISSUER.to_owned()],
+        ..Options::default()
+    }
+}
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// An exchange on a fresh database with a clock that stands still.
@@ -281,7 +291,7 @@ impl TestExchange {
             ..self.exchange.ports().clone()
         };
         let db = self.exchange.db().clone();
-        self.exchange = Exchange::new(db, self.clock.clone(), ports, Options::default());
+        self.exchange = Exchange::new(db, self.clock.clone(), ports, options());
         self
     }
 
@@ -310,7 +320,7 @@ impl TestExchange {
             access: world.clone(),
             post: Post::default(),
         };
-        let exchange = Exchange::new(db, clock.clone(), ports, Options::default());
+        let exchange = Exchange::new(db, clock.clone(), ports, options());
         Ok(Self {
             exchange,
             clock,

@@ -8,6 +8,7 @@
 // only: naming the checkout here makes the crates of another one stale instead of silently used.
 const _: Option<&str> = option_env!("ENTREPOT_CHECKOUT");
 
+pub mod addresses;
 pub mod clock;
 pub mod crash;
 pub mod dto;
@@ -18,8 +19,10 @@ pub mod place;
 pub mod roles;
 pub mod rows;
 pub mod states;
+pub mod tags;
 pub mod time;
 
+pub use addresses::{AddressError, AddressRange, Addresses};
 pub use clock::{Clock, ManualClock};
 pub use ids::*;
 pub use money::{Currency, Micro, Nano, Unit};

@@ -81,23 +81,30 @@ words! {
     /// The life of a statement.
     StatementState ("statement state") { Open = "open", Issued = "issued" }
     /// What people are told by mail; each can turn off what they do not want.
-    NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness" }
+    NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness", /** Most of the bytes that an access hands out in a day are gone. */ LiveQuota = "live_quota" }
     /// What happened to a product, as its history tells it.
     ProductEventKind ("event of a product") { Registered = "registered", Changed = "changed", Published = "published", Retired = "retired", /** A table came to a new version. */ Version = "version", AccessGiven = "access_given", AccessEnded = "access_ended" }
     /// What happened, as the webhook calls it.
-    NoticeEvent ("event") { RequestSubmitted = "request.submitted", RequestApproved = "request.approved", RequestRejected = "request.rejected", AccessVerified = "access.verified", AccessEnding = "access.ending", SyncFailing = "sync.failing", SyncMended = "sync.mended", FreshnessBroken = "freshness.broken", FreshnessMended = "freshness.mended", /** Somebody tries whether telling works. */ Test = "test" }
+    NoticeEvent ("event") { RequestSubmitted = "request.submitted", RequestApproved = "request.approved", RequestRejected = "request.rejected", AccessVerified = "access.verified", AccessEnding = "access.ending", /** A recipient's credential was found where it should not be, and revoked. */ TokenLeaked = "token.leaked", SyncFailing = "sync.failing", SyncMended = "sync.mended", FreshnessBroken = "freshness.broken", FreshnessMended = "freshness.mended", QuotaNearing = "quota.nearing", /** Somebody tries whether telling works. */ Test = "test" }
 }
 
 impl NoticeEvent {
+    /// Whether who has turned its kind off is spared it.
+    pub const fn can_be_muted(self) -> bool {
+        !matches!(self, Self::TokenLeaked)
+    }
+
     /// What people choose by; a test has none.
     pub const fn kind(self) -> Option<NoticeKind> {
         Some(match self {
             Self::RequestSubmitted => NoticeKind::RequestWaiting,
             Self::RequestApproved | Self::RequestRejected => NoticeKind::RequestDecided,
             Self::AccessVerified => NoticeKind::AccessVerified,
-            Self::AccessEnding => NoticeKind::AccessEnding,
+            // A leak ends an access, too. Who has turned the kind off is told of it all the same.
+            Self::AccessEnding | Self::TokenLeaked => NoticeKind::AccessEnding,
             Self::SyncFailing | Self::SyncMended => NoticeKind::SyncFailing,
             Self::FreshnessBroken | Self::FreshnessMended => NoticeKind::Freshness,
+            Self::QuotaNearing => NoticeKind::LiveQuota,
             Self::Test => return None,
         })
     }

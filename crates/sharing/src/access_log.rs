@@ -5,14 +5,15 @@ use std::any::Any;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use model::{GrantId, QueryId, TableId};
+use model::{GrantId, QueryId, TableId, Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::error::Failure;
 use crate::request::{Call, TableNames};
-use crate::{Gate, Readable, Reader};
+use crate::{Gate, Readable, Reader, Side};
 
 /// What was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,17 @@ pub enum Outcome {
     Abandoned,
 }
 
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// One request on a table.
 #[derive(Clone)]
 pub struct QueryRecord {
@@ -72,9 +84,19 @@ pub struct QueryRecord {
     pub bytes_signed: u64,
     /// Files that were left out because no row of theirs matches the query's predicates.
     pub files_dropped: u64,
+    /// Actions of the table's log that were looked at to find the files: those of the state, or of the commits asked for.
+    pub actions: u64,
+    /// From the call's first line to the end of its answer.
+    pub duration: Duration,
+    /// From where it was answered; None: refused before the table was opened.
+    pub side: Option<Side>,
+    /// Since when what was answered from is staler than was promised; None: it is not.
+    pub stale_since: Option<Timestamp>,
     /// The HTTP status that was sent.
     pub status: u16,
     pub error_code: Option<&'static str>,
+    /// The sentence that the caller was told.
+    pub reason: Option<String>,
     pub outcome: Outcome,
     pub peer: Option<IpAddr>,
     /// At most 256 characters, without control characters.
@@ -108,6 +130,9 @@ impl fmt::Debug for QueryRecord {
             .field("files", &self.files)
             .field("bytes_signed", &self.bytes_signed)
             .field("files_dropped", &self.files_dropped)
+            .field("actions", &self.actions)
+            .field("duration", &self.duration)
+            .field("side", &self.side)
             .field("status", &self.status)
             .field("error_code", &self.error_code)
             .field("outcome", &self.outcome)
@@ -119,6 +144,7 @@ impl fmt::Debug for QueryRecord {
 pub(crate) struct Entry {
     gate: Arc<dyn Gate>,
     record: Option<QueryRecord>,
+    began_at: Instant,
 }
 
 impl Entry {
@@ -141,9 +167,14 @@ impl Entry {
             files: 0,
             bytes_signed: 0,
             files_dropped: 0,
+            actions: 0,
+            duration: Duration::ZERO,
+            side: None,
+            stale_since: None,
             // What the client saw, should it leave before there is an answer: nothing.
             status: 0,
             error_code: None,
+            reason: None,
             outcome: Outcome::Abandoned,
             peer: call.peer,
             user_agent: plain(&call.user_agent(), 256),
@@ -154,6 +185,7 @@ impl Entry {
         Self {
             gate,
             record: Some(record),
+            began_at: Instant::now(),
         }
     }
 
@@ -179,6 +211,8 @@ impl Entry {
             record.table_id = Some(readable.table_id);
             record.grant = Some(readable.grant);
             record.handle = Some(Arc::clone(&readable.handle));
+            record.side = Some(readable.side());
+            record.stale_since = readable.stale_since;
         }
     }
 
@@ -201,6 +235,12 @@ impl Entry {
         }
     }
 
+    pub(crate) fn scanned(&mut self, actions: usize) {
+        if let Some(record) = &mut self.record {
+            record.actions = actions as u64;
+        }
+    }
+
     /// The answer has begun.
     pub(crate) fn began(&mut self, status: StatusCode) {
         if let Some(record) = &mut self.record {
@@ -220,6 +260,7 @@ impl Entry {
         self.write(|record| {
             record.status = failure.status().as_u16();
             record.error_code = Some(failure.code());
+            record.reason = Some(plain(failure.sentence(), 255));
             record.outcome = Outcome::Refused;
             record.escape = failure.escape().cloned();
         })
@@ -230,6 +271,7 @@ impl Entry {
     pub(crate) async fn failed(mut self, failure: &Failure) {
         self.write(|record| {
             record.error_code = Some(failure.code());
+            record.reason = Some(plain(failure.sentence(), 255));
             record.outcome = Outcome::Failed;
             record.escape = failure.escape().cloned();
         })
@@ -250,7 +292,8 @@ impl Entry {
     /// Gives the record to a task of its own: a client that goes away drops whatever waits for it, and must not take the
     /// entry along.
     fn hand_over(&mut self) -> Option<JoinHandle<()>> {
-        let record = self.record.take()?;
+        let mut record = self.record.take()?;
+        record.duration = self.began_at.elapsed();
         let gate = Arc::clone(&self.gate);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => Some(runtime.spawn(async move { gate.record(record).await })),

@@ -26,8 +26,12 @@ pub(crate) enum Kind {
     TooLarge,
     Unsupported,
     Preparing,
+    /// No 429: clients would repeat it for minutes, while the day may have hours left.
+    OverQuota,
     MethodNotAllowed,
-    TooMany { retry_after_seconds: u64 },
+    TooMany {
+        retry_after_seconds: u64,
+    },
     Unavailable,
     Internal,
 }
@@ -36,7 +40,7 @@ impl Kind {
     const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::OverQuota => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidParameter | Self::Malformed | Self::Unsupported | Self::Preparing => {
                 StatusCode::BAD_REQUEST
@@ -58,6 +62,7 @@ impl Kind {
             Self::Malformed | Self::TooLarge => "MALFORMED_REQUEST",
             Self::Unsupported | Self::MethodNotAllowed => "UNSUPPORTED_OPERATION",
             Self::TooMany { .. } => "REQUEST_LIMIT_EXCEEDED",
+            Self::OverQuota => "RESOURCE_EXHAUSTED",
             Self::Preparing | Self::Unavailable => "TEMPORARILY_UNAVAILABLE",
             Self::Internal => "INTERNAL_ERROR",
         }
@@ -140,6 +145,11 @@ impl Failure {
 
     pub(crate) fn code(&self) -> &'static str {
         self.kind.code()
+    }
+
+    /// The sentence for the caller, without the request's id.
+    pub(crate) fn sentence(&self) -> &str {
+        &self.message
     }
 
     /// The sentence for the caller. Where the reason is in our log only, it names the entry.
@@ -246,6 +256,7 @@ impl From<Refused> for Failure {
             Refused::NotFound => Self::new(Kind::NotFound, "no such share, schema or table"),
             Refused::Unsupported { feature } => needs(&feature),
             Refused::Preparing { why } => Self::new(Kind::Preparing, why),
+            Refused::OverQuota { why } => Self::new(Kind::OverQuota, why),
             Refused::TooMany {
                 retry_after_seconds,
             } => Self::new(

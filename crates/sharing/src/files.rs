@@ -66,6 +66,10 @@ impl Asked<'_> {
         };
         let version = state.version();
         entry.version(version);
+        // Who sees some files only is not told how many there are, not even in the access log.
+        if readable.rows.is_none() {
+            entry.scanned(state.rows().len());
+        }
         let format = client.choose(state.outline())?;
         let in_pages = request.max_files.is_some() || page.is_some();
         if matches!(request.when, When::At(_)) {

@@ -1,6 +1,7 @@
 //! The port to the rest of Entrepôt: who calls, what they may see, where they read, and what is written down about it.
 
 use std::any::Any;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,6 +34,33 @@ pub trait Gate: Send + Sync + 'static {
         schema: &str,
         table: &str,
     ) -> Result<Readable, Refused>;
+
+    /// The same on one side: what a token of an answer asks that began there. By default the gate's own choice, where there is
+    /// one side only. [`Refused::Preparing`], if that side is not there any more: the reader has to begin anew.
+    async fn open_on(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        let readable = self.open(reader, share, schema, table).await?;
+        if readable.side() == side {
+            return Ok(readable);
+        }
+        Err(Refused::Preparing {
+            why: format!(
+                "the answer began on the side of the {side} and cannot go on there; ask for it from its beginning"
+            ),
+        })
+    }
+
+    /// Whether files of so many bytes may be handed out now, before the first of them is signed: counted, once asked, against
+    /// what the grant allows in a day. [`Refused::OverQuota`] says when it begins anew.
+    async fn allow(&self, _table: &Readable, _bytes: u64) -> Result<(), Refused> {
+        Ok(())
+    }
 
     /// One URL per key, in the order of `keys`. The keys are relative to the table's folder and contained.
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused>;
@@ -89,6 +117,9 @@ pub enum Refused {
     /// for minutes, while a first copy may take hours.
     #[error("not there yet: {why}")]
     Preparing { why: String },
+    /// 403: as many bytes as the grant allows in a day were handed out. `why` is shown to the caller and says when it begins anew.
+    #[error("over the daily quota: {why}")]
+    OverQuota { why: String },
     /// 429.
     #[error("too many requests")]
     TooMany { retry_after_seconds: u64 },
@@ -161,8 +192,43 @@ pub struct Readable {
     pub directory: Option<String>,
     /// Whether `table` is a copy, whose versions are its own: what happened to the producer's table does not stand there.
     pub replica: bool,
+    /// Since when `table` is staler than was promised; None: it is not, or nothing was promised.
+    pub stale_since: Option<Timestamp>,
     /// The gate's own: comes back in [`Gate::sign`] and in [`QueryRecord::handle`].
     pub handle: Arc<dyn Any + Send + Sync>,
+}
+
+impl Readable {
+    pub const fn side(&self) -> Side {
+        if self.replica {
+            Side::Replica
+        } else {
+            Side::Producer
+        }
+    }
+}
+
+/// Whose files a table is read from. Versions of the one are none of the other, so that a token of an answer stays on the side on
+/// which it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    Producer,
+    Replica,
+}
+
+impl Side {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One object, readable by whoever holds the URL, until it expires. Secret: no `Debug`.

@@ -92,7 +92,7 @@ mod wire;
 
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use features::READER_FEATURES;
-pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, SignedFile, Temporary};
+pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary};
 pub use later::{Queries, QueryKept, QueryNew, QueryState};
 pub use narrow::Narrow;
 pub use request::Peer;

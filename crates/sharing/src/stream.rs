@@ -23,7 +23,7 @@ use crate::lines::{Committed, Urls};
 use crate::request::Call;
 use crate::routes::App;
 use crate::slots::Slot;
-use crate::tables::{close, set_headers};
+use crate::tables::{close, say_side, set_headers};
 use crate::{Readable, SignedFile, lines};
 
 /// Files that are signed together.
@@ -38,6 +38,26 @@ pub(crate) enum Content {
     State(Arc<State>, Arc<[u32]>, Option<Committed>),
     /// Changes, in the order of the log.
     Changes(Vec<Item>),
+}
+
+impl Content {
+    /// The bytes of the files in a range, by the table's log.
+    fn bytes(&self, range: Range<usize>) -> u64 {
+        match self {
+            Self::State(state, rows, _) => {
+                let rows = rows.get(range).unwrap_or_default().iter();
+                total(rows.map(|row| state.size(*row)))
+            }
+            Self::Changes(items) => {
+                let files = items.get(range).unwrap_or_default().iter();
+                total(files.filter_map(Item::file).filter_map(|file| file.size()))
+            }
+        }
+    }
+}
+
+fn total(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// One line of changes.
@@ -87,6 +107,15 @@ pub(crate) async fn respond(
         later,
         ..
     } = ready;
+    let (side, stale_since) = (readable.side(), readable.stale_since);
+    if let Content::Changes(items) = &ready.content {
+        entry.scanned(items.len());
+    }
+    // All of it before any of it: an answer that would have to break off at the quota is none.
+    let bytes = ready.content.bytes(ready.from..ready.to);
+    if let Err(refused) = app.gate.allow(&readable, bytes).await {
+        return close(&call, entry, Err(refused.into())).await;
+    }
     let mut files = Files {
         app,
         readable,
@@ -113,6 +142,7 @@ pub(crate) async fn respond(
     let mut response = Body::from_stream(stream).into_response();
     let agreed = (negotiated, later);
     set_headers(response.headers_mut(), version, format, agreed, ids);
+    say_side(response.headers_mut(), side, stale_since);
     response
 }
 

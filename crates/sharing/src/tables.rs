@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use delta::Feed;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use model::Timestamp;
 
 use crate::access_log::Entry;
 use crate::capabilities::{CAPABILITIES, Capabilities, FILE_ID_HASH, FileIds, Format};
@@ -19,9 +20,12 @@ use crate::request::{Call, TableNames, read_body};
 use crate::routes::App;
 use crate::slots::Slot;
 use crate::stream;
-use crate::{Endpoint, Readable, Reader, Refused, files, later, lines};
+use crate::{Endpoint, Readable, Reader, Refused, Side, files, later, lines};
 
 const TABLE_VERSION: HeaderName = HeaderName::from_static("delta-table-version");
+/// Ours, beside the protocol's: `producer` or `replica`, and an instant where that is staler than was promised.
+const READ_FROM: HeaderName = HeaderName::from_static("x-entrepot-read-from");
+const STALE_SINCE: HeaderName = HeaderName::from_static("x-entrepot-stale-since");
 
 type TablePath = Result<Path<(String, String, String)>, PathRejection>;
 
@@ -116,6 +120,11 @@ pub(crate) async fn version(
         response
             .headers_mut()
             .insert(TABLE_VERSION, HeaderValue::from(version));
+        say_side(
+            response.headers_mut(),
+            readable.side(),
+            readable.stale_since,
+        );
         no_store(response.headers_mut());
         Ok(response)
     };
@@ -167,6 +176,11 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
         )?;
         let mut response = Body::from(head).into_response();
         // The line that ends a stream belongs to queries: not negotiated here, though it may have been asked for.
+        say_side(
+            response.headers_mut(),
+            readable.side(),
+            readable.stale_since,
+        );
         set_headers(
             response.headers_mut(),
             snapshot.version,
@@ -182,6 +196,16 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
 
 /// `(end_stream_action, later)`: whether the line that ends a stream was agreed on, and whether the answer comes later than it
 /// was asked for.
+/// From where it is answered, and since when that is staler than was promised.
+pub(crate) fn say_side(headers: &mut HeaderMap, side: Side, stale_since: Option<Timestamp>) {
+    headers.insert(READ_FROM, HeaderValue::from_static(side.as_str()));
+    if let Some(since) = stale_since
+        && let Ok(since) = HeaderValue::from_str(&since.to_string())
+    {
+        headers.insert(STALE_SINCE, since);
+    }
+}
+
 pub(crate) fn set_headers(
     headers: &mut HeaderMap,
     version: u64,

@@ -19,6 +19,7 @@ mod policy;
 mod sign;
 mod storage_url;
 mod store;
+mod tag;
 mod temporary;
 
 #[cfg(test)]
@@ -32,4 +33,5 @@ pub use open::Stores;
 pub use sign::{MAX_TTL, MIN_TTL, Signed};
 pub use storage_url::{StorageUrl, UrlError};
 pub use store::{StorageSpec, Store, check_relative};
+pub use tag::Tags;
 pub use temporary::TemporaryKey;

@@ -10,13 +10,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
 use model::Timestamp;
+use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::signer::Signer;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use url::Url;
 
-use crate::StorageError;
+use crate::{StorageError, Tags, tag};
 
 /// Shortest and longest life of a signed URL.
 pub const MIN_TTL: Duration = Duration::from_secs(15 * 60);
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Signed {
 pub(crate) enum Signing {
     /// It cannot: the gateway has to serve its files.
     No,
-    S3(Box<dyn Signer>),
+    S3(Box<AmazonS3>),
     /// object_store puts the key into the URL as it is; it has to be given percent-encoded.
     Gcs(Box<dyn Signer>),
     Azure(AzureSigner),
@@ -66,11 +67,12 @@ pub(crate) struct AzureSigner {
 }
 
 impl Signing {
-    /// `key` is the whole key in the bucket or container.
+    /// `key` is the whole key in the bucket or container; `tags` are put into the URL where that can be.
     pub(crate) async fn sign_get(
         &self,
         key: &Path,
         ttl: Duration,
+        tags: Option<&Tags>,
     ) -> Result<Option<Signed>, StorageError> {
         if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
             return Err(StorageError::NotAllowed {
@@ -81,13 +83,25 @@ impl Signing {
         let now = wall_clock();
         let url = match self {
             Self::No => return Ok(None),
-            Self::S3(signer) => signer.signed_url(Method::GET, key, ttl).await?,
+            Self::S3(store) => {
+                let url = store.signed_url(Method::GET, key, ttl).await?;
+                match tags {
+                    Some(tags) => tag::into_signature(store, url, tags).await?,
+                    None => url,
+                }
+            }
             Self::Gcs(signer) => {
                 let encoded =
                     Path::parse(percent_encode(key.as_ref())).map_err(object_store::Error::from)?;
                 signer.signed_url(Method::GET, &encoded, ttl).await?
             }
-            Self::Azure(signer) => signer.sign(key, now, ttl)?,
+            Self::Azure(signer) => {
+                let url = signer.sign(key, now, ttl)?;
+                match tags {
+                    Some(tags) => tag::beside(url, tags),
+                    None => url,
+                }
+            }
         };
         // Taken before signing, so that no URL is promised to live longer than it does.
         let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);

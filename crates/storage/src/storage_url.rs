@@ -345,11 +345,11 @@ mod tests {
                 vec!["s3a://lake/t/", "s3n://lake/t/", "s3://lake/t/"],
             ),
             (
-                "abfss://c@account.dfs.core.windows.net/p",
+                "abfss://lake@account.dfs.core.windows.net/p",
                 "",
                 vec![
-                    "abfs://c@account.dfs.core.windows.net/p/",
-                    "abfss://c@account.dfs.core.windows.net/p/",
+                    "abfs://lake@account.dfs.core.windows.net/p/",
+                    "abfss://lake@account.dfs.core.windows.net/p/",
                 ],
             ),
             ("gs://lake/p", "a/t", vec!["gs://lake/p/a/t/"]),

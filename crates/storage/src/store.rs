@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
+use crate::Tags;
 use crate::files::FileStore;
 use crate::sign::{Signed, Signing};
 use crate::storage_url::is_plain_segment;
@@ -86,6 +87,25 @@ impl Store {
         key: &Path,
         ttl: Duration,
     ) -> Result<Option<Signed>, StorageError> {
+        self.sign(key, ttl, None).await
+    }
+
+    /// The same, with marks that the store's access log keeps, where it can be signed with them: on S3 and Azure.
+    pub async fn sign_get_for(
+        &self,
+        key: &Path,
+        ttl: Duration,
+        tags: &Tags,
+    ) -> Result<Option<Signed>, StorageError> {
+        self.sign(key, ttl, Some(tags)).await
+    }
+
+    async fn sign(
+        &self,
+        key: &Path,
+        ttl: Duration,
+        tags: Option<&Tags>,
+    ) -> Result<Option<Signed>, StorageError> {
         if key.is_root() {
             return Err(StorageError::NotAllowed {
                 what: "a signed URL for a whole storage".to_owned(),
@@ -94,7 +114,7 @@ impl Store {
         }
         match &self.0.kind {
             Kind::File(_) => Ok(None),
-            Kind::Cloud(cloud) => cloud.signing.sign_get(&self.full(key), ttl).await,
+            Kind::Cloud(cloud) => cloud.signing.sign_get(&self.full(key), ttl, tags).await,
         }
     }
 

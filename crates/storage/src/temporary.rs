@@ -97,17 +97,6 @@ impl Store {
         }
     }
 
-    /// A folder's URL, without a slash at the end.
-    pub fn folder_url(&self, folder: &Path) -> String {
-        let root = self.spec().url.to_string();
-        let root = root.trim_end_matches('/');
-        if folder.is_root() {
-            root.to_owned()
-        } else {
-            format!("{root}/{folder}")
-        }
-    }
-
     /// A credential to read and list below `folder`, which is relative to the root, and until when it works. `ttl` lies between
     /// [`MIN_TTL`] and [`MAX_TTL`]; Google's tokens live for an hour whatever is asked.
     pub async fn lend(

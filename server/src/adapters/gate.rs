@@ -1,6 +1,9 @@
 //! The gate of the sharing protocol: whose token this is, what they may read, from where, by which URLs, and what is written
 //! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
 
+mod part;
+mod side;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,18 +19,22 @@ use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
 use exchange::{Error, Exchange, Principal};
 use model::{
-    GrantId, Location, Method, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId,
+    GrantId, Location, Method, Name, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId,
     StorageId, TableId, Timestamp,
 };
 use object_store::path::Path;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
-use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError};
+use sharing::{
+    Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
+};
+use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError, Tags};
 use uuid::Uuid;
 
 use super::reads::{Reads, record};
 use super::stores::{Lake, TableAt};
 use crate::gateway::{Gateway, Ticket};
 use crate::metrics;
+use crate::middleware::limiter::{Limiter, Pace};
+use crate::oidc::{Issuers, ProviderError};
 
 /// [`Gate`] over the exchange and the lake.
 pub struct ShareGate {
@@ -35,6 +42,10 @@ pub struct ShareGate {
     lake: Lake,
     gateway: Gateway,
     reads: Reads,
+    /// Whose tokens let recipients in, beside those that are made here.
+    issuers: Issuers,
+    /// Requests of recipients that have a limit of their own, in this process.
+    own_paces: Limiter,
 }
 
 /// For whom a table is opened.
@@ -73,6 +84,7 @@ pub(crate) struct Reading {
     table: TableId,
     grant: GrantId,
     recipient: RecipientId,
+    recipient_name: Name,
     query: QueryId,
     storage: StorageId,
     /// Where the recipient is.
@@ -88,6 +100,8 @@ pub(crate) struct Reading {
 impl ShareGate {
     pub fn new(exchange: Exchange, lake: Lake, gateway: Gateway, reads: Reads) -> Self {
         Self {
+            issuers: Issuers::of(&exchange),
+            own_paces: Limiter::new(1, Duration::from_secs(1)),
             exchange,
             lake,
             gateway,
@@ -121,6 +135,7 @@ impl ShareGate {
         granted: &[SharedTable],
         (share, schema, table): (&str, &str, &str),
         look: Look,
+        side: Option<Side>,
     ) -> Result<(Readable, Arc<Reading>), Refused> {
         let found = granted
             .iter()
@@ -150,7 +165,8 @@ impl ShareGate {
         let reader = self.exchange.reader(&system, recipient).await;
         let reader = reader.map_err(refused)?.ok_or(Refused::NotFound)?;
         let to = reader.location().map_err(refused)?;
-        let Some((storage, path, _, from)) = found.place().map_err(refused)? else {
+        let place = self.place(found, look, side).await?;
+        let Some((storage, path, _, from)) = place else {
             return Err(Refused::Preparing {
                 why: format!(
                     "the replica of {share}.{schema}.{table} in {to} is being prepared: its first copy is not complete; \
@@ -175,6 +191,8 @@ impl ShareGate {
             .table(&access, path, &meter)
             .map_err(|problem| cannot_open(&problem))?;
         let replica = matches!(from, ReadFrom::Replica { .. });
+        let stale_since = found.late_since.filter(|_| replica);
+        let rows = self.rows(found, recipient).await?;
         let reading = Arc::new(Reading {
             from,
             look,
@@ -182,6 +200,7 @@ impl ShareGate {
             table: found.table_id,
             grant: found.grant_id,
             recipient,
+            recipient_name: reader.name,
             query,
             storage,
             to,
@@ -203,8 +222,12 @@ impl ShareGate {
             grant: found.grant_id,
             query,
             history: found.history,
+            history_start: found.history_start,
             changes: found.change_data_feed,
+            rows,
+            directory: found.directory().filter(|_| reading.at.store.lends()),
             replica,
+            stale_since,
             handle: reading.clone(),
         };
         Ok((readable, reading))
@@ -223,6 +246,10 @@ impl ShareGate {
             self.exchange.options().url_lifetime,
             reading.until.since(now),
         );
+        let tags = Tags {
+            recipient: reading.recipient_name.to_string(),
+            query: reading.query.to_string(),
+        };
         let mut signed = Vec::with_capacity(keys.len());
         let mut last = now;
         let mut last_by_store = None;
@@ -231,7 +258,7 @@ impl ShareGate {
             let by_store = reading
                 .at
                 .store
-                .sign_get(&key, ttl)
+                .sign_get_for(&key, ttl, &tags)
                 .await
                 .map_err(unsigned)?;
             let file = match by_store {
@@ -300,6 +327,31 @@ impl ShareGate {
         Ok(SignedFile { url, expires_at })
     }
 
+    /// Opens a table for a consumer; what it once could read says since when it no longer can.
+    async fn open_for(
+        &self,
+        reader: &Reader,
+        names: (&str, &str, &str),
+        side: Option<Side>,
+    ) -> Result<Readable, Refused> {
+        let granted = self.granted(reader.recipient).await?;
+        let token = reader.token.ok_or_else(|| {
+            Refused::Internal("a reader without a credential is handed nothing".to_owned())
+        })?;
+        let look = Look::Consumer(token);
+        let opened = self.open_granted(reader.recipient, &granted, names, look, side);
+        match opened.await {
+            Ok((readable, _)) => Ok(readable),
+            Err(Refused::NotFound) => {
+                let system = Principal::system();
+                let end = self.exchange.ended_access(&system, reader.recipient, names);
+                let end = end.await.map_err(refused)?;
+                Err(end.map_or(Refused::NotFound, ended))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// Writes down what this process itself has read for a request, where that crossed a border.
     pub(crate) async fn count_own_reads(&self, reading: &Reading) {
         let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
@@ -359,10 +411,22 @@ impl ShareGate {
 
 #[async_trait]
 impl Gate for ShareGate {
-    async fn authenticate(&self, bearer: &str, _: Option<IpAddr>) -> Result<Reader, Refused> {
+    async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Reader, Refused> {
         let system = Principal::system();
-        let found = self.exchange.reader_of_token(&system, bearer).await;
+        let found = if Issuers::could_be(bearer) {
+            let word = self.issuers.word(bearer).await.map_err(unbelieved)?;
+            self.exchange.reader_of_word(&system, &word, peer).await
+        } else {
+            self.exchange.reader_of_token(&system, bearer, peer).await
+        };
         let (reader, token) = found.map_err(refused)?.map_err(not_taken)?;
+        if let Some(most) = reader.requests_per_minute {
+            self.own_paces
+                .take_at_pace(&reader.id.to_string(), Pace::per_minute(most))
+                .map_err(|retry_after_seconds| Refused::TooMany {
+                    retry_after_seconds,
+                })?;
+        }
         Ok(Reader {
             recipient: reader.id,
             name: reader.name.to_string(),
@@ -391,28 +455,38 @@ impl Gate for ShareGate {
         schema: &str,
         table: &str,
     ) -> Result<Readable, Refused> {
-        let granted = self.granted(reader.recipient).await?;
-        let names = (share, schema, table);
-        let token = reader.token.ok_or_else(|| {
-            Refused::Internal("a reader without a credential is handed nothing".to_owned())
-        })?;
-        let opened = self.open_granted(reader.recipient, &granted, names, Look::Consumer(token));
-        match opened.await {
-            Ok((readable, _)) => Ok(readable),
-            Err(Refused::NotFound) => {
-                let system = Principal::system();
-                let end = self.exchange.ended_access(&system, reader.recipient, names);
-                let end = end.await.map_err(refused)?;
-                Err(end.map_or(Refused::NotFound, ended))
-            }
-            Err(other) => Err(other),
-        }
+        self.open_for(reader, (share, schema, table), None).await
+    }
+
+    async fn open_on(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        self.open_for(reader, (share, schema, table), Some(side))
+            .await
+    }
+
+    async fn allow(&self, table: &Readable, bytes: u64) -> Result<(), Refused> {
+        let reading = table.handle.downcast_ref::<Reading>();
+        let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;
+        self.take_live(reading, bytes).await
     }
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         let reading = table.handle.downcast_ref::<Reading>();
         let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;
         self.sign_keys(reading, keys).await
+    }
+
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        let reading = table.handle.downcast_ref::<Reading>();
+        let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;
+        let location = table.directory.as_deref().ok_or(Refused::NotFound)?;
+        self.lend(reading, location).await
     }
 
     fn now(&self) -> Timestamp {
@@ -445,9 +519,16 @@ impl Gate for ShareGate {
             version: record.version,
             files: record.files,
             bytes_signed: record.bytes_signed,
+            files_dropped: record.files_dropped,
+            actions: record.actions,
+            duration: micros(record.duration),
+            source: record.side.map(Side::as_str),
+            stale_since: record.stale_since,
+            outcome: record.outcome.as_str(),
+            error_code: record.error_code,
+            reason: record.reason,
             status: record.status,
             user_agent: record.user_agent,
-            urls_until: None,
         };
         if let Err(error) = self
             .exchange
@@ -479,6 +560,7 @@ pub(crate) fn listed(granted: &[SharedTable]) -> Vec<Shared> {
         schema: row.schema.to_string(),
         name: row.table_name.to_string(),
         table_id: row.table_id,
+        directory: row.directory(),
     });
     listed.collect()
 }
@@ -530,11 +612,28 @@ fn ended(end: EndedAccess) -> Refused {
     }
 }
 
+/// Why a token of an issuer says nothing: for the caller it is none, for the log why.
+fn unbelieved(error: ProviderError) -> Refused {
+    match error {
+        ProviderError::Refused(why) => {
+            tracing::debug!(why, "a token of an issuer was refused");
+            Refused::Unknown
+        }
+        ProviderError::Unreachable(why) => {
+            tracing::warn!(why, "an issuer of tokens cannot be asked");
+            Refused::Unavailable("the issuer of this token cannot be asked".to_owned())
+        }
+    }
+}
+
 fn not_taken(why: ReaderRefused) -> Refused {
     match why {
         ReaderRefused::Unknown => Refused::Unknown,
         ReaderRefused::Expired { urls_until } => Refused::Expired { urls_until },
         ReaderRefused::Revoked { urls_until } => Refused::Revoked { urls_until },
+        ReaderRefused::Elsewhere => Refused::Forbidden {
+            why: why.to_string(),
+        },
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::Timestamp;
 use object_store::path::Path;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, SignedFile};
+use sharing::{
+    Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
+};
 
 use crate::middleware::limiter::Limiter;
 
@@ -77,8 +79,27 @@ impl Gate for LimitedGate {
         self.gate.open(reader, share, schema, table).await
     }
 
+    async fn open_on(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        self.gate.open_on(reader, share, schema, table, side).await
+    }
+
+    async fn allow(&self, table: &Readable, bytes: u64) -> Result<(), Refused> {
+        self.gate.allow(table, bytes).await
+    }
+
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         self.gate.sign(table, keys).await
+    }
+
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        self.gate.temporary(table).await
     }
 
     fn now(&self) -> Timestamp {

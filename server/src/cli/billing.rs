@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::access_log::ImportAccessLog;
 use super::call::Act;
 use super::columns::{
     amount, at, bytes, duration, facts, given, items, list, money, rows, table, time,
@@ -22,6 +23,8 @@ pub(super) enum Billing {
     },
     /// Price the finished days
     Report,
+    /// Take what a store's access log says was read in place of what was handed out
+    ImportAccessLog(ImportAccessLog),
     /// Charges, newest first
     Charges {
         #[arg(long)]
@@ -166,6 +169,7 @@ impl Billing {
                     duration(done, "/unrated_busy_micros")
                 )
             })),
+            Self::ImportAccessLog(import) => import.act(),
             Self::Charges {
                 product,
                 since,
@@ -239,7 +243,7 @@ impl Billing {
     }
 }
 
-fn as_it_came(answer: &Value) -> String {
+pub(super) fn as_it_came(answer: &Value) -> String {
     answer.as_str().unwrap_or("").to_owned()
 }
 

@@ -4,11 +4,13 @@
 //! Exit status: 0 done, 1 failed or wrong use. (`plan`: 0 no changes, 1 failed, 2 changes.) What failed is a sentence on
 //! standard error, with `--json` a problem document on standard output instead.
 
+mod access_log;
 mod audit;
 mod billing;
 mod call;
 mod check;
 mod columns;
+mod conformance;
 mod copy;
 mod declaration;
 mod demo;
@@ -116,6 +118,8 @@ enum Command {
     Copy(copy::Copy),
     /// Say what works and what does not for who reads here with a profile; exit status 1 when something fails
     Check(check::Check),
+    /// Check a server of the Delta Sharing protocol, case by case; exit status 1 when a case fails
+    Conformance(conformance::Conformance),
     /// Play the demo world into an empty data folder, and serve it
     Demo(demo::Demo),
     /// Bring the database up to this version, or what is sealed in it up to the newest key
@@ -197,7 +201,7 @@ impl Calls {
             Self::Doctor(command) => command.act(),
             Self::Scan(command) => command.act(),
             Self::Product(command) => command.act()?,
-            Self::Recipient(command) => command.act(),
+            Self::Recipient(command) => command.act()?,
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,
@@ -248,9 +252,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => run::work(&globals, work).await,
         Command::Copy(copy) => copy::copy(&globals, copy).await,
         Command::Check(check) => check::check(&globals, check).await,
+        Command::Conformance(asked) => conformance::conformance(&globals, asked).await,
         Command::Demo(demo) => demo::demo(&globals, demo).await,
         Command::Migrate(migrate) => run::migrate(&globals, migrate).await,
         Command::Call(Calls::Doctor(doctor)) if doctor.is_of_all() => doctor.all(&globals).await,
+        Command::Call(Calls::Billing(billing::Billing::ImportAccessLog(import)))
+            if import.is_of_file() =>
+        {
+            import.import(&globals).await
+        }
         Command::Call(command) => perform(&globals, command.act()?).await,
     }
 }

@@ -230,6 +230,7 @@ pub(crate) fn routes(node: &Node) -> anyhow::Result<Router> {
         requests_per_second: node.settings.requests_per_second,
         sign_ins_per_minute: node.settings.sign_ins_per_minute,
         oidc: oidc.map(Arc::new),
+        scanning: node.settings.scanning.clone(),
         portal: site::portal(node.exchange().clone(), &node.settings.site),
         machines: node
             .connected

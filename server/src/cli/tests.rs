@@ -252,11 +252,53 @@ fn commands_are_calls() {
             "recipients/rnd_weu/tokens/ID",
             none(),
         ),
+        (
+            "recipient limits rnd_weu --address 192.0.2.0/24 --address ::1 --requests-per-minute 60",
+            "PUT",
+            "recipients/rnd_weu/limits",
+            json!({ "addresses": ["192.0.2.0/24", "::1"], "requests_per_minute": 60 }),
+        ),
+        (
+            "recipient limits rnd_weu",
+            "PUT",
+            "recipients/rnd_weu/limits",
+            json!({ "addresses": [] }),
+        ),
+        (
+            "recipient federate rnd_weu --issuer https://id.example --audience entrepot --subject machine --claim azp",
+            "PUT",
+            "recipients/rnd_weu/federation",
+            json!({ "issuer": "https://id.example", "audience": "entrepot", "claim": "azp", "subject": "machine" }),
+        ),
+        (
+            "recipient end-federation rnd_weu",
+            "DELETE",
+            "recipients/rnd_weu/federation",
+            none(),
+        ),
+        (
+            "recipient activation rnd_weu --days 30 --hours 2",
+            "POST",
+            "recipients/rnd_weu/activation",
+            json!({ "days": 30, "hours": 2 }),
+        ),
+        (
+            "recipient end-activation rnd_weu",
+            "DELETE",
+            "recipients/rnd_weu/activation",
+            none(),
+        ),
         ("recipient queries", "GET", "share-queries", none()),
         (
             "recipient queries --recipient rnd_weu --grant ID --product v-a",
             "GET",
             "share-queries?product=v-a&recipient=rnd_weu&grant=ID",
+            none(),
+        ),
+        (
+            "recipient queries --table t --answer refused --since 2026-06-01 --until 2026-06-30 --csv",
+            "GET",
+            "share-queries?table=t&answer=refused&since=2026-06-01&until=2026-06-30&format=csv",
             none(),
         ),
         (
@@ -303,6 +345,42 @@ fn commands_are_calls() {
             "POST",
             "grants/ID/revoke",
             json!({ "reason": "over" }),
+        ),
+        (
+            "grant limit ID --live-bytes-per-day 50GB --revision 2",
+            "PUT",
+            "grants/ID/limit",
+            json!({ "live_bytes_per_day": 50_000_000_000_u64, "revision": 2 }),
+        ),
+        (
+            "grant narrow ID --rows country='DE' --revision 2",
+            "PUT",
+            "grants/ID/scope",
+            json!({ "rows": "country='DE'", "directory": false, "revision": 2 }),
+        ),
+        (
+            "grant narrow ID --all-rows --directory",
+            "PUT",
+            "grants/ID/scope",
+            json!({ "rows": null, "directory": true }),
+        ),
+        (
+            "recipient properties rnd_weu",
+            "GET",
+            "recipients/rnd_weu/properties",
+            none(),
+        ),
+        (
+            "recipient set-properties rnd_weu --property country=DE",
+            "PUT",
+            "recipients/rnd_weu/properties",
+            json!({ "properties": [{ "name": "country", "value": "DE" }] }),
+        ),
+        (
+            "grant limit ID --none",
+            "PUT",
+            "grants/ID/limit",
+            json!({ "live_bytes_per_day": null }),
         ),
         ("replica list", "GET", "replicas", none()),
         ("replica show v-a@az", "GET", "replicas/v-a@az", none()),
@@ -353,6 +431,12 @@ fn commands_are_calls() {
             "GET",
             "charges?product=v-a",
             none(),
+        ),
+        (
+            "billing import-access-log s3_eu --lies-in logs --prefix s3/lake",
+            "POST",
+            "billing/access-log",
+            json!({ "storage": "s3_eu", "lies_in": "logs", "prefix": "s3/lake" }),
         ),
         ("billing charges --csv", "GET", "charges?format=csv", none()),
         (
@@ -421,6 +505,7 @@ fn commands_are_calls() {
         "declaration",
         "audit",
         "work",
+        "leaked-tokens",
     ];
     for line in TABLE {
         let (Some(command), Some((_, path))) = (line.cli, line.rest) else {
@@ -435,6 +520,26 @@ fn commands_are_calls() {
             .any(|line| line == command || line.starts_with(&format!("{command} ")));
         assert!(is_there, "`{command}` is parsed nowhere");
     }
+}
+
+#[test]
+fn leaked_tokens_are_read_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("found.txt");
+    std::fs::write(&file, "one\n\n two \n").unwrap();
+    let expected = (
+        "POST".to_owned(),
+        "leaked-tokens".to_owned(),
+        json!({ "tokens": ["one", "two"], "found_at": "a wiki" }),
+    );
+    let line = [
+        "recipient",
+        "leaked",
+        file.to_str().unwrap(),
+        "--found-at",
+        "a wiki",
+    ];
+    assert_eq!(asked(&line), expected);
 }
 
 #[test]
@@ -487,7 +592,15 @@ fn wrong_commands_are_refused() {
         "billing rate --from aws:* --price 1 --unit GB --currency EUR --valid-from 2026-01-01 --source x",
         "billing rate --kind compute --unit GB --price 1 --currency EUR --valid-from 2026-01-01 --source x",
         "billing charges --csv --json",
+        "billing import-access-log s3_eu",
+        "billing import-access-log s3_eu a.log --lies-in logs",
         "grant revoke x",
+        "grant limit x",
+        "grant narrow x",
+        "grant narrow x --rows a=1 --directory",
+        "recipient set-properties x --property country",
+        "grant limit x --live-bytes-per-day many",
+        "grant limit x --live-bytes-per-day 5 --none",
         "user notify zoe",
         "user notify zoe --all --none",
         "user notify zoe --only",
@@ -507,6 +620,7 @@ fn wrong_commands_are_refused() {
         "product register v-a --team t --title A --storage s --classification internal --table visits",
         "replica schedule v-a@az --revision 1",
         "validate /nowhere/entrepot.yml",
+        "recipient leaked /nowhere/found.txt",
     ] {
         let words = std::iter::once("entrepot").chain(line.split_whitespace());
         let Command::Call(command) = Cli::try_parse_from(words).unwrap().command else {

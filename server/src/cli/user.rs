@@ -56,7 +56,7 @@ pub(super) enum User {
     #[command(group(clap::ArgGroup::new("choice").required(true)))]
     Notify {
         name: String,
-        /// Exactly these: request_waiting, request_decided, access_verified, access_ending, sync_failing, freshness
+        /// Exactly these: request_waiting, request_decided, access_verified, access_ending, sync_failing, freshness, live_quota
         #[arg(long, value_name = "KIND", num_args = 1.., group = "choice")]
         only: Vec<String>,
         /// Everything that concerns their work, as at first

@@ -104,7 +104,7 @@ impl Raw {
                 Err(wrong("oidc.issuer", "say which provider: its issuer's URL"))
             };
         };
-        check_issuer(&issuer)?;
+        check_issuer("oidc.issuer", &issuer)?;
         let client_id = self
             .client_id
             .filter(|id| !id.trim().is_empty())
@@ -159,20 +159,19 @@ impl Raw {
 }
 
 /// Codes and secrets go there: only with TLS, or on this machine.
-fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
-    const KEY: &str = "oidc.issuer";
-    let url = Url::parse(issuer).map_err(|error| wrong(KEY, error))?;
+pub(super) fn check_issuer(key: &'static str, issuer: &str) -> Result<(), ConfigError> {
+    let url = Url::parse(issuer).map_err(|error| wrong(key, error))?;
     let is_loopback = match url.host() {
         Some(host) => is_loopback(&host.to_owned()),
-        None => return Err(wrong(KEY, "names no host")),
+        None => return Err(wrong(key, "names no host")),
     };
     match url.scheme() {
         "https" => {}
         "http" if is_loopback => {}
-        _ => return Err(wrong(KEY, "must be https")),
+        _ => return Err(wrong(key, "must be https")),
     }
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err(wrong(KEY, "give the issuer as the provider writes itself"));
+        return Err(wrong(key, "give the issuer as the provider writes itself"));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::{Host, Url};
 
+use super::scanning::RawScanning;
 use super::{ConfigError, wrong};
 
 /// The shortest key that signatures are made with; bytes.
@@ -106,6 +107,7 @@ impl fmt::Debug for WebhookSettings {
 pub(super) struct Secrets {
     password: Option<Hidden>,
     webhook: Option<Hidden>,
+    scanning: Option<Hidden>,
 }
 
 impl Secrets {
@@ -120,10 +122,19 @@ impl Secrets {
         Self {
             password: take("ENTREPOT__MAIL__PASSWORD"),
             webhook: take("ENTREPOT__WEBHOOK__SECRET"),
+            scanning: take("ENTREPOT__SCANNING__SECRET"),
         }
     }
 
-    pub(super) fn into_raw(self, mail: &mut RawMail, webhook: &mut RawWebhook) {
+    pub(super) fn into_raw(
+        self,
+        mail: &mut RawMail,
+        webhook: &mut RawWebhook,
+        scanning: &mut RawScanning,
+    ) {
+        if self.scanning.is_some() {
+            scanning.secret = self.scanning;
+        }
         if self.password.is_some() {
             mail.password = self.password;
         }
@@ -286,7 +297,7 @@ pub(super) fn webhook(raw: RawWebhook) -> Result<Option<WebhookSettings>, Config
 }
 
 /// As it stands, or the first line of the file.
-fn secret(
+pub(super) fn secret(
     (key, said): (&'static str, Option<Hidden>),
     (file_key, file): (&'static str, Option<&Path>),
 ) -> Result<Option<String>, ConfigError> {

@@ -177,6 +177,7 @@ fn lifetimes_are_configured() {
             query_log_kept: 90 * DAY,
             requests_per_second: 100,
             states_kept: 256 << 20,
+            issuers: Vec::new(),
         }
     );
     let file = "[sharing]\ntoken_days = 30\nurl_minutes = 15\nlog_days = 400\nrequests_per_second = 7\ncache_mib = 0\n";
@@ -190,6 +191,7 @@ fn lifetimes_are_configured() {
             query_log_kept: 400 * DAY,
             requests_per_second: 7,
             states_kept: 0,
+            issuers: Vec::new(),
         }
     );
 }

@@ -246,6 +246,8 @@ async fn decide(
         note: note.to_owned(),
         revision: request.revision,
         stage: Some(stage.to_string()),
+        live_bytes_per_day: None,
+        scope: None,
     };
     let decided = journey
         .exchange()

@@ -30,7 +30,7 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr])
     Some(found)
 }
 
-/// Leaves [`Peer`] in the request's extensions, for the sharing protocol.
+/// Leaves [`Peer`] in the request's extensions, for the sharing protocol and for links to profiles.
 pub async fn note_peer(
     State(trusted): State<Arc<[IpAddr]>>,
     mut request: Request,

@@ -1,8 +1,14 @@
 //! Signing in by a provider of OpenID Connect (C-46 to C-49): the code flow with PKCE, state and nonce. `provider` asks the
 //! provider and checks its word, `person` is what that word says, `attempt` keeps a way there and back in a sealed cookie, `routes` are the two paths of the
 //! browser. Whom an identity is, and what groups give, is the exchange's.
+//!
+//! Also here, because they are asked and checked the same way: `issuers`, whose tokens let recipients in without a credential of ours.
+//! `ask` asks either, `kept` remembers what they said.
 
+mod ask;
 mod attempt;
+mod issuers;
+mod kept;
 mod person;
 mod provider;
 pub(crate) mod routes;
@@ -16,9 +22,10 @@ use model::Clock as _;
 
 use crate::adapters::clock::SystemClock;
 use crate::config::{OidcSettings, PublicUrl};
+pub use ask::ProviderError;
 use attempt::{Attempt, Seal};
+pub(crate) use issuers::Issuers;
 use provider::Provider;
-pub use provider::ProviderError;
 
 /// Where the provider sends people back to; registered there.
 pub const CALLBACK: &str = "/sign-in/oidc/callback";

@@ -1,14 +1,11 @@
-//! The provider: found when it is first needed and looked for again, asked over a client that follows no redirect and takes no
-//! endless answer, and believed only after its word was checked (C-47).
+//! The provider that people sign in by: believed only after its word was checked (C-47).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use exchange::people::Provided;
-use futures::future::{BoxFuture, FutureExt as _};
-use model::time::{HOUR, MINUTE, SECOND};
-use model::{Clock as _, Timestamp};
+use model::Clock as _;
+use model::time::SECOND;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim,
     CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
@@ -16,38 +13,28 @@ use openidconnect::core::{
     CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AsyncHttpClient, AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError,
-    ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, IdTokenFields, IssuerUrl, Nonce,
-    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse,
-    TokenResponse as _,
+    AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId,
+    ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse as _,
 };
 use secrecy::ExposeSecret as _;
-use tokio::sync::Mutex;
 
 use super::CALLBACK;
+use super::ask::{CallError, Caller, ProviderError, not_reached, refused};
 use super::attempt::Attempt;
+use super::kept::{Kept, Now};
 use super::person::{About, Claims, Extra, PersonClaims};
 use crate::adapters::clock::SystemClock;
 use crate::config::{OidcSettings, PublicUrl};
 
-/// So long what was found out about the provider is good.
-const FRESH: i64 = HOUR;
-/// So long a provider that did not answer is left alone: nobody waits behind all who wait for it.
-const PAUSE: i64 = 3 * SECOND;
-/// Keys that are not known are asked for once in so long.
-const RENEWED: i64 = MINUTE;
 /// How far the provider's clock may be from ours, in seconds.
-const SKEW: i64 = 60;
+pub(super) const SKEW: i64 = 60;
 /// A token is made when the code is redeemed; one that is older was made for something else. Seconds.
 const OLDEST: i64 = 600;
-/// One request.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// No answer of a provider is longer; bytes.
-const LONGEST: usize = 1 << 20;
 /// Only keys that the provider alone has. No `none`, and nothing that is signed with the client's secret.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
@@ -95,72 +82,23 @@ type Client = openidconnect::Client<
     EndpointMaybeSet,
 >;
 
-/// For the log: holds no code, no token and no secret.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    #[error("the provider cannot be asked: {0}")]
-    Unreachable(String),
-    #[error("what the provider said does not hold: {0}")]
-    Refused(String),
-}
-
-#[derive(Debug, thiserror::Error)]
-enum CallError {
-    #[error("an address without TLS is not asked")]
-    NoTls,
-    #[error("the answer is longer than {LONGEST} bytes")]
-    Endless,
-    #[error("the request did not go through")]
-    Failed(#[from] reqwest::Error),
-    #[error("not a request or an answer of HTTP")]
-    Malformed(#[from] http::Error),
-}
-
-/// What was found out.
-struct Found {
-    client: Client,
-    at: Timestamp,
-}
-
-#[derive(Default)]
-struct State {
-    found: Option<Arc<Found>>,
-    failed_at: Option<Timestamp>,
-    renewed_at: Option<Timestamp>,
-}
-
 pub(super) struct Provider {
     settings: OidcSettings,
     callback: String,
     http: Caller,
-    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    state: Mutex<State>,
+    found: Kept<Client>,
 }
 
 impl Provider {
     pub(super) fn new(
         settings: OidcSettings,
         public_url: &PublicUrl,
-        now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        now: Now,
     ) -> Result<Self, reqwest::Error> {
-        let needs_tls = settings.issuer.starts_with("https:");
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("entrepot/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(PATIENCE);
-        if !needs_tls {
-            // On this machine: no proxy is between.
-            http = http.no_proxy();
-        }
         Ok(Self {
             callback: format!("{}{CALLBACK}", public_url.as_str()),
-            http: Caller {
-                http: http.build()?,
-                needs_tls,
-            },
-            now,
-            state: Mutex::default(),
+            http: Caller::new(&settings.issuer)?,
+            found: Kept::new(now),
             settings,
         })
     }
@@ -177,7 +115,6 @@ impl Provider {
         let verifier = PkceCodeVerifier::new(attempt.verifier.clone());
         let scopes = self.settings.scopes.iter().cloned().map(Scope::new);
         let (url, _, _) = found
-            .client
             .authorize_url(
                 AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
                 move || state,
@@ -191,7 +128,7 @@ impl Provider {
 
     /// Whether the provider can be found, and where it sends people.
     pub(super) async fn look(&self) -> Result<String, ProviderError> {
-        Ok(self.found().await?.client.auth_uri().to_string())
+        Ok(self.found().await?.auth_uri().to_string())
     }
 
     /// Whom the code is for.
@@ -202,7 +139,6 @@ impl Provider {
     ) -> Result<Provided, ProviderError> {
         let found = self.found().await?;
         let tokens = found
-            .client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(refused)?
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier.clone()))
@@ -224,7 +160,7 @@ impl Provider {
             Err(ClaimsVerificationError::SignatureVerification(
                 SignatureVerificationError::NoMatchingKey,
             )) => {
-                let newer = self.renewed(&found).await?;
+                let newer = self.found.renewed(&found, self.discover()).await?;
                 self.verified(&newer, token, &nonce)
             }
             checked => checked,
@@ -237,10 +173,7 @@ impl Provider {
         if about.lacks(&self.settings) {
             let wanted = Some(claims.subject().clone());
             // Without such an address the provider has said all there is.
-            if let Ok(asked) = found
-                .client
-                .user_info(tokens.access_token().clone(), wanted)
-            {
+            if let Ok(asked) = found.user_info(tokens.access_token().clone(), wanted) {
                 let more: PersonClaims =
                     asked
                         .request_async(&self.http)
@@ -258,12 +191,11 @@ impl Provider {
     /// The claims of a token that is the provider's, for us, for this way, and of now.
     fn verified<'a>(
         &self,
-        found: &Found,
+        found: &Client,
         token: &'a IdToken,
         nonce: &Nonce,
     ) -> Result<&'a Claims, ClaimsVerificationError> {
         let verifier = found
-            .client
             .id_token_verifier()
             .set_allowed_algs(ALGORITHMS)
             // Wall time: the token's instants are of another machine's clock, too.
@@ -296,59 +228,8 @@ impl Provider {
     }
 
     /// What is known of the provider; found out where it is not, or not any more.
-    async fn found(&self) -> Result<Arc<Found>, ProviderError> {
-        let mut state = self.state.lock().await;
-        let now = (self.now)();
-        if let Some(found) = &state.found
-            && now.since(found.at) < FRESH
-        {
-            return Ok(Arc::clone(found));
-        }
-        let failed_just_now = state.failed_at.is_some_and(|at| now.since(at) < PAUSE);
-        match (failed_just_now, state.found.clone()) {
-            (true, Some(old)) => Ok(old),
-            (true, None) => Err(ProviderError::Unreachable(
-                "it did not answer a moment ago".to_owned(),
-            )),
-            (false, old) => self.find(&mut state).await.or_else(|error| {
-                let Some(old) = old else { return Err(error) };
-                tracing::warn!(%error, "what was known of the provider of identities is kept");
-                Ok(old)
-            }),
-        }
-    }
-
-    /// The same anew, for a token that is signed with a key that `seen` does not hold.
-    async fn renewed(&self, seen: &Arc<Found>) -> Result<Arc<Found>, ProviderError> {
-        let mut state = self.state.lock().await;
-        if let Some(found) = &state.found
-            && !Arc::ptr_eq(found, seen)
-        {
-            return Ok(Arc::clone(found));
-        }
-        let now = (self.now)();
-        if state.renewed_at.is_some_and(|at| now.since(at) < RENEWED) {
-            return Ok(Arc::clone(seen));
-        }
-        state.renewed_at = Some(now);
-        self.find(&mut state).await
-    }
-
-    async fn find(&self, state: &mut State) -> Result<Arc<Found>, ProviderError> {
-        let found = self.discover().await;
-        let now = (self.now)();
-        match found {
-            Ok(client) => {
-                let found = Arc::new(Found { client, at: now });
-                state.found = Some(Arc::clone(&found));
-                state.failed_at = None;
-                Ok(found)
-            }
-            Err(error) => {
-                state.failed_at = Some(now);
-                Err(error)
-            }
-        }
+    async fn found(&self) -> Result<Arc<Client>, ProviderError> {
+        self.found.get(self.discover()).await
     }
 
     async fn discover(&self) -> Result<Client, ProviderError> {
@@ -358,7 +239,7 @@ impl Provider {
             .await
             .map_err(not_reached)?;
         let leads_to = metadata.authorization_endpoint().url().scheme();
-        if self.http.needs_tls && leads_to != "https" {
+        if self.http.needs_tls() && leads_to != "https" {
             return Err(not_reached(CallError::NoTls));
         }
         if metadata.token_endpoint().is_none() {
@@ -388,74 +269,15 @@ impl Provider {
     }
 }
 
-/// Asks the provider. Not a closure: over that the compiler cannot tell that what waits for it may move between threads.
-struct Caller {
-    http: reqwest::Client,
-    needs_tls: bool,
-}
-
-impl Caller {
-    async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, CallError> {
-        if self.needs_tls && request.uri().scheme_str() != Some("https") {
-            return Err(CallError::NoTls);
-        }
-        let mut response = self
-            .http
-            .execute(request.try_into()?)
-            .await
-            .map_err(reqwest::Error::without_url)?;
-        let mut answer = http::Response::builder().status(response.status());
-        for (name, value) in response.headers() {
-            answer = answer.header(name, value);
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > LONGEST {
-                return Err(CallError::Endless);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(answer.body(body)?)
-    }
-}
-
-impl<'c> AsyncHttpClient<'c> for Caller {
-    type Error = CallError;
-    type Future = BoxFuture<'c, Result<HttpResponse, CallError>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        self.answer(request).boxed()
-    }
-}
-
 /// What can be an identity: whom a provider calls nothing would all be one. The length is that of OpenID Connect Core 1.0.
 fn is_subject(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
 }
 
 /// So many seconds ago; below zero: from now.
-fn ago(seconds: i64) -> DateTime<Utc> {
+pub(super) fn ago(seconds: i64) -> DateTime<Utc> {
     let at = SystemClock.now().plus(-seconds * SECOND);
     DateTime::from_timestamp_micros(at.micros()).unwrap_or_default()
-}
-
-fn not_reached(error: impl std::error::Error) -> ProviderError {
-    ProviderError::Unreachable(told(&error))
-}
-
-fn refused(error: impl std::error::Error) -> ProviderError {
-    ProviderError::Refused(told(&error))
-}
-
-/// The error with what led to it.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ impl Handler for Lakehand {
                     .await?;
                 Ok(Outcome::Done)
             }
+            WorkKind::AccessLog => self.access_log(work).await,
             WorkKind::Report => {
                 self.exchange.billing_report(&system).await?;
                 Ok(Outcome::Done)

@@ -4,6 +4,7 @@
 //! There is nothing to save at the end: told to stop, a worker leases no more and goes. What was under way is leased again by
 //! somebody else when its lease runs out (crash-only).
 
+pub(crate) mod access_log;
 pub mod handlers;
 pub mod sync;
 pub(crate) mod tally;
@@ -139,6 +140,8 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
             let exchange = accesses.clone();
             async move {
                 let system = Principal::system();
+                exchange.live_reads_sweep(&system).await?;
+                exchange.access_log_sweep(&system).await?;
                 exchange.share_queries_sweep(&system).await.map(|_| ())
             }
         }),

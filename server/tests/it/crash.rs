@@ -276,6 +276,8 @@ impl World {
             note: "fine".into(),
             revision: request.revision,
             stage: None,
+            live_bytes_per_day: None,
+            scope: None,
         };
         self.exchange()
             .request_decide(jonas, request.id, yes)

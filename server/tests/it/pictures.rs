@@ -206,6 +206,56 @@ async fn figures_are_handed_out_as_files_by_the_session_that_shows_them() {
     }
 }
 
+/// Answered and refused, with the reason, on the page and in the file, for the team that owns it; others see their own calls.
+#[tokio::test]
+async fn who_reads_a_product_is_shown_and_handed_out() {
+    let world = World::start().await;
+    let operator = Principal::operator();
+    world.recipient("rnd_usage", "westeurope").await;
+    let profile =
+        world
+            .exchange()
+            .profile_create(&operator, "rnd_usage", model::dto::ProfileNew::default());
+    let bearer = profile.await.unwrap().bearer_token;
+    let query = "/delta-sharing/shares/vehicle-visits/schemas/default/tables/visits/query";
+    let call = async || {
+        let body = serde_json::json!({});
+        world.app.post(query).token(&bearer).json(&body).await
+    };
+    assert_eq!(call().await.status, StatusCode::NOT_FOUND);
+    let request = world.ask("vehicle-visits", "rnd_usage", "live").await;
+    world.approve(&request).await;
+    assert_eq!(call().await.status, StatusCode::OK);
+
+    let producer = world.app.sign_in("producer").await;
+    let usage = "/products/vehicle-visits/usage";
+    let text = world.page(&producer, usage).await.text;
+    for part in ["rnd_usage", "answered", "the producer", "failed (404)"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let refused = world
+        .page(&producer, &format!("{usage}?answer=refused"))
+        .await
+        .text;
+    assert!(refused.contains("failed (404)"), "{refused}");
+    assert!(!refused.contains("the producer</td>"), "{refused}");
+    let nothing = world
+        .page(&producer, &format!("{usage}?recipient=nobody"))
+        .await;
+    assert!(nothing.text.contains("No call to show"), "{}", nothing.text);
+
+    let file = format!("{usage}.csv");
+    let csv = world.page(&producer, &file).await;
+    assert_eq!(csv.text.lines().count(), 3, "{}", csv.text);
+    assert!(csv.text.contains("RESOURCE_DOES_NOT_EXIST"), "{}", csv.text);
+    let token = world.tokens[4].clone().unwrap();
+    let by_route = "/api/v1/share-queries?product=vehicle-visits&format=csv";
+    let by_route = world.app.get(by_route).token(&token).send().await;
+    assert_eq!(csv.text, by_route.text);
+    let one = world.page(&producer, &format!("{file}?answer=given")).await;
+    assert_eq!(one.text.lines().count(), 2, "{}", one.text);
+}
+
 #[tokio::test]
 async fn commits_are_drawn_and_told_with_and_without_a_replica() {
     let world = World::start().await;

@@ -189,11 +189,33 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[reason]", "over"),
             ("form[confirm]", PRODUCT),
         ],
+        "access/narrow_grant" => vec![
+            ("form[grant]", ID),
+            ("form[revision]", "1"),
+            ("form[directory]", "yes"),
+        ],
+        "access/limit_grant" => vec![
+            ("form[grant]", ID),
+            ("form[revision]", "1"),
+            ("form[live_bytes_per_day]", "50 GB"),
+        ],
         "access/revoke_recipient_token" => vec![
             ("form[recipient]", "rnd_weu"),
             ("form[token]", ID),
             ("form[confirm]", "rnd_weu"),
         ],
+        "ways/set_recipient_limits" => vec![
+            ("form[recipient]", "rnd_weu"),
+            ("form[addresses]", "192.0.2.0/24"),
+        ],
+        "ways/set_federation" => vec![
+            ("form[recipient]", "rnd_weu"),
+            ("form[issuer]", "https://id.example"),
+            ("form[audience]", "entrepot"),
+            ("form[subject]", "machine"),
+        ],
+        "ways/end_federation" => vec![("form[recipient]", "rnd_weu"), ("form[confirm]", "rnd_weu")],
+        "ways/end_activation" => vec![("form[recipient]", "rnd_weu")],
         "catalog/update_product" => vec![("form[product]", PRODUCT), ("form[title]", "Visits")],
         "catalog/publish_product" => vec![("form[product]", PRODUCT), ("form[confirm]", PRODUCT)],
         "catalog/retire_product" => vec![

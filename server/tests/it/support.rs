@@ -9,12 +9,13 @@ pub(crate) mod python;
 pub(crate) mod s3;
 
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use exchange::db::Db;
 use exchange::ports::{Letter, Mailer, Post, Undelivered};
 use exchange::{Exchange, Options, Principal};
@@ -25,13 +26,21 @@ use serde_json::Value;
 use server::adapters::connect::{Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
-use server::config::{LogFormat, OidcSettings, PublicUrl, StorageSettings, TelemetrySettings};
+use server::config::{
+    LogFormat, OidcSettings, Proof, PublicUrl, ScanningSettings, StorageSettings, TelemetrySettings,
+};
 use server::oidc::Oidc;
 use server::router::{self, Parts};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// An issuer that is named and nowhere to be found.
+pub(crate) const ISSUER: &str = "https://id.example";
+
+/// What a scanner shows.
+pub(crate) const SCANNER: &str = "0123456789abcdef01234567";
 
 /// Everything that all tests of this binary log, at the most talkative level.
 #[derive(Clone, Default)]
@@ -95,6 +104,10 @@ pub(crate) struct Build {
     pub(crate) mail: bool,
     /// The provider that people may sign in by.
     pub(crate) oidc: Option<&'static OidcSettings>,
+    /// Whose tokens may let recipients in.
+    pub(crate) issuers: &'static [&'static str],
+    /// How the scanner shows that it is the one, if there is one; its secret is [`SCANNER`].
+    pub(crate) scanning: Option<Proof>,
 }
 
 impl Default for Build {
@@ -106,6 +119,8 @@ impl Default for Build {
             endpoints: &[],
             mail: false,
             oidc: None,
+            issuers: &[ISSUER],
+            scanning: None,
         }
     }
 }
@@ -169,6 +184,7 @@ impl TestApp {
         let options = Options {
             public_url: build.public_url.to_owned(),
             provider: build.oidc.map(|oidc| oidc.rules.clone()),
+            issuers: build.issuers.iter().map(|one| (*one).to_owned()).collect(),
             ..Options::default()
         };
         let lake = Lake::of(&StorageSettings {
@@ -206,6 +222,10 @@ impl TestApp {
             requests_per_second: build.requests_per_second,
             sign_ins_per_minute: build.sign_ins_per_minute,
             oidc,
+            scanning: build.scanning.map(|proof| ScanningSettings {
+                proof,
+                key: SCANNER.as_bytes().to_vec(),
+            }),
             portal: server::site::portal(exchange.clone(), folder.path()),
             machines: connected.machines_within(build.requests_per_second),
         });
@@ -342,6 +362,13 @@ impl Ask<'_> {
 
     pub(crate) fn cookie(self, cookie: &str) -> Self {
         self.header("cookie", cookie)
+    }
+
+    /// From this address; else from nowhere that is known.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let peer: SocketAddr = format!("{address}:1").parse().unwrap();
+        self.builder = self.builder.extension(ConnectInfo(peer));
+        self
     }
 
     pub(crate) fn own_origin(self) -> Self {

@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod read;
 pub mod recipient;
+pub mod ways;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -24,6 +25,7 @@ use crate::components::state;
 use crate::components::state::State;
 use crate::components::time::Ago;
 use crate::ctx;
+use crate::ctx::MadeLink;
 use crate::islands::icon::Icon;
 use crate::pages::access::read::lines;
 use crate::pages::access::recipient::Machines;
@@ -55,12 +57,14 @@ fn Shown() -> impl IntoView {
     let opened = load_if(read.map(api::access::opened));
     let recipients = load(api::access::own_recipients_shown(machines_after));
     let requests = load(api::access::requests(after));
+    let made = use_context::<MadeLink>();
     view! {
         <section class="page">
             <div class="page-head">
                 <h1>{words::access::MY_ACCESS}</h1>
                 <p class="lead">{words::access::WHAT_YOUR_TEAMS_MAY_READ}</p>
             </div>
+            {made.map(|link| ways::made(&link.0))}
             {opened.show(|opened| lines(opened).into_any())}
             {recipients.show(move |found| machines(found, are_first).into_any())}
             {requests.show(move |page| asked(page, is_first).into_any())}
@@ -99,7 +103,7 @@ fn machines(found: Listed<RecipientShown>, is_first: bool) -> impl IntoView {
         .into_iter()
         .map(|shown| {
             let are_more = shown.grants.next.is_some();
-            view! { <Machines recipient=shown.recipient grants=shown.grants.items are_more/> }
+            view! { <Machines recipient=shown.recipient grants=shown.grants.items are_more issuers=shown.issuers/> }
         })
         .collect_view();
     view! {

@@ -28,6 +28,8 @@ use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::pages::access::PATH;
 use crate::pages::access::SOON;
+use crate::pages::access::ways::Ways;
+use crate::pages::request::limit::brief;
 use crate::url;
 use crate::wire;
 use crate::words;
@@ -38,6 +40,8 @@ pub fn Machines(
     grants: Vec<Grant>,
     /// Whether older grants are left out.
     are_more: bool,
+    /// Whose tokens may be said to let it in.
+    issuers: Vec<String>,
 ) -> impl IntoView {
     let name = recipient.name.to_string();
     let heading = format!("recipient-{name}");
@@ -45,6 +49,8 @@ pub fn Machines(
     // Of its own for each: landmarks are told apart by their names.
     let caption = words::access::what_it_may_read(&name);
     let place = state::place(&recipient.location);
+    let of_team = words::access::place_and_team(&place, &recipient.team);
+    let has_credential = living(&recipient, ctx::now()).is_some();
     let (open, ended): (Vec<Grant>, Vec<Grant>) = grants
         .into_iter()
         .partition(|grant| grant.desired == GrantDesired::Active);
@@ -53,10 +59,11 @@ pub fn Machines(
             <div class="machines__head">
                 <div>
                     <h2 id=heading class="code">{name.clone()}</h2>
-                    <p class="muted">{words::access::place_and_team(&place, &recipient.team)}</p>
+                    <p class="muted">{of_team}</p>
                 </div>
-                <Credential recipient/>
+                <Credential recipient=recipient.clone()/>
             </div>
+            <Ways recipient issuers has_credential/>
             {if open.is_empty() {
                 view! { <p class="muted">{words::access::NOTHING_IS_GRANTED}</p> }.into_any()
             } else {
@@ -169,6 +176,7 @@ fn Row(grant: Grant) -> impl IntoView {
     let ends_soon = grant.until.since(now) < SOON;
     let id = grant.id.to_string();
     let label = format!(" {product}");
+    let bytes = brief(&grant);
     let of = label.clone();
     let name = product.clone();
     view! {
@@ -190,7 +198,7 @@ fn Row(grant: Grant) -> impl IntoView {
                     view! { <span class="muted secondary"><Ago at=grant.until/></span> }.into_any()
                 }}
             </td>
-            <td>{state::mode(grant.mode)}</td>
+            <td>{state::mode(grant.mode)}{bytes}</td>
             <td>
                 <p class="actions actions--tight">
                     <a class="button button--small" href=read>{words::access::HOW_TO_READ}<span class="visually-hidden">{label}</span></a>
@@ -252,6 +260,7 @@ fn over(grants: Vec<Grant>) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
+    use model::dto::RecipientLimits;
     use model::time::DAY;
 
     use super::*;
@@ -271,6 +280,9 @@ mod tests {
             team: "rnd".parse().unwrap(),
             location: "azure:westeurope".parse().unwrap(),
             revision: 1,
+            limits: RecipientLimits::default(),
+            federation: None,
+            activation: None,
             tokens: vec![token("gone", -1, false), token("took", DAY, true)],
         };
         assert_eq!(living(&recipient, now), None);

@@ -93,6 +93,7 @@ fn row(shown: RecipientShown) -> impl IntoView {
         recipient,
         grants,
         may_revoke,
+        ..
     } = shown;
     let name = recipient.name.to_string();
     let team = recipient.team.to_string();

@@ -17,6 +17,8 @@ use crate::components::time::Day;
 use crate::components::time::LastDay;
 use crate::ctx;
 use crate::pages::product::Place;
+use crate::pages::request::limit::brief;
+use crate::pages::request::part::narrowed;
 use crate::wire::Loaded;
 use crate::words;
 
@@ -72,6 +74,8 @@ fn table(page: Listed<Grant>, place: Place) -> impl IntoView {
 fn row(grant: Grant) -> impl IntoView {
     let said = state::grant(&grant);
     let request = format!("/requests/{}", grant.request);
+    let bytes = brief(&grant);
+    let part = narrowed(&grant);
     view! {
         <tr>
             <th scope="row">
@@ -82,7 +86,7 @@ fn row(grant: Grant) -> impl IntoView {
                 <span class="code">{grant.purpose_code}</span>
                 <span class="secondary">{grant.purpose_text}</span>
             </td>
-            <td>{state::mode(grant.mode)}</td>
+            <td>{state::mode(grant.mode)}{part}{bytes}</td>
             <td><LastDay at=grant.until/></td>
             <td>
                 <State said/>

@@ -1,6 +1,7 @@
 //! What was moved and what it cost: what the replicas saved, and the charges that the viewer may see.
 
 use leptos::prelude::*;
+use leptos_router::components::A;
 use model::dto::Charge;
 use model::dto::Money;
 use model::dto::Saving;
@@ -22,6 +23,7 @@ use crate::words;
 
 pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView + use<> {
     let file = url::with_query("/costs/charges.csv", [("product", product)]);
+    let calls = format!("/products/{}/usage", url::encode(product));
     view! {
         <section class="block">
             <h2>{words::product_cost::SAVED_BY_REPLICAS}</h2>
@@ -34,6 +36,7 @@ pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView +
         </section>
         <section class="block">
             <h2>{words::product_cost::READ_LATELY}</h2>
+            <p><A href=calls>"All calls, with filters and as CSV"</A></p>
             {parts.reads.show(|page| of_reads(page).into_any())}
         </section>
     }
@@ -224,15 +227,13 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
     ];
     view! {
         <Table caption=words::product_cost::CALLS head>{rows}</Table>
-        {has_more.then(|| view! {
-            <p class="muted">{words::product_cost::LATEST_ARE_SHOWN}<span class="code">"entrepot recipient queries"</span>{words::product_cost::TELLS_ALL}</p>
-        })}
+        {has_more.then(|| view! { <p class="muted">{words::product_cost::LATEST_ARE_SHOWN}</p> })}
     }
     .into_any()
 }
 
 /// What a client asked of a table, in words.
-fn asked(call: &ShareQuery) -> String {
+pub(super) fn asked(call: &ShareQuery) -> String {
     let what = match call.endpoint.as_str() {
         "version" => words::product_cost::ITS_VERSION,
         "metadata" => words::product_cost::ITS_COLUMNS,

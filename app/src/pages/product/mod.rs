@@ -9,9 +9,11 @@ mod history;
 mod overview;
 mod schema;
 pub(crate) mod timeline;
+pub mod usage;
 mod yaml;
 
 pub use edit::Edit;
+pub use usage::Usage;
 
 use leptos::prelude::*;
 use leptos_meta::Title;

@@ -4,10 +4,12 @@ use std::fmt::Display;
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use model::Mode;
 use model::dto::Request;
 
 use crate::api;
 use crate::components::button::Weight;
+use crate::components::field::Field;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
@@ -16,6 +18,7 @@ use crate::components::text_area::TextArea;
 use crate::components::time::Ago;
 use crate::components::time::LastDay;
 use crate::pages::request::offer;
+use crate::pages::request::part;
 use crate::wire;
 use crate::words;
 
@@ -133,10 +136,22 @@ pub fn Decide(
     let action = wire::form::<api::access::DecideRequest>();
     let id = request.id.to_string();
     let revision = request.revision.to_string();
+    let part = part::fields(&request);
+    let of_a_day = match request.mode {
+        Mode::Live => "At most so many bytes a day",
+        Mode::Replica => "So many bytes a day at the source while the replica is late",
+    };
     view! {
         <Form id=format!("decide-{id}") action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
+            {part}
+            <Field
+                label=of_a_day
+                name="live_bytes_per_day"
+                hint="With a yes, and only if you want to: such as 50 GB. It can be changed later."
+                autocomplete="off"
+            />
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
             <div class="actions">
                 <Submit says=("verdict", "approve") key="a">{words::request::APPROVE}</Submit>

@@ -31,6 +31,8 @@ use crate::components::time::Time;
 use crate::pages::access::works;
 use crate::pages::request::Case;
 use crate::pages::request::case::Decide;
+use crate::pages::request::limit::limit;
+use crate::pages::request::part::part;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
@@ -77,6 +79,10 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
         None => state::request(request.state),
     };
     let shown = request.clone();
+    let bytes = grant
+        .as_ref()
+        .filter(|grant| grant.desired == GrantDesired::Active)
+        .map(|grant| (part(grant), limit(grant)));
     let name = request.product.to_string();
     let recipient = request.recipient.to_string();
     let crumb = name.clone();
@@ -104,6 +110,7 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
                         </noscript>
                     })}
                     {grant.map(after_steps)}
+                    {bytes}
                 </div>
                 <section class="card" aria-labelledby="asked">
                     <h2 id="asked">{words::request::WHAT_WAS_ASKED}</h2>

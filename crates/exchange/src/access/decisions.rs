@@ -5,7 +5,7 @@ use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Times
 use serde_json::json;
 
 use super::requests::{DecisionRecord, RequestRecord};
-use super::{Narrowed, ProductInfo, RecipientInfo, check_scope};
+use super::{Narrowed, ProductInfo, RecipientInfo, check_scope, quota};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::error::{Check, Error};
@@ -61,6 +61,10 @@ impl Exchange {
             scope.rows.as_ref(),
         )
         .await?;
+        let per_day = quota::check_field(&mut check, new.live_bytes_per_day);
+        if verdict == Some(Verdict::Reject) && per_day.is_some() {
+            check.fail("live_bytes_per_day", "what is rejected hands out nothing");
+        }
         check.done()?;
         let Some(verdict) = verdict else {
             return Err(Error::invalid("verdict", "missing"));
@@ -115,6 +119,9 @@ impl Exchange {
         )
         .await?;
         self.request_scope(&mut change, id, scope).await?;
+        if let Some(per_day) = per_day {
+            self.request_limit(&mut change, id, per_day).await?;
+        }
         match verdict {
             Verdict::Reject => {
                 self.request_close(&mut change, id, RequestState::Rejected)
@@ -174,6 +181,29 @@ impl Exchange {
         Ok(())
     }
 
+    /// Keeps what an approver says the grant may hand out in a day; of two the smaller number. Part of the caller's change.
+    pub(crate) async fn request_limit(
+        &self,
+        change: &mut Change,
+        id: RequestId,
+        per_day: u64,
+    ) -> Result<(), Error> {
+        sql!(
+            "update request set live_bytes_per_day = $1
+             where id = $2 and (live_bytes_per_day is null or live_bytes_per_day > $1)"
+        )
+        .bind(per_day)
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+        change.note(
+            Operation::RequestDecide,
+            Object::new("request", id),
+            json!({ "live_bytes_per_day": per_day }),
+        );
+        Ok(())
+    }
+
     async fn request_close(
         &self,
         change: &mut Change,
@@ -224,8 +254,9 @@ impl Exchange {
         .await?;
         let id = GrantId::new(at);
         sql!("insert into access_grant (id, name, request_id, product_id, recipient_id, mode, until_at, desired, actual,
-                  generation, observed_generation, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, $6, $7, 'active', 'pending', 1, 0, 1, $8, $8)")
+                  generation, observed_generation, revision, created_at, updated_at, live_bytes_per_day)
+              values ($1, $2, $3, $4, $5, $6, $7, 'active', 'pending', 1, 0, 1, $8, $8,
+                  (select request.live_bytes_per_day from request where request.id = $3))")
         .bind(id)
         // While another grant has the name it is that one's.
         .bind(name.as_ref().filter(|_| replaced.is_empty()).map(ToString::to_string))

@@ -27,6 +27,14 @@ macro_rules! grant_rows {
          recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
          access_grant.mode, purpose_code, purpose_text, access_grant.until_at, desired, actual, generation, verified_at,
          first_read_at, urls_until, store_urls_until, reason, ended_at, ended_reason, access_grant.revision,
+         access_grant.live_bytes_per_day,
+         (select max(live_read.day) from live_read where live_read.grant_id = access_grant.id) as live_day,
+         (select live_read.bytes from live_read where live_read.grant_id = access_grant.id
+          order by live_read.day desc limit 1) as live_bytes,
+         (select min(replica.late_since) from replica join storage on storage.id = replica.storage_id
+          where access_grant.mode = 'replica' and replica.product_id = access_grant.product_id
+              and storage.cloud = recipient.cloud and storage.region = recipient.region
+              and replica.state in ('pending', 'ready')) as stale_since,
          access_grant.row_filter, access_grant.directory_access
          from access_grant join request on request.id = access_grant.request_id
          join product on product.id = access_grant.product_id
@@ -67,6 +75,12 @@ pub(crate) struct GrantRecord {
     pub row_filter: Option<String>,
     pub directory_access: bool,
     pub revision: i64,
+    pub live_bytes_per_day: Option<u64>,
+    /// The last day on which something of the producer's own was handed out, and how much.
+    live_day: Option<i64>,
+    live_bytes: Option<u64>,
+    /// Since when the replica that it reads is later than promised.
+    stale_since: Option<Timestamp>,
 }
 from_row!(GrantRecord {
     id,
@@ -97,7 +111,11 @@ from_row!(GrantRecord {
     ended_reason,
     row_filter,
     directory_access,
-    revision
+    revision,
+    live_bytes_per_day,
+    live_day,
+    live_bytes,
+    stale_since
 });
 
 impl GrantRecord {
@@ -116,11 +134,16 @@ impl GrantRecord {
     }
 }
 
-/// The grant as the caller may see it.
-fn grant_dto(principal: &Principal, record: GrantRecord) -> Result<Grant, Error> {
+/// The grant as the caller may see it; `today` is the UTC day.
+fn grant_dto(principal: &Principal, today: i64, record: GrantRecord) -> Result<Grant, Error> {
     let is_open = record.desired == GrantDesired::Active;
+    let live_bytes = record.live_bytes.filter(|_| record.live_day == Some(today));
     Ok(Grant {
         may_narrow: is_open && may_narrow(principal, &record),
+        may_limit: is_open && allows(principal, Operation::GrantLimit, &record.scope()),
+        live_bytes_per_day: record.live_bytes_per_day,
+        live_bytes_today: live_bytes.unwrap_or(0),
+        stale_since: record.stale_since.filter(|_| is_open),
         may_revoke: is_open && allows(principal, Operation::GrantRevoke, &record.scope()),
         location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
         id: record.id,
@@ -216,10 +239,11 @@ impl Exchange {
         .all(self.db())
         .await?;
         let page = page.cut(rows, |row| row.id.to_string());
+        let today = self.now().utc_day();
         let items = page
             .items
             .into_iter()
-            .map(|record| grant_dto(principal, record))
+            .map(|record| grant_dto(principal, today, record))
             .collect::<Result<_, _>>()?;
         Ok(Page {
             items,
@@ -233,7 +257,7 @@ impl Exchange {
             return Err(Error::NotFound("grant"));
         };
         can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
-        grant_dto(principal, record)
+        grant_dto(principal, self.now().utc_day(), record)
     }
 
     /// Ends a grant now: by the consumer (giving up), the owner, data protection or an admin. New calls are refused from
@@ -255,7 +279,7 @@ impl Exchange {
         let reason = check.text("reason", &new.reason, 1, 1_000, true);
         check.done()?;
         if record.desired == GrantDesired::Ended {
-            return grant_dto(principal, record);
+            return grant_dto(principal, self.now().utc_day(), record);
         }
         let mut change = self.change(principal).await?;
         self.grant_end(

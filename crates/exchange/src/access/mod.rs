@@ -3,13 +3,18 @@
 //!
 //! People write what they want; only [`Exchange::grant_reconcile`](crate::Exchange::grant_reconcile) writes what is.
 
+mod activation;
 mod decisions;
 mod ended;
+mod federation;
 mod grants;
 mod later;
+mod leaks;
+mod limits;
 mod moving;
 mod offers;
 mod queries;
+mod quota;
 mod reading;
 mod recipients;
 mod reconcile;
@@ -23,18 +28,22 @@ mod waiting;
 mod tests;
 
 use model::{
-    AccessPolicy, Classification, Cloud, Location, Name, Payer, ProductId, ProductName,
+    AccessPolicy, Addresses, Classification, Cloud, Location, Name, Payer, ProductId, ProductName,
     ProductState, RecipientId, Stage, TeamId,
 };
 
 pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
+pub(crate) use federation::STRANGE_ISSUER;
+pub use federation::Word;
 pub use later::{Later, LaterNew, LaterState};
+pub use leaks::could_be_leaked;
+pub(crate) use limits::{MOST_ADDRESSES, MOST_REQUESTS};
 pub(crate) use moving::STAYS;
-pub use queries::ShareQueryFilter;
+pub use queries::{QueryLogNew, ShareAnswer, ShareQueryFilter};
+pub use quota::{LiveRead, parse_bytes};
 pub use reading::{
-    GrantReading, NotServed, QueryLogNew, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
-    SharedTitle,
+    GrantReading, NotServed, Place, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;
@@ -123,7 +132,8 @@ pub(crate) struct DeclaredAs {
 /// Recipients as [`RecipientInfo`] reads them.
 macro_rules! recipient_rows {
     () => {
-        "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision
+        "select recipient.id, recipient.name, team_id, team.name as team, cost_center, cloud, region, recipient.revision,
+             addresses, requests_per_minute
          from recipient join team on team.id = team_id"
     };
 }
@@ -140,6 +150,8 @@ pub(crate) struct RecipientInfo {
     pub cloud: Cloud,
     pub region: String,
     pub revision: i64,
+    pub addresses: Addresses,
+    pub requests_per_minute: Option<u32>,
 }
 from_row!(RecipientInfo {
     id,
@@ -149,7 +161,9 @@ from_row!(RecipientInfo {
     cost_center,
     cloud,
     region,
-    revision
+    revision,
+    addresses,
+    requests_per_minute
 });
 
 impl RecipientInfo {

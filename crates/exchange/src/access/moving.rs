@@ -15,8 +15,7 @@ use crate::principal::Principal;
 use crate::{Exchange, sql};
 
 /// Why a recipient stays where it is.
-pub(crate) const STAYS: &str =
-    "something was asked for this recipient already, or it has a credential; make another one";
+pub(crate) const STAYS: &str = "something was asked for this recipient already, or it has a credential, a link to one or a federation; make another one";
 
 impl Exchange {
     /// Gives a recipient to another team, or another place.
@@ -105,7 +104,11 @@ async fn is_in_use(change: &mut Change, info: &RecipientInfo) -> Result<bool, Er
         "select recipient.id from recipient where recipient.id = $1 and (
              exists (select 1 from request where request.recipient_id = recipient.id)
              or exists (select 1 from recipient_token where recipient_token.recipient_id = recipient.id
-                            and revoked_at is null and expires_at > $2))"
+                            and revoked_at is null and expires_at > $2)
+             or exists (select 1 from recipient_federation where recipient_federation.recipient_id = recipient.id
+                            and ended_at is null)
+             or exists (select 1 from recipient_activation where recipient_activation.recipient_id = recipient.id
+                            and used_at is null and ended_at is null and recipient_activation.expires_at > $2))"
     )
     .bind(info.id)
     .bind(at)

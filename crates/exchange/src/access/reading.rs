@@ -1,9 +1,11 @@
 //! What the sharing service asks: whose token this is, what that recipient may read right now, and where. Decided in the
 //! database at each call, so that an end is felt at once on every process.
 
+use std::net::IpAddr;
+
 use model::{
-    Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, QueryId, RecipientId,
-    RecipientTokenId, StorageId, TableId, TeamId, Timestamp,
+    Addresses, Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, RecipientId,
+    RecipientTokenId, RowFilter, StorageId, TableId, TeamId, Timestamp,
 };
 
 use crate::db::FromRow as _;
@@ -22,13 +24,18 @@ pub struct ReaderRecord {
     pub team_id: TeamId,
     cloud: Cloud,
     region: String,
+    pub(super) addresses: Addresses,
+    /// None: as many as the installation lets any.
+    pub requests_per_minute: Option<u32>,
 }
 from_row!(ReaderRecord {
     id,
     name,
     team_id,
     cloud,
-    region
+    region,
+    addresses,
+    requests_per_minute
 });
 
 impl ReaderRecord {
@@ -47,6 +54,10 @@ pub enum ReaderRefused {
     Expired { urls_until: Option<Timestamp> },
     #[error("this credential was revoked; download a new profile")]
     Revoked { urls_until: Option<Timestamp> },
+    #[error(
+        "this recipient may not be used from your address; ask its team to put the address on the recipient's list"
+    )]
+    Elsewhere,
 }
 
 /// What decides whether a credential counts.
@@ -81,6 +92,9 @@ pub enum ReadFrom {
     Replica { source_version: u64 },
 }
 
+/// Storage, path and location to read from, and whose files those are.
+pub type Place<'a> = (StorageId, &'a str, Location, ReadFrom);
+
 /// A table that a recipient may read right now.
 #[derive(Clone, Debug)]
 pub struct SharedTable {
@@ -104,6 +118,7 @@ pub struct SharedTable {
     directory_access: bool,
     source_storage: StorageId,
     source_path: String,
+    source_url: String,
     source_cloud: Cloud,
     source_region: String,
     replica_storage: Option<StorageId>,
@@ -111,6 +126,12 @@ pub struct SharedTable {
     replica_cloud: Option<Cloud>,
     replica_region: Option<String>,
     replica_source_version: Option<u64>,
+    /// Since when that replica is later than its schedule promises.
+    pub late_since: Option<Timestamp>,
+    /// How many bytes of the producer's own the grant hands out in a day; see [`crate::access::LiveRead`].
+    pub live_bytes_per_day: Option<u64>,
+    /// What the producer's table held when its log was last looked at.
+    pub byte_count: Option<u64>,
 }
 from_row!(SharedTable {
     grant_id,
@@ -130,13 +151,17 @@ from_row!(SharedTable {
     directory_access,
     source_storage,
     source_path,
+    source_url,
     source_cloud,
     source_region,
     replica_storage,
     replica_path,
     replica_cloud,
     replica_region,
-    replica_source_version
+    replica_source_version,
+    late_since,
+    live_bytes_per_day,
+    byte_count
 });
 
 /// Why a granted table cannot be served; the feature in the Delta protocol's spelling.
@@ -161,27 +186,41 @@ impl SharedTable {
         super::scope::parsed(self.row_filter.as_deref())
     }
 
-    /// Whether the grant gives a credential for the whole folder: never for a part of a table, nor for a replica.
-    pub fn lends(&self) -> bool {
-        self.directory_access
+    /// Where the table's folder lies, if the grant gives a credential for it: never for a part of a table, nor for a replica, nor
+    /// where the bytes of a day are counted, which nobody could then.
+    pub fn directory(&self) -> Option<String> {
+        let is_lent = self.directory_access
             && self.row_filter.is_none()
             && self.history_start.is_none()
+            && self.live_bytes_per_day.is_none()
             && self.mode == Mode::Live
+            && !self.source_url.starts_with("file:");
+        is_lent.then(|| {
+            let root = self.source_url.trim_end_matches('/');
+            if self.source_path.is_empty() {
+                root.to_owned()
+            } else {
+                format!("{root}/{}", self.source_path)
+            }
+        })
+    }
+
+    /// The producer's own table.
+    pub fn source(&self) -> Result<Place<'_>, Error> {
+        let location =
+            Location::new(self.source_cloud, &self.source_region).map_err(Error::internal)?;
+        Ok((
+            self.source_storage,
+            &self.source_path,
+            location,
+            ReadFrom::Producer,
+        ))
     }
 
     /// Storage, path and location to read from. None: the replica is not there yet.
-    pub fn place(&self) -> Result<Option<(StorageId, &str, Location, ReadFrom)>, Error> {
+    pub fn place(&self) -> Result<Option<Place<'_>>, Error> {
         match self.mode {
-            Mode::Live => {
-                let location = Location::new(self.source_cloud, &self.source_region)
-                    .map_err(Error::internal)?;
-                Ok(Some((
-                    self.source_storage,
-                    &self.source_path,
-                    location,
-                    ReadFrom::Producer,
-                )))
-            }
+            Mode::Live => self.source().map(Some),
             Mode::Replica => {
                 match (
                     self.replica_storage,
@@ -238,40 +277,22 @@ pub struct GrantReading {
     pub wanted: bool,
 }
 
-/// One line of the access log.
-#[derive(Clone, Debug)]
-pub struct QueryLogNew {
-    pub id: QueryId,
-    pub recipient_id: RecipientId,
-    pub endpoint: &'static str,
-    pub share: String,
-    pub schema: String,
-    pub table: String,
-    pub table_id: Option<TableId>,
-    pub grant_id: Option<GrantId>,
-    pub version: Option<u64>,
-    pub files: u64,
-    pub bytes_signed: u64,
-    pub status: u16,
-    pub user_agent: String,
-    /// Until when the URLs of this answer work.
-    pub urls_until: Option<Timestamp>,
-}
-
 impl Exchange {
-    /// Whose credential this is, and which of theirs. A token with a wrong checksum is refused without asking the database.
+    /// Whose credential this is, and which of theirs. A token with a wrong checksum is refused without asking the database. `from`
+    /// is the address that it is used from, where that is known.
     pub async fn reader_of_token(
         &self,
         principal: &Principal,
         token: &str,
+        from: Option<IpAddr>,
     ) -> Result<Result<(ReaderRecord, RecipientTokenId), ReaderRefused>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         if !secret::is_well_formed(TokenKind::Recipient, token) {
             return Ok(Err(ReaderRefused::Unknown));
         }
         let row = sql!(
-            "select recipient.id, recipient.name, team_id, cloud, region, recipient_token.id as token_id, expires_at, revoked_at,
-                 store_urls_until
+            "select recipient.id, recipient.name, team_id, cloud, region, addresses, requests_per_minute,
+                 recipient_token.id as token_id, expires_at, revoked_at, store_urls_until
              from recipient_token join recipient on recipient.id = recipient_id where hash = $1"
         )
         .bind(secret::hash(token))
@@ -283,7 +304,11 @@ impl Exchange {
         if let Some(refused) = TokenRow::from_row(&row)?.refused(self.now()) {
             return Ok(Err(refused));
         }
-        Ok(Ok((ReaderRecord::from_row(&row)?, row.get("token_id")?)))
+        let reader = ReaderRecord::from_row(&row)?;
+        if !reader.addresses.let_in(from) {
+            return Ok(Err(ReaderRefused::Elsewhere));
+        }
+        Ok(Ok((reader, row.get("token_id")?)))
     }
 
     /// Why a credential that was accepted before is no longer; None while it counts.
@@ -299,7 +324,24 @@ impl Exchange {
         .bind(id)
         .first(self.db())
         .await?;
-        Ok(row.map_or(Some(ReaderRefused::Unknown), |row| row.refused(self.now())))
+        let row = match row {
+            Some(row) => Some(row),
+            // A word that lets somebody in has no end of its own; its token's is the issuer's to say.
+            None => {
+                sql!(
+                    "select case when ended_at is null then $2 else ended_at end as expires_at, ended_at as revoked_at,
+                         store_urls_until
+                     from recipient_federation where id = $1"
+                )
+                .bind(id)
+                .bind(Timestamp::from_micros(i64::MAX))
+                .first(self.db())
+                .await?
+            }
+        };
+        Ok(row.map_or(Some(ReaderRefused::Unknown), |row: TokenRow| {
+            row.refused(self.now())
+        }))
     }
 
     /// A recipient by its id: for the reconciler, which looks with the recipient's identity but has no token.
@@ -310,7 +352,7 @@ impl Exchange {
     ) -> Result<Option<ReaderRecord>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         Ok(
-            sql!("select id, name, team_id, cloud, region from recipient where id = $1")
+            sql!("select id, name, team_id, cloud, region, addresses, requests_per_minute from recipient where id = $1")
                 .bind(id)
                 .first(self.db())
                 .await?,
@@ -331,10 +373,11 @@ impl Exchange {
                     clone_refused_for,
                     product_table.history, product_table.history_start, product_table.change_data_feed,
                     access_grant.row_filter, access_grant.directory_access,
-                    product_table.storage_id as source_storage, product_table.path as source_path, source.cloud as source_cloud,
+                    product_table.storage_id as source_storage, product_table.path as source_path, source.url as source_url, source.cloud as source_cloud,
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
                     target.cloud as replica_cloud, target.region as replica_region,
-                    replica_table.source_version as replica_source_version
+                    replica_table.source_version as replica_source_version, replica.late_since,
+                    access_grant.live_bytes_per_day, product_table.byte_count
              from access_grant join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id
                  join product_table on product_table.product_id = product.id and removed_at is null
@@ -397,6 +440,10 @@ impl Exchange {
                  and (exists (select 1 from recipient_token
                           where recipient_token.id = $3 and recipient_token.recipient_id = access_grant.recipient_id
                               and revoked_at is null and expires_at > $2)
+                      or exists (select 1 from recipient_federation
+                          where recipient_federation.id = $3
+                              and recipient_federation.recipient_id = access_grant.recipient_id
+                              and recipient_federation.ended_at is null)
                       or $3 is null)"
         )
         .bind(grant)
@@ -469,59 +516,26 @@ impl Exchange {
         .bind(grant)
         .execute(&mut tx)
         .await?;
+        let of_token = match of_token {
+            0 => {
+                sql!(
+                    "update recipient_federation
+                     set store_urls_until = case when store_urls_until > $1 or $1 is null then store_urls_until else $1 end
+                     where id = $2 and ended_at is null
+                         and recipient_id = (select recipient_id from access_grant where access_grant.id = $3)"
+                )
+                .bind(by_store)
+                .bind(token)
+                .bind(grant)
+                .execute(&mut tx)
+                .await?
+            }
+            some => some,
+        };
         if (of_grant, of_token) != (1, 1) {
             return Ok(false);
         }
         tx.commit().await?;
         Ok(true)
     }
-
-    /// Writes a line of the access log; an answered query is also the consumer's first read, once.
-    pub async fn query_logged(
-        &self,
-        principal: &Principal,
-        new: &QueryLogNew,
-    ) -> Result<(), Error> {
-        can(principal, Operation::ShareRead, &Scope::NONE)?;
-        let now = self.now();
-        let mut tx = self.db().begin().await?;
-        sql!("insert into query_log (id, at, recipient_id, endpoint, share, schema_name, table_name, table_id, grant_id,
-                  version, files, bytes_signed, status, user_agent)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
-        .bind(new.id)
-        .bind(now)
-        .bind(new.recipient_id)
-        .bind(new.endpoint)
-        .bind(clip(&new.share))
-        .bind(clip(&new.schema))
-        .bind(clip(&new.table))
-        .bind(new.table_id)
-        .bind(new.grant_id)
-        .bind(new.version)
-        .bind(new.files)
-        .bind(new.bytes_signed)
-        .bind(i64::from(new.status))
-        .bind(clip(&new.user_agent))
-        .execute(&mut tx)
-        .await?;
-        if let Some(grant) = new.grant_id
-            && new.endpoint == "query"
-            && new.status == 200
-        {
-            sql!(
-                "update access_grant set first_read_at = $1 where id = $2 and first_read_at is null"
-            )
-            .bind(now)
-            .bind(grant)
-            .execute(&mut tx)
-            .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
-/// What a client sent, cut to what a log line holds.
-fn clip(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(255).collect()
 }

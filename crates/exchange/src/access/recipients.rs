@@ -1,6 +1,6 @@
 //! Recipients: the machine identity of a consumer team in one cloud region, and its sharing credentials.
 
-use model::dto::{Profile, ProfileNew, Recipient, RecipientNew, RecipientToken};
+use model::dto::{Profile, ProfileNew, Recipient, RecipientLimits, RecipientNew, RecipientToken};
 use model::time::DAY;
 use model::{Cloud, Location, Name, RecipientId, RecipientTokenId, Timestamp};
 use serde_json::json;
@@ -35,6 +35,9 @@ impl Exchange {
         .await?;
         let location = info.location()?;
         Ok(Recipient {
+            federation: self.federation_of(info.id).await?,
+            activation: self.activation_of(info.id).await?,
+            limits: info.limits(),
             name: info.name,
             team: info.team,
             location,
@@ -171,6 +174,9 @@ impl Exchange {
             location,
             revision: 1,
             tokens: Vec::new(),
+            limits: RecipientLimits::default(),
+            federation: None,
+            activation: None,
         })
     }
 

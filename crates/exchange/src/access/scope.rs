@@ -442,7 +442,8 @@ impl Exchange {
     ) -> Result<bool, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let row = sql!(
-            "select id from access_grant where id = $1 and directory_access and row_filter is null and mode = 'live'"
+            "select id from access_grant where id = $1 and directory_access and row_filter is null and mode = 'live'
+                 and live_bytes_per_day is null"
         )
         .bind(grant)
         .row(self.db())
@@ -469,6 +470,6 @@ impl Exchange {
 
 /// What is stored was checked before; what cannot be read opens nothing.
 pub(super) fn parsed(text: Option<&str>) -> Result<Option<RowFilter>, Error> {
-    let parse = |text: &str| text.parse().map_err(Error::internal);
+    let parse = |text: &str| text.parse::<RowFilter>().map_err(Error::internal);
     text.map(parse).transpose()
 }

@@ -1,6 +1,6 @@
-//! CSV of charges and statements. A cell that a spreadsheet would take for a formula is quoted as text (OWASP ASVS 1.2.10).
+//! CSV of charges, statements and the access log. A cell that a spreadsheet would take for a formula is quoted as text (OWASP ASVS 1.2.10).
 
-use model::dto::{Charge, Statement};
+use model::dto::{Charge, ShareQuery, Statement};
 
 /// A cell that begins like a formula gets an apostrophe before it; numbers of ours are left alone.
 fn text(cell: &str) -> String {
@@ -89,6 +89,69 @@ pub fn statement_csv(statements: &[Statement]) -> Result<String, csv::Error> {
             "currency",
         ],
         rows,
+    )
+}
+
+/// One line per call on a shared table.
+pub fn share_queries_csv(calls: &[ShareQuery]) -> Result<String, csv::Error> {
+    let said = |cell: &Option<String>| cell.as_deref().map(text).unwrap_or_default();
+    let number = |cell: Option<u64>| cell.map(|cell| cell.to_string()).unwrap_or_default();
+    write(
+        &[
+            "at",
+            "recipient",
+            "team",
+            "call",
+            "share",
+            "schema",
+            "table",
+            "version",
+            "files",
+            "bytes_signed",
+            "files_dropped",
+            "actions",
+            "seconds",
+            "source",
+            "stale_since",
+            "outcome",
+            "status",
+            "error_code",
+            "reason",
+            "user_agent",
+            "grant",
+            "query",
+        ],
+        calls.iter().map(|call| {
+            vec![
+                call.at.to_string(),
+                text(call.recipient.as_str()),
+                text(call.team.as_str()),
+                text(&call.endpoint),
+                text(&call.share),
+                text(&call.schema),
+                text(&call.table),
+                number(call.version),
+                call.files.to_string(),
+                call.bytes_signed.to_string(),
+                number(call.files_dropped),
+                number(call.actions),
+                call.duration_micros
+                    .and_then(|micros| i64::try_from(micros).ok())
+                    .map(seconds)
+                    .unwrap_or_default(),
+                said(&call.source),
+                call.stale_since
+                    .map(|at| at.to_string())
+                    .unwrap_or_default(),
+                said(&call.outcome),
+                call.status.to_string(),
+                said(&call.error_code),
+                said(&call.reason),
+                text(&call.user_agent),
+                call.grant.map(|id| id.to_string()).unwrap_or_default(),
+                call.id.to_string(),
+            ]
+        }),
     )
 }
 

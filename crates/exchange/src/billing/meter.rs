@@ -17,7 +17,8 @@ use crate::{Exchange, from_row, sql};
 /// What was counted.
 #[derive(Clone, Debug)]
 pub struct MeterEventNew {
-    /// The same bytes have the same key: `run/<id>/<attempt>`, `gateway/<request>`, `query/<id>`, `read/<operation>`.
+    /// The same bytes have the same key: `run/<id>/<attempt>`, `gateway/<request>`, `query/<id>`, `read/<operation>`,
+    /// `logged/<query>/<event>`.
     pub key: String,
     pub product: Option<ProductId>,
     pub table: Option<TableId>,
@@ -47,6 +48,7 @@ struct EventRow {
     query_id: Option<QueryId>,
     at: Timestamp,
     charged: bool,
+    replaced_at: Option<Timestamp>,
 }
 from_row!(EventRow {
     id,
@@ -60,7 +62,8 @@ from_row!(EventRow {
     run_id,
     query_id,
     at,
-    charged
+    charged,
+    replaced_at
 });
 
 impl Exchange {
@@ -143,7 +146,7 @@ impl Exchange {
         let (person, team) = principal.scope();
         let rows: Vec<EventRow> = sql!(
             "select meter_event.id, product.name as product, from_location, to_location, bytes, busy_micros, method, purpose,
-                    run_id, query_id, at,
+                    run_id, query_id, at, replaced_at,
                     case when (bytes = 0 or charge_id is not null) and (busy_micros = 0 or compute_charge_id is not null)
                          then true else false end as charged
              from meter_event left join product on product.id = product_id
@@ -177,6 +180,7 @@ impl Exchange {
                 query: row.query_id,
                 at: row.at,
                 charged: row.charged,
+                replaced_at: row.replaced_at,
             })
             .collect();
         Ok(Page {

@@ -17,12 +17,14 @@ macro_rules! time_waits {
     };
 }
 
+mod access_log;
 mod charges;
 mod export;
 mod meter;
 mod months;
 mod rates;
 mod report;
+mod s3_log;
 mod savings;
 mod statements;
 mod trace;
@@ -30,7 +32,8 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use export::{charges_csv, statement_csv};
+pub use access_log::AccessLogPlace;
+pub use export::{charges_csv, share_queries_csv, statement_csv};
 pub use meter::MeterEventNew;
 pub(crate) use rates::{Period, RATES_CLASH, check_side};
 pub use rates::{RateRecord, ServiceRateRecord};

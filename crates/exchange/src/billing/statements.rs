@@ -178,7 +178,7 @@ impl Exchange {
                 .bind(month.text())
                 .all(self.db())
                 .await?;
-        let besides = self.besides(team.id, month).await?;
+        let besides = self.besides(team.id, month, None).await?;
         let mut statements = Vec::new();
         for row in &issued {
             let lines: Vec<LineRow> = sql!(
@@ -196,6 +196,7 @@ impl Exchange {
                 state: StatementState::Issued,
                 issued_at: Some(row.issued_at),
             };
+            let besides = self.besides(team.id, month, Some(row.issued_at)).await?;
             statements.push(besides.with(summary, &team, lines));
         }
         let open = |currency, total| StatementSummary {
@@ -295,14 +296,22 @@ impl Exchange {
 
     /// What was handed out as signed URLs for the team's products, which is shown and not billed; and what was counted and
     /// no charge holds: because its day is not over or the report has not come by, or because it has no price.
-    async fn besides(&self, team: TeamId, month: Month) -> Result<Besides, Error> {
+    /// `as_of`: when the statement was issued, which says for good what was not known better then.
+    async fn besides(
+        &self,
+        team: TeamId,
+        month: Month,
+        as_of: Option<Timestamp>,
+    ) -> Result<Besides, Error> {
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event join product on product.id = product_id
-             where team_id = $1 and method = 'signed' and day >= $2 and day < $3"
+             where team_id = $1 and method = 'signed' and day >= $2 and day < $3
+                 and (replaced_at is null or replaced_at >= $4)"
         )
         .bind(team)
         .bind(month.first_day())
         .bind(month.next().first_day())
+        .bind(as_of)
         .row(self.db())
         .await?;
         let mut besides = Besides {
@@ -384,7 +393,7 @@ impl Exchange {
             ));
         }
         self.billing_report(principal).await?;
-        let besides = self.besides(record.id, month).await?;
+        let besides = self.besides(record.id, month, None).await?;
         if besides.unrated > 0 {
             return Err(Error::conflict(format!(
                 "{} meter events of this month have no rate; add the missing rate, then issue the statement",

@@ -254,6 +254,7 @@ words!(
     model::StatementState,
     model::NoticeKind,
     model::NoticeEvent,
+    model::Addresses,
 );
 
 impl From<model::Unit> for Value {

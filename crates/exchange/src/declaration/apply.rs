@@ -1,12 +1,12 @@
 //! Carrying a plan out, step by step, by the operations that the portal uses. Each asks the policy itself and commits with
 //! its audit rows; between two steps the process may die, and the next deployment goes on from what is live.
 
-use model::dto::ProductPublish;
+use model::dto::{GrantLimit, ProductPublish};
 use model::{Name, RequestId, Stage, Verdict, crash_point};
 use serde_json::json;
 
 use super::live::EXCHANGE_NAME;
-use super::plan::{Act, GrantAct, Step};
+use super::plan::{Act, GrantAct, Step, Ways};
 use crate::access::DeclaredAs;
 use crate::audit::Object;
 use crate::change::Change;
@@ -91,14 +91,26 @@ impl Exchange {
                         .await?;
                 }
             }
-            Act::Recipient(new) => {
+            Act::Recipient { new, ways } => {
+                let name = new.name.clone();
                 self.recipient_create(principal, new).await?;
+                self.declare_ways(principal, &name, ways).await?;
             }
-            Act::RecipientUpdate(name, change) => {
-                self.recipient_update(principal, name.as_str(), change)
-                    .await?;
+            Act::RecipientUpdate { name, change, ways } => {
+                if let Some(change) = change {
+                    self.recipient_update(principal, name.as_str(), change)
+                        .await?;
+                }
+                self.declare_ways(principal, name.as_str(), ways).await?;
             }
             Act::Grant(act) => self.declare_grant(principal, source, act).await?,
+            Act::Limit(grant, per_day) => {
+                let new = GrantLimit {
+                    live_bytes_per_day: Some(per_day),
+                    revision: None,
+                };
+                self.grant_limit(principal, grant, new).await?;
+            }
             Act::Withdraw(request) => {
                 let mut change = self.change(principal).await?;
                 withdraw(&mut change, request).await?;
@@ -118,6 +130,24 @@ impl Exchange {
     }
 
     /// Names an exchange that has no name yet.
+    /// What limits a recipient, and whose word lets it in.
+    async fn declare_ways(
+        &self,
+        principal: &Principal,
+        recipient: &str,
+        ways: Ways,
+    ) -> Result<(), Error> {
+        if let Some(limits) = ways.limits {
+            self.recipient_limits_set(principal, recipient, limits)
+                .await?;
+        }
+        if let Some(federation) = ways.federation {
+            self.federation_set(principal, recipient, federation)
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn name_exchange(&self, principal: &Principal, name: &Name) -> Result<(), Error> {
         can(principal, Operation::DomainCreate, &Scope::NONE)?;
         let mut change = self.change(principal).await?;
@@ -203,6 +233,9 @@ impl Exchange {
             Object::new("request", request),
             json!({ "name": declared.name, "file": source.file, "commit": source.commit }),
         );
+        if let Some(per_day) = act.live_bytes_per_day {
+            self.request_limit(&mut change, request, per_day).await?;
+        }
         let open = ready.product.open_stages(&[Stage::Declared]);
         if open.is_empty() {
             self.grant_make(

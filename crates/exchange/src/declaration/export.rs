@@ -108,6 +108,20 @@ struct RecipientOut {
     team: String,
     cloud: String,
     region: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    federation: Option<FederationOut>,
+}
+
+#[derive(Serialize)]
+struct FederationOut {
+    issuer: String,
+    audience: String,
+    claim: String,
+    subject: String,
 }
 
 #[derive(Serialize)]
@@ -116,6 +130,8 @@ struct GrantOut {
     recipient: String,
     mode: String,
     until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_bytes_per_day: Option<u64>,
     purpose: PurposeOut,
 }
 
@@ -250,16 +266,26 @@ fn write(principal: &Principal, live: &Live) -> Result<File, Error> {
     for recipient in live.recipients.values() {
         let scope = Scope::consumer(recipient.team_id);
         if allows(principal, Operation::RecipientRead, &scope) {
-            let out = recipient_out(&recipient.team, &recipient.location()?);
+            let limits = recipient.limits();
+            let federation = live.federations.get(&recipient.id);
+            let out = RecipientOut {
+                addresses: limits.addresses,
+                requests_per_minute: limits.requests_per_minute,
+                federation: federation.map(|there| FederationOut {
+                    issuer: there.issuer.clone(),
+                    audience: there.audience.clone(),
+                    claim: there.claim.clone(),
+                    subject: there.subject.clone(),
+                }),
+                ..recipient_out(&recipient.team, &recipient.location()?)
+            };
             recipients.insert(recipient.name.to_string(), out);
         }
     }
     // Whoever sees a grant sees for whom it is.
     for ask in &grants {
-        recipients.insert(
-            ask.recipient.to_string(),
-            recipient_out(&ask.team, &ask.location()?),
-        );
+        let out = recipient_out(&ask.team, &ask.location()?);
+        recipients.entry(ask.recipient.to_string()).or_insert(out);
     }
     let addresses = sees_addresses(principal);
     Ok(File {
@@ -348,6 +374,9 @@ fn recipient_out(team: &Name, location: &model::Location) -> RecipientOut {
         team: team.to_string(),
         cloud: location.cloud.to_string(),
         region: location.region().to_owned(),
+        addresses: Vec::new(),
+        requests_per_minute: None,
+        federation: None,
     }
 }
 
@@ -392,6 +421,7 @@ fn grant_out(ask: &Ask) -> GrantOut {
         recipient: ask.recipient.to_string(),
         mode: ask.mode.to_string(),
         until: ask.until_at.to_string(),
+        live_bytes_per_day: ask.live_bytes_per_day,
         purpose: PurposeOut {
             code: ask.purpose_code.clone(),
             text: ask.purpose_text.clone(),

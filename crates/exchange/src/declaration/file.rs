@@ -137,6 +137,18 @@ pub(super) struct RecipientEntry {
     pub(super) team: Option<Text>,
     pub(super) cloud: Option<Text>,
     pub(super) region: Option<Text>,
+    pub(super) addresses: Option<Vec<Text>>,
+    pub(super) requests_per_minute: Option<Spanned<i64>>,
+    pub(super) federation: Option<FederationEntry>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FederationEntry {
+    pub(super) issuer: Option<Text>,
+    pub(super) audience: Option<Text>,
+    pub(super) claim: Option<Text>,
+    pub(super) subject: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,6 +158,7 @@ pub(super) struct GrantEntry {
     pub(super) recipient: Option<Text>,
     pub(super) mode: Option<Text>,
     pub(super) until: Option<Text>,
+    pub(super) live_bytes_per_day: Option<Spanned<i64>>,
     pub(super) purpose: Option<PurposeEntry>,
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::dto::Domain;
+use model::dto::{Domain, Federation};
 use model::{
     Cloud, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName, ProductState,
     RecipientId, RequestId, RequestState, SyncJobId, TeamId, Timestamp,
@@ -12,6 +12,7 @@ use model::{
 use crate::access::{RecipientInfo, recipient_rows};
 use crate::billing::{RateRecord, ServiceRateRecord};
 use crate::catalog::{ProductRecord, is_visible, product_rows};
+use crate::db::FromRow as _;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::people::TeamRecord;
@@ -33,6 +34,8 @@ pub(super) struct Live {
     pub(super) recipients: BTreeMap<Name, RecipientInfo>,
     /// Those that stay where they are: something was asked for them, or they have a credential.
     pub(super) fixed_recipients: BTreeSet<RecipientId>,
+    /// Whose word lets them in, where somebody's does.
+    pub(super) federations: BTreeMap<RecipientId, Federation>,
     /// Oldest first.
     pub(super) asks: Vec<Ask>,
     pub(super) jobs: Vec<LiveJob>,
@@ -109,6 +112,8 @@ pub(super) struct Ask {
     pub(super) grant_id: Option<GrantId>,
     pub(super) desired: Option<GrantDesired>,
     pub(super) ended_reason: Option<String>,
+    /// Of the grant; of a request without one, what it is to get.
+    pub(super) live_bytes_per_day: Option<u64>,
 }
 from_row!(Ask {
     request_id,
@@ -128,7 +133,8 @@ from_row!(Ask {
     purpose_text,
     grant_id,
     desired,
-    ended_reason
+    ended_reason,
+    live_bytes_per_day
 });
 
 impl Ask {
@@ -286,6 +292,7 @@ impl Exchange {
                 .map(|recipient| (recipient.name.clone(), recipient))
                 .collect(),
             fixed_recipients: self.live_fixed_recipients().await?,
+            federations: self.live_federations().await?,
             asks: self.live_asks().await?,
             jobs: self.live_jobs().await?,
             rates,
@@ -339,7 +346,10 @@ impl Exchange {
     async fn live_fixed_recipients(&self) -> Result<BTreeSet<RecipientId>, Error> {
         let rows = sql!(
             "select recipient_id from request
-             union select recipient_id from recipient_token where revoked_at is null and expires_at > $1"
+             union select recipient_id from recipient_token where revoked_at is null and expires_at > $1
+             union select recipient_id from recipient_federation where ended_at is null
+             union select recipient_id from recipient_activation
+                 where used_at is null and ended_at is null and expires_at > $1"
         )
         .bind(self.now())
         .rows(self.db())
@@ -348,12 +358,28 @@ impl Exchange {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
+    async fn live_federations(&self) -> Result<BTreeMap<RecipientId, Federation>, Error> {
+        let rows = sql!(
+            "select recipient_id, issuer, audience, claim, subject, created_at from recipient_federation
+             where ended_at is null"
+        )
+        .rows(self.db())
+        .await?;
+        let mut found = BTreeMap::new();
+        for row in &rows {
+            found.insert(row.get("recipient_id")?, Federation::from_row(row)?);
+        }
+        Ok(found)
+    }
+
     async fn live_asks(&self) -> Result<Vec<Ask>, Error> {
         Ok(sql!(
             "select request.id as request_id, request.grant_name, request.state, product.name as product,
                     product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
                     recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
-                    request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason
+                    request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason,
+                    case when access_grant.id is null then request.live_bytes_per_day
+                         else access_grant.live_bytes_per_day end as live_bytes_per_day
              from request join product on product.id = request.product_id
                  join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
                  left join access_grant on access_grant.request_id = request.id

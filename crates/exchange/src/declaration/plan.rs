@@ -6,14 +6,16 @@ mod basics;
 mod foresee;
 mod jobs;
 mod products;
+mod recipients;
 
 pub(super) use access::export_name;
 pub(super) use basics::sides;
 
 use model::dto::{
-    DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FieldChange,
-    ProductChange, ProductNew, RateNew, RecipientChange, RecipientNew, RequestNew, ServiceRateNew,
-    StorageChange, StorageNew, SyncJobChange, TeamChange, TeamNew,
+    DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FederationNew,
+    FieldChange, ProductChange, ProductNew, RateNew, RecipientChange, RecipientLimits,
+    RecipientNew, RequestNew, ServiceRateNew, StorageChange, StorageNew, SyncJobChange, TeamChange,
+    TeamNew,
 };
 use model::{GrantId, Name, ProductName, RequestId};
 use sha2::{Digest, Sha256};
@@ -32,6 +34,13 @@ pub(super) struct Step {
     pub(super) act: Act,
     /// Refused because this caller may not.
     pub(super) forbidden: bool,
+}
+
+/// What limits a recipient and whose word lets it in, where that is to change.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    pub(super) limits: Option<RecipientLimits>,
+    pub(super) federation: Option<FederationNew>,
 }
 
 /// What a step does: the forms of the portal's own operations.
@@ -54,9 +63,18 @@ pub(super) enum Act {
         change: Option<ProductChange>,
         publish: bool,
     },
-    Recipient(RecipientNew),
-    RecipientUpdate(Name, RecipientChange),
+    Recipient {
+        new: RecipientNew,
+        ways: Ways,
+    },
+    RecipientUpdate {
+        name: Name,
+        change: Option<RecipientChange>,
+        ways: Ways,
+    },
     Grant(GrantAct),
+    /// What stands hands out another number of bytes a day.
+    Limit(GrantId, u64),
     /// A declared request that waits, while what is declared now stands already.
     Withdraw(RequestId),
     Job {
@@ -76,6 +94,7 @@ pub(super) struct GrantAct {
     pub(super) withdraw: Option<RequestId>,
     /// The grant of this name that stood when the plan was made.
     pub(super) stood: Option<GrantId>,
+    pub(super) live_bytes_per_day: Option<u64>,
 }
 
 pub(super) struct Planner<'a> {

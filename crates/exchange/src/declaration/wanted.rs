@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use model::dto::FederationNew;
 use model::{
-    AccessPolicy, Classification, Currency, Location, Mode, Name, Nano, Payer, ProductName,
-    Timestamp, Unit,
+    AccessPolicy, Addresses, Classification, Currency, Location, Mode, Name, Nano, Payer,
+    ProductName, Timestamp, Unit,
 };
 
 /// A section. None: the file does not have it, and references lead to what is live.
@@ -91,6 +92,9 @@ pub(super) struct WantedTable {
 pub(super) struct WantedRecipient {
     pub(super) team: Name,
     pub(super) location: Location,
+    pub(super) addresses: Option<Addresses>,
+    pub(super) requests_per_minute: Option<u32>,
+    pub(super) federation: Option<FederationNew>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +105,8 @@ pub(super) struct WantedGrant {
     pub(super) until: Timestamp,
     pub(super) purpose_code: Name,
     pub(super) purpose_text: String,
+    /// None: not said, and left as it is.
+    pub(super) live_bytes_per_day: Option<u64>,
 }
 
 #[derive(Clone, Debug)]

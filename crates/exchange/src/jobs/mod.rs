@@ -37,6 +37,8 @@ pub enum WorkKind {
     Verify,
     /// Read a product's logs again; key: the product.
     Refresh,
+    /// Take what a store's access log says was read; key: whose log, where it lies, below which prefix.
+    AccessLog,
     /// Price the meter events of finished days; key: `report`.
     Report,
     /// Tell one person of one event; key: `notice/person`. Or of all that was held back; key: `digest/person`.
@@ -56,13 +58,14 @@ pub enum Lane {
 }
 
 impl WorkKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Grant,
         Self::Replica,
         Self::Sync,
         Self::Vacuum,
         Self::Verify,
         Self::Refresh,
+        Self::AccessLog,
         Self::Report,
         Self::Mail,
         Self::Webhook,
@@ -76,6 +79,7 @@ impl WorkKind {
             Self::Vacuum => "vacuum",
             Self::Verify => "verify",
             Self::Refresh => "refresh",
+            Self::AccessLog => "access_log",
             Self::Report => "report",
             Self::Mail => "mail",
             Self::Webhook => "webhook",

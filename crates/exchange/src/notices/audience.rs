@@ -26,9 +26,13 @@ pub(crate) enum Audience {
     },
     Person(Option<PersonId>),
     Members(TeamId),
+    /// The same, also who has turned the kind off: what is told must be known.
+    Everybody(TeamId),
     /// The producers of the product's team.
     Producers(ProductId),
-    /// The same, and the members of the teams that read the product's replica at a location.
+    /// The same, and the members of a team that reads it.
+    BothSides(ProductId, TeamId),
+    /// The producers, and the members of the teams that read the product's replica at a location.
     Readers(ProductId, Location),
 }
 
@@ -71,6 +75,11 @@ impl Audience {
             )
             .bind(kind)
             .bind(*team),
+            Self::Everybody(team) => sql!(
+                "select person.id from person where not disabled and email <> ''
+                     and person.id in (select person_id from team_member where team_id = $1) order by person.id"
+            )
+            .bind(*team),
             Self::Producers(product) => sql!(
                 reachable!(),
                 "person.id in (select team_member.person_id from team_member join product on product.team_id = team_member.team_id
@@ -78,6 +87,15 @@ impl Audience {
             )
             .bind(kind)
             .bind(*product),
+            Self::BothSides(product, team) => sql!(
+                reachable!(),
+                "(person.id in (select team_member.person_id from team_member join product on product.team_id = team_member.team_id
+                      where product.id = $2 and role = 'producer')
+                  or person.id in (select person_id from team_member where team_id = $3)) order by person.id"
+            )
+            .bind(kind)
+            .bind(*product)
+            .bind(*team),
             Self::Readers(product, location) => sql!(
                 reachable!(),
                 "(person.id in (select team_member.person_id from team_member join product on product.team_id = team_member.team_id

@@ -66,7 +66,7 @@ impl Exchange {
                  select 1 from muted_notice where person_id = $1 and kind = $2)"
         )
         .bind(person)
-        .bind(notice.event.kind())
+        .bind(notice.event.kind().filter(|_| notice.event.can_be_muted()))
         .first(self.db())
         .await?;
         let Some(addressee) = addressee else {

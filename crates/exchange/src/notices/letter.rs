@@ -67,12 +67,18 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
         (
             NoticeEvent::RequestSubmitted
             | NoticeEvent::RequestApproved
-            | NoticeEvent::RequestRejected,
+            | NoticeEvent::RequestRejected
+            // It has the numbers, for both sides.
+            | NoticeEvent::QuotaNearing,
             Some(request),
             _,
         ) => format!("/requests/{request}"),
         // The page has a heading for each recipient.
-        (NoticeEvent::AccessVerified | NoticeEvent::AccessEnding, _, _) => match &facts.recipient {
+        (
+            NoticeEvent::AccessVerified | NoticeEvent::AccessEnding | NoticeEvent::TokenLeaked,
+            _,
+            _,
+        ) => match &facts.recipient {
             Some(recipient) => format!("/access#recipient-{recipient}"),
             None => "/access".to_owned(),
         },
@@ -101,6 +107,7 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
     let product = said(facts.product.as_ref());
     let team = said(facts.team.as_ref());
     let place = said(facts.location.as_ref());
+    let recipient = said(facts.recipient.as_ref());
     let days = match facts.days {
         Some(1) => "in one day".to_owned(),
         Some(days) => format!("in {days} days"),
@@ -159,6 +166,17 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             link: "Renew it, or let it end",
             why: "you are a member of the team that reads it",
         },
+        NoticeEvent::TokenLeaked => Words {
+            subject: format!("Leaked and revoked: a credential of {recipient}"),
+            lead: format!(
+                "A credential of the recipient {recipient} was found where it should not be, and was revoked. Whatever read with it \
+                 reads no more: download a new profile, and look in the access log for reads that were not yours."
+            ),
+            rows: rows(facts),
+            quote: quote("Where it was found, as it was reported"),
+            link: "Download a new profile",
+            why: "you are a member of the team whose recipient it is",
+        },
         NoticeEvent::SyncFailing => Words {
             subject: format!("Sync failing: {product} in {place}"),
             lead: format!(
@@ -197,6 +215,19 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             link: "Look at the replica",
             why: "your team owns the product or reads this replica",
         },
+        NoticeEvent::QuotaNearing => Words {
+            subject: format!("Nearly used up today: {product} for {team}"),
+            lead: format!(
+                "The access of {team} to {product} has handed out {} of the {} that it may in a day. What would be more is refused until {}.",
+                size(facts.used_bytes),
+                size(facts.bytes_per_day),
+                said(facts.anew_at.as_ref())
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "Look at the access",
+            why: "your team owns the product or reads it",
+        },
         NoticeEvent::Test => Words {
             subject: "A test of mail".to_owned(),
             lead: "This is a test. Mail of this Entrepôt reaches you.".to_owned(),
@@ -210,6 +241,24 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
 
 fn said(word: Option<impl ToString>) -> String {
     word.map_or_else(|| "–".to_owned(), |word| word.to_string())
+}
+
+/// Bytes in decimal units, as prices have them.
+fn size(bytes: Option<u64>) -> String {
+    const UNITS: [(&str, u64); 5] = [
+        ("PB", 1_000_000_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+    ];
+    let Some(bytes) = bytes else {
+        return "–".to_owned();
+    };
+    match UNITS.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
 }
 
 fn rows(facts: &Facts) -> Vec<(&'static str, String)> {

@@ -64,6 +64,13 @@ pub(crate) struct Facts {
     pub grant: Option<GrantId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replica: Option<ReplicaId>,
+    /// What an access has handed out of the producer's own files today, how much it may, and when that begins anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_day: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anew_at: Option<Timestamp>,
     /// The due sync that was missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,

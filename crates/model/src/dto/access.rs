@@ -14,6 +14,119 @@ pub struct Recipient {
     pub location: Location,
     pub revision: i64,
     pub tokens: Vec<RecipientToken>,
+    pub limits: RecipientLimits,
+    /// Whose word lets it in besides its own credentials.
+    pub federation: Option<Federation>,
+    /// A link that waits to be opened, without the link.
+    pub activation: Option<ActivationOpen>,
+}
+
+/// From where a recipient may be used, and how often. Everything at once: what is left out is lifted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientLimits {
+    /// Addresses and blocks of them (CIDR, version 4 or 6); none: from everywhere.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Requests per minute, as many at once; as many as the installation lets any recipient when absent.
+    #[serde(default)]
+    pub requests_per_minute: Option<u32>,
+}
+
+/// Tokens of OpenID Connect that let a recipient in: of this issuer, for this audience, in which this claim says this, each to the
+/// letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Federation {
+    pub issuer: String,
+    pub audience: String,
+    pub claim: String,
+    pub subject: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationNew {
+    /// As the issuer writes itself in its tokens.
+    pub issuer: String,
+    pub audience: String,
+    /// `sub` when absent.
+    #[serde(default)]
+    pub claim: Option<String>,
+    pub subject: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationOpen {
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A link that gives a recipient's profile to whoever opens it first, without an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationNew {
+    /// Days until the credential ends that it gives; the installation's lifetime when absent.
+    #[serde(default)]
+    pub days: Option<u32>,
+    /// Hours until the link ends; 24 when absent, and at most.
+    #[serde(default)]
+    pub hours: Option<u32>,
+}
+
+/// The one answer that holds the link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    pub recipient: Name,
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
+/// What somebody sees who has a link, before using it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationSeen {
+    pub recipient: Name,
+    pub team: Name,
+    pub expires_at: Timestamp,
+    pub state: ActivationState,
+}
+
+/// Whether a link still gives something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivationState {
+    Open,
+    Used,
+    /// Taken back, or another one was made.
+    Ended,
+    Expired,
+}
+
+/// Tokens that were found where they should not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeakNew {
+    pub tokens: Vec<String>,
+    /// Where they were found: an address, or a few words.
+    #[serde(default)]
+    pub found_at: Option<String>,
+}
+
+/// What became of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeakReport {
+    /// How many could be tokens of recipients at all.
+    pub well_formed: u32,
+    /// Credentials that counted until now.
+    pub revoked: Vec<LeakedToken>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeakedToken {
+    pub recipient: Name,
+    pub token: RecipientTokenId,
+    /// The last four characters.
+    pub hint: String,
 }
 
 /// A sharing credential, without the credential.
@@ -199,6 +312,10 @@ pub struct DecisionNew {
     /// `owner` or `data_protection`, for somebody who could be both; else found out.
     #[serde(default)]
     pub stage: Option<String>,
+    /// With a yes: how many bytes of the producer's own files the grant hands out in a day. Of several who decide the smallest
+    /// counts.
+    #[serde(default)]
+    pub live_bytes_per_day: Option<u64>,
     /// With a yes: what part of the product the grant opens. Of several who decide every word counts: rows that all of them
     /// open, and a credential for folders only if nobody leaves rows out.
     #[serde(default)]
@@ -277,11 +394,32 @@ pub struct Grant {
     pub rows: Option<String>,
     /// Whether it gives a credential for the folders of the tables.
     pub directory: bool,
+    /// How many bytes of the producer's own files it hands out in a day (UTC): of live access the most of them, None for any
+    /// number; of a replica how many while that is late, None for none.
+    pub live_bytes_per_day: Option<u64>,
+    /// What it has handed out of them today.
+    pub live_bytes_today: u64,
+    /// Since when the replica that it reads is later than its schedule promises.
+    pub stale_since: Option<Timestamp>,
     /// Whether the caller may end it now.
     pub may_revoke: bool,
     /// Whether the caller may say what part it opens.
     pub may_narrow: bool,
+    /// Whether the caller may say how many bytes it hands out in a day.
+    pub may_limit: bool,
     pub revision: i64,
+}
+
+/// How many bytes of the producer's own files a grant hands out in a day, from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantLimit {
+    /// None: of live access any number, of a replica none.
+    #[serde(default)]
+    pub live_bytes_per_day: Option<u64>,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,6 +447,20 @@ pub struct ShareQuery {
     /// URLs that were handed out, and the bytes behind them by the table's log: an estimate of what was read.
     pub files: u64,
     pub bytes_signed: u64,
+    /// Files that were not handed out, because no row of theirs matches what was asked for.
+    pub files_dropped: Option<u64>,
+    /// Actions of the table's log that were looked at for it.
+    pub actions: Option<u64>,
+    pub duration_micros: Option<u64>,
+    /// From where it was answered: `producer` or `replica`.
+    pub source: Option<String>,
+    /// Since when that was staler than its schedule promised.
+    pub stale_since: Option<Timestamp>,
+    /// `answered`, `refused`, `failed` or `abandoned`.
+    pub outcome: Option<String>,
+    /// The protocol's code of what was refused or failed, and what the client was told.
+    pub error_code: Option<String>,
+    pub reason: Option<String>,
     /// The HTTP status; 0: the client left before there was one.
     pub status: u32,
     pub user_agent: String,

@@ -82,6 +82,45 @@ pub struct MeterEvent {
     pub at: Timestamp,
     /// Whether charges hold all of it already: its bytes and its time.
     pub charged: bool,
+    /// Of an estimate: when bytes of the store's own access log took its place.
+    pub replaced_at: Option<Timestamp>,
+}
+
+/// Lines of the access log of a storage's bucket; or where the store keeps that log, for a worker to read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessLogNew {
+    /// The storage whose bucket the log tells of.
+    pub storage: String,
+    /// Whole lines of the S3 server access log.
+    #[serde(default)]
+    pub lines: Option<String>,
+    /// The storage in which the log lies, and below which folder.
+    #[serde(default)]
+    pub lies_in: Option<String>,
+    #[serde(default)]
+    pub prefix: Option<String>,
+}
+
+/// What became of a log's lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessLogResult {
+    /// A worker reads it; nothing is counted yet.
+    pub queued: bool,
+    pub lines: u64,
+    /// Reads that were counted now, and their bytes.
+    pub counted: u64,
+    pub bytes: u64,
+    /// That had been counted before.
+    pub repeated: u64,
+    /// Reads that were by none of our URLs, or of which nobody can tell by which.
+    pub unmatched: u64,
+    /// Of another bucket, or no reads that sent bytes.
+    pub others: u64,
+    /// Older than what was handed out is remembered, or of the future.
+    pub too_old: u64,
+    /// That are no lines of such a log.
+    pub unreadable: u64,
 }
 
 /// Priced meter events of one day.

@@ -4,15 +4,16 @@ use axum::response::{IntoResponse, Response};
 use exchange::page::Page;
 use exchange::{Error, Operation, Period, billing};
 use model::dto::{
-    Charge, MeterEvent, Rate, RateNew, ReportResult, Saving, ServiceRate, ServiceRateNew,
-    Statement, StatementLine, StatementLineQuery, StatementSummary, StatementTrace,
+    AccessLogNew, AccessLogResult, Charge, MeterEvent, Rate, RateNew, ReportResult, Saving,
+    ServiceRate, ServiceRateNew, Statement, StatementLine, StatementLineQuery, StatementSummary,
+    StatementTrace,
 };
 use model::{ProductName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::answer::{Result, created, csv, ok};
-use crate::body::{Json, parse};
+use crate::body::{Body, Json, parse};
 use crate::call::{Accepted, At, Call, Filter, OfProduct, Paged};
 use crate::endpoint::Endpoints;
 use crate::problem::Problem;
@@ -38,6 +39,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::RateCreate, rate_create).reads(rate_new).shows(rate).created()
         .on(Operation::MeterList, events).pages::<MeterEvent>().query(&["product"])
         .on(Operation::ReportRun, report).answers::<ReportResult>()
+        .on(Operation::AccessLogImport, access_log).takes::<AccessLogNew>().answers::<AccessLogResult>()
         .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "since", "until", "format"]).csv()
         .on(Operation::StatementList, statement_list).pages::<StatementSummary>()
         .on(Operation::StatementRead, statement_show).shows(statements.clone()).query(&["format"]).csv()
@@ -107,9 +109,16 @@ async fn report(call: Call) -> Result<ReportResult> {
     ok(call.exchange.billing_report(&call.principal).await?)
 }
 
+async fn access_log(call: Call, Body(new): Body<AccessLogNew>) -> Result<AccessLogResult> {
+    ok(call
+        .exchange
+        .access_log_import(&call.principal, new)
+        .await?)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(crate) enum Format {
     Json,
     Csv,
 }
@@ -134,7 +143,7 @@ struct Shown {
     format: Option<Format>,
 }
 
-fn is_csv(format: Option<Format>, accepted: &Accepted) -> bool {
+pub(crate) fn is_csv(format: Option<Format>, accepted: &Accepted) -> bool {
     match format {
         Some(format) => format == Format::Csv,
         None => accepted.csv,

@@ -5,7 +5,10 @@ use exchange::page::Page;
 use exchange::{Error, Operation};
 use http::{HeaderValue, header};
 use model::RecipientTokenId;
-use model::dto::{Profile, ProfileNew, Recipient, RecipientChange, RecipientNew, RotationNew};
+use model::dto::{
+    Activation, ActivationNew, FederationNew, LeakNew, LeakReport, Profile, ProfileNew, Recipient,
+    RecipientChange, RecipientLimits, RecipientNew, RecipientProperties, RotationNew,
+};
 
 use crate::answer::{Result, created, ok};
 use crate::body::Body;
@@ -23,6 +26,14 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::ProfileCreate, profile).takes::<ProfileNew>().answers::<Profile>().secret()
         .on(Operation::RecipientRotate, rotate).takes::<RotationNew>().answers::<Profile>().secret()
         .on(Operation::RecipientTokenRevoke, revoke_token).answers::<Recipient>()
+        .on(Operation::RecipientLimitsSet, set_limits).takes::<RecipientLimits>().answers::<Recipient>()
+        .on(Operation::RecipientPropertiesRead, properties).answers::<RecipientProperties>()
+        .on(Operation::RecipientPropertiesSet, set_properties).takes::<RecipientProperties>().answers::<RecipientProperties>()
+        .on(Operation::FederationSet, federate).takes::<FederationNew>().answers::<Recipient>()
+        .on(Operation::FederationEnd, end_federation).answers::<Recipient>()
+        .on(Operation::ActivationCreate, activation).takes::<ActivationNew>().answers::<Activation>().created().secret()
+        .on(Operation::ActivationEnd, end_activation).answers::<Recipient>()
+        .on(Operation::TokenReport, report_tokens).takes::<LeakNew>().answers::<LeakReport>()
 }
 
 async fn list(call: Call, Paged(page): Paged) -> Result<Page<Recipient>> {
@@ -92,4 +103,74 @@ async fn revoke_token(
         .exchange
         .recipient_token_revoke(&call.principal, &recipient, token)
         .await?)
+}
+
+async fn set_limits(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<RecipientLimits>,
+) -> Result<Recipient> {
+    ok(call
+        .exchange
+        .recipient_limits_set(&call.principal, &recipient, new)
+        .await?)
+}
+
+async fn properties(call: Call, At(recipient): At<String>) -> Result<RecipientProperties> {
+    ok(call
+        .exchange
+        .recipient_properties(&call.principal, &recipient)
+        .await?)
+}
+
+async fn set_properties(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<RecipientProperties>,
+) -> Result<RecipientProperties> {
+    ok(call
+        .exchange
+        .recipient_properties_set(&call.principal, &recipient, new)
+        .await?)
+}
+
+async fn federate(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<FederationNew>,
+) -> Result<Recipient> {
+    ok(call
+        .exchange
+        .federation_set(&call.principal, &recipient, new)
+        .await?)
+}
+
+async fn end_federation(call: Call, At(recipient): At<String>) -> Result<Recipient> {
+    ok(call
+        .exchange
+        .federation_end(&call.principal, &recipient)
+        .await?)
+}
+
+async fn activation(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<ActivationNew>,
+) -> Result<Activation> {
+    created(
+        call.exchange
+            .activation_create(&call.principal, &recipient, new)
+            .await?,
+    )
+}
+
+async fn end_activation(call: Call, At(recipient): At<String>) -> Result<Recipient> {
+    ok(call
+        .exchange
+        .activation_end(&call.principal, &recipient)
+        .await?)
+}
+
+async fn report_tokens(call: Call, Body(new): Body<LeakNew>) -> Result<LeakReport> {
+    ok(call.exchange.token_report(&call.principal, new).await?)
 }

@@ -51,6 +51,41 @@ async fn an_answer_is_written_as_it_is_signed() {
         (record.outcome, record.files, record.bytes_signed),
         (Outcome::Answered, 1_201, 1_201 * 573)
     );
+    assert_eq!(
+        (record.actions, record.side),
+        (1_201, Some(crate::Side::Producer))
+    );
+    assert!(!record.duration.is_zero());
+    assert_eq!(answer.header("x-entrepot-read-from"), "producer");
+}
+
+/// No half answer: what is over the day's quota is refused before the first URL is signed, by a status that no client repeats.
+#[tokio::test]
+async fn what_is_over_the_quota_is_refused_as_a_whole() {
+    let world = wide(1_201).await;
+    world.fault(Fault::OverQuota);
+    let answer = world.send(query(&[])).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::FORBIDDEN, "RESOURCE_EXHAUSTED")
+    );
+    let message = answer.message();
+    assert!(
+        message.starts_with("688173 bytes are too many today"),
+        "{message}"
+    );
+    assert_eq!(world.sign_calls(), 0);
+    let record = world.record();
+    assert_eq!(
+        (
+            record.outcome,
+            record.status,
+            record.files,
+            record.error_code
+        ),
+        (Outcome::Refused, 403, 0, Some("RESOURCE_EXHAUSTED"))
+    );
+    assert!(record.reason.unwrap().contains("begins anew tomorrow"));
 }
 
 /// H5: a client must never take a part for the whole.

@@ -45,6 +45,8 @@ pub(super) enum Fault {
     EndedBeforeSigning,
     /// Opening fails.
     Open,
+    /// The grant's day is used up.
+    OverQuota,
     /// The access log is written only once the test lets it.
     SlowRecord,
 }
@@ -165,8 +167,18 @@ impl Gate for TestGate {
             rows: self.rows.lock().unwrap().clone(),
             directory: shared.directory.clone(),
             replica,
+            stale_since: None,
             handle: Arc::new("the gate's own".to_owned()),
         })
+    }
+
+    async fn allow(&self, _: &Readable, bytes: u64) -> Result<(), Refused> {
+        if *self.fault.lock().unwrap() == Some(Fault::OverQuota) {
+            return Err(Refused::OverQuota {
+                why: format!("{bytes} bytes are too many today; it begins anew tomorrow"),
+            });
+        }
+        Ok(())
     }
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {

@@ -11,7 +11,7 @@ use super::s3_server::{BUSY, S3Server};
 use super::{NAMES, body, key, meter, spec};
 use crate::doctor::{self, Outcome};
 use crate::sign::MIN_TTL;
-use crate::{Limits, StorageError, Stores};
+use crate::{Limits, StorageError, Stores, Tags};
 
 #[tokio::test]
 async fn the_meter_agrees_with_the_server_to_the_byte() {
@@ -197,6 +197,40 @@ async fn signed_urls_open_exactly_one_object_to_read() {
             body(&*store.objects(), &format!("t/{name}")).await,
             name.as_bytes()
         );
+    }
+}
+
+/// The marks are part of what is signed: taken out or changed they open nothing.
+#[tokio::test]
+async fn signed_urls_say_who_reads_and_for_which_query() {
+    let server = S3Server::start().await;
+    let (store, _) = server.open("s3://lake/after sales");
+    let client = reqwest::Client::new();
+    let tags = Tags {
+        recipient: "rnd_weu".to_owned(),
+        query: "01890000-0000-7000-8000-000000000000".to_owned(),
+    };
+    for name in NAMES {
+        let at = Path::parse(format!("t/{name}")).unwrap();
+        let put = PutPayload::from(name.to_owned());
+        store.objects().put(&at, put).await.unwrap();
+        let signed = store.sign_get_for(&at, MIN_TTL, &tags).await;
+        let url = signed.unwrap().unwrap().url;
+        let answer = client.get(url.clone()).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{name}: {:?}", answer.text().await);
+        assert_eq!(answer.text().await.unwrap(), name);
+        let query = url.query().unwrap().to_owned();
+        assert!(query.contains("x-entrepot-recipient=rnd_weu"), "{query}");
+        for (mark, other) in [
+            ("x-entrepot-recipient=rnd_weu", "x-entrepot-recipient=other"),
+            ("&x-entrepot-recipient=rnd_weu", ""),
+        ] {
+            let mut forged = url.clone();
+            forged.set_query(Some(&query.replace(mark, other)));
+            assert_ne!(forged, url);
+            let answer = client.get(forged).send().await.unwrap();
+            assert_eq!(answer.status(), 403, "{name}");
+        }
     }
 }
 

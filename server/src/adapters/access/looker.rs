@@ -320,9 +320,9 @@ impl Gate for VerifyingGate {
     ) -> Result<Readable, Refused> {
         let granted = self.granted(reader).await?;
         let names = (share, schema, table);
-        let opened = self
-            .gate
-            .open_granted(reader.recipient, &granted, names, Look::Verification);
+        let opened =
+            self.gate
+                .open_granted(reader.recipient, &granted, names, Look::Verification, None);
         let (readable, reading) = opened.await?;
         let readings = self.readings.lock();
         readings

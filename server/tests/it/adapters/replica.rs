@@ -9,6 +9,8 @@ use exchange::ports::Observation;
 use exchange::replicas::ReplicaStep;
 use exchange::replicas::{SyncCommitted, SyncOutcome};
 use http::StatusCode;
+use model::dto::GrantLimit;
+use model::time::DAY;
 use model::{GrantActual, ReplicaState, RunKind, SyncRunId};
 use replication::{
     CopyOptions, Ends, JournalError, LocalEngine, Outcome, Pair, Run, RunJournal, RunRecord,
@@ -283,5 +285,70 @@ async fn live_access_bridges_the_first_copy() {
             world.observe(replica).await,
             Observation::Works { .. }
         ));
+    }
+}
+
+/// What is later than promised is read all the same, and says so; at its source it is read only within the grant's bytes of a day.
+#[tokio::test]
+async fn a_late_replica_says_so_and_its_source_is_read_within_the_days_bytes() {
+    for world in World::each().await {
+        let (operator, system) = (Principal::operator(), Principal::system());
+        let exchange = &world.exchange;
+        world.visits().await;
+        let grant = world.grant(VISITS, "rnd_weu", "replica").await;
+        sync(&world, 0).await;
+        let token = world.token("rnd_weu").await;
+        let read = async || {
+            let answer = world.query(VISITS, "visits", &token).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+            let said = |name: &str| {
+                let value = answer.headers.get(name);
+                value.map(|value| value.to_str().unwrap().to_owned())
+            };
+            (
+                said("x-entrepot-read-from").unwrap(),
+                said("x-entrepot-stale-since").is_some(),
+            )
+        };
+        let limit = async |bytes: u64| {
+            let new = GrantLimit {
+                live_bytes_per_day: Some(bytes),
+                revision: None,
+            };
+            exchange.grant_limit(&operator, grant, new).await.unwrap();
+        };
+        assert_eq!(read().await, ("replica".to_owned(), false));
+        // Its schedule, which is once a day, and nobody syncs.
+        for _ in 0..4 {
+            world.clock.advance(DAY);
+            exchange.schedules_tick(&system).await.unwrap();
+        }
+        assert_eq!(read().await, ("replica".to_owned(), true));
+        let seen = exchange.grant(&operator, grant).await.unwrap();
+        assert!(seen.stale_since.is_some());
+        assert_eq!(seen.live_bytes_today, 0);
+
+        limit(1_000).await;
+        assert_eq!(read().await, ("replica".to_owned(), true), "too small");
+        limit(1 << 40).await;
+        assert_eq!(read().await, ("producer".to_owned(), false));
+        let seen = exchange.grant(&operator, grant).await.unwrap();
+        assert!(seen.live_bytes_today > 1_000);
+        // Used up, it is the late replica again, and no refusal.
+        limit(seen.live_bytes_today).await;
+        assert_eq!(read().await, ("replica".to_owned(), true));
+        let log = exchange
+            .share_queries(&operator, &Default::default(), &Default::default())
+            .await
+            .unwrap();
+        let sources: Vec<&str> = log
+            .items
+            .iter()
+            .filter_map(|call| call.source.as_deref())
+            .collect();
+        assert_eq!(
+            sources,
+            ["replica", "producer", "replica", "replica", "replica"]
+        );
     }
 }

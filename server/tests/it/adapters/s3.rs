@@ -2,10 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use axum::error_handling::HandleError;
+use axum::extract::State;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use exchange::Principal;
+use exchange::billing::MeterEventNew;
 use exchange::ports::{Observation, StorageAccess};
 use http::{StatusCode, header};
+use model::dto::{AccessLogNew, RateNew};
+use model::time::DAY;
 use model::{GrantActual, Method, Purpose, StorageId, Timestamp};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -20,6 +28,31 @@ pub(super) struct S3Server {
     pub(super) address: SocketAddr,
     folder: TempDir,
     serving: JoinHandle<()>,
+    log: Log,
+}
+
+/// What was asked and how much was sent, as the server itself saw it.
+type Log = Arc<Mutex<Vec<Sent>>>;
+
+struct Sent {
+    method: http::Method,
+    target: String,
+    status: u16,
+    bytes: u64,
+}
+
+async fn record(State(log): State<Log>, request: axum::extract::Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let target = request.uri().to_string();
+    let (parts, body) = next.run(request).await.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    log.lock().unwrap().push(Sent {
+        method,
+        target,
+        status: parts.status.as_u16(),
+        bytes: body.len() as u64,
+    });
+    Response::from_parts(parts, axum::body::Body::from(body))
 }
 
 impl S3Server {
@@ -32,7 +65,10 @@ impl S3Server {
         let service = HandleError::new(builder.build(), |error: s3s::HttpError| async move {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}"))
         });
-        let app = axum::Router::new().fallback_service(service);
+        let log = Log::default();
+        let app = axum::Router::new()
+            .fallback_service(service)
+            .layer(from_fn_with_state(log.clone(), record));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -40,7 +76,40 @@ impl S3Server {
             address,
             folder,
             serving,
+            log,
         }
+    }
+
+    /// Its access log as S3 writes it, of all that was asked since the last call.
+    fn lines(&self, at: Timestamp) -> Vec<String> {
+        let text = at.to_string();
+        let months = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let month = months[text[5..7].parse::<usize>().unwrap() - 1];
+        let (year, day, time) = (&text[..4], &text[8..10], &text[11..19]);
+        let sent = std::mem::take(&mut *self.log.lock().unwrap());
+        let lines = sent.iter().enumerate().map(|(nth, sent)| {
+            let (path, query) = sent.target.split_once('?').unwrap_or((sent.target.as_str(), ""));
+            let key = path.strip_prefix("/lake/").unwrap_or("");
+            let operation = match (sent.method.as_str(), key) {
+                ("GET", "") => "REST.GET.BUCKET",
+                ("GET", _) => "REST.GET.OBJECT",
+                _ => "REST.HEAD.OBJECT",
+            };
+            let kind = if query.contains("X-Amz-Signature") {
+                "QueryString"
+            } else {
+                "AuthHeader"
+            };
+            let (key, id) = (if key.is_empty() { "-" } else { key }, format!("{nth:016X}"));
+            format!(
+                "owner lake [{day}/{month}/{year}:{time} +0000] 127.0.0.1 - {id} {operation} {key} \"{} {} HTTP/1.1\" {} - {} - 1 1 \
+                 \"-\" \"tests/1 (\"quoted\")\" - host SigV4 cipher {kind} lake.s3.amazonaws.com TLSv1.2 - -",
+                sent.method, sent.target, sent.status, sent.bytes
+            )
+        });
+        lines.collect()
     }
 
     pub(super) fn table(&self) -> PathBuf {
@@ -222,4 +291,151 @@ async fn the_gateway_knows_only_its_own_urls() {
         answer.header(header::CONTENT_TYPE),
         "text/plain; charset=utf-8"
     );
+}
+
+fn month_of(at: Timestamp) -> String {
+    at.to_string()[..7].to_owned()
+}
+
+/// What the store itself has sent takes the place of what was handed out, to the byte: by the marks of our URLs, once however often
+/// the log is given, and never on a statement that was issued.
+#[tokio::test]
+async fn logged_bytes_take_the_place_of_signed_ones_to_the_byte() {
+    let server = S3Server::start().await;
+    let operator = Principal::operator();
+    for world in server.worlds().await {
+        let exchange = &world.exchange;
+        let rate = RateNew {
+            from: "aws:*".to_owned(),
+            to: "azure:*".to_owned(),
+            price: "0.09".to_owned(),
+            unit: "GB".to_owned(),
+            currency: "USD".to_owned(),
+            valid_from: "2020-01-01".to_owned(),
+            valid_until: None,
+            source: "list price".to_owned(),
+        };
+        exchange.rate_create(&operator, rate).await.unwrap();
+        world.grant(VISITS, "rnd_weu", "live").await;
+        let token = world.token("rnd_weu").await;
+        server.lines(exchange.now());
+        let files = world.files(&token).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let whole = client.get(&files[0].url).send().await.unwrap();
+        let whole = whole.bytes().await.unwrap().len() as u64;
+        let part = client.get(&files[1].url).header("range", "bytes=5-104");
+        let part = part.send().await.unwrap().bytes().await.unwrap();
+        assert_eq!(part.len(), 100);
+        let forged = files[0].url.replace("=rnd_weu", "=other_weu");
+        assert_ne!(forged, files[0].url);
+        let forged = client.get(forged).send().await.unwrap();
+        assert_eq!(forged.status(), StatusCode::FORBIDDEN);
+        let lines = server.lines(exchange.now());
+        let presigned: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.contains("QueryString"))
+            .collect();
+        assert_eq!(presigned.len(), 3, "{lines:#?}");
+
+        // The month is over, and its statement issued, before the log comes.
+        let signed = world.events().await.remove(0);
+        assert_eq!((signed.method, signed.replaced_at), (Method::Signed, None));
+        let measured = MeterEventNew {
+            key: "before".to_owned(),
+            product: Some(exchange.product(&operator, VISITS).await.unwrap().id),
+            table: None,
+            grant: None,
+            recipient: None,
+            run: None,
+            query: None,
+            from: aws(),
+            to: azure(),
+            bytes: 1_000_000_000,
+            busy: 0,
+            method: Method::Measured,
+            purpose: Purpose::Sync,
+        };
+        let system = Principal::system();
+        exchange.meter_record(&system, &measured).await.unwrap();
+        let month = month_of(exchange.now());
+        while month_of(exchange.now()) == month {
+            world.clock.advance(DAY);
+        }
+        world.clock.advance(DAY);
+        let next = month_of(exchange.now());
+        exchange
+            .statement_issue(&operator, "aftersales", &month)
+            .await
+            .unwrap();
+        let issued = exchange.statement(&operator, "aftersales", &month).await;
+        let issued = issued.unwrap();
+        assert_eq!(issued[0].signed_bytes, signed.bytes);
+        world.clock.advance(DAY);
+
+        // One line by hand, with what strangers may write around it.
+        let hostile = [
+            "x".repeat(70_000),
+            "\u{0}\u{1}".to_owned(),
+            presigned[0].replace("=rnd_weu", "=other_weu"),
+            presigned[0].replace("QueryString", "AuthHeader"),
+            presigned[0].replace(" - 0000", " - ../"),
+        ];
+        let by_hand = AccessLogNew {
+            storage: "s3_eu".to_owned(),
+            lines: Some(format!("{}\n{}\n", hostile.join("\n"), presigned[0])),
+            lies_in: None,
+            prefix: None,
+        };
+        let first = exchange.access_log_import(&operator, by_hand.clone()).await;
+        let first = first.unwrap();
+        assert_eq!((first.counted, first.bytes), (1, whole), "{first:?}");
+        assert_eq!(first.lines, 6);
+        let again = exchange.access_log_import(&operator, by_hand).await;
+        let again = again.unwrap();
+        assert_eq!((again.counted, again.repeated), (0, 1), "{again:?}");
+
+        // All of it from where it lies, twice.
+        for nth in 0..2 {
+            let folder = world.root("aws_eu").join(format!("logs/{nth}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("2026-06-15-log"), lines.join("\n")).unwrap();
+            let queued = AccessLogNew {
+                storage: "s3_eu".to_owned(),
+                lines: None,
+                lies_in: Some("aws_eu".to_owned()),
+                prefix: Some("logs".to_owned()),
+            };
+            let queued = exchange.access_log_import(&operator, queued).await;
+            assert!(queued.unwrap().queued);
+            world.work().await;
+        }
+        let events = world.events().await;
+        let logged: Vec<_> = events
+            .iter()
+            .filter(|event| event.method == Method::Logged)
+            .collect();
+        let sum: u64 = logged.iter().map(|event| event.bytes).sum();
+        assert_eq!(sum, whole + 100, "{events:#?}");
+        for event in &logged {
+            assert_eq!((&event.from, &event.to), (&aws(), &azure()));
+            assert_eq!(event.query, signed.query);
+            assert_eq!(event.at.utc_day(), signed.at.utc_day());
+        }
+        let estimate = events.iter().find(|event| event.id == signed.id).unwrap();
+        assert!(estimate.replaced_at.is_some());
+        assert_eq!(estimate.bytes, signed.bytes);
+
+        // What was issued stays; the bytes stand on the month in which they came.
+        exchange.billing_report(&system).await.unwrap();
+        let after = exchange.statement(&operator, "aftersales", &month).await;
+        assert_eq!(after.unwrap(), issued);
+        let open = exchange.statement(&operator, "aftersales", &next).await;
+        let open = open.unwrap();
+        let line = open[0]
+            .lines
+            .iter()
+            .find(|line| line.method == Method::Logged)
+            .unwrap();
+        assert_eq!(line.bytes, whole + 100, "{open:#?}");
+    }
 }

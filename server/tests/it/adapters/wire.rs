@@ -48,6 +48,7 @@ pub(super) async fn serve() -> (World, SocketAddr, CancellationToken, JoinHandle
         requests_per_second: 1_000,
         sign_ins_per_minute: 10,
         oidc: None,
+        scanning: None,
         portal: Router::new(),
         machines: world.router.clone(),
     });

@@ -17,7 +17,7 @@ use crate::support::environment::quick_without;
 /// A session remembers when it was last seen, and shows what a form left behind once.
 const SESSIONS: &[&str] = &["session.data", "session.last_seen_at"];
 /// What was read through the sharing protocol, by whom, and how many bytes: kept because it was read.
-const ACCESS_LOG: &[&str] = &["query_log", "meter_event"];
+const ACCESS_LOG: &[&str] = &["query_log", "meter_event", "live_read"];
 
 /// Sends and compares. Answers what came back, and whether only bookkeeping changed (false: nothing at all did).
 struct Watch<'a> {

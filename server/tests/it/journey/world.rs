@@ -300,6 +300,7 @@ fn serve(
         requests_per_second: 10_000,
         sign_ins_per_minute: 1_000,
         oidc: None,
+        scanning: None,
         portal: server::site::portal(connected.exchange.clone(), &settings.data),
         machines: connected.machines(),
     });

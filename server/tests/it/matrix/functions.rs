@@ -51,11 +51,34 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("reason", text("/reason")),
             ("confirm", PRODUCT.to_owned()),
         ],
+        "access/narrow_grant" => vec![
+            ("grant", name(0)),
+            ("revision", "1".to_owned()),
+            ("directory", "yes".to_owned()),
+        ],
+        "access/limit_grant" => vec![
+            ("grant", name(0)),
+            ("revision", "1".to_owned()),
+            ("live_bytes_per_day", "50 GB".to_owned()),
+        ],
         "access/revoke_recipient_token" => vec![
             ("recipient", name(0)),
             ("token", name(1)),
             ("confirm", name(0)),
         ],
+        "ways/set_recipient_limits" => vec![
+            ("recipient", name(0)),
+            ("addresses", "192.0.2.0/24".to_owned()),
+            ("requests_per_minute", text("/requests_per_minute")),
+        ],
+        "ways/set_federation" => vec![
+            ("recipient", name(0)),
+            ("issuer", text("/issuer")),
+            ("audience", text("/audience")),
+            ("subject", text("/subject")),
+        ],
+        "ways/end_federation" => vec![("recipient", name(0)), ("confirm", name(0))],
+        "ways/end_activation" => vec![("recipient", name(0))],
         "catalog/update_product" => vec![("product", name(0)), ("title", text("/title"))],
         "catalog/publish_product" => vec![("product", name(0)), ("confirm", name(0))],
         "catalog/retire_product" => vec![

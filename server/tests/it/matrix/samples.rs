@@ -5,13 +5,14 @@ use exchange::jobs::{Lane, Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::{Operation, Principal};
 use model::dto::{
-    DecisionNew, IdentityNew, ProfileNew, PurposeNew, RateNew, RecipientNew, Request, RequestNew,
-    TokenNew,
+    ActivationNew, DecisionNew, FederationNew, IdentityNew, ProfileNew, PurposeNew, RateNew,
+    RecipientNew, Request, RequestNew, TokenNew,
 };
 use model::{Clock as _, Method, Purpose, RunKind, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Sample, World};
+use crate::support::ISSUER;
 
 fn none() -> Sample {
     Sample::default()
@@ -239,6 +240,60 @@ impl World {
                 let token = self.credential(&name).await;
                 named(&[&name, &token])
             }
+            Operation::RecipientLimitsSet => {
+                let name = self.fresh("limited");
+                named(&[&self.recipient(&name, &name).await])
+                    .with(json!({ "addresses": ["192.0.2.0/24"], "requests_per_minute": 60 }))
+            }
+            Operation::RecipientPropertiesRead | Operation::RecipientPropertiesSet => {
+                let name = self.fresh("noted");
+                let sample = named(&[&self.recipient(&name, &name).await]);
+                if operation == Operation::RecipientPropertiesRead {
+                    return Some(sample);
+                }
+                sample.with(json!({ "properties": [{ "name": "country", "value": "DE" }] }))
+            }
+            Operation::FederationSet => {
+                let name = self.fresh("federated");
+                named(&[&self.recipient(&name, &name).await])
+                    .with(json!({ "issuer": ISSUER, "audience": "entrepot", "subject": name }))
+            }
+            Operation::FederationEnd => {
+                let name = self.fresh("unfederated");
+                self.recipient(&name, &name).await;
+                let consumer = self.principal("consumer").await;
+                let new = FederationNew {
+                    issuer: ISSUER.to_owned(),
+                    audience: "entrepot".to_owned(),
+                    claim: None,
+                    subject: name.clone(),
+                };
+                let set = self.exchange().federation_set(&consumer, &name, new);
+                set.await.unwrap();
+                named(&[&name])
+            }
+            Operation::ActivationCreate => {
+                let name = self.fresh("activated");
+                named(&[&self.recipient(&name, &name).await]).with(json!({}))
+            }
+            Operation::ActivationEnd => {
+                let name = self.fresh("inactivated");
+                self.recipient(&name, &name).await;
+                let consumer = self.principal("consumer").await;
+                let new = ActivationNew::default();
+                let made = self.exchange().activation_create(&consumer, &name, new);
+                made.await.unwrap();
+                named(&[&name])
+            }
+            Operation::TokenReport => {
+                let name = self.fresh("leaked");
+                self.recipient(&name, &name).await;
+                let consumer = self.principal("consumer").await;
+                let new = ProfileNew::default();
+                let made = self.exchange().profile_create(&consumer, &name, new);
+                let token = made.await.unwrap().bearer_token;
+                none().with(json!({ "tokens": [token] }))
+            }
             Operation::OfferRead => {
                 self.recipient("rnd_read", "westeurope").await;
                 Sample {
@@ -274,6 +329,14 @@ impl World {
             Operation::GrantRevoke => {
                 let grant = self.granted().await;
                 named(&[&grant]).with(json!({ "reason": "over" }))
+            }
+            Operation::GrantNarrow => {
+                let grant = self.granted().await;
+                named(&[&grant]).with(json!({ "directory": true }))
+            }
+            Operation::GrantLimit => {
+                let grant = self.granted().await;
+                named(&[&grant]).with(json!({ "live_bytes_per_day": 50_000_000_000_u64 }))
             }
             _ => return None,
         })
@@ -315,6 +378,9 @@ impl World {
             Operation::ReportRun => {
                 self.day_to_report().await;
                 none()
+            }
+            Operation::AccessLogImport => {
+                none().with(json!({ "storage": "aws_eu", "lines": "\n" }))
             }
             Operation::StatementRead => named(&["aftersales", "2026-06"]),
             Operation::StatementLineRead => {
@@ -386,6 +452,8 @@ impl World {
             note: String::new(),
             revision: request.revision,
             stage: None,
+            live_bytes_per_day: None,
+            scope: None,
         };
         let producer = self.principal("producer").await;
         let decided = self

@@ -76,6 +76,16 @@ impl Identities {
         assert_eq!(ask.send().await.unwrap().status(), StatusCode::OK);
     }
 
+    /// A token with these claims as `how` makes it: signed by `own`, by `next`, by a `stranger` who says to be the provider, with
+    /// the public key as a `secret`, or `unsigned`.
+    pub(crate) async fn signed(&self, how: &str, claims: &Value) -> String {
+        let url = format!("{}/test/sign/{how}", self.issuer);
+        let answer = self.http.post(url).json(claims).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let made: Value = answer.json().await.unwrap();
+        made["token"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) async fn json(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.issuer);
         self.http

@@ -10,6 +10,7 @@ mod later;
 mod looking;
 mod outbox;
 mod queries;
+mod quota;
 mod racing;
 mod reading;
 mod replicas;
@@ -17,6 +18,7 @@ mod rotation;
 mod telling;
 mod turns;
 mod waiting;
+mod ways;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
@@ -227,6 +229,8 @@ impl World {
             note: "because".into(),
             revision,
             stage: None,
+            live_bytes_per_day: None,
+            scope: None,
         }
     }
 
@@ -260,7 +264,10 @@ impl World {
 
     /// Of a credential that counts.
     async fn id_of(&self, token: &str) -> model::RecipientTokenId {
-        let found = self.exchange().reader_of_token(&self.system, token).await;
+        let found = self
+            .exchange()
+            .reader_of_token(&self.system, token, None)
+            .await;
         found.unwrap().unwrap().1
     }
 

@@ -5,7 +5,9 @@ use model::time::DAY;
 use model::{GrantId, QueryId, RecipientId};
 
 use super::World;
-use crate::access::{QueryLogNew, ShareQueryFilter};
+use crate::Period;
+use crate::access::{QueryLogNew, ShareAnswer, ShareQueryFilter};
+use crate::billing::share_queries_csv;
 use crate::page::PageRequest;
 use crate::principal::Principal;
 use crate::sql;
@@ -25,9 +27,20 @@ impl World {
             version: grant.map(|_| 3),
             files: u64::from(grant.is_some()),
             bytes_signed: 17,
+            files_dropped: 2,
+            actions: 5,
+            duration: 1_500,
+            source: grant.map(|_| "producer"),
+            stale_since: None,
+            outcome: if grant.is_some() {
+                "answered"
+            } else {
+                "refused"
+            },
+            error_code: grant.is_none().then_some("RESOURCE_DOES_NOT_EXIST"),
+            reason: grant.is_none().then(|| "there is no such table".into()),
             status: if grant.is_some() { 200 } else { 404 },
             user_agent: "pandas".into(),
-            urls_until: None,
         };
         exchange.query_logged(&self.system, &line).await.unwrap();
         self.test.clock.advance(1_000_000);
@@ -114,12 +127,15 @@ async fn each_side_sees_its_lines_and_the_auditor_all() {
         let newest_first = ["vehicle-visits", "guessed", "vehicle-visits"];
         assert_eq!(world.log(&ann, all()).await, newest_first);
         assert_eq!(world.log(&world.operator, all()).await, newest_first);
-        // The consumer's team all that it asked for, the owner what was asked by a grant on its product.
+        // The consumer's team all that it asked for, the owner all that was asked of its product, with a grant or without.
         assert_eq!(
             world.log(&world.mara, all()).await,
             ["guessed", "vehicle-visits"]
         );
-        assert_eq!(world.log(&world.jonas, all()).await, ["vehicle-visits"]);
+        assert_eq!(
+            world.log(&world.jonas, all()).await,
+            ["vehicle-visits", "vehicle-visits"]
+        );
         assert_eq!(world.log(&otto, all()).await, ["vehicle-visits"]);
         for (filter, who, expected) in [
             (
@@ -128,7 +144,41 @@ async fn each_side_sees_its_lines_and_the_auditor_all() {
                     ..all()
                 },
                 &ann,
+                2,
+            ),
+            (
+                ShareQueryFilter {
+                    answer: Some(ShareAnswer::Refused),
+                    table: Some("default.t".into()),
+                    ..all()
+                },
+                &world.jonas,
                 1,
+            ),
+            (
+                ShareQueryFilter {
+                    answer: Some(ShareAnswer::Given),
+                    period: Period::parse(Some("2000-01-01"), None).unwrap(),
+                    ..all()
+                },
+                &world.jonas,
+                1,
+            ),
+            (
+                ShareQueryFilter {
+                    table: Some("u".into()),
+                    ..all()
+                },
+                &world.jonas,
+                0,
+            ),
+            (
+                ShareQueryFilter {
+                    period: Period::parse(None, Some("2000-01-01")).unwrap(),
+                    ..all()
+                },
+                &world.jonas,
+                0,
             ),
             (
                 ShareQueryFilter {
@@ -192,6 +242,16 @@ async fn each_side_sees_its_lines_and_the_auditor_all() {
             (second.items[0].grant, second.items[0].bytes_signed),
             (Some(visits), 17)
         );
+        let text = share_queries_csv(&exchange.all_share_queries(&ann, &all()).await.unwrap());
+        let text = text.unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(
+            lines[0].starts_with("at,recipient,team,call,share"),
+            "{text}"
+        );
+        assert!(lines[2].contains("there is no such table"), "{text}");
+        assert!(lines[3].contains(",17,2,5,0.001,producer,"), "{text}");
         assert!(
             exchange
                 .share_queries(&Principal::nobody(), &all(), &page(None))

@@ -159,7 +159,7 @@ async fn profiles_are_downloaded_once() {
         };
         assert!(profile.endpoint.ends_with("/delta-sharing/"));
         let who = exchange
-            .reader_of_token(&world.system, &profile.bearer_token)
+            .reader_of_token(&world.system, &profile.bearer_token, None)
             .await
             .unwrap()
             .unwrap();
@@ -176,14 +176,14 @@ async fn profiles_are_downloaded_once() {
         world.test.clock.set(profile.expiration_time.plus(-1));
         assert!(
             exchange
-                .reader_of_token(&world.system, &profile.bearer_token)
+                .reader_of_token(&world.system, &profile.bearer_token, None)
                 .await
                 .unwrap()
                 .is_ok()
         );
         world.test.clock.set(profile.expiration_time);
         let refused = exchange
-            .reader_of_token(&world.system, &profile.bearer_token)
+            .reader_of_token(&world.system, &profile.bearer_token, None)
             .await
             .unwrap();
         let urls_until = None;
@@ -198,12 +198,12 @@ async fn profiles_are_downloaded_once() {
             .await
             .unwrap();
         let refused = exchange
-            .reader_of_token(&world.system, &profile.bearer_token)
+            .reader_of_token(&world.system, &profile.bearer_token, None)
             .await
             .unwrap();
         assert_eq!(refused.unwrap_err(), ReaderRefused::Revoked { urls_until });
         let refused = exchange
-            .reader_of_token(&world.system, "entrepot_rt_nonsense")
+            .reader_of_token(&world.system, "entrepot_rt_nonsense", None)
             .await
             .unwrap();
         assert_eq!(refused.unwrap_err(), ReaderRefused::Unknown);
@@ -277,7 +277,9 @@ async fn what_was_handed_out_ends_with_its_credential() {
         let mut urls_until = Some(of_store);
         let expired = ReaderRefused::Expired { urls_until };
         assert_eq!(refused(old).await, Some(expired), "not the gateway's URLs");
-        let by_text = exchange.reader_of_token(&world.system, &old_text).await;
+        let by_text = exchange
+            .reader_of_token(&world.system, &old_text, None)
+            .await;
         assert_eq!(by_text.unwrap().unwrap_err(), expired);
         let shown = exchange.grant(&world.mara, grant).await.unwrap();
         assert_eq!(
@@ -300,7 +302,9 @@ async fn what_was_handed_out_ends_with_its_credential() {
         urls_until = Some(of_gateway);
         let revoked = ReaderRefused::Revoked { urls_until };
         assert_eq!(refused(new).await, Some(revoked));
-        let by_text = exchange.reader_of_token(&world.system, &new_text).await;
+        let by_text = exchange
+            .reader_of_token(&world.system, &new_text, None)
+            .await;
         assert_eq!(by_text.unwrap().unwrap_err(), revoked);
         // The grant is open, for whoever needs no credential and for the next one.
         let open = exchange.reading_is_open(&world.system, grant, None).await;

@@ -42,7 +42,10 @@ impl World {
     }
 
     async fn counts(&self, token: &str) -> Result<(), ReaderRefused> {
-        let found = self.exchange().reader_of_token(&self.system, token).await;
+        let found = self
+            .exchange()
+            .reader_of_token(&self.system, token, None)
+            .await;
         found
             .unwrap()
             .map(|(reader, _)| assert_eq!(reader.name.as_str(), NAME))

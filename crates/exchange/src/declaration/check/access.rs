@@ -1,19 +1,28 @@
 //! Recipients, grants and sync jobs.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use model::{Mode, Name, Until};
+use model::dto::FederationNew;
+use model::{AddressRange, Addresses, Mode, Name, Until};
 use serde_saphyr::{Location as At, Spanned};
 
-use super::super::file::{File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry};
+use super::super::file::{
+    FederationEntry, File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry, Text,
+};
 use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, WantedSchedule};
 use super::{Checker, Place};
+use crate::access::{MOST_ADDRESSES, MOST_REQUESTS};
 use crate::replicas::{Schedule, ScheduleError, parse_every};
 
+/// How long what tokens are compared with may be, as in the form; characters.
+const WORDS: RangeInclusive<usize> = 1..=500;
 /// Seconds.
 const DAY: i64 = 86_400;
 /// Ten years of hours, as in the form.
 const HOURS_MAX: i64 = 24 * 3650;
+/// As in the form.
+const BYTES_MAX: i64 = 1 << 60;
 
 impl Checker {
     pub(super) fn recipient(
@@ -25,9 +34,52 @@ impl Checker {
         let team = self.must(place, "team", &entry.team);
         self.refer(place, "team", &entry.team, &file.teams);
         let location = self.location(place, &entry.cloud, &entry.region);
+        let addresses = entry
+            .addresses
+            .as_ref()
+            .map(|addresses| self.addresses(place, addresses));
+        let requests = self.number(
+            place,
+            "requests_per_minute",
+            &entry.requests_per_minute,
+            1..=i64::from(MOST_REQUESTS),
+        );
+        let federation = entry
+            .federation
+            .as_ref()
+            .map(|federation| self.federation(place, federation));
         Some(WantedRecipient {
             team: team?,
             location: location?,
+            addresses: addresses.flatten(),
+            requests_per_minute: requests.and_then(|requests| u32::try_from(requests).ok()),
+            federation: federation.flatten(),
+        })
+    }
+
+    fn addresses(&mut self, place: &Place, addresses: &[Text]) -> Option<Addresses> {
+        let path = format!("{}.addresses", place.path);
+        if let Some(one) = addresses.get(MOST_ADDRESSES) {
+            let why = format!("at most {MOST_ADDRESSES}");
+            self.fail(place, "addresses", one.referenced, why);
+            return None;
+        }
+        addresses
+            .iter()
+            .map(|text| self.parsed::<AddressRange>(&path, text.referenced, &text.value))
+            .collect()
+    }
+
+    fn federation(&mut self, place: &Place, entry: &FederationEntry) -> Option<FederationNew> {
+        let issuer = self.must_text(place, "federation.issuer", &entry.issuer, WORDS, false);
+        let audience = self.must_text(place, "federation.audience", &entry.audience, WORDS, false);
+        let claim = self.text(place, "federation.claim", &entry.claim, WORDS, false);
+        let subject = self.must_text(place, "federation.subject", &entry.subject, WORDS, false);
+        Some(FederationNew {
+            issuer: issuer?,
+            audience: audience?,
+            claim,
+            subject: subject?,
         })
     }
 
@@ -61,6 +113,12 @@ impl Checker {
         self.refer(place, "recipient", &entry.recipient, &file.recipients);
         let mode = self.must(place, "mode", &entry.mode);
         let until: Option<Until> = self.must(place, "until", &entry.until);
+        let per_day = self.number(
+            place,
+            "live_bytes_per_day",
+            &entry.live_bytes_per_day,
+            1..=BYTES_MAX,
+        );
         let Some(purpose) = &entry.purpose else {
             self.missing(place, "purpose");
             return None;
@@ -78,6 +136,7 @@ impl Checker {
             until: until?.0,
             purpose_code: code?,
             purpose_text: text?,
+            live_bytes_per_day: per_day.and_then(|bytes| u64::try_from(bytes).ok()),
         })
     }
 

@@ -139,9 +139,10 @@ impl<'a> Planner<'a> {
         let stands = found.stands.filter(|ask| equals(ask, wanted));
         let waits = found
             .waits
-            .filter(|ask| ask.grant_name.as_ref() == Some(name) && equals(ask, wanted));
-        if stands.is_some() && found.waits.is_none() {
-            return self.unchanged("grant", name);
+            .filter(|ask| ask.grant_name.as_ref() == Some(name) && equals(ask, wanted))
+            .filter(|ask| !is_limited_otherwise(ask, wanted));
+        if let (Some(ask), None) = (stands, found.waits) {
+            return self.keep(name, ask, wanted);
         }
         if let (Some(_), Some(ask)) = (stands, found.waits) {
             let mut fields = Fields::default();
@@ -155,13 +156,11 @@ impl<'a> Planner<'a> {
             self.unchanged("grant", name);
             return self.note(WAITS);
         }
-        if found.stands.is_none()
-            && found.ended.is_none()
-            && found
-                .same
-                .is_some_and(|ask| ask.grant_name.is_none() && equals(ask, wanted))
-        {
-            return self.unchanged("grant", name);
+        let same = found
+            .same
+            .filter(|ask| ask.grant_name.is_none() && equals(ask, wanted));
+        if let (None, None, Some(ask)) = (found.stands, found.ended, same) {
+            return self.keep(name, ask, wanted);
         }
         if let Some(why) = self.settled(&found) {
             return match why {
@@ -188,6 +187,9 @@ impl<'a> Planner<'a> {
             new: request_of(wanted),
             withdraw: found.waits.map(|ask| ask.request_id),
             stood: found.stands.and_then(|ask| ask.grant_id),
+            live_bytes_per_day: wanted
+                .live_bytes_per_day
+                .or_else(|| from?.live_bytes_per_day),
         });
         let action = if from.is_some() {
             DeclarationAction::Update
@@ -207,6 +209,22 @@ impl<'a> Planner<'a> {
             let scope = Scope::owner(ask.owner_id);
             self.needs(Operation::GrantDeclare, &scope);
         }
+    }
+
+    /// It stands as declared, but for the bytes of a day, which are said without a new grant.
+    fn keep(&mut self, name: &Name, ask: &Ask, wanted: &WantedGrant) {
+        let (Some(per_day), Some(grant), true) = (
+            wanted.live_bytes_per_day,
+            ask.grant_id,
+            is_limited_otherwise(ask, wanted),
+        ) else {
+            return self.unchanged("grant", name);
+        };
+        let mut fields = Fields::default();
+        describe_limit(&mut fields, ask, wanted);
+        let act = Act::Limit(grant, per_day);
+        self.push(DeclarationAction::Update, "grant", name, fields, act);
+        self.needs(Operation::GrantLimit, &Scope::owner(ask.owner_id));
     }
 
     /// Whether the same was declared before and came to its end.
@@ -443,6 +461,18 @@ fn equals(ask: &Ask, wanted: &WantedGrant) -> bool {
         && ask.purpose_text == wanted.purpose_text
 }
 
+/// What is not said in the file is left as it is.
+fn is_limited_otherwise(ask: &Ask, wanted: &WantedGrant) -> bool {
+    wanted.live_bytes_per_day.is_some() && wanted.live_bytes_per_day != ask.live_bytes_per_day
+}
+
+fn describe_limit(fields: &mut Fields, from: &Ask, wanted: &WantedGrant) {
+    if let Some(per_day) = wanted.live_bytes_per_day {
+        let before = from.live_bytes_per_day.map(|bytes| bytes.to_string());
+        fields.compare("live_bytes_per_day", before.unwrap_or_default(), per_day);
+    }
+}
+
 fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &WantedGrant) {
     let Some(from) = from else {
         fields.set("product", &wanted.product);
@@ -451,6 +481,7 @@ fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &Wante
         fields.set("until", wanted.until);
         fields.set("purpose.code", &wanted.purpose_code);
         fields.set("purpose.text", &wanted.purpose_text);
+        fields.set_if("live_bytes_per_day", wanted.live_bytes_per_day);
         return;
     };
     let called = from.grant_name.as_ref().map(ToString::to_string);
@@ -461,6 +492,7 @@ fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &Wante
     fields.compare("until", from.until_at, wanted.until);
     fields.compare("purpose.code", &from.purpose_code, &wanted.purpose_code);
     fields.compare("purpose.text", &from.purpose_text, &wanted.purpose_text);
+    describe_limit(fields, from, wanted);
 }
 
 fn request_of(wanted: &WantedGrant) -> RequestNew {

@@ -1,19 +1,18 @@
-//! The exchange's name, domains, teams, storages, recipients, rates.
+//! The exchange's name, domains, teams, storages, rates.
 
 use std::collections::BTreeMap;
 
 use model::dto::{
-    CredentialNew, DomainChange, DomainNew, RateNew, RecipientChange, RecipientNew, ServiceRateNew,
-    StorageChange, StorageNew, TeamChange, TeamNew,
+    CredentialNew, DomainChange, DomainNew, RateNew, ServiceRateNew, StorageChange, StorageNew,
+    TeamChange, TeamNew,
 };
 use model::{Name, Timestamp};
 
 use super::super::live::sees_addresses;
 use super::super::wanted::{
-    WantedCredential, WantedRate, WantedRecipient, WantedServiceRate, WantedStorage, WantedTeam,
+    WantedCredential, WantedRate, WantedServiceRate, WantedStorage, WantedTeam,
 };
 use super::{Act, Fields, Planner};
-use crate::access::STAYS;
 use crate::billing::{Period, RATES_CLASH, RateRecord, ServiceRateRecord};
 use crate::operation::Operation;
 use crate::policy::Scope;
@@ -237,70 +236,6 @@ impl Planner<'_> {
         };
         let ports = self.exchange.ports();
         ports.probe.check(&access).is_ok_and(|url| url == live.url)
-    }
-
-    pub(super) fn recipients(&mut self) {
-        for (name, wanted) in self.wanted.recipients.iter().flatten() {
-            self.recipient(name, wanted);
-        }
-    }
-
-    fn recipient(&mut self, name: &Name, wanted: &WantedRecipient) {
-        let mut fields = Fields::default();
-        let Some(live) = self.live.recipients.get(name) else {
-            if !self.knows_team(&wanted.team) {
-                let why = format!("there is no team {}", wanted.team);
-                return self.refuse("recipient", name, fields, why);
-            }
-            fields.set("team", &wanted.team);
-            fields.set("cloud", wanted.location.cloud);
-            fields.set("region", wanted.location.region());
-            let new = RecipientNew {
-                name: name.to_string(),
-                team: wanted.team.to_string(),
-                cloud: wanted.location.cloud.to_string(),
-                region: wanted.location.region().to_owned(),
-            };
-            self.create("recipient", name, fields, Act::Recipient(new));
-            let scope = self
-                .live
-                .team_id(&wanted.team)
-                .map_or(Scope::NONE, Scope::consumer);
-            return self.needs(Operation::RecipientCreate, &scope);
-        };
-        let change = RecipientChange {
-            team: fields
-                .compare("team", &live.team, &wanted.team)
-                .then(|| wanted.team.to_string()),
-            cloud: fields
-                .compare("cloud", live.cloud, wanted.location.cloud)
-                .then(|| wanted.location.cloud.to_string()),
-            region: fields
-                .compare("region", &live.region, wanted.location.region())
-                .then(|| wanted.location.region().to_owned()),
-            revision: Some(live.revision),
-        };
-        if fields.is_empty() {
-            return self.unchanged("recipient", name);
-        }
-        let scope = Scope::consumer(live.team_id);
-        if !crate::policy::allows(self.principal, Operation::RecipientRead, &scope) {
-            let why = "that name is taken by a recipient that you may not see";
-            return self.refuse("recipient", name, Fields::default(), why);
-        }
-        if !self.knows_team(&wanted.team) {
-            let why = format!("there is no team {}", wanted.team);
-            return self.refuse("recipient", name, fields, why);
-        }
-        if self.live.fixed_recipients.contains(&live.id) {
-            return self.refuse("recipient", name, fields, STAYS);
-        }
-        let act = Act::RecipientUpdate(name.clone(), change);
-        self.update("recipient", name, fields, act);
-        self.needs(Operation::RecipientUpdate, &scope);
-        let team = self.live.team_id(&wanted.team);
-        let scope = team.map_or(Scope::NONE, Scope::consumer);
-        self.needs(Operation::RecipientUpdate, &scope);
     }
 
     pub(super) fn rates(&mut self) {

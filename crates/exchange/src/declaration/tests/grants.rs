@@ -45,6 +45,8 @@ impl Stage {
             note: "looked at".to_owned(),
             revision: request.revision,
             stage: None,
+            live_bytes_per_day: None,
+            scope: None,
         };
         self.exchange()
             .request_decide(principal, request.id, new)
@@ -224,6 +226,8 @@ async fn who_declares_does_not_agree_for_data_protection_too() {
             note: String::new(),
             revision: waiting[0].revision,
             stage: None,
+            live_bytes_per_day: None,
+            scope: None,
         };
         let refused = stage
             .exchange()
@@ -414,5 +418,30 @@ async fn a_job_needs_a_replica() {
             Err(Error::Conflict(_))
         ));
         assert_eq!(stage.audit_rows().await, 0);
+    }
+}
+
+/// The bytes of a day are said of the grant that stands, not by another one; what the file does not say stays.
+#[tokio::test]
+async fn the_bytes_of_a_day_are_changed_on_what_stands() {
+    for stage in Stage::each_deployed().await {
+        let limited = contract("mode: replica,", "mode: replica, live_bytes_per_day: 5000,");
+        let plan = stage.plan(&stage.operator, &limited).await;
+        let (action, fields, _) = line(&plan, "grant", "rnd_visits");
+        assert_eq!(action, DeclarationAction::Update);
+        assert_eq!(fields.len(), 1, "{fields:?}");
+        assert!(fields[0].contains("5000"), "{fields:?}");
+        stage.deploy(&stage.operator, &limited).await.unwrap();
+        let grants = stage.grants_now().await;
+        assert_eq!(grants.len(), 1);
+        assert_eq!(grants[0].live_bytes_per_day, Some(5_000));
+        assert_eq!(stage.plan(&stage.operator, &limited).await.exit_status(), 0);
+        let silent = stage.plan(&stage.operator, CONTRACT).await;
+        assert_eq!(silent.exit_status(), 0);
+        // With another end it goes along.
+        let longer = contract("until: 2027-12-31", "until: 2028-06-30");
+        stage.deploy(&stage.operator, &longer).await.unwrap();
+        let grants = stage.grants_now().await;
+        assert_eq!(grants[1].live_bytes_per_day, Some(5_000));
     }
 }

@@ -7,6 +7,7 @@ use model::dto::{
 
 use super::{CONTRACT, Stage, acts, contract, line};
 use crate::error::Error;
+use crate::testing::ISSUER;
 
 /// The contract with a recipient for which nothing was asked yet.
 fn with_lab(place: &str) -> String {
@@ -99,6 +100,76 @@ async fn what_domains_and_teams_are_called_is_deployed() {
         };
         let refused = exchange.team_update(&stage.operator, "aftersales", stale);
         assert!(matches!(refused.await, Err(Error::Conflict(_))));
+    }
+}
+
+/// What limits a recipient and whose word lets it in is declared with it, also once it is in use.
+#[tokio::test]
+async fn what_a_file_says_of_ways_in() {
+    for stage in Stage::each_deployed().await {
+        let exchange = stage.exchange();
+        let with = |ways: &str| {
+            CONTRACT.replace(
+                "rnd_weu: { team: rnd, cloud: azure, region: westeurope }",
+                &format!("rnd_weu: {{ team: rnd, cloud: azure, region: westeurope{ways} }}"),
+            )
+        };
+        let full = with(&format!(
+            ", addresses: [\"2001:db8::/32\", 192.0.2.0/24], requests_per_minute: 60, federation: {{ issuer: \"{ISSUER}\", \
+             audience: entrepot, subject: machine }}"
+        ));
+        let plan = stage.plan(&stage.operator, &full).await;
+        assert_eq!(acts(&plan), ["update recipient rnd_weu"]);
+        let (_, fields, _) = line(&plan, "recipient", "rnd_weu");
+        assert_eq!(fields.len(), 3, "{fields:?}");
+        stage.deploy(&stage.operator, &full).await.unwrap();
+        assert_eq!(stage.plan(&stage.operator, &full).await.exit_status(), 0);
+        let there = exchange
+            .recipient(&stage.operator, "rnd_weu")
+            .await
+            .unwrap();
+        assert_eq!(there.limits.addresses, ["192.0.2.0/24", "2001:db8::/32"]);
+        assert_eq!(there.limits.requests_per_minute, Some(60));
+        assert_eq!(there.federation.unwrap().claim, "sub");
+        // What is left out stays; what is exported is what is there.
+        assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
+        let export = exchange
+            .declaration_export(&stage.operator, None)
+            .await
+            .unwrap();
+        assert!(export.yaml.contains("2001:db8::/32"), "{}", export.yaml);
+        let plan = stage.plan(&stage.operator, &export.yaml).await;
+        assert_eq!(acts(&plan), [""; 0], "{}", export.yaml);
+
+        let fewer = with(", addresses: []");
+        stage.deploy(&stage.operator, &fewer).await.unwrap();
+        let there = exchange
+            .recipient(&stage.operator, "rnd_weu")
+            .await
+            .unwrap();
+        assert!(there.limits.addresses.is_empty());
+        assert_eq!(there.limits.requests_per_minute, Some(60));
+        let strange =
+            with(", federation: { issuer: \"https://evil.example\", audience: a, subject: b }");
+        let plan = stage.plan(&stage.operator, &strange).await;
+        let (action, _, note) = line(&plan, "recipient", "rnd_weu");
+        assert_eq!(action, DeclarationAction::Refused);
+        assert!(note.contains("sharing.issuers"), "{note}");
+        // An admin limits it, and lets nobody in.
+        let admin = stage.person("ada", &["admin"], &[]).await;
+        for (ways, expected) in [
+            (", requests_per_minute: 6", DeclarationAction::Update),
+            (
+                ", federation: { issuer: \"https://id.example\", audience: a, subject: b }",
+                DeclarationAction::Refused,
+            ),
+        ] {
+            let plan = stage.plan(&admin, &with(ways)).await;
+            assert_eq!(line(&plan, "recipient", "rnd_weu").0, expected, "{ways}");
+        }
+        let wrong = with(", addresses: [192.0.2.1/24]");
+        let refused = stage.deploy(&stage.operator, &wrong).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     }
 }
 

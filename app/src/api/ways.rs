@@ -1,0 +1,151 @@
+//! How recipients get in besides their profiles, and what limits them.
+
+use leptos::prelude::*;
+use model::dto::ActivationSeen;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::api::Done;
+use crate::ctx::CallerAddress;
+use crate::error::AppError;
+
+use super::{call, confirmed, said};
+
+/// From where a recipient may be used, and how often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsForm {
+    pub recipient: String,
+    /// One on each line.
+    #[serde(default)]
+    pub addresses: String,
+    /// Empty: no limit of its own.
+    #[serde(default)]
+    pub requests_per_minute: String,
+}
+
+#[server]
+pub async fn set_recipient_limits(form: LimitsForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let requests_per_minute = match form.requests_per_minute.trim() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            said(exchange::Error::invalid(
+                "requests_per_minute",
+                "a number from 1 on, or nothing",
+            ))
+        })?),
+    };
+    let new = model::dto::RecipientLimits {
+        addresses: form
+            .addresses
+            .split([',', ' ', '\n', '\r', '\t'])
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        requests_per_minute,
+    };
+    let recipient = exchange
+        .recipient_limits_set(&principal, &form.recipient, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/access",
+        format!("What limits {} is changed.", recipient.name),
+    ))
+}
+
+/// Whose word lets a recipient in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationForm {
+    pub recipient: String,
+    pub issuer: String,
+    pub audience: String,
+    #[serde(default)]
+    pub claim: String,
+    pub subject: String,
+}
+
+#[server]
+pub async fn set_federation(form: FederationForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let new = model::dto::FederationNew {
+        issuer: form.issuer,
+        audience: form.audience,
+        claim: Some(form.claim),
+        subject: form.subject,
+    };
+    let recipient = exchange
+        .federation_set(&principal, &form.recipient, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/access",
+        format!("Its platform’s tokens let {} in.", recipient.name),
+    ))
+}
+
+/// A recipient, and its name written by hand: whoever reads that way is shut out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndForm {
+    pub recipient: String,
+    #[serde(default)]
+    pub confirm: String,
+}
+
+#[server]
+pub async fn end_federation(form: EndForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let recipient = exchange.recipient(&principal, &form.recipient).await;
+    confirmed(&form.confirm, recipient.map_err(said)?.name.as_str())?;
+    let recipient = exchange
+        .federation_end(&principal, &form.recipient)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/access",
+        format!("No platform’s tokens let {} in any more.", recipient.name),
+    ))
+}
+
+/// A recipient whose link is taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkForm {
+    pub recipient: String,
+}
+
+#[server]
+pub async fn end_activation(form: LinkForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let recipient = exchange
+        .activation_end(&principal, &form.recipient)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/access",
+        format!("The link for {} gives nothing any more.", recipient.name),
+    ))
+}
+
+/// What somebody sees who opens a link to a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkSeen {
+    There(ActivationSeen),
+    /// Not from this address.
+    Refused(String),
+}
+
+/// Looks at a link; uses nothing up.
+pub async fn activation(link: String) -> Result<LinkSeen, AppError> {
+    let from = use_context::<CallerAddress>().map(|address| address.0);
+    let (exchange, principal) = call()?;
+    let seen = exchange.activation_seen(&principal, &link, from).await;
+    match seen.map_err(said) {
+        Ok(seen) => Ok(LinkSeen::There(seen)),
+        Err(AppError::Forbidden { message }) => Ok(LinkSeen::Refused(message)),
+        Err(error) => Err(error),
+    }
+}

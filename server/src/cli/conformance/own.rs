@@ -1,0 +1,290 @@
+//! Our own server with the suite's tables: a folder that is gone afterwards, the routes that `serve` has, a recipient.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::conformance::fixture::{self, Table};
+use ::conformance::{Advance, Hints, Profile, Report, Target};
+use anyhow::{Context as _, anyhow};
+use delta::Budgets;
+use exchange::{Exchange, Principal};
+use model::dto::{DeploymentNew, ProfileNew, PurposeNew, RequestNew};
+use model::time::DAY;
+use model::{Clock, Timestamp};
+use object_store::local::LocalFileSystem;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::clock::SystemClock;
+use crate::cli::run;
+use crate::config::{Flags, PublicUrl, Settings};
+use crate::node::{Node, Use};
+use crate::{folder, listen};
+
+pub(super) type Done = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// The recipient, and one whose token is over by the time that it is checked.
+const RECIPIENT: &str = "checker";
+const LATE_RECIPIENT: &str = "yesterday";
+/// A suite is no crowd, but it hurries.
+const REQUESTS_PER_SECOND: u32 = 10_000;
+/// The table whose first versions log cleanup has taken, and the earliest that is left.
+const CLEANED: &str = "conformance-cleaned";
+const EARLIEST: u64 = 2;
+
+/// A folder that goes with its owner.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn create() -> anyhow::Result<Self> {
+        let name = format!(
+            "entrepot-conformance-{}",
+            exchange::secret::random_text(12)?
+        );
+        let path = std::env::temp_dir().join(name);
+        folder::create(&path)?;
+        let path = path.canonicalize()?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What is left is the system's to tidy up: it lies where such things do.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The system's clock, behind it by as much as is said: what is over today must have begun before.
+struct Behind(AtomicI64);
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus(-self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Checks our own server.
+pub(super) async fn check(cases: &[String]) -> anyhow::Result<Report> {
+    let folder = Temporary::create()?;
+    let tables = tables();
+    let root = folder.0.join("tables");
+    for table in &tables {
+        fixture::write(&root, table)
+            .with_context(|| format!("{} cannot be written", root.display()))?;
+    }
+    clean(&root, &tables).await?;
+
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = TcpListener::bind(address)
+        .await
+        .context("no port of this machine can be listened on")?;
+    let address = listener.local_addr()?;
+    let settings = settings(&folder.0.join("data"), &root, address)?;
+    let clock = Arc::new(Behind(AtomicI64::new(2 * DAY)));
+    let public_url = PublicUrl::of_address(address);
+    let node = Node::open_at(settings, Use::Serve, public_url, clock.clone()).await?;
+    let served = serve(&node, listener, &clock, &tables, &root, cases).await;
+    node.exchange().db().close().await;
+    served
+}
+
+async fn serve(
+    node: &Node,
+    listener: TcpListener,
+    clock: &Behind,
+    tables: &[Table],
+    root: &Path,
+    cases: &[String],
+) -> anyhow::Result<Report> {
+    let exchange = node.exchange();
+    let operator = Principal::operator();
+    declare(exchange, tables, root).await?;
+    let a_day = ProfileNew { days: Some(1) };
+    let over = exchange
+        .profile_create(&operator, LATE_RECIPIENT, a_day)
+        .await?;
+    clock.0.store(0, Ordering::SeqCst);
+    ask_for_all(exchange, tables).await?;
+    let profile = exchange
+        .profile_create(&operator, RECIPIENT, ProfileNew::default())
+        .await?;
+    let profile = Profile::new(&profile.endpoint, &profile.bearer_token);
+    let target = Target {
+        profile: profile.map_err(|why| anyhow!(why))?,
+        hints: Hints {
+            expired_token: Some(over.bearer_token),
+            cleaned: Some((format!("{CLEANED}.default.cleaned"), 2)),
+            ..fixture::hints()
+        },
+        advance: advance(tables, root),
+    };
+
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    let routes = run::routes(node)?;
+    let connections = node.settings.connections;
+    running.spawn(listen::serve(listener, routes, connections, stop.clone()));
+    running.spawn(run::worker(node, Some(1)).run(stop.clone()));
+    let report = ::conformance::run(target, cases).await;
+    stop.cancel();
+    while running.join_next().await.is_some() {}
+    report.map_err(|why| anyhow!(why))
+}
+
+/// Whatever the surroundings say, this one is alone with its folder.
+fn settings(data: &Path, root: &Path, addr: SocketAddr) -> anyhow::Result<Settings> {
+    folder::create(data)?;
+    let mut settings = Settings::load(&Flags {
+        data: Some(data.to_owned()),
+        addr: Some(addr),
+        ..Flags::default()
+    })?;
+    settings.public_url = None;
+    settings.trusted_proxies = Vec::new();
+    settings.database_url = format!("sqlite://{}", data.join("entrepot.db").display());
+    settings.keys = data.join("keys");
+    settings.location = None;
+    settings.storage.file_roots = vec![root.parent().unwrap_or(root).to_owned()];
+    settings.requests_per_second = REQUESTS_PER_SECOND;
+    settings.sharing.requests_per_second = REQUESTS_PER_SECOND;
+    (settings.mail, settings.webhook, settings.oidc) = (None, None, None);
+    Ok(settings)
+}
+
+/// The suite's tables, and one more whose log was cleaned up.
+fn tables() -> Vec<Table> {
+    let mut tables = fixture::tables();
+    let visits = tables.iter().find(|table| table.name == "visits").cloned();
+    tables.extend(visits.map(|visits| Table {
+        share: CLEANED,
+        name: "cleaned",
+        ..visits
+    }));
+    tables
+}
+
+/// What log cleanup does: a checkpoint, and the commits before it are gone.
+async fn clean(root: &Path, tables: &[Table]) -> anyhow::Result<()> {
+    let Some(table) = tables.iter().find(|table| table.share == CLEANED) else {
+        return Ok(());
+    };
+    let path = root.join(table.path());
+    let objects = LocalFileSystem::new_with_prefix(&path)?;
+    let opened = delta::Table::new(Arc::new(objects), Budgets::default());
+    let snapshot = opened.snapshot(Some(EARLIEST)).await?;
+    opened.write_checkpoint(&snapshot).await?;
+    for version in 0..EARLIEST {
+        std::fs::remove_file(path.join(format!("_delta_log/{version:020}.json")))?;
+    }
+    Ok(())
+}
+
+/// One product per share, open to every team.
+fn declaration(tables: &[&Table], root: &Path) -> String {
+    let mut products: Vec<&str> = tables.iter().map(|table| table.share).collect();
+    products.dedup();
+    let mut text = format!(
+        "exchange: {{ name: conformance }}\n\
+         domains: {{ conformance: {{ title: Conformance }} }}\n\
+         teams:\n  \
+           makers: {{ domain: conformance, title: Makers, cost_center: \"1\" }}\n  \
+           readers: {{ domain: conformance, title: Readers, cost_center: \"2\" }}\n\
+         storages:\n  \
+           checked: {{ cloud: aws, region: eu-central-1, url: \"file://{}\" }}\n\
+         recipients:\n  \
+           {RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n  \
+           {LATE_RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n\
+         products:\n",
+        root.display()
+    );
+    for product in products {
+        text.push_str(&format!(
+            "  {product}:\n    title: {product}\n    team: makers\n    storage: checked\n    \
+             classification: internal\n    access: {{ policy: auto }}\n    tables:\n"
+        ));
+        for table in tables.iter().filter(|table| table.share == product) {
+            text.push_str(&format!(
+                "      - {{ name: {}, schema: {}, path: {}, history: {}, change_data_feed: {} }}\n",
+                table.name,
+                table.schema,
+                table.path(),
+                table.history.is_some(),
+                table.changes
+            ));
+        }
+    }
+    text
+}
+
+async fn declare(exchange: &Exchange, tables: &[Table], root: &Path) -> anyhow::Result<()> {
+    let all: Vec<&Table> = tables.iter().collect();
+    let new = DeploymentNew {
+        yaml: declaration(&all, root),
+        file: "conformance/entrepot.yml".to_owned(),
+        commit: concat!("entrepot-", env!("CARGO_PKG_VERSION")).to_owned(),
+        expect_plan_hash: None,
+    };
+    exchange
+        .declaration_deploy(&Principal::operator(), new)
+        .await
+        .context("the tables of the suite cannot be declared")?;
+    Ok(())
+}
+
+/// Access to every share that the recipient is to have; the products grant it at once.
+async fn ask_for_all(exchange: &Exchange, tables: &[Table]) -> anyhow::Result<()> {
+    let mut shares: Vec<&str> = tables
+        .iter()
+        .filter(|table| table.granted)
+        .map(|table| table.share)
+        .collect();
+    shares.dedup();
+    let until = exchange.now().plus(30 * DAY).to_string();
+    for share in shares {
+        let new = RequestNew {
+            product: share.to_owned(),
+            recipient: RECIPIENT.to_owned(),
+            mode: "live".to_owned(),
+            until: until[..10].to_owned(),
+            purpose: PurposeNew {
+                code: "conformance".to_owned(),
+                text: "Whether the server keeps to the protocol.".to_owned(),
+            },
+        };
+        let made = exchange.request_create(&Principal::operator(), new).await;
+        // A table whose feature is not shared yet is no product that can be asked for; its cases say that they lack one.
+        if let Err(error) = made
+            && !tables
+                .iter()
+                .any(|table| table.share == share && needs_feature(table))
+        {
+            return Err(anyhow!(error).context(format!("access to {share} is not given")));
+        }
+    }
+    Ok(())
+}
+
+fn needs_feature(table: &Table) -> bool {
+    ["vectors", "mapped"].contains(&table.name)
+}
+
+/// Commits to the table that moves.
+fn advance(tables: &[Table], root: &Path) -> Option<Advance> {
+    let moving = tables.iter().find(|table| table.name == "moving")?;
+    let moving = Arc::new(Mutex::new(moving.clone()));
+    let root = root.to_owned();
+    Some(Arc::new(move || -> Done {
+        let (moving, root) = (Arc::clone(&moving), root.clone());
+        Box::pin(async move {
+            let mut table = moving.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = table.next();
+            table.commits.push(next);
+            fixture::write(&root, &table).map_err(|error| error.to_string())
+        })
+    }))
+}
