@@ -132,6 +132,10 @@ struct GrantOut {
     until: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_bytes_per_day: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    directory: bool,
     purpose: PurposeOut,
 }
 
@@ -422,6 +426,8 @@ fn grant_out(ask: &Ask) -> GrantOut {
         mode: ask.mode.to_string(),
         until: ask.until_at.to_string(),
         live_bytes_per_day: ask.live_bytes_per_day,
+        rows: ask.row_filter.clone(),
+        directory: ask.directory_access,
         purpose: PurposeOut {
             code: ask.purpose_code.clone(),
             text: ask.purpose_text.clone(),

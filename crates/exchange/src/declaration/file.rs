@@ -159,6 +159,8 @@ pub(super) struct GrantEntry {
     pub(super) mode: Option<Text>,
     pub(super) until: Option<Text>,
     pub(super) live_bytes_per_day: Option<Spanned<i64>>,
+    pub(super) rows: Option<Text>,
+    pub(super) directory: Option<bool>,
     pub(super) purpose: Option<PurposeEntry>,
 }
 

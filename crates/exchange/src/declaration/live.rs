@@ -114,6 +114,8 @@ pub(super) struct Ask {
     pub(super) ended_reason: Option<String>,
     /// Of the grant; of a request without one, what it is to get.
     pub(super) live_bytes_per_day: Option<u64>,
+    pub(super) row_filter: Option<String>,
+    pub(super) directory_access: bool,
 }
 from_row!(Ask {
     request_id,
@@ -134,7 +136,9 @@ from_row!(Ask {
     grant_id,
     desired,
     ended_reason,
-    live_bytes_per_day
+    live_bytes_per_day,
+    row_filter,
+    directory_access
 });
 
 impl Ask {
@@ -379,7 +383,11 @@ impl Exchange {
                     recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
                     request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason,
                     case when access_grant.id is null then request.live_bytes_per_day
-                         else access_grant.live_bytes_per_day end as live_bytes_per_day
+                         else access_grant.live_bytes_per_day end as live_bytes_per_day,
+                    case when access_grant.id is null then request.row_filter
+                         else access_grant.row_filter end as row_filter,
+                    case when access_grant.id is null then request.directory_access
+                         else access_grant.directory_access end as directory_access
              from request join product on product.id = request.product_id
                  join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
                  left join access_grant on access_grant.request_id = request.id

@@ -107,6 +107,9 @@ pub(super) struct WantedGrant {
     pub(super) purpose_text: String,
     /// None: not said, and left as it is.
     pub(super) live_bytes_per_day: Option<u64>,
+    /// The same; empty for every row.
+    pub(super) rows: Option<String>,
+    pub(super) directory: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
