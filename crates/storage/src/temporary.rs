@@ -455,3 +455,39 @@ async fn send(client: &HttpClient, request: HttpRequest) -> Result<String, Stora
         what: "a temporary credential".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundary_of_google_ends_with_the_folder() {
+        let key = Path::parse("root/t1").unwrap();
+        let folder = Folder {
+            bucket: "lake",
+            key: &key,
+            who: "rnd",
+        };
+        let rule = &boundary(&folder)["accessBoundary"]["accessBoundaryRules"][0];
+        assert_eq!(
+            rule["availablePermissions"],
+            json!(["inRole:roles/storage.objectViewer"])
+        );
+        assert_eq!(
+            rule["availableResource"],
+            "//storage.googleapis.com/projects/_/buckets/lake"
+        );
+        assert_eq!(
+            rule["availabilityCondition"]["expression"],
+            "resource.name.startsWith('projects/_/buckets/lake/objects/root/t1/') || \
+             api.getAttribute('storage.googleapis.com/objectListPrefix', '').startsWith('root/t1/')"
+        );
+        let token = r#"{"access_token":"t","expires_in":3599}"#;
+        let (token, lives) = token_of(token).unwrap();
+        assert_eq!(
+            (token.as_str(), lives),
+            ("t", Some(Duration::from_secs(3_599)))
+        );
+        assert!(token_of("{}").is_err());
+    }
+}
