@@ -10,6 +10,7 @@ mod gate;
 mod gateway;
 mod grants;
 mod later;
+mod part;
 mod reading;
 mod reads;
 mod replica;
