@@ -141,7 +141,7 @@ impl Store {
                 },
                 credential @ Credential::S3 { .. },
                 _,
-            ) => assume_role(client, (service, region), credential, &folder, ttl).await,
+            ) => assume_role(client, (service, region.as_str()), credential, &folder, ttl).await,
             (Lender::Azure, _, Signing::Azure(signer)) => {
                 let now = wall_clock();
                 let sas = directory_sas(signer, &key, now, ttl)?;
