@@ -41,7 +41,15 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("database", &["url"]),
     ("location", &["cloud", "region"]),
-    ("storage", &["file_roots", "endpoints", "parallel_requests"]),
+    (
+        "storage",
+        &[
+            "file_roots",
+            "endpoints",
+            "parallel_requests",
+            "table_files",
+        ],
+    ),
     ("keys", &["file"]),
     ("telemetry", &["format", "filter"]),
     (
@@ -163,6 +171,7 @@ struct RawStorage {
     file_roots: Vec<PathBuf>,
     endpoints: Vec<String>,
     parallel_requests: Option<usize>,
+    table_files: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -262,6 +271,8 @@ pub struct StorageSettings {
     /// `host:port` or `*.suffix` of stores other than the clouds' own.
     pub endpoints: Vec<String>,
     pub parallel_requests: usize,
+    /// Active files of the largest table that is read; what a log may cost beside grows with it.
+    pub table_files: u64,
 }
 
 /// What recipients may do and for how long.
@@ -479,6 +490,7 @@ impl Settings {
                 file_roots: raw.storage.file_roots,
                 endpoints: raw.storage.endpoints,
                 parallel_requests: raw.storage.parallel_requests.unwrap_or(32).max(1),
+                table_files: table_files(raw.storage.table_files)?,
             },
             keys,
             telemetry: TelemetrySettings {
@@ -555,6 +567,15 @@ fn check_scheme(url: &str) -> Result<(), ConfigError> {
                 "`{scheme}` is no database that Entrepôt knows: write sqlite://FILE or postgres://USER@HOST/NAME"
             ),
         )),
+    }
+}
+
+fn table_files(given: Option<u64>) -> Result<u64, ConfigError> {
+    let files = given.unwrap_or_else(|| delta::Budgets::default().files);
+    if (1_000..=50_000_000).contains(&files) {
+        Ok(files)
+    } else {
+        Err(wrong("storage.table_files", "from 1000 to 50000000"))
     }
 }
 

@@ -41,7 +41,8 @@ usage: cargo xtask COMMAND
                                   single checks; without a name all of them
   services                        the test servers until Ctrl-C, for cargo test by hand
   bundle                          the browser bundle alone, into target/site
-  bench [AREA]... [--json]        measure a release build
+  bench [AREA]... [--json] [--large]
+                                  measure a release build; --large: also what takes long and much memory
   pictures                        the README's pictures, of the demo world, into docs/pictures
   dist                            release build and site as a tar file in target/dist";
 

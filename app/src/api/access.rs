@@ -471,7 +471,7 @@ pub async fn limit_grant(form: LimitForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         format!("/requests/{}", grant.request),
-        "Kept. It holds from the next answer on.",
+        words::answers::LIMIT_IS_KEPT,
     ))
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::api::Done;
 use crate::ctx::CallerAddress;
 use crate::error::AppError;
+use crate::words;
 
 use super::{call, confirmed, said};
 
@@ -32,7 +33,7 @@ pub async fn set_recipient_limits(form: LimitsForm) -> Result<Done, AppError> {
         text => Some(text.parse().map_err(|_| {
             said(exchange::Error::invalid(
                 "requests_per_minute",
-                "a number from 1 on, or nothing",
+                words::answers::A_NUMBER_OR_NOTHING,
             ))
         })?),
     };
@@ -51,7 +52,7 @@ pub async fn set_recipient_limits(form: LimitsForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         "/access",
-        format!("What limits {} is changed.", recipient.name),
+        words::answers::limits_are_changed(&recipient.name),
     ))
 }
 
@@ -82,7 +83,7 @@ pub async fn set_federation(form: FederationForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         "/access",
-        format!("Its platform’s tokens let {} in.", recipient.name),
+        words::answers::tokens_let_in(&recipient.name),
     ))
 }
 
@@ -106,7 +107,7 @@ pub async fn end_federation(form: EndForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         "/access",
-        format!("No platform’s tokens let {} in any more.", recipient.name),
+        words::answers::tokens_let_in_no_more(&recipient.name),
     ))
 }
 
@@ -126,7 +127,7 @@ pub async fn end_activation(form: LinkForm) -> Result<Done, AppError> {
         .map_err(said)?;
     Ok(Done::new(
         "/access",
-        format!("The link for {} gives nothing any more.", recipient.name),
+        words::answers::link_gives_nothing(&recipient.name),
     ))
 }
 

@@ -19,6 +19,7 @@ use crate::components::time::Ago;
 use crate::ctx;
 use crate::islands::icon::Icon;
 use crate::wire::load_if;
+use crate::words;
 
 /// The page, and where its form is sent to.
 pub const PATH: &str = "/activate";
@@ -33,14 +34,14 @@ pub fn Activate() -> impl IntoView {
     let missing = link.is_none().then(|| {
         view! {
             <section class="page page--narrow">
-                <h1>"Open the link that you were sent"</h1>
-                <p class="lead">"It leads here and gives you a profile to read with. Copy all of it: some programs break long links."</p>
+                <h1>{words::activate::OPEN_THE_LINK}</h1>
+                <p class="lead">{words::activate::WHERE_IT_LEADS}</p>
             </section>
         }
     });
     let link = link.unwrap_or_default();
     view! {
-        <Title text="Your profile"/>
+        <Title text=words::activate::YOUR_PROFILE/>
         <Meta name="robots" content="noindex, nofollow"/>
         {missing}
         {seen.show(move |seen| shown(seen, link.clone()).into_any())}
@@ -60,7 +61,7 @@ fn shown(seen: LinkSeen, link: String) -> impl IntoView {
             status(http::StatusCode::FORBIDDEN);
             return view! {
                 <section class="page page--narrow">
-                    <h1>"Not from here"</h1>
+                    <h1>{words::activate::NOT_FROM_HERE}</h1>
                     <Notice tone=Tone::Bad><p>{why}</p></Notice>
                 </section>
             }
@@ -69,18 +70,16 @@ fn shown(seen: LinkSeen, link: String) -> impl IntoView {
     };
     let why = match seen.state {
         ActivationState::Open => return open(seen, link).into_any(),
-        ActivationState::Used => {
-            "The profile was downloaded with this link already. If that was not you, tell whoever sent it at once: they can revoke the credential."
-        }
-        ActivationState::Ended => "This link was taken back, or another one was made after it.",
-        ActivationState::Expired => "The time of this link is over.",
+        ActivationState::Used => words::activate::WAS_USED,
+        ActivationState::Ended => words::activate::WAS_TAKEN_BACK,
+        ActivationState::Expired => words::activate::TIME_IS_OVER,
     };
     status(http::StatusCode::GONE);
     view! {
         <section class="page page--narrow">
-            <h1>"This link gives nothing any more"</h1>
+            <h1>{words::activate::GIVES_NOTHING}</h1>
             <p class="lead">{why}</p>
-            <p>"Ask whoever sent it for another one."</p>
+            <p>{words::activate::ASK_FOR_ANOTHER}</p>
         </section>
     }
     .into_any()
@@ -95,16 +94,16 @@ fn open(seen: ActivationSeen, link: String) -> impl IntoView {
     };
     view! {
         <section class="page page--narrow">
-            <h1>"Your profile for "<span class="code">{seen.recipient.to_string()}</span></h1>
-            <p class="lead">{format!("With this file the machines of the team {} read what was granted to them.", seen.team)}</p>
+            <h1>{words::activate::YOUR_PROFILE_FOR}<span class="code">{seen.recipient.to_string()}</span></h1>
+            <p class="lead">{words::activate::what_it_is_for(&seen.team)}</p>
             <Problems problems/>
             // Not looked at again after the download: whoever has just used the link would read that it is used up.
             <form class="form" method="post" action=PATH>
                 <input type="hidden" name="link" value=link/>
-                <p>"It can be downloaded once. It holds the only copy of a credential: keep it like a password, and put it where the machines find it and nobody else does."</p>
-                <div class="actions"><Button weight=Weight::Primary><Icon name="down"/>"Download the profile"</Button></div>
+                <p>{words::activate::KEEP_IT_LIKE_A_PASSWORD}</p>
+                <div class="actions"><Button weight=Weight::Primary><Icon name="down"/>{words::activate::DOWNLOAD_THE_PROFILE}</Button></div>
             </form>
-            <p class="muted">"The link is good until it is used; it ends "<Ago at=seen.expires_at/>"."</p>
+            <p class="muted">{words::activate::GOOD_UNTIL_USED}<Ago at=seen.expires_at/>"."</p>
         </section>
     }
 }

@@ -39,6 +39,29 @@ pub(crate) fn links_may_work_until(ended: &dyn Display, until: &dyn Display) -> 
     format!("{ended} Links that were handed out already may work until {until}.")
 }
 
+/// Of a grant's bytes a day.
+pub(crate) const LIMIT_IS_KEPT: &str = "Kept. It holds from the next answer on.";
+
+// Ways in besides a profile, and limits.
+/// Of requests per minute, as a field's error.
+pub(crate) const A_NUMBER_OR_NOTHING: &str = "a number from 1 on, or nothing";
+
+pub(crate) fn limits_are_changed(recipient: &dyn Display) -> String {
+    format!("What limits {recipient} is changed.")
+}
+
+pub(crate) fn tokens_let_in(recipient: &dyn Display) -> String {
+    format!("Its platform’s tokens let {recipient} in.")
+}
+
+pub(crate) fn tokens_let_in_no_more(recipient: &dyn Display) -> String {
+    format!("No platform’s tokens let {recipient} in any more.")
+}
+
+pub(crate) fn link_gives_nothing(recipient: &dyn Display) -> String {
+    format!("The link for {recipient} gives nothing any more.")
+}
+
 // The audit log's chain and the workers' queue.
 pub(crate) const WORK_IS_TRIED_AGAIN: &str = "It is tried again now.";
 

@@ -10,6 +10,8 @@ pub mod access;
 #[cfg(feature = "ssr")]
 pub(crate) mod account;
 #[cfg(feature = "ssr")]
+pub(crate) mod activate;
+#[cfg(feature = "ssr")]
 pub(crate) mod admin;
 #[cfg(feature = "ssr")]
 pub(crate) mod answers;
@@ -35,6 +37,8 @@ pub mod home;
 #[cfg(feature = "ssr")]
 pub(crate) mod identities;
 #[cfg(feature = "ssr")]
+pub(crate) mod limit;
+#[cfg(feature = "ssr")]
 pub mod not_found;
 #[cfg(feature = "ssr")]
 pub(crate) mod part;
@@ -54,6 +58,10 @@ pub(crate) mod retry;
 pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub(crate) mod states;
+#[cfg(feature = "ssr")]
+pub(crate) mod usage;
+#[cfg(feature = "ssr")]
+pub(crate) mod ways;
 
 use model::NoticeKind;
 use model::Timestamp;

@@ -49,6 +49,7 @@ pub(crate) const AMOUNT: &str = "Amount";
 
 // Calls of reading clients.
 pub(crate) const READ_LATELY: &str = "Read lately";
+pub(crate) const ALL_CALLS: &str = "All calls, with filters and as CSV";
 pub(crate) const NO_CALL: &str = "No call to show";
 pub(crate) const WHOSE_CALLS_YOU_SEE: &str = "You see what your own teams asked for, and of your own products all of it: each call of a reading client, for 90 days.";
 pub(crate) const CALLS: &str = "Calls of reading clients";

@@ -51,6 +51,23 @@ impl Default for Budgets {
     }
 }
 
+impl Budgets {
+    /// For tables of so many active files: what grows with them grows as much.
+    pub fn of_files(files: u64) -> Self {
+        let usual = Self::default();
+        let grown = |limit: u64| limit.max(limit.saturating_mul(files) / usual.files);
+        Self {
+            checkpoint_bytes: grown(usual.checkpoint_bytes),
+            footer_bytes: grown(usual.footer_bytes),
+            checkpoint_rows: grown(usual.checkpoint_rows),
+            files,
+            tombstones: grown(usual.tombstones),
+            total_log_bytes: grown(usual.total_log_bytes),
+            ..usual
+        }
+    }
+}
+
 /// Refuses `found` above `limit`.
 pub(crate) fn within(what: &'static str, limit: u64, found: u64) -> Result<(), LogError> {
     if found > limit {
@@ -62,4 +79,28 @@ pub(crate) fn within(what: &'static str, limit: u64, found: u64) -> Result<(), L
 /// A count as the budgets' type; usize is never wider on the platforms we build for.
 pub(crate) fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn larger_tables_have_larger_logs_and_smaller_ones_what_is_usual() {
+        let usual = Budgets::default();
+        assert_eq!(Budgets::of_files(usual.files), usual);
+        let large = Budgets::of_files(10 * usual.files);
+        assert_eq!(large.files, 10 * usual.files);
+        assert_eq!(large.checkpoint_rows, 10 * usual.checkpoint_rows);
+        assert_eq!(large.total_log_bytes, 10 * usual.total_log_bytes);
+        assert_eq!(large.line_bytes, usual.line_bytes);
+        let small = Budgets::of_files(1_000);
+        assert_eq!(
+            small,
+            Budgets {
+                files: 1_000,
+                ..usual
+            }
+        );
+    }
 }

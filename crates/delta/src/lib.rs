@@ -17,6 +17,9 @@ mod contained;
 mod error;
 mod fields;
 mod footer;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod lines;
 mod listing;

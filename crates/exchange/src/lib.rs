@@ -12,6 +12,9 @@ pub mod change;
 pub mod db;
 pub mod declaration;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;

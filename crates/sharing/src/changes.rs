@@ -3,6 +3,7 @@
 //! proper error; a page of them holds the same lines however often it is asked for.
 
 use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
+use model::TableId;
 
 use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::{Failure, needs};
@@ -42,6 +43,29 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// The page that its token is of; None: the first.
+    pub(crate) fn page(
+        &self,
+        app: &App,
+        table: TableId,
+        reader: &Reader,
+        client: &Capabilities,
+        asked_ids: Option<Format>,
+    ) -> Result<Option<ChangesPage>, Failure> {
+        let Some(token) = self.page_token else {
+            return Ok(None);
+        };
+        let scope = self.scope(table, client, asked_ids);
+        let page = app.pager.changes_page(reader, &scope, token);
+        let page = page.ok_or_else(|| {
+            Failure::invalid(
+                "invalid 'pageToken': send the parameters of the first page with it, or ask for that again",
+            )
+        })?;
+        check_until("pageToken", page.until, app.gate.now())?;
+        Ok(Some(page))
+    }
+
     /// Reads the changes, up to their last line.
     pub(crate) async fn read(
         &self,
@@ -53,22 +77,14 @@ impl<'a> Asked<'a> {
         asked_ids: Option<Format>,
     ) -> Result<Ready, Failure> {
         let table = &readable.table;
-        let scope = self.scope(readable, client, asked_ids);
+        let page = self.page(app, readable.table_id, reader, client, asked_ids)?;
         let held = table.history().await?;
-        let page = match self.page_token {
-            Some(token) => {
-                let page = app.pager.changes_page(reader, &scope, token);
-                let page = page.ok_or_else(|| {
-                    Failure::invalid(
-                        "invalid 'pageToken': send the parameters of the first page with it, or ask for that again",
-                    )
-                })?;
-                check_until("pageToken", page.until, app.gate.now())?;
-                page
-            }
+        let page = match page {
+            Some(page) => page,
             None => {
                 let range = self.wanted.resolve(table, &held, self.feed).await?;
                 ChangesPage {
+                    side: readable.side(),
                     start: *range.start(),
                     end: *range.end(),
                     latest: held.latest,
@@ -147,6 +163,7 @@ impl<'a> Asked<'a> {
                 skip: to as u64,
                 ..page
             };
+            let scope = self.scope(readable.table_id, client, asked_ids);
             app.pager.changes_token(reader, &scope, next)
         });
         Ok(Ready {
@@ -166,12 +183,7 @@ impl<'a> Asked<'a> {
     }
 
     /// What must be the same for all pages.
-    fn scope(
-        &self,
-        readable: &Readable,
-        client: &Capabilities,
-        asked_ids: Option<Format>,
-    ) -> Vec<u8> {
+    fn scope(&self, table: TableId, client: &Capabilities, asked_ids: Option<Format>) -> Vec<u8> {
         let Self {
             wanted,
             feed,
@@ -179,8 +191,7 @@ impl<'a> Asked<'a> {
             historical_protocol,
             ..
         } = self;
-        let (table, rows) = (readable.table_id, &readable.rows);
-        format!("{table:?} {rows:?} {wanted:?} {feed:?} {historical_metadata} {historical_protocol} {client:?} {asked_ids:?}")
+        format!("{table:?} {wanted:?} {feed:?} {historical_metadata} {historical_protocol} {client:?} {asked_ids:?}")
             .into_bytes()
     }
 

@@ -1,11 +1,11 @@
 //! The files of one version: all at once, in pages, or once more with new URLs. What pins a version (a page token, a refresh
-//! token, a query that was answered later) pins the table that it was read from, too: whatever stands there since is told from
-//! it and refused, never mixed into the answer.
+//! token, a query that was answered later) pins the table that it was read from, too, and the side on which that was: whatever
+//! stands there since is told from it and refused, never mixed into the answer.
 
 use std::sync::Arc;
 
 use delta::{LogError, State};
-use model::QueryId;
+use model::{QueryId, TableId};
 
 use crate::access_log::Entry;
 use crate::capabilities::{Capabilities, FileIds, Format};
@@ -15,14 +15,14 @@ use crate::page::{Pin, Pinned};
 use crate::query::{QueryRequest, When};
 use crate::routes::App;
 use crate::slots::Slot;
-use crate::states::fingerprint;
+use crate::states::{fingerprint, place};
 use crate::stream::{Content, Ready};
 use crate::{Readable, Reader, history, lines, narrow};
 
 /// A query for the files of one version.
 pub(crate) struct Asked<'a> {
     pub(crate) app: &'a App,
-    pub(crate) readable: &'a Readable,
+    pub(crate) table: TableId,
     pub(crate) reader: &'a Reader,
     pub(crate) client: &'a Capabilities,
     pub(crate) ids: Option<Format>,
@@ -32,15 +32,35 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Everything but the lines of files, with the place for reading a table's state.
+    /// Which earlier answer it goes on from, if any. Looked at before the table is read, for that may have begun on another side
+    /// than the one that is read now.
+    pub(crate) fn begun(&self) -> Result<Option<(Pinned, Pin)>, Failure> {
+        let QueryRequest {
+            page_token,
+            refresh_token,
+            ..
+        } = self.request;
+        let (kind, token, scope) = match (page_token, refresh_token) {
+            (Some(token), _) => (Pinned::Page, token, self.scope()),
+            (None, Some(token)) => (Pinned::Refresh, token, of_table(self.table)),
+            (None, None) => return Ok(None),
+        };
+        let now = self.app.gate.now();
+        let pin = self.app.pager.pin(kind, self.reader, &scope, token, now)?;
+        Ok(Some((kind, pin)))
+    }
+
+    /// Everything but the lines of files, with the place for reading a table's state. `readable` is on the side of `begun`.
     pub(crate) async fn read(
         &self,
+        readable: &Readable,
+        begun: Option<(Pinned, Pin)>,
         entry: &mut Entry,
         slot: Slot,
     ) -> Result<(Ready, Slot), Failure> {
         let Self {
             app,
-            readable,
+            table,
             reader,
             client,
             ids,
@@ -48,21 +68,25 @@ impl Asked<'_> {
             later,
         } = *self;
         let now = app.gate.now();
-        let (pages, table) = (self.scope(), of_table(readable));
-        let page = match &request.page_token {
-            Some(token) => Some(app.pager.pin(Pinned::Page, reader, &pages, token, now)?),
-            None => None,
+        let (state, at) = match (begun, later) {
+            (Some((kind, pin)), _) if pin.place != place(readable) => {
+                let why =
+                    "the table is read from another place since, or other rows of it are opened";
+                return Err(gone(pin.version, why, kind));
+            }
+            (Some((kind, pin)), _) => {
+                let of = (pin.version, pin.state);
+                self.pinned(readable, of, kind).await?
+            }
+            (None, Some((_, version, state))) => {
+                let of = (version, state);
+                self.pinned(readable, of, Pinned::Refresh).await?
+            }
+            (None, None) => self.asked(readable).await?,
         };
-        let (state, at) = match (page, &request.refresh_token, later) {
-            (Some(pin), ..) => self.pinned(pin.version, pin.state, Pinned::Page).await?,
-            (None, _, Some((_, version, state))) => {
-                self.pinned(version, state, Pinned::Refresh).await?
-            }
-            (None, Some(token), None) => {
-                let pin = app.pager.pin(Pinned::Refresh, reader, &table, token, now)?;
-                self.pinned(pin.version, pin.state, Pinned::Refresh).await?
-            }
-            (None, None, None) => self.asked().await?,
+        let page = match begun {
+            Some((Pinned::Page, pin)) => Some(pin),
+            _ => None,
         };
         let version = state.version();
         entry.version(version);
@@ -83,7 +107,7 @@ impl Asked<'_> {
         entry.dropped(selected.dropped);
 
         let length = selected.rows.len();
-        let pin = page.unwrap_or_else(|| Pin::new(Pinned::Page, version, fingerprint(&state), now));
+        let pin = page.unwrap_or_else(|| Pin::new(Pinned::Page, readable, &state, now));
         let from = usize::try_from(pin.index).unwrap_or(usize::MAX).min(length);
         let to = request
             .max_files
@@ -93,11 +117,13 @@ impl Asked<'_> {
                 index: to as u64,
                 ..pin
             };
-            app.pager.pin_token(Pinned::Page, reader, &pages, next)
+            app.pager
+                .pin_token(Pinned::Page, reader, &self.scope(), next)
         });
         let refresh_token = request.include_refresh_token.then(|| {
-            let pin = Pin::new(Pinned::Refresh, version, fingerprint(&state), now);
-            app.pager.pin_token(Pinned::Refresh, reader, &table, pin)
+            let pin = Pin::new(Pinned::Refresh, readable, &state, now);
+            app.pager
+                .pin_token(Pinned::Refresh, reader, &of_table(table), pin)
         });
         let outline = state.outline();
         let head = lines::head(
@@ -125,39 +151,33 @@ impl Asked<'_> {
     }
 
     /// The state that a new query is for; with its version, where one was asked for.
-    async fn asked(&self) -> Result<(Arc<State>, Option<Committed>), Failure> {
+    async fn asked(&self, readable: &Readable) -> Result<(Arc<State>, Option<Committed>), Failure> {
         let states = &self.app.states;
         match self.request.when {
             When::At(point) => {
-                let state = history::state_at(states, self.readable, point).await?;
+                let state = history::state_at(states, readable, point).await?;
                 let at = self.committed(&state);
                 Ok((state, at))
             }
-            _ => Ok((states.newest(self.readable).await?, None)),
+            _ => Ok((states.newest(readable).await?, None)),
         }
     }
 
     /// The state that an earlier answer was of.
     async fn pinned(
         &self,
-        version: u64,
-        wanted: u64,
+        readable: &Readable,
+        (version, wanted): (u64, u64),
         kind: Pinned,
     ) -> Result<(Arc<State>, Option<Committed>), Failure> {
-        let gone = |why: &str| {
-            Failure::invalid(format!(
-                "version {version}, which the first answer was of, can no longer be read: {why}; {}",
-                kind.instead()
-            ))
-        };
-        match self.app.states.at(self.readable, version).await {
+        match self.app.states.at(readable, version).await {
             Ok(state) if fingerprint(&state) == wanted => {
                 let at = self.committed(&state);
                 Ok((state, at))
             }
-            Ok(_) => Err(gone("the table has been written anew")),
+            Ok(_) => Err(gone(version, "the table has been written anew", kind)),
             Err(LogError::NoSuchVersion { .. } | LogError::Gap { .. }) => {
-                Err(gone("the table's log has been cleaned up"))
+                Err(gone(version, "the table's log has been cleaned up", kind))
             }
             Err(error) => Err(error.into()),
         }
@@ -178,18 +198,19 @@ impl Asked<'_> {
         let query = self.later.map(|(query, ..)| query);
         let (client, ids) = (self.client, self.ids);
         let rest = format!("{limit:?} {hints:?} {when:?} {query:?} {client:?} {ids:?}");
-        [of_table(self.readable), rest.into_bytes()].concat()
+        [of_table(self.table), rest.into_bytes()].concat()
     }
 }
 
-/// Which table it is, and on which side: a token stays where it began.
-fn of_table(readable: &Readable) -> Vec<u8> {
-    let Readable {
-        table_id,
-        replica,
-        place,
-        rows,
-        ..
-    } = readable;
-    format!("{table_id:?} {replica} {}:{place} {rows:?} ", place.len()).into_bytes()
+/// Why an earlier answer cannot go on.
+fn gone(version: u64, why: &str, kind: Pinned) -> Failure {
+    let instead = kind.instead();
+    Failure::invalid(format!(
+        "version {version}, which the first answer was of, can no longer be read: {why}; {instead}"
+    ))
+}
+
+/// Which table it is. On which side and where, the token says itself.
+fn of_table(table: TableId) -> Vec<u8> {
+    format!("{table:?} ").into_bytes()
 }

@@ -49,11 +49,7 @@ pub trait Gate: Send + Sync + 'static {
         if readable.side() == side {
             return Ok(readable);
         }
-        Err(Refused::Preparing {
-            why: format!(
-                "the answer began on the side of the {side} and cannot go on there; ask for it from its beginning"
-            ),
-        })
+        Err(Refused::ended_side(side))
     }
 
     /// Whether files of so many bytes may be handed out now, before the first of them is signed: counted, once asked, against
@@ -129,6 +125,17 @@ pub enum Refused {
     /// 500: never shown, only logged.
     #[error("{0}")]
     Internal(String),
+}
+
+impl Refused {
+    /// An answer began on a side on which the table cannot be read any more.
+    pub fn ended_side(side: Side) -> Self {
+        Self::Preparing {
+            why: format!(
+                "the answer began on the side of the {side} and cannot go on there; ask for it from its beginning"
+            ),
+        }
+    }
 }
 
 /// The recipient that calls.

@@ -27,11 +27,14 @@ use crate::query::{QueryRequest, When};
 use crate::request::{Call, TableNames, not_found, read_body};
 use crate::routes::App;
 use crate::states::fingerprint;
-use crate::tables::{close, open, set_headers_of_status};
-use crate::{Endpoint, Readable, Reader, Refused, history, lines, narrow, stream};
+use crate::tables::{close, open, open_on, set_headers_of_status};
+use crate::{Endpoint, Readable, Reader, Refused, Side, history, lines, narrow, stream};
 
 /// A query with a longer body is not kept, and answered at once: its predicates take more room than what they select.
 const LONGEST: usize = 64 << 10;
+/// Why a query has failed whose table cannot be read any more where it began.
+const ELSEWHERE: &str =
+    "the table is read from another place since: send the query again with a new idempotencyKey";
 /// How often who works on a query says so.
 const RENEWED: Duration = Duration::from_secs(15);
 
@@ -94,14 +97,17 @@ pub enum QueryState {
     },
 }
 
-/// What is asked for: all that makes it the same query.
-#[derive(Debug, PartialEq, Deserialize, Serialize)]
+/// What is asked for, and where its answer begins.
+#[derive(Debug, Deserialize, Serialize)]
 struct Stored {
     body: Map<String, Value>,
     capabilities: String,
     file_ids: Option<String>,
     /// Hash of the place that the table is read from: the version is one of there.
     place: String,
+    /// Whether that is a replica's.
+    #[serde(default)]
+    replica: bool,
 }
 
 impl Stored {
@@ -123,7 +129,39 @@ impl Stored {
             capabilities: capabilities.join(";"),
             file_ids: call.headers.get(FILE_ID_HASH).map(text),
             place: place(readable),
+            replica: readable.replica,
         })
+    }
+
+    /// Whether it is the same query, wherever the table was read when each of them came.
+    fn asks_the_same(&self, other: &Self) -> bool {
+        (&self.body, &self.capabilities, &self.file_ids)
+            == (&other.body, &other.capabilities, &other.file_ids)
+    }
+
+    /// The table where the query began: on that side, in that place. `opened` is it as it is read now. None: it cannot be read
+    /// there any more.
+    async fn open(
+        &self,
+        app: &App,
+        names: &TableNames,
+        reader: &Reader,
+        opened: Option<Readable>,
+    ) -> Result<Option<Readable>, Failure> {
+        let side = if self.replica {
+            Side::Replica
+        } else {
+            Side::Producer
+        };
+        let readable = match opened.filter(|opened| opened.side() == side) {
+            Some(opened) => opened,
+            None => match open_on(app, names, reader, side).await {
+                Ok(opened) => opened,
+                Err(Refused::Preparing { .. }) => return Ok(None),
+                Err(refused) => return Err(refused.into()),
+            },
+        };
+        Ok(Some(readable).filter(|readable| self.place == place(readable)))
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
@@ -206,7 +244,7 @@ pub(crate) async fn begin(
         version,
     };
     let kept = queries(app)?.begin(new).await?;
-    if Stored::parse(&kept.request)? != stored {
+    if !Stored::parse(&kept.request)?.asks_the_same(&stored) {
         return Err(Failure::invalid(
             "another query was sent with this idempotencyKey: send a new one with each query",
         ));
@@ -250,13 +288,13 @@ pub(crate) async fn poll(
         };
         entry.version(kept.version);
         let stored = Stored::parse(&kept.request)?;
-        if stored.place != place(&readable) {
-            let message = "the table is read from another place since: send the query again with a new idempotencyKey";
+        let Some(readable) = stored.open(&app, &names, &reader, Some(readable)).await? else {
             let state = QueryState::Failed {
-                message: message.to_owned(),
+                message: ELSEWHERE.to_owned(),
             };
             return Ok(Polled::Status(status(&QueryKept { state, ..kept })));
-        }
+        };
+        entry.opened(&readable);
         let QueryState::Done { state } = kept.state else {
             entry.is_for(Endpoint::AsyncQuery);
             work_on(&app, &call, &names, &reader, &kept);
@@ -278,14 +316,15 @@ pub(crate) async fn poll(
         let slot = app.slots.take(reader.recipient).await?;
         let asked = Asked {
             app: &app,
-            readable: &readable,
+            table: readable.table_id,
             reader: &reader,
             client: &client,
             ids: FileIds::parse(&headers)?,
             request: &request,
             later: Some((kept.id, kept.version, state)),
         };
-        let (ready, slot) = asked.read(&mut entry, slot).await?;
+        let begun = asked.begun()?;
+        let (ready, slot) = asked.read(&readable, begun, &mut entry, slot).await?;
         Ok(Polled::Files(Box::new((readable, slot, ready))))
     };
     match result.await {
@@ -390,15 +429,11 @@ async fn read(
     kept: &QueryKept,
     entry: &mut Entry,
 ) -> Result<u64, Failure> {
-    let TableNames {
-        share,
-        schema,
-        table,
-    } = names;
-    let readable = app.gate.open(reader, share, schema, table).await?;
+    let stored = Stored::parse(&kept.request)?;
+    let readable = stored.open(app, names, reader, None).await?;
+    let readable = readable.ok_or_else(|| Failure::invalid(ELSEWHERE))?;
     entry.opened(&readable);
     entry.version(kept.version);
-    let stored = Stored::parse(&kept.request)?;
     let (client, request) = (Capabilities::parse(&stored.headers())?, stored.request()?);
     if request.when != When::Latest {
         history::check_history(names, &readable)?;

@@ -90,6 +90,10 @@ mod tables;
 mod tests;
 mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use access_log::{Endpoint, Escaped, Outcome, QueryRecord};
 pub use features::READER_FEATURES;
 pub use gate::{Gate, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary};

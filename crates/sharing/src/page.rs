@@ -1,19 +1,22 @@
 //! Pages of lists, of changes and of the files of a version, and the tokens by which files get new URLs. A list's page token
 //! says behind which item to go on, not at which number, so that items that come and go meanwhile neither repeat nor hide
-//! others. Those of changes and files say at which number, for what was committed does not change, and of which versions. All
-//! are authenticated, and hold for one recipient and one list, request or table only; those of versions come to an end.
+//! others. Those of changes and files say at which number, for what was committed does not change, of which versions, and on
+//! which side these are read: there the answer goes on. All are authenticated, and hold for one recipient and one list, request or
+//! table only; those of versions come to an end.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use delta::State;
 use hmac::digest::common::Key;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::Timestamp;
 use model::time::DAY;
 use sha2::Sha256;
 
-use crate::Reader;
 use crate::error::Failure;
 use crate::request::{Parameters, fold};
+use crate::states::{fingerprint, place};
+use crate::{Readable, Reader, Side};
 
 /// Bytes of the authentication tag in front of a token's payload.
 const TAG: usize = 32;
@@ -22,7 +25,7 @@ const TOKEN_LIMIT: usize = 4_096;
 
 /// What a tag is for, so that no token of one kind is one of the other.
 const LIST: &[u8] = b"entrepot sharing list page 1\0";
-const CHANGES: &[u8] = b"entrepot sharing changes page 2\0";
+const CHANGES: &[u8] = b"entrepot sharing changes page 3\0";
 
 /// So long the pages of one request can be asked for, in microseconds, counted from the first.
 pub(crate) const PAGES_LAST: i64 = 3 * DAY;
@@ -37,6 +40,22 @@ fn split(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (tag, payload) = bytes.split_at_checked(TAG)?;
     Some((tag.to_vec(), payload.to_vec()))
+}
+
+/// A side as tokens have it.
+const fn number_of(side: Side) -> u64 {
+    match side {
+        Side::Producer => 1,
+        Side::Replica => 2,
+    }
+}
+
+const fn side_of(number: u64) -> Option<Side> {
+    match number {
+        1 => Some(Side::Producer),
+        2 => Some(Side::Replica),
+        _ => None,
+    }
 }
 
 /// Which list. Names in any case.
@@ -92,10 +111,11 @@ impl Position {
     }
 }
 
-/// Where a page of changes begins, and what all its pages show: the versions `start` to `end` of a table whose latest was
-/// `latest` when the first page was asked for.
+/// Where a page of changes begins, and what all its pages show: the versions `start` to `end` of a table on one side, whose
+/// latest was `latest` when the first page was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChangesPage {
+    pub(crate) side: Side,
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) latest: u64,
@@ -107,16 +127,25 @@ pub(crate) struct ChangesPage {
 
 impl ChangesPage {
     fn bytes(self) -> Vec<u8> {
-        [self.start, self.end, self.latest, self.skip, self.until]
-            .iter()
-            .flat_map(|number| number.to_be_bytes())
-            .collect()
+        let side = number_of(self.side);
+        [
+            side,
+            self.start,
+            self.end,
+            self.latest,
+            self.skip,
+            self.until,
+        ]
+        .iter()
+        .flat_map(|number| number.to_be_bytes())
+        .collect()
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         match (numbers, rest) {
-            ([start, end, latest, skip, until], []) => Some(Self {
+            ([side, start, end, latest, skip, until], []) => Some(Self {
+                side: side_of(u64::from_be_bytes(*side))?,
                 start: u64::from_be_bytes(*start),
                 end: u64::from_be_bytes(*end),
                 latest: u64::from_be_bytes(*latest),
@@ -140,8 +169,8 @@ pub(crate) enum Pinned {
 impl Pinned {
     const fn what(self) -> &'static [u8] {
         match self {
-            Self::Page => b"entrepot sharing files page 1\0",
-            Self::Refresh => b"entrepot sharing refresh 1\0",
+            Self::Page => b"entrepot sharing files page 2\0",
+            Self::Refresh => b"entrepot sharing refresh 2\0",
         }
     }
 
@@ -163,11 +192,14 @@ impl Pinned {
     }
 }
 
-/// Which state of a table an answer is of, and where in it the page begins.
+/// Which state of a table an answer is of, where that is read, and where in it the page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
+    pub(crate) side: Side,
+    /// Where on that side: [`place`].
+    pub(crate) place: u64,
     pub(crate) version: u64,
-    /// Which table: [`crate::states::fingerprint`].
+    /// Which table: [`fingerprint`].
     pub(crate) state: u64,
     pub(crate) index: u64,
     /// Until when, in microseconds.
@@ -176,30 +208,42 @@ pub(crate) struct Pin {
 
 impl Pin {
     /// Of a new answer.
-    pub(crate) fn new(kind: Pinned, version: u64, state: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(kind: Pinned, readable: &Readable, state: &State, now: Timestamp) -> Self {
         let lasts = match kind {
             Pinned::Page => PAGES_LAST,
             Pinned::Refresh => REFRESH_LASTS,
         };
         Self {
-            version,
-            state,
+            side: readable.side(),
+            place: place(readable),
+            version: state.version(),
+            state: fingerprint(state),
             index: 0,
             until: until(now, lasts),
         }
     }
 
     fn bytes(self) -> Vec<u8> {
-        [self.version, self.state, self.index, self.until]
-            .iter()
-            .flat_map(|number| number.to_be_bytes())
-            .collect()
+        let side = number_of(self.side);
+        [
+            side,
+            self.place,
+            self.version,
+            self.state,
+            self.index,
+            self.until,
+        ]
+        .iter()
+        .flat_map(|number| number.to_be_bytes())
+        .collect()
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         match (numbers, rest) {
-            ([version, state, index, until], []) => Some(Self {
+            ([side, place, version, state, index, until], []) => Some(Self {
+                side: side_of(u64::from_be_bytes(*side))?,
+                place: u64::from_be_bytes(*place),
                 version: u64::from_be_bytes(*version),
                 state: u64::from_be_bytes(*state),
                 index: u64::from_be_bytes(*index),
@@ -360,5 +404,53 @@ impl Pager {
             None => Some(position),
         };
         Ok((page, next.map(|next| self.token(reader, scope, &next))))
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Pager {
+    /// See [`crate::fuzzing::page_token`].
+    pub(crate) fn fuzz(&self, reader: &Reader, data: &[u8]) {
+        let list = Scope::Schemas { share: "a" };
+        let refused = |token: &str| {
+            assert_eq!(self.position(reader, Scope::Shares, token), None);
+            assert_eq!(self.changes_page(reader, b"", token), None);
+        };
+        // Nobody finds a tag by chance.
+        if let Ok(token) = std::str::from_utf8(data) {
+            refused(token);
+            assert_eq!(self.position(reader, list, token), None);
+        }
+        refused(&URL_SAFE_NO_PAD.encode(data));
+        if let Some(position) = Position::parse(data) {
+            assert_eq!(position.bytes(), data);
+            let token = self.token(reader, list, &position);
+            // Such a long name is nobody's.
+            if token.len() <= TOKEN_LIMIT {
+                assert_eq!(self.position(reader, list, &token), Some(position));
+            }
+            refused(&token);
+        }
+        if let Some(page) = ChangesPage::parse(data) {
+            assert_eq!(page.bytes(), data);
+            let token = self.changes_token(reader, b"request", page);
+            assert_eq!(self.changes_page(reader, b"request", &token), Some(page));
+            refused(&token);
+        }
+        if let Some(pin) = Pin::parse(data) {
+            assert_eq!(pin.bytes(), data);
+            let pages = (Pinned::Page, Pinned::Refresh);
+            for (kind, other) in [pages, (pages.1, pages.0)] {
+                let token = self.pin_token(kind, reader, b"request", pin);
+                let read = |kind: Pinned, scope: &[u8]| {
+                    let began = Timestamp::from_micros(0);
+                    self.pin(kind, reader, scope, &token, began).ok()
+                };
+                assert_eq!(read(kind, b"request"), (pin.until > 0).then_some(pin));
+                assert_eq!(read(other, b"request"), None);
+                assert_eq!(read(kind, b""), None);
+                refused(&token);
+            }
+        }
     }
 }

@@ -275,10 +275,22 @@ pub(crate) fn fingerprint(state: &State) -> u64 {
         .chain_update((state.rows().len() as u64).to_be_bytes())
         .chain_update(state.bytes().to_be_bytes())
         .finalize();
-    let number = hash
-        .iter()
-        .take(8)
-        .fold(0, |number, byte| (number << 8) | u64::from(*byte));
     // Databases have numbers with a sign.
-    number >> 1
+    number(hash.as_slice()) >> 1
+}
+
+/// Which place a table is read from, and which part of it is visible there.
+pub(crate) fn place(readable: &Readable) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(readable.place.as_bytes());
+    if let Some(rows) = &readable.rows {
+        hash.update(format!("\0{rows:?}").as_bytes());
+    }
+    number(hash.finalize().as_slice())
+}
+
+fn number(hash: &[u8]) -> u64 {
+    hash.iter()
+        .take(8)
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }

@@ -53,6 +53,38 @@ pub(crate) async fn open(
     Ok((readable, reader))
 }
 
+/// The same table on the side on which the answer began that a request goes on with; None: it goes on with none.
+async fn stay(
+    app: &App,
+    names: &TableNames,
+    reader: &Reader,
+    readable: Readable,
+    side: Option<Side>,
+    entry: &mut Entry,
+) -> Result<Readable, Failure> {
+    let Some(side) = side.filter(|side| *side != readable.side()) else {
+        return Ok(readable);
+    };
+    let opened = open_on(app, names, reader, side).await?;
+    entry.opened(&opened);
+    Ok(opened)
+}
+
+/// One side of a table.
+pub(crate) async fn open_on(
+    app: &App,
+    names: &TableNames,
+    reader: &Reader,
+    side: Side,
+) -> Result<Readable, Refused> {
+    let TableNames {
+        share,
+        schema,
+        table,
+    } = names;
+    app.gate.open_on(reader, share, schema, table, side).await
+}
+
 /// The same for reading the table's state, once there is a place for it.
 async fn open_state(
     app: &App,
@@ -194,8 +226,6 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
     close(&call, entry, result).await
 }
 
-/// `(end_stream_action, later)`: whether the line that ends a stream was agreed on, and whether the answer comes later than it
-/// was asked for.
 /// From where it is answered, and since when that is staler than was promised.
 pub(crate) fn say_side(headers: &mut HeaderMap, side: Side, stale_since: Option<Timestamp>) {
     headers.insert(READ_FROM, HeaderValue::from_static(side.as_str()));
@@ -206,6 +236,8 @@ pub(crate) fn say_side(headers: &mut HeaderMap, side: Side, stale_since: Option<
     }
 }
 
+/// `(end_stream_action, later)`: whether the line that ends a stream was agreed on, and whether the answer comes later than it
+/// was asked for.
 pub(crate) fn set_headers(
     headers: &mut HeaderMap,
     version: u64,
@@ -263,6 +295,38 @@ pub(crate) async fn query(
         let asked_ids = FileIds::parse(&call.headers)?;
         let body = read_body(&call.headers, body).await?;
         let request = QueryRequest::parse(&body)?;
+        let table = readable.table_id;
+        let changes = match request.when {
+            When::Since(wanted) => Some(Asked {
+                wanted,
+                feed: Feed::Files,
+                historical_metadata: true,
+                historical_protocol: request.historical_protocol,
+                max_files: request.max_files,
+                page_token: request.page_token.as_deref(),
+            }),
+            _ => None,
+        };
+        let files = files::Asked {
+            app: &app,
+            table,
+            reader: &reader,
+            client: &client,
+            ids: asked_ids,
+            request: &request,
+            later: None,
+        };
+        let (begun, side) = match &changes {
+            Some(asked) => {
+                let page = asked.page(&app, table, &reader, &client, asked_ids)?;
+                (None, page.map(|page| page.side))
+            }
+            None => {
+                let begun = files.begun()?;
+                (begun, begun.map(|(_, pin)| pin.side))
+            }
+        };
+        let readable = stay(&app, &names, &reader, readable, side, &mut entry).await?;
         if request.when != When::Latest {
             history::check_history(&names, &readable)?;
         }
@@ -274,30 +338,13 @@ pub(crate) async fn query(
             return Ok(Err(begun.await?));
         }
         let slot = app.slots.take(reader.recipient).await?;
-        let (ready, slot) = if let When::Since(wanted) = request.when {
-            let asked = Asked {
-                wanted,
-                feed: Feed::Files,
-                historical_metadata: true,
-                historical_protocol: request.historical_protocol,
-                max_files: request.max_files,
-                page_token: request.page_token.as_deref(),
-            };
+        let (ready, slot) = if let Some(asked) = changes {
             let ready = asked.read(&app, &names, &readable, &reader, &client, asked_ids);
             let ready = ready.await?;
             entry.version(ready.version);
             (ready, slot)
         } else {
-            let asked = files::Asked {
-                app: &app,
-                readable: &readable,
-                reader: &reader,
-                client: &client,
-                ids: asked_ids,
-                request: &request,
-                later: None,
-            };
-            asked.read(&mut entry, slot).await?
+            files.read(&readable, begun, &mut entry, slot).await?
         };
         Ok(Ok((readable, slot, ready)))
     };
@@ -318,9 +365,12 @@ pub(crate) async fn changes(State(app): State<App>, call: Call, path: TablePath)
         let (readable, reader, slot) = open_state(&app, &call, &names, &mut entry).await?;
         let parameters = call.parameters()?;
         let asked = Asked::of_changes(&parameters)?;
-        history::check_changes(&names, &readable)?;
         let client = Capabilities::parse(&call.headers)?;
         let asked_ids = FileIds::parse(&call.headers)?;
+        let page = asked.page(&app, readable.table_id, &reader, &client, asked_ids)?;
+        let side = page.map(|page| page.side);
+        let readable = stay(&app, &names, &reader, readable, side, &mut entry).await?;
+        history::check_changes(&names, &readable)?;
         let ready = asked.read(&app, &names, &readable, &reader, &client, asked_ids);
         let ready = ready.await?;
         entry.version(ready.version);

@@ -47,7 +47,7 @@ impl Lake {
             endpoints: settings.endpoints.clone(),
             parallel_requests: settings.parallel_requests,
         };
-        Self::new(limits, Budgets::default())
+        Self::new(limits, Budgets::of_files(settings.table_files))
     }
 
     /// The storage as the storage crate knows it, held against the allow-lists. Does no IO.

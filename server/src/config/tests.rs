@@ -128,6 +128,11 @@ fn wrong_keys_and_values_are_named() {
             "database.url: `file` is no database",
         ),
         (
+            "[storage]\ntable_files = 999",
+            &[],
+            "storage.table_files: from 1000 to 50000000",
+        ),
+        (
             "[sharing]\ntoken_days = 366",
             &[],
             "sharing.token_days: from 1 to 365",
@@ -295,7 +300,8 @@ fn every_key_of_the_list_is_read() {
         | "storage.file_roots"
         | "storage.endpoints"
         | "oidc.scopes"
-        | "oidc.groups" => "[]",
+        | "oidc.groups"
+        | "sharing.issuers" => "[]",
         "oidc.issuer" => "\"https://id.example\"",
         "oidc.client_id" | "oidc.client_secret" | "oidc.groups_claim" | "oidc.title" => "\"x\"",
         "oidc.known_people_only" | "oidc.trust_email" => "true",
@@ -309,7 +315,8 @@ fn every_key_of_the_list_is_read() {
         "mail.allow_plain" | "webhook.allow_private" => "true",
         "mail.user" | "mail.password" => "\"x\"",
         "webhook.url" => "\"https://hooks.example.org\"",
-        "webhook.secret" => "\"0123456789abcdef0123456789abcdef\"",
+        "webhook.secret" | "scanning.secret" => "\"0123456789abcdef0123456789abcdef\"",
+        "scanning.proof" => "\"bearer\"",
         "server.site" | "database.url" | "keys.file" | "telemetry.filter" => "\"x\"",
         _ => "7",
     };

@@ -7,39 +7,12 @@ use super::cli::entrepot;
 /// What the server does not offer yet, or what this machine's world cannot hold: skipped by name, each with its reason. A case
 /// that is not here has to pass.
 const MAY_BE_SKIPPED: &[&str] = &[
-    // A token that is bound to another address.
-    "C7.address",
     // A storage that fails in the middle of an answer.
     "H5.said",
     "H5.broken-off",
     // History that is shared from a later version on.
     "Q.before-shared-history",
     "Q.before-shared-metadata",
-    // Tables with deletion vectors or mapped columns.
-    "A.deletion-vector",
-    "A.column-mapping",
-    "H2.both-advanced",
-    "H2.parquet-refused",
-    "H2.feature-refused",
-    "H3.with-features",
-    "R.unsupported",
-    // Pages of a snapshot, and refreshing it.
-    "H7.whole",
-    "H7.small",
-    "H7.same-head",
-    "H7.pinned",
-    "H7.other-parameters",
-    "H7.other-table",
-    "H9.token",
-    "H9.same-files",
-    "H9.pinned",
-    "H9.other-table",
-    // Queries whose answer is asked for later.
-    "Y.key-required",
-    "Y.polled",
-    "Y.same-key",
-    "Y.other-key",
-    "Y.id-of-other-table",
     // Access to a table's directory.
     "K.one-kind",
     "K.location",

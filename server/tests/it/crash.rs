@@ -99,6 +99,7 @@ impl World {
             file_roots: vec![folder.to_owned()],
             endpoints: Vec::new(),
             parallel_requests: 16,
+            table_files: delta::Budgets::default().files,
         });
         let keys = FileKeyRing::open(&folder.join("keys"), true).unwrap();
         let wiring = Wiring {

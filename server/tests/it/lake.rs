@@ -62,6 +62,7 @@ impl TestApp {
             file_roots: vec![self.folder.path().to_owned()],
             endpoints: Vec::new(),
             parallel_requests: 8,
+            table_files: delta::Budgets::default().files,
         });
         let table = lake.table(&access, path, &meter).unwrap().table;
         let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));

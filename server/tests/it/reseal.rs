@@ -150,6 +150,7 @@ impl Site {
             file_roots: Vec::new(),
             endpoints: Vec::new(),
             parallel_requests: 4,
+            table_files: delta::Budgets::default().files,
         };
         let wiring = Wiring {
             db: Db::open(&self.app.database).await.unwrap(),

@@ -195,6 +195,7 @@ impl TestApp {
                 .map(|host| (*host).to_owned())
                 .collect(),
             parallel_requests: 32,
+            table_files: delta::Budgets::default().files,
         });
         let wiring = Wiring {
             db,

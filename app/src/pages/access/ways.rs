@@ -23,20 +23,21 @@ use crate::components::time::Day;
 use crate::ctx;
 use crate::pages::access::PATH;
 use crate::wire;
+use crate::words;
 
 /// A link that has just been made. No island: its properties would stand in the page a second time.
 pub(super) fn made(link: &Activation) -> impl IntoView + use<> {
-    let heading = format!("Send this link for {}", link.recipient);
+    let heading = words::ways::send_this_link(&link.recipient);
     let url = link.url.clone();
     let until = link.expires_at;
     view! {
         <section class="card read" aria-labelledby="made">
             <h2 id="made">{heading}</h2>
-            <p>"This is the only time that it is shown. Whoever opens it first gets the profile, once: send it to the one who is to have it, and by a way that others do not read."</p>
+            <p>{words::ways::SHOWN_ONCE}</p>
             <div class="code-block">
-                <pre class="secret" tabindex="0" role="region" aria-label="The link"><code>{url}</code></pre>
+                <pre class="secret" tabindex="0" role="region" aria-label=words::ways::THE_LINK><code>{url}</code></pre>
             </div>
-            <p class="muted">"It ends "<Ago at=until/>" if nobody uses it."</p>
+            <p class="muted">{words::ways::IT_ENDS}<Ago at=until/>{words::ways::IF_NOBODY_USES_IT}</p>
         </section>
     }
 }
@@ -64,8 +65,8 @@ fn link(name: &str, open: Option<ActivationOpen>, has_credential: bool) -> impl 
         view! {
             <Form id=form action stay=true>
                 <Hidden name="recipient" value=recipient/>
-                <p>"A link waits to be opened; it ends "<Ago at=open.expires_at/>"."</p>
-                <div class="actions"><Submit weight=Weight::Danger>"Take the link back"</Submit></div>
+                <p>{words::ways::A_LINK_WAITS}<Ago at=open.expires_at/>"."</p>
+                <div class="actions"><Submit weight=Weight::Danger>{words::ways::TAKE_THE_LINK_BACK}</Submit></div>
             </Form>
         }
     });
@@ -74,8 +75,8 @@ fn link(name: &str, open: Option<ActivationOpen>, has_credential: bool) -> impl 
         view! {
             <form class="form" method="post" action=action>
                 <input type="hidden" name="at" value=PATH/>
-                <p>"Whoever opens it first downloads the profile, once, without an account. It is good for 24 hours; one that waits ends with it."</p>
-                <div class="actions"><Button weight=Weight::Secondary>"Make a link"</Button></div>
+                <p>{words::ways::WHAT_A_LINK_DOES}</p>
+                <div class="actions"><Button weight=Weight::Secondary>{words::ways::MAKE_A_LINK}</Button></div>
             </form>
         }
     });
@@ -83,7 +84,7 @@ fn link(name: &str, open: Option<ActivationOpen>, has_credential: bool) -> impl 
     (waits || make.is_some()).then(|| {
         view! {
             <details class="fold" open=waits>
-                <summary>"Give the profile to somebody without an account"</summary>
+                <summary>{words::ways::GIVE_TO_SOMEBODY}</summary>
                 {waiting}
                 {make}
             </details>
@@ -98,30 +99,30 @@ fn limits(name: &str, limits: &RecipientLimits) -> impl IntoView + use<> {
     let addresses = limits.addresses.join("\n");
     let requests = limits.requests_per_minute.map(|most| most.to_string());
     let said = match limits.addresses.len() {
-        0 => "From everywhere",
-        1 => "From one address or block",
-        _ => "From some addresses",
+        0 => words::ways::FROM_EVERYWHERE,
+        1 => words::ways::FROM_ONE,
+        _ => words::ways::FROM_SOME,
     };
     view! {
         <details class="fold" open=returned>
-            <summary>"From where, and how often: "<span class="muted">{said}</span></summary>
+            <summary>{words::ways::FROM_WHERE_AND_HOW_OFTEN}<span class="muted">{said}</span></summary>
             <Form id=form action stay=true>
                 <Hidden name="recipient" value=recipient/>
                 <TextArea
-                    label="Addresses that it may be used from"
+                    label=words::ways::ADDRESSES
                     name="addresses"
                     value=addresses
-                    hint="One on each line, version 4 or 6: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32. None: from everywhere. It holds for links to the profile, too."
+                    hint=words::ways::ADDRESSES_HINT
                 />
                 <Field
-                    label="Requests per minute"
+                    label=words::ways::REQUESTS_PER_MINUTE
                     name="requests_per_minute"
                     kind=Kind::Number
                     value=requests
                     min=Some("1".to_owned())
-                    hint="Empty: as many as this installation lets any."
+                    hint=words::ways::REQUESTS_PER_MINUTE_HINT
                 />
-                <div class="actions"><Submit weight=Weight::Secondary>"Change the limits"</Submit></div>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::ways::CHANGE_THE_LIMITS}</Submit></div>
             </Form>
         </details>
     }
@@ -136,26 +137,30 @@ fn federation(
     let end_form = format!("end-federation-{name}");
     let flash = ctx::flash();
     let returned = flash.is_of(&form) || flash.is_of(&end_form);
-    let said = if federation.is_some() { "on" } else { "off" };
+    let said = if federation.is_some() {
+        words::ways::ON
+    } else {
+        words::ways::OFF
+    };
     let end = federation.clone().map(|federation| {
         let action = wire::form::<api::ways::EndFederation>();
         let recipient = name.to_owned();
-        let label = format!("Write {name} to confirm");
+        let label = words::ways::write_to_confirm(&name);
         view! {
             <p>
-                "Tokens of "<bdi class="code">{federation.issuer}</bdi>" for "<bdi class="code">{federation.audience}</bdi>" in which "
-                <bdi class="code">{federation.claim}</bdi>" is "<bdi class="code">{federation.subject}</bdi>" let it in, since "
+                {words::ways::TOKENS_OF}<bdi class="code">{federation.issuer}</bdi>{words::ways::FOR_AUDIENCE}<bdi class="code">{federation.audience}</bdi>{words::ways::IN_WHICH}
+                <bdi class="code">{federation.claim}</bdi>{words::ways::CLAIM_IS}<bdi class="code">{federation.subject}</bdi>{words::ways::LET_IT_IN_SINCE}
                 <Day at=federation.created_at/>"."
             </p>
             <Form id=end_form action stay=true>
                 <Hidden name="recipient" value=recipient/>
                 <Field label name="confirm" required=true autocomplete="off"/>
-                <div class="actions"><Submit weight=Weight::Danger>"Let nobody in that way"</Submit></div>
+                <div class="actions"><Submit weight=Weight::Danger>{words::ways::LET_NOBODY_IN}</Submit></div>
             </Form>
         }
     });
     let set = if issuers.is_empty() {
-        view! { <p class="muted">"This installation takes tokens of no other platform. Its operator can name some, in "<span class="code">"sharing.issuers"</span>"."</p> }.into_any()
+        view! { <p class="muted">{words::ways::NO_OTHER_PLATFORM}<span class="code">"sharing.issuers"</span>"."</p> }.into_any()
     } else {
         let action = wire::form::<api::ways::SetFederation>();
         let recipient = name.to_owned();
@@ -171,18 +176,18 @@ fn federation(
         view! {
             <Form id=form action stay=true>
                 <Hidden name="recipient" value=recipient/>
-                <Select label="Issuer" name="issuer" options value=issuer/>
-                <Field label="Audience" name="audience" value=audience hint="For whom the platform makes the tokens, as they say it." required=true autocomplete="off"/>
-                <Field label="Claim" name="claim" value=Some(claim) hint="What tells one machine from another there." required=true autocomplete="off"/>
-                <Field label="What it says" name="subject" value=subject hint="To the letter." required=true autocomplete="off"/>
-                <div class="actions"><Submit weight=Weight::Secondary>"Let it in that way"</Submit></div>
+                <Select label=words::ways::ISSUER name="issuer" options value=issuer/>
+                <Field label=words::ways::AUDIENCE name="audience" value=audience hint=words::ways::AUDIENCE_HINT required=true autocomplete="off"/>
+                <Field label=words::ways::CLAIM name="claim" value=Some(claim) hint=words::ways::CLAIM_HINT required=true autocomplete="off"/>
+                <Field label=words::ways::WHAT_IT_SAYS name="subject" value=subject hint=words::ways::WHAT_IT_SAYS_HINT required=true autocomplete="off"/>
+                <div class="actions"><Submit weight=Weight::Secondary>{words::ways::LET_IT_IN}</Submit></div>
             </Form>
         }
         .into_any()
     };
     view! {
         <details class="fold" open=returned>
-            <summary>"Let in by a platform’s own tokens: "<span class="muted">{said}</span></summary>
+            <summary>{words::ways::LET_IN_BY_TOKENS}<span class="muted">{said}</span></summary>
             {end}
             {set}
         </details>

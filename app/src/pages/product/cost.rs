@@ -36,7 +36,7 @@ pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView +
         </section>
         <section class="block">
             <h2>{words::product_cost::READ_LATELY}</h2>
-            <p><A href=calls>"All calls, with filters and as CSV"</A></p>
+            <p><A href=calls>{words::product_cost::ALL_CALLS}</A></p>
             {parts.reads.show(|page| of_reads(page).into_any())}
         </section>
     }

@@ -76,14 +76,14 @@ fn page(
     let here = format!("{of}/usage");
     let title = product.title;
     let crumb = title.clone();
-    let heading = format!("Usage of {title}");
+    let heading = words::usage::usage_of(&title);
     let team = product.team.to_string();
     let is_owner =
         ctx::viewer().is_some_and(|viewer| viewer.teams.iter().any(|own| own.team == team));
     let whose = if is_owner {
-        "Each call of a reading client on this product, because it is your team’s. Kept for 90 days if nothing else is configured."
+        words::usage::OF_YOUR_TEAM
     } else {
-        "The calls that your teams and roles may see. Who else reads it, the owning team knows."
+        words::usage::WHAT_CONCERNS_YOU
     };
     let file = url::with_query(&format!("{here}.csv"), chosen(sought));
     let form = filter(&here, sought);
@@ -91,13 +91,13 @@ fn page(
     view! {
         <Title text=heading/>
         <section class="page">
-            <p class="crumbs"><A href="/catalog">"Catalog"</A><A href=of>{crumb}</A></p>
+            <p class="crumbs"><A href="/catalog">{words::usage::CATALOG}</A><A href=of>{crumb}</A></p>
             <div class="page-head">
-                <h1>"Usage of "<bdi>{title}</bdi></h1>
+                <h1>{words::usage::USAGE_OF}<bdi>{title}</bdi></h1>
                 <p class="lead">{whose}</p>
             </div>
             {form}
-            <p><a href=file download="" rel="external">"These as CSV"</a></p>
+            <p><a href=file download="" rel="external">{words::usage::THESE_AS_CSV}</a></p>
             {list}
         </section>
     }
@@ -111,22 +111,22 @@ fn filter(here: &str, sought: &CallsSought) -> impl IntoView + use<> {
     let all = here.clone();
     let [given_word, refused_word] = api::access::call_answers();
     let options = [
-        ("", "Any"),
-        (given_word, "Answered"),
-        (refused_word, "Refused or failed"),
+        ("", words::usage::ANY),
+        (given_word, words::usage::ANSWERED),
+        (refused_word, words::usage::REFUSED_OR_FAILED),
     ]
     .map(|(value, title)| (value.to_owned(), title.to_owned()))
     .to_vec();
     view! {
         <form class="form form--grid" method="get" action=here>
-            <Field label="Recipient" name="recipient" value=given(&sought.recipient) autocomplete="off"/>
-            <Field label="Table" name="table" value=given(&sought.table) hint="With its schema before it or without." autocomplete="off"/>
-            <Select label="Answer" name="answer" options value=Some(sought.answer.clone())/>
-            <Field label="From day" name="since" kind=Kind::Date value=given(&sought.since)/>
-            <Field label="To day" name="until" kind=Kind::Date value=given(&sought.until)/>
+            <Field label=words::usage::RECIPIENT name="recipient" value=given(&sought.recipient) autocomplete="off"/>
+            <Field label=words::usage::TABLE name="table" value=given(&sought.table) hint=words::usage::TABLE_HINT autocomplete="off"/>
+            <Select label=words::usage::ANSWER name="answer" options value=Some(sought.answer.clone())/>
+            <Field label=words::usage::FROM_DAY name="since" kind=Kind::Date value=given(&sought.since)/>
+            <Field label=words::usage::TO_DAY name="until" kind=Kind::Date value=given(&sought.until)/>
             <div class="actions">
-                <Button>"Show"</Button>
-                {(!is_all).then(|| view! { <A href=all attr:class="button button--quiet">"Show all"</A> })}
+                <Button>{words::usage::SHOW}</Button>
+                {(!is_all).then(|| view! { <A href=all attr:class="button button--quiet">{words::usage::SHOW_ALL}</A> })}
             </div>
         </form>
     }
@@ -147,25 +147,25 @@ fn list(
     let first = (!is_first).then(|| url::with_query(here, chosen(sought)));
     if calls.items.is_empty() {
         return view! {
-            <Empty title="No call to show">
-                <p>"Nobody has asked for it, or nothing fits the filters."</p>
+            <Empty title=words::usage::NO_CALL>
+                <p>{words::usage::WHY_NO_CALL}</p>
             </Empty>
         }
         .into_any();
     }
     let rows = calls.items.into_iter().map(row).collect_view();
     let head = vec![
-        Column::Text("When"),
-        Column::Text("Recipient"),
-        Column::Text("Asked for"),
-        Column::Text("Answer"),
-        Column::Text("Read from"),
-        Column::Number("Files"),
-        Column::Number("Handed out"),
-        Column::Number("Took"),
+        Column::Text(words::usage::WHEN),
+        Column::Text(words::usage::RECIPIENT),
+        Column::Text(words::usage::ASKED_FOR),
+        Column::Text(words::usage::ANSWER),
+        Column::Text(words::usage::READ_FROM),
+        Column::Number(words::usage::FILES),
+        Column::Number(words::usage::HANDED_OUT),
+        Column::Number(words::usage::TOOK),
     ];
     view! {
-        <Table caption="Calls of reading clients" head>{rows}</Table>
+        <Table caption=words::usage::CALLS head>{rows}</Table>
         <Pager first next/>
     }
     .into_any()
@@ -175,15 +175,15 @@ fn row(call: ShareQuery) -> impl IntoView {
     let asked = asked(&call);
     let left_out = call.files_dropped.filter(|files| *files > 0);
     let from = call.source.as_deref().map(|source| match source {
-        "replica" => "the replica",
-        _ => "the producer",
+        "replica" => words::usage::THE_REPLICA,
+        _ => words::usage::THE_PRODUCER,
     });
     view! {
         <tr>
             <th scope="row"><Time at=call.at/></th>
             <td>
                 <span class="code">{call.recipient.to_string()}</span>
-                <span class="muted secondary">{format!("team {}", call.team)}</span>
+                <span class="muted secondary">{words::product_cost::team(&call.team)}</span>
             </td>
             <td>
                 {asked}
@@ -196,41 +196,15 @@ fn row(call: ShareQuery) -> impl IntoView {
             <td>
                 {from}
                 {call.stale_since.map(|at| view! {
-                    <span class="secondary"><Badge tone=Tone::Warn>"late since "<Ago at/></Badge></span>
+                    <span class="secondary"><Badge tone=Tone::Warn>{words::limit::LATE_SINCE}<Ago at/></Badge></span>
                 })}
             </td>
             <td class="number">
                 {call.files}
-                {left_out.map(|files| view! { <span class="muted secondary">{format!("{files} left out")}</span> })}
+                {left_out.map(|files| view! { <span class="muted secondary">{words::usage::left_out(files)}</span> })}
             </td>
             <td class="number">{words::bytes(call.bytes_signed)}</td>
-            <td class="number">{call.duration_micros.map(took)}</td>
+            <td class="number">{call.duration_micros.map(words::usage::took)}</td>
         </tr>
-    }
-}
-
-/// To the millisecond: how long an answer takes is of interest where it is short, too.
-fn took(micros: u64) -> String {
-    match micros / 1_000 {
-        0 => "< 1 ms".to_owned(),
-        millis if millis < 10_000 => format!("{millis} ms"),
-        millis => format!("{} s", millis / 1_000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_times_are_told_exactly() {
-        for (micros, text) in [
-            (999, "< 1 ms"),
-            (1_000, "1 ms"),
-            (9_999_999, "9999 ms"),
-            (12_345_678, "12 s"),
-        ] {
-            assert_eq!(took(micros), text);
-        }
     }
 }

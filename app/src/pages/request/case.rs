@@ -138,8 +138,8 @@ pub fn Decide(
     let revision = request.revision.to_string();
     let part = part::fields(&request);
     let of_a_day = match request.mode {
-        Mode::Live => "At most so many bytes a day",
-        Mode::Replica => "So many bytes a day at the source while the replica is late",
+        Mode::Live => words::limit::AT_MOST_A_DAY,
+        Mode::Replica => words::limit::SO_MANY_AT_THE_SOURCE,
     };
     view! {
         <Form id=format!("decide-{id}") action class="form form--wide" stay>
@@ -149,7 +149,7 @@ pub fn Decide(
             <Field
                 label=of_a_day
                 name="live_bytes_per_day"
-                hint="With a yes, and only if you want to: such as 50 GB. It can be changed later."
+                hint=words::limit::WITH_A_YES_HINT
                 autocomplete="off"
             />
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>

@@ -28,10 +28,9 @@ fn is_near(grant: &Grant) -> bool {
 /// In one line beside a grant, where it has a number or is late.
 pub fn brief(grant: &Grant) -> impl IntoView + use<> {
     let today = grant.live_bytes_per_day.map(|per_day| {
-        let text = format!(
-            "{} of {} today",
-            words::bytes(grant.live_bytes_today),
-            words::bytes(per_day)
+        let text = words::limit::of_today(
+            &words::bytes(grant.live_bytes_today),
+            &words::bytes(per_day),
         );
         if is_near(grant) {
             view! { <span class="secondary"><Badge tone=Tone::Warn>{text}</Badge></span> }
@@ -41,7 +40,7 @@ pub fn brief(grant: &Grant) -> impl IntoView + use<> {
         }
     });
     let late = grant.stale_since.map(|at| {
-        view! { <span class="secondary"><Badge tone=Tone::Warn>"late since "<Ago at/></Badge></span> }
+        view! { <span class="secondary"><Badge tone=Tone::Warn>{words::limit::LATE_SINCE}<Ago at/></Badge></span> }
     });
     view! {
         {today}
@@ -53,32 +52,26 @@ pub fn brief(grant: &Grant) -> impl IntoView + use<> {
 pub(super) fn limit(grant: &Grant) -> impl IntoView + use<> {
     let today = words::bytes(grant.live_bytes_today);
     let said = match (grant.mode, grant.live_bytes_per_day.map(words::bytes)) {
-        (Mode::Live, Some(per_day)) => {
-            format!("At most {per_day} are handed out in a day, in UTC; {today} were today.")
-        }
-        (Mode::Live, None) => format!("Any number may be handed out in a day; {today} were today."),
-        (Mode::Replica, Some(per_day)) => format!(
-            "The replica is read. While it is late, up to {per_day} a day may be read at the source instead; {today} were today."
-        ),
-        (Mode::Replica, None) => {
-            "The replica is read, also while it is late; nothing is read at the source.".to_owned()
-        }
+        (Mode::Live, Some(per_day)) => words::limit::at_most(&per_day, &today),
+        (Mode::Live, None) => words::limit::any_number(&today),
+        (Mode::Replica, Some(per_day)) => words::limit::at_the_source_while_late(&per_day, &today),
+        (Mode::Replica, None) => words::limit::REPLICA_ONLY.to_owned(),
     };
     let near = is_near(grant).then(|| {
         let text = if grant
             .live_bytes_per_day
             .is_some_and(|per_day| grant.live_bytes_today >= per_day)
         {
-            "The bytes of today are used up. It begins anew at midnight, in UTC."
+            words::limit::USED_UP
         } else {
-            "Most of the bytes of today are used up. It begins anew at midnight, in UTC."
+            words::limit::NEARLY_USED_UP
         };
         view! { <Notice tone=Tone::Warn><p>{text}</p></Notice> }
     });
     let late = grant.stale_since.map(|at| {
         view! {
             <Notice tone=Tone::Warn>
-                <p>"The replica is later than its schedule promises: what was due "<Ago at/>" is not done. Answers of it are marked so."</p>
+                <p>{words::limit::IS_LATE}<Ago at/>{words::limit::IS_NOT_DONE}</p>
             </Notice>
         }
     });
@@ -88,8 +81,8 @@ pub(super) fn limit(grant: &Grant) -> impl IntoView + use<> {
         let revision = grant.revision;
         let value = grant.live_bytes_per_day.map(|bytes| bytes.to_string());
         let label = match grant.mode {
-            Mode::Live => "Bytes a day",
-            Mode::Replica => "Bytes a day at the source while the replica is late",
+            Mode::Live => words::limit::BYTES_A_DAY,
+            Mode::Replica => words::limit::BYTES_A_DAY_AT_THE_SOURCE,
         };
         view! {
             <Form id="limit" action revision stay=true>
@@ -98,16 +91,16 @@ pub(super) fn limit(grant: &Grant) -> impl IntoView + use<> {
                     label
                     name="live_bytes_per_day"
                     value
-                    hint="Such as 50 GB. Empty: live access has no limit, and a replica is read as it is."
+                    hint=words::limit::BYTES_A_DAY_HINT
                     autocomplete="off"
                 />
-                <div class="actions"><Submit>"Keep"</Submit></div>
+                <div class="actions"><Submit>{words::limit::KEEP}</Submit></div>
             </Form>
         }
     });
     view! {
         <section class="card" aria-labelledby="bytes">
-            <h2 id="bytes">"Bytes a day"</h2>
+            <h2 id="bytes">{words::limit::BYTES_A_DAY}</h2>
             {late}
             {near}
             <p>{said}</p>

@@ -235,7 +235,7 @@ async fn url_safe(world: &World) -> Checked {
     Ok(())
 }
 
-async fn refreshable(world: &World, table: &Table) -> Checked<(Data, String)> {
+pub(super) async fn refreshable(world: &World, table: &Table) -> Checked<(Data, String)> {
     let ask = table
         .query(json!({ "includeRefreshToken": true }))
         .can("responseformat=parquet;includeendstreamaction=true");

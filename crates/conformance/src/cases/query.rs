@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::calls::{instants, written};
+use super::pages::refreshable;
 use crate::World;
 use crate::case::{Checked, cases, ensure, skip};
 use crate::world::{Table, before};
@@ -355,7 +356,9 @@ async fn refresh_version(world: &World) -> Checked {
 
 async fn refresh_token_version(world: &World) -> Checked {
     let (table, first) = world.history()?;
-    let body = json!({ "version": first, "refreshToken": "x" });
+    // One that counts: another would be refused for itself.
+    let (_, token) = refreshable(world, table).await?;
+    let body = json!({ "version": first, "refreshToken": token });
     refused(world, table, body).await.map(|_| ())
 }
 

@@ -10,6 +10,8 @@
 mod chance;
 mod expr;
 mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod json;
 mod sql;
 #[cfg(test)]

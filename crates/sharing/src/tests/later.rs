@@ -194,6 +194,32 @@ async fn what_a_query_cannot_answer_and_who_takes_it_up() {
     assert_error(&answer, 403, "PERMISSION_DENIED", "revoked");
 }
 
+/// Its answer is one of where it began; the same key finds it from the other side, too.
+#[tokio::test]
+async fn a_query_is_answered_on_the_side_on_which_it_began() {
+    let world = table().await;
+    world.keeps_both_sides(true);
+    world.shares_past(false, false, true);
+    let body = json!({"idempotencyKey": "k"});
+    let id = pending(&ask(&world, &body).await);
+    world.shares_past(false, false, false);
+    assert_eq!(pending(&ask(&world, &body).await), id);
+    let answer = poll(&world, &id, r#"{"maxFiles":5}"#).await;
+    assert_eq!(answer.header("x-entrepot-read-from"), "replica");
+    let (first, end) = read(&answer);
+    let page = json!({"maxFiles": 5, "pageToken": end["nextPageToken"]}).to_string();
+    let answer = poll(&world, &id, &page).await;
+    assert_eq!(answer.header("x-entrepot-read-from"), "replica");
+    assert_eq!(first.len() + read(&answer).0.len(), 9);
+    assert_eq!(world.queries().attempts(), [1]);
+
+    world.keeps_both_sides(false);
+    let (_, failed) = status(&poll(&world, &id, &page).await);
+    assert_eq!(failed["status"], "failed");
+    let message = failed["message"].as_str().unwrap();
+    assert!(message.contains("a new idempotencyKey"), "{message}");
+}
+
 /// A client that asks for more than is to be answered later is answered at once.
 #[tokio::test]
 async fn pages_new_urls_and_changes_are_there_at_once() {

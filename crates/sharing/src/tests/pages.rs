@@ -7,7 +7,7 @@ use model::time::{DAY, HOUR};
 use serde_json::{Value, json};
 
 use super::world::{
-    ALICE, Answer, CAPABILITIES, World, add, assert_error, call, metadata, protocol, visits,
+    Answer, CAPABILITIES, World, add, assert_error, call, metadata, protocol, visits,
 };
 
 fn remove(path: &str) -> Value {
@@ -275,17 +275,74 @@ async fn a_refresh_token_gives_the_same_files_new_urls() {
         "{}",
         answer.message()
     );
-    // And with the side that it began on it ends.
-    let (_, end) = read(&world.post(&query, r#"{"includeRefreshToken":true}"#).await);
-    world.shares_past(false, false, true);
-    let token = end["refreshToken"].as_str().unwrap();
-    let answer = world
-        .send(call(
-            http::Method::POST,
-            &query,
-            &[ALICE],
-            &refresh(token).to_string(),
-        ))
-        .await;
-    assert_error(&answer, 400, "INVALID_PARAMETER_VALUE", "another side");
+}
+
+/// Where a table is read may change between two calls; an answer goes on where it began, as long as that can be read.
+#[tokio::test]
+async fn an_answer_goes_on_at_the_side_on_which_it_began() {
+    let world = table().await;
+    let query = visits("/query");
+    for (replica, began, other) in [
+        (true, "replica", "producer"),
+        (false, "producer", "replica"),
+    ] {
+        world.keeps_both_sides(true);
+        world.shares_past(true, true, replica);
+        let first = world
+            .post(&query, r#"{"maxFiles":4,"includeRefreshToken":true}"#)
+            .await;
+        assert_eq!(first.header("x-entrepot-read-from"), began);
+        let (mut found, end) = read(&first);
+        let page = json!({"pageToken": end["nextPageToken"], "maxFiles": 2});
+        let refresh = json!({"refreshToken": end["refreshToken"]});
+
+        world.shares_past(true, true, !replica);
+        let now = world.post(&query, "{}").await;
+        assert_eq!(now.header("x-entrepot-read-from"), other);
+        let (whole, _) = read(&now);
+        let second = world.post(&query, &page.to_string()).await;
+        assert_eq!(second.header("x-entrepot-read-from"), began);
+        let (ids, end) = read(&second);
+        found.extend(ids);
+        // Also the page after, whose token was made on the other call.
+        let last = json!({"pageToken": end["nextPageToken"]});
+        let third = world.post(&query, &last.to_string()).await;
+        assert_eq!(third.header("x-entrepot-read-from"), began);
+        found.extend(read(&third).0);
+        assert_eq!(found.len(), whole.len());
+        assert_eq!(
+            found.iter().collect::<BTreeSet<_>>(),
+            whole.iter().collect()
+        );
+        let again = world.post(&query, &refresh.to_string()).await;
+        assert_eq!(again.header("x-entrepot-read-from"), began);
+        assert_eq!(read(&again).0, whole);
+
+        world.keeps_both_sides(false);
+        for body in [&page, &last, &refresh] {
+            let answer = world.post(&query, &body.to_string()).await;
+            assert_error(&answer, 400, "TEMPORARILY_UNAVAILABLE", began);
+            assert_eq!(
+                answer.message(),
+                format!(
+                    "the answer began on the side of the {began} and cannot go on there; ask for it from its beginning"
+                )
+            );
+        }
+    }
+
+    // Changes, which a replica has none of.
+    world.shares_past(true, true, false);
+    let mut asked = json!({"startingVersion": 1, "maxFiles": 4});
+    let first = world.post(&query, &asked.to_string()).await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.body);
+    let end: Value = serde_json::from_str(first.lines().last().unwrap()).unwrap();
+    asked["pageToken"] = end["endStreamAction"]["nextPageToken"].clone();
+    world.shares_past(true, true, true);
+    let answer = world.post(&query, &asked.to_string()).await;
+    assert_error(&answer, 400, "TEMPORARILY_UNAVAILABLE", "changes");
+    world.keeps_both_sides(true);
+    let second = world.post(&query, &asked.to_string()).await;
+    assert_eq!(second.status, StatusCode::OK, "{}", second.body);
+    assert_eq!(second.header("x-entrepot-read-from"), "producer");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::routes::router_with;
 use crate::slots::Patience;
 use crate::{
     Gate, Narrow, Options, Queries, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared,
-    SignedFile, States, Temporary,
+    Side, SignedFile, States, Temporary,
 };
 
 /// The first URL of a world expires then; each further one a second earlier, so that the minimum is the last.
@@ -70,6 +70,8 @@ pub(super) struct TestGate {
     shares_past: Mutex<(bool, bool, bool)>,
     history_start: Mutex<Option<u64>>,
     rows: Mutex<Option<Arc<Narrow>>>,
+    /// Whether the other side can be read, too, where an answer began there.
+    both_sides: AtomicBool,
     /// What was granted once, and how that ended: share, name, when, whether it was revoked, until when URLs work.
     ended: Mutex<Vec<Ended>>,
 }
@@ -130,46 +132,24 @@ impl Gate for TestGate {
         schema: &str,
         table: &str,
     ) -> Result<Readable, Refused> {
-        if *self.fault.lock().unwrap() == Some(Fault::Open) {
-            return Err(Refused::Unsupported {
-                feature: "v2Checkpoint".to_owned(),
-            });
+        let (.., replica) = *self.shares_past.lock().unwrap();
+        self.readable((share, schema, table), replica)
+    }
+
+    async fn open_on(
+        &self,
+        _: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        let (.., replica) = *self.shares_past.lock().unwrap();
+        let wanted = side == Side::Replica;
+        if wanted != replica && !self.both_sides.load(Ordering::SeqCst) {
+            return Err(Refused::ended_side(side));
         }
-        let tables = self.tables.lock().unwrap();
-        let (shared, objects) = tables
-            .iter()
-            .find(|(shared, _)| {
-                (
-                    shared.share.as_str(),
-                    shared.schema.as_str(),
-                    shared.name.as_str(),
-                ) == (share, schema, table)
-            })
-            .ok_or_else(|| self.no_longer(share, table))?;
-        let objects: Arc<dyn ObjectStore> = Arc::new(Counting {
-            inner: objects.clone(),
-            reads: Arc::clone(&self.reads),
-        });
-        let (history, changes, replica) = *self.shares_past.lock().unwrap();
-        Ok(Readable {
-            table: delta::Table::new(objects, delta::Budgets::default()),
-            place: shared.table_id.to_string(),
-            share: shared.share.clone(),
-            schema: shared.schema.clone(),
-            name: shared.name.clone(),
-            share_id: shared.share_id,
-            table_id: shared.table_id,
-            grant: GrantId(Uuid::from_u128(71)),
-            query: QueryId(Uuid::from_u128(72)),
-            history,
-            history_start: *self.history_start.lock().unwrap(),
-            changes,
-            rows: self.rows.lock().unwrap().clone(),
-            directory: shared.directory.clone(),
-            replica,
-            stale_since: None,
-            handle: Arc::new("the gate's own".to_owned()),
-        })
+        self.readable((share, schema, table), wanted)
     }
 
     async fn allow(&self, _: &Readable, bytes: u64) -> Result<(), Refused> {
@@ -240,6 +220,58 @@ impl Gate for TestGate {
 }
 
 impl TestGate {
+    fn readable(
+        &self,
+        (share, schema, table): (&str, &str, &str),
+        replica: bool,
+    ) -> Result<Readable, Refused> {
+        if *self.fault.lock().unwrap() == Some(Fault::Open) {
+            return Err(Refused::Unsupported {
+                feature: "v2Checkpoint".to_owned(),
+            });
+        }
+        let tables = self.tables.lock().unwrap();
+        let (shared, objects) = tables
+            .iter()
+            .find(|(shared, _)| {
+                (
+                    shared.share.as_str(),
+                    shared.schema.as_str(),
+                    shared.name.as_str(),
+                ) == (share, schema, table)
+            })
+            .ok_or_else(|| self.no_longer(share, table))?;
+        let objects: Arc<dyn ObjectStore> = Arc::new(Counting {
+            inner: objects.clone(),
+            reads: Arc::clone(&self.reads),
+        });
+        let (history, changes, _) = *self.shares_past.lock().unwrap();
+        let place = shared.table_id.to_string();
+        Ok(Readable {
+            table: delta::Table::new(objects, delta::Budgets::default()),
+            place: if replica {
+                format!("{place} copied")
+            } else {
+                place
+            },
+            share: shared.share.clone(),
+            schema: shared.schema.clone(),
+            name: shared.name.clone(),
+            share_id: shared.share_id,
+            table_id: shared.table_id,
+            grant: GrantId(Uuid::from_u128(71)),
+            query: QueryId(Uuid::from_u128(72)),
+            history,
+            history_start: *self.history_start.lock().unwrap(),
+            changes,
+            rows: self.rows.lock().unwrap().clone(),
+            directory: shared.directory.clone(),
+            replica,
+            stale_since: None,
+            handle: Arc::new("the gate's own".to_owned()),
+        })
+    }
+
     fn no_longer(&self, share: &str, name: &str) -> Refused {
         let ended = self.ended.lock().unwrap();
         let found = ended
@@ -356,6 +388,7 @@ impl World {
             shares_past: Mutex::default(),
             history_start: Mutex::default(),
             rows: Mutex::default(),
+            both_sides: AtomicBool::new(false),
             ended: Mutex::default(),
         });
         let states = States::new(bytes);
@@ -511,6 +544,11 @@ impl World {
     /// Whether history and the change data feed are shared, and whether what is read is a replica.
     pub(super) fn shares_past(&self, history: bool, changes: bool, replica: bool) {
         *self.gate.shares_past.lock().unwrap() = (history, changes, replica);
+    }
+
+    /// Whether an answer goes on where it began, though the table is read on the other side now.
+    pub(super) fn keeps_both_sides(&self, both: bool) {
+        self.gate.both_sides.store(both, Ordering::SeqCst);
     }
 
     /// Takes an object of a log away.

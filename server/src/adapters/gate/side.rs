@@ -27,13 +27,7 @@ impl ShareGate {
             Some(side) if side == usual_side => false,
             // It began at the source while the replica was late, and goes on there.
             Some(Side::Producer) if found.live_bytes_per_day.is_some() => true,
-            Some(side) => {
-                return Err(Refused::Preparing {
-                    why: format!(
-                        "the answer began on the side of the {side} and cannot go on there; ask for it from its beginning"
-                    ),
-                });
-            }
+            Some(side) => return Err(Refused::ended_side(side)),
             None => {
                 usual_side == Side::Replica
                     && found.late_since.is_some()

@@ -27,9 +27,12 @@ use crate::{folder, listen};
 
 pub(super) type Done = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// The recipient, and one whose token is over by the time that it is checked.
+/// The recipient, one whose token is over by the time that it is checked, and one that may be used from somewhere else alone: an
+/// address that is nobody's (RFC 5737).
 const RECIPIENT: &str = "checker";
 const LATE_RECIPIENT: &str = "yesterday";
+const FAR_RECIPIENT: &str = "elsewhere";
+const FAR_ADDRESS: &str = "192.0.2.1";
 /// A suite is no crowd, but it hurries.
 const REQUESTS_PER_SECOND: u32 = 10_000;
 /// The table whose first versions log cleanup has taken, and the earliest that is left.
@@ -113,11 +116,15 @@ async fn serve(
     let profile = exchange
         .profile_create(&operator, RECIPIENT, ProfileNew::default())
         .await?;
+    let denied = exchange
+        .profile_create(&operator, FAR_RECIPIENT, ProfileNew::default())
+        .await?;
     let profile = Profile::new(&profile.endpoint, &profile.bearer_token);
     let target = Target {
         profile: profile.map_err(|why| anyhow!(why))?,
         hints: Hints {
             expired_token: Some(over.bearer_token),
+            denied_token: Some(denied.bearer_token),
             cleaned: Some((format!("{CLEANED}.default.cleaned"), 2)),
             ..fixture::hints()
         },
@@ -198,7 +205,8 @@ fn declaration(tables: &[&Table], root: &Path) -> String {
            checked: {{ cloud: aws, region: eu-central-1, url: \"file://{}\" }}\n\
          recipients:\n  \
            {RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n  \
-           {LATE_RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n\
+           {LATE_RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n  \
+           {FAR_RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1, addresses: [\"{FAR_ADDRESS}\"] }}\n\
          products:\n",
         root.display()
     );
@@ -256,21 +264,12 @@ async fn ask_for_all(exchange: &Exchange, tables: &[Table]) -> anyhow::Result<()
                 text: "Whether the server keeps to the protocol.".to_owned(),
             },
         };
-        let made = exchange.request_create(&Principal::operator(), new).await;
-        // A table whose feature is not shared yet is no product that can be asked for; its cases say that they lack one.
-        if let Err(error) = made
-            && !tables
-                .iter()
-                .any(|table| table.share == share && needs_feature(table))
-        {
-            return Err(anyhow!(error).context(format!("access to {share} is not given")));
-        }
+        exchange
+            .request_create(&Principal::operator(), new)
+            .await
+            .with_context(|| format!("access to {share} is not given"))?;
     }
     Ok(())
-}
-
-fn needs_feature(table: &Table) -> bool {
-    ["vectors", "mapped"].contains(&table.name)
 }
 
 /// Commits to the table that moves.

@@ -10,11 +10,6 @@ use super::steps::{FOLDER, FOLDER_PATH, SOURCE_PATH, VISITS, assert_same_rows};
 use super::world::{Copying, On, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_broken_shows_active_on_sqlite() {
-    break_and_mend(Copying::Local, On::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_broken_shows_active_where_a_process_copies() {
     break_and_mend(Copying::Process, On::Sqlite).await;
 }
@@ -22,11 +17,6 @@ async fn nothing_broken_shows_active_where_a_process_copies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_broken_shows_active_on_postgres() {
     break_and_mend(Copying::Local, On::Postgres).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_revoked_ends_at_once_and_leaves_nothing_on_sqlite() {
-    revoke(Copying::Local, On::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -380,7 +380,7 @@ impl World {
                 none()
             }
             Operation::AccessLogImport => {
-                none().with(json!({ "storage": "aws_eu", "lines": "\n" }))
+                none().with(json!({ "storage": "aws_eu", "lies_in": "aws_eu", "prefix": "logs" }))
             }
             Operation::StatementRead => named(&["aftersales", "2026-06"]),
             Operation::StatementLineRead => {

@@ -54,6 +54,7 @@ async fn a_day_has_so_many_bytes_and_begins_anew() {
         assert_eq!(world.read(grant, 1).await, LiveRead::Taken);
         let subject = "Nearly used up today: vehicle-visits for rnd";
         let mails = [
+            format!("dora@example.org: {subject}"),
             format!("jonas@example.org: {subject}"),
             format!("mara@example.org: {subject}"),
         ];

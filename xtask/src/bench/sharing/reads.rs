@@ -1,0 +1,163 @@
+//! How often the store is asked, and what it costs when it is far away.
+
+use std::thread;
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::json;
+
+use super::asking::{Question, number};
+use super::world::{Counts, Server, World};
+use super::{FEED, FEED_COMMITS, ROUNDS, USUAL};
+use crate::bench::load::percentile;
+use crate::bench::{Figure, Limit, median};
+
+/// Of a store in the same region; milliseconds.
+const NEAR: u32 = 20;
+/// Of one in another region.
+const FAR: u32 = 50;
+const AT_ONCE: usize = 100;
+const VERSIONS: u32 = 200;
+
+pub(super) fn version(world: &World<'_>) -> Result<Vec<Figure>> {
+    let server = world.serve()?;
+    server.ask(&server.query(USUAL.name, &json!({ "limitHint": 1 })))?;
+    world.store.wait(NEAR)?;
+    let measured = near(world, &server);
+    world.store.wait(0)?;
+    measured
+}
+
+fn near(world: &World<'_>, server: &Server<'_>) -> Result<Vec<Figure>> {
+    let list = format!("/lake?list-type=2&prefix=bench/{}/_delta_log/", USUAL.name);
+    let list = Question::get(list);
+    let mut lists = Vec::new();
+    for _ in 0..30 {
+        lists.push(list.answered(world.store.address)?.whole);
+    }
+    let raw = median(lists);
+    let version = server.get(USUAL.name, "version");
+    server.ask(&version)?;
+    world.store.counts()?;
+    let mut seconds = Vec::new();
+    for _ in 0..VERSIONS {
+        seconds.push(server.ask(&version)?.whole);
+    }
+    let counts = world.store.counts()?;
+    seconds.sort_by(f64::total_cmp);
+    let p99 = percentile(&seconds, 99);
+    Ok(vec![
+        Figure::new(
+            "P4, requests to the store for /version, warm",
+            number(counts.requests()) / f64::from(VERSIONS),
+            "requests",
+            Limit::AtMost(1.0),
+        ),
+        Figure::new(
+            "P4, bytes of checkpoints read for it",
+            number(counts.checkpoint_bytes),
+            "bytes",
+            Limit::AtMost(0.0),
+        ),
+        Figure::new(
+            "P4, p99 of /version against one listing, store at 20 ms",
+            p99 / raw,
+            "x",
+            Limit::AtMost(2.0),
+        ),
+        Figure::new("P4, p99 of /version", p99 * 1e3, "ms", Limit::None),
+    ])
+}
+
+pub(super) fn cold(world: &World<'_>) -> Result<Vec<Figure>> {
+    let one = at_once(world, 1)?;
+    let many = at_once(world, AT_ONCE)?;
+    Ok(vec![
+        Figure::new(
+            "P8, reads of 100 cold requests at once against those of one",
+            number(many.gets) / number(one.gets),
+            "x",
+            Limit::AtMost(1.1),
+        ),
+        Figure::new(
+            "P8, bytes of checkpoints of them",
+            number(many.checkpoint_bytes) / number(one.checkpoint_bytes),
+            "x",
+            Limit::AtMost(1.1),
+        ),
+        Figure::new("P8, reads of one", number(one.gets), "reads", Limit::None),
+        Figure::new(
+            "P8, listings of 100, which see what is new",
+            number(many.lists),
+            "listings",
+            Limit::None,
+        ),
+    ])
+}
+
+/// What so many first questions at once have a server read that knows nothing.
+fn at_once(world: &World<'_>, questions: usize) -> Result<Counts> {
+    let server = world.serve()?;
+    // Answers are short, so that only reading the state takes a while.
+    let question = server.query(USUAL.name, &json!({ "limitHint": 1 }));
+    let address = server.address;
+    world.store.counts()?;
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..questions)
+            .map(|_| scope.spawn(|| question.answered(address).map(drop)))
+            .collect();
+        asking.into_iter().try_for_each(|thread| {
+            let ended = thread.join();
+            ended.map_err(|_| anyhow!("a question panicked"))?
+        })
+    })?;
+    let counts = world.store.counts()?;
+    if counts.gets == 0 || counts.checkpoint_bytes == 0 {
+        bail!("the store was not asked for the checkpoint");
+    }
+    Ok(counts)
+}
+
+pub(super) fn changes(world: &World<'_>) -> Result<Vec<Figure>> {
+    let server = world.serve()?;
+    // Who asks is known by then, and the connections to the database are open.
+    server.ask(&server.get(FEED.name, "version"))?;
+    world.store.wait(FAR)?;
+    let measured = far(world, &server);
+    world.store.wait(0)?;
+    measured
+}
+
+fn far(world: &World<'_>, server: &Server<'_>) -> Result<Vec<Figure>> {
+    let mut one_by_one = 0.0;
+    for version in 0..=FEED_COMMITS {
+        let path = format!("/lake/bench/{}/_delta_log/{version:020}.json", FEED.name);
+        one_by_one += Question::get(path).answered(world.store.address)?.whole;
+    }
+    let feed = server.get(FEED.name, "changes?startingVersion=0").keeping();
+    world.store.counts()?;
+    let answer = server.ask(&feed)?;
+    let counts = world.store.counts()?;
+    let lines = answer.lines().count();
+    // Protocol and metadata; the file of the first version, and of each later one that of its changes.
+    let expected = 3 + usize::try_from(FEED_COMMITS)?;
+    if lines != expected {
+        bail!("the change feed has {lines} lines instead of {expected}");
+    }
+    let seconds = server.median(&feed, ROUNDS, |answer| answer.whole)?;
+    let commits = f64::from(FEED_COMMITS + 1);
+    Ok(vec![
+        Figure::new(
+            format!("P15, reads for the changes of {commits} commits"),
+            number(counts.gets + counts.heads),
+            "reads",
+            Limit::AtMost(commits + 3.0),
+        ),
+        Figure::new(
+            "P15, time against reading them one by one, store at 50 ms",
+            seconds / one_by_one,
+            "x",
+            Limit::AtMost(0.3),
+        ),
+        Figure::new("P15, changes", seconds, "s", Limit::None),
+    ])
+}
