@@ -353,6 +353,12 @@ pub struct DecisionForm {
     /// `50 GB`; empty for none.
     #[serde(default)]
     pub live_bytes_per_day: String,
+    /// Conditions on rows; empty for every row.
+    #[serde(default)]
+    pub rows: String,
+    /// `yes`: credentials for whole folders.
+    #[serde(default)]
+    pub directory: String,
 }
 
 #[server]
@@ -365,14 +371,71 @@ pub async fn decide_request(form: DecisionForm) -> Result<Done, AppError> {
         revision: form.revision,
         stage: None,
         live_bytes_per_day: bytes_of(&form.live_bytes_per_day)?,
+        scope: Some(model::dto::GrantScope {
+            rows: some_text(form.rows),
+            directory: !form.directory.is_empty(),
+        }),
     };
     let decided = exchange
         .request_decide(&principal, id, new)
         .await
-        .map_err(said)?;
+        .map_err(|error| said(flat(error)))?;
     Ok(Done::new(
         format!("/requests/{}", decided.id),
         after_decision(&decided),
+    ))
+}
+
+fn some_text(text: String) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The fields of the form are called as those of the scope within.
+fn flat(error: exchange::Error) -> exchange::Error {
+    match error {
+        exchange::Error::Invalid(mut fields) => {
+            for field in &mut fields {
+                if let Some(rest) = field.field.strip_prefix("scope.") {
+                    field.field = rest.to_owned();
+                }
+            }
+            exchange::Error::Invalid(fields)
+        }
+        other => other,
+    }
+}
+
+/// What part of its product a grant opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartForm {
+    pub grant: String,
+    /// The one that was shown.
+    pub revision: i64,
+    /// Conditions on rows; empty for every row.
+    #[serde(default)]
+    pub rows: String,
+    /// `yes`: credentials for whole folders.
+    #[serde(default)]
+    pub directory: String,
+}
+
+#[server]
+pub async fn narrow_grant(form: PartForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.grant)?;
+    let new = model::dto::GrantScopeNew {
+        rows: some_text(form.rows),
+        directory: !form.directory.is_empty(),
+        revision: Some(form.revision),
+    };
+    let grant = exchange
+        .grant_narrow(&principal, id, new)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        format!("/requests/{}", grant.request),
+        words::part::PART_IS_CHANGED,
     ))
 }
 

@@ -48,6 +48,8 @@ pub(crate) const VERSION: &str = "Version";
 pub(crate) const FILES: &str = "Files";
 pub(crate) const PATH: &str = "Path";
 pub(crate) const FEATURES: &str = "Features";
+pub(crate) const OLDER_VERSIONS: &str = "Older versions";
+pub(crate) const ALL_THAT_ARE_THERE: &str = "all that are there";
 
 // The overview.
 pub(crate) const WHAT_IT_IS: &str = "What it is";
@@ -203,4 +205,9 @@ pub(crate) const RETIRE_REASON_HINT: &str = "Those whose requests wait read it."
 
 pub(crate) fn write_to_confirm(name: &dyn Display) -> String {
     format!("Write {name} to confirm")
+}
+
+/// The first version whose history is shared.
+pub(crate) fn from_version(start: u64) -> String {
+    format!("from {start} on")
 }

@@ -137,6 +137,9 @@ operations! {
     /// Replaces the living credential; shows the new one, so it is not an admin's.
     RecipientRotate [Consumer] rest(("POST", "/recipients/{recipient}/rotate")) cli("recipient rotate") page "/recipients/{recipient}/rotate";
     RecipientTokenRevoke [Consumer, Admin] rest(("DELETE", "/recipients/{recipient}/tokens/{token}")) cli("recipient revoke-token") page "access/revoke_recipient_token";
+    RecipientPropertiesRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}/properties")) cli("recipient properties");
+    /// They say which rows are opened, so they are not the consumer's to write.
+    RecipientPropertiesSet [Admin] rest(("PUT", "/recipients/{recipient}/properties")) cli("recipient set-properties");
     /// From where it may be used, and how often.
     RecipientLimitsSet [Consumer, Admin] rest(("PUT", "/recipients/{recipient}/limits")) cli("recipient limits") page "ways/set_recipient_limits";
     /// Lets somebody in, as a credential does, so it is not an admin's.
@@ -156,6 +159,8 @@ operations! {
     GrantList [SignedIn] rest(("GET", "/grants")) cli("grant list") page "/access";
     GrantRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/grants/{grant}")) cli("grant show") page "/access";
     GrantRevoke [Consumer, Producer, DataProtection, Admin] rest(("POST", "/grants/{grant}/revoke")) cli("grant revoke") page "access/revoke_grant";
+    /// Which rows a grant opens, and whether a credential for whole folders; of personal data only by a data-protection officer.
+    GrantNarrow [Producer, DataProtection, Admin] rest(("PUT", "/grants/{grant}/scope")) cli("grant narrow") page "access/narrow_grant";
     GrantLimit [Producer, Admin] rest(("PUT", "/grants/{grant}/limit")) cli("grant limit") page "access/limit_grant";
     ShareQueryList [SignedIn] rest(("GET", "/share-queries")) cli("recipient queries") page "/products/{name}/usage";
     GrantObserve [System] rest() cli() why "actual state is written by the reconciler only";

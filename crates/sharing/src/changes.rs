@@ -98,6 +98,7 @@ impl<'a> Asked<'a> {
             }
         };
         let (start, end) = (page.start, page.end);
+        history::check_start(readable, start)?;
         let gone = || {
             let earliest = held.earliest_change(end);
             history::cleaned(
@@ -111,7 +112,7 @@ impl<'a> Asked<'a> {
             Err(LogError::NoSuchVersion { .. } | LogError::Gap { .. }) => return Err(gone()),
             Err(error) => return Err(error.into()),
         };
-        let changes = match table.changes(&held, start..=end, self.feed).await {
+        let mut changes = match table.changes(&held, start..=end, self.feed).await {
             Ok(changes) => changes,
             Err(LogError::Gap { .. }) => return Err(gone()),
             Err(LogError::Budget {
@@ -128,6 +129,10 @@ impl<'a> Asked<'a> {
             }
             Err(error) => return Err(error.into()),
         };
+        // Before anything is said about these files, also that they cannot be told.
+        if let Some(rows) = &readable.rows {
+            rows.keep(&metadata, &mut changes);
+        }
         let (last, mut needed) =
             self.look_through(names, (start, end), (&protocol, &metadata), &changes)?;
         let of = fingerprint(&metadata, &changes);

@@ -17,7 +17,7 @@ use crate::routes::App;
 use crate::slots::Slot;
 use crate::states::{fingerprint, place};
 use crate::stream::{Content, Ready};
-use crate::{Readable, Reader, history, lines};
+use crate::{Readable, Reader, history, lines, narrow};
 
 /// A query for the files of one version.
 pub(crate) struct Asked<'a> {
@@ -70,7 +70,8 @@ impl Asked<'_> {
         let now = app.gate.now();
         let (state, at) = match (begun, later) {
             (Some((kind, pin)), _) if pin.place != place(readable) => {
-                let why = "the table is read from another place since";
+                let why =
+                    "the table is read from another place since, or other rows of it are opened";
                 return Err(gone(pin.version, why, kind));
             }
             (Some((kind, pin)), _) => {
@@ -89,12 +90,19 @@ impl Asked<'_> {
         };
         let version = state.version();
         entry.version(version);
-        entry.scanned(state.rows().len());
+        // Who sees some files only is not told how many there are, not even in the access log.
+        if readable.rows.is_none() {
+            entry.scanned(state.rows().len());
+        }
         let format = client.choose(state.outline())?;
         let in_pages = request.max_files.is_some() || page.is_some();
+        if matches!(request.when, When::At(_)) {
+            history::check_start(readable, version)?;
+        }
+        let visible = (&state, narrow::sieve(readable, &state));
         let selecting = request
             .hints
-            .select(&app.states, &state, request.limit, in_pages, slot);
+            .select(&app.states, visible, request.limit, in_pages, slot);
         let (selected, slot) = selecting.await?;
         entry.dropped(selected.dropped);
 

@@ -10,7 +10,7 @@ use model::{GrantId, QueryId, RecipientId, RecipientTokenId, TableId, Timestamp}
 use object_store::path::Path;
 use uuid::Uuid;
 
-use crate::QueryRecord;
+use crate::{Narrow, QueryRecord};
 
 /// What this crate asks of its surroundings. Every call decides anew: nothing here caches an answer (C-31).
 #[async_trait]
@@ -71,6 +71,17 @@ pub trait Gate: Send + Sync + 'static {
     /// Writes down one request on a table: the access log and, where files were signed, the `signed` meter event.
     /// Called once per request, denials included; also for strangers, of whom nothing should be kept that takes room.
     async fn record(&self, record: QueryRecord);
+
+    /// A credential of the store that reads all of the table's folder and nothing beside it, for a while. Only asked for where
+    /// [`Readable::directory`] says that the grant gives one.
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        Err(Refused::Forbidden {
+            why: format!(
+                "no credential is handed out for the folder of {}.{}.{}: use the query endpoint",
+                table.share, table.schema, table.name
+            ),
+        })
+    }
 }
 
 /// Why the gate says no.
@@ -161,6 +172,8 @@ pub struct Shared {
     pub schema: String,
     pub name: String,
     pub table_id: TableId,
+    /// Where its folder lies, if this recipient may have a credential for that.
+    pub directory: Option<String>,
 }
 
 /// A table that a recipient may read now.
@@ -180,8 +193,14 @@ pub struct Readable {
     pub query: QueryId,
     /// Whether older versions of it are shared as well.
     pub history: bool,
+    /// The first version that is shared of its history; None: all that is there.
+    pub history_start: Option<u64>,
     /// Whether its change data feed is shared.
     pub changes: bool,
+    /// The rows that the grant opens; None: all.
+    pub rows: Option<Arc<Narrow>>,
+    /// Where its folder lies, if this recipient may have a credential for that. Never with `rows` or `history_start`.
+    pub directory: Option<String>,
     /// Whether `table` is a copy, whose versions are its own: what happened to the producer's table does not stand there.
     pub replica: bool,
     /// Since when `table` is staler than was promised; None: it is not, or nothing was promised.
@@ -227,5 +246,14 @@ impl fmt::Display for Side {
 #[derive(Clone)]
 pub struct SignedFile {
     pub url: String,
+    pub expires_at: Timestamp,
+}
+
+/// What reads all of a table's folder until it ends, however the grant goes. Secret: no `Debug`.
+#[derive(Clone)]
+pub struct Temporary {
+    /// The folder's URL, without a slash at the end.
+    pub location: String,
+    pub key: storage::TemporaryKey,
     pub expires_at: Timestamp,
 }

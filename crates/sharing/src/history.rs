@@ -78,6 +78,7 @@ pub(crate) async fn state_at(
 ) -> Result<Arc<State>, Failure> {
     let table = &readable.table;
     let version = version_at(table, point).await?;
+    check_start(readable, version)?;
     match states.at(readable, version).await {
         Ok(state) => Ok(state),
         Err(LogError::NoSuchVersion { earliest, latest }) => Err(Failure::invalid(format!(
@@ -221,6 +222,16 @@ fn too_late(time: Timestamp, (version, at): (u64, Timestamp)) -> Failure {
     Failure::invalid(format!(
         "{time} is after the latest available version ({version}). Please use a timestamp less than or equal to {at}."
     ))
+}
+
+/// Refuses versions below the first one whose history is shared; the sentence is the reference server's.
+pub(crate) fn check_start(readable: &Readable, version: u64) -> Result<(), Failure> {
+    match readable.history_start {
+        Some(start) if version < start => Err(Failure::invalid(format!(
+            "You can only query table data since version {start}. The earliest version that can be read is {start}."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Where the table is a copy, its producer cannot help.

@@ -28,7 +28,7 @@ use crate::request::{Call, TableNames, not_found, read_body};
 use crate::routes::App;
 use crate::states::fingerprint;
 use crate::tables::{close, open, open_on, set_headers_of_status};
-use crate::{Endpoint, Readable, Reader, Refused, Side, history, lines, stream};
+use crate::{Endpoint, Readable, Reader, Refused, Side, history, lines, narrow, stream};
 
 /// A query with a longer body is not kept, and answered at once: its predicates take more room than what they select.
 const LONGEST: usize = 64 << 10;
@@ -230,7 +230,11 @@ pub(crate) async fn begin(
     };
     let stored = Stored::new(readable, call, body)?;
     let version = match request.when {
-        When::At(point) => history::version_at(&readable.table, point).await?,
+        When::At(point) => {
+            let version = history::version_at(&readable.table, point).await?;
+            history::check_start(readable, version)?;
+            version
+        }
         _ => app
             .states
             .newest_version(readable)
@@ -443,9 +447,10 @@ async fn read(
     let point = history::Point::Version(kept.version);
     let state = history::state_at(&app.states, &readable, point).await?;
     client.choose(state.outline())?;
+    let visible = (&state, narrow::sieve(&readable, &state));
     let selecting = request
         .hints
-        .select(&app.states, &state, request.limit, true, slot);
+        .select(&app.states, visible, request.limit, true, slot);
     let (selected, _slot) = selecting.await?;
     entry.dropped(selected.dropped);
     Ok(fingerprint(&state))

@@ -67,6 +67,11 @@ struct TableItem {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<&'static str>,
+    /// Said only where it is more than by URL: clients take URLs where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_modes: Option<[&'static str; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
 }
 
 impl From<Shared> for TableItem {
@@ -78,6 +83,8 @@ impl From<Shared> for TableItem {
             share_id: table.share_id.to_string(),
             id: table.table_id.to_string(),
             format: None,
+            access_modes: table.directory.is_some().then_some(["url", "dir"]),
+            location: table.directory,
         }
     }
 }

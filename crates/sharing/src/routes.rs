@@ -13,7 +13,7 @@ use crate::error::{Failure, Kind};
 use crate::page::Pager;
 use crate::request::{Call, not_found, shortened};
 use crate::slots::{Patience, Slots};
-use crate::{Gate, Queries, States, later, lists, tables};
+use crate::{Gate, Queries, States, later, lend, lists, tables};
 
 /// What the protocol leaves to the server.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ pub(crate) fn router_with(gate: Arc<dyn Gate>, options: Options, patience: Patie
         .route(&of_table("/changes"), get(tables::changes))
         .route(
             &of_table("/temporary-table-credentials"),
-            post(tables::temporary_credentials),
+            post(lend::temporary_credentials),
         )
         .route(&of_table("/queries/{query}"), post(later::poll))
         .method_not_allowed_fallback(no_method)

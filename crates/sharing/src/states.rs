@@ -295,9 +295,14 @@ pub(crate) fn fingerprint(state: &State) -> u64 {
     number(hash.as_slice()) >> 1
 }
 
-/// Which place a table is read from.
+/// Which place a table is read from, and which part of it is visible there.
 pub(crate) fn place(readable: &Readable) -> u64 {
-    number(Sha256::digest(readable.place.as_bytes()).as_slice())
+    let mut hash = Sha256::new();
+    hash.update(readable.place.as_bytes());
+    if let Some(rows) = &readable.rows {
+        hash.update(format!("\0{rows:?}").as_bytes());
+    }
+    number(hash.finalize().as_slice())
 }
 
 /// The beginning of a hash.

@@ -137,7 +137,9 @@ pub(crate) async fn version(
                 let since = history::time("startingTimestamp", text)?;
                 // The whole log is listed for it, and commits are read.
                 let _slot = app.slots.take(reader.recipient).await?;
-                history::version_since(&readable.table, since).await?
+                let version = history::version_since(&readable.table, since).await?;
+                history::check_start(&readable, version)?;
+                version
             }
             None => app
                 .states
@@ -384,36 +386,4 @@ pub(crate) async fn changes(State(app): State<App>, call: Call, path: TablePath)
         }
         Err(failure) => close(&call, entry, Err(failure)).await,
     }
-}
-
-/// E11 is not offered: what is read through a key of the store can be neither counted nor taken back.
-pub(crate) async fn temporary_credentials(
-    State(app): State<App>,
-    call: Call,
-    path: TablePath,
-) -> Response {
-    refuse(app, call, path, Endpoint::TemporaryCredentials, |names| {
-        Failure::unsupported(format!(
-            "Temporary table credentials are not supported on table {}.{}.{}: use the query endpoint",
-            names.share, names.schema, names.table
-        ))
-    })
-    .await
-}
-
-/// Says no, but to those only who may know that the table exists.
-async fn refuse(
-    app: App,
-    call: Call,
-    path: TablePath,
-    endpoint: Endpoint,
-    why: impl FnOnce(&TableNames) -> Failure,
-) -> Response {
-    let names = TableNames::new(path);
-    let mut entry = Entry::new(Arc::clone(&app.gate), endpoint, &call, &names);
-    let failure = match open(&app, &call, &names, &mut entry).await {
-        Ok(_) => why(&names),
-        Err(failure) => failure,
-    };
-    close(&call, entry, Err(failure)).await
 }

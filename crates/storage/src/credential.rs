@@ -20,6 +20,8 @@ pub enum Credential {
         access_key_id: String,
         secret_access_key: SecretString,
         session_token: Option<SecretString>,
+        /// The role that temporary credentials for one table's folder are of; without it none are given.
+        role_arn: Option<String>,
     },
     /// The account's key, in base64.
     AzureKey { account_key: SecretString },
@@ -68,7 +70,7 @@ pub enum CredentialError {
     },
 }
 
-const S3_FIELDS: &str = "access_key_id, secret_access_key and, for temporary keys, session_token";
+const S3_FIELDS: &str = "access_key_id, secret_access_key and, for temporary keys, session_token; with role_arn the store gives temporary credentials";
 const AZURE_FIELDS: &str = "account_key, or sas";
 const GCS_FIELDS: &str =
     "the fields of a Google service-account key: client_email, private_key, private_key_id";
@@ -126,6 +128,7 @@ impl Credential {
                 access_key_id,
                 secret_access_key,
                 session_token,
+                role_arn,
             } => {
                 let mut value = serde_json::json!({
                     "access_key_id": access_key_id,
@@ -133,6 +136,9 @@ impl Credential {
                 });
                 if let Some(token) = session_token {
                     value["session_token"] = token.expose_secret().into();
+                }
+                if let Some(role) = role_arn {
+                    value["role_arn"] = role.as_str().into();
                 }
                 value
             }
@@ -188,6 +194,15 @@ impl Fields {
             access_key_id: self.required("access_key_id")?,
             secret_access_key: self.required("secret_access_key")?.into(),
             session_token: self.ascii("session_token")?.map(Into::into),
+            role_arn: match self.ascii("role_arn")? {
+                Some(role) if !role.starts_with("arn:") || role.len() > 2_048 => {
+                    return Err(CredentialError::Field {
+                        field: "role_arn",
+                        wanted: "a role's name as AWS writes it, arn:aws:iam::ACCOUNT:role/NAME",
+                    });
+                }
+                role => role,
+            },
         })
     }
 
@@ -292,6 +307,10 @@ mod tests {
             (
                 "s3://bbb/a",
                 r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","session_token":"s3cr3t"}"#,
+            ),
+            (
+                "s3://bbb/a",
+                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","role_arn":"arn:aws:iam::1:role/r"}"#,
             ),
             (AZURE, r#"{"account_key":"czNjcjN0czNjcjN0"}"#),
             (AZURE, r#"{"sas":"?sv=2023-11-03&sp=r&sig=s3cr3t"}"#),

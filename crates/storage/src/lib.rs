@@ -20,6 +20,7 @@ mod sign;
 mod storage_url;
 mod store;
 mod tag;
+mod temporary;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +34,4 @@ pub use sign::{MAX_TTL, MIN_TTL, Signed};
 pub use storage_url::{StorageUrl, UrlError};
 pub use store::{StorageSpec, Store, check_relative};
 pub use tag::Tags;
+pub use temporary::TemporaryKey;

@@ -19,6 +19,7 @@ use crate::http_service::{Clients, Connector, Gate, Lookup, authority_of};
 use crate::limits::{Endpoints, FileRoots};
 use crate::sign::{AzureSigner, Signing};
 use crate::store::{Cloud, Inner, Kind};
+use crate::temporary::Lender;
 use crate::{Credential, Limits, Meter, StorageError, StorageSpec, StorageUrl, Store};
 
 /// Opens stores within the operator's limits. Clones share connections and limits.
@@ -159,11 +160,13 @@ impl Stores {
                 }
                 error => error.into(),
             })?;
+        let lender = lender(spec, &connector);
         let prefix = spec.url.prefix();
         let objects: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix));
         let kind = Kind::Cloud(Cloud {
             bucket,
             signing,
+            lender,
             http: connector.http_client(),
         });
         Ok(Store::new(Inner {
@@ -262,6 +265,7 @@ fn build(
                 access_key_id,
                 secret_access_key,
                 session_token,
+                role_arn: _,
             },
         ) => {
             let virtual_hosted = spec.endpoint.is_none() && !bucket.contains('.');
@@ -346,6 +350,43 @@ fn build(
             Ok((Arc::new(store), signing))
         }
         _ => Err(no_credential()),
+    }
+}
+
+/// Who gives temporary credentials for this storage. A store at an endpoint of its own has its token service there, too.
+fn lender(spec: &StorageSpec, connector: &Connector) -> Lender {
+    let at = |host: &str| {
+        let url = Url::parse(&format!("https://{host}")).ok()?;
+        let connector = Connector {
+            authority: format!("{}:443", url.host_str()?),
+            ..connector.clone()
+        };
+        Some((connector.http_client(), url))
+    };
+    match &spec.credential {
+        Credential::S3 {
+            role_arn: Some(_), ..
+        } => {
+            let region = spec.location.region().to_owned();
+            let found = match &spec.endpoint {
+                Some(endpoint) => Some((connector.http_client(), endpoint.clone())),
+                None => at(&format!("sts.{region}.amazonaws.com/")),
+            };
+            found.map_or(Lender::No, |(client, service)| Lender::Sts {
+                client,
+                service,
+                region,
+            })
+        }
+        Credential::AzureKey { .. } => Lender::Azure,
+        Credential::Gcs { .. } if spec.endpoint.is_none() => {
+            let found = at("oauth2.googleapis.com/token").zip(at("sts.googleapis.com/v1/token"));
+            found.map_or(Lender::No, |(token, exchange)| Lender::Google {
+                token,
+                exchange,
+            })
+        }
+        _ => Lender::No,
     }
 }
 

@@ -24,9 +24,9 @@ pub const MIN_TTL: Duration = Duration::from_secs(15 * 60);
 pub const MAX_TTL: Duration = Duration::from_secs(60 * 60);
 
 /// How far behind ours a store's clock may be.
-const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 /// The version of Azure's service SAS whose string to sign is built below.
-const SAS_VERSION: &str = "2023-11-03";
+pub(crate) const SAS_VERSION: &str = "2023-11-03";
 
 /// A URL that opens one object without a credential. `Debug` leaves out the signature.
 #[derive(Clone, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use crate::Tags;
 use crate::files::FileStore;
 use crate::sign::{Signed, Signing};
 use crate::storage_url::is_plain_segment;
+use crate::temporary::Lender;
 use crate::{Credential, Meter, StorageError, StorageUrl};
 
 /// What is known of a storage: enough to open it.
@@ -50,6 +51,7 @@ pub(crate) struct Cloud {
     /// The whole bucket or container, for the doctor's look at the parent.
     pub(crate) bucket: Arc<dyn ObjectStore>,
     pub(crate) signing: Signing,
+    pub(crate) lender: Lender,
     /// Metered, and for this store's host alone.
     pub(crate) http: HttpClient,
 }

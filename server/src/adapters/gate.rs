@@ -1,6 +1,7 @@
 //! The gate of the sharing protocol: whose token this is, what they may read, from where, by which URLs, and what is written
 //! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
 
+mod part;
 mod side;
 
 use std::collections::HashMap;
@@ -22,7 +23,9 @@ use model::{
     StorageId, TableId, Timestamp,
 };
 use object_store::path::Path;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
+use sharing::{
+    Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
+};
 use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError, Tags};
 use uuid::Uuid;
 
@@ -189,6 +192,7 @@ impl ShareGate {
             .map_err(|problem| cannot_open(&problem))?;
         let replica = matches!(from, ReadFrom::Replica { .. });
         let stale_since = found.late_since.filter(|_| replica);
+        let rows = self.rows(found, recipient).await?;
         let reading = Arc::new(Reading {
             from,
             look,
@@ -218,7 +222,10 @@ impl ShareGate {
             grant: found.grant_id,
             query,
             history: found.history,
+            history_start: found.history_start,
             changes: found.change_data_feed,
+            rows,
+            directory: found.directory().filter(|_| reading.at.store.lends()),
             replica,
             stale_since,
             handle: reading.clone(),
@@ -481,6 +488,13 @@ impl Gate for ShareGate {
         self.sign_keys(reading, keys).await
     }
 
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        let reading = table.handle.downcast_ref::<Reading>();
+        let reading = reading.ok_or_else(|| Refused::Internal("a foreign table".to_owned()))?;
+        let location = table.directory.as_deref().ok_or(Refused::NotFound)?;
+        self.lend(reading, location).await
+    }
+
     fn now(&self) -> Timestamp {
         self.exchange.now()
     }
@@ -552,6 +566,7 @@ pub(crate) fn listed(granted: &[SharedTable]) -> Vec<Shared> {
         schema: row.schema.to_string(),
         name: row.table_name.to_string(),
         table_id: row.table_id,
+        directory: row.directory(),
     });
     listed.collect()
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::Timestamp;
 use object_store::path::Path;
-use sharing::{Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile};
+use sharing::{
+    Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
+};
 
 use crate::middleware::limiter::Limiter;
 
@@ -98,6 +100,10 @@ impl Gate for LimitedGate {
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
         self.gate.sign(table, keys).await
+    }
+
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        self.gate.temporary(table).await
     }
 
     fn now(&self) -> Timestamp {

@@ -42,6 +42,27 @@ pub(super) enum Grant {
         #[arg(long)]
         revision: Option<i64>,
     },
+    /// Say what part of its product a grant opens: some rows, or all, and whether by credentials for whole folders
+    Narrow {
+        grant: String,
+        /// Conditions on partition columns: "country = 'DE' and year in (2024, 2025)", "country = ${recipient.country}"
+        #[arg(
+            long,
+            value_name = "CONDITIONS",
+            conflicts_with = "all_rows",
+            required_unless_present = "all_rows"
+        )]
+        rows: Option<String>,
+        /// No conditions: every row
+        #[arg(long)]
+        all_rows: bool,
+        /// Give the recipient credentials for the folders of the tables; not together with conditions
+        #[arg(long, conflicts_with = "rows")]
+        directory: bool,
+        /// Only if this is still the revision
+        #[arg(long)]
+        revision: Option<i64>,
+    },
 }
 
 /// `50 GB`, for people and machines alike.
@@ -63,6 +84,8 @@ const GRANT: &[Column] = &[
     ("Verified", |g| time(g, "/verified_at")),
     ("First read", |g| time(g, "/first_read_at")),
     ("URLs live until", |g| time(g, "/urls_until")),
+    ("Rows where", |g| at(g, "/rows")),
+    ("Whole folders", |g| at(g, "/directory")),
     ("Bytes a day", |g| bytes(g, "/live_bytes_per_day")),
     ("Of them today", |g| bytes(g, "/live_bytes_today")),
     ("Late since", |g| time(g, "/stale_since")),
@@ -92,6 +115,20 @@ impl Grant {
             Self::Revoke { grant, reason } => Act::post(&["grants", &grant, "revoke"])
                 .body(json!({ "reason": reason }))
                 .show(lines(GRANT)),
+            Self::Narrow {
+                grant,
+                rows,
+                all_rows: _,
+                directory,
+                revision,
+            } => {
+                let mut body = given([("revision", revision.map(Value::from))]);
+                body.insert("rows".to_owned(), json!(rows));
+                body.insert("directory".to_owned(), json!(directory));
+                Act::put(&["grants", &grant, "scope"])
+                    .body(body.into())
+                    .show(lines(GRANT))
+            }
             Self::Limit {
                 grant,
                 live_bytes_per_day,

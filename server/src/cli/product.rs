@@ -131,6 +131,9 @@ pub(super) struct Terms {
     /// Let consumers read older versions of these tables
     #[arg(long, requires = "tables")]
     history: bool,
+    /// The first version of these tables that consumers may read; all that there are when absent
+    #[arg(long, value_name = "VERSION", requires = "history")]
+    history_from: Option<u64>,
     /// Let consumers read the change data feed of these tables
     #[arg(long, requires = "tables")]
     change_data_feed: bool,
@@ -141,7 +144,13 @@ impl Terms {
         let tables = self
             .tables
             .iter()
-            .map(|text| table_new(text, self.history, self.change_data_feed))
+            .map(|text| {
+                table_new(
+                    text,
+                    (self.history, self.history_from),
+                    self.change_data_feed,
+                )
+            })
             .collect::<anyhow::Result<Vec<Value>>>()?;
         let some = |items: Vec<Value>| (!items.is_empty()).then(|| Value::from(items));
         Ok(given([
@@ -183,18 +192,26 @@ fn of_event(event: &Value) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
-fn table_new(text: &str, history: bool, change_data_feed: bool) -> anyhow::Result<Value> {
+fn table_new(
+    text: &str,
+    (history, start): (bool, Option<u64>),
+    change_data_feed: bool,
+) -> anyhow::Result<Value> {
     let (name, path) = text
         .split_once('=')
         .with_context(|| format!("`{text}` is no table: write NAME=PATH or SCHEMA.NAME=PATH"))?;
     let (schema, name) = name.split_once('.').unwrap_or(("default", name));
-    Ok(json!({
+    let mut table = json!({
         "schema": schema,
         "name": name,
         "path": path,
         "history": history,
         "change_data_feed": change_data_feed,
-    }))
+    });
+    if let Some(start) = start {
+        table["history_start"] = start.into();
+    }
+    Ok(table)
 }
 
 impl Product {

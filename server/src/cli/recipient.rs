@@ -73,6 +73,15 @@ pub(super) enum Recipient {
         #[arg(long, value_name = "COUNT")]
         requests_per_minute: Option<u32>,
     },
+    /// What conditions on rows may say of a recipient beside its name, team, cloud and region
+    Properties { recipient: String },
+    /// Say anew what conditions on rows may say of a recipient; what is left out is forgotten
+    SetProperties {
+        recipient: String,
+        /// As country=DE; may be given several times
+        #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+        properties: Vec<Value>,
+    },
     /// Let a machine in by tokens that its own platform makes for it
     Federate {
         recipient: String,
@@ -150,6 +159,28 @@ pub(super) struct Change {
     region: Option<String>,
 }
 
+/// `country=DE`.
+fn property(text: &str) -> Result<Value, String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "write NAME=VALUE, such as country=DE".to_owned())?;
+    Ok(json!({ "name": name, "value": value }))
+}
+
+fn properties_said(found: &Value) -> String {
+    let all = found["properties"].as_array();
+    let lines: String = all
+        .into_iter()
+        .flatten()
+        .map(|property| format!("{}={}\n", at(property, "/name"), at(property, "/value")))
+        .collect();
+    if lines.is_empty() {
+        "Nothing is noted of it.\n".to_owned()
+    } else {
+        lines
+    }
+}
+
 impl Recipient {
     pub(super) fn act(self) -> anyhow::Result<Act> {
         Ok(match self {
@@ -224,6 +255,14 @@ impl Recipient {
                     .into(),
                 )
                 .show(Show::words(words)),
+            Self::Properties { recipient } => Act::get(&["recipients", &recipient, "properties"])
+                .show(Show::words(properties_said)),
+            Self::SetProperties {
+                recipient,
+                properties,
+            } => Act::put(&["recipients", &recipient, "properties"])
+                .body(json!({ "properties": properties }))
+                .show(Show::words(properties_said)),
             Self::Federate {
                 recipient,
                 issuer,

@@ -57,6 +57,12 @@ pub(super) enum Request {
         /// With a yes: how many bytes of the producer's own files the grant hands out in a day, such as "50 GB"
         #[arg(long, value_name = "BYTES", value_parser = some_bytes)]
         live_bytes_per_day: Option<u64>,
+        /// With a yes: which rows the grant opens, by conditions on partition columns, such as "country = 'DE'"
+        #[arg(long, value_name = "CONDITIONS")]
+        rows: Option<String>,
+        /// With a yes: give credentials for the folders of the tables
+        #[arg(long, conflicts_with = "rows")]
+        directory: bool,
     },
 }
 
@@ -110,7 +116,11 @@ impl Request {
                 note,
                 stage,
                 live_bytes_per_day,
+                rows,
+                directory,
             } => {
+                let scope = (rows.is_some() || directory)
+                    .then(|| json!({ "rows": rows, "directory": directory }));
                 let verdict = match verdict {
                     Verdict::Approve => "approve",
                     Verdict::Reject => "reject",
@@ -118,6 +128,7 @@ impl Request {
                 let mut body = given([
                     ("stage", stage.map(Value::from)),
                     ("live_bytes_per_day", live_bytes_per_day.map(Value::from)),
+                    ("scope", scope),
                 ]);
                 body.insert("verdict".to_owned(), Value::from(verdict));
                 body.insert("note".to_owned(), Value::from(note));

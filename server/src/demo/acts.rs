@@ -247,6 +247,7 @@ async fn decide(
         revision: request.revision,
         stage: Some(stage.to_string()),
         live_bytes_per_day: None,
+        scope: None,
     };
     let decided = journey
         .exchange()

@@ -278,6 +278,7 @@ impl World {
             revision: request.revision,
             stage: None,
             live_bytes_per_day: None,
+            scope: None,
         };
         self.exchange()
             .request_decide(jonas, request.id, yes)

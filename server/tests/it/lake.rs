@@ -100,6 +100,7 @@ impl TestApp {
                 format: "delta".to_owned(),
                 history: false,
                 change_data_feed: false,
+                history_start: None,
             }],
         };
         let made = self

@@ -189,6 +189,11 @@ fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[reason]", "over"),
             ("form[confirm]", PRODUCT),
         ],
+        "access/narrow_grant" => vec![
+            ("form[grant]", ID),
+            ("form[revision]", "1"),
+            ("form[directory]", "yes"),
+        ],
         "access/limit_grant" => vec![
             ("form[grant]", ID),
             ("form[revision]", "1"),

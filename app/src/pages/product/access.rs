@@ -18,6 +18,7 @@ use crate::components::time::LastDay;
 use crate::ctx;
 use crate::pages::product::Place;
 use crate::pages::request::limit::brief;
+use crate::pages::request::part::narrowed;
 use crate::wire::Loaded;
 use crate::words;
 
@@ -74,6 +75,7 @@ fn row(grant: Grant) -> impl IntoView {
     let said = state::grant(&grant);
     let request = format!("/requests/{}", grant.request);
     let bytes = brief(&grant);
+    let part = narrowed(&grant);
     view! {
         <tr>
             <th scope="row">
@@ -84,7 +86,7 @@ fn row(grant: Grant) -> impl IntoView {
                 <span class="code">{grant.purpose_code}</span>
                 <span class="secondary">{grant.purpose_text}</span>
             </td>
-            <td>{state::mode(grant.mode)}{bytes}</td>
+            <td>{state::mode(grant.mode)}{part}{bytes}</td>
             <td><LastDay at=grant.until/></td>
             <td>
                 <State said/>

@@ -79,6 +79,13 @@ fn one(table: TableDetail) -> impl IntoView {
                 {table.files.map(|files| view! { <div><dt>{words::product::FILES}</dt><dd>{words::count(files)}</dd></div> })}
                 {table.bytes.map(|bytes| view! { <div><dt>{words::product::SIZE}</dt><dd>{words::bytes(bytes)}</dd></div> })}
                 {table.path.map(|path| view! { <div><dt>{words::product::PATH}</dt><dd class="code">{path}</dd></div> })}
+                {table.history.then(|| {
+                    let which = table.history_start.map_or_else(
+                        || words::product::ALL_THAT_ARE_THERE.to_owned(),
+                        words::product::from_version,
+                    );
+                    view! { <div><dt>{words::product::OLDER_VERSIONS}</dt><dd>{which}</dd></div> }
+                })}
                 {(!table.features.is_empty()).then(|| view! {
                     <div><dt>{words::product::FEATURES}</dt><dd>{table.features.join(", ")}</dd></div>
                 })}

@@ -407,6 +407,7 @@ mod tests {
             path: None,
             format: "delta".to_owned(),
             history: false,
+            history_start: None,
             change_data_feed: false,
             columns: Vec::new(),
             partition_columns: Vec::new(),

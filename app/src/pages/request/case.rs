@@ -18,6 +18,7 @@ use crate::components::text_area::TextArea;
 use crate::components::time::Ago;
 use crate::components::time::LastDay;
 use crate::pages::request::offer;
+use crate::pages::request::part;
 use crate::wire;
 use crate::words;
 
@@ -135,6 +136,7 @@ pub fn Decide(
     let action = wire::form::<api::access::DecideRequest>();
     let id = request.id.to_string();
     let revision = request.revision.to_string();
+    let part = part::fields(&request);
     let of_a_day = match request.mode {
         Mode::Live => words::limit::AT_MOST_A_DAY,
         Mode::Replica => words::limit::SO_MANY_AT_THE_SOURCE,
@@ -143,6 +145,7 @@ pub fn Decide(
         <Form id=format!("decide-{id}") action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
+            {part}
             <Field
                 label=of_a_day
                 name="live_bytes_per_day"

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod case;
 pub mod limit;
 pub mod offer;
+pub mod part;
 pub mod show;
 
 pub use ask::Ask;

@@ -32,6 +32,7 @@ use crate::pages::access::works;
 use crate::pages::request::Case;
 use crate::pages::request::case::Decide;
 use crate::pages::request::limit::limit;
+use crate::pages::request::part::part;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
@@ -81,7 +82,7 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
     let bytes = grant
         .as_ref()
         .filter(|grant| grant.desired == GrantDesired::Active)
-        .map(limit);
+        .map(|grant| (part(grant), limit(grant)));
     let name = request.product.to_string();
     let recipient = request.recipient.to_string();
     let crumb = name.clone();

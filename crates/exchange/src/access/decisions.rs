@@ -5,7 +5,7 @@ use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Times
 use serde_json::json;
 
 use super::requests::{DecisionRecord, RequestRecord};
-use super::{ProductInfo, RecipientInfo, quota};
+use super::{Narrowed, ProductInfo, RecipientInfo, check_scope, quota};
 use crate::audit::Object;
 use crate::change::Change;
 use crate::error::{Check, Error};
@@ -49,6 +49,18 @@ impl Exchange {
         if verdict == Some(Verdict::Reject) && note.is_empty() {
             check.fail("note", "say why; the requester reads it");
         }
+        let scope = new.scope.clone().unwrap_or_default();
+        let scope = check_scope(&mut check, "scope.", &scope, record.mode);
+        if verdict == Some(Verdict::Reject) && scope != Narrowed::default() {
+            check.fail("scope", "what is rejected opens nothing");
+        }
+        self.check_rows(
+            &mut check,
+            "scope.rows",
+            record.product_id,
+            scope.rows.as_ref(),
+        )
+        .await?;
         let per_day = quota::check_field(&mut check, new.live_bytes_per_day);
         if verdict == Some(Verdict::Reject) && per_day.is_some() {
             check.fail("live_bytes_per_day", "what is rejected hands out nothing");
@@ -106,6 +118,7 @@ impl Exchange {
             new.revision,
         )
         .await?;
+        self.request_scope(&mut change, id, scope).await?;
         if let Some(per_day) = per_day {
             self.request_limit(&mut change, id, per_day).await?;
         }
@@ -275,6 +288,7 @@ impl Exchange {
         .bind(mode)
         .execute(change.tx())
         .await?;
+        self.grant_narrowed(change, id, request, mode).await?;
         if mode == Mode::Replica {
             let location = recipient.location()?;
             let storage = sql!(

@@ -7,6 +7,7 @@ use model::{
 };
 use serde_json::json;
 
+use super::scope::may_narrow;
 use crate::audit::Object;
 use crate::change::Change;
 use crate::db::{DbError, On};
@@ -33,7 +34,8 @@ macro_rules! grant_rows {
          (select min(replica.late_since) from replica join storage on storage.id = replica.storage_id
           where access_grant.mode = 'replica' and replica.product_id = access_grant.product_id
               and storage.cloud = recipient.cloud and storage.region = recipient.region
-              and replica.state in ('pending', 'ready')) as stale_since
+              and replica.state in ('pending', 'ready')) as stale_since,
+         access_grant.row_filter, access_grant.directory_access
          from access_grant join request on request.id = access_grant.request_id
          join product on product.id = access_grant.product_id
          join recipient on recipient.id = access_grant.recipient_id
@@ -70,6 +72,8 @@ pub(crate) struct GrantRecord {
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
+    pub row_filter: Option<String>,
+    pub directory_access: bool,
     pub revision: i64,
     pub live_bytes_per_day: Option<u64>,
     /// The last day on which something of the producer's own was handed out, and how much.
@@ -105,6 +109,8 @@ from_row!(GrantRecord {
     reason,
     ended_at,
     ended_reason,
+    row_filter,
+    directory_access,
     revision,
     live_bytes_per_day,
     live_day,
@@ -133,6 +139,7 @@ fn grant_dto(principal: &Principal, today: i64, record: GrantRecord) -> Result<G
     let is_open = record.desired == GrantDesired::Active;
     let live_bytes = record.live_bytes.filter(|_| record.live_day == Some(today));
     Ok(Grant {
+        may_narrow: is_open && may_narrow(principal, &record),
         may_limit: is_open && allows(principal, Operation::GrantLimit, &record.scope()),
         live_bytes_per_day: record.live_bytes_per_day,
         live_bytes_today: live_bytes.unwrap_or(0),
@@ -160,6 +167,8 @@ fn grant_dto(principal: &Principal, today: i64, record: GrantRecord) -> Result<G
         reason: record.reason,
         ended_at: record.ended_at,
         ended_reason: record.ended_reason,
+        rows: record.row_filter,
+        directory: record.directory_access,
         revision: record.revision,
     })
 }

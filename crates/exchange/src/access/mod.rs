@@ -20,6 +20,7 @@ mod recipients;
 mod reconcile;
 mod requests;
 mod rotation;
+mod scope;
 mod telling;
 mod waiting;
 
@@ -46,6 +47,7 @@ pub use reading::{
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;
+pub(crate) use scope::{Narrowed, check_scope};
 pub use waiting::RequestFilter;
 
 use crate::catalog::is_visible;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use model::{
     Addresses, Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, RecipientId,
-    RecipientTokenId, StorageId, TableId, TeamId, Timestamp,
+    RecipientTokenId, RowFilter, StorageId, TableId, TeamId, Timestamp,
 };
 
 use crate::db::FromRow as _;
@@ -111,9 +111,14 @@ pub struct SharedTable {
     clone_refused_for: Option<String>,
     /// Whether readers may read older versions, and the change data feed, as its producer registered it.
     pub history: bool,
+    /// The first version that is shared of its history; None: all.
+    pub history_start: Option<u64>,
     pub change_data_feed: bool,
+    row_filter: Option<String>,
+    directory_access: bool,
     source_storage: StorageId,
     source_path: String,
+    source_url: String,
     source_cloud: Cloud,
     source_region: String,
     replica_storage: Option<StorageId>,
@@ -140,9 +145,13 @@ from_row!(SharedTable {
     refused_for,
     clone_refused_for,
     history,
+    history_start,
     change_data_feed,
+    row_filter,
+    directory_access,
     source_storage,
     source_path,
+    source_url,
     source_cloud,
     source_region,
     replica_storage,
@@ -170,6 +179,30 @@ impl SharedTable {
         let shared = self.refused_for.as_deref().map(NotServed::Shared);
         let cloned = self.clone_refused_for.as_deref().map(NotServed::Cloned);
         shared.or(cloned.filter(|_| self.mode == Mode::Replica))
+    }
+
+    /// The rows that the grant opens; None: all.
+    pub fn rows(&self) -> Result<Option<RowFilter>, Error> {
+        super::scope::parsed(self.row_filter.as_deref())
+    }
+
+    /// Where the table's folder lies, if the grant gives a credential for it: never for a part of a table, nor for a replica, nor
+    /// where the bytes of a day are counted, which nobody could then.
+    pub fn directory(&self) -> Option<String> {
+        let is_lent = self.directory_access
+            && self.row_filter.is_none()
+            && self.history_start.is_none()
+            && self.live_bytes_per_day.is_none()
+            && self.mode == Mode::Live
+            && !self.source_url.starts_with("file:");
+        is_lent.then(|| {
+            let root = self.source_url.trim_end_matches('/');
+            if self.source_path.is_empty() {
+                root.to_owned()
+            } else {
+                format!("{root}/{}", self.source_path)
+            }
+        })
     }
 
     /// The producer's own table.
@@ -338,8 +371,9 @@ impl Exchange {
             "select access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
                     schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
                     clone_refused_for,
-                    product_table.history, product_table.change_data_feed,
-                    product_table.storage_id as source_storage, product_table.path as source_path, source.cloud as source_cloud,
+                    product_table.history, product_table.history_start, product_table.change_data_feed,
+                    access_grant.row_filter, access_grant.directory_access,
+                    product_table.storage_id as source_storage, product_table.path as source_path, source.url as source_url, source.cloud as source_cloud,
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
                     target.cloud as replica_cloud, target.region as replica_region,
                     replica_table.source_version as replica_source_version, replica.late_since,
@@ -359,7 +393,9 @@ impl Exchange {
                  and product.state <> 'draft'
              order by product.name, schema_name, product_table.name,
                  case when access_grant.mode = 'replica' and replica_table.source_version is not null then 0
-                     when access_grant.mode = 'live' then 1 else 2 end, until_at desc, access_grant.id"
+                     when access_grant.mode = 'live' then 1 else 2 end,
+                 case when access_grant.row_filter is null then 0 else 1 end,
+                 case when access_grant.directory_access then 0 else 1 end, until_at desc, access_grant.id"
         )
         .bind(recipient)
         .bind(self.now())

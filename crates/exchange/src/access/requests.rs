@@ -9,6 +9,7 @@ use model::{
 use serde_json::json;
 
 use super::decisions::decidable;
+use super::scope::scope_dto;
 use super::{DeclaredAs, ProductInfo, RecipientInfo};
 use crate::audit::Object;
 use crate::change::Change;
@@ -29,7 +30,7 @@ macro_rules! request_rows {
          case when classification = 'personal' then true else false end as personal,
          request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
          recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
-         request.until_at, request.state, offer, declared, access_grant.id as grant_id, request.revision,
+         request.until_at, request.state, request.row_filter, request.directory_access, offer, declared, access_grant.id as grant_id, request.revision,
          request.created_at,
          (select max(earlier.until_at) from access_grant as earlier
           where earlier.product_id = request.product_id and earlier.recipient_id = request.recipient_id
@@ -64,6 +65,8 @@ pub(super) struct RequestRecord {
     pub mode: Mode,
     pub until_at: Timestamp,
     pub state: RequestState,
+    pub row_filter: Option<String>,
+    pub directory_access: bool,
     pub offer: String,
     pub declared: Option<String>,
     pub grant_id: Option<GrantId>,
@@ -90,6 +93,8 @@ from_row!(RequestRecord {
     mode,
     until_at,
     state,
+    row_filter,
+    directory_access,
     offer,
     declared,
     grant_id,
@@ -187,6 +192,7 @@ impl Exchange {
             None => (Vec::new(), Vec::new()),
         };
         Ok(Request {
+            scope: scope_dto(&record),
             may_withdraw: is_open && allows(principal, Operation::RequestWithdraw, &record.scope()),
             may_decide,
             location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,

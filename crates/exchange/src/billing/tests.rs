@@ -112,6 +112,7 @@ impl Books {
                 format: "delta".into(),
                 history: false,
                 change_data_feed: false,
+                history_start: None,
             }],
         };
         exchange.product_register(&operator, new).await.unwrap();

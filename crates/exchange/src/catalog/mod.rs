@@ -143,6 +143,7 @@ pub struct TableRecord {
     pub path: String,
     pub format: String,
     pub history: bool,
+    pub history_start: Option<u64>,
     pub change_data_feed: bool,
     pub inspected_at: Option<Timestamp>,
     pub version: Option<u64>,
@@ -186,6 +187,7 @@ impl FromRow for TableRecord {
             path: row.get("path")?,
             format: row.get("format")?,
             history: row.get("history")?,
+            history_start: row.get("history_start")?,
             change_data_feed: row.get("change_data_feed")?,
             inspected_at: row.get("inspected_at")?,
             version: row.get("version")?,
@@ -243,7 +245,7 @@ impl Exchange {
         product: ProductId,
     ) -> Result<Vec<TableRecord>, DbError> {
         sql!("select product_table.id, product_id, storage_id, storage.name as storage, storage.cloud, storage.region,
-                     schema_name, product_table.name, path, format, history, change_data_feed, inspected_at, version,
+                     schema_name, product_table.name, path, format, history, history_start, change_data_feed, inspected_at, version,
                      committed_at, row_count, file_count, byte_count, columns, partition_columns, features, refused_for,
                      clone_refused_for, problem
               from product_table join storage on storage.id = storage_id

@@ -173,6 +173,7 @@ fn table_detail(table: TableRecord, commits: Vec<TableCommit>, inside: bool) -> 
         path: inside.then_some(table.path),
         format: table.format,
         history: table.history,
+        history_start: table.history_start,
         change_data_feed: table.change_data_feed,
         columns: table.columns,
         partition_columns: table.partition_columns,

@@ -31,6 +31,7 @@ pub(super) struct Wanted {
     pub(super) storage: StorageRecord,
     pub(super) path: String,
     pub(super) history: bool,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: bool,
 }
 
@@ -88,6 +89,15 @@ impl Exchange {
                     found
                 }
             };
+            let start = table.history_start;
+            if start.is_some() && !table.history {
+                check.fail(
+                    &field("history_start"),
+                    "a first version goes with history; share the history, or leave it out",
+                );
+            } else if start.is_some_and(|start| i64::try_from(start).is_err()) {
+                check.fail(&field("history_start"), "no table has that many versions");
+            }
             let (Some(name), Some(schema), Some(path), Some(storage)) =
                 (name, schema, path, storage)
             else {
@@ -100,6 +110,7 @@ impl Exchange {
                 storage,
                 path,
                 history: table.history,
+                history_start: table.history_start,
                 change_data_feed: table.change_data_feed,
             };
             for other in &wanted {
@@ -273,10 +284,11 @@ pub(super) async fn insert_table(
     inspection: &Inspection,
 ) -> Result<(), Error> {
     let row = sql!("insert into product_table (id, product_id, storage_id, schema_name, name, path, format, history, change_data_feed,
-              columns, partition_columns, features, created_at, updated_at)
-          values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9)
+              columns, partition_columns, features, created_at, updated_at, history_start)
+          values ($1, $2, $3, $4, $5, $6, 'delta', $7, $8, '[]', '[]', '[]', $9, $9, $10)
           on conflict (product_id, schema_name, name) do update set storage_id = excluded.storage_id, path = excluded.path,
               history = excluded.history, change_data_feed = excluded.change_data_feed, removed_at = null,
+              history_start = excluded.history_start,
               created_at = excluded.created_at, updated_at = excluded.updated_at where product_table.removed_at is not null
           returning id")
     .bind(TableId::new(change.at()))
@@ -288,6 +300,7 @@ pub(super) async fn insert_table(
     .bind(wanted.history)
     .bind(wanted.change_data_feed)
     .bind(change.at())
+    .bind(wanted.history_start)
     .row(change.tx())
     .await?;
     let row = row.ok_or_else(|| Error::changed("product"))?;

@@ -298,6 +298,7 @@ fn plan_tables(
             }
             plan.moved.push((wanted, table));
         } else if wanted.history != table.history
+            || wanted.history_start != table.history_start
             || wanted.change_data_feed != table.change_data_feed
         {
             plan.flagged.push((wanted, table));
@@ -346,14 +347,15 @@ async fn write_tables(
         remove_table(change, product, table).await?;
     }
     for (wanted, table) in plan.moved.iter().chain(&plan.flagged) {
-        sql!("update product_table set storage_id = $1, path = $2, history = $3, change_data_feed = $4, updated_at = $5
-              where id = $6")
+        sql!("update product_table set storage_id = $1, path = $2, history = $3, change_data_feed = $4, updated_at = $5,
+                  history_start = $7 where id = $6")
         .bind(wanted.storage.id)
         .bind(&wanted.path)
         .bind(wanted.history)
         .bind(wanted.change_data_feed)
         .bind(change.at())
         .bind(table.id)
+        .bind(wanted.history_start)
         .execute(change.tx())
         .await?;
     }

@@ -1,16 +1,16 @@
 //! Carrying a plan out, step by step, by the operations that the portal uses. Each asks the policy itself and commits with
 //! its audit rows; between two steps the process may die, and the next deployment goes on from what is live.
 
-use model::dto::{GrantLimit, ProductPublish};
+use model::dto::{GrantLimit, GrantScopeNew, ProductPublish};
 use model::{Name, RequestId, Stage, Verdict, crash_point};
 use serde_json::json;
 
 use super::live::EXCHANGE_NAME;
 use super::plan::{Act, GrantAct, Step, Ways};
-use crate::access::DeclaredAs;
+use crate::access::{DeclaredAs, check_scope};
 use crate::audit::Object;
 use crate::change::Change;
-use crate::error::{Error, FieldError};
+use crate::error::{Check, Error, FieldError};
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
@@ -111,6 +111,14 @@ impl Exchange {
                 };
                 self.grant_limit(principal, grant, new).await?;
             }
+            Act::Narrow(grant, scope) => {
+                let new = GrantScopeNew {
+                    rows: scope.rows,
+                    directory: scope.directory,
+                    revision: None,
+                };
+                self.grant_narrow(principal, grant, new).await?;
+            }
             Act::Withdraw(request) => {
                 let mut change = self.change(principal).await?;
                 withdraw(&mut change, request).await?;
@@ -185,6 +193,11 @@ impl Exchange {
             ..Scope::owner(ready.product.team_id)
         };
         can(principal, Operation::GrantDeclare, &scope)?;
+        let mut check = Check::new();
+        let narrowed = check_scope(&mut check, "", &act.scope, ready.mode);
+        self.check_rows(&mut check, "rows", ready.product.id, narrowed.rows.as_ref())
+            .await?;
+        check.done()?;
         let mut change = self.change(principal).await?;
         let at = change.at();
         // Two deployments wait for each other here.
@@ -236,6 +249,7 @@ impl Exchange {
         if let Some(per_day) = act.live_bytes_per_day {
             self.request_limit(&mut change, request, per_day).await?;
         }
+        self.request_scope(&mut change, request, narrowed).await?;
         let open = ready.product.open_stages(&[Stage::Declared]);
         if open.is_empty() {
             self.grant_make(

@@ -98,6 +98,8 @@ struct TableOut {
     storage: Option<String>,
     format: String,
     history: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_start: Option<u64>,
     change_data_feed: bool,
 }
 
@@ -130,6 +132,10 @@ struct GrantOut {
     until: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_bytes_per_day: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    directory: bool,
     purpose: PurposeOut,
 }
 
@@ -223,6 +229,7 @@ pub fn draft(draft: &ProductDraft) -> Result<String, Error> {
         storage: None,
         format: "delta".to_owned(),
         history: table.history,
+        history_start: None,
         change_data_feed: table.change_data_feed,
     });
     let product = ProductOut {
@@ -405,6 +412,7 @@ fn product_out(product: &LiveProduct) -> ProductOut {
                 storage: (table.storage != record.storage).then(|| table.storage.to_string()),
                 format: table.format.clone(),
                 history: table.history,
+                history_start: table.history_start,
                 change_data_feed: table.change_data_feed,
             })
             .collect(),
@@ -418,6 +426,8 @@ fn grant_out(ask: &Ask) -> GrantOut {
         mode: ask.mode.to_string(),
         until: ask.until_at.to_string(),
         live_bytes_per_day: ask.live_bytes_per_day,
+        rows: ask.row_filter.clone(),
+        directory: ask.directory_access,
         purpose: PurposeOut {
             code: ask.purpose_code.clone(),
             text: ask.purpose_text.clone(),

@@ -127,6 +127,7 @@ pub(super) struct TableEntry {
     pub(super) storage: Option<Text>,
     pub(super) format: Option<Text>,
     pub(super) history: Option<bool>,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: Option<bool>,
 }
 
@@ -158,6 +159,8 @@ pub(super) struct GrantEntry {
     pub(super) mode: Option<Text>,
     pub(super) until: Option<Text>,
     pub(super) live_bytes_per_day: Option<Spanned<i64>>,
+    pub(super) rows: Option<Text>,
+    pub(super) directory: Option<bool>,
     pub(super) purpose: Option<PurposeEntry>,
 }
 

@@ -69,6 +69,7 @@ pub(super) struct LiveTable {
     pub(super) path: String,
     pub(super) format: String,
     pub(super) history: bool,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: bool,
 }
 from_row!(LiveTable {
@@ -79,6 +80,7 @@ from_row!(LiveTable {
     path,
     format,
     history,
+    history_start,
     change_data_feed
 });
 
@@ -112,6 +114,8 @@ pub(super) struct Ask {
     pub(super) ended_reason: Option<String>,
     /// Of the grant; of a request without one, what it is to get.
     pub(super) live_bytes_per_day: Option<u64>,
+    pub(super) row_filter: Option<String>,
+    pub(super) directory_access: bool,
 }
 from_row!(Ask {
     request_id,
@@ -132,7 +136,9 @@ from_row!(Ask {
     grant_id,
     desired,
     ended_reason,
-    live_bytes_per_day
+    live_bytes_per_day,
+    row_filter,
+    directory_access
 });
 
 impl Ask {
@@ -303,7 +309,7 @@ impl Exchange {
             .all(self.db())
             .await?;
         let tables: Vec<LiveTable> = sql!(
-            "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, change_data_feed
+            "select product_id, schema_name, product_table.name, storage.name as storage, path, format, history, history_start, change_data_feed
              from product_table join storage on storage.id = storage_id where removed_at is null
              order by product_id, schema_name, product_table.name"
         )
@@ -377,7 +383,11 @@ impl Exchange {
                     recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
                     request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason,
                     case when access_grant.id is null then request.live_bytes_per_day
-                         else access_grant.live_bytes_per_day end as live_bytes_per_day
+                         else access_grant.live_bytes_per_day end as live_bytes_per_day,
+                    case when access_grant.id is null then request.row_filter
+                         else access_grant.row_filter end as row_filter,
+                    case when access_grant.id is null then request.directory_access
+                         else access_grant.directory_access end as directory_access
              from request join product on product.id = request.product_id
                  join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
                  left join access_grant on access_grant.request_id = request.id

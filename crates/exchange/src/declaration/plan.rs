@@ -13,7 +13,7 @@ pub(super) use basics::sides;
 
 use model::dto::{
     DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FederationNew,
-    FieldChange, ProductChange, ProductNew, RateNew, RecipientChange, RecipientLimits,
+    FieldChange, GrantScope, ProductChange, ProductNew, RateNew, RecipientChange, RecipientLimits,
     RecipientNew, RequestNew, ServiceRateNew, StorageChange, StorageNew, SyncJobChange, TeamChange,
     TeamNew,
 };
@@ -75,6 +75,7 @@ pub(super) enum Act {
     Grant(GrantAct),
     /// What stands hands out another number of bytes a day.
     Limit(GrantId, u64),
+    Narrow(GrantId, GrantScope),
     /// A declared request that waits, while what is declared now stands already.
     Withdraw(RequestId),
     Job {
@@ -95,6 +96,7 @@ pub(super) struct GrantAct {
     /// The grant of this name that stood when the plan was made.
     pub(super) stood: Option<GrantId>,
     pub(super) live_bytes_per_day: Option<u64>,
+    pub(super) scope: GrantScope,
 }
 
 pub(super) struct Planner<'a> {

@@ -84,6 +84,7 @@ pub(super) struct WantedTable {
     pub(super) storage: Option<Name>,
     pub(super) format: String,
     pub(super) history: Option<bool>,
+    pub(super) history_start: Option<u64>,
     pub(super) change_data_feed: Option<bool>,
 }
 
@@ -106,6 +107,9 @@ pub(super) struct WantedGrant {
     pub(super) purpose_text: String,
     /// None: not said, and left as it is.
     pub(super) live_bytes_per_day: Option<u64>,
+    /// The same; empty for every row.
+    pub(super) rows: Option<String>,
+    pub(super) directory: Option<bool>,
 }
 
 #[derive(Clone, Debug)]

@@ -277,6 +277,8 @@ pub struct Request {
     /// Stages that still wait for somebody.
     pub open_stages: Vec<Stage>,
     pub decisions: Vec<Decision>,
+    /// What who decided so far said of the part that the grant is to open.
+    pub scope: GrantScope,
     /// As it was shown when the request was made.
     pub offer: Option<Offer>,
     pub grant: Option<GrantId>,
@@ -314,6 +316,51 @@ pub struct DecisionNew {
     /// counts.
     #[serde(default)]
     pub live_bytes_per_day: Option<u64>,
+    /// With a yes: what part of the product the grant opens. Of several who decide every word counts: rows that all of them
+    /// open, and a credential for folders only if nobody leaves rows out.
+    #[serde(default)]
+    pub scope: Option<GrantScope>,
+}
+
+/// What part of a product a grant opens, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantScope {
+    /// Conditions on partition columns, as `country = 'DE' and year in (2024, 2025)` or `country = ${recipient.country}`; every
+    /// row when absent or empty.
+    #[serde(default)]
+    pub rows: Option<String>,
+    /// Whether the recipient may have a credential for the folders of the tables, for a time. Not together with `rows`.
+    #[serde(default)]
+    pub directory: bool,
+}
+
+/// The same from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantScopeNew {
+    #[serde(default)]
+    pub rows: Option<String>,
+    #[serde(default)]
+    pub directory: bool,
+    /// The revision that was looked at; 409 when it has moved on.
+    #[serde(default)]
+    pub revision: Option<i64>,
+}
+
+/// What conditions on rows may say of a recipient beside its `name`, `team`, `cloud` and `region`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientProperties {
+    /// All of them, in the order of names.
+    pub properties: Vec<RecipientProperty>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientProperty {
+    pub name: String,
+    pub value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,6 +390,10 @@ pub struct Grant {
     pub reason: Option<String>,
     pub ended_at: Option<Timestamp>,
     pub ended_reason: Option<String>,
+    /// What part of the product it opens: conditions on partition columns; None for every row.
+    pub rows: Option<String>,
+    /// Whether it gives a credential for the folders of the tables.
+    pub directory: bool,
     /// How many bytes of the producer's own files it hands out in a day (UTC): of live access the most of them, None for any
     /// number; of a replica how many while that is late, None for none.
     pub live_bytes_per_day: Option<u64>,
@@ -352,6 +403,8 @@ pub struct Grant {
     pub stale_since: Option<Timestamp>,
     /// Whether the caller may end it now.
     pub may_revoke: bool,
+    /// Whether the caller may say what part it opens.
+    pub may_narrow: bool,
     /// Whether the caller may say how many bytes it hands out in a day.
     pub may_limit: bool,
     pub revision: i64,

@@ -96,6 +96,9 @@ pub struct TableNew {
     /// Whether consumers may read older versions.
     #[serde(default)]
     pub history: bool,
+    /// With history, the first version that consumers may read; all that there are when absent.
+    #[serde(default)]
+    pub history_start: Option<u64>,
     /// Whether consumers may read the change data feed.
     #[serde(default)]
     pub change_data_feed: bool,
@@ -334,6 +337,9 @@ pub struct TableDetail {
     pub path: Option<String>,
     pub format: String,
     pub history: bool,
+    /// The first version whose history is shared; None: all.
+    #[serde(default)]
+    pub history_start: Option<u64>,
     pub change_data_feed: bool,
     pub columns: Vec<Column>,
     pub partition_columns: Vec<String>,

@@ -5,7 +5,7 @@ use exchange::access::{ShareAnswer, ShareQueryFilter};
 use exchange::page::Page;
 use exchange::{Error, Operation, Period, billing};
 use model::GrantId;
-use model::dto::{Grant, GrantLimit, RevokeNew, ShareQuery};
+use model::dto::{Grant, GrantLimit, GrantScopeNew, RevokeNew, ShareQuery};
 use serde::Deserialize;
 
 use crate::answer::{Result, csv, ok};
@@ -22,6 +22,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::GrantRead, show).answers::<Grant>()
         .on(Operation::GrantRevoke, revoke).takes::<RevokeNew>().answers::<Grant>()
         .on(Operation::GrantLimit, limit).takes::<GrantLimit>().answers::<Grant>()
+        .on(Operation::GrantNarrow, narrow).takes::<GrantScopeNew>().answers::<Grant>()
         .on(Operation::ShareQueryList, queries).pages::<ShareQuery>().query(&["product", "recipient", "grant", "table", "answer", "since", "until", "format"]).csv()
 }
 
@@ -72,6 +73,17 @@ async fn limit(call: Call, At(grant): At<GrantId>, Body(new): Body<GrantLimit>) 
     ok(call
         .exchange
         .grant_limit(&call.principal, grant, new)
+        .await?)
+}
+
+async fn narrow(
+    call: Call,
+    At(grant): At<GrantId>,
+    Body(new): Body<GrantScopeNew>,
+) -> Result<Grant> {
+    ok(call
+        .exchange
+        .grant_narrow(&call.principal, grant, new)
         .await?)
 }
 

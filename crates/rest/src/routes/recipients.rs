@@ -7,7 +7,7 @@ use http::{HeaderValue, header};
 use model::RecipientTokenId;
 use model::dto::{
     Activation, ActivationNew, FederationNew, LeakNew, LeakReport, Profile, ProfileNew, Recipient,
-    RecipientChange, RecipientLimits, RecipientNew, RotationNew,
+    RecipientChange, RecipientLimits, RecipientNew, RecipientProperties, RotationNew,
 };
 
 use crate::answer::{Result, created, ok};
@@ -27,6 +27,8 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::RecipientRotate, rotate).takes::<RotationNew>().answers::<Profile>().secret()
         .on(Operation::RecipientTokenRevoke, revoke_token).answers::<Recipient>()
         .on(Operation::RecipientLimitsSet, set_limits).takes::<RecipientLimits>().answers::<Recipient>()
+        .on(Operation::RecipientPropertiesRead, properties).answers::<RecipientProperties>()
+        .on(Operation::RecipientPropertiesSet, set_properties).takes::<RecipientProperties>().answers::<RecipientProperties>()
         .on(Operation::FederationSet, federate).takes::<FederationNew>().answers::<Recipient>()
         .on(Operation::FederationEnd, end_federation).answers::<Recipient>()
         .on(Operation::ActivationCreate, activation).takes::<ActivationNew>().answers::<Activation>().created().secret()
@@ -111,6 +113,24 @@ async fn set_limits(
     ok(call
         .exchange
         .recipient_limits_set(&call.principal, &recipient, new)
+        .await?)
+}
+
+async fn properties(call: Call, At(recipient): At<String>) -> Result<RecipientProperties> {
+    ok(call
+        .exchange
+        .recipient_properties(&call.principal, &recipient)
+        .await?)
+}
+
+async fn set_properties(
+    call: Call,
+    At(recipient): At<String>,
+    Body(new): Body<RecipientProperties>,
+) -> Result<RecipientProperties> {
+    ok(call
+        .exchange
+        .recipient_properties_set(&call.principal, &recipient, new)
         .await?)
 }
 

@@ -26,6 +26,7 @@ use sha2::{Digest as _, Sha256};
 use self::expr::Expr;
 use self::filter::{Filter, Rows};
 use crate::error::Failure;
+use crate::narrow::Sieve;
 use crate::slots::Slot;
 use crate::states::{Selected, States};
 
@@ -64,13 +65,13 @@ impl Hints {
     pub(crate) async fn select(
         &self,
         states: &States,
-        state: &Arc<State>,
+        (state, sieve): (&Arc<State>, Option<Sieve>),
         limit: Option<u64>,
         in_pages: bool,
         slot: Slot,
     ) -> Result<(Selected, Slot), Failure> {
         let filter = Filter::new(&self.0, &state.outline().metadata);
-        let takes_all = limit.is_none() && filter.is_idle();
+        let takes_all = limit.is_none() && filter.is_idle() && sieve.is_none();
         if takes_all && !in_pages {
             let selected = Selected {
                 rows: Arc::clone(state.rows()),
@@ -78,7 +79,7 @@ impl Hints {
             };
             return Ok((selected, slot));
         }
-        let key = in_pages.then(|| self.key(state, limit));
+        let key = in_pages.then(|| self.key(state, sieve.as_ref(), limit));
         if let Some(selected) = key.as_ref().and_then(|key| states.selected(key)) {
             return Ok((selected, slot));
         }
@@ -96,7 +97,7 @@ impl Hints {
                     dropped: 0,
                 }
             } else {
-                retain(&state, rows, &filter, limit)
+                retain(&state, rows, sieve.as_ref(), &filter, limit)
             };
             (selected, slot)
         });
@@ -110,17 +111,27 @@ impl Hints {
     }
 
     /// What a selection depends on.
-    fn key(&self, state: &State, limit: Option<u64>) -> [u8; 32] {
-        Sha256::digest(format!("{} {limit:?} {:?}", state.id(), self.0)).into()
+    fn key(&self, state: &State, sieve: Option<&Sieve>, limit: Option<u64>) -> [u8; 32] {
+        Sha256::digest(format!("{} {limit:?} {sieve:?} {:?}", state.id(), self.0)).into()
     }
 }
 
-fn retain(state: &State, rows: &[u32], filter: &Filter, limit: Option<u64>) -> Selected {
+/// What the sieve holds back counts nowhere, not even as left out.
+fn retain(
+    state: &State,
+    rows: &[u32],
+    sieve: Option<&Sieve>,
+    filter: &Filter,
+    limit: Option<u64>,
+) -> Selected {
     let (mut dropped, mut enough) = (0_u64, 0_u64);
     let mut left = Vec::new();
     for row in rows.iter().copied() {
         if limit.is_some_and(|limit| enough >= limit) {
             break;
+        }
+        if sieve.is_some_and(|sieve| !sieve.admits(state.partition_values(row))) {
+            continue;
         }
         match filter.judge(state.partition_values(row), state.stats(row)) {
             Rows::None => {

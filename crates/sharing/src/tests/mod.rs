@@ -11,6 +11,7 @@ mod history;
 mod kept;
 mod later;
 mod listing;
+mod narrow;
 mod pages;
 mod refusals;
 mod slots;

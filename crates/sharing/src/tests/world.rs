@@ -25,8 +25,8 @@ use super::kept::KeptQueries;
 use crate::routes::router_with;
 use crate::slots::Patience;
 use crate::{
-    Gate, Options, Queries, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side,
-    SignedFile, States,
+    Gate, Narrow, Options, Queries, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared,
+    Side, SignedFile, States, Temporary,
 };
 
 /// The first URL of a world expires then; each further one a second earlier, so that the minimum is the last.
@@ -69,6 +69,8 @@ pub(super) struct TestGate {
     elapsed: AtomicI64,
     /// Whether history and the change data feed are shared, and whether what is read is a replica.
     shares_past: Mutex<(bool, bool, bool)>,
+    history_start: Mutex<Option<u64>>,
+    rows: Mutex<Option<Arc<Narrow>>>,
     /// Whether the other side can be read, too, where an answer began there.
     both_sides: AtomicBool,
     /// What was granted once, and how that ended: share, name, when, whether it was revoked, until when URLs work.
@@ -208,6 +210,18 @@ impl Gate for TestGate {
         self.records.lock().unwrap().push(record);
         self.recorded.notify_one();
     }
+
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        Ok(Temporary {
+            location: table.directory.clone().unwrap(),
+            key: storage::TemporaryKey::S3 {
+                access_key_id: "ASIA".to_owned(),
+                secret_access_key: "s3cr3t".to_owned(),
+                session_token: "t0k3n".to_owned(),
+            },
+            expires_at: Timestamp::from_millis(EXPIRES),
+        })
+    }
 }
 
 impl TestGate {
@@ -253,7 +267,10 @@ impl TestGate {
             grant: GrantId(Uuid::from_u128(71)),
             query: QueryId(Uuid::from_u128(72)),
             history,
+            history_start: *self.history_start.lock().unwrap(),
             changes,
+            rows: self.rows.lock().unwrap().clone(),
+            directory: shared.directory.clone(),
             replica,
             stale_since: None,
             handle: Arc::new("the gate's own".to_owned()),
@@ -375,6 +392,8 @@ impl World {
             queries: Arc::default(),
             elapsed: AtomicI64::new(0),
             shares_past: Mutex::default(),
+            history_start: Mutex::default(),
+            rows: Mutex::default(),
             both_sides: AtomicBool::new(false),
             ended: Mutex::default(),
         });
@@ -483,6 +502,7 @@ impl World {
             schema: schema.to_owned(),
             name: name.to_owned(),
             table_id: TableId(Uuid::from_u128(2_000 + tables.len() as u128)),
+            directory: None,
         };
         tables.push((shared, objects));
     }
@@ -507,6 +527,24 @@ impl World {
         let urls_until = urls_until.map(|until| Timestamp::parse(until).unwrap());
         let ended = (share.to_owned(), name.to_owned(), at, revoked, urls_until);
         self.gate.ended.lock().unwrap().push(ended);
+    }
+
+    /// The rows that everybody's grant opens.
+    pub(super) fn narrows(&self, filter: &str) {
+        let filter: model::RowFilter = filter.parse().unwrap();
+        let narrow = Narrow::new(&filter, &BTreeMap::new());
+        *self.gate.rows.lock().unwrap() = Some(Arc::new(narrow));
+    }
+
+    /// The first version whose history is shared.
+    pub(super) fn shares_from(&self, start: u64) {
+        *self.gate.history_start.lock().unwrap() = Some(start);
+    }
+
+    /// Whether the grant gives a credential for the table's folder.
+    pub(super) fn lends(&self) {
+        let mut tables = self.gate.tables.lock().unwrap();
+        tables[0].0.directory = Some("s3://lake/visits".to_owned());
     }
 
     /// Whether history and the change data feed are shared, and whether what is read is a replica.

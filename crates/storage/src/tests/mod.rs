@@ -7,6 +7,7 @@ mod s3;
 mod s3_server;
 mod signatures;
 mod ssrf;
+mod temporary;
 
 use std::path::Path as FilePath;
 

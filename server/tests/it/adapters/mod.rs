@@ -10,6 +10,7 @@ mod gate;
 mod gateway;
 mod grants;
 mod later;
+mod part;
 mod reading;
 mod reads;
 mod replica;
@@ -338,6 +339,7 @@ impl World {
             format: "delta".into(),
             history: past,
             change_data_feed: past,
+            history_start: None,
         });
         let new = ProductNew {
             name: name.into(),

@@ -368,6 +368,7 @@ async fn register(
             format: "delta".to_owned(),
             history: false,
             change_data_feed: false,
+            history_start: None,
         }],
     };
     app.exchange

@@ -51,6 +51,11 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("reason", text("/reason")),
             ("confirm", PRODUCT.to_owned()),
         ],
+        "access/narrow_grant" => vec![
+            ("grant", name(0)),
+            ("revision", "1".to_owned()),
+            ("directory", "yes".to_owned()),
+        ],
         "access/limit_grant" => vec![
             ("grant", name(0)),
             ("revision", "1".to_owned()),

@@ -247,6 +247,14 @@ impl World {
                 named(&[&self.recipient(&name, &name).await])
                     .with(json!({ "addresses": ["192.0.2.0/24"], "requests_per_minute": 60 }))
             }
+            Operation::RecipientPropertiesRead | Operation::RecipientPropertiesSet => {
+                let name = self.fresh("noted");
+                let sample = named(&[&self.recipient(&name, &name).await]);
+                if operation == Operation::RecipientPropertiesRead {
+                    return Some(sample);
+                }
+                sample.with(json!({ "properties": [{ "name": "country", "value": "DE" }] }))
+            }
             Operation::FederationSet => {
                 let name = self.fresh("federated");
                 named(&[&self.recipient(&name, &name).await])
@@ -323,6 +331,10 @@ impl World {
             Operation::GrantRevoke => {
                 let grant = self.granted().await;
                 named(&[&grant]).with(json!({ "reason": "over" }))
+            }
+            Operation::GrantNarrow => {
+                let grant = self.granted().await;
+                named(&[&grant]).with(json!({ "directory": true }))
             }
             Operation::GrantLimit => {
                 let grant = self.granted().await;
@@ -444,6 +456,7 @@ impl World {
             revision: request.revision,
             stage: None,
             live_bytes_per_day: None,
+            scope: None,
         };
         let producer = self.principal("producer").await;
         let decided = self

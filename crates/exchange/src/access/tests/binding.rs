@@ -18,6 +18,7 @@ fn table(name: &str, history: bool) -> TableNew {
         format: "delta".into(),
         history,
         change_data_feed: false,
+        history_start: None,
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn tables(names: &[&str]) -> ProductChange {
         format: "delta".into(),
         history: false,
         change_data_feed: false,
+        history_start: None,
     });
     ProductChange {
         tables: Some(tables.collect()),

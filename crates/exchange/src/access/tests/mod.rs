@@ -15,6 +15,7 @@ mod racing;
 mod reading;
 mod replicas;
 mod rotation;
+mod scope;
 mod telling;
 mod turns;
 mod waiting;
@@ -201,6 +202,7 @@ impl World {
                 format: "delta".into(),
                 history: false,
                 change_data_feed: false,
+                history_start: None,
             }],
         };
         self.exchange()
@@ -229,6 +231,7 @@ impl World {
             revision,
             stage: None,
             live_bytes_per_day: None,
+            scope: None,
         }
     }
 

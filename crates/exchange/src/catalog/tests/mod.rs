@@ -279,6 +279,7 @@ pub(super) fn table(name: &str, path: &str) -> TableNew {
         format: "delta".to_owned(),
         history: true,
         change_data_feed: false,
+        history_start: None,
     }
 }
 

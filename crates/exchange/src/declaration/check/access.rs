@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use model::dto::FederationNew;
-use model::{AddressRange, Addresses, Mode, Name, Until};
+use model::{AddressRange, Addresses, Mode, Name, RowFilter, Until};
 use serde_saphyr::{Location as At, Spanned};
 
 use super::super::file::{
@@ -119,6 +119,35 @@ impl Checker {
             &entry.live_bytes_per_day,
             1..=BYTES_MAX,
         );
+        let rows = entry
+            .rows
+            .as_ref()
+            .and_then(|text| match RowFilter::parse(&text.value) {
+                Ok(rows) => Some(rows.map(|rows| rows.to_string()).unwrap_or_default()),
+                Err(why) => {
+                    self.fail(place, "rows", text.referenced, why.to_string());
+                    None
+                }
+            });
+        let is_narrow = rows.as_ref().is_some_and(|rows| !rows.is_empty());
+        let lends = entry.directory == Some(true);
+        if mode == Some(Mode::Replica) && (is_narrow || lends) {
+            let field = if is_narrow { "rows" } else { "directory" };
+            self.fail(
+                place,
+                field,
+                place.at,
+                "a replica holds whole tables and is read by URL; this goes with mode: live",
+            );
+        }
+        if is_narrow && lends {
+            self.fail(
+                place,
+                "directory",
+                place.at,
+                "a credential opens whole folders; it does not go together with conditions on rows",
+            );
+        }
         let Some(purpose) = &entry.purpose else {
             self.missing(place, "purpose");
             return None;
@@ -137,6 +166,8 @@ impl Checker {
             purpose_code: code?,
             purpose_text: text?,
             live_bytes_per_day: per_day.and_then(|bytes| u64::try_from(bytes).ok()),
+            rows,
+            directory: entry.directory,
         })
     }
 

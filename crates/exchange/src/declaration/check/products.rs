@@ -229,6 +229,7 @@ impl Checker {
                 storage,
                 format: format.to_owned(),
                 history: entry.history,
+                history_start: entry.history_start,
                 change_data_feed: entry.change_data_feed,
             },
         ))

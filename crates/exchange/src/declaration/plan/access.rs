@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::dto::{DeclarationAction, PurposeNew, RequestNew};
+use model::dto::{DeclarationAction, GrantScope, PurposeNew, RequestNew};
 use model::{
     Classification, Location, Mode, Name, Payer, ProductName, ProductState, RequestState, Role,
 };
@@ -140,7 +140,9 @@ impl<'a> Planner<'a> {
         let waits = found
             .waits
             .filter(|ask| ask.grant_name.as_ref() == Some(name) && equals(ask, wanted))
-            .filter(|ask| !is_limited_otherwise(ask, wanted));
+            .filter(|ask| {
+                !is_limited_otherwise(ask, wanted) && !is_narrowed_otherwise(ask, wanted)
+            });
         if let (Some(ask), None) = (stands, found.waits) {
             return self.keep(name, ask, wanted);
         }
@@ -190,6 +192,7 @@ impl<'a> Planner<'a> {
             live_bytes_per_day: wanted
                 .live_bytes_per_day
                 .or_else(|| from?.live_bytes_per_day),
+            scope: scope_of(from, wanted),
         });
         let action = if from.is_some() {
             DeclarationAction::Update
@@ -211,14 +214,25 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// It stands as declared, but for the bytes of a day, which are said without a new grant.
+    /// It stands as declared, but for the bytes of a day and the part that it opens, which are said without a new grant.
     fn keep(&mut self, name: &Name, ask: &Ask, wanted: &WantedGrant) {
+        let is_narrowed = is_narrowed_otherwise(ask, wanted);
+        if let Some(grant) = ask.grant_id.filter(|_| is_narrowed) {
+            let mut fields = Fields::default();
+            describe_scope(&mut fields, ask, wanted);
+            let act = Act::Narrow(grant, scope_of(Some(ask), wanted));
+            self.push(DeclarationAction::Update, "grant", name, fields, act);
+            self.needs(Operation::GrantNarrow, &Scope::owner(ask.owner_id));
+        }
         let (Some(per_day), Some(grant), true) = (
             wanted.live_bytes_per_day,
             ask.grant_id,
             is_limited_otherwise(ask, wanted),
         ) else {
-            return self.unchanged("grant", name);
+            if !is_narrowed || ask.grant_id.is_none() {
+                self.unchanged("grant", name);
+            }
+            return;
         };
         let mut fields = Fields::default();
         describe_limit(&mut fields, ask, wanted);
@@ -466,6 +480,34 @@ fn is_limited_otherwise(ask: &Ask, wanted: &WantedGrant) -> bool {
     wanted.live_bytes_per_day.is_some() && wanted.live_bytes_per_day != ask.live_bytes_per_day
 }
 
+fn is_narrowed_otherwise(ask: &Ask, wanted: &WantedGrant) -> bool {
+    let rows = ask.row_filter.as_deref().unwrap_or_default();
+    let differs = wanted.rows.as_deref().is_some_and(|wanted| wanted != rows);
+    let directory = wanted.directory;
+    differs || directory.is_some_and(|wanted| wanted != ask.directory_access)
+}
+
+/// What the grant is to open; what the file does not say stays as it is.
+fn scope_of(from: Option<&Ask>, wanted: &WantedGrant) -> GrantScope {
+    let rows = wanted.rows.clone();
+    let rows = rows.or_else(|| from?.row_filter.clone());
+    let before = from.is_some_and(|from| from.directory_access);
+    GrantScope {
+        rows: rows.filter(|rows| !rows.is_empty()),
+        directory: wanted.directory.unwrap_or(before),
+    }
+}
+
+fn describe_scope(fields: &mut Fields, from: &Ask, wanted: &WantedGrant) {
+    if let Some(rows) = &wanted.rows {
+        let before = from.row_filter.clone().unwrap_or_default();
+        fields.compare("rows", before, rows);
+    }
+    if let Some(directory) = wanted.directory {
+        fields.compare("directory", from.directory_access, directory);
+    }
+}
+
 fn describe_limit(fields: &mut Fields, from: &Ask, wanted: &WantedGrant) {
     if let Some(per_day) = wanted.live_bytes_per_day {
         let before = from.live_bytes_per_day.map(|bytes| bytes.to_string());
@@ -482,6 +524,8 @@ fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &Wante
         fields.set("purpose.code", &wanted.purpose_code);
         fields.set("purpose.text", &wanted.purpose_text);
         fields.set_if("live_bytes_per_day", wanted.live_bytes_per_day);
+        fields.set_if("rows", wanted.rows.as_ref());
+        fields.set_if("directory", wanted.directory);
         return;
     };
     let called = from.grant_name.as_ref().map(ToString::to_string);
@@ -493,6 +537,7 @@ fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &Wante
     fields.compare("purpose.code", &from.purpose_code, &wanted.purpose_code);
     fields.compare("purpose.text", &from.purpose_text, &wanted.purpose_text);
     describe_limit(fields, from, wanted);
+    describe_scope(fields, from, wanted);
 }
 
 fn request_of(wanted: &WantedGrant) -> RequestNew {

@@ -194,7 +194,12 @@ fn table_text(table: &WantedTable, default: &Name, live: Option<&LiveTable>) -> 
         table.storage.as_ref().unwrap_or(default),
         &table.path,
         &table.format,
-        kept(table.history, live.map(|live| live.history)),
+        (
+            kept(table.history, live.map(|live| live.history)),
+            table
+                .history_start
+                .or(live.and_then(|live| live.history_start)),
+        ),
         kept(
             table.change_data_feed,
             live.map(|live| live.change_data_feed),
@@ -202,9 +207,23 @@ fn table_text(table: &WantedTable, default: &Name, live: Option<&LiveTable>) -> 
     )
 }
 
-fn line(storage: &Name, path: &str, format: &str, history: bool, feed: bool) -> String {
+/// `(history, start)`: whether older versions are shared, and from which on.
+fn line(
+    storage: &Name,
+    path: &str,
+    format: &str,
+    (history, start): (bool, Option<u64>),
+    feed: bool,
+) -> String {
     let mut line = format!("{format} in {storage} at {path}");
-    for (flag, word) in [(history, ", history"), (feed, ", change data feed")] {
+    let history_word = start.map_or_else(
+        || ", history".to_owned(),
+        |start| format!(", history from version {start}"),
+    );
+    for (flag, word) in [
+        (history, history_word.as_str()),
+        (feed, ", change data feed"),
+    ] {
         if flag {
             line.push_str(word);
         }
@@ -222,7 +241,7 @@ fn compare_tables(fields: &mut Fields, wanted: &WantedProduct, live: &LiveProduc
                 &live.storage,
                 &live.path,
                 &live.format,
-                live.history,
+                (live.history, live.history_start),
                 live.change_data_feed,
             )
         });
@@ -240,17 +259,22 @@ fn forms(wanted: &WantedProduct, live: &BTreeMap<(Name, Name), LiveTable>) -> Ve
     let declared = wanted.tables.iter().map(|(key, table)| {
         let live = live.get(key);
         let kept = |wanted: Option<bool>, live: Option<bool>| wanted.or(live).unwrap_or_default();
+        let history = kept(table.history, live.map(|live| live.history));
+        let start = table.history_start;
         TableNew {
             name: key.1.to_string(),
             schema: key.0.to_string(),
             path: table.path.clone(),
             storage: table.storage.as_ref().map(ToString::to_string),
             format: table.format.clone(),
-            history: kept(table.history, live.map(|live| live.history)),
+            history,
             change_data_feed: kept(
                 table.change_data_feed,
                 live.map(|live| live.change_data_feed),
             ),
+            history_start: start
+                .or(live.and_then(|live| live.history_start))
+                .filter(|_| history),
         }
     });
     let foreign = live
@@ -264,6 +288,7 @@ fn forms(wanted: &WantedProduct, live: &BTreeMap<(Name, Name), LiveTable>) -> Ve
             format: table.format.clone(),
             history: table.history,
             change_data_feed: table.change_data_feed,
+            history_start: table.history_start,
         });
     declared.chain(foreign).collect()
 }

@@ -46,6 +46,7 @@ impl Stage {
             revision: request.revision,
             stage: None,
             live_bytes_per_day: None,
+            scope: None,
         };
         self.exchange()
             .request_decide(principal, request.id, new)
@@ -226,6 +227,7 @@ async fn who_declares_does_not_agree_for_data_protection_too() {
             revision: waiting[0].revision,
             stage: None,
             live_bytes_per_day: None,
+            scope: None,
         };
         let refused = stage
             .exchange()
@@ -441,5 +443,33 @@ async fn the_bytes_of_a_day_are_changed_on_what_stands() {
         stage.deploy(&stage.operator, &longer).await.unwrap();
         let grants = stage.grants_now().await;
         assert_eq!(grants[1].live_bytes_per_day, Some(5_000));
+    }
+}
+
+/// Rows are said of the grant that stands, too; conditions that fit no table are refused.
+#[tokio::test]
+async fn the_part_that_a_grant_opens_is_changed_on_what_stands() {
+    for stage in Stage::each_deployed().await {
+        for wrong in [
+            "mode: replica, rows: \"country = 'DE'\",",
+            "mode: live, rows: \"country like 'DE'\",",
+            "mode: live, directory: true, rows: \"country = 'DE'\",",
+        ] {
+            let wrong = contract("mode: replica,", wrong);
+            assert!(stage.deploy(&stage.operator, &wrong).await.is_err());
+        }
+        let live = contract("mode: replica,", "mode: live, directory: true,");
+        stage.deploy(&stage.operator, &live).await.unwrap();
+        let grants = stage.grants_now().await;
+        let grant = grants.last().unwrap();
+        assert_eq!((grant.rows.as_deref(), grant.directory), (None, true));
+        let none = contract("mode: replica,", "mode: live, directory: false,");
+        let plan = stage.plan(&stage.operator, &none).await;
+        let (action, fields, _) = line(&plan, "grant", "rnd_visits");
+        assert_eq!(action, DeclarationAction::Update);
+        assert_eq!(fields.len(), 1, "{fields:?}");
+        stage.deploy(&stage.operator, &none).await.unwrap();
+        assert!(!stage.grants_now().await.last().unwrap().directory);
+        assert_eq!(stage.plan(&stage.operator, &none).await.exit_status(), 0);
     }
 }

@@ -173,6 +173,7 @@ async fn what_is_not_in_the_file_is_shown_and_stays() {
             format: "delta".to_owned(),
             history: true,
             change_data_feed: true,
+            history_start: None,
         };
         let change = ProductChange {
             tables: Some(vec![
