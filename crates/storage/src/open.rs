@@ -163,12 +163,12 @@ impl Stores {
         let lender = lender(spec, &connector);
         let prefix = spec.url.prefix();
         let objects: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix));
-        let kind = Kind::Cloud(Cloud {
+        let kind = Kind::Cloud(Box::new(Cloud {
             bucket,
             signing,
             lender,
             http: connector.http_client(),
-        });
+        }));
         Ok(Store::new(Inner {
             spec: spec.clone(),
             meter: meter.clone(),

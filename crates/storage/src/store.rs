@@ -43,7 +43,7 @@ pub(crate) struct Inner {
 
 pub(crate) enum Kind {
     File(FileStore),
-    Cloud(Cloud),
+    Cloud(Box<Cloud>),
 }
 
 /// What only cloud stores have.

@@ -49,9 +49,8 @@ async fn narrow(world: &World, grant: GrantId, rows: Option<&str>, directory: bo
         directory,
         revision: None,
     };
-    let narrowed = world
-        .exchange
-        .grant_narrow(&Principal::operator(), grant, new);
+    let operator = Principal::operator();
+    let narrowed = world.exchange.grant_narrow(&operator, grant, new);
     narrowed.await.unwrap();
 }
 
