@@ -309,6 +309,7 @@ fn every_key_of_the_list_is_read() {
         "telemetry.format" => "\"json\"",
         "worker.engine" => "\"process\"",
         "sharing.url_minutes" => "30",
+        "storage.table_files" => "1000",
         "mail.server" => "\"mail.example.org\"",
         "mail.tls" => "\"implicit\"",
         "mail.from" | "mail.reply_to" => "\"entrepot@example.org\"",
