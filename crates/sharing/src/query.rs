@@ -119,7 +119,8 @@ impl QueryRequest {
         if let Some(message) = refused {
             return Err(Failure::invalid(message));
         }
-        if versions > 0 {
+        // A page is asked for on the side on which the answer began, which its token tells: there it is looked at again.
+        if versions > 0 && page_token.is_none() {
             check_history()?;
         }
         let when = match (version, timestamp, starting_version) {

@@ -358,7 +358,6 @@ mod tests {
             "google_base_url",
             "gcs_base_url",
             "disable_oauth",
-            "role_arn",
             "",
             "x",
         ];

@@ -215,6 +215,9 @@ impl World {
             "vacuum" => {
                 exchange.vacuum_start(&operator, reference).await.unwrap();
                 self.work().await;
+                let every_object = exchange.verify_start_at(&operator, reference, 2);
+                every_object.await.unwrap();
+                self.work().await;
             }
             "bill" => {
                 exchange.billing_report(&Principal::system()).await.unwrap();

@@ -301,7 +301,8 @@ async fn a_replica_that_differs_is_in_quarantine_until_it_is_mended() {
         assert!(is_refused.is_err());
         for level in [2, 3] {
             let (table, run) = check(level).await;
-            assert_eq!((run.kind, run.state), (RunKind::Verify, RunState::Done));
+            let ended = (run.kind, run.state);
+            assert_eq!(ended, (RunKind::Verify, RunState::Done), "{run:?}");
             assert_eq!(table.state, ReplicaState::Ready);
         }
         // Of the same length, with its footer: the log, the counts and a look at the objects find nothing.
