@@ -1,9 +1,11 @@
 //! Configuration: `entrepot.toml`, then `ENTREPOT__SECTION__KEY` in the environment, then flags. Read once at start, checked
 //! whole, and never looked at again as text.
 
+mod keys;
 mod nearest;
 mod oidc;
 mod post;
+mod raw;
 mod scanning;
 
 #[cfg(test)]
@@ -19,89 +21,12 @@ use model::time::{DAY, HOUR, MINUTE};
 use serde::Deserialize;
 use url::Url;
 
+use keys::{LISTS, check_keys};
 pub use oidc::OidcSettings;
 pub(crate) use post::is_loopback;
 pub use post::{MailSettings, MailTls, WebhookSettings};
+use raw::{Raw, RawLocation, RawSharing};
 pub use scanning::{Proof, ScanningSettings};
-
-/// Every key there is, by section; a key that is not here is refused with the nearest one that is.
-const KEYS: &[(&str, &[&str])] = &[
-    (
-        "server",
-        &[
-            "addr",
-            "public_url",
-            "allow_http",
-            "site",
-            "metrics_addr",
-            "trusted_proxies",
-            "requests_per_second",
-            "connections",
-        ],
-    ),
-    ("database", &["url"]),
-    ("location", &["cloud", "region"]),
-    (
-        "storage",
-        &[
-            "file_roots",
-            "endpoints",
-            "parallel_requests",
-            "table_files",
-        ],
-    ),
-    ("keys", &["file"]),
-    ("telemetry", &["format", "filter"]),
-    (
-        "session",
-        &["idle_hours", "lifetime_hours", "sign_ins_per_minute"],
-    ),
-    (
-        "sharing",
-        &[
-            "token_days",
-            "url_minutes",
-            "log_days",
-            "requests_per_second",
-            "cache_mib",
-            "issuers",
-        ],
-    ),
-    (
-        "worker",
-        &["parallel", "poll_millis", "engine", "refresh_minutes"],
-    ),
-    (
-        "mail",
-        &[
-            "server",
-            "port",
-            "tls",
-            "allow_plain",
-            "ca_file",
-            "user",
-            "password",
-            "password_file",
-            "from",
-            "reply_to",
-        ],
-    ),
-    (
-        "webhook",
-        &["url", "secret", "secret_file", "allow_private"],
-    ),
-    ("oidc", oidc::KEYS),
-    ("scanning", scanning::KEYS),
-];
-
-/// Keys that hold lists: in the environment their items are separated by commas.
-const LISTS: [&str; 5] = [
-    "server.trusted_proxies",
-    "storage.file_roots",
-    "storage.endpoints",
-    "sharing.issuers",
-    "oidc.scopes",
-];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -118,101 +43,6 @@ fn wrong(key: &'static str, why: impl ToString) -> ConfigError {
         key,
         why: why.to_string(),
     }
-}
-
-/// What stands in the file and the environment, before it is checked.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Raw {
-    server: RawServer,
-    database: RawDatabase,
-    location: RawLocation,
-    storage: RawStorage,
-    keys: RawKeys,
-    telemetry: RawTelemetry,
-    session: RawSession,
-    sharing: RawSharing,
-    worker: RawWorker,
-    mail: post::RawMail,
-    webhook: post::RawWebhook,
-    oidc: oidc::Raw,
-    scanning: scanning::RawScanning,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawServer {
-    addr: Option<String>,
-    public_url: Option<String>,
-    allow_http: bool,
-    site: Option<PathBuf>,
-    metrics_addr: Option<String>,
-    trusted_proxies: Vec<String>,
-    requests_per_second: Option<u32>,
-    connections: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawDatabase {
-    url: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawLocation {
-    cloud: Option<String>,
-    region: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawStorage {
-    file_roots: Vec<PathBuf>,
-    endpoints: Vec<String>,
-    parallel_requests: Option<usize>,
-    table_files: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawKeys {
-    file: Option<PathBuf>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawTelemetry {
-    format: Option<String>,
-    filter: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawSession {
-    idle_hours: Option<u32>,
-    lifetime_hours: Option<u32>,
-    sign_ins_per_minute: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawSharing {
-    token_days: Option<u32>,
-    url_minutes: Option<u32>,
-    log_days: Option<u32>,
-    requests_per_second: Option<u32>,
-    cache_mib: Option<u32>,
-    issuers: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawWorker {
-    parallel: Option<usize>,
-    poll_millis: Option<u64>,
-    engine: Option<CopyEngine>,
-    refresh_minutes: Option<u32>,
 }
 
 /// What flags say; each overrides file and environment.
@@ -634,37 +464,6 @@ fn location(raw: &RawLocation) -> Result<Option<Location>, ConfigError> {
             .map_err(|error| wrong("location", error)),
         _ => Err(wrong("location", "give both cloud and region, or neither")),
     }
-}
-
-/// Refuses what is in no section, and names what was probably meant.
-fn check_keys(values: &serde_json::Value) -> Result<(), ConfigError> {
-    let all: Vec<String> = KEYS
-        .iter()
-        .flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}")))
-        .collect();
-    let unknown = |key: String| ConfigError::UnknownKey {
-        nearest: nearest::of(&key, all.iter().map(String::as_str)),
-        key,
-    };
-    let serde_json::Value::Object(sections) = values else {
-        return Ok(());
-    };
-    for (section, values) in sections {
-        let known = KEYS.iter().find(|(name, _)| name == section);
-        match (known, values) {
-            (Some((_, keys)), serde_json::Value::Object(values)) => {
-                if let Some(key) = values.keys().find(|key| !keys.contains(&key.as_str())) {
-                    return Err(unknown(format!("{section}.{key}")));
-                }
-            }
-            (None, serde_json::Value::Object(values)) => {
-                let key = values.keys().next().map_or("", String::as_str);
-                return Err(unknown(format!("{section}.{key}")));
-            }
-            _ => return Err(unknown(section.clone())),
-        }
-    }
-    Ok(())
 }
 
 /// Where the configuration file would be, for messages.

@@ -1,19 +1,18 @@
 //! The gate of the sharing protocol: whose token this is, what they may read, from where, by which URLs, and what is written
 //! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
 
+mod listing;
 mod part;
 mod side;
+mod signing;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::access::{
-    EndedAccess, NotServed, QueryLogNew, ReadFrom, ReaderRefused, SharedTable, SharedTitle,
-};
+use exchange::access::{EndedAccess, NotServed, QueryLogNew, ReadFrom, ReaderRefused, SharedTable};
 use exchange::billing::MeterEventNew;
 use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
@@ -26,12 +25,13 @@ use object_store::path::Path;
 use sharing::{
     Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
 };
-use storage::{Cause, MAX_TTL, MIN_TTL, Meter, MeterKey, StorageError, Tags};
-use uuid::Uuid;
+use storage::{Cause, Meter, MeterKey};
 
+use self::listing::entitled;
+pub(crate) use self::listing::{listed, shares_of};
 use super::reads::{Reads, record};
 use super::stores::{Lake, TableAt};
-use crate::gateway::{Gateway, Ticket};
+use crate::gateway::Gateway;
 use crate::metrics;
 use crate::middleware::limiter::{Limiter, Pace};
 use crate::oidc::{Issuers, ProviderError};
@@ -231,100 +231,6 @@ impl ShareGate {
             handle: reading.clone(),
         };
         Ok((readable, reading))
-    }
-
-    /// One URL per key. They are handed out only if the grant is still open and the credential still counts once they are made
-    /// (C-15); the keys come from the snapshot that the protocol answers with.
-    async fn sign_keys(
-        &self,
-        reading: &Reading,
-        keys: &[Path],
-    ) -> Result<Vec<SignedFile>, Refused> {
-        let system = Principal::system();
-        let now = self.exchange.now();
-        let ttl = url_life(
-            self.exchange.options().url_lifetime,
-            reading.until.since(now),
-        );
-        let tags = Tags {
-            recipient: reading.recipient_name.to_string(),
-            query: reading.query.to_string(),
-        };
-        let mut signed = Vec::with_capacity(keys.len());
-        let mut last = now;
-        let mut last_by_store = None;
-        for key in keys {
-            let key = reading.at.key(key);
-            let by_store = reading
-                .at
-                .store
-                .sign_get_for(&key, ttl, &tags)
-                .await
-                .map_err(unsigned)?;
-            let file = match by_store {
-                Some(by_store) => {
-                    reading.signed_by_store.store(true, Ordering::Relaxed);
-                    last_by_store = last_by_store.max(Some(by_store.expires_at));
-                    SignedFile {
-                        url: by_store.url.into(),
-                        expires_at: by_store.expires_at,
-                    }
-                }
-                None => self.through_gateway(reading, key, now.plus(micros(ttl)))?,
-            };
-            last = last.max(file.expires_at);
-            signed.push(file);
-        }
-        let open = match reading.look {
-            Look::Consumer(token) => {
-                self.exchange
-                    .urls_issued(&system, reading.grant, token, last, last_by_store)
-                    .await
-            }
-            // Nobody outside gets them, so nothing is left to wait for.
-            Look::Verification => {
-                self.exchange
-                    .reading_is_open(&system, reading.grant, None)
-                    .await
-            }
-        };
-        if open.map_err(refused)? {
-            return Ok(signed);
-        }
-        let end = self.exchange.ended_grant(&system, reading.grant).await;
-        if let Some(end) = end.map_err(refused)? {
-            return Err(ended(end));
-        }
-        let Some(token) = reading.look.token() else {
-            return Err(Refused::NotFound);
-        };
-        let why = self.exchange.token_refused(&system, token).await;
-        Err(why.map_err(refused)?.map_or(Refused::NotFound, not_taken))
-    }
-
-    fn through_gateway(
-        &self,
-        reading: &Reading,
-        key: Path,
-        expires_at: Timestamp,
-    ) -> Result<SignedFile, Refused> {
-        let ticket = Ticket {
-            look: reading.look,
-            grant: reading.grant,
-            product: reading.product,
-            table: reading.table,
-            storage: reading.storage,
-            recipient: reading.recipient,
-            query: reading.query,
-            to: reading.to.clone(),
-            expires_at,
-            key,
-        };
-        let url = self
-            .gateway
-            .url(&ticket)
-            .map_err(|error| Refused::Internal(error.to_string()))?;
-        Ok(SignedFile { url, expires_at })
     }
 
     /// Opens a table for a consumer; what it once could read says since when it no longer can.
@@ -556,56 +462,6 @@ impl Gate for ShareGate {
     }
 }
 
-/// The tables that can be served, as lists show them. What needs a feature that is not served is not shared; asked for by
-/// name it says which.
-pub(crate) fn listed(granted: &[SharedTable]) -> Vec<Shared> {
-    let served = granted.iter().filter(|row| row.not_served().is_none());
-    let listed = served.map(|row| Shared {
-        share: row.share.to_string(),
-        share_id: row.product_id.into(),
-        schema: row.schema.to_string(),
-        name: row.table_name.to_string(),
-        table_id: row.table_id,
-        directory: row.directory(),
-    });
-    listed.collect()
-}
-
-/// The shares of what was granted, by their names alone.
-pub(crate) fn shares_of(granted: &[SharedTable]) -> Vec<ShareInfo> {
-    // In the order of shares, so that equal ones are neighbours.
-    let shares = granted.chunk_by(|one, other| one.product_id == other.product_id);
-    let shares = shares.filter_map(|rows| rows.first()).map(|row| ShareInfo {
-        name: row.share.to_string(),
-        id: row.product_id.into(),
-        display_name: None,
-        comment: None,
-    });
-    shares.collect()
-}
-
-/// The same with the words of their producers. A share that has ended since is not among them any more.
-fn entitled(mut shares: Vec<ShareInfo>, titles: Vec<SharedTitle>) -> Vec<ShareInfo> {
-    let some = |text: String| (!text.is_empty()).then_some(text);
-    let mut titles: HashMap<Uuid, SharedTitle> = titles
-        .into_iter()
-        .map(|title| (title.product_id.into(), title))
-        .collect();
-    for share in &mut shares {
-        if let Some(found) = titles.remove(&share.id) {
-            share.display_name = some(found.title);
-            share.comment = some(found.description);
-        }
-    }
-    shares
-}
-
-/// As long as the installation says, not beyond the grant's end, and within what stores sign.
-fn url_life(wanted: i64, left: i64) -> Duration {
-    let micros = u64::try_from(wanted.min(left)).unwrap_or(0);
-    Duration::from_micros(micros).clamp(MIN_TTL, MAX_TTL)
-}
-
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
@@ -660,29 +516,5 @@ fn cannot_open(problem: &Problem) -> Refused {
     );
     Refused::Forbidden {
         why: "the provider's storage cannot be opened; its owner has to look at it".to_owned(),
-    }
-}
-
-fn unsigned(error: StorageError) -> Refused {
-    match error {
-        StorageError::Unreachable { .. } => Refused::Unavailable(error.to_string()),
-        error => Refused::Internal(error.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use model::time::{DAY, HOUR, MINUTE};
-
-    use super::*;
-
-    #[test]
-    fn urls_live_no_longer_than_grants_where_stores_allow_it() {
-        let minutes = |wanted, left| url_life(wanted, left).as_secs() / 60;
-        assert_eq!(minutes(HOUR, DAY), 60);
-        assert_eq!(minutes(DAY, DAY), 60);
-        assert_eq!(minutes(HOUR, 20 * MINUTE), 20);
-        assert_eq!(minutes(HOUR, MINUTE), 15);
-        assert_eq!(minutes(HOUR, -MINUTE), 15);
     }
 }

@@ -1,5 +1,6 @@
 //! Configuration from file, environment and flags; what is refused and how.
 
+use super::keys::KEYS;
 use super::*;
 
 fn environment(pairs: &[(&str, &str)]) -> HashMap<String, String> {

@@ -1,10 +1,10 @@
 //! Billing on both databases: what is counted once is billed once, to the byte and to the micro-unit.
 
 use model::dto::{
-    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, RecipientNew, ReportResult,
-    ServiceRateNew, Statement, StorageNew, TableNew, TeamNew,
+    DomainNew, Inspection, ProductNew, ProductPublish, RateNew, RecipientNew, ServiceRateNew,
+    Statement, StorageNew, TableNew, TeamNew,
 };
-use model::time::{DAY, HOUR};
+use model::time::DAY;
 use model::{Method, ProductId, Purpose, RecipientId, StatementState, Timestamp};
 
 use super::{MeterEventNew, statement_csv};
@@ -15,8 +15,10 @@ use crate::testing::TestExchange;
 use crate::{Exchange, sql};
 
 mod busy;
+mod compute;
 mod months;
 mod paying;
+mod rates;
 mod tracing;
 
 /// One product in Frankfurt, a rate to Azure.
@@ -348,146 +350,6 @@ async fn what_is_nothing_is_no_event() {
 }
 
 #[tokio::test]
-async fn compute_time_has_a_price() {
-    for books in Books::each().await {
-        let exchange = books.exchange();
-        books.compute("0.50", "2026-01-01", None).await.unwrap();
-        books.work("run/1", (1_000, 1_800_000_000)).await;
-        books.test.clock.advance(DAY);
-        assert_eq!(
-            exchange
-                .billing_report(&books.system)
-                .await
-                .unwrap()
-                .charges,
-            2
-        );
-        let charges = exchange
-            .charges(&books.finance, None, &PageRequest::all())
-            .await
-            .unwrap()
-            .items;
-        let compute = charges
-            .iter()
-            .find(|charge| charge.kind == "compute")
-            .unwrap();
-        // Half an hour at 0.50 an hour.
-        assert_eq!(
-            (compute.amount.to_string().as_str(), compute.bytes),
-            ("0.25", 0)
-        );
-
-        // 3.6 ms are half a millionth, and 10.8 ms one and a half: to the even neighbour, and not down.
-        for (key, busy, to) in [
-            ("run/2", 3_600, "azure:northeurope"),
-            ("run/3", 10_800, "azure:uksouth"),
-        ] {
-            let event = books.event(key, to, (1, busy), Method::Measured);
-            let written = exchange.meter_record(&books.system, &event).await;
-            assert!(written.unwrap());
-        }
-        books.test.clock.advance(DAY);
-        exchange.billing_report(&books.system).await.unwrap();
-        let [statement] = exchange
-            .statement(&books.finance, "aftersales", "2026-06")
-            .await
-            .unwrap()
-            .try_into()
-            .unwrap();
-        let compute: Vec<_> = statement
-            .lines
-            .iter()
-            .filter(|line| line.kind == "compute")
-            .map(|line| {
-                let to = line.route.to.to_string();
-                (to, line.busy_micros, line.amount.0)
-            })
-            .collect();
-        let expected = [
-            ("azure:northeurope", 3_600, 0),
-            ("azure:uksouth", 10_800, 2),
-            ("azure:westeurope", 1_800_000_000, 250_000),
-        ]
-        .map(|(to, busy, amount)| (to.to_owned(), busy, amount));
-        assert_eq!(compute, expected);
-        let sum: i64 = statement.lines.iter().map(|line| line.amount.0).sum();
-        assert_eq!(statement.summary.total.0, sum);
-    }
-}
-
-#[tokio::test]
-async fn compute_time_waits_for_its_price_and_has_the_one_of_its_instant() {
-    for books in Books::each().await {
-        let exchange = books.exchange();
-        books.at("2026-06-14T10:00:00Z");
-        books.work("run/1", (1_000, HOUR)).await;
-        books.at("2026-06-14T14:00:00Z");
-        books.work("run/2", (0, HOUR)).await;
-        books.work("run/3", (2_000, 0)).await;
-        books.at("2026-06-15");
-        let report = async || exchange.billing_report(&books.system).await.unwrap();
-        let shown = |done: ReportResult| {
-            let waits = done.unrated_busy_micros;
-            (done.charges, done.events, done.unrated, waits)
-        };
-        let hours = |count: i64| u64::try_from(count * HOUR).unwrap();
-        // The bytes do not wait for it.
-        assert_eq!(shown(report().await), (1, 2, 0, hours(2)));
-        assert_eq!(shown(report().await), (0, 0, 0, hours(2)));
-        let events = exchange
-            .meter_events(&books.finance, None, &PageRequest::all())
-            .await
-            .unwrap()
-            .items;
-        let charged: Vec<bool> = events.iter().map(|event| event.charged).collect();
-        assert_eq!(charged, [true, false, false], "newest first");
-        let [open] = books.june().await.try_into().unwrap();
-        assert_eq!((open.lines.len(), open.unrated), (1, 0));
-        assert_eq!(open.unrated_busy_micros, hours(2));
-
-        // From noon on there is one.
-        let noon = "2026-06-14T12:00:00Z";
-        books.compute("0.50", noon, None).await.unwrap();
-        assert_eq!(shown(report().await), (1, 1, 0, hours(1)));
-        books.at("2026-07-01");
-        let held = exchange
-            .statement_issue(&books.finance, "aftersales", "2026-06")
-            .await;
-        let Err(Error::Conflict(why)) = held else {
-            panic!("{held:?}")
-        };
-        assert!(why.contains("compute"), "{why}");
-
-        books
-            .compute("0.20", "2026-06-01", Some(noon))
-            .await
-            .unwrap();
-        let [issued] = exchange
-            .statement_issue(&books.finance, "aftersales", "2026-06")
-            .await
-            .unwrap()
-            .try_into()
-            .unwrap();
-        let lines: Vec<_> = issued
-            .lines
-            .iter()
-            .map(|line| {
-                let amount = line.amount.to_string();
-                (line.kind.as_str(), line.bytes, line.busy_micros, amount)
-            })
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                ("transfer", 3_000, 0, "0.00".to_owned()),
-                ("compute", 0, 2 * HOUR, "0.70".to_owned()),
-            ]
-        );
-        assert_eq!(issued.unrated_busy_micros, 0);
-    }
-}
-
-#[tokio::test]
 async fn a_statement_says_what_waits_and_until_when() {
     for books in Books::each().await {
         let exchange = books.exchange();
@@ -640,113 +502,5 @@ async fn an_issued_statement_never_changes_and_late_bytes_go_to_the_month_they_c
                 .unwrap()
                 .starts_with("aftersales,'=4711,2026-07,open,transfer,vehicle-visits,")
         );
-    }
-}
-
-#[tokio::test]
-async fn rates_do_not_overlap_and_the_nearest_wins() {
-    for books in Books::each().await {
-        let exchange = books.exchange();
-        // Ends the one before where it begins.
-        books.rate("azure:*", "0.08", "2026-06-10").await.unwrap();
-        assert!(matches!(
-            books.rate("azure:*", "0.07", "2026-06-05").await,
-            Err(Error::Conflict(_))
-        ));
-        books
-            .rate("azure:westeurope", "0.05", "2026-01-01")
-            .await
-            .unwrap();
-        books.rate("*", "0.20", "2026-01-01").await.unwrap();
-        for (to, at, price) in [
-            ("azure:northeurope", "2026-06-01", "0.09"),
-            ("azure:northeurope", "2026-06-10", "0.08"),
-            ("azure:westeurope", "2026-06-10", "0.05"),
-            ("gcp:europe-west3", "2026-06-10", "0.20"),
-        ] {
-            let route = format!("aws:eu-central-1->{to}").parse().unwrap();
-            let rate = exchange
-                .rate_for(exchange.db(), &route, Timestamp::parse(at).unwrap())
-                .await
-                .unwrap()
-                .unwrap();
-            assert_eq!(rate.price_nano.to_string(), price, "{to} at {at}");
-        }
-        for (to, price, from) in [
-            ("mars", "1", "2026-01-01"),
-            ("azure:*", "-1", "2026-01-01"),
-            ("azure:*", "1e3", "x"),
-        ] {
-            assert!(
-                matches!(books.rate(to, price, from).await, Err(Error::Invalid(_))),
-                "{to} {price} {from}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_price_with_an_end_interrupts_the_one_without() {
-    for books in Books::each().await {
-        let exchange = books.exchange();
-        let route = "aws:eu-central-1->azure:westeurope".parse().unwrap();
-        let rate_at = async |at: &str| {
-            let at = Timestamp::parse(at).unwrap();
-            let rate = exchange.rate_for(exchange.db(), &route, at).await.unwrap();
-            rate.unwrap().price_nano.to_string()
-        };
-        let compute_at = async |at: &str| {
-            let at = Timestamp::parse(at).unwrap();
-            let rate = exchange
-                .service_rate_for(exchange.db(), "compute", at)
-                .await;
-            rate.unwrap().unwrap().price_nano.to_string()
-        };
-        let set = async |price: &str, from: &str, until: Option<&str>| {
-            let rate = books.rate_until("azure:*", price, from, until).await;
-            let compute = books.compute(price, from, until).await;
-            assert_eq!(rate.is_ok(), compute.is_ok(), "{rate:?} {compute:?}");
-            match rate {
-                Ok(()) => "",
-                Err(Error::Conflict(why)) if why.contains("holds in that time") => "refused",
-                Err(error) => panic!("{error}"),
-            }
-        };
-        books.compute("0.09", "2026-01-01", None).await.unwrap();
-        assert_eq!(set("0.05", "2026-06-10", Some("2026-06-20")).await, "");
-        assert_eq!(set("0.06", "2026-12-01", Some("2027-01-01")).await, "");
-        // The next one without an end, before an interruption that is still to come.
-        assert_eq!(set("0.10", "2026-07-01", None).await, "");
-        for (at, price) in [
-            ("2026-06-09T23:59:59Z", "0.09"),
-            ("2026-06-10", "0.05"),
-            ("2026-06-19T23:59:59Z", "0.05"),
-            ("2026-06-20", "0.09"),
-            ("2026-07-01", "0.10"),
-            ("2026-12-24", "0.06"),
-            ("2027-01-01", "0.10"),
-        ] {
-            let found = (rate_at(at).await, compute_at(at).await);
-            assert_eq!(found, (price.to_owned(), price.to_owned()), "{at}");
-        }
-        for (from, until) in [
-            // Two interruptions that overlap.
-            ("2026-06-15", Some("2026-06-25")),
-            ("2026-06-01", Some("2026-06-11")),
-            // From the middle of one on.
-            ("2026-12-10", None),
-            ("2026-12-01", None),
-            // Where one without an end begins, or across its beginning.
-            ("2026-07-01", None),
-            ("2026-07-01", Some("2026-08-01")),
-            ("2026-06-25", Some("2026-07-02")),
-            // Before all of them, and for ever.
-            ("2025-01-01", None),
-        ] {
-            assert_eq!(set("9", from, until).await, "refused", "{from} {until:?}");
-        }
-        assert_eq!(set("0.08", "2026-06-20", Some("2026-06-21")).await, "");
-        assert_eq!(rate_at("2026-06-20").await, "0.08");
-        assert_eq!(rate_at("2026-06-21").await, "0.09");
     }
 }

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use http::{Method, StatusCode};
 
-use super::world::{ALICE, Fault, assert_error, call, metadata, protocol, visits, visits_table};
+use super::actions::{metadata, protocol};
+use super::gate::Fault;
+use super::world::{ALICE, assert_error, call, visits, visits_table};
 use crate::{Endpoint, Outcome, Peer};
 
 const EVERY_PATH: [(&str, &str); 14] = [

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{
-    CAPABILITIES, EXPIRES, FILES, SCHEMA, World, add, call, metadata, metadata_with, protocol,
-    visits,
-};
+use super::actions::{FILES, SCHEMA, add, metadata, metadata_with, protocol};
+use super::world::{CAPABILITIES, EXPIRES, World, call, visits};
 use crate::{Endpoint, Outcome};
 
 /// The reference's table2: two files, ids known to its client's tests.

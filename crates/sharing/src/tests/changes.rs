@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::{
-    ALICE, Answer, CAPABILITIES, EXPIRES, Fault, SCHEMA, World, add, assert_error, call, metadata,
-    metadata_with, protocol, visits,
-};
+use super::actions::{SCHEMA, add, metadata, metadata_with, protocol};
+use super::gate::Fault;
+use super::world::{ALICE, Answer, CAPABILITIES, EXPIRES, World, assert_error, call, visits};
 use crate::{Endpoint, Outcome};
 
 const AT: i64 = 1_650_000_000_000;

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::{
-    Answer, CAPABILITIES, World, add, assert_error, metadata_with, protocol, visits,
-};
+use super::actions::{add, metadata_with, protocol};
+use super::world::{Answer, CAPABILITIES, World, assert_error, visits};
 
 const ALL: &str = "responseformat=delta,parquet;readerfeatures=deletionvectors,columnmapping,timestampntz,typewidening,varianttype,variantshredding";
 

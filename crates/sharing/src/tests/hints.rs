@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, add, metadata, protocol, visits};
+use super::actions::{add, metadata, protocol};
+use super::world::{World, visits};
 
 /// Five files: two days, none, and a day with statistics of `eventTime`.
 async fn days() -> World {

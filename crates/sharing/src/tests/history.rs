@@ -3,10 +3,9 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::actions::{add, metadata, protocol};
 use super::changes::feed;
-use super::world::{
-    ALICE, Answer, CAPABILITIES, World, add, assert_error, call, metadata, protocol, visits,
-};
+use super::world::{ALICE, Answer, CAPABILITIES, World, assert_error, call, visits};
 
 fn files(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);

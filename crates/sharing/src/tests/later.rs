@@ -6,8 +6,9 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::actions::add;
 use super::pages::{read, table};
-use super::world::{ALICE, Answer, CAPABILITIES, World, add, assert_error, call, visits};
+use super::world::{ALICE, Answer, CAPABILITIES, World, assert_error, call, visits};
 use crate::{Endpoint, Outcome};
 
 const ASKS: [(&str, &str); 1] = [(CAPABILITIES, "responseformat=parquet;asyncquery=true")];

@@ -2,10 +2,12 @@
 //! logs in memory.
 
 mod access;
+mod actions;
 mod answers;
 mod changes;
 mod counting;
 mod features;
+mod gate;
 mod hints;
 mod history;
 mod kept;

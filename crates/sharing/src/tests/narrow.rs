@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::actions::{add, metadata_with, protocol};
 use super::changes::feed;
-use super::world::{
-    Answer, CAPABILITIES, World, add, assert_error, metadata_with, protocol, visits,
-};
+use super::world::{Answer, CAPABILITIES, World, assert_error, visits};
 
 const SCHEMA: &str = r#"{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"date","type":"string","nullable":true,"metadata":{}}]}"#;
 

@@ -6,9 +6,8 @@ use http::StatusCode;
 use model::time::{DAY, HOUR};
 use serde_json::{Value, json};
 
-use super::world::{
-    Answer, CAPABILITIES, World, add, assert_error, call, metadata, protocol, visits,
-};
+use super::actions::{add, metadata, protocol};
+use super::world::{Answer, CAPABILITIES, World, assert_error, call, visits};
 
 fn remove(path: &str) -> Value {
     json!({"remove": {"path": path, "deletionTimestamp": 7, "dataChange": true}})

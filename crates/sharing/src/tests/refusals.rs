@@ -6,10 +6,9 @@ use axum::body::Body;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{
-    ALICE, Fault, SCHEMA, World, add, assert_error, call, metadata, metadata_with, protocol,
-    visits, visits_table,
-};
+use super::actions::{SCHEMA, add, metadata, metadata_with, protocol};
+use super::gate::Fault;
+use super::world::{ALICE, World, assert_error, call, visits, visits_table};
 use crate::request::BODY_LIMIT;
 
 #[tokio::test]

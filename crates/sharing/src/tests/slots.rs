@@ -8,7 +8,8 @@ use futures::StreamExt as _;
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
 
-use super::world::{CAPABILITIES, World, add, assert_error, call, metadata, protocol, visits};
+use super::actions::{add, metadata, protocol};
+use super::world::{CAPABILITIES, World, assert_error, call, visits};
 use crate::Outcome;
 use crate::slots::{ALL, EACH, Patience};
 

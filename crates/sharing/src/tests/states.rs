@@ -3,7 +3,9 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{ALICE, Answer, Fault, World, add, call, metadata, protocol, visits};
+use super::actions::{add, metadata, protocol};
+use super::gate::Fault;
+use super::world::{ALICE, Answer, World, call, visits};
 use crate::slots::Patience;
 
 fn remove(path: &str) -> Value {

@@ -3,7 +3,9 @@
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::world::{CAPABILITIES, Fault, World, add, call, metadata, protocol, visits};
+use super::actions::{add, metadata, protocol};
+use super::gate::Fault;
+use super::world::{CAPABILITIES, World, call, visits};
 use crate::Outcome;
 
 /// A table of `count` files.

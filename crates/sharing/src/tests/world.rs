@@ -1,4 +1,4 @@
-//! The gate, the tables and the calls of these tests.
+//! The world of these tests: a router over a gate, its tables, and the calls to it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,292 +6,28 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, Request, StatusCode};
-use model::{GrantId, QueryId, RecipientId, RecipientTokenId, TableId, Timestamp};
+use model::{TableId, Timestamp};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use super::counting::{Counting, Reads};
+use super::actions::{FILES, add, metadata, protocol};
+use super::gate::{Fault, TestGate};
 use super::kept::KeptQueries;
 use crate::routes::router_with;
 use crate::slots::Patience;
-use crate::{
-    Gate, Narrow, Options, Queries, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared,
-    Side, SignedFile, States, Temporary,
-};
+use crate::{Gate, Narrow, Options, Queries, QueryRecord, ShareInfo, Shared, States};
 
 /// The first URL of a world expires then; each further one a second earlier, so that the minimum is the last.
 pub(super) const EXPIRES: i64 = 1_900_000_000_000;
-
-pub(super) const SCHEMA: &str = r#"{"type":"struct","fields":[{"name":"eventTime","type":"timestamp","nullable":true,"metadata":{"comment":"when","owner":"internal"}},{"name":"date","type":"date","nullable":true,"metadata":{}}]}"#;
-
-/// What a test may have go wrong in the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Signing fails from this call on, counted from 0.
-    SignFrom(usize),
-    /// One URL too few comes back.
-    ShortSign,
-    /// Access ends between opening and signing.
-    EndedBeforeSigning,
-    /// Opening fails.
-    Open,
-    /// The grant's day is used up.
-    OverQuota,
-    /// The access log is written only once the test lets it.
-    SlowRecord,
-}
-
-pub(super) struct TestGate {
-    tables: Mutex<Vec<(Shared, Arc<InMemory>)>>,
-    shares: Mutex<Vec<ShareInfo>>,
-    records: Mutex<Vec<QueryRecord>>,
-    recording: Notify,
-    release: Notify,
-    recorded: Notify,
-    fault: Mutex<Option<Fault>>,
-    signed: AtomicUsize,
-    sign_calls: AtomicUsize,
-    given_back: AtomicU64,
-    peers: Mutex<Vec<Option<IpAddr>>>,
-    reads: Arc<Reads>,
-    queries: Arc<KeptQueries>,
-    /// Microseconds since the world began.
-    elapsed: AtomicI64,
-    /// Whether history and the change data feed are shared, and whether what is read is a replica.
-    shares_past: Mutex<(bool, bool, bool)>,
-    history_start: Mutex<Option<u64>>,
-    rows: Mutex<Option<Arc<Narrow>>>,
-    /// Whether the other side can be read, too, where an answer began there.
-    both_sides: AtomicBool,
-    /// What was granted once, and how that ended: share, name, when, whether it was revoked, until when URLs work.
-    ended: Mutex<Vec<Ended>>,
-}
-
-type Ended = (String, String, Timestamp, bool, Option<Timestamp>);
-
-/// `alice` and `bob` are recipients with the same grants.
-fn reader(name: &str) -> Reader {
-    Reader {
-        recipient: RecipientId(Uuid::from_u128(name.len() as u128)),
-        name: name.to_owned(),
-        token: Some(RecipientTokenId(Uuid::from_u128(name.len() as u128))),
-    }
-}
-
-#[async_trait]
-impl Gate for TestGate {
-    async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Reader, Refused> {
-        self.peers.lock().unwrap().push(peer);
-        let urls_until = Some(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
-        match bearer {
-            "token-alice" => Ok(reader("alice")),
-            "token-bob" => Ok(reader("bob")),
-            "token-expired" => Err(Refused::Expired { urls_until: None }),
-            "token-revoked" => Err(Refused::Revoked { urls_until }),
-            "token-elsewhere" => Err(Refused::Forbidden {
-                why: "this address is not on the recipient's list".to_owned(),
-            }),
-            "token-busy" => Err(Refused::TooMany {
-                retry_after_seconds: 7,
-            }),
-            "token-broken" => Err(Refused::Internal(
-                "password=hunter2 in /srv/secret".to_owned(),
-            )),
-            "token-later" => Err(Refused::Unavailable("database 10.0.0.1".to_owned())),
-            _ => Err(Refused::Unknown),
-        }
-    }
-
-    async fn tables(&self, _: &Reader) -> Result<Vec<Shared>, Refused> {
-        Ok(self
-            .tables
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(shared, _)| shared.clone())
-            .collect())
-    }
-
-    async fn shares(&self, _: &Reader) -> Result<Vec<ShareInfo>, Refused> {
-        Ok(self.shares.lock().unwrap().clone())
-    }
-
-    async fn open(
-        &self,
-        _: &Reader,
-        share: &str,
-        schema: &str,
-        table: &str,
-    ) -> Result<Readable, Refused> {
-        let (.., replica) = *self.shares_past.lock().unwrap();
-        self.readable((share, schema, table), replica)
-    }
-
-    async fn open_on(
-        &self,
-        _: &Reader,
-        share: &str,
-        schema: &str,
-        table: &str,
-        side: Side,
-    ) -> Result<Readable, Refused> {
-        let (.., replica) = *self.shares_past.lock().unwrap();
-        let wanted = side == Side::Replica;
-        if wanted != replica && !self.both_sides.load(Ordering::SeqCst) {
-            return Err(Refused::ended_side(side));
-        }
-        self.readable((share, schema, table), wanted)
-    }
-
-    async fn allow(&self, _: &Readable, bytes: u64) -> Result<(), Refused> {
-        if *self.fault.lock().unwrap() == Some(Fault::OverQuota) {
-            return Err(Refused::OverQuota {
-                why: format!("{bytes} bytes are too many today; it begins anew tomorrow"),
-            });
-        }
-        Ok(())
-    }
-
-    async fn give_back(&self, _: &Readable, bytes: u64) {
-        self.given_back.fetch_add(bytes, Ordering::SeqCst);
-    }
-
-    async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
-        assert_eq!(
-            table.handle.downcast_ref::<String>().unwrap(),
-            "the gate's own"
-        );
-        let call = self.sign_calls.fetch_add(1, Ordering::SeqCst);
-        let fault = *self.fault.lock().unwrap();
-        if fault == Some(Fault::EndedBeforeSigning) {
-            return Err(self.no_longer(&table.share, &table.name));
-        }
-        if matches!(fault, Some(Fault::SignFrom(first)) if call >= first) {
-            return Err(Refused::Internal("the key of account x is gone".to_owned()));
-        }
-        let mut signed: Vec<SignedFile> = keys
-            .iter()
-            .map(|key| {
-                let nth = i64::try_from(self.signed.fetch_add(1, Ordering::SeqCst)).unwrap();
-                let expires_at = Timestamp::from_millis(EXPIRES - nth * 1_000);
-                SignedFile {
-                    url: format!("https://store.example/{key}?X-Amz-Signature=s&n={nth}"),
-                    expires_at,
-                }
-            })
-            .collect();
-        if fault == Some(Fault::ShortSign) {
-            signed.pop();
-        }
-        Ok(signed)
-    }
-
-    fn now(&self) -> Timestamp {
-        let began = Timestamp::parse("2026-11-20T10:00:00Z").unwrap();
-        began.plus(self.elapsed.load(Ordering::SeqCst))
-    }
-
-    async fn record(&self, record: QueryRecord) {
-        let fault = *self.fault.lock().unwrap();
-        if fault == Some(Fault::SlowRecord) {
-            self.recording.notify_one();
-            self.release.notified().await;
-        }
-        self.records.lock().unwrap().push(record);
-        self.recorded.notify_one();
-    }
-
-    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
-        Ok(Temporary {
-            location: table.directory.clone().unwrap(),
-            key: storage::TemporaryKey::S3 {
-                access_key_id: "ASIA".to_owned(),
-                secret_access_key: "s3cr3t".to_owned(),
-                session_token: "t0k3n".to_owned(),
-            },
-            expires_at: Timestamp::from_millis(EXPIRES),
-        })
-    }
-}
-
-impl TestGate {
-    fn readable(
-        &self,
-        (share, schema, table): (&str, &str, &str),
-        replica: bool,
-    ) -> Result<Readable, Refused> {
-        if *self.fault.lock().unwrap() == Some(Fault::Open) {
-            return Err(Refused::Unsupported {
-                feature: "v2Checkpoint".to_owned(),
-            });
-        }
-        let tables = self.tables.lock().unwrap();
-        let (shared, objects) = tables
-            .iter()
-            .find(|(shared, _)| {
-                (
-                    shared.share.as_str(),
-                    shared.schema.as_str(),
-                    shared.name.as_str(),
-                ) == (share, schema, table)
-            })
-            .ok_or_else(|| self.no_longer(share, table))?;
-        let objects: Arc<dyn ObjectStore> = Arc::new(Counting {
-            inner: objects.clone(),
-            reads: Arc::clone(&self.reads),
-        });
-        let (history, changes, _) = *self.shares_past.lock().unwrap();
-        let place = shared.table_id.to_string();
-        Ok(Readable {
-            table: delta::Table::new(objects, delta::Budgets::default()),
-            place: if replica {
-                format!("{place} copied")
-            } else {
-                place
-            },
-            share: shared.share.clone(),
-            schema: shared.schema.clone(),
-            name: shared.name.clone(),
-            share_id: shared.share_id,
-            table_id: shared.table_id,
-            grant: GrantId(Uuid::from_u128(71)),
-            query: QueryId(Uuid::from_u128(72)),
-            history,
-            history_start: *self.history_start.lock().unwrap(),
-            changes,
-            rows: self.rows.lock().unwrap().clone(),
-            directory: shared.directory.clone(),
-            replica,
-            stale_since: None,
-            handle: Arc::new("the gate's own".to_owned()),
-        })
-    }
-
-    fn no_longer(&self, share: &str, name: &str) -> Refused {
-        let ended = self.ended.lock().unwrap();
-        let found = ended
-            .iter()
-            .find(|end| (end.0.as_str(), end.1.as_str()) == (share, name));
-        match found {
-            Some((_, _, at, revoked, urls_until)) => Refused::Ended {
-                at: *at,
-                revoked: *revoked,
-                urls_until: *urls_until,
-            },
-            None => Refused::NotFound,
-        }
-    }
-}
 
 /// A log of these commits.
 async fn written(commits: &[&[Value]]) -> Arc<InMemory> {
@@ -699,52 +435,6 @@ pub(super) const VISITS: &str = "/shares/sales/schemas/default/tables/visits";
 
 pub(super) fn visits(rest: &str) -> String {
     format!("{VISITS}{rest}")
-}
-
-pub(super) fn protocol() -> Value {
-    json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}})
-}
-
-pub(super) fn metadata() -> Value {
-    metadata_with(SCHEMA, &BTreeMap::new())
-}
-
-pub(super) fn metadata_with(schema: &str, configuration: &BTreeMap<&str, &str>) -> Value {
-    json!({"metaData": {
-        "id": "f8d5c169-3d01-4ca3-ad9e-7dc3355aedb2",
-        "format": {"provider": "parquet", "options": {}},
-        "schemaString": schema,
-        "partitionColumns": ["date"],
-        "configuration": configuration,
-        "createdTime": 1_619_652_806_000_i64,
-    }})
-}
-
-/// The two files of the reference's table2, whose ids its own client tests know.
-pub(super) const FILES: [(&str, &str); 2] = [
-    (
-        "date=2021-04-28/part-00000-8b0086f2-7b27-4935-ac5a-8ed6215a6640.c000.snappy.parquet",
-        "2021-04-28",
-    ),
-    (
-        "date=2021-04-28/part-00000-591723a8-6a27-4240-a90e-57426f4736d2.c000.snappy.parquet",
-        "2021-04-28",
-    ),
-];
-
-pub(super) fn add(path: &str, date: Option<&str>, rows: Option<u64>) -> Value {
-    let mut add = json!({"add": {
-        "path": path,
-        "partitionValues": {"date": date},
-        "size": 573,
-        "modificationTime": 1_619_652_807_000_i64,
-        "dataChange": true,
-        "tags": {"INSERTION_TIME": "internal"},
-    }});
-    if let Some(rows) = rows {
-        add["add"]["stats"] = Value::String(format!("{{\"numRecords\":{rows}}}"));
-    }
-    add
 }
 
 pub(super) const ALICE: (&str, &str) = ("authorization", "Bearer token-alice");

@@ -8,7 +8,8 @@ use model::RecipientId;
 use sharing::{Narrow, Refused, Temporary};
 use storage::StorageError;
 
-use super::{Look, Reading, ShareGate, ended, not_taken, refused, url_life};
+use super::signing::url_life;
+use super::{Look, Reading, ShareGate, ended, not_taken, refused};
 
 impl ShareGate {
     /// The rows that a grant opens to a recipient; None: all. Conditions that cannot be read open nothing.

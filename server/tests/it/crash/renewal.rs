@@ -4,7 +4,9 @@ use exchange::Principal;
 use exchange::page::PageRequest;
 use model::{GrantActual, ReplicaState, Timestamp};
 
-use super::{Copying, Death, Kind, World, child, files_below, source};
+use super::folder::{files_below, source};
+use super::world::World;
+use super::{Copying, Death, Kind, child};
 
 /// Played after those of the loop up to the crash, at the instant of the last.
 pub(super) const STAGES: &[(&str, &str)] = &[("renew", "2026-07-20T10:00:00Z")];

@@ -2,6 +2,7 @@
 
 mod finding;
 mod life;
+mod looking;
 mod refreshing;
 mod registering;
 mod speed;

@@ -1,0 +1,139 @@
+//! By which URLs a table's files are read, and how long those live.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use exchange::Principal;
+use model::Timestamp;
+use object_store::path::Path;
+use sharing::{Refused, SignedFile};
+use storage::{MAX_TTL, MIN_TTL, StorageError, Tags};
+
+use super::{Look, Reading, ShareGate, ended, micros, not_taken, refused};
+use crate::gateway::Ticket;
+
+impl ShareGate {
+    /// One URL per key. They are handed out only if the grant is still open and the credential still counts once they are made
+    /// (C-15); the keys come from the snapshot that the protocol answers with.
+    pub(super) async fn sign_keys(
+        &self,
+        reading: &Reading,
+        keys: &[Path],
+    ) -> Result<Vec<SignedFile>, Refused> {
+        let system = Principal::system();
+        let now = self.exchange.now();
+        let ttl = url_life(
+            self.exchange.options().url_lifetime,
+            reading.until.since(now),
+        );
+        let tags = Tags {
+            recipient: reading.recipient_name.to_string(),
+            query: reading.query.to_string(),
+        };
+        let mut signed = Vec::with_capacity(keys.len());
+        let mut last = now;
+        let mut last_by_store = None;
+        for key in keys {
+            let key = reading.at.key(key);
+            let by_store = reading
+                .at
+                .store
+                .sign_get_for(&key, ttl, &tags)
+                .await
+                .map_err(unsigned)?;
+            let file = match by_store {
+                Some(by_store) => {
+                    reading.signed_by_store.store(true, Ordering::Relaxed);
+                    last_by_store = last_by_store.max(Some(by_store.expires_at));
+                    SignedFile {
+                        url: by_store.url.into(),
+                        expires_at: by_store.expires_at,
+                    }
+                }
+                None => self.through_gateway(reading, key, now.plus(micros(ttl)))?,
+            };
+            last = last.max(file.expires_at);
+            signed.push(file);
+        }
+        let open = match reading.look {
+            Look::Consumer(token) => {
+                self.exchange
+                    .urls_issued(&system, reading.grant, token, last, last_by_store)
+                    .await
+            }
+            // Nobody outside gets them, so nothing is left to wait for.
+            Look::Verification => {
+                self.exchange
+                    .reading_is_open(&system, reading.grant, None)
+                    .await
+            }
+        };
+        if open.map_err(refused)? {
+            return Ok(signed);
+        }
+        let end = self.exchange.ended_grant(&system, reading.grant).await;
+        if let Some(end) = end.map_err(refused)? {
+            return Err(ended(end));
+        }
+        let Some(token) = reading.look.token() else {
+            return Err(Refused::NotFound);
+        };
+        let why = self.exchange.token_refused(&system, token).await;
+        Err(why.map_err(refused)?.map_or(Refused::NotFound, not_taken))
+    }
+
+    fn through_gateway(
+        &self,
+        reading: &Reading,
+        key: Path,
+        expires_at: Timestamp,
+    ) -> Result<SignedFile, Refused> {
+        let ticket = Ticket {
+            look: reading.look,
+            grant: reading.grant,
+            product: reading.product,
+            table: reading.table,
+            storage: reading.storage,
+            recipient: reading.recipient,
+            query: reading.query,
+            to: reading.to.clone(),
+            expires_at,
+            key,
+        };
+        let url = self
+            .gateway
+            .url(&ticket)
+            .map_err(|error| Refused::Internal(error.to_string()))?;
+        Ok(SignedFile { url, expires_at })
+    }
+}
+
+/// As long as the installation says, not beyond the grant's end, and within what stores sign.
+pub(super) fn url_life(wanted: i64, left: i64) -> Duration {
+    let micros = u64::try_from(wanted.min(left)).unwrap_or(0);
+    Duration::from_micros(micros).clamp(MIN_TTL, MAX_TTL)
+}
+
+fn unsigned(error: StorageError) -> Refused {
+    match error {
+        StorageError::Unreachable { .. } => Refused::Unavailable(error.to_string()),
+        error => Refused::Internal(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::time::{DAY, HOUR, MINUTE};
+
+    use super::*;
+
+    #[test]
+    fn urls_live_no_longer_than_grants_where_stores_allow_it() {
+        let minutes = |wanted, left| url_life(wanted, left).as_secs() / 60;
+        assert_eq!(minutes(HOUR, DAY), 60);
+        assert_eq!(minutes(DAY, DAY), 60);
+        assert_eq!(minutes(HOUR, 20 * MINUTE), 20);
+        assert_eq!(minutes(HOUR, MINUTE), 15);
+        assert_eq!(minutes(HOUR, -MINUTE), 15);
+    }
+}
