@@ -4,6 +4,7 @@ pub(crate) mod azurite;
 pub(crate) mod counts;
 pub(crate) mod environment;
 pub(crate) mod identities;
+pub(crate) mod laid;
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod s3;
