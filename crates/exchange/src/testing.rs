@@ -9,7 +9,7 @@ use model::dto::{Inspection, StorageReport};
 use model::{GrantId, ManualClock, NoticeId, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::db::Db;
+use crate::db::{Db, Ground, Template};
 use crate::ports::{
     AccessTarget, KeyRing, Letter, Mailer, Observation, Ports, Post, Problem, Sealed,
     StorageAccess, StoreProbe, TableInspector, Undelivered, Webhook,
@@ -263,6 +263,12 @@ fn options() -> Options {
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// Of a database that no other test of any process has.
+fn new_name() -> String {
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("exchange_{}_{count}", std::process::id())
+}
+
 /// An exchange on a fresh database with a clock that stands still.
 pub(crate) struct TestExchange {
     pub(crate) exchange: Exchange,
@@ -299,15 +305,43 @@ impl TestExchange {
     pub(crate) async fn start_each() -> Result<Vec<Self>, Box<dyn std::error::Error>> {
         let mut all = vec![Self::start().await?];
         if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
-            let name = format!(
-                "exchange_{}_{}",
-                std::process::id(),
-                COUNT.fetch_add(1, Ordering::Relaxed)
-            );
-            let db = Db::fresh_postgres(&server, &name).await?;
-            all.push(Self::on(db, tempfile::tempdir()?).await?);
+            all.push(Self::start_on(&server).await?);
         }
         Ok(all)
+    }
+
+    /// On every database there is, with what `lay` puts there and what it knows of it. That is done once for each kind of
+    /// database; every test begins with a copy, at the instant when `lay` began. What `lay` puts into the world outside
+    /// is not in the copies.
+    pub(crate) async fn laid_each<T: Clone, F: Future<Output = (Self, T)>>(
+        ground: &Ground<T>,
+        lay: impl Fn(Self) -> F,
+    ) -> Result<Vec<(Self, T)>, Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("entrepot.db");
+        let first = || async { Self::left(lay(Self::start().await?).await).await };
+        let (db, known) = ground.sqlite(&path, first).await?;
+        let mut all = vec![(Self::on(db, folder).await?, known.clone())];
+        if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
+            let first = || async { Self::left(lay(Self::start_on(&server).await?).await).await };
+            let (db, known) = ground.postgres(&server, &new_name(), first).await?;
+            let test = Self::on(db, tempfile::tempdir()?).await?;
+            all.push((test, known.clone()));
+        }
+        Ok(all)
+    }
+
+    /// Its folder is there until the database has been closed and kept.
+    async fn left<T>(
+        (test, known): (Self, T),
+    ) -> Result<(Template, T), Box<dyn std::error::Error>> {
+        Ok((Template::of(test.exchange.db()).await?, known))
+    }
+
+    /// On a server of PostgreSQL.
+    async fn start_on(server: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let db = Db::fresh_postgres(server, &new_name()).await?;
+        Self::on(db, tempfile::tempdir()?).await
     }
 
     async fn on(db: Db, folder: tempfile::TempDir) -> Result<Self, Box<dyn std::error::Error>> {

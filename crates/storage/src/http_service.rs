@@ -27,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::Meter;
 use crate::error::RefusedError;
 use crate::limits::Endpoints;
+use crate::trust::trusting_the_system;
 
 /// A store that does not take a connection within this time is unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,7 +63,7 @@ impl Clients {
             lookup,
         });
         let client = |https_only: bool| {
-            reqwest::Client::builder()
+            trusting_the_system(reqwest::Client::builder())
                 .user_agent(concat!("entrepot/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()

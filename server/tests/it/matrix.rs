@@ -9,11 +9,13 @@ pub(crate) mod samples;
 
 use std::fmt::Write as _;
 
+use exchange::db::Ground;
 use exchange::operation::TABLE;
 use exchange::{Exchange, Principal};
 use http::Method;
 use serde_json::Value;
 
+use crate::support::laid::Laid;
 use crate::support::{Build, TestApp};
 
 pub(crate) const COLUMNS: [&str; 9] = [
@@ -48,11 +50,28 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(true).await
+    }
+
+    /// Whether mail is configured.
+    pub(crate) async fn start_with(mail: bool) -> Self {
+        static WITHOUT_MAIL: Ground<Laid<Vec<Option<String>>>> = Ground::new();
+        static WITH_MAIL: Ground<Laid<Vec<Option<String>>>> = Ground::new();
+        let ground = if mail { &WITH_MAIL } else { &WITHOUT_MAIL };
         let build = Build {
-            mail: true,
+            mail,
             ..Build::default()
         };
-        Self::on(TestApp::with(build).await).await
+        let lay = |app| async move {
+            let world = Self::on(app).await;
+            (world.app, world.tokens)
+        };
+        let (app, tokens) = TestApp::laid(ground, build, lay).await;
+        Self {
+            app,
+            tokens,
+            count: 0,
+        }
     }
 
     pub(crate) async fn on(app: TestApp) -> Self {

@@ -4,6 +4,7 @@ pub(crate) mod azurite;
 pub(crate) mod counts;
 pub(crate) mod environment;
 pub(crate) mod identities;
+pub(crate) mod laid;
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod s3;
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use exchange::db::Db;
+use exchange::db::{Db, Query, Statement};
 use exchange::ports::{Letter, Mailer, Post, Undelivered};
 use exchange::{Exchange, Options, Principal};
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -273,13 +274,27 @@ impl TestApp {
             name: name.to_owned(),
             title: name.to_uppercase(),
             email: format!("{name}@example.org"),
-            password: Some(PASSWORD.to_owned()),
+            password: None,
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         };
         self.exchange
             .person_create(&Principal::operator(), new)
             .await
             .unwrap();
+        // Slow by intent, and the same for all of them: it is hashed once.
+        static HASH: OnceLock<String> = OnceLock::new();
+        static GIVE: Statement = Statement {
+            text: "update person set password_hash = $1 where name = $2",
+            file: file!(),
+            line: line!(),
+        };
+        let hash = HASH.get_or_init(|| exchange::secret::hash_password(PASSWORD).unwrap());
+        let given = Query::new(&GIVE)
+            .bind(hash.as_str())
+            .bind(name)
+            .execute(self.exchange.db())
+            .await;
+        assert_eq!(given.unwrap(), 1);
     }
 
     /// A token of that person's own.

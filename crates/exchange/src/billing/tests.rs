@@ -8,6 +8,7 @@ use model::time::DAY;
 use model::{Method, ProductId, Purpose, RecipientId, StatementState, Timestamp};
 
 use super::{MeterEventNew, statement_csv};
+use crate::db::Ground;
 use crate::error::Error;
 use crate::page::PageRequest;
 use crate::principal::Principal;
@@ -29,13 +30,45 @@ struct Books {
     product: ProductId,
 }
 
+/// The product's table, where its storage is.
+fn put_table(test: &TestExchange) {
+    let inspection = Inspection {
+        version: 1,
+        committed_at: Timestamp::from_micros(0),
+        columns: Vec::new(),
+        partition_columns: Vec::new(),
+        rows: None,
+        files: 1,
+        bytes: 1_000,
+        recent_bytes: 0,
+        features: Vec::new(),
+        refused_for: None,
+        clone_refused_for: None,
+        change_data_feed: false,
+    };
+    test.world
+        .put_table("file:///srv/aws_eu", "t", Ok(inspection));
+}
+
 impl Books {
     async fn each() -> Vec<Self> {
-        let mut all = Vec::new();
-        for test in TestExchange::start_each().await.unwrap() {
-            all.push(Self::on(test).await);
-        }
-        all
+        static GROUND: Ground<(Principal, ProductId)> = Ground::new();
+        let lay = |test| async move {
+            let books = Self::on(test).await;
+            (books.test, (books.finance, books.product))
+        };
+        let laid = TestExchange::laid_each(&GROUND, lay).await.unwrap();
+        laid.into_iter()
+            .map(|(test, (finance, product))| {
+                put_table(&test);
+                Self {
+                    test,
+                    system: Principal::system(),
+                    finance,
+                    product,
+                }
+            })
+            .collect()
     }
 
     fn exchange(&self) -> &Exchange {
@@ -79,22 +112,7 @@ impl Books {
             replicas: false,
         };
         exchange.storage_create(&operator, storage).await.unwrap();
-        let inspection = Inspection {
-            version: 1,
-            committed_at: Timestamp::from_micros(0),
-            columns: Vec::new(),
-            partition_columns: Vec::new(),
-            rows: None,
-            files: 1,
-            bytes: 1_000,
-            recent_bytes: 0,
-            features: Vec::new(),
-            refused_for: None,
-            clone_refused_for: None,
-            change_data_feed: false,
-        };
-        test.world
-            .put_table("file:///srv/aws_eu", "t", Ok(inspection));
+        put_table(&test);
         let new = ProductNew {
             name: "vehicle-visits".into(),
             team: "aftersales".into(),

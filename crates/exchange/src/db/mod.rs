@@ -21,6 +21,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Postgres, Sqlite, Transaction};
 
+pub use fresh::{Ground, Template};
 pub use query::{On, Query, Statement, statements};
 pub use value::{Column, FromRow, Row, Value};
 

@@ -71,7 +71,7 @@ pub(super) async fn send(
 
 impl Tenants {
     pub(super) async fn start() -> Self {
-        Self::on(TestApp::start().await).await
+        Self::of(World::start_with(false).await).await
     }
 
     /// On every database there is.
@@ -97,7 +97,10 @@ impl Tenants {
     }
 
     async fn on(app: TestApp) -> Self {
-        let mut matrix = World::on(app).await;
+        Self::of(World::on(app).await).await
+    }
+
+    async fn of(mut matrix: World) -> Self {
         let operator = Principal::operator();
         let app = &matrix.app;
         app.table("aws_eu", "aws", "eu-central-1", DRAFT_PATH).await;

@@ -154,7 +154,7 @@ impl Proxy {
     /// The same on a listener that is bound already, where the address has to be known before the upstream is there.
     pub(crate) fn start_on(listener: TcpListener, upstream: &str) -> Self {
         super::environment::install_crypto();
-        let client = reqwest::Client::builder()
+        let client = storage::trusting_the_system(reqwest::Client::builder())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .no_gzip()
@@ -411,7 +411,7 @@ mod tests {
             .fallback(echo);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let proxy = Proxy::start(&upstream).await;
-        let client = reqwest::Client::builder()
+        let client = storage::trusting_the_system(reqwest::Client::builder())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()

@@ -27,11 +27,22 @@ use model::dto::{
 };
 use model::{GrantId, RunKind, Timestamp};
 
+use crate::db::Ground;
 use crate::jobs::{Lane, WorkKind};
 use crate::principal::Principal;
 use crate::replicas::{RunStart, SyncCommitted, SyncOutcome, SyncTask};
 use crate::testing::TestExchange;
 use crate::{Exchange, sql};
+
+/// Jonas, Mara, Dora and Otto.
+type People = [Principal; 4];
+
+/// Name, classification and access policy of what there is.
+const PRODUCTS: [(&str, &str, &str); 3] = [
+    ("vehicle-visits", "internal", "owner"),
+    ("vehicle-claims", "personal", "owner"),
+    ("vehicle-parts", "public", "auto"),
+];
 
 /// Two teams, a product of each classification, a recipient in Azure.
 struct World {
@@ -50,11 +61,32 @@ struct World {
 
 impl World {
     async fn each() -> Vec<Self> {
-        let mut worlds = Vec::new();
-        for test in TestExchange::start_each().await.unwrap() {
-            worlds.push(Self::on(test).await);
+        static GROUND: Ground<People> = Ground::new();
+        let lay = |test| async move { Self::on(test).await.apart() };
+        let laid = TestExchange::laid_each(&GROUND, lay).await.unwrap();
+        laid.into_iter().map(Self::again).collect()
+    }
+
+    /// Its people, and what else there is.
+    fn apart(self) -> (TestExchange, People) {
+        (self.test, [self.jonas, self.mara, self.dora, self.otto])
+    }
+
+    /// What `on` made, in a copy of its database.
+    fn again((test, [jonas, mara, dora, otto]): (TestExchange, People)) -> Self {
+        let world = Self {
+            test,
+            system: Principal::system(),
+            operator: Principal::operator(),
+            jonas,
+            mara,
+            dora,
+            otto,
+        };
+        for (name, _, _) in PRODUCTS {
+            world.put_log(name);
         }
-        worlds
+        world
     }
 
     fn exchange(&self) -> &Exchange {
@@ -150,19 +182,10 @@ impl World {
             region: "westeurope".into(),
         };
         exchange.recipient_create(&people[1], new).await.unwrap();
-        let [jonas, mara, dora, otto] = people.try_into().unwrap();
-        let world = Self {
-            test,
-            system: Principal::system(),
-            operator,
-            jonas,
-            mara,
-            dora,
-            otto,
-        };
-        world.product("vehicle-visits", "internal", "owner").await;
-        world.product("vehicle-claims", "personal", "owner").await;
-        world.product("vehicle-parts", "public", "auto").await;
+        let world = Self::again((test, people.try_into().unwrap()));
+        for (name, classification, policy) in PRODUCTS {
+            world.product(name, classification, policy).await;
+        }
         world
     }
 

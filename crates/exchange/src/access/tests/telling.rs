@@ -5,7 +5,8 @@ use model::time::MINUTE;
 use model::{GrantId, ReplicaTableId, Timestamp};
 use serde_json::Value;
 
-use super::World;
+use super::{People, World};
+use crate::db::Ground;
 use crate::jobs::{Leased, WorkKind, WorkRow};
 use crate::notices::Sent;
 use crate::page::PageRequest;
@@ -16,15 +17,18 @@ use crate::testing::TestExchange;
 impl World {
     /// Everybody but otto has an address, and mail and webhook are configured.
     pub(super) async fn telling() -> Vec<Self> {
-        let mut worlds = Vec::new();
-        for test in TestExchange::start_each().await.unwrap() {
+        static GROUND: Ground<People> = Ground::new();
+        let lay = |test: TestExchange| async move {
             let world = Self::on(test.telling()).await;
             for name in ["jonas", "mara", "dora"] {
                 world.address(name, &format!("{name}@example.org")).await;
             }
-            worlds.push(world);
-        }
-        worlds
+            world.apart()
+        };
+        let laid = TestExchange::laid_each(&GROUND, lay).await.unwrap();
+        laid.into_iter()
+            .map(|(test, people)| Self::again((test.telling(), people)))
+            .collect()
     }
 
     pub(super) async fn address(&self, name: &str, email: &str) {

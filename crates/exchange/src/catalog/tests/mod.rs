@@ -15,6 +15,7 @@ use model::{
     GrantId, PersonId, ProductId, RecipientId, RequestId, RequestState, TeamId, Timestamp,
 };
 
+use crate::db::Ground;
 use crate::error::Error;
 use crate::ports::Problem;
 use crate::principal::Principal;
@@ -23,6 +24,9 @@ use crate::{Exchange, sql};
 
 pub(super) const LAKE: &str = "s3://lake/aftersales";
 pub(super) const FOLDER: &str = "file:///srv/az_weu";
+
+/// Ada, Mara, Nils, Otto and Rita.
+type People = [Principal; 5];
 
 /// Two domains, three teams, one storage on S3 and one folder.
 pub(super) struct Company {
@@ -41,100 +45,28 @@ pub(super) struct Company {
 
 impl Company {
     pub(super) async fn each() -> Vec<Self> {
-        let mut all = Vec::new();
-        for test in TestExchange::start_each().await.unwrap() {
-            all.push(Self::on(test).await);
-        }
-        all
+        static GROUND: Ground<People> = Ground::new();
+        let first = |test: TestExchange| async move {
+            let people = lay(&test).await;
+            (test, people)
+        };
+        let laid = TestExchange::laid_each(&GROUND, first).await.unwrap();
+        laid.into_iter().map(Self::of).collect()
     }
 
     pub(super) fn exchange(&self) -> &Exchange {
         &self.test.exchange
     }
 
-    async fn on(test: TestExchange) -> Self {
-        let exchange = &test.exchange;
-        let operator = Principal::operator();
-        for name in ["vehicle", "finance"] {
-            let domain = DomainNew {
-                name: name.to_owned(),
-                title: format!("The {name}"),
-                description: String::new(),
-            };
-            exchange.domain_create(&operator, domain).await.unwrap();
-        }
-        for (name, domain) in [
-            ("aftersales", "vehicle"),
-            ("rnd", "vehicle"),
-            ("ledger", "finance"),
-        ] {
-            let team = TeamNew {
-                name: name.to_owned(),
-                domain: domain.to_owned(),
-                title: name.to_uppercase(),
-                cost_center: "4711".to_owned(),
-                contact: format!("{name}@example.org"),
-            };
-            exchange.team_create(&operator, team).await.unwrap();
-        }
-        let people = [
-            ("ada", None, &["admin"][..]),
-            ("mara", Some(("aftersales", "producer")), &[]),
-            ("nils", Some(("aftersales", "consumer")), &[]),
-            ("otto", Some(("rnd", "consumer")), &[]),
-            ("rita", Some(("ledger", "producer")), &[]),
-        ];
-        for (name, membership, roles) in people {
-            let person = PersonNew {
-                name: name.to_owned(),
-                title: name.to_owned(),
-                email: String::new(),
-                password: None,
-                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-            };
-            exchange.person_create(&operator, person).await.unwrap();
-            if let Some((team, role)) = membership {
-                let role = MemberChange {
-                    role: role.to_owned(),
-                };
-                exchange
-                    .member_set(&operator, team, name, role)
-                    .await
-                    .unwrap();
-            }
-        }
-        for (name, cloud, region, url) in [
-            ("aws_eu", "aws", "eu-central-1", LAKE),
-            ("az_weu", "azure", "westeurope", FOLDER),
-        ] {
-            let storage = StorageNew {
-                name: name.to_owned(),
-                cloud: cloud.to_owned(),
-                region: region.to_owned(),
-                url: url.to_owned(),
-                endpoint: None,
-                credential: url
-                    .starts_with("s3:")
-                    .then(|| CredentialNew::from("env:ENTREPOT_CREDENTIAL_LAKE")),
-                replicas: true,
-            };
-            exchange.storage_create(&operator, storage).await.unwrap();
-        }
-        let (admin, mara, nils, otto, rita) = (
-            principal(exchange, "ada").await,
-            principal(exchange, "mara").await,
-            principal(exchange, "nils").await,
-            principal(exchange, "otto").await,
-            principal(exchange, "rita").await,
-        );
+    fn of((test, [admin, mara, nils, otto, rita]): (TestExchange, People)) -> Self {
         Self {
-            operator,
+            test,
+            operator: Principal::operator(),
             admin,
             mara,
             nils,
             otto,
             rita,
-            test,
         }
     }
 
@@ -239,6 +171,84 @@ impl Company {
             .await
             .unwrap();
     }
+}
+
+/// Makes the company.
+async fn lay(test: &TestExchange) -> People {
+    let exchange = &test.exchange;
+    let operator = Principal::operator();
+    for name in ["vehicle", "finance"] {
+        let domain = DomainNew {
+            name: name.to_owned(),
+            title: format!("The {name}"),
+            description: String::new(),
+        };
+        exchange.domain_create(&operator, domain).await.unwrap();
+    }
+    for (name, domain) in [
+        ("aftersales", "vehicle"),
+        ("rnd", "vehicle"),
+        ("ledger", "finance"),
+    ] {
+        let team = TeamNew {
+            name: name.to_owned(),
+            domain: domain.to_owned(),
+            title: name.to_uppercase(),
+            cost_center: "4711".to_owned(),
+            contact: format!("{name}@example.org"),
+        };
+        exchange.team_create(&operator, team).await.unwrap();
+    }
+    let people = [
+        ("ada", None, &["admin"][..]),
+        ("mara", Some(("aftersales", "producer")), &[]),
+        ("nils", Some(("aftersales", "consumer")), &[]),
+        ("otto", Some(("rnd", "consumer")), &[]),
+        ("rita", Some(("ledger", "producer")), &[]),
+    ];
+    for (name, membership, roles) in people {
+        let person = PersonNew {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            email: String::new(),
+            password: None,
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        };
+        exchange.person_create(&operator, person).await.unwrap();
+        if let Some((team, role)) = membership {
+            let role = MemberChange {
+                role: role.to_owned(),
+            };
+            exchange
+                .member_set(&operator, team, name, role)
+                .await
+                .unwrap();
+        }
+    }
+    for (name, cloud, region, url) in [
+        ("aws_eu", "aws", "eu-central-1", LAKE),
+        ("az_weu", "azure", "westeurope", FOLDER),
+    ] {
+        let storage = StorageNew {
+            name: name.to_owned(),
+            cloud: cloud.to_owned(),
+            region: region.to_owned(),
+            url: url.to_owned(),
+            endpoint: None,
+            credential: url
+                .starts_with("s3:")
+                .then(|| CredentialNew::from("env:ENTREPOT_CREDENTIAL_LAKE")),
+            replicas: true,
+        };
+        exchange.storage_create(&operator, storage).await.unwrap();
+    }
+    [
+        principal(exchange, "ada").await,
+        principal(exchange, "mara").await,
+        principal(exchange, "nils").await,
+        principal(exchange, "otto").await,
+        principal(exchange, "rita").await,
+    ]
 }
 
 async fn principal(exchange: &Exchange, name: &str) -> Principal {

@@ -16,6 +16,7 @@ use model::dto::{
 use model::{MemberRole, Timestamp};
 
 use crate::Exchange;
+use crate::db::Ground;
 use crate::error::Error;
 use crate::principal::Principal;
 use crate::sql;
@@ -53,27 +54,29 @@ struct Stage {
 impl Stage {
     async fn each() -> Vec<Self> {
         let stages = TestExchange::start_each().await.unwrap();
-        stages
-            .into_iter()
-            .map(|test| {
-                for path in ["workshop/visits", "workshop/parts", "ledger/lines"] {
-                    test.world.put_table(LAKE, path, Ok(inspection()));
-                }
-                Self {
-                    test,
-                    operator: Principal::operator(),
-                }
-            })
-            .collect()
+        stages.into_iter().map(Self::on).collect()
+    }
+
+    fn on(test: TestExchange) -> Self {
+        for path in ["workshop/visits", "workshop/parts", "ledger/lines"] {
+            test.world.put_table(LAKE, path, Ok(inspection()));
+        }
+        Self {
+            test,
+            operator: Principal::operator(),
+        }
     }
 
     /// The same with the contract deployed.
     async fn each_deployed() -> Vec<Self> {
-        let stages = Self::each().await;
-        for stage in &stages {
+        static GROUND: Ground<()> = Ground::new();
+        let lay = |test| async move {
+            let stage = Self::on(test);
             stage.deploy(&stage.operator, CONTRACT).await.unwrap();
-        }
-        stages
+            (stage.test, ())
+        };
+        let laid = TestExchange::laid_each(&GROUND, lay).await.unwrap();
+        laid.into_iter().map(|(test, ())| Self::on(test)).collect()
     }
 
     fn exchange(&self) -> &Exchange {
