@@ -157,17 +157,28 @@ impl Exchange {
             let Some(task) = self.sync_task(&system, table.id).await? else {
                 continue;
             };
-            let source = self
-                .storage_access_for_system(&system, task.source_storage)
-                .await?;
-            let target = self
-                .storage_access_for_system(&system, task.target_storage)
-                .await?;
-            let foreseer = &self.ports().foreseer;
-            let found = foreseer.foresee(&task, &source, &target, at).await;
+            let found = match self.foresee(&task, at).await {
+                Ok(found) => Ok(found),
+                // Of one table: the others are planned all the same.
+                Err(Error::Unavailable(sentence)) => Err(Problem::new(sentence)),
+                Err(error) => return Err(error),
+            };
             all.push(Planned { task, found });
         }
         Ok(all)
+    }
+
+    async fn foresee(&self, task: &SyncTask, at: Timestamp) -> Result<Foreseen, Error> {
+        let system = Principal::system();
+        let source = self
+            .storage_access_for_system(&system, task.source_storage)
+            .await?;
+        let target = self
+            .storage_access_for_system(&system, task.target_storage)
+            .await?;
+        let foreseer = &self.ports().foreseer;
+        let found = foreseer.foresee(task, &source, &target, at).await;
+        found.map_err(|problem| Error::Unavailable(problem.sentence))
     }
 }
 
