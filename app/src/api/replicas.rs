@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::dto::Replica;
 use model::dto::SyncJobChange;
+use model::dto::SyncPlan;
 use model::dto::SyncRun;
 use model::dto::TableDetail;
 use model::time::DAY;
@@ -97,6 +98,18 @@ pub async fn replica(
     let replica = exchange.replica(&principal, &id).await.map_err(said)?;
     let runs = sync_runs(replica.product.to_string(), after).await?;
     Ok((replica, runs))
+}
+
+/// What the next sync of a replica would move; reads logs at both ends. None while something is done on it: then the page looks
+/// again and again, and the logs must not be read as often.
+pub async fn sync_plan(id: String) -> Result<Option<SyncPlan>, AppError> {
+    let (exchange, principal) = call()?;
+    let replica = exchange.replica(&principal, &id).await.map_err(said)?;
+    if replica.tables.iter().any(|table| !table.work.is_empty()) {
+        return Ok(None);
+    }
+    let plan = exchange.sync_plan(&principal, &id).await;
+    plan.map(Some).map_err(said)
 }
 
 /// The latest runs of a product, newest first.

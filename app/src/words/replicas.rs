@@ -113,6 +113,48 @@ pub(crate) fn first_version_to(to: &dyn Display) -> String {
     format!("first → {to}")
 }
 
+// What the next run would move.
+pub(crate) const WHAT_THE_NEXT_RUN_WOULD_MOVE: &str = "What the next run would move";
+pub(crate) const PLANNING_READS_LOGS: &str = "Planned as the run itself would be: logs are read at both ends, no data file, and nothing is written.";
+pub(crate) const PLANNED_ONCE_IT_IS_OVER: &str =
+    "Something is being done on this replica. Plan it once that is over.";
+pub(crate) const PLAN_IT_NOW: &str = "Plan it now";
+pub(crate) const PLAN_IT_AGAIN: &str = "Plan it again";
+pub(crate) const WAYS_TO_SYNC: &str = "Ways to sync";
+pub(crate) const WAY: &str = "Way";
+pub(crate) const OBJECTS: &str = "Objects";
+pub(crate) const BYTES: &str = "Bytes";
+pub(crate) const REQUESTS: &str = "Requests";
+pub(crate) const COST: &str = "Cost";
+pub(crate) const CHOSEN: &str = "chosen";
+pub(crate) const FULL_COPY: &str = "Full copy";
+pub(crate) const FILE_COPY: &str = "Copy of files";
+pub(crate) const DELETION_VECTORS: &str = "Deletion vectors alone";
+pub(crate) const CHANGE_FEED: &str = "Change feed";
+
+pub(crate) fn ways_of(table: &dyn Display) -> String {
+    format!("{WAYS_TO_SYNC}: {table}")
+}
+
+/// `3 → 7`; nothing where it could not be planned.
+pub(crate) fn versions_to(from: Option<u64>, to: Option<u64>) -> String {
+    match (from, to) {
+        (_, None) => String::new(),
+        (Some(from), Some(to)) => format!("{from} → {to}"),
+        (None, Some(to)) => first_version_to(&to),
+    }
+}
+
+pub(crate) fn it_would_move(bytes: &dyn Display, requests: u64, money: &str) -> String {
+    let requests = plural(requests, "request", "requests");
+    let money = if money.is_empty() {
+        String::new()
+    } else {
+        format!(", for {money}")
+    };
+    format!("It would move {bytes} in {requests}{money}. Reading logs comes on top.")
+}
+
 // One run.
 pub(crate) const SYNC_RUN: &str = "Sync run";
 pub(crate) const OF: &str = " of ";

@@ -171,6 +171,8 @@ operations! {
     ReplicaRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}")) cli("replica show") page "/replicas/{id}";
     SyncJobUpdate [Producer, Admin] rest(("PATCH", "/replicas/{replica}/job")) cli("replica schedule") page "replicas/change_sync_job";
     SyncStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/sync")) cli("sync") page "replicas/start_sync";
+    /// Before a byte moves, what the next sync would.
+    SyncPlanRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/replicas/{replica}/plan")) cli("sync") page "/replicas/{id}";
     VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum") page "replicas/start_vacuum";
     VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify") page "replicas/start_verify";
     ReplicaRelease [Admin] rest(("POST", "/replicas/{replica}/release")) cli("replica release") page "replicas/release_replica";

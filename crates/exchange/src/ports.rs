@@ -8,6 +8,8 @@ use model::dto::{AssessmentNew, AssessmentState, Inspection, Rate, StorageReport
 use model::{GrantId, Location, Name, NoticeId, StorageId, Timestamp};
 use secrecy::SecretString;
 
+use crate::replicas::SyncTask;
+
 /// A storage with the credential opened: what an adapter needs to reach it.
 #[derive(Clone, Debug)]
 pub struct StorageAccess {
@@ -118,6 +120,79 @@ impl Assessor for Unassessed {
     }
 }
 
+/// What one way of syncing a table would move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moves {
+    pub objects: u64,
+    pub bytes: u64,
+    /// How often the source would be asked for these bytes.
+    pub requests: u64,
+}
+
+/// Why a sync compares everything, and not only what is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    First,
+    Recreated,
+    Mended,
+}
+
+/// What the next run of a replica table would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foresight {
+    /// The source's versions: the one that the replica holds, and the newest.
+    pub from_version: Option<u64>,
+    pub to_version: u64,
+    pub anew: Option<Anew>,
+    /// Every data file of the source.
+    pub full: Moves,
+    /// What the replica does not hold: what the run moves.
+    pub files: Moves,
+    /// The deletion vectors among these.
+    pub vectors: Moves,
+    pub are_vectors_enough: bool,
+    /// Files that come back and that the replica still has.
+    pub reused: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreseen {
+    /// The replica stands at this version, the source's newest.
+    Nothing {
+        version: u64,
+    },
+    Work(Foresight),
+}
+
+/// Plans the next run of a replica table as the run itself would. Reads logs and writes nothing.
+#[async_trait]
+pub trait Foreseer: Send + Sync {
+    async fn foresee(
+        &self,
+        task: &SyncTask,
+        source: &StorageAccess,
+        target: &StorageAccess,
+        at: Timestamp,
+    ) -> Result<Foreseen, Problem>;
+}
+
+/// Of an exchange that does not plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Unforeseen;
+
+#[async_trait]
+impl Foreseer for Unforeseen {
+    async fn foresee(
+        &self,
+        _: &SyncTask,
+        _: &StorageAccess,
+        _: &StorageAccess,
+        _: Timestamp,
+    ) -> Result<Foreseen, Problem> {
+        Err(Problem::new("This part of Entrepôt does not plan syncs."))
+    }
+}
+
 /// Seals and opens storage credentials. `place` is bound to the ciphertext: moved to another row it does not open.
 pub trait KeyRing: Send + Sync {
     /// The id of the key that seals now.
@@ -225,5 +300,6 @@ pub struct Ports {
     pub keys: Arc<dyn KeyRing>,
     pub access: Arc<dyn AccessTarget>,
     pub assessor: Arc<dyn Assessor>,
+    pub foreseer: Arc<dyn Foreseer>,
     pub post: Post,
 }

@@ -353,6 +353,7 @@ impl TestExchange {
             keys: world.clone(),
             access: world.clone(),
             assessor: Arc::new(crate::ports::Unassessed),
+            foreseer: Arc::new(crate::ports::Unforeseen),
             post: Post::default(),
         };
         let exchange = Exchange::new(db, clock.clone(), ports, options());

@@ -134,6 +134,16 @@ pub async fn copy(
 /// A share of the budget; `None` would mean a closed semaphore, and it is never closed.
 type Permit = Option<OwnedSemaphorePermit>;
 
+fn part_of(part_bytes: u64, size: u64) -> u64 {
+    part_bytes.max(size.div_ceil(MOST_PARTS))
+}
+
+/// How often the source is asked for an object of so many bytes, if nothing has to be repeated.
+pub(crate) fn reads_of(size: u64) -> u64 {
+    let part = part_of(CopyOptions::default().part_bytes, size);
+    size.div_ceil(part).max(1)
+}
+
 fn kib(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX)
 }
@@ -251,7 +261,7 @@ impl Copier {
         dst: &Path,
     ) -> Result<PutResult, Read> {
         // A part never exceeds the budget's count, though a huge object's part may exceed its bytes.
-        let part = self.options.part_bytes.max(item.size.div_ceil(MOST_PARTS));
+        let part = part_of(self.options.part_bytes, item.size);
         if item.size <= part {
             let _permit = self.permit(item.size).await;
             let (bytes, _) = self.range(item, src, 0..item.size, None).await?;

@@ -37,6 +37,8 @@ pub struct Run {
     pub folder: PathBuf,
     /// The replica's version as last recorded. A replica below it has been tampered with.
     pub target_version: Option<u64>,
+    /// The most bytes of files that it may move; a plan of more is not begun.
+    pub budget: Option<u64>,
     /// The two tables in the words of the copy engine.
     pub source: String,
     pub target: String,
@@ -220,6 +222,10 @@ impl Driver<'_> {
             Ok(Planned::Work(plan)) => {
                 self.record.plans = ordinal;
                 self.record.plan = Some(plan.summary.clone());
+                let moved = self.record.copied.bytes;
+                if let Some(why) = self.over_budget(&plan.summary, moved) {
+                    return self.end(RunState::Failed, why).await;
+                }
                 self.plan = Some(plan);
                 self.save(RunState::Copying).await
             }
@@ -229,6 +235,28 @@ impl Driver<'_> {
             }
             Err(error) => self.planning_failed(error).await,
         }
+    }
+
+    /// Why a plan is not begun that would pass the run's budget, after so many bytes moved by earlier plans of the run. What those
+    /// moved may be part of this one: then it is refused too early, never too late.
+    fn over_budget(&self, plan: &PlanSummary, moved: u64) -> Option<String> {
+        let budget = self.run.budget?;
+        if moved.saturating_add(plan.bytes_copy) <= budget {
+            return None;
+        }
+        let already = match moved {
+            0 => String::new(),
+            moved => format!(" after the {moved} that it had moved"),
+        };
+        let objects = match plan.files_copy {
+            1 => "1 object".to_owned(),
+            many => format!("{many} objects"),
+        };
+        Some(format!(
+            "The run was stopped before it copied: for version {} of the source it would have moved {} bytes in {objects}{already}, and \
+             its budget is {budget} bytes. Sync with a larger budget, or without one.",
+            plan.source_version, plan.bytes_copy
+        ))
     }
 
     /// The plan of the record with its files: this driver's, or made anew for the same versions after a crash. `None`:
@@ -269,6 +297,10 @@ impl Driver<'_> {
         let Some(plan) = self.files_of_plan().await? else {
             return Ok(());
         };
+        // Taken up where it was planned without a budget, or with another one.
+        if let Some(why) = self.over_budget(&plan.summary, 0) {
+            return self.end(RunState::Failed, why).await;
+        }
         if !plan.copies.is_empty() {
             let job = CopyJob {
                 run_id: format!("{}.{}", self.run.id, plan.summary.ordinal),

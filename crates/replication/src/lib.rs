@@ -16,6 +16,7 @@ mod drive;
 mod engine;
 mod erase;
 mod files;
+mod foresee;
 mod intent;
 mod journal;
 mod mark;
@@ -38,6 +39,7 @@ pub use engine::{
 };
 pub use erase::erase;
 pub use files::{Copied, CopyFailure, CopyItem, FailureKind, Receipt};
+pub use foresee::{Foreseen, Foresight, Moves, foresee};
 pub use journal::{JournalError, LogEscape, RunJournal, RunRecord};
 pub use mark::{OPERATION, app_id};
 pub use marker::{MARKER, Marker, MarkerError, is_vacant};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::commit::Draft;
 use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
+use crate::foresee::Moves;
 use crate::intent;
 use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
@@ -95,6 +96,10 @@ pub struct Plan {
     pub summary: PlanSummary,
     /// Data files in the order of the source's log, then deletion vectors, then what is mended.
     pub copies: Vec<CopyItem>,
+    /// Of these, by where they go, what the replica still holds and nothing crosses for.
+    pub(crate) reused: HashSet<String>,
+    /// All data files of the source.
+    pub(crate) full: Moves,
     pub(crate) draft: Draft,
 }
 
@@ -384,6 +389,8 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     Ok(Planned::Work(Box::new(Plan {
         summary,
         copies,
+        reused,
+        full: Moves::of(source.files.values().map(|file| file.size)),
         draft,
     })))
 }

@@ -11,6 +11,7 @@ use model::{Clock, GrantId, Location};
 
 use super::access::SharingTarget;
 use super::assess::LakeAssessor;
+use super::foresee::LakeForeseer;
 use super::gate::ShareGate;
 use super::inspector::Inspector;
 use super::later::LaterQueries;
@@ -110,6 +111,7 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         keys: Arc::clone(&keys),
         access,
         assessor: Arc::new(LakeAssessor::new(lake.clone(), reads.clone())),
+        foreseer: Arc::new(LakeForeseer::new(lake.clone(), reads.clone())),
         post: post.clone(),
     };
     let inner = Exchange::new(

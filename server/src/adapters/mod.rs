@@ -4,6 +4,7 @@ pub mod access;
 pub mod assess;
 pub mod clock;
 pub mod connect;
+pub mod foresee;
 pub mod gate;
 pub mod inspector;
 pub mod keyring;

@@ -20,6 +20,7 @@ mod domain;
 mod fail;
 mod follow;
 mod grant;
+mod plan;
 mod product;
 mod recipient;
 mod replica;
@@ -169,7 +170,7 @@ enum Calls {
     #[command(subcommand)]
     Replica(replica::Replica),
     /// Sync a replica now: here where nobody else uses the data folder, else a worker does it (--wait: until it is done)
-    Sync(replica::Target),
+    Sync(plan::SyncNow),
     /// Check a replica now, likewise
     Verify(replica::Check),
     /// Remove now what a replica need not keep any more, likewise
@@ -208,7 +209,7 @@ impl Calls {
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),
             Self::Replica(command) => command.act()?,
-            Self::Sync(target) => target.start(WorkKind::Sync)?,
+            Self::Sync(sync) => sync.act()?,
             Self::Verify(check) => check.start()?,
             Self::Vacuum(target) => target.start(WorkKind::Vacuum)?,
             Self::Billing(command) => command.act(),

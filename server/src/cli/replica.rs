@@ -107,14 +107,20 @@ impl Check {
 }
 
 impl Target {
-    /// Asks for the work, and follows it where this process does it itself or is to wait.
-    pub(super) fn start(self, kind: WorkKind) -> anyhow::Result<Act> {
-        let Self { product, to, wait } = self;
-        let (product, to) = match (to, product.split_once('@')) {
-            (Some(to), _) => (product.clone(), to),
+    /// Of the product and the storage.
+    pub(super) fn names(&self) -> anyhow::Result<(String, String)> {
+        let product = self.product.as_str();
+        Ok(match (&self.to, product.split_once('@')) {
+            (Some(to), _) => (product.to_owned(), to.clone()),
             (None, Some((product, to))) => (product.to_owned(), to.to_owned()),
             (None, None) => bail!("say which replica: {product}@STORAGE, or --to STORAGE"),
-        };
+        })
+    }
+
+    /// Asks for the work, and follows it where this process does it itself or is to wait.
+    pub(super) fn start(self, kind: WorkKind) -> anyhow::Result<Act> {
+        let (product, to) = self.names()?;
+        let wait = self.wait;
         let what = kind.as_str();
         let follow = Follow::new(kind, &product, &to, wait);
         Ok(Act::post(&["replicas", &format!("{product}@{to}"), what])

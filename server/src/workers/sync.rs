@@ -15,7 +15,7 @@ use exchange::{Exchange, Principal};
 use model::time::MINUTE;
 use model::{Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
 use replication::{
-    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Mend, Outcome, Pair, ProcessEngine, Run,
+    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
     RunJournal, RunRecord,
 };
 use storage::{Cause, Meter, MeterKey};
@@ -23,6 +23,7 @@ use storage::{Cause, Meter, MeterKey};
 use super::handlers::Lakehand;
 use super::tally::{self, Tally};
 use super::{LEASE, Outcome as Ended, WorkFailed};
+use crate::adapters::foresee::pair_of;
 use crate::adapters::stores::TableAt;
 
 /// How the ends of a copy are named to an engine outside this process: `storage:ID/PATH`.
@@ -236,6 +237,14 @@ impl RunJournal for Journal<'_> {
     }
 }
 
+/// The most bytes of files that the sync may move, where whoever asked for it said so.
+fn budget_of(leased: &Leased) -> Option<u64> {
+    leased
+        .payload
+        .get("budget")
+        .and_then(serde_json::Value::as_u64)
+}
+
 /// Still ours? Asked before deletes.
 pub(super) struct LeaseFence<'a> {
     pub(super) exchange: &'a Exchange,
@@ -285,17 +294,7 @@ impl Lakehand {
             .await?;
         let source = self.lake.table(&from, &task.source_path, source)?;
         let target = self.lake.table(&to, &task.target_path, target)?;
-        let hours = task.retention() / model::time::HOUR;
-        let pair = Pair {
-            source: source.table.clone(),
-            target: target.table.clone(),
-            replica_table: task.replica_table_id,
-            product: task.product.clone(),
-            retention_hours: u32::try_from(hours).unwrap_or(u32::MAX),
-            mend: task.suspects().map(|suspects| Mend {
-                suspects: suspects.into_iter().collect(),
-            }),
-        };
+        let pair = pair_of(task, &source, &target);
         Ok(Opened {
             source,
             target,
@@ -330,7 +329,7 @@ impl Lakehand {
             RunBegun::Over => return Ok(Ended::Done),
         };
         crash_point!("sync.begin.after");
-        let synced = self.sync_run(task.clone(), &run).await;
+        let synced = self.sync_run(task.clone(), &run, budget_of(leased)).await;
         if let Err(failed) = &synced {
             self.note_failure(&task, &run, leased, failed).await;
         }
@@ -364,14 +363,19 @@ impl Lakehand {
         }
     }
 
-    async fn sync_run(&self, task: SyncTask, run: &RunStart) -> Result<Ended, WorkFailed> {
+    async fn sync_run(
+        &self,
+        task: SyncTask,
+        run: &RunStart,
+        budget: Option<u64>,
+    ) -> Result<Ended, WorkFailed> {
         let system = Principal::system();
         let source = Self::meter(&task, run.id, Purpose::Sync);
         let target = Self::meter(&task, run.id, Purpose::Sync);
         let task = self.unless_emptied(task, &target).await?;
         let folder = self.folder.join("runs");
         let ledger = Ledger::begin(&self.exchange, run, &source, &folder)?;
-        let driving = self.drive(&task, run, &ledger, (&source, &target));
+        let driving = self.drive(&task, run, &ledger, (&source, &target), budget);
         let driven = tally::noting(driving, || ledger.note()).await;
         ledger.close().await?;
         let outcome = driven?;
@@ -458,6 +462,7 @@ impl Lakehand {
         run: &RunStart,
         ledger: &Ledger,
         (source, target): (&Meter, &Meter),
+        budget: Option<u64>,
     ) -> Result<Outcome, WorkFailed> {
         let opened = self.open_pair(task, source, target).await?;
         let folder = self.folder.join("runs");
@@ -466,6 +471,7 @@ impl Lakehand {
             attempt: run.attempt,
             folder: folder.clone(),
             target_version: task.replica_version,
+            budget,
             source: format!("{STORAGE_WORD}{}/{}", task.source_storage, task.source_path),
             target: format!("{STORAGE_WORD}{}/{}", task.target_storage, task.target_path),
         };

@@ -275,6 +275,15 @@ async fn commits_are_drawn_and_told_with_and_without_a_replica() {
     let replica = crate::matrix::samples::REPLICA;
     let page = world.page(&producer, &format!("/replicas/{replica}")).await;
     assert!(page.text.contains(told), "{}", page.text);
+    // What would be moved is told where somebody asks, and not while something is done on it.
+    let asked = "What the next run would move";
+    assert!(page.text.contains(asked), "{}", page.text);
+    let over = "Plan it once that is over.";
+    assert!(!page.text.contains(over), "{}", page.text);
+    let page = world
+        .page(&producer, &format!("/replicas/{replica}?plan=now"))
+        .await;
+    assert!(page.text.contains(over), "{}", page.text);
     // Its savings are drawn with the baseline that they are measured against.
     let costs = world.page(&producer, "/costs").await.text;
     for part in [

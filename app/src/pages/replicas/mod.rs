@@ -1,5 +1,6 @@
 //! Replicas: which there are, how fresh they are, what keeps them so.
 
+mod plan;
 pub mod run;
 pub mod show;
 

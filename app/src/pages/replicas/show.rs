@@ -10,9 +10,11 @@ use model::RunKind;
 use model::dto::Replica;
 use model::dto::ReplicaTable;
 use model::dto::SyncJob;
+use model::dto::SyncPlan;
 use model::dto::SyncRun;
 use model::dto::TableWork;
 
+use super::plan;
 use super::rhythm;
 use super::timetable;
 use crate::api;
@@ -39,6 +41,7 @@ use crate::url;
 use crate::wire;
 use crate::wire::Loaded;
 use crate::wire::load;
+use crate::wire::load_if;
 use crate::words;
 
 #[component]
@@ -51,11 +54,16 @@ fn Shown() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     let after = use_query_map().with_untracked(|query| query.get("after"));
     let is_first = after.is_none();
+    // Logs are read for it, maybe across a border: only where somebody asks.
+    let is_planned = use_query_map().with_untracked(|query| query.get("plan").is_some());
+    let planned = load_if(is_planned.then(|| api::replicas::sync_plan(id.clone())));
     let lately = load(api::replicas::replica_lately(id.clone()));
     let found = load(api::replicas::replica(id, after));
     view! {
         <Title text=words::replicas::REPLICA/>
-        {found.show(move |(replica, runs)| page(replica, runs, lately, is_first).into_any())}
+        {found.show(move |(replica, runs)| {
+            page(replica, runs, lately, is_first, is_planned.then_some(planned)).into_any()
+        })}
     }
 }
 
@@ -64,11 +72,13 @@ fn page(
     runs: Listed<SyncRun>,
     lately: Loaded<Lately>,
     is_first: bool,
+    planned: Option<Loaded<Option<SyncPlan>>>,
 ) -> impl IntoView {
     let path = format!("/replicas/{}", replica.id);
     let product = replica.product.to_string();
     let href = format!("/products/{product}");
     let crumb = product.clone();
+    let plan = plan::block(&replica, planned);
     let is_busy = replica.tables.iter().any(|table| !table.work.is_empty());
     let tables = replica.tables.iter().map(table).collect_view();
     let head = vec![
@@ -112,6 +122,7 @@ fn page(
                 <h2>{words::replicas::TABLES}</h2>
                 <Table caption=words::replicas::TABLES_OF_THE_REPLICA head>{tables}</Table>
             </section>
+            {plan}
             {replica.job.clone().map(|job| schedule(&replica, job))}
             <section class="block">
                 <h2>{words::replicas::OVER_TIME}</h2>

@@ -7,6 +7,7 @@ mod begin;
 mod counts;
 mod ends;
 mod ensure;
+mod foresee;
 mod history;
 mod hold;
 mod jobs;

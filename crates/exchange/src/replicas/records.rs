@@ -5,6 +5,7 @@ use model::{
     Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, Role,
     StorageId, TableId, TeamId, Timestamp,
 };
+use serde_json::{Value, json};
 
 use super::sight::{Sight, visible_replicas};
 use crate::audit::Object;
@@ -60,7 +61,7 @@ from_row!(ReplicaRecord {
 
 impl ReplicaRecord {
     /// Whether it is kept like its source.
-    fn follows(&self) -> bool {
+    pub(super) fn follows(&self) -> bool {
         matches!(
             self.state,
             ReplicaState::Pending | ReplicaState::Ready | ReplicaState::Diverged
@@ -357,7 +358,7 @@ impl Exchange {
             reference,
             Operation::SyncStart,
             WorkKind::Sync,
-            1,
+            |_| Value::Null,
         )
         .await
     }
@@ -373,7 +374,7 @@ impl Exchange {
             reference,
             Operation::VacuumStart,
             WorkKind::Vacuum,
-            1,
+            |_| Value::Null,
         )
         .await
     }
@@ -406,18 +407,22 @@ impl Exchange {
             reference,
             Operation::VerifyStart,
             WorkKind::Verify,
-            level,
+            |_| match level {
+                0 | 1 => Value::Null,
+                level => json!({ "level": level }),
+            },
         )
         .await
     }
 
-    async fn replica_start(
+    /// `with` says what the worker is to know of each table.
+    pub(super) async fn replica_start(
         &self,
         principal: &Principal,
         reference: &str,
         operation: Operation,
         kind: WorkKind,
-        level: u8,
+        with: impl Fn(ReplicaTableId) -> Value + Send + Sync,
     ) -> Result<Replica, Error> {
         let (replica, scope) = self.replica_for(principal, reference).await?;
         can(principal, operation, &scope)?;
@@ -434,18 +439,11 @@ impl Exchange {
                 _ => table.follows(),
             };
             if takes_part {
-                let mut wake = Wake::new(kind, table.id).at(Some(location.clone()));
-                if level > 1 {
-                    wake = wake.with(serde_json::json!({ "level": level }));
-                }
-                change.wake(wake);
+                let wake = Wake::new(kind, table.id).at(Some(location.clone()));
+                change.wake(wake.with(with(table.id)));
             }
         }
-        change.note(
-            operation,
-            Object::new("replica", replica.id),
-            serde_json::Value::Null,
-        );
+        change.note(operation, Object::new("replica", replica.id), Value::Null);
         change.commit().await?;
         self.replica_dto(principal, replica).await
     }

@@ -9,6 +9,7 @@ mod catalog;
 mod declaration;
 mod notices;
 mod people;
+mod plans;
 mod replicas;
 mod storages;
 
@@ -19,5 +20,6 @@ pub use catalog::*;
 pub use declaration::*;
 pub use notices::*;
 pub use people::*;
+pub use plans::*;
 pub use replicas::*;
 pub use storages::*;

@@ -93,6 +93,7 @@ async fn journey(folder: &Path, by_processes: bool) {
             attempt: 1,
             folder: folder.join("runs"),
             target_version: version.checked_sub(1),
+            budget: None,
             source: String::new(),
             target: String::new(),
         };

@@ -3,6 +3,7 @@
 mod abort;
 mod copying;
 mod crashes;
+mod foresee;
 mod parity;
 mod probe;
 mod rules;

@@ -173,6 +173,7 @@ impl World {
             attempt: 1,
             folder: self.folder.path().to_owned(),
             target_version: None,
+            budget: None,
             source: "source".into(),
             target: "target".into(),
         }

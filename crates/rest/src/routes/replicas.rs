@@ -3,7 +3,7 @@
 use exchange::Operation;
 use exchange::page::Page;
 use model::SyncRunId;
-use model::dto::{Replica, SyncJobChange, SyncRun};
+use model::dto::{Replica, SyncJobChange, SyncPlan, SyncRun};
 use serde::Deserialize;
 
 use crate::answer::{Result, ok};
@@ -17,7 +17,8 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::ReplicaList, list).pages::<Replica>().query(&["product"])
         .on(Operation::ReplicaRead, show).answers::<Replica>()
         .on(Operation::SyncJobUpdate, schedule).takes::<SyncJobChange>().answers::<Replica>()
-        .on(Operation::SyncStart, sync).answers::<Replica>()
+        .on(Operation::SyncStart, sync).answers::<Replica>().query(&["budget"])
+        .on(Operation::SyncPlanRead, plan).answers::<SyncPlan>()
         .on(Operation::VacuumStart, vacuum).answers::<Replica>()
         .on(Operation::VerifyStart, verify).answers::<Replica>().query(&["level"])
         .on(Operation::ReplicaRelease, release).answers::<Replica>()
@@ -51,8 +52,32 @@ async fn schedule(
         .await?)
 }
 
-async fn sync(call: Call, At(replica): At<String>) -> Result<Replica> {
-    ok(call.exchange.sync_start(&call.principal, &replica).await?)
+/// The most bytes of files that the sync may move; as many as it takes where it is not said.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Within {
+    #[serde(default)]
+    budget: Option<u64>,
+}
+
+async fn sync(
+    call: Call,
+    At(replica): At<String>,
+    Filter(within): Filter<Within>,
+) -> Result<Replica> {
+    let (exchange, principal) = (&call.exchange, &call.principal);
+    ok(match within.budget {
+        Some(budget) => {
+            exchange
+                .sync_start_within(principal, &replica, budget)
+                .await?
+        }
+        None => exchange.sync_start(principal, &replica).await?,
+    })
+}
+
+async fn plan(call: Call, At(replica): At<String>) -> Result<SyncPlan> {
+    ok(call.exchange.sync_plan(&call.principal, &replica).await?)
 }
 
 async fn vacuum(call: Call, At(replica): At<String>) -> Result<Replica> {

@@ -176,6 +176,7 @@ impl Site {
             keys: world.clone(),
             access: world,
             assessor: Arc::new(exchange::ports::Unassessed),
+            foreseer: Arc::new(exchange::ports::Unforeseen),
             post: Post::default(),
         };
         let exchange = Exchange::new(db, clock.clone(), ports, Options::default());

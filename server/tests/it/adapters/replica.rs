@@ -79,6 +79,7 @@ async fn sync(world: &World, lie: u64) {
                 attempt: run.attempt,
                 folder: world.folder.path().join("runs"),
                 target_version: task.replica_version,
+                budget: None,
                 source: "source".to_owned(),
                 target: "target".to_owned(),
             };

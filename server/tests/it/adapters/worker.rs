@@ -4,16 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use exchange::Principal;
 use exchange::jobs::{Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::ports::Observation;
 use exchange::replicas::ReplicaStep;
-use model::dto::{Replica, SyncRun};
+use http::Request;
+use http_body_util::BodyExt as _;
+use model::dto::{RateNew, Replica, SyncRun};
 use model::{ReplicaState, RunKind, RunState};
+use serde_json::{Value, json};
 use server::workers::handlers::{Lakehand, handlers};
 use server::workers::sync::Engine;
 use server::workers::{Worker, owner};
+use tower::ServiceExt as _;
 
 use super::{VISITS, VISITS_PATH, World, data_files, rows};
 
@@ -164,7 +169,115 @@ async fn a_run_with_nothing_new_says_where_the_replica_stands() {
         assert_eq!((nothing.files_copied, nothing.bytes_copied), (0, 0));
         assert_eq!(nothing.bytes_full, first.bytes_full);
         assert!(nothing.bytes_full > 0);
+        is_planned_and_bounded(&world).await;
     }
+}
+
+/// What a plan says is what the run then moves, to the byte; a budget keeps more from being moved. The replica stands at version 3.
+async fn is_planned_and_bounded(world: &World) {
+    let rest = rest::router(world.exchange.clone());
+    let rest = rest.layer(axum::Extension(Principal::operator()));
+    let call = async |method: &str, what: &str| {
+        let uri = format!("/replicas/{VISITS}@az_weu/{what}");
+        let request = Request::builder().method(method).uri(uri);
+        let request = request.body(Body::empty()).unwrap();
+        let response = rest.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        (status, answer)
+    };
+    let latest = async || {
+        let runs = world.runs().await.into_iter();
+        let mut syncs = runs.filter(|run| run.kind == RunKind::Sync);
+        syncs.next().unwrap()
+    };
+    let (status, plan) = call("GET", "plan").await;
+    assert_eq!(status, 200, "{plan}");
+    let table = &plan["tables"][0];
+    assert_eq!(
+        (&plan["bytes"], &table["to_version"]),
+        (&json!(0), &json!(3))
+    );
+    assert_eq!(
+        (&table["ways"], &table["failed"]),
+        (&json!([]), &json!(false))
+    );
+
+    let rate = RateNew {
+        from: "aws:*".into(),
+        to: "azure:*".into(),
+        price: "1000".into(),
+        unit: "GB".into(),
+        currency: "USD".into(),
+        valid_from: "2026-01-01".into(),
+        valid_until: None,
+        source: "a price of the test's own".into(),
+    };
+    let operator = Principal::operator();
+    world.exchange.rate_create(&operator, rate).await.unwrap();
+    world.append(VISITS_PATH, &[rows(40_000, 500)]).await;
+    let folder = replica_folder(world);
+    let there = || {
+        let log = std::fs::read_dir(folder.join("_delta_log")).unwrap();
+        (log.count(), data_files(&folder))
+    };
+    let (before, last) = (there(), latest().await.id);
+    let (_, plan) = call("GET", "plan").await;
+    let table = &plan["tables"][0];
+    assert_eq!(
+        (&table["from_version"], &table["to_version"]),
+        (&json!(3), &json!(4)),
+        "{plan}"
+    );
+    assert_eq!(table["chosen"], "file_copy", "{plan}");
+    let way = |name: &str| {
+        let ways = table["ways"].as_array().unwrap();
+        ways.iter().find(|way| way["way"] == name).unwrap()
+    };
+    let bytes = plan["bytes"].as_u64().unwrap();
+    assert_eq!(way("file_copy")["bytes"], json!(bytes));
+    assert_eq!(way("file_copy")["requests"], 1);
+    assert!(bytes > 0 && way("full_copy")["bytes"].as_u64().unwrap() > bytes);
+    assert_eq!(way("deletion_vectors")["bytes"], 0);
+    assert_eq!(way("change_feed")["bytes"], Value::Null);
+    let said = way("change_feed")["note"].as_str().unwrap();
+    assert!(said.contains("Not used yet"), "{said}");
+    // 1000 per 10⁹ bytes: a micro-unit each.
+    let amount = format!("0.{bytes:06}");
+    let amount: model::Micro = amount.parse().unwrap();
+    assert_eq!(plan["money"][0]["amount"], json!(amount), "{plan}");
+
+    let (status, refused) = call("POST", &format!("sync?budget={}", bytes - 1)).await;
+    assert_eq!(status, 409, "{refused}");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        detail.contains(&format!("would have moved {bytes} bytes")),
+        "{detail}"
+    );
+    world.work().await;
+    assert_eq!((there(), latest().await.id), (before, last));
+
+    let (status, _) = call("POST", &format!("sync?budget={bytes}")).await;
+    assert_eq!(status, 200);
+    world.work().await;
+    let run = latest().await;
+    assert_eq!((run.state, run.bytes_copied), (RunState::Done, bytes));
+    assert_eq!((run.files_copied, run.to_version), (1, Some(4)));
+
+    // More is committed after it was asked for: the run does not begin to copy.
+    world.append(VISITS_PATH, &[rows(50_000, 500)]).await;
+    let (_, plan) = call("GET", "plan").await;
+    let (status, _) = call("POST", &format!("sync?budget={}", plan["bytes"])).await;
+    assert_eq!(status, 200);
+    world.append(VISITS_PATH, &[rows(60_000, 500)]).await;
+    world.work().await;
+    let run = latest().await;
+    assert_eq!((run.state, run.bytes_copied), (RunState::Failed, 0));
+    let why = run.error.unwrap();
+    assert!(why.contains("stopped before it copied"), "{why}");
+    let table = world.sync().await.tables.remove(0);
+    assert_eq!(table.source_version, Some(6));
 }
 
 /// Somebody has put something into one folder that was to be emptied: it stays and says why, and the data of the others ends.

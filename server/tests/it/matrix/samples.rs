@@ -355,6 +355,7 @@ impl World {
             | Operation::SavingRead => none(),
             Operation::ReplicaRead
             | Operation::SyncStart
+            | Operation::SyncPlanRead
             | Operation::VacuumStart
             | Operation::VerifyStart
             | Operation::ReplicaRelease => {

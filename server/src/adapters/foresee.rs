@@ -1,0 +1,135 @@
+//! Plans the next sync of a replica table for whoever asks before it runs: opens both folders as a run does and lets
+//! `replication::foresee` plan. Nothing is written, and no data file is read.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
+use exchange::replicas::SyncTask;
+use model::{Purpose, ReplicaState, Timestamp};
+use replication::{FullReason, Mend, Pair, PlanError};
+use storage::{Cause, Meter, MeterKey};
+
+use super::reads::Reads;
+use super::stores::{Lake, TableAt};
+
+/// Somebody waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The two tables of a replica table, as its runs are planned.
+pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pair {
+    let hours = task.retention() / model::time::HOUR;
+    Pair {
+        source: source.table.clone(),
+        target: target.table.clone(),
+        replica_table: task.replica_table_id,
+        product: task.product.clone(),
+        retention_hours: u32::try_from(hours).unwrap_or(u32::MAX),
+        mend: task.suspects().map(|suspects| Mend {
+            suspects: suspects.into_iter().collect(),
+        }),
+    }
+}
+
+/// [`Foreseer`] over the lake.
+#[derive(Clone)]
+pub struct LakeForeseer {
+    lake: Lake,
+    reads: Reads,
+}
+
+impl LakeForeseer {
+    pub fn new(lake: Lake, reads: Reads) -> Self {
+        Self { lake, reads }
+    }
+
+    async fn plan(
+        &self,
+        task: &SyncTask,
+        (source, target): (&StorageAccess, &StorageAccess),
+        (from, to): (&Meter, &Meter),
+        at: Timestamp,
+    ) -> Result<Foreseen, Problem> {
+        let source = self.lake.table(source, &task.source_path, from)?;
+        let target = self.lake.table(target, &task.target_path, to)?;
+        let mut pair = pair_of(task, &source, &target);
+        let mut expected = task.replica_version;
+        // As a run does: what somebody emptied is cloned anew.
+        if task.table_state == ReplicaState::Diverged
+            && expected.is_some()
+            && let Ok(true) =
+                replication::is_vacant(target.objects.as_ref(), task.replica_table_id).await
+        {
+            expected = None;
+            pair.mend = None;
+        }
+        let found = replication::foresee(&pair, expected, at).await;
+        Ok(told(found.map_err(|error| problem_of_plan(&error))?))
+    }
+}
+
+#[async_trait]
+impl Foreseer for LakeForeseer {
+    async fn foresee(
+        &self,
+        task: &SyncTask,
+        source: &StorageAccess,
+        target: &StorageAccess,
+        at: Timestamp,
+    ) -> Result<Foreseen, Problem> {
+        let (from, to) = (meter(task), meter(task));
+        let plan = self.plan(task, (source, target), (&from, &to), at);
+        let plan = tokio::time::timeout(PATIENCE, plan);
+        let plan = self.reads.noting(&to, &target.location, None, plan);
+        let plan = self.reads.noting(&from, &source.location, None, plan);
+        plan.await.unwrap_or_else(|_| {
+            Err(Problem::new(
+                "The logs could not be read within a minute. Try it again, or let a run do it.",
+            ))
+        })
+    }
+}
+
+/// What each end is read for belongs to the table, as what its runs read does.
+fn meter(task: &SyncTask) -> Meter {
+    Meter::new(MeterKey {
+        product: Some(task.product_id),
+        table: Some(task.table_id),
+        cause: Cause::Operation("replica.plan"),
+        purpose: Purpose::Inspect,
+    })
+}
+
+fn problem_of_plan(error: &PlanError) -> Problem {
+    Problem::new(error.to_string())
+}
+
+fn told(found: replication::Foreseen) -> Foreseen {
+    let found = match found {
+        replication::Foreseen::Nothing { source_version, .. } => {
+            return Foreseen::Nothing {
+                version: source_version,
+            };
+        }
+        replication::Foreseen::Work(found) => found,
+    };
+    let moves = |moves: replication::Moves| Moves {
+        objects: moves.objects,
+        bytes: moves.bytes,
+        requests: moves.requests,
+    };
+    Foreseen::Work(Foresight {
+        from_version: found.summary.from_version,
+        to_version: found.summary.source_version,
+        anew: found.summary.full.map(|reason| match reason {
+            FullReason::First => Anew::First,
+            FullReason::Recreated => Anew::Recreated,
+            FullReason::Mended => Anew::Mended,
+        }),
+        full: moves(found.full),
+        files: moves(found.files),
+        vectors: moves(found.vectors),
+        are_vectors_enough: found.are_vectors_enough,
+        reused: found.summary.files_reused,
+    })
+}
