@@ -27,7 +27,7 @@ impl Postgres {
     pub(crate) fn start() -> Result<Self> {
         let programs = setup::postgres()
             .context("the PostgreSQL server is missing: sudo apt-get install postgresql")?;
-        let folder = Folder::temporary("postgres")?;
+        let folder = Folder::fleeting("postgres")?;
         let password = random_hex()?;
         let secret = folder.path().join("password");
         std::fs::write(&secret, &password)?;

@@ -105,8 +105,8 @@ impl<'a> World<'a> {
         output(&mut world.command(&["migrate"]))?;
         output(world.command(&["deploy"]).arg(&declaration))?;
         let profile = world.folder.path().join("profile.json");
-        let mut make = world.command(&["recipient", "profile", "reader", "--output"]);
-        output(make.arg(&profile))?;
+        let mut make = world.command(&["recipient", "profile", "reader"]);
+        output(make.arg("--output").arg(&profile))?;
         let profile: Value = serde_json::from_slice(&std::fs::read(&profile)?)?;
         let token = profile["bearerToken"].as_str();
         token
