@@ -1,4 +1,4 @@
-//! One table: its version, its metadata, its files, its changes. Each request here leaves one entry in the access log.
+//! One table: its version, its metadata, its files, its changes. Each request leaves one entry in the access log.
 
 use std::sync::Arc;
 
