@@ -156,7 +156,7 @@ impl Asked<'_> {
         let states = &self.app.states;
         match self.request.when {
             When::At(point) => {
-                let state = history::state_at(states, readable, point).await?;
+                let state = history::files_at(states, readable, point).await?;
                 let at = self.committed(&state);
                 Ok((state, at))
             }
