@@ -387,7 +387,7 @@ async fn every_request_on_a_table_is_recorded_once_denials_included() {
     world.get("/shares").await;
     world.get("/shares/sales/all-tables").await;
     world.get("/shares/nowhere/schemas").await;
-    let lists: Vec<_> = world.records().into_iter().collect();
+    let lists = world.records();
     let seen: Vec<_> = lists
         .iter()
         .map(|record| (record.endpoint, record.share.as_str(), record.status))
