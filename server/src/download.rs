@@ -88,6 +88,16 @@ async fn usage(
     Query(wanted): Query<Calls>,
 ) -> Response {
     let some = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let wanted_answer = some(wanted.answer);
+    let answered = ShareAnswer::ALL
+        .into_iter()
+        .find(|known| Some(known.as_str()) == wanted_answer.as_deref());
+    if wanted_answer.is_some() && answered.is_none() {
+        return sentence(
+            StatusCode::BAD_REQUEST,
+            "The file could not be made: answer is given or refused, or left out for all calls.",
+        );
+    }
     let found = match Period::parse(Some(&wanted.since), Some(&wanted.until)) {
         Ok(period) => {
             let filter = ShareQueryFilter {
@@ -95,9 +105,7 @@ async fn usage(
                 recipient: some(wanted.recipient),
                 grant: None,
                 table: some(wanted.table),
-                answer: ShareAnswer::ALL
-                    .into_iter()
-                    .find(|known| known.as_str() == wanted.answer),
+                answer: answered,
                 period,
             };
             exchange.all_share_queries(&principal, &filter).await

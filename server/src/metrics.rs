@@ -56,7 +56,7 @@ pub(crate) fn request(method: &Method, route: &str, status: StatusCode, took: Du
     metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }
 
-/// Counts one call of the sharing protocol on a table that came without a valid token.
+/// Counts one call of the sharing protocol that was turned away at the door.
 pub(crate) fn share_refused(endpoint: &'static str) {
     metrics::counter!("share_refused_total", "endpoint" => endpoint).increment(1);
 }

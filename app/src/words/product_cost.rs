@@ -60,6 +60,7 @@ pub(crate) const FILES: &str = "Files";
 pub(crate) const HANDED_OUT: &str = "Handed out";
 pub(crate) const ANSWER: &str = "Answer";
 pub(crate) const LATEST_ARE_SHOWN: &str = "The latest are shown.";
+pub(crate) const A_LIST: &str = "What is there";
 pub(crate) const ITS_VERSION: &str = "Its version";
 pub(crate) const ITS_COLUMNS: &str = "Its columns";
 pub(crate) const ITS_ROWS: &str = "Its rows";

@@ -33,6 +33,7 @@ mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod vectors;
 mod walk;
 pub mod write;

@@ -1,5 +1,5 @@
-//! One entry of the access log per request on a table, whatever becomes of the request: answered, refused, broken off, or
-//! left by the client.
+//! One entry of the access log per request on a table or for a list, whatever becomes of the request: answered, refused, broken
+//! off, or left by the client.
 
 use std::any::Any;
 use std::fmt;
@@ -18,6 +18,8 @@ use crate::{Gate, Readable, Reader, Side};
 /// What was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
+    /// Of shares, schemas or tables, also one of them as lists show it.
+    List,
     Version,
     Metadata,
     Query,
@@ -30,6 +32,7 @@ pub enum Endpoint {
 impl Endpoint {
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::List => "list",
             Self::Version => "version",
             Self::Metadata => "metadata",
             Self::Query => "query",
@@ -64,15 +67,18 @@ impl Outcome {
     }
 }
 
-/// One request on a table.
+/// One request on a table or for a list.
 #[derive(Clone)]
 pub struct QueryRecord {
     /// None: nobody we know.
     pub reader: Option<Reader>,
+    /// Whether the reader was not even let in: its credential is over, or it may not call from there or so often.
+    pub at_the_door: bool,
     /// None: refused before the table was opened.
     pub query: Option<QueryId>,
     pub endpoint: Endpoint,
-    /// As asked for, in lower case, at most 255 characters each, without control characters; as listed once it was opened.
+    /// As asked for, in lower case, at most 255 characters each, without control characters; as listed once it was opened. Empty
+    /// where a list is not of one.
     pub share: String,
     pub schema: String,
     pub table: String,
@@ -156,6 +162,7 @@ impl Entry {
     ) -> Self {
         let record = QueryRecord {
             reader: None,
+            at_the_door: false,
             query: None,
             endpoint,
             share: plain(&names.share, 255),
@@ -263,6 +270,10 @@ impl Entry {
             record.reason = Some(plain(failure.sentence(), 255));
             record.outcome = Outcome::Refused;
             record.escape = failure.escape().cloned();
+            if let Some(reader) = failure.turned_away() {
+                record.reader = Some(reader.clone());
+                record.at_the_door = true;
+            }
         })
         .await;
     }

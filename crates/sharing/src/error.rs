@@ -11,7 +11,7 @@ use storage::StorageError;
 
 use crate::lines::one_line;
 use crate::request::Call;
-use crate::{Escaped, Refused};
+use crate::{Escaped, Reader, Refused};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -79,6 +79,8 @@ pub(crate) struct Failure {
     detail: Option<String>,
     /// The table points out of itself.
     escape: Option<Escaped>,
+    /// Who was turned away at the door, where that is known.
+    turned_away: Option<Box<Reader>>,
 }
 
 impl Failure {
@@ -88,6 +90,7 @@ impl Failure {
             message: message.into(),
             detail: None,
             escape: None,
+            turned_away: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl Failure {
             message: "internal error".to_owned(),
             detail: Some(detail.into()),
             escape: None,
+            turned_away: None,
         }
     }
 
@@ -127,6 +131,10 @@ impl Failure {
 
     pub(crate) fn escape(&self) -> Option<&Escaped> {
         self.escape.as_ref()
+    }
+
+    pub(crate) fn turned_away(&self) -> Option<&Reader> {
+        self.turned_away.as_deref()
     }
 
     fn with_detail(mut self, detail: impl Into<String>) -> Self {
@@ -270,6 +278,10 @@ impl From<Refused> for Failure {
                     .with_detail(why)
             }
             Refused::Internal(why) => Self::internal(why),
+            Refused::Known { reader, why } => Self {
+                turned_away: Some(reader),
+                ..Self::from(*why)
+            },
         }
     }
 }

@@ -84,9 +84,10 @@ impl Asked<'_> {
             }
             (None, None) => self.asked(readable).await?,
         };
-        let page = match begun {
-            Some((Pinned::Page, pin)) => Some(pin),
-            _ => None,
+        let (page, before) = match begun {
+            Some((Pinned::Page, pin)) => (Some(pin), None),
+            Some((Pinned::Refresh, pin)) => (None, Some(pin)),
+            None => (None, None),
         };
         let version = state.version();
         entry.version(version);
@@ -107,7 +108,7 @@ impl Asked<'_> {
         entry.dropped(selected.dropped);
 
         let length = selected.rows.len();
-        let pin = page.unwrap_or_else(|| Pin::new(Pinned::Page, readable, &state, now));
+        let pin = page.unwrap_or_else(|| Pin::new(Pinned::Page, readable, &state, now, before));
         let from = usize::try_from(pin.index).unwrap_or(usize::MAX).min(length);
         let to = request
             .max_files
@@ -121,7 +122,7 @@ impl Asked<'_> {
                 .pin_token(Pinned::Page, reader, &self.scope(), next)
         });
         let refresh_token = request.include_refresh_token.then(|| {
-            let pin = Pin::new(Pinned::Refresh, readable, &state, now);
+            let pin = Pin::new(Pinned::Refresh, readable, &state, now, before);
             app.pager
                 .pin_token(Pinned::Refresh, reader, &of_table(table), pin)
         });
@@ -155,7 +156,7 @@ impl Asked<'_> {
         let states = &self.app.states;
         match self.request.when {
             When::At(point) => {
-                let state = history::state_at(states, readable, point).await?;
+                let state = history::files_at(states, readable, point).await?;
                 let at = self.committed(&state);
                 Ok((state, at))
             }

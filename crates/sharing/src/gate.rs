@@ -69,7 +69,8 @@ pub trait Gate: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// Writes down one request on a table: the access log and, where files were signed, the `signed` meter event.
-    /// Called once per request, denials included; also for strangers, of whom nothing should be kept that takes room.
+    /// Called once per request, denials included; also for strangers, of whom nothing should be kept that takes room, and for
+    /// those who were turned away at the door ([`QueryRecord::at_the_door`]), of whom not much should be.
     async fn record(&self, record: QueryRecord);
 
     /// A credential of the store that reads all of the table's folder and nothing beside it, for a while. Only asked for where
@@ -129,9 +130,23 @@ pub enum Refused {
     /// 500: never shown, only logged.
     #[error("{0}")]
     Internal(String),
+    /// As `why` says, to a caller that is known all the same: the access log says whose call it was.
+    #[error("{why}")]
+    Known {
+        reader: Box<Reader>,
+        why: Box<Refused>,
+    },
 }
 
 impl Refused {
+    /// The same, where it is known who called.
+    pub fn to_reader(self, reader: Reader) -> Self {
+        Self::Known {
+            reader: Box::new(reader),
+            why: Box::new(self),
+        }
+    }
+
     /// An answer began on a side on which the table cannot be read any more.
     pub fn ended_side(side: Side) -> Self {
         Self::Preparing {

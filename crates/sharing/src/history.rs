@@ -1,5 +1,5 @@
 //! Older versions, by number or by time: what clients ask for, and which versions of a table that is (checklist §1.7). Below
-//! what log cleanup has left the answer names the earliest version that can be read.
+//! what VACUUM or log cleanup has left the answer names the earliest version that can be read.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -90,6 +90,39 @@ pub(crate) async fn state_at(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The state at one point whose files are to be handed out: VACUUM may have deleted them.
+pub(crate) async fn files_at(
+    states: &States,
+    readable: &Readable,
+    point: Point,
+) -> Result<Arc<State>, Failure> {
+    let state = state_at(states, readable, point).await?;
+    // Of a part of the table nobody says whether it is the part that is gone.
+    if readable.rows.is_some() {
+        return Ok(state);
+    }
+    let version = state.version();
+    match vacuumed(&readable.table, version).await {
+        Ok(None) => Ok(state),
+        Ok(Some(earliest)) => {
+            let earliest = earliest.max(readable.history_start.unwrap_or(0));
+            Err(Failure::invalid(format!(
+                "Version {version} can no longer be read: VACUUM has deleted files of it. The earliest version that can be read is {earliest}."
+            )))
+        }
+        // Not known; what is there is handed out.
+        Err(error) => {
+            tracing::debug!(%error, version, "whether files were deleted by VACUUM is not known");
+            Ok(state)
+        }
+    }
+}
+
+async fn vacuumed(table: &Table, version: u64) -> Result<Option<u64>, LogError> {
+    let history = table.history().await?;
+    table.vacuumed(&history, version).await
 }
 
 /// The first version at or after an instant; that of the log's beginning for one before it.

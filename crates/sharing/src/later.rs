@@ -445,7 +445,7 @@ async fn read(
     }
     let slot = app.slots.take(reader.recipient).await?;
     let point = history::Point::Version(kept.version);
-    let state = history::state_at(&app.states, &readable, point).await?;
+    let state = history::files_at(&app.states, &readable, point).await?;
     client.choose(state.outline())?;
     let visible = (&state, narrow::sieve(&readable, &state));
     let selecting = request

@@ -1,15 +1,20 @@
-//! Lists: shares, schemas, tables. Of these a recipient sees what it has a grant for, in the order of names.
+//! Lists: shares, schemas, tables. Of these a recipient sees what it has a grant for, in the order of names. Each request leaves
+//! one entry in the access log, under the names that it was of.
+
+use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::access_log::Entry;
 use crate::error::Failure;
 use crate::page::Scope;
 use crate::request::{Call, TableNames, fold, is_name, json, not_found};
 use crate::routes::App;
-use crate::{Reader, Refused, ShareInfo, Shared};
+use crate::tables::close;
+use crate::{Endpoint, Reader, Refused, ShareInfo, Shared};
 
 type OneName = Result<Path<String>, PathRejection>;
 
@@ -89,14 +94,26 @@ impl From<Shared> for TableItem {
     }
 }
 
-fn answer(call: &Call, result: Result<Response, Failure>) -> Response {
-    result.unwrap_or_else(|failure| failure.respond(call))
+/// The entry of a request for a list of what has these names, from the left; empty: of all.
+fn begin(app: &App, call: &Call, [share, schema, table]: [&str; 3]) -> Entry {
+    let names = TableNames {
+        share: fold(share),
+        schema: fold(schema),
+        table: fold(table),
+    };
+    Entry::new(Arc::clone(&app.gate), Endpoint::List, call, &names)
+}
+
+/// Who calls, noted in the entry.
+async fn who(app: &App, call: &Call, entry: &mut Entry) -> Result<Reader, Failure> {
+    let reader = call.reader(&*app.gate).await?;
+    entry.read_by(&reader);
+    Ok(reader)
 }
 
 /// The share of a path, if the recipient has it.
-async fn share_of(app: &App, reader: &Reader, name: OneName) -> Result<ShareInfo, Failure> {
-    let name = name.map(|Path(name)| name).unwrap_or_default();
-    find_share(app, reader, &name)
+async fn share_of(app: &App, reader: &Reader, name: &str) -> Result<ShareInfo, Failure> {
+    find_share(app, reader, name)
         .await?
         .ok_or_else(|| not_found(&format!("share '{name}'")))
 }
@@ -132,8 +149,9 @@ fn by_schema_and_name(table: &Shared) -> String {
 
 /// E1.
 pub(crate) async fn shares(State(app): State<App>, call: Call) -> Response {
+    let mut entry = begin(&app, &call, [""; 3]);
     let result = async {
-        let reader = call.reader(&*app.gate).await?;
+        let reader = who(&app, &call, &mut entry).await?;
         let parameters = call.parameters()?;
         let shares = app.gate.shares(&reader).await?;
         let (page, next_page_token) =
@@ -147,27 +165,33 @@ pub(crate) async fn shares(State(app): State<App>, call: Call) -> Response {
             next_page_token,
         }))
     };
-    answer(&call, result.await)
+    let result = result.await;
+    close(&call, entry, result).await
 }
 
 /// E2.
 pub(crate) async fn share(State(app): State<App>, call: Call, name: OneName) -> Response {
+    let name = name.map(|Path(name)| name).unwrap_or_default();
+    let mut entry = begin(&app, &call, [&name, "", ""]);
     let result = async {
-        let reader = call.reader(&*app.gate).await?;
-        let share = share_of(&app, &reader, name).await?;
+        let reader = who(&app, &call, &mut entry).await?;
+        let share = share_of(&app, &reader, &name).await?;
         Ok(json(&ShareAnswer {
             share: share.into(),
         }))
     };
-    answer(&call, result.await)
+    let result = result.await;
+    close(&call, entry, result).await
 }
 
 /// E3.
 pub(crate) async fn schemas(State(app): State<App>, call: Call, name: OneName) -> Response {
+    let name = name.map(|Path(name)| name).unwrap_or_default();
+    let mut entry = begin(&app, &call, [&name, "", ""]);
     let result = async {
-        let reader = call.reader(&*app.gate).await?;
+        let reader = who(&app, &call, &mut entry).await?;
         let parameters = call.parameters()?;
-        let share = share_of(&app, &reader, name).await?;
+        let share = share_of(&app, &reader, &name).await?;
         let mut schemas: Vec<String> = tables_of(&app, &reader, &share)
             .await?
             .into_iter()
@@ -191,7 +215,8 @@ pub(crate) async fn schemas(State(app): State<App>, call: Call, name: OneName) -
             next_page_token,
         }))
     };
-    answer(&call, result.await)
+    let result = result.await;
+    close(&call, entry, result).await
 }
 
 /// E4.
@@ -200,10 +225,11 @@ pub(crate) async fn tables(
     call: Call,
     names: Result<Path<(String, String)>, PathRejection>,
 ) -> Response {
+    let (share_name, schema) = names.map(|Path(names)| names).unwrap_or_default();
+    let mut entry = begin(&app, &call, [&share_name, &schema, ""]);
     let result = async {
-        let reader = call.reader(&*app.gate).await?;
+        let reader = who(&app, &call, &mut entry).await?;
         let parameters = call.parameters()?;
-        let (share_name, schema) = names.map(|Path(names)| names).unwrap_or_default();
         let missing = || not_found(&format!("schema '{share_name}.{schema}'"));
         let share = find_share(&app, &reader, &share_name)
             .await?
@@ -227,15 +253,18 @@ pub(crate) async fn tables(
             next_page_token,
         }))
     };
-    answer(&call, result.await)
+    let result = result.await;
+    close(&call, entry, result).await
 }
 
 /// E5.
 pub(crate) async fn all_tables(State(app): State<App>, call: Call, name: OneName) -> Response {
+    let name = name.map(|Path(name)| name).unwrap_or_default();
+    let mut entry = begin(&app, &call, [&name, "", ""]);
     let result = async {
-        let reader = call.reader(&*app.gate).await?;
+        let reader = who(&app, &call, &mut entry).await?;
         let parameters = call.parameters()?;
-        let share = share_of(&app, &reader, name).await?;
+        let share = share_of(&app, &reader, &name).await?;
         let tables = tables_of(&app, &reader, &share).await?;
         let scope = Scope::AllTables { share: &share.name };
         let (page, next_page_token) =
@@ -247,7 +276,8 @@ pub(crate) async fn all_tables(State(app): State<App>, call: Call, name: OneName
             next_page_token,
         }))
     };
-    answer(&call, result.await)
+    let result = result.await;
+    close(&call, entry, result).await
 }
 
 /// Why a table is not listed: it was once, or it is none.
@@ -269,9 +299,10 @@ pub(crate) async fn table(
     call: Call,
     path: Result<Path<(String, String, String)>, PathRejection>,
 ) -> Response {
+    let names = TableNames::new(path);
+    let mut entry = begin(&app, &call, [&names.share, &names.schema, &names.table]);
     let result = async {
-        let reader = call.reader(&*app.gate).await?;
-        let names = TableNames::new(path);
+        let reader = who(&app, &call, &mut entry).await?;
         let found = app.gate.tables(&reader).await?.into_iter().find(|table| {
             fold(&table.share) == names.share
                 && fold(&table.schema) == names.schema
@@ -285,5 +316,6 @@ pub(crate) async fn table(
             ..item
         }))
     };
-    answer(&call, result.await)
+    let result = result.await;
+    close(&call, entry, result).await
 }

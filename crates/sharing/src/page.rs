@@ -31,6 +31,9 @@ const CHANGES: &[u8] = b"entrepot sharing changes page 4\0";
 pub(crate) const PAGES_LAST: i64 = 3 * DAY;
 /// So long the same files get new URLs; each answer with new ones begins it anew. URLs themselves live an hour at the most.
 const REFRESH_LASTS: i64 = DAY;
+/// However often it begins anew: so long after the first answer it is over, else a version that its producer has long withdrawn could be
+/// read for ever.
+const REFRESH_ENDS: i64 = 7 * DAY;
 
 /// Tag and payload of a token, not looked at yet.
 fn split(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
@@ -173,8 +176,8 @@ pub(crate) enum Pinned {
 impl Pinned {
     const fn what(self) -> &'static [u8] {
         match self {
-            Self::Page => b"entrepot sharing files page 2\0",
-            Self::Refresh => b"entrepot sharing refresh 2\0",
+            Self::Page => b"entrepot sharing files page 3\0",
+            Self::Refresh => b"entrepot sharing refresh 3\0",
         }
     }
 
@@ -206,24 +209,34 @@ pub(crate) struct Pin {
     /// Which table: [`fingerprint`].
     pub(crate) state: u64,
     pub(crate) index: u64,
-    /// Until when, in microseconds.
+    /// When the first answer was given, of which this is the same with new URLs, and until when, in microseconds.
+    pub(crate) began: u64,
     pub(crate) until: u64,
 }
 
 impl Pin {
-    /// Of a new answer.
-    pub(crate) fn new(kind: Pinned, readable: &Readable, state: &State, now: Timestamp) -> Self {
+    /// Of a new answer; `before`: the one of which it is the same with new URLs.
+    pub(crate) fn new(
+        kind: Pinned,
+        readable: &Readable,
+        state: &State,
+        now: Timestamp,
+        before: Option<Self>,
+    ) -> Self {
         let lasts = match kind {
             Pinned::Page => PAGES_LAST,
             Pinned::Refresh => REFRESH_LASTS,
         };
+        let began = before.map_or_else(|| until(now, 0), |before| before.began);
+        let end = began.saturating_add(REFRESH_ENDS.unsigned_abs());
         Self {
             side: readable.side(),
             place: place(readable),
             version: state.version(),
             state: fingerprint(state),
             index: 0,
-            until: until(now, lasts),
+            began,
+            until: until(now, lasts).min(end),
         }
     }
 
@@ -235,6 +248,7 @@ impl Pin {
             self.version,
             self.state,
             self.index,
+            self.began,
             self.until,
         ]
         .iter()
@@ -245,12 +259,13 @@ impl Pin {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         match (numbers, rest) {
-            ([side, place, version, state, index, until], []) => Some(Self {
+            ([side, place, version, state, index, began, until], []) => Some(Self {
                 side: side_of(u64::from_be_bytes(*side))?,
                 place: u64::from_be_bytes(*place),
                 version: u64::from_be_bytes(*version),
                 state: u64::from_be_bytes(*state),
                 index: u64::from_be_bytes(*index),
+                began: u64::from_be_bytes(*began),
                 until: u64::from_be_bytes(*until),
             }),
             _ => None,

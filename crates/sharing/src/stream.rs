@@ -147,6 +147,16 @@ pub(crate) async fn respond(
     response
 }
 
+/// What [`respond`] would say before the first line. Nobody gets a file by it, so that none is signed and none is counted.
+pub(crate) fn head_alone(readable: &Readable, ready: &Ready) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    let agreed = (ready.negotiated, ready.later);
+    set_headers(headers, ready.version, ready.format, agreed, ready.ids);
+    say_side(headers, readable.side(), readable.stale_since);
+    response
+}
+
 /// `piece`, then the rest of the files, then, for a client that knows it, the line that says the answer is complete.
 fn write_answer(
     call: Call,

@@ -1,4 +1,4 @@
-//! One table: its version, its metadata, its files, its changes. Each request here leaves one entry in the access log.
+//! One table: its version, its metadata, its files, its changes. Each request leaves one entry in the access log.
 
 use std::sync::Arc;
 
@@ -362,7 +362,12 @@ pub(crate) async fn query(
 }
 
 /// E9: what has changed from version to version.
-pub(crate) async fn changes(State(app): State<App>, call: Call, path: TablePath) -> Response {
+pub(crate) async fn changes(
+    State(app): State<App>,
+    method: Method,
+    call: Call,
+    path: TablePath,
+) -> Response {
     let names = TableNames::new(path);
     let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Changes, &call, &names);
     let result = async {
@@ -381,6 +386,10 @@ pub(crate) async fn changes(State(app): State<App>, call: Call, path: TablePath)
         Ok((readable, slot, ready))
     };
     match result.await {
+        Ok((readable, _slot, ready)) if method == Method::HEAD => {
+            let head = stream::head_alone(&readable, &ready);
+            close(&call, entry, Ok(head)).await
+        }
         Ok((readable, slot, ready)) => {
             stream::respond(app, call, entry, (readable, slot), ready).await
         }

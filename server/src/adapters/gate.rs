@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::access::{EndedAccess, NotServed, QueryLogNew, ReadFrom, ReaderRefused, SharedTable};
+use exchange::access::{
+    EndedAccess, NotServed, QueryLogNew, ReadFrom, ReaderRefused, SharedTable, TurnedAway,
+};
 use exchange::billing::MeterEventNew;
 use exchange::catalog::LogEscape;
 use exchange::ports::Problem;
@@ -36,6 +38,10 @@ use crate::metrics;
 use crate::middleware::limiter::{Limiter, Pace};
 use crate::oidc::{Issuers, ProviderError};
 
+/// So many calls of one recipient that are turned away at the door leave a line in a minute, in this process: nothing else limits
+/// who holds a credential that is over. The others are counted only.
+const LINES_AT_THE_DOOR: u32 = 60;
+
 /// [`Gate`] over the exchange and the lake.
 pub struct ShareGate {
     exchange: Exchange,
@@ -46,6 +52,8 @@ pub struct ShareGate {
     issuers: Issuers,
     /// Requests of recipients that have a limit of their own, in this process.
     own_paces: Limiter,
+    /// Lines of the access log of those who were not let in.
+    lines_at_the_door: Limiter,
 }
 
 /// For whom a table is opened.
@@ -102,6 +110,10 @@ impl ShareGate {
         Self {
             issuers: Issuers::of(&exchange),
             own_paces: Limiter::new(1, Duration::from_secs(1)),
+            lines_at_the_door: Limiter::new(
+                LINES_AT_THE_DOOR,
+                Duration::from_secs(60) / LINES_AT_THE_DOOR,
+            ),
             exchange,
             lake,
             gateway,
@@ -325,19 +337,23 @@ impl Gate for ShareGate {
         } else {
             self.exchange.reader_of_token(&system, bearer, peer).await
         };
-        let (reader, token) = found.map_err(refused)?.map_err(not_taken)?;
-        if let Some(most) = reader.requests_per_minute {
-            self.own_paces
-                .take_at_pace(&reader.id.to_string(), Pace::per_minute(most))
-                .map_err(|retry_after_seconds| Refused::TooMany {
-                    retry_after_seconds,
-                })?;
-        }
-        Ok(Reader {
-            recipient: reader.id,
-            name: reader.name.to_string(),
+        let (found, token) = found.map_err(refused)?.map_err(turned_away)?;
+        let reader = Reader {
+            recipient: found.id,
+            name: found.name.to_string(),
             token: Some(token),
-        })
+        };
+        if let Some(most) = found.requests_per_minute {
+            let pace = Pace::per_minute(most);
+            let taken = self.own_paces.take_at_pace(&found.id.to_string(), pace);
+            if let Err(retry_after_seconds) = taken {
+                let refused = Refused::TooMany {
+                    retry_after_seconds,
+                };
+                return Err(refused.to_reader(reader));
+            }
+        }
+        Ok(reader)
     }
 
     async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused> {
@@ -411,6 +427,13 @@ impl Gate for ShareGate {
             return metrics::share_refused(record.endpoint.as_str());
         };
         let recipient_id = reader.recipient;
+        if record.at_the_door {
+            metrics::share_refused(record.endpoint.as_str());
+            let recipient = recipient_id.to_string();
+            if self.lines_at_the_door.take(&recipient).is_err() {
+                return;
+            }
+        }
         let now = self.exchange.now();
         let reading = record
             .handle
@@ -485,6 +508,19 @@ fn unbelieved(error: ProviderError) -> Refused {
             tracing::warn!(why, "an issuer of tokens cannot be asked");
             Refused::Unavailable("the issuer of this token cannot be asked".to_owned())
         }
+    }
+}
+
+/// The same at the door, where it may be known whose the credential is.
+fn turned_away(away: TurnedAway) -> Refused {
+    let refused = not_taken(away.why);
+    match away.whose {
+        Some((recipient, name)) => refused.to_reader(Reader {
+            recipient,
+            name: name.to_string(),
+            token: None,
+        }),
+        None => refused,
     }
 }
 

@@ -50,7 +50,8 @@ impl Gate for LimitedGate {
         match &found {
             Ok(reader) => {
                 let recipient = reader.recipient.to_string();
-                self.requests.take(&recipient).map_err(too_many)?;
+                let taken = self.requests.take(&recipient);
+                taken.map_err(|seconds| too_many(seconds).to_reader(reader.clone()))?;
             }
             // What has expired or was revoked is no guess.
             Err(Refused::Unknown) => {

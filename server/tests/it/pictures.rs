@@ -254,6 +254,8 @@ async fn who_reads_a_product_is_shown_and_handed_out() {
     assert_eq!(csv.text, by_route.text);
     let one = world.page(&producer, &format!("{file}?answer=given")).await;
     assert_eq!(one.text.lines().count(), 2, "{}", one.text);
+    let odd = world.page(&producer, &format!("{file}?answer=maybe")).await;
+    assert_eq!(odd.status, StatusCode::BAD_REQUEST, "{}", odd.text);
 }
 
 #[tokio::test]

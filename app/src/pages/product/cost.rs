@@ -199,6 +199,7 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
         .into_iter()
         .map(|call| {
             let asked = asked(&call);
+            let table = table_of(&call);
             view! {
                 <tr>
                     <th scope="row"><Ago at=call.at/></th>
@@ -208,7 +209,7 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
                     </td>
                     <td>
                         {asked}
-                        <span class="code secondary">{format!("{}.{}", call.schema, call.table)}</span>
+                        <span class="code secondary">{table}</span>
                     </td>
                     <td class="number">{call.files}</td>
                     <td class="number">{words::bytes(call.bytes_signed)}</td>
@@ -232,9 +233,17 @@ fn of_reads(page: Listed<ShareQuery>) -> impl IntoView {
     .into_any()
 }
 
+/// The table that was called, as far as it was named: lists are of less.
+pub(super) fn table_of(call: &ShareQuery) -> String {
+    let names = [call.schema.as_str(), call.table.as_str()];
+    let named = names.into_iter().filter(|name| !name.is_empty());
+    named.collect::<Vec<_>>().join(".")
+}
+
 /// What a client asked of a table, in words.
 pub(super) fn asked(call: &ShareQuery) -> String {
     let what = match call.endpoint.as_str() {
+        "list" => words::product_cost::A_LIST,
         "version" => words::product_cost::ITS_VERSION,
         "metadata" => words::product_cost::ITS_COLUMNS,
         "query" => words::product_cost::ITS_ROWS,

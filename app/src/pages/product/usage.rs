@@ -9,6 +9,7 @@ use model::dto::ProductDetail;
 use model::dto::ShareQuery;
 
 use super::cost::asked;
+use super::cost::table_of;
 use super::path;
 use crate::api;
 use crate::api::Listed;
@@ -173,6 +174,7 @@ fn list(
 
 fn row(call: ShareQuery) -> impl IntoView {
     let asked = asked(&call);
+    let table = table_of(&call);
     let left_out = call.files_dropped.filter(|files| *files > 0);
     let from = call.source.as_deref().map(|source| match source {
         "replica" => words::usage::THE_REPLICA,
@@ -187,7 +189,7 @@ fn row(call: ShareQuery) -> impl IntoView {
             </td>
             <td>
                 {asked}
-                <span class="code secondary">{format!("{}.{}", call.schema, call.table)}</span>
+                <span class="code secondary">{table}</span>
             </td>
             <td>
                 {words::product_cost::answered(call.status)}

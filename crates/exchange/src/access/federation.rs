@@ -10,7 +10,7 @@ use model::dto::{Federation, FederationNew, Recipient};
 use model::{RecipientId, RecipientTokenId, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::reading::{ReaderRecord, ReaderRefused};
+use super::reading::{ReaderRecord, ReaderRefused, TurnedAway};
 use super::recipients::hold_recipient;
 use crate::audit::Object;
 use crate::db::FromRow as _;
@@ -170,7 +170,7 @@ impl Exchange {
         principal: &Principal,
         word: &Word,
         from: Option<IpAddr>,
-    ) -> Result<Result<(ReaderRecord, RecipientTokenId), ReaderRefused>, Error> {
+    ) -> Result<Result<(ReaderRecord, RecipientTokenId), TurnedAway>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let mut found: Option<(Policy, ReaderRecord)> = None;
         for audience in word.audiences.iter().take(MOST_AUDIENCES) {
@@ -196,9 +196,11 @@ impl Exchange {
             }
         }
         Ok(match found {
-            Some((_, reader)) if !reader.addresses.let_in(from) => Err(ReaderRefused::Elsewhere),
+            Some((_, reader)) if !reader.addresses.let_in(from) => {
+                Err(TurnedAway::known(reader, ReaderRefused::Elsewhere))
+            }
             Some((policy, reader)) => Ok((reader, policy.policy_id)),
-            None => Err(ReaderRefused::Unknown),
+            None => Err(TurnedAway::STRANGER),
         })
     }
 }

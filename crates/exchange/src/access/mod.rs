@@ -43,7 +43,8 @@ pub(crate) use moving::STAYS;
 pub use queries::{QueryLogNew, ShareAnswer, ShareQueryFilter};
 pub use quota::{LiveRead, parse_bytes};
 pub use reading::{
-    GrantReading, NotServed, Place, ReadFrom, ReaderRecord, ReaderRefused, SharedTable, SharedTitle,
+    GrantReading, NotServed, Place, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
+    SharedTitle, TurnedAway,
 };
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;

@@ -293,21 +293,24 @@ impl Exchange {
         })
     }
 
-    /// All of them, as many as one file holds; what is more is left to narrower questions.
+    /// All of them, as many as one file holds; what is more, as `next` says there is, is left to narrower questions.
     pub async fn all_share_queries(
         &self,
         principal: &Principal,
         filter: &ShareQueryFilter,
-    ) -> Result<Vec<ShareQuery>, Error> {
+    ) -> Result<Page<ShareQuery>, Error> {
         let mut page = PageRequest::all();
         let mut all = Vec::new();
         loop {
             let found = self.share_queries(principal, filter, &page).await?;
             all.extend(found.items);
-            page.after = found.next;
-            if page.after.is_none() || all.len() >= FILE {
-                return Ok(all);
+            if found.next.is_none() || all.len() >= FILE {
+                return Ok(Page {
+                    items: all,
+                    next: found.next,
+                });
             }
+            page.after = found.next;
         }
     }
 

@@ -60,6 +60,28 @@ pub enum ReaderRefused {
     Elsewhere,
 }
 
+/// A credential that is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedAway {
+    pub why: ReaderRefused,
+    /// Whose it is; None: nobody's we know.
+    pub whose: Option<(RecipientId, Name)>,
+}
+
+impl TurnedAway {
+    pub(super) const STRANGER: Self = Self {
+        why: ReaderRefused::Unknown,
+        whose: None,
+    };
+
+    pub(super) fn known(reader: ReaderRecord, why: ReaderRefused) -> Self {
+        Self {
+            why,
+            whose: Some((reader.id, reader.name)),
+        }
+    }
+}
+
 /// What decides whether a credential counts.
 struct TokenRow {
     expires_at: Timestamp,
@@ -285,10 +307,10 @@ impl Exchange {
         principal: &Principal,
         token: &str,
         from: Option<IpAddr>,
-    ) -> Result<Result<(ReaderRecord, RecipientTokenId), ReaderRefused>, Error> {
+    ) -> Result<Result<(ReaderRecord, RecipientTokenId), TurnedAway>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         if !secret::is_well_formed(TokenKind::Recipient, token) {
-            return Ok(Err(ReaderRefused::Unknown));
+            return Ok(Err(TurnedAway::STRANGER));
         }
         let row = sql!(
             "select recipient.id, recipient.name, team_id, cloud, region, addresses, requests_per_minute,
@@ -299,14 +321,14 @@ impl Exchange {
         .row(self.db())
         .await?;
         let Some(row) = row else {
-            return Ok(Err(ReaderRefused::Unknown));
+            return Ok(Err(TurnedAway::STRANGER));
         };
-        if let Some(refused) = TokenRow::from_row(&row)?.refused(self.now()) {
-            return Ok(Err(refused));
-        }
         let reader = ReaderRecord::from_row(&row)?;
+        if let Some(why) = TokenRow::from_row(&row)?.refused(self.now()) {
+            return Ok(Err(TurnedAway::known(reader, why)));
+        }
         if !reader.addresses.let_in(from) {
-            return Ok(Err(ReaderRefused::Elsewhere));
+            return Ok(Err(TurnedAway::known(reader, ReaderRefused::Elsewhere)));
         }
         Ok(Ok((reader, row.get("token_id")?)))
     }

@@ -2,6 +2,34 @@
 
 use model::dto::{Charge, ShareQuery, Statement};
 
+use crate::page::Page;
+
+/// What is said of a call.
+const CALL: [&str; 22] = [
+    "at",
+    "recipient",
+    "team",
+    "call",
+    "share",
+    "schema",
+    "table",
+    "version",
+    "files",
+    "bytes_signed",
+    "files_dropped",
+    "actions",
+    "seconds",
+    "source",
+    "stale_since",
+    "outcome",
+    "status",
+    "error_code",
+    "reason",
+    "user_agent",
+    "grant",
+    "query",
+];
+
 /// A cell that begins like a formula gets an apostrophe before it, also like one of the wide signs that spreadsheets take for the
 /// narrow ones; numbers of ours are left alone.
 fn text(cell: &str) -> String {
@@ -95,67 +123,55 @@ pub fn statement_csv(statements: &[Statement]) -> Result<String, csv::Error> {
     )
 }
 
-/// One line per call on a shared table.
-pub fn share_queries_csv(calls: &[ShareQuery]) -> Result<String, csv::Error> {
+/// One line per call on a shared table, newest first. Where the file does not hold all, a last line says in `reason` how to get the rest.
+pub fn share_queries_csv(calls: &Page<ShareQuery>) -> Result<String, csv::Error> {
+    let last = calls.items.last().filter(|_| calls.next.is_some());
+    let goes_on = last.map(|last| {
+        let mut row = vec![String::new(); CALL.len()];
+        let reason = CALL.iter().position(|column| *column == "reason");
+        if let Some(cell) = reason.and_then(|reason| row.get_mut(reason)) {
+            *cell = format!(
+                "This file ends here, after {} calls, and there are earlier ones: ask for those until {}.",
+                calls.items.len(),
+                last.at
+            );
+        }
+        row
+    });
     let said = |cell: &Option<String>| cell.as_deref().map(text).unwrap_or_default();
     let number = |cell: Option<u64>| cell.map(|cell| cell.to_string()).unwrap_or_default();
-    write(
-        &[
-            "at",
-            "recipient",
-            "team",
-            "call",
-            "share",
-            "schema",
-            "table",
-            "version",
-            "files",
-            "bytes_signed",
-            "files_dropped",
-            "actions",
-            "seconds",
-            "source",
-            "stale_since",
-            "outcome",
-            "status",
-            "error_code",
-            "reason",
-            "user_agent",
-            "grant",
-            "query",
-        ],
-        calls.iter().map(|call| {
-            vec![
-                call.at.to_string(),
-                text(call.recipient.as_str()),
-                text(call.team.as_str()),
-                text(&call.endpoint),
-                text(&call.share),
-                text(&call.schema),
-                text(&call.table),
-                number(call.version),
-                call.files.to_string(),
-                call.bytes_signed.to_string(),
-                number(call.files_dropped),
-                number(call.actions),
-                call.duration_micros
-                    .and_then(|micros| i64::try_from(micros).ok())
-                    .map(seconds)
-                    .unwrap_or_default(),
-                said(&call.source),
-                call.stale_since
-                    .map(|at| at.to_string())
-                    .unwrap_or_default(),
-                said(&call.outcome),
-                call.status.to_string(),
-                said(&call.error_code),
-                said(&call.reason),
-                text(&call.user_agent),
-                call.grant.map(|id| id.to_string()).unwrap_or_default(),
-                call.id.to_string(),
-            ]
-        }),
-    )
+    let rows = calls.items.iter().map(|call| {
+        vec![
+            call.at.to_string(),
+            text(call.recipient.as_str()),
+            text(call.team.as_str()),
+            text(&call.endpoint),
+            text(&call.share),
+            text(&call.schema),
+            text(&call.table),
+            number(call.version),
+            call.files.to_string(),
+            call.bytes_signed.to_string(),
+            number(call.files_dropped),
+            number(call.actions),
+            call.duration_micros
+                .and_then(|micros| i64::try_from(micros).ok())
+                .map(seconds)
+                .unwrap_or_default(),
+            said(&call.source),
+            call.stale_since
+                .map(|at| at.to_string())
+                .unwrap_or_default(),
+            said(&call.outcome),
+            call.status.to_string(),
+            said(&call.error_code),
+            said(&call.reason),
+            text(&call.user_agent),
+            call.grant.map(|id| id.to_string()).unwrap_or_default(),
+            call.id.to_string(),
+        ]
+    });
+    write(&CALL, rows.chain(goes_on))
 }
 
 /// Microseconds as seconds with three places, rounded down.

@@ -435,7 +435,7 @@ pub struct ShareQuery {
     pub at: Timestamp,
     pub recipient: Name,
     pub team: Name,
-    /// `version`, `metadata`, `query`, `async_query`, `changes` or `temporary_credentials`.
+    /// `list`, `version`, `metadata`, `query`, `async_query`, `changes` or `temporary_credentials`.
     pub endpoint: String,
     /// As asked for; as listed once it was opened.
     pub share: String,

@@ -388,10 +388,33 @@ async fn every_request_on_a_table_is_recorded_once_denials_included() {
     let world = visits_table().await;
     world.get("/shares").await;
     world.get("/shares/sales/all-tables").await;
-    assert!(
-        world.records().is_empty(),
-        "lists are not requests on a table"
+    world.get("/shares/nowhere/schemas").await;
+    let lists = world.records();
+    let seen: Vec<_> = lists
+        .iter()
+        .map(|record| (record.endpoint, record.share.as_str(), record.status))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (Endpoint::List, "", 200),
+            (Endpoint::List, "sales", 200),
+            (Endpoint::List, "nowhere", 404)
+        ]
     );
+    // Turned away at the door: whose call it was is written down all the same, where that is known.
+    for path in ["/shares".to_owned(), visits("/metadata")] {
+        let world = visits_table().await;
+        let headers = [("authorization", "Bearer token-busy")];
+        world.send(call(Method::GET, &path, &headers, "")).await;
+        let record = world.record();
+        assert_eq!(record.reader.as_ref().unwrap().name, "bob", "{path}");
+        assert_eq!(
+            (record.at_the_door, record.status, record.error_code),
+            (true, 429, Some("REQUEST_LIMIT_EXCEEDED"))
+        );
+        assert_eq!((record.query, record.outcome), (None, Outcome::Refused));
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::actions::{SCHEMA, add, metadata, metadata_with, protocol};
@@ -200,6 +200,20 @@ async fn changes_in_delta_format() {
     assert_eq!(lines.last().unwrap()["protocol"]["version"], 6);
     let lines = parsed(&world.get(&asked).await);
     assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+/// Whoever asks for the headers alone is handed nothing.
+#[tokio::test]
+async fn a_head_of_changes_signs_nothing() {
+    let world = feed().await;
+    let path = visits("/changes?startingVersion=5");
+    let answer = world.send(call(Method::HEAD, &path, &[ALICE], "")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""));
+    assert_eq!(answer.header("delta-table-version"), "5");
+    assert_eq!(world.sign_calls(), 0);
+    let record = world.record();
+    assert_eq!((record.files, record.bytes_signed), (0, 0));
+    assert_eq!(record.outcome, Outcome::Answered);
 }
 
 #[tokio::test]

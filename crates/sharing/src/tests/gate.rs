@@ -89,7 +89,8 @@ impl Gate for TestGate {
             }),
             "token-busy" => Err(Refused::TooMany {
                 retry_after_seconds: 7,
-            }),
+            }
+            .to_reader(reader("bob"))),
             "token-broken" => Err(Refused::Internal(
                 "password=hunter2 in /srv/secret".to_owned(),
             )),

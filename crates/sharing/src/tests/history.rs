@@ -253,3 +253,60 @@ async fn a_stream_since_a_version_holds_files_and_new_metadata_and_no_rewrites()
     let answer = world.send(call(Method::GET, &path, &[ALICE], "")).await;
     assert_error(&answer, 400, "INVALID_PARAMETER_VALUE", "another endpoint");
 }
+
+/// Below what VACUUM has left the earliest version is named that can be read; what is there is never refused.
+#[tokio::test]
+async fn what_vacuum_has_deleted_is_named() {
+    const AT: i64 = 1_650_000_000_000;
+    let at = |millis: i64| json!({"commitInfo": {"timestamp": AT + millis}});
+    let remove = |path: &str, millis: i64| {
+        json!({"remove": {"path": path, "deletionTimestamp": AT + millis, "dataChange": true,
+            "extendedFileMetadata": true, "partitionValues": {"date": null}, "size": 573}})
+    };
+    let file = |path: &str| add(path, None, None);
+    let begins = json!({"commitInfo": {"timestamp": AT + 10_000, "operation": "VACUUM START",
+        "operationParameters": {"retentionCheckEnabled": "false", "specifiedRetentionMillis": "5000",
+            "defaultRetentionMillis": "604800000"}}});
+    let ends = |status: &str| {
+        json!({"commitInfo": {"timestamp": AT + 11_000, "operation": "VACUUM END",
+            "operationParameters": {"status": status}}})
+    };
+    let world_of = async |status: &str| {
+        let world = World::of(&[
+            &[protocol(), metadata(), file("a"), at(0)],
+            &[file("b"), file("c"), at(1_000)],
+            &[remove("a", 2_000), at(2_000)],
+            // Later than the VACUUM keeps, and after it.
+            &[remove("b", 6_000), at(6_000)],
+            std::slice::from_ref(&begins),
+            &[ends(status)],
+            &[remove("c", 12_000), at(12_000)],
+        ])
+        .await;
+        world.shares_past(true, true, false);
+        world
+    };
+    let ask = async |world: &World, version: u64| {
+        let body = json!({"version": version}).to_string();
+        world.post(&visits("/query"), &body).await
+    };
+    let world = world_of("COMPLETED").await;
+    for version in 0..2 {
+        let answer = ask(&world, version).await;
+        assert_error(&answer, 400, "INVALID_PARAMETER_VALUE", "vacuumed");
+        let says = "The earliest version that can be read is 2.";
+        assert!(answer.message().contains(says), "{}", answer.message());
+    }
+    for version in 2..7 {
+        let answer = ask(&world, version).await;
+        assert_eq!(answer.status, StatusCode::OK, "{version}: {}", answer.body);
+    }
+    let answer = world.get(&visits("/metadata?version=0")).await;
+    assert_eq!(answer.status, StatusCode::OK, "no file is needed for it");
+    // The store has the last word.
+    world.put("a").await;
+    assert_eq!(ask(&world, 1).await.status, StatusCode::OK);
+    // One that has failed may have deleted anything or nothing.
+    let world = world_of("FAILED").await;
+    assert_eq!(ask(&world, 0).await.status, StatusCode::OK);
+}

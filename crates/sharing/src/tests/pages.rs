@@ -261,6 +261,20 @@ async fn a_refresh_token_gives_the_same_files_new_urls() {
         "each token lasts a day from its answer on"
     );
 
+    // However often it is asked anew, seven days after the first answer it is over.
+    let (_, end) = read(&world.post(&query, r#"{"includeRefreshToken":true}"#).await);
+    let mut token = end["refreshToken"].as_str().unwrap().to_owned();
+    for hours in (20..=160).step_by(20) {
+        world.advance(20 * HOUR);
+        let answer = world.post(&query, &refresh(&token).to_string()).await;
+        assert_eq!(answer.status, StatusCode::OK, "after {hours} hours");
+        token = read(&answer).1["refreshToken"].as_str().unwrap().to_owned();
+    }
+    world.advance(9 * HOUR);
+    let answer = world.post(&query, &refresh(&token).to_string()).await;
+    assert_error(&answer, 400, "INVALID_PARAMETER_VALUE", "after a week");
+    assert!(answer.message().contains("has expired"));
+
     // Of another table in the same place it is no token.
     let (_, end) = read(&world.post(&query, r#"{"includeRefreshToken":true}"#).await);
     let token = end["refreshToken"].as_str().unwrap().to_owned();

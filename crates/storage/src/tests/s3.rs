@@ -291,6 +291,21 @@ async fn the_doctor_examines_a_bucket() {
     );
     assert_eq!(meter.requests(), server.requests());
     assert_eq!(meter.received(), server.sent());
+    // The byte comes through the URL that a consumer would be handed.
+    assert_eq!(server.counts.tagged.load(Ordering::SeqCst), 1);
+
+    // What anybody may read, nobody can be kept from.
+    server.counts.public.store(true, Ordering::SeqCst);
+    let report = doctor::examine(&store, true).await;
+    assert_eq!(report.check("sign").unwrap().outcome, Outcome::Ok);
+    let unsigned = report.check("unsigned").unwrap();
+    assert_eq!(unsigned.outcome, Outcome::Failed);
+    assert!(
+        unsigned
+            .sentence
+            .contains("revoking a grant would change nothing"),
+        "{unsigned:?}"
+    );
 }
 
 #[tokio::test]

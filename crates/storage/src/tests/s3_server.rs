@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::error_handling::HandleError;
@@ -39,6 +39,10 @@ pub(super) struct Counts {
     pub(super) most: AtomicU64,
     /// So many of the next requests are answered 503.
     pub(super) busy: AtomicU32,
+    /// Whether anybody may read anything, as in a public bucket.
+    pub(super) public: AtomicBool,
+    /// Requests with a signed URL that says for whom it was made.
+    pub(super) tagged: AtomicU64,
 }
 
 impl S3Server {
@@ -115,8 +119,15 @@ async fn count(
         .is_ok();
     // A HEAD has headers alone, whatever the service would say.
     let head = request.method() == axum::http::Method::HEAD;
+    let query = request.uri().query().unwrap_or_default();
+    if query.contains("x-entrepot-recipient=") && query.contains("X-Amz-Signature=") {
+        counts.tagged.fetch_add(1, Ordering::SeqCst);
+    }
+    let is_unsigned = query.is_empty() && !request.headers().contains_key("authorization");
     let response = if fails {
         (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response()
+    } else if is_unsigned && counts.public.load(Ordering::SeqCst) {
+        "x".into_response()
     } else {
         next.run(request).await
     };

@@ -242,8 +242,9 @@ async fn each_side_sees_its_lines_and_the_auditor_all() {
             (second.items[0].grant, second.items[0].bytes_signed),
             (Some(visits), 17)
         );
-        let text = share_queries_csv(&exchange.all_share_queries(&ann, &all()).await.unwrap());
-        let text = text.unwrap();
+        let mut calls = exchange.all_share_queries(&ann, &all()).await.unwrap();
+        assert_eq!(calls.next, None);
+        let text = share_queries_csv(&calls).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
         assert!(
@@ -252,6 +253,14 @@ async fn each_side_sees_its_lines_and_the_auditor_all() {
         );
         assert!(lines[2].contains("there is no such table"), "{text}");
         assert!(lines[3].contains(",17,2,5,0.001,producer,"), "{text}");
+        // A file that is not all says so, and where to go on.
+        calls.next = Some("more".to_owned());
+        let text = share_queries_csv(&calls).unwrap();
+        let last = text.lines().last().unwrap();
+        assert_eq!(text.lines().count(), 5, "{text}");
+        let at = calls.items.last().unwrap().at;
+        let says = format!("after 3 calls, and there are earlier ones: ask for those until {at}.");
+        assert!(last.contains(&says), "{last}");
         assert!(
             exchange
                 .share_queries(&Principal::nobody(), &all(), &page(None))

@@ -187,7 +187,10 @@ async fn profiles_are_downloaded_once() {
             .await
             .unwrap();
         let urls_until = None;
-        assert_eq!(refused.unwrap_err(), ReaderRefused::Expired { urls_until });
+        assert_eq!(
+            refused.unwrap_err().why,
+            ReaderRefused::Expired { urls_until }
+        );
         let profile = exchange
             .profile_create(&world.mara, name, ProfileNew::default())
             .await
@@ -201,12 +204,15 @@ async fn profiles_are_downloaded_once() {
             .reader_of_token(&world.system, &profile.bearer_token, None)
             .await
             .unwrap();
-        assert_eq!(refused.unwrap_err(), ReaderRefused::Revoked { urls_until });
+        assert_eq!(
+            refused.unwrap_err().why,
+            ReaderRefused::Revoked { urls_until }
+        );
         let refused = exchange
             .reader_of_token(&world.system, "entrepot_rt_nonsense", None)
             .await
             .unwrap();
-        assert_eq!(refused.unwrap_err(), ReaderRefused::Unknown);
+        assert_eq!(refused.unwrap_err().why, ReaderRefused::Unknown);
     }
 }
 
@@ -280,7 +286,7 @@ async fn what_was_handed_out_ends_with_its_credential() {
         let by_text = exchange
             .reader_of_token(&world.system, &old_text, None)
             .await;
-        assert_eq!(by_text.unwrap().unwrap_err(), expired);
+        assert_eq!(by_text.unwrap().unwrap_err().why, expired);
         let shown = exchange.grant(&world.mara, grant).await.unwrap();
         assert_eq!(
             shown.urls_until,
@@ -305,7 +311,7 @@ async fn what_was_handed_out_ends_with_its_credential() {
         let by_text = exchange
             .reader_of_token(&world.system, &new_text, None)
             .await;
-        assert_eq!(by_text.unwrap().unwrap_err(), revoked);
+        assert_eq!(by_text.unwrap().unwrap_err().why, revoked);
         // The grant is open, for whoever needs no credential and for the next one.
         let open = exchange.reading_is_open(&world.system, grant, None).await;
         assert!(open.unwrap());

@@ -49,6 +49,7 @@ impl World {
         found
             .unwrap()
             .map(|(reader, _)| assert_eq!(reader.name.as_str(), NAME))
+            .map_err(|away| away.why)
     }
 
     /// It counts up to this instant, to the microsecond. The clock stands at that instant afterwards.

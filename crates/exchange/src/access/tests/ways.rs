@@ -120,9 +120,11 @@ async fn a_recipient_is_used_from_where_it_may_be() {
                     assert!(expected, "{from:?}");
                     assert_eq!(reader.requests_per_minute, Some(60));
                 }
-                Err(why) => {
+                Err(away) => {
                     assert!(!expected, "{from:?}");
-                    assert_eq!(why, ReaderRefused::Elsewhere);
+                    assert_eq!(away.why, ReaderRefused::Elsewhere);
+                    let (_, whose) = away.whose.unwrap();
+                    assert_eq!(whose.as_str(), NAME, "it is known who called");
                 }
             }
         }
@@ -288,7 +290,7 @@ async fn a_word_lets_in_whom_it_names_as_long_as_it_counts() {
 
         let reads = async |word: &Word| {
             let found = exchange.reader_of_word(&world.system, word, None).await;
-            found.unwrap()
+            found.unwrap().map_err(|away| away.why)
         };
         let good = word(&["other", "entrepot"], json!("machine"));
         let (reader, id) = reads(&good).await.unwrap();
@@ -408,10 +410,9 @@ async fn what_is_found_is_revoked_and_told_to_everybody_whose_it_is() {
             assert!(found.revoked.iter().all(|leaked| leaked.token == id));
         }
         let refused = exchange.reader_of_token(&world.system, &token, None).await;
-        assert!(matches!(
-            refused.unwrap(),
-            Err(ReaderRefused::Revoked { .. })
-        ));
+        let away = refused.unwrap().unwrap_err();
+        assert!(matches!(away.why, ReaderRefused::Revoked { .. }));
+        assert_eq!(away.whose.unwrap().1.as_str(), NAME);
         world.send().await;
         world.test.clock.advance(HOUR);
         world.send().await;
