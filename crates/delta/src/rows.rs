@@ -19,8 +19,8 @@ use buoyant_kernel::actions::deletion_vector::{
 use buoyant_kernel::{DeltaResult, Error as KernelError, FileMeta, FileSlice, StorageHandler};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{FutureExt, StreamExt};
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
@@ -183,7 +183,11 @@ impl Table {
     /// The footer of a data file, which has to have the size that the log says.
     async fn footer(&self, file: &AddFile) -> Result<(ParquetMetaData, Path), RowsError> {
         let there = self.objects().head(&file.key).await;
-        let there = there.map_err(|error| of_store(file, error))?;
+        let there = ObjectMeta {
+            // A store below a prefix answers with the whole path.
+            location: file.key.clone(),
+            ..there.map_err(|error| of_store(file, error))?
+        };
         if there.size != file.size {
             let what = format!("it has {} bytes instead of {}", there.size, file.size);
             return Err(unreadable(file, &what));
