@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use model::Timestamp;
-use object_store::Error as StoreError;
 use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectMeta};
 use serde_json::Value;
 
 use crate::actions::{Action, AddFile, CdcFile, Metadata, Protocol, RemoveFile, parse_line};
@@ -298,10 +298,13 @@ impl Table {
         Ok(changes)
     }
 
-    /// One commit's change, and how many bytes were read for it.
-    async fn change(&self, version: u64, feed: Feed) -> Result<(Change, u64), LogError> {
-        let (mut files, mut rows) = (Vec::new(), Vec::new());
-        let (mut protocol, mut metadata, mut info) = (None, None, None);
+    /// Hands out the actions of one commit in their order. `keep` answers how many it holds, which the budget bounds. Answers
+    /// the commit's object, and how many bytes were read.
+    pub(crate) async fn actions_of(
+        &self,
+        version: u64,
+        mut keep: impl FnMut(Action) -> usize + Send,
+    ) -> Result<(ObjectMeta, u64), LogError> {
         let mut spent = 0;
         let read = read_lines(
             self.objects().as_ref(),
@@ -311,38 +314,48 @@ impl Table {
             self.homes(),
             &mut spent,
             |at, line| {
+                let mut held = 0;
                 for action in parse_line(line, at)? {
-                    match action {
-                        Action::Add(file) if file.data_change => files.push(ChangedFile::Add(file)),
-                        Action::Remove(file) if file.data_change => {
-                            files.push(ChangedFile::Remove(file));
-                        }
-                        Action::Cdc(file) if feed == Feed::Rows => {
-                            rows.push(ChangedFile::Cdc(Arc::new(file)))
-                        }
-                        Action::Protocol(found) => protocol = Some(found),
-                        Action::Metadata(found) => metadata = Some(found),
-                        Action::CommitInfo(found) => info = Some(found),
-                        _ => {}
-                    }
+                    held = keep(action);
                 }
                 within(
                     "actions of a commit",
                     self.budgets().commit_actions,
-                    count(files.len() + rows.len()),
+                    count(held),
                 )?;
                 Ok(true)
             },
         )
         .await;
-        let meta = match read {
-            Ok(meta) => meta,
+        match read {
+            Ok(meta) => Ok((meta, spent)),
             // Cleaned away since the log was listed.
             Err(LogError::Storage(StoreError::NotFound { .. })) => {
-                return Err(LogError::Gap { missing: version });
+                Err(LogError::Gap { missing: version })
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One commit's change, and how many bytes were read for it.
+    async fn change(&self, version: u64, feed: Feed) -> Result<(Change, u64), LogError> {
+        let (mut files, mut rows) = (Vec::new(), Vec::new());
+        let (mut protocol, mut metadata, mut info) = (None, None, None);
+        let keep = |action| {
+            match action {
+                Action::Add(file) if file.data_change => files.push(ChangedFile::Add(file)),
+                Action::Remove(file) if file.data_change => files.push(ChangedFile::Remove(file)),
+                Action::Cdc(file) if feed == Feed::Rows => {
+                    rows.push(ChangedFile::Cdc(Arc::new(file)));
+                }
+                Action::Protocol(found) => protocol = Some(found),
+                Action::Metadata(found) => metadata = Some(found),
+                Action::CommitInfo(found) => info = Some(found),
+                _ => {}
+            }
+            files.len() + rows.len()
         };
+        let (meta, spent) = self.actions_of(version, keep).await?;
         if !rows.is_empty() {
             files = rows;
         } else if feed == Feed::Rows && info.as_ref().is_some_and(is_idle_merge) {

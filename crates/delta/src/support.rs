@@ -71,27 +71,6 @@ impl fmt::Display for Support {
     }
 }
 
-/// Reader features we can go without when all we do is show the table.
-const KNOWN: [&str; 17] = [
-    "timestampNtz",
-    "deletionVectors",
-    "columnMapping",
-    "v2Checkpoint",
-    "typeWidening",
-    "typeWidening-preview",
-    "variantType",
-    "variantType-preview",
-    "variantShredding",
-    "variantShredding-preview",
-    "vacuumProtocolCheck",
-    "catalogManaged",
-    "catalogOwned",
-    "catalogOwned-preview",
-    "geospatial",
-    "geospatial-preview",
-    "collations-preview",
-];
-
 /// Reader features of tables that are shared: what they mean for the files is told to the recipient, whose reader has to know
 /// them, and what they mean for the log is read here.
 const SHARED: [&str; 11] = [
@@ -106,6 +85,16 @@ const SHARED: [&str; 11] = [
     "variantShredding",
     "variantShredding-preview",
     "vacuumProtocolCheck",
+];
+
+/// Reader features that we can go without besides, when all we do is show the table.
+const SHOWN: [&str; 6] = [
+    "catalogManaged",
+    "catalogOwned",
+    "catalogOwned-preview",
+    "geospatial",
+    "geospatial-preview",
+    "collations-preview",
 ];
 
 /// Features whose rules the commits of a clone keep. Rows that are copied already satisfy constraints, expressions and defaults;
@@ -174,10 +163,11 @@ pub(crate) fn unknown_reader_features(protocol: &Protocol) -> Vec<String> {
     if protocol.min_reader > 3 {
         return vec![format!("reader version {}", protocol.min_reader)];
     }
-    let unknown = protocol
-        .reader_features
-        .iter()
-        .filter(|name| !KNOWN.contains(&name.as_str()));
+    let unknown = protocol.reader_features.iter().filter(|name| {
+        ![&SHARED[..], &SHOWN]
+            .iter()
+            .any(|known| known.contains(&name.as_str()))
+    });
     unknown.map(|name| crate::contain::shown(name)).collect()
 }
 

@@ -8,11 +8,9 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde_json::Value;
 
-use crate::actions::{Action, parse_line};
+use crate::actions::Action;
 use crate::budgets::{count, within};
 use crate::changes::{History, at_once};
-use crate::lines::read_lines;
-use crate::listing::commit_path;
 use crate::replay::commit_time;
 use crate::table::modified;
 use crate::{LogError, Table};
@@ -192,37 +190,22 @@ impl Table {
     /// What one commit says of files, and how many bytes were read for it.
     async fn told(&self, version: u64) -> Result<(Told, u64), LogError> {
         let (mut added, mut removed) = (BTreeSet::new(), BTreeMap::new());
-        let (mut info, mut spent) = (None, 0);
-        let meta = read_lines(
-            self.objects().as_ref(),
-            &commit_path(version),
-            version,
-            self.budgets(),
-            self.homes(),
-            &mut spent,
-            |at, line| {
-                for action in parse_line(line, at)? {
-                    match action {
-                        Action::Add(file) => {
-                            added.insert(file.key.clone());
-                        }
-                        Action::Remove(file) => {
-                            let at = file.deletion_timestamp.unwrap_or_default();
-                            removed.insert(file.key.clone(), at);
-                        }
-                        Action::CommitInfo(found) => info = Some(found),
-                        _ => {}
-                    }
+        let mut info = None;
+        let keep = |action| {
+            match action {
+                Action::Add(file) => {
+                    added.insert(file.key.clone());
                 }
-                within(
-                    "actions of a commit",
-                    self.budgets().commit_actions,
-                    count(added.len() + removed.len()),
-                )?;
-                Ok(true)
-            },
-        )
-        .await?;
+                Action::Remove(file) => {
+                    let at = file.deletion_timestamp.unwrap_or_default();
+                    removed.insert(file.key.clone(), at);
+                }
+                Action::CommitInfo(found) => info = Some(found),
+                _ => {}
+            }
+            added.len() + removed.len()
+        };
+        let (meta, spent) = self.actions_of(version, keep).await?;
         let told = Told {
             version,
             at: commit_time(info.as_ref(), modified(&meta)).millis(),

@@ -8,16 +8,14 @@ use std::ops::RangeInclusive;
 use futures::future::try_join_all;
 use indexmap::IndexMap;
 use model::Timestamp;
-use object_store::Error as StoreError;
 use serde_json::Value;
 
-use crate::actions::{Action, AddFile, FileKey, Metadata, Protocol, parse_line};
+use crate::actions::{Action, AddFile, FileKey, Metadata, Protocol};
 use crate::budgets::{count, within};
 use crate::changes::at_once;
 use crate::checkpoint::Checkpoint;
 use crate::contain::shown;
-use crate::lines::read_lines;
-use crate::listing::{Plan, commit_path};
+use crate::listing::Plan;
 use crate::replay::commit_time;
 use crate::table::modified;
 use crate::{History, LogError, Table};
@@ -258,53 +256,29 @@ impl Table {
             version,
             ..Logged::default()
         };
-        let mut spent = 0;
-        let read = read_lines(
-            self.objects().as_ref(),
-            &commit_path(version),
-            version,
-            self.budgets(),
-            self.homes(),
-            &mut spent,
-            |at, line| {
-                for action in parse_line(line, at)? {
-                    match action {
-                        Action::Add(add) => {
-                            logged.data_change |= add.data_change;
-                            let file = file(names, &add);
-                            files.insert(file.id, Some(file));
-                        }
-                        Action::Remove(remove) => {
-                            logged.data_change |= remove.data_change;
-                            files.insert(id(names, &remove.file_key()), None);
-                        }
-                        Action::Cdc(cdc) => {
-                            logged.feed_files += 1;
-                            logged.feed_bytes = logged.feed_bytes.saturating_add(cdc.size);
-                        }
-                        Action::Protocol(found) => logged.protocol = Some(found),
-                        Action::Metadata(found) => logged.metadata = Some(found),
-                        Action::CommitInfo(found) => info = Some(found),
-                        _ => {}
-                    }
+        let keep = |action| {
+            match action {
+                Action::Add(add) => {
+                    logged.data_change |= add.data_change;
+                    let file = file(names, &add);
+                    files.insert(file.id, Some(file));
                 }
-                within(
-                    "actions of a commit",
-                    self.budgets().commit_actions,
-                    count(files.len()),
-                )?;
-                Ok(true)
-            },
-        )
-        .await;
-        let meta = match read {
-            Ok(meta) => meta,
-            // Cleaned away since the log was listed.
-            Err(LogError::Storage(StoreError::NotFound { .. })) => {
-                return Err(LogError::Gap { missing: version });
+                Action::Remove(remove) => {
+                    logged.data_change |= remove.data_change;
+                    files.insert(id(names, &remove.file_key()), None);
+                }
+                Action::Cdc(cdc) => {
+                    logged.feed_files += 1;
+                    logged.feed_bytes = logged.feed_bytes.saturating_add(cdc.size);
+                }
+                Action::Protocol(found) => logged.protocol = Some(found),
+                Action::Metadata(found) => logged.metadata = Some(found),
+                Action::CommitInfo(found) => info = Some(found),
+                _ => {}
             }
-            Err(error) => return Err(error),
+            files.len()
         };
+        let (meta, spent) = self.actions_of(version, keep).await?;
         for (id, file) in files {
             match file {
                 Some(file) => logged.adds.push(file),
@@ -329,6 +303,7 @@ mod tests {
 
     use super::*;
     use crate::Budgets;
+    use crate::listing::commit_path;
 
     async fn table(commits: &[&str]) -> Table {
         let store = InMemory::new();

@@ -130,10 +130,21 @@ pub(crate) struct ChangesPage {
     pub(crate) until: u64,
 }
 
+/// Numbers as tokens hold them: one after the other, eight bytes each.
+fn bytes_of<const N: usize>(numbers: [u64; N]) -> Vec<u8> {
+    numbers.into_iter().flat_map(u64::to_be_bytes).collect()
+}
+
+fn numbers_of<const N: usize>(bytes: &[u8]) -> Option<[u64; N]> {
+    let (numbers, rest) = bytes.as_chunks::<8>();
+    let numbers: &[[u8; 8]; N] = numbers.try_into().ok()?;
+    rest.is_empty().then(|| numbers.map(u64::from_be_bytes))
+}
+
 impl ChangesPage {
     fn bytes(self) -> Vec<u8> {
         let side = number_of(self.side);
-        [
+        bytes_of([
             side,
             self.start,
             self.end,
@@ -141,26 +152,20 @@ impl ChangesPage {
             self.of,
             self.skip,
             self.until,
-        ]
-        .iter()
-        .flat_map(|number| number.to_be_bytes())
-        .collect()
+        ])
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        match (numbers, rest) {
-            ([side, start, end, latest, of, skip, until], []) => Some(Self {
-                side: side_of(u64::from_be_bytes(*side))?,
-                start: u64::from_be_bytes(*start),
-                end: u64::from_be_bytes(*end),
-                latest: u64::from_be_bytes(*latest),
-                of: u64::from_be_bytes(*of),
-                skip: u64::from_be_bytes(*skip),
-                until: u64::from_be_bytes(*until),
-            }),
-            _ => None,
-        }
+        let [side, start, end, latest, of, skip, until] = numbers_of(bytes)?;
+        Some(Self {
+            side: side_of(side)?,
+            start,
+            end,
+            latest,
+            of,
+            skip,
+            until,
+        })
     }
 }
 
@@ -242,7 +247,7 @@ impl Pin {
 
     fn bytes(self) -> Vec<u8> {
         let side = number_of(self.side);
-        [
+        bytes_of([
             side,
             self.place,
             self.version,
@@ -250,26 +255,20 @@ impl Pin {
             self.index,
             self.began,
             self.until,
-        ]
-        .iter()
-        .flat_map(|number| number.to_be_bytes())
-        .collect()
+        ])
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        match (numbers, rest) {
-            ([side, place, version, state, index, began, until], []) => Some(Self {
-                side: side_of(u64::from_be_bytes(*side))?,
-                place: u64::from_be_bytes(*place),
-                version: u64::from_be_bytes(*version),
-                state: u64::from_be_bytes(*state),
-                index: u64::from_be_bytes(*index),
-                began: u64::from_be_bytes(*began),
-                until: u64::from_be_bytes(*until),
-            }),
-            _ => None,
-        }
+        let [side, place, version, state, index, began, until] = numbers_of(bytes)?;
+        Some(Self {
+            side: side_of(side)?,
+            place,
+            version,
+            state,
+            index,
+            began,
+            until,
+        })
     }
 }
 

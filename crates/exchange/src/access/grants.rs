@@ -251,12 +251,22 @@ impl Exchange {
         })
     }
 
-    pub async fn grant(&self, principal: &Principal, id: GrantId) -> Result<Grant, Error> {
+    /// What is known of a grant, to somebody who sees it.
+    pub(super) async fn grant_seen(
+        &self,
+        principal: &Principal,
+        id: GrantId,
+    ) -> Result<GrantRecord, Error> {
         let Some(record) = self.grant_record(self.db(), id).await? else {
             can(principal, Operation::GrantList, &Scope::NONE)?;
             return Err(Error::NotFound("grant"));
         };
         can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
+        Ok(record)
+    }
+
+    pub async fn grant(&self, principal: &Principal, id: GrantId) -> Result<Grant, Error> {
+        let record = self.grant_seen(principal, id).await?;
         grant_dto(principal, self.now().utc_day(), record)
     }
 
@@ -269,11 +279,7 @@ impl Exchange {
         id: GrantId,
         new: RevokeNew,
     ) -> Result<Grant, Error> {
-        let Some(record) = self.grant_record(self.db(), id).await? else {
-            can(principal, Operation::GrantList, &Scope::NONE)?;
-            return Err(Error::NotFound("grant"));
-        };
-        can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
+        let record = self.grant_seen(principal, id).await?;
         can(principal, Operation::GrantRevoke, &record.scope())?;
         let mut check = Check::new();
         let reason = check.text("reason", &new.reason, 1, 1_000, true);

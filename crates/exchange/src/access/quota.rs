@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::notices::{Audience, Facts, NoticeNew};
 use crate::operation::Operation;
-use crate::policy::{Scope, can, can_see};
+use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
 
@@ -234,11 +234,7 @@ impl Exchange {
         id: GrantId,
         new: GrantLimit,
     ) -> Result<Grant, Error> {
-        let Some(record) = self.grant_record(self.db(), id).await? else {
-            can(principal, Operation::GrantList, &Scope::NONE)?;
-            return Err(Error::NotFound("grant"));
-        };
-        can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
+        let record = self.grant_seen(principal, id).await?;
         can(principal, Operation::GrantLimit, &record.scope())?;
         let mut fields = crate::error::Check::new();
         let per_day = check_field(&mut fields, new.live_bytes_per_day);

@@ -20,7 +20,7 @@ use crate::change::Change;
 use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
-use crate::policy::{Scope, allows, can, can_see};
+use crate::policy::{Scope, allows, can};
 use crate::principal::Principal;
 use crate::{Exchange, sql};
 
@@ -253,11 +253,7 @@ impl Exchange {
         id: GrantId,
         new: GrantScopeNew,
     ) -> Result<Grant, Error> {
-        let Some(record) = self.grant_record(self.db(), id).await? else {
-            can(principal, Operation::GrantList, &Scope::NONE)?;
-            return Err(Error::NotFound("grant"));
-        };
-        can_see(principal, Operation::GrantRead, &record.scope(), "grant")?;
+        let record = self.grant_seen(principal, id).await?;
         can(principal, Operation::GrantNarrow, &record.scope())?;
         if needs_officer(principal, &record) {
             return Err(Error::forbidden(

@@ -6,11 +6,10 @@ use model::{GrantId, ReplicaTableId, RunState};
 use serde_json::json;
 
 use super::hold::{hold, hold_table};
-use super::steps::note_step;
+use super::runs::end;
 use super::tables::settle;
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
-use crate::change::Change;
 use crate::error::Error;
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
@@ -133,30 +132,4 @@ impl Exchange {
         let id = replica.id.to_string();
         self.replica(principal, &id).await
     }
-}
-
-/// Ends a run of this attempt.
-async fn end(
-    change: &mut Change,
-    run: &RunStart,
-    state: RunState,
-    problem: Option<&str>,
-) -> Result<bool, Error> {
-    let at = change.at();
-    let changed = sql!(
-        "update sync_run set state = $1, error = $2, finished_at = $3, updated_at = $3
-         where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
-    )
-    .bind(state)
-    .bind(problem)
-    .bind(at)
-    .bind(run.id)
-    .bind(run.attempt)
-    .execute(change.tx())
-    .await?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    note_step(change.tx(), run.id, state, at).await?;
-    Ok(true)
 }

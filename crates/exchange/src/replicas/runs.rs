@@ -10,6 +10,7 @@ use super::tables::settle;
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
 use crate::catalog::note_commit;
+use crate::change::Change;
 use crate::error::Error;
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
@@ -319,21 +320,9 @@ impl Exchange {
             hold(change.tx(), task.replica_id).await?;
         }
         hold_table(change.tx(), task.replica_table_id).await?;
-        let changed = sql!(
-            "update sync_run set state = $1, error = $2, finished_at = $3, updated_at = $3
-             where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
-        )
-        .bind(state)
-        .bind(reason)
-        .bind(at)
-        .bind(run.id)
-        .bind(run.attempt)
-        .execute(change.tx())
-        .await?;
-        if changed == 0 {
+        if !end(&mut change, run, state, Some(reason)).await? {
             return Ok(false);
         }
-        note_step(change.tx(), run.id, state, at).await?;
         if run.kind == RunKind::Sync {
             sql!("update replica_table set reason = $1, state = case when $2 then 'diverged' else state end, updated_at = $3
                   where id = $4 and state in ('pending', 'ready', 'diverged')")
@@ -406,4 +395,30 @@ impl Exchange {
         .await?;
         Ok(row.map(|row| row.get("journal")).transpose()?)
     }
+}
+
+/// Ends a run of this attempt. False: it is a later attempt's, or over.
+pub(super) async fn end(
+    change: &mut Change,
+    run: &RunStart,
+    state: RunState,
+    problem: Option<&str>,
+) -> Result<bool, Error> {
+    let at = change.at();
+    let changed = sql!(
+        "update sync_run set state = $1, error = $2, finished_at = $3, updated_at = $3
+         where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
+    )
+    .bind(state)
+    .bind(problem)
+    .bind(at)
+    .bind(run.id)
+    .bind(run.attempt)
+    .execute(change.tx())
+    .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    note_step(change.tx(), run.id, state, at).await?;
+    Ok(true)
 }

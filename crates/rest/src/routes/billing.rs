@@ -17,6 +17,7 @@ use crate::body::{Body, Json, parse};
 use crate::call::{Accepted, At, Call, Filter, OfProduct, Paged};
 use crate::endpoint::Endpoints;
 use crate::problem::Problem;
+use crate::routes::csv::{Format, is_csv, no_page};
 use crate::schema::{all_of, any_of, list_of, object, of, page_of};
 
 #[rustfmt::skip]
@@ -116,13 +117,6 @@ async fn access_log(call: Call, Body(new): Body<AccessLogNew>) -> Result<AccessL
         .await?)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
-    Json,
-    Csv,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Charges {
@@ -143,13 +137,6 @@ struct Shown {
     format: Option<Format>,
 }
 
-pub(crate) fn is_csv(format: Option<Format>, accepted: &Accepted) -> bool {
-    match format {
-        Some(format) => format == Format::Csv,
-        None => accepted.csv,
-    }
-}
-
 /// As JSON a page; as CSV all of them, newest first.
 async fn charges(
     call: Call,
@@ -168,15 +155,7 @@ async fn charges(
         let page = found.await?;
         return Ok(ok(page)?.into_response());
     }
-    for (name, is_given) in [
-        ("after", page.after.is_some()),
-        ("limit", page.limit.is_some()),
-    ] {
-        if is_given {
-            let why = "leave it out: the CSV holds all charges";
-            return Err(Problem::invalid(name, why));
-        }
-    }
+    no_page(&page, "charges")?;
     let all = exchange.all_charges(principal, product, &period).await?;
     let text = billing::charges_csv(&all).map_err(Error::internal)?;
     // What gets into a header is a name.

@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::call::{Accepted, At, Call, Filter, OfProduct, Paged};
 use crate::endpoint::Endpoints;
 use crate::problem::Problem;
-use crate::routes::billing::{Format, is_csv};
+use crate::routes::csv::{Format, is_csv, no_page};
 
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
@@ -110,15 +110,7 @@ async fn queries(
         let found = exchange.share_queries(principal, &filter, &page).await?;
         return Ok(ok::<Page<ShareQuery>>(found)?.into_response());
     }
-    for (name, is_given) in [
-        ("after", page.after.is_some()),
-        ("limit", page.limit.is_some()),
-    ] {
-        if is_given {
-            let why = "leave it out: the CSV holds all calls";
-            return Err(Problem::invalid(name, why));
-        }
-    }
+    no_page(&page, "calls")?;
     let all = exchange.all_share_queries(principal, &filter).await?;
     let text = billing::share_queries_csv(&all).map_err(Error::internal)?;
     csv("share-queries.csv", text)

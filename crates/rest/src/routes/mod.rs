@@ -5,6 +5,7 @@
 
 mod audit;
 mod billing;
+mod csv;
 mod declaration;
 mod delivery;
 mod domains;
