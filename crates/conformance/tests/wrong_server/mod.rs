@@ -101,10 +101,7 @@ fn world() -> Vec<Table> {
     };
     tables.push(named("quiet", "broken"));
     tables.push(named("visits", "cleaned"));
-    let mut later = named("visits", "later");
-    later.history = Some(2);
-    later.changes = false;
-    tables.push(later);
+    tables.push(fixture::outside());
     tables
 }
 
@@ -112,8 +109,8 @@ fn hints() -> Hints {
     let special = |name: &str| format!("conformance-special.default.{name}");
     Hints {
         broken: Some(special("broken")),
+        outside: Some(fixture::outside().full_name()),
         cleaned: Some((special("cleaned"), CLEANED)),
-        late: Some((special("later"), 2)),
         expired_token: Some(EXPIRED.to_owned()),
         denied_token: Some(DENIED.to_owned()),
         ..fixture::hints()
