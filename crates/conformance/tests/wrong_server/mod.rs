@@ -27,7 +27,9 @@ use tokio::net::TcpListener;
 use ask::Ask;
 use reply::{Reply, error};
 
-pub(crate) const TOKEN: &str = "right";
+pub(crate) const TOKEN: &str = "right-token-of-the-checker";
+/// Of the credential that it lends.
+pub(crate) const SECRET: &str = "secret-of-the-store";
 const EXPIRED: &str = "expired";
 const DENIED: &str = "denied";
 /// The earliest version that is left of the table `cleaned`.
@@ -324,7 +326,7 @@ fn credentials(server: &Server, ask: &Ask, table: &Table) -> Reply {
     };
     let mut credentials = json!({
         "location": place,
-        "awsTempCredentials": { "accessKeyId": "a", "secretAccessKey": "b", "sessionToken": "c" },
+        "awsTempCredentials": { "accessKeyId": "a", "secretAccessKey": SECRET, "sessionToken": "c" },
         "expirationTime": until,
     });
     if server.wrong("K.one-kind") {
