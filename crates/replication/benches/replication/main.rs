@@ -62,7 +62,7 @@ async fn main() -> Result<()> {
         ["headline", folder] => headline::measure(Path::new(folder)).await?.print(),
         ["targets", folder] => targets::measure(Path::new(folder), None).await?.print(),
         ["targets", folder, azure] => {
-            targets::measure(Path::new(folder), Some(azure))
+            targets::measure(Path::new(folder), Some(*azure))
                 .await?
                 .print();
         }

@@ -50,18 +50,15 @@ pub(crate) async fn measure(folder: &Path, azure: &str) -> Result<Vec<Figure>> {
         let begin = Instant::now();
         let from = format!("src:lake/{FROM}");
         let to = format!("dst:{CONTAINER}/rclone-{round}");
-        let same = [
+        let copy = [
+            "copy",
+            &from,
+            &to,
             "--transfers=4",
             "--azureblob-chunk-size=8Mi",
             "--azureblob-upload-concurrency=2",
         ];
-        let [transfers, chunk, parts] = same;
-        run(
-            folder,
-            &server,
-            &["copy", &from, &to, transfers, chunk, parts],
-        )
-        .await?;
+        run(folder, &server, &copy).await?;
         theirs.push(begin.elapsed().as_secs_f64());
 
         let url = format!("abfss://{CONTAINER}@{ACCOUNT}.dfs.core.windows.net/ours-{round}");

@@ -187,7 +187,7 @@ impl ObjectStore for Split {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        let inner = self.of(prefix.map(Path::as_ref).unwrap_or_default());
+        let inner = self.of(prefix.map_or("", |prefix| prefix.as_ref()));
         inner.list(prefix)
     }
 
@@ -196,12 +196,12 @@ impl ObjectStore for Split {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        let inner = self.of(prefix.map(Path::as_ref).unwrap_or_default());
+        let inner = self.of(prefix.map_or("", |prefix| prefix.as_ref()));
         inner.list_with_offset(prefix, offset)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
-        let inner = self.of(prefix.map(Path::as_ref).unwrap_or_default());
+        let inner = self.of(prefix.map_or("", |prefix| prefix.as_ref()));
         inner.list_with_delimiter(prefix).await
     }
 
