@@ -4,6 +4,7 @@ mod abort;
 mod copying;
 mod crashes;
 mod foresee;
+mod machine;
 mod parity;
 mod probe;
 mod rules;
