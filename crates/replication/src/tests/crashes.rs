@@ -1,7 +1,7 @@
 //! Runs that are cut off at every effect in turn, and runs that race.
 
 use futures::FutureExt as _;
-use model::RunState;
+use model::{RunState, Timestamp};
 
 use super::probe::Mode;
 use super::world::{Holds, World, body, metadata, protocol, remove};
@@ -269,6 +269,64 @@ async fn a_vacuum_cut_off_at_any_effect_ends_the_same() {
             assert_eq!(world.target.data(), ["p=1/big"], "effect {n}, {mode:?}");
         }
     }
+}
+
+/// What a run had copied before it was interrupted no log knows of: a vacuum takes it for orphans.
+#[tokio::test]
+async fn a_run_taken_up_before_its_commit_copies_again_what_was_vacuumed_meanwhile() {
+    let world = World::with_two_files();
+    world.sync_done().await;
+    world.commit(1, &[world.add("c", 5_000)]);
+    let faults = std::sync::Arc::clone(&world.faults);
+    *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
+        if record.state == RunState::Committing {
+            faults.arm(0, Mode::Dies);
+        }
+    }));
+    let run = world.run();
+    assert!(world.drive(&run).await.is_err());
+    *world.journal.hook.lock().unwrap() = None;
+    world.faults.disarm();
+    assert_eq!(world.journal.record(run.id).state, RunState::Committing);
+    assert_eq!(world.target.data(), ["a", "b", "c"]);
+
+    let late = Timestamp::from_micros(i64::MAX / 2);
+    let (target, fence) = (world.pair().target, Holds::for_ever());
+    let done = vacuum(&target, World::replica_table(), 168, late, &fence).await;
+    assert_eq!(done.unwrap().deleted, 1);
+    let again = Run { attempt: 2, ..run };
+    let outcome = world.drive(&again).await.unwrap();
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert_eq!(world.target.bytes_now("c"), body("c", 5_000));
+    assert_eq!(world.replica_paths().await, ["a", "b", "c"]);
+}
+
+/// A source may vacuum more than once under a run; corrupt it is only where its newest version names what is not there.
+#[tokio::test]
+async fn rule_27_a_source_that_vacuums_twice_under_a_run_is_planned_for_twice_more() {
+    let world = World::with_two_files();
+    world.sync_done().await;
+    world.commit(1, &[world.add("c", 5), world.add("d", 6)]);
+    let source = world.source.clone();
+    let left = std::sync::Mutex::new(vec!["d", "c"]);
+    *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
+        if record.state != RunState::Copying {
+            return;
+        }
+        let mut left = left.lock().unwrap();
+        let version = 4 - left.len();
+        if let Some(name) = left.pop() {
+            source.delete_now(name);
+            let commit = format!("{}\n", remove(name, 1));
+            source.put_now(&format!("_delta_log/{version:020}.json"), commit);
+        }
+    }));
+    let run = world.run();
+    let Outcome::Done(plan) = world.drive(&run).await.unwrap() else {
+        panic!("not done")
+    };
+    assert_eq!((plan.source_version, plan.ordinal), (3, 3));
+    assert_eq!(world.replica_paths().await, ["a", "b"]);
 }
 
 /// The server drives runs as tasks.
