@@ -52,6 +52,35 @@ async fn rule_14_a_file_without_statistics_stays_without() {
 }
 
 #[tokio::test]
+async fn rule_17_columns_that_get_other_names_come_in_one_commit_with_the_files_that_have_them() {
+    let world = World::with_two_files();
+    world.sync_done().await;
+    let mapped = |mode: &str| {
+        let mapping =
+            json!({ "delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": "2" });
+        configured("source-1", &mapping)
+    };
+    let newer = json!({ "protocol": { "minReaderVersion": 2, "minWriterVersion": 5 } });
+    world.commit(1, &[newer.clone(), mapped("name")]);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.bytes_copy, plan.files_removed), (0, 0));
+    let mode = |version: u64| {
+        let said = world.replica_actions(version, "metaData")[0]["configuration"].clone();
+        said["delta.columnMapping.mode"].clone()
+    };
+    assert_eq!(mode(1), "name");
+    assert_eq!(world.replica_actions(1, "protocol")[0], newer["protocol"]);
+    // Taken away again, all files are written anew.
+    let files = [world.add("a2", 11), world.add("b2", 21)];
+    let [a, b] = files;
+    world.commit(2, &[mapped("none"), remove("a", 1), remove("b", 1), a, b]);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.files_copy, plan.files_removed), (2, 2));
+    assert_eq!(mode(2), "none");
+    assert_eq!(world.replica_paths().await, ["a2", "b2"]);
+}
+
+#[tokio::test]
 async fn rule_22_a_merged_commit_tells_no_wrong_changes() {
     let world = World::new();
     let on = json!({ "delta.enableChangeDataFeed": "true" });
@@ -88,6 +117,28 @@ async fn rule_23_how_far_streams_of_the_source_have_come_is_not_copied() {
     // Neither does a snapshot know of it: a stream that is moved here begins where it was told to.
     let replica = world.pair().target.snapshot(None).await.unwrap();
     assert_eq!(replica.txns.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_24_of_a_log_that_was_cleaned_up_only_what_is_new_is_copied() {
+    let world = World::with_two_files();
+    world.sync_done().await;
+    world.commit(1, &[world.add("c", 5), remove("a", 1)]);
+    world.commit(2, &[world.add("d", 6)]);
+    world.commit(3, &[world.add("e", 7), remove("d", 1)]);
+    let source = world.pair().source;
+    let newest = source.snapshot(None).await.unwrap();
+    source.write_checkpoint(&newest).await.unwrap();
+    for version in 0..3 {
+        let key = format!("_delta_log/{version:020}.json");
+        world.source.delete_now(&key);
+    }
+    world.source.forget();
+    let plan = world.sync_done().await;
+    let found = (plan.from_version, plan.source_version, plan.bytes_copy);
+    assert_eq!(found, (Some(0), 3, 12));
+    assert_eq!(world.source.reads(), 2);
+    assert_eq!(world.replica_paths().await, ["b", "c", "e"]);
 }
 
 #[tokio::test]
