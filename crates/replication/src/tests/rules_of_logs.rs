@@ -155,7 +155,7 @@ async fn rules_16_26_39_what_cannot_be_followed_is_refused_by_name_before_a_byte
         world.commit(0, &said);
         let named = features.last().unwrap();
         let why = failed(world.sync().await);
-        assert!(why.contains(named), "{named}: {why}");
+        assert!(why.contains(*named), "{named}: {why}");
         assert_eq!(world.source.reads(), 0, "{named}");
         assert_eq!(world.target.keys(), [MARKER], "{named}");
     }

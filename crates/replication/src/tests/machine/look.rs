@@ -102,7 +102,7 @@ pub(super) async fn can_still_be_read(world: &World, kept_since: Timestamp) {
         for file in snapshot.files.values() {
             let objects = [Some(&file.key), file.deletion_vector_key.as_ref()];
             for key in objects.into_iter().flatten() {
-                let is_there = keys.iter().any(|there| there == key.as_ref());
+                let is_there = keys.contains(&key.to_string());
                 assert!(is_there, "`{key}` of version {version} is gone");
             }
         }
