@@ -36,6 +36,7 @@ mod tests;
 mod vacuum;
 mod vectors;
 mod walk;
+pub mod witness;
 pub mod write;
 
 pub use actions::{

@@ -4,6 +4,7 @@
 //! version, finished objects are recognised, the commit by its `txnId`. A driver whose `attempt` is no longer the run's
 //! stops at the next save. Errors that may pass leave the state as it is, for the next attempt.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
 use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
-use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::verify::{VerifyError, look_at, looks_of, objects, verify};
+use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, has_moved_on, plan_for};
+use crate::verify::{VerifyError, are_there, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -338,10 +339,7 @@ impl Driver<'_> {
                 }));
             }
             // Rule 1: objects first, then a look at each, then the commit.
-            let mut added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
-            let mended = plan.copies.iter().filter(|item| item.fresh);
-            added.extend(mended.filter_map(look_at));
-            if let Err(error) = objects(self.pair.target.objects(), added).await {
+            if let Err(error) = are_there(&self.pair.target, &plan).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
                     tokio::fs::remove_file(&job.receipts).await?;
@@ -373,9 +371,16 @@ impl Driver<'_> {
     }
 
     async fn copy_failed(&mut self, why: CopyFailure) -> Result<(), RunError> {
+        let is_lost = match &self.record.plan {
+            Some(plan) if self.record.lost_file => {
+                let moved_on = has_moved_on(&self.pair.source, plan).await;
+                !moved_on.map_err(RunError::Plan)?
+            }
+            _ => false,
+        };
         match why.kind {
             // The source vacuumed the file while we copied: its newest version does without it, or is corrupt (rule 27).
-            FailureKind::Missing if !self.record.lost_file => {
+            FailureKind::Missing if !is_lost => {
                 self.record.lost_file = true;
                 self.again().await
             }
@@ -396,9 +401,22 @@ impl Driver<'_> {
         if latest.is_some_and(|latest| latest >= kept.target_version) {
             return self.taken(&kept).await;
         }
+        let is_taken_up = self.plan.is_none();
         let Some(plan) = self.files_of_plan().await? else {
             return Ok(());
         };
+        // No log names what was copied yet: since then a vacuum may have taken it for an orphan.
+        if is_taken_up && let Err(error) = are_there(&self.pair.target, &plan).await {
+            if !matches!(error, VerifyError::Wrong(_)) {
+                return Err(RunError::Verify(error));
+            }
+            match tokio::fs::remove_file(self.file("receipts")).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+            self.plan = Some(plan);
+            return self.save(RunState::Copying).await;
+        }
         let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
         model::crash_point!("sync.commit.before");
         let written = self
