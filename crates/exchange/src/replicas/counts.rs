@@ -48,6 +48,19 @@ impl Exchange {
         counter: &str,
         counted: Counted,
     ) -> Result<(), Error> {
+        self.run_counted_at(principal, run, (counter, counted), None)
+            .await
+    }
+
+    /// The same where it is known where the counter stands. At neither end of the replica the bytes go two legs, there and on, and
+    /// each of them is an event; the run's sums are of the first.
+    pub async fn run_counted_at(
+        &self,
+        principal: &Principal,
+        run: SyncRunId,
+        (counter, counted): (&str, Counted),
+        here: Option<&Location>,
+    ) -> Result<(), Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let now = self.now();
         let prefix = format!("run/{run}/{counter}/");
@@ -86,6 +99,9 @@ impl Exchange {
         if bytes == 0 && busy == 0 {
             return Ok(());
         }
+        let from = Location::new(leg.source_cloud, &leg.source_region).map_err(Error::internal)?;
+        let to = Location::new(leg.target_cloud, &leg.target_region).map_err(Error::internal)?;
+        let via = here.filter(|here| **here != from && **here != to);
         let event = MeterEventNew {
             key: format!("{prefix}{parts}"),
             product: Some(leg.product_id),
@@ -94,8 +110,8 @@ impl Exchange {
             recipient: None,
             run: Some(run),
             query: None,
-            from: Location::new(leg.source_cloud, &leg.source_region).map_err(Error::internal)?,
-            to: Location::new(leg.target_cloud, &leg.target_region).map_err(Error::internal)?,
+            from,
+            to: via.unwrap_or(&to).clone(),
             bytes,
             busy,
             method: Method::Measured,
@@ -103,6 +119,19 @@ impl Exchange {
         };
         if !self.meter_store(&mut tx, &event, now).await? {
             return Err(Error::changed("meter of this run"));
+        }
+        if let Some(via) = via.filter(|_| bytes > 0) {
+            // By a key that the sums above do not find.
+            let onward = MeterEventNew {
+                key: format!("run-onward/{run}/{counter}/{parts}"),
+                from: via.clone(),
+                to: to.clone(),
+                busy: 0,
+                ..event
+            };
+            if !self.meter_store(&mut tx, &onward, now).await? {
+                return Err(Error::changed("meter of this run"));
+            }
         }
         sql!(
             "update sync_run set bytes_received = bytes_received + $1, busy_micros = busy_micros + $2 where id = $3"
