@@ -70,7 +70,7 @@ pub(crate) const NEXT_CHECK: &str = ", next ";
 /// Before when what was promised had to be there; after that comes [`IS_NOT_HERE`].
 pub(crate) const IT_IS_LATE: &str =
     "This replica is later than its schedule promises: what had to be here ";
-pub(crate) const IS_NOT_HERE: &str = " is not. Those who own and read it were told.";
+pub(crate) const IS_NOT_HERE: &str = " is not.";
 pub(crate) const NEXT_RUN_AT: &str = ", at ";
 pub(crate) const RESUME_THE_SCHEDULE: &str = "Resume the schedule";
 pub(crate) const PAUSE_THE_SCHEDULE: &str = "Pause the schedule";

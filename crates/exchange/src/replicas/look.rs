@@ -81,8 +81,15 @@ impl Exchange {
             }
             return Ok(());
         }
-        self.promise_aged(&mut tx, now, replica, job, promise)
-            .await?;
+        // Where nobody has looked for long, as while all was down, first somebody looks: maybe nothing is missing.
+        let pause = next.map_or(0, |next| next.since(now));
+        let is_looked_at = job
+            .next_due_at
+            .is_some_and(|due| now.since(due) <= 2 * pause);
+        if is_looked_at {
+            self.promise_aged(&mut tx, now, replica, job, promise)
+                .await?;
+        }
         let location = replica.location()?;
         for table in self.replica_tables(&mut tx, replica.id).await? {
             if table.follows() {
