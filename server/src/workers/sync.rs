@@ -137,9 +137,7 @@ impl Ledger {
             let system = Principal::system();
             let counted = (ended.name.as_str(), ended.counted);
             let here = self.here.as_ref();
-            let written = self
-                .exchange
-                .run_counted_at(&system, ended.run, counted, here);
+            let written = self.exchange.run_counted(&system, ended.run, counted, here);
             match written.await {
                 // Of another database.
                 Err(exchange::Error::NotFound(_)) => continue,
@@ -158,7 +156,7 @@ impl Ledger {
         let name = self.tally.name();
         let (counted, here) = ((name.as_str(), counted), self.here.as_ref());
         self.exchange
-            .run_counted_at(&system, self.run.id, counted, here)
+            .run_counted(&system, self.run.id, counted, here)
             .await
     }
 }

@@ -41,20 +41,10 @@ from_row!(Leg {
 impl Exchange {
     /// Writes down what is new of one of a run's counters: the meter event and the run's own sums, both or neither. Reported
     /// again, because an answer never came or another process found the number, nothing is new.
+    ///
+    /// `here` is where the counter stands, if known. At neither end of the replica the bytes go two legs, there and on, and each of
+    /// them is an event; the run's sums are of the first.
     pub async fn run_counted(
-        &self,
-        principal: &Principal,
-        run: SyncRunId,
-        counter: &str,
-        counted: Counted,
-    ) -> Result<(), Error> {
-        self.run_counted_at(principal, run, (counter, counted), None)
-            .await
-    }
-
-    /// The same where it is known where the counter stands. At neither end of the replica the bytes go two legs, there and on, and
-    /// each of them is an event; the run's sums are of the first.
-    pub async fn run_counted_at(
         &self,
         principal: &Principal,
         run: SyncRunId,

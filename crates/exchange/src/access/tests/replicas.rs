@@ -194,7 +194,7 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         let count = async |counter: &str, bytes, busy| {
             let counted = Counted { bytes, busy };
             exchange
-                .run_counted(&world.system, run.id, counter, counted)
+                .run_counted(&world.system, run.id, (counter, counted), None)
                 .await
         };
         let shown = async || {
@@ -246,8 +246,7 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         let via: model::Location = "gcp:europe-west3".parse().unwrap();
         for _ in 0..2 {
             let counted = Counted { bytes: 50, busy: 0 };
-            let twice =
-                exchange.run_counted_at(&world.system, run.id, ("via", counted), Some(&via));
+            let twice = exchange.run_counted(&world.system, run.id, ("via", counted), Some(&via));
             twice.await.unwrap();
         }
         let all = PageRequest::all();
@@ -269,7 +268,7 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         let shown = exchange.sync_run(&world.mara, run.id).await.unwrap();
         assert_eq!(shown.bytes_received, 347);
         let unknown = SyncRunId::new(exchange.now());
-        let nowhere = exchange.run_counted(&world.system, unknown, "1", Counted::default());
+        let nowhere = exchange.run_counted(&world.system, unknown, ("1", Counted::default()), None);
         assert!(matches!(nowhere.await, Err(Error::NotFound(_))));
     }
 }
