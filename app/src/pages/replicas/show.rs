@@ -253,9 +253,9 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
     let id = replica.id.to_string();
     let next = job.next_due_at.filter(|_| !job.paused);
     let may = replica.may.schedule;
-    // What is synced by hand alone has nothing to pause.
     let is_looking = job.on_new_version.is_some() || job.fresh_within.is_some();
     let is_checked = job.verify_objects.is_some() || job.verify_rows.is_some();
+    // What is synced and checked by hand alone has nothing to pause.
     let is_timed = job.every.is_some() || job.cron.is_some() || is_looking || is_checked;
     let next_word = if is_looking {
         words::replicas::NEXT_LOOK
