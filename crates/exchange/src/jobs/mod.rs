@@ -15,7 +15,7 @@ pub use listing::{WorkFilter, WorkRetried, WorkRetryAll, WorkRow, WorkState};
 
 use model::dto::TableWork;
 use model::time::{HOUR, MINUTE, SECOND};
-use model::{Location, ReplicaTableId, Timestamp, WorkId};
+use model::{Location, ReplicaTableId, WorkId};
 use serde::{Deserialize, Serialize};
 
 use crate::db::{DbError, On, Row};
