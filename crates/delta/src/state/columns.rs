@@ -7,7 +7,13 @@ use object_store::path::Path;
 use serde_json::{Map, Value};
 
 use crate::actions::{AddFile, FileKey, live_rows};
+use crate::checkpoint::PlainAdd;
 use crate::contain::contain;
+
+/// Columns with as many rows or bytes of text take no more: so they are never copied as a whole while they grow, and where in a text
+/// one ends fits 32 bits.
+pub(super) const FULL_ROWS: usize = 250_000;
+const FULL_BYTES: usize = 128 << 20;
 
 /// What answers say of a file beside the fields of [`AddFile`].
 const KEPT: [&str; 2] = ["baseRowId", "defaultRowCommitVersion"];
@@ -35,7 +41,7 @@ pub(super) struct Columns {
 }
 
 /// What few files have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Extra {
     deletion_vector: Option<Value>,
     deletion_vector_key: Option<Path>,
@@ -49,18 +55,20 @@ struct Extra {
 #[derive(Debug, Default)]
 struct Texts {
     text: String,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Texts {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
-        self.ends.push(self.text.len());
+        // Columns are full long before that.
+        self.ends
+            .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
     }
 
     fn get(&self, row: usize) -> &str {
         let from = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[from..self.ends[row]]
+        &self.text[from as usize..self.ends[row] as usize]
     }
 
     fn fit(&mut self) {
@@ -69,7 +77,7 @@ impl Texts {
     }
 
     fn weight(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+        self.text.capacity() + self.ends.capacity() * size_of::<u32>()
     }
 }
 
@@ -81,17 +89,7 @@ impl Columns {
         self.sizes.push(file.size);
         self.modified.push(file.modification_time);
         self.data_change.push(file.data_change);
-        let partition = match self.known.get(&file.partition_values) {
-            Some(known) => *known,
-            None => {
-                let values = Arc::new(file.partition_values.clone());
-                let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-                self.values.push(Arc::clone(&values));
-                self.known.insert(values, next);
-                next
-            }
-        };
-        self.partitions.push(partition);
+        self.push_values(&file.partition_values);
         let raw: Map<String, Value> = KEPT
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), file.raw.get(name)?.clone())))
@@ -108,6 +106,48 @@ impl Columns {
             };
             self.extras.insert(row, extra);
         }
+    }
+
+    pub(super) fn push_plain(&mut self, file: &PlainAdd<'_>) {
+        self.paths.push(file.path);
+        self.stats.push(file.stats.unwrap_or_default());
+        self.sizes.push(file.size);
+        self.modified.push(file.modification_time);
+        self.data_change.push(file.data_change);
+        self.push_values(&file.partition_values);
+    }
+
+    /// A row of others.
+    pub(super) fn push_row(&mut self, other: &Self, row: usize) {
+        if let Some(extra) = other.extras.get(&row) {
+            let here = self.len();
+            self.has_vectors |= extra.deletion_vector.is_some();
+            self.extras.insert(here, extra.clone());
+        }
+        self.paths.push(other.path(row));
+        self.stats.push(other.stats.get(row));
+        self.sizes.push(other.sizes[row]);
+        self.modified.push(other.modified[row]);
+        self.data_change.push(other.data_change[row]);
+        self.push_values(other.partition_values(row));
+    }
+
+    fn push_values(&mut self, found: &Values) {
+        let partition = match self.known.get(found) {
+            Some(known) => *known,
+            None => {
+                let values = Arc::new(found.clone());
+                let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+                self.values.push(Arc::clone(&values));
+                self.known.insert(values, next);
+                next
+            }
+        };
+        self.partitions.push(partition);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= FULL_ROWS || self.paths.text.len().max(self.stats.text.len()) >= FULL_BYTES
     }
 
     /// Nothing more comes.
