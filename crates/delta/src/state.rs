@@ -14,6 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use self::build::{Builder, Growing};
+pub use self::columns::FileView;
 use self::columns::{Columns, FULL_ROWS};
 use crate::actions::{Action, AddFile, FileKey};
 use crate::budgets::{count, within};
@@ -177,6 +178,18 @@ impl State {
     pub fn file(&self, row: u32) -> AddFile {
         let (columns, row) = self.place(row);
         columns.file(row)
+    }
+
+    /// The same without copies of what is held.
+    pub fn view(&self, row: u32) -> FileView<'_> {
+        let (columns, row) = self.place(row);
+        columns.view(row)
+    }
+
+    /// The object of one file, contained.
+    pub fn object(&self, row: u32) -> Path {
+        let (columns, row) = self.place(row);
+        columns.object(row)
     }
 
     /// What is held: each piece by a number of its own, which later versions that share it have in common, and its bytes.

@@ -20,6 +20,44 @@ const KEPT: [&str; 2] = ["baseRowId", "defaultRowCommitVersion"];
 
 type Values = BTreeMap<String, Option<String>>;
 
+/// Where a file has nothing of [`KEPT`].
+static NOTHING: Value = Value::Null;
+
+/// One file of a table, as it is held: an [`AddFile`] for who only looks.
+#[derive(Clone, Copy, Debug)]
+pub struct FileView<'a> {
+    /// As the log gives it.
+    pub path: &'a str,
+    /// Bytes.
+    pub size: u64,
+    pub partition_values: &'a BTreeMap<String, Option<String>>,
+    /// Milliseconds since the epoch.
+    pub modification_time: i64,
+    pub data_change: bool,
+    pub stats: Option<&'a str>,
+    pub deletion_vector: Option<&'a Value>,
+    /// The object that holds the deletion vector.
+    pub deletion_vector_key: Option<&'a Path>,
+    /// The `add` object, or what answers say of it beside the fields above.
+    pub raw: &'a Value,
+}
+
+impl AddFile {
+    pub fn view(&self) -> FileView<'_> {
+        FileView {
+            path: &self.path,
+            size: self.size,
+            partition_values: &self.partition_values,
+            modification_time: self.modification_time,
+            data_change: self.data_change,
+            stats: self.stats.as_deref(),
+            deletion_vector: self.deletion_vector.as_ref(),
+            deletion_vector_key: self.deletion_vector_key.as_ref(),
+            raw: &self.raw,
+        }
+    }
+}
+
 /// Rows of files, numbered from 0.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
@@ -234,23 +272,42 @@ impl Columns {
         live_rows(self.stats(row), self.vector(row))
     }
 
-    pub(super) fn file(&self, row: usize) -> AddFile {
+    pub(super) fn view(&self, row: usize) -> FileView<'_> {
         let extra = self.extras.get(&row);
-        let path = self.path(row).to_owned();
-        let key = extra.and_then(|extra| extra.key.clone());
-        // It was contained when it was read, and is again: what would not be is no key of this table.
-        let key = key.or_else(|| contain(&path).ok()).unwrap_or_default();
-        AddFile {
-            key,
+        FileView {
+            path: self.path(row),
             size: self.sizes[row],
-            partition_values: self.partition_values(row).clone(),
+            partition_values: self.partition_values(row),
             modification_time: self.modified[row],
             data_change: self.data_change[row],
-            stats: self.stats(row).map(str::to_owned),
-            deletion_vector: extra.and_then(|extra| extra.deletion_vector.clone()),
-            deletion_vector_key: extra.and_then(|extra| extra.deletion_vector_key.clone()),
-            raw: extra.map_or(Value::Null, |extra| extra.raw.clone()),
-            path,
+            stats: self.stats(row),
+            deletion_vector: extra.and_then(|extra| extra.deletion_vector.as_ref()),
+            deletion_vector_key: extra.and_then(|extra| extra.deletion_vector_key.as_ref()),
+            raw: extra.map_or(&NOTHING, |extra| &extra.raw),
+        }
+    }
+
+    /// The file's object.
+    pub(super) fn object(&self, row: usize) -> Path {
+        let key = self.extras.get(&row).and_then(|extra| extra.key.clone());
+        // It was contained when it was read, and is again: what would not be is no key of this table.
+        key.or_else(|| contain(self.path(row)).ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn file(&self, row: usize) -> AddFile {
+        let view = self.view(row);
+        AddFile {
+            path: view.path.to_owned(),
+            key: self.object(row),
+            size: view.size,
+            partition_values: view.partition_values.clone(),
+            modification_time: view.modification_time,
+            data_change: view.data_change,
+            stats: view.stats.map(str::to_owned),
+            deletion_vector: view.deletion_vector.cloned(),
+            deletion_vector_key: view.deletion_vector_key.cloned(),
+            raw: view.raw.clone(),
         }
     }
 
