@@ -42,7 +42,7 @@ pub(crate) enum Content {
     /// Files of a state, by their numbers; with its version, where one was asked for.
     State(Arc<State>, Arc<[u32]>, Option<Committed>),
     /// Changes, in the order of the log.
-    Changes(Vec<Item>),
+    Changes(Arc<[Item]>),
 }
 
 impl Content {
