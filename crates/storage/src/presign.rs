@@ -109,7 +109,19 @@ impl Presigner {
         })
     }
 
-    /// The URL of one object, by its whole key in the bucket.
+    /// For keys below a folder of the bucket.
+    pub(crate) fn below(mut self, folder: &Path) -> Self {
+        if !folder.is_root() {
+            let folder = percent_encode(folder.as_ref());
+            for path in [&mut self.before, &mut self.path] {
+                path.push_str(&folder);
+                path.push('/');
+            }
+        }
+        self
+    }
+
+    /// The URL of one object, by its whole key in the bucket, or below the folder.
     pub(crate) fn url(&self, key: &Path) -> String {
         let key = percent_encode(key.as_ref());
         let request = Sha256::new()
@@ -246,7 +258,10 @@ mod tests {
                 let mut same = false;
                 for _ in 0..5 {
                     let signer = Presigner::new(&store, ttl, None).await.unwrap();
-                    let ours = Url::parse(&signer.url(&key)).unwrap();
+                    let ours = signer.url(&key);
+                    let below = signer.below(&Path::from("after sales"));
+                    assert_eq!(below.url(&Path::parse(name).unwrap()), ours);
+                    let ours = Url::parse(&ours).unwrap();
                     let theirs = store.signed_url(Method::GET, &key, ttl).await.unwrap();
                     let sorted = |url: &Url| {
                         let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();

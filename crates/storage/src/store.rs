@@ -100,9 +100,10 @@ impl Store {
         self.sign(key, ttl, Some(tags)).await
     }
 
-    /// The same of many keys: what their URLs have in common is made once.
+    /// The same of many keys below a folder: what their URLs have in common is made once.
     pub async fn sign_gets_for(
         &self,
+        folder: &Path,
         keys: &[Path],
         ttl: Duration,
         tags: &Tags,
@@ -111,8 +112,8 @@ impl Store {
         match &self.0.kind {
             Kind::File(_) => Ok(None),
             Kind::Cloud(cloud) => {
-                let keys = keys.iter().map(|key| self.full(key));
-                cloud.signing.sign_all(keys, ttl, Some(tags)).await
+                let folder = self.full(folder);
+                cloud.signing.sign_all(&folder, keys, ttl, Some(tags)).await
             }
         }
     }

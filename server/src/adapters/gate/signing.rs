@@ -30,9 +30,7 @@ impl ShareGate {
             recipient: reading.recipient_name.to_string(),
             query: reading.query.to_string(),
         };
-        let keys: Vec<Path> = keys.iter().map(|key| reading.at.key(key)).collect();
-        let store = &reading.at.store;
-        let by_store = store.sign_gets_for(&keys, ttl, &tags).await;
+        let by_store = reading.at.sign_gets_for(keys, ttl, &tags).await;
         let (signed, last, last_by_store) = match by_store.map_err(unsigned)? {
             Some(many) if many.urls.len() == keys.len() => {
                 reading.signed_by_store.store(true, Ordering::Relaxed);
@@ -52,8 +50,8 @@ impl ShareGate {
             }
             None => {
                 let expires_at = now.plus(micros(ttl));
-                let urls = keys.into_iter();
-                let signed = urls.map(|key| self.through_gateway(reading, key, expires_at));
+                let keys = keys.iter().map(|key| reading.at.key(key));
+                let signed = keys.map(|key| self.through_gateway(reading, key, expires_at));
                 let signed = signed.collect::<Result<Vec<_>, _>>()?;
                 (signed, expires_at, None)
             }
