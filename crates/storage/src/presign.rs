@@ -259,7 +259,7 @@ mod tests {
                 for _ in 0..5 {
                     let signer = Presigner::new(&store, ttl, None).await.unwrap();
                     let ours = signer.url(&key);
-                    let below = signer.below(&Path::from("after sales"));
+                    let below = signer.below(&Path::parse("after sales").unwrap());
                     assert_eq!(below.url(&Path::parse(name).unwrap()), ours);
                     let ours = Url::parse(&ours).unwrap();
                     let theirs = store.signed_url(Method::GET, &key, ttl).await.unwrap();

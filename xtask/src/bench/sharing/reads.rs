@@ -117,6 +117,51 @@ fn at_once(world: &World<'_>, questions: usize) -> Result<Counts> {
     Ok(counts)
 }
 
+/// Files of a page of changes: there are three pages.
+const PAGE: u32 = 40;
+
+pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
+    let server = world.serve()?;
+    let whole = server.get(FEED.name, "changes?startingVersion=0");
+    server.ask(&whole)?;
+    let whole = server.median(&whole, ROUNDS, |answer| answer.whole)?;
+    let asked = format!("changes?startingVersion=0&maxFiles={PAGE}");
+    let (mut rounds, mut commits) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let (mut next, mut seconds, mut files, mut pages) = (Some(asked.clone()), 0.0, 0, 0);
+        world.store.counts()?;
+        while let Some(path) = next {
+            let answer = server.ask(&server.get(FEED.name, &path).keeping())?;
+            seconds += answer.whole;
+            pages += 1;
+            // Beside protocol and metadata, and the line that ends it.
+            files += answer.lines().count().saturating_sub(3);
+            let token = answer.of_end("nextPageToken");
+            next = token.map(|token| format!("{asked}&pageToken={token}"));
+        }
+        commits = world.store.counts()?.gets;
+        let expected = 1 + usize::try_from(FEED_COMMITS)?;
+        if files != expected || pages < 3 {
+            bail!("{pages} pages of changes have {files} files instead of {expected}");
+        }
+        rounds.push(seconds);
+    }
+    Ok(vec![
+        Figure::new(
+            "P5, changes in pages against one answer",
+            median(rounds) / whole,
+            "x",
+            Limit::AtMost(1.2),
+        ),
+        Figure::new(
+            "P5, reads for all pages of changes",
+            number(commits),
+            "reads",
+            Limit::AtMost(f64::from(FEED_COMMITS + 1) + 3.0),
+        ),
+    ])
+}
+
 pub(super) fn changes(world: &World<'_>) -> Result<Vec<Figure>> {
     let server = world.serve()?;
     // Who asks is known by then, and the connections to the database are open.
