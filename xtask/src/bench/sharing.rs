@@ -43,6 +43,8 @@ const FEED: Table = Table {
     kind: Kind::Feed(FEED_COMMITS),
 };
 const FEED_COMMITS: u32 = 100;
+/// Files of changes in each of them.
+const FEED_CHANGES: u32 = 200;
 const REAL: Table = Table {
     name: "real",
     kind: Kind::Rows(1_000, 2_000),

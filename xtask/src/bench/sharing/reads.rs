@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::asking::{Question, number};
 use super::world::{Counts, Server, World};
-use super::{FEED, FEED_COMMITS, ROUNDS, USUAL};
+use super::{FEED, FEED_CHANGES, FEED_COMMITS, ROUNDS, USUAL};
 use crate::bench::load::percentile;
 use crate::bench::{Figure, Limit, median};
 
@@ -117,8 +117,8 @@ fn at_once(world: &World<'_>, questions: usize) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Files of a page of changes: there are three pages.
-const PAGE: u32 = 40;
+/// Files of a page of changes: there are four pages.
+const PAGE: u32 = 6_000;
 
 pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
     let server = world.serve()?;
@@ -140,8 +140,8 @@ pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
             next = token.map(|token| format!("{asked}&pageToken={token}"));
         }
         commits = world.store.counts()?.gets;
-        let expected = 1 + usize::try_from(FEED_COMMITS)?;
-        if files != expected || pages < 3 {
+        let expected = 1 + usize::try_from(FEED_COMMITS * FEED_CHANGES)?;
+        if files != expected || pages < 4 {
             bail!("{pages} pages of changes have {files} files instead of {expected}");
         }
         rounds.push(seconds);
@@ -183,8 +183,8 @@ fn far(world: &World<'_>, server: &Server<'_>) -> Result<Vec<Figure>> {
     let answer = server.ask(&feed)?;
     let counts = world.store.counts()?;
     let lines = answer.lines().count();
-    // Protocol and metadata; the file of the first version, and of each later one that of its changes.
-    let expected = 3 + usize::try_from(FEED_COMMITS)?;
+    // Protocol and metadata; the file of the first version, and of each later one those of its changes.
+    let expected = 3 + usize::try_from(FEED_COMMITS * FEED_CHANGES)?;
     if lines != expected {
         bail!("the change feed has {lines} lines instead of {expected}");
     }

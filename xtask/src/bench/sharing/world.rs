@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::FEED_CHANGES;
 use super::asking::{Answer, Question};
 use crate::bench::{entrepot, median};
 use crate::http;
@@ -120,7 +121,9 @@ impl<'a> World<'a> {
                     world.table(table, &json!({ "kind": "large", "files": files }))?;
                 }
                 Kind::Feed(commits) => {
-                    world.table(table, &json!({ "kind": "feed", "commits": commits }))?;
+                    let how =
+                        json!({ "kind": "feed", "commits": commits, "changes": FEED_CHANGES });
+                    world.table(table, &how)?;
                 }
                 Kind::Rows(..) => {}
             }
