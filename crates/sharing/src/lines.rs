@@ -260,7 +260,8 @@ fn deletion_vector<'a>(
 }
 
 fn delta_add<'a>(add: FileView<'a>, urls: Urls<'a>) -> DeltaSingleAction<'a> {
-    let number = |name: &str| add.raw.get(name).filter(|value| value.is_i64());
+    let raw = add.raw;
+    let number = |name: &str| raw.get(name).filter(|value| value.is_i64());
     DeltaSingleAction::Add(DeltaAdd {
         path: &urls.file.url,
         partition_values: add.partition_values,
