@@ -181,6 +181,7 @@ fn write_answer(
     async_stream::stream! {
         let shelf = (!files.is_done()).then(|| Shelf::new(files.app.slots.patience.client));
         while let Some(shelf) = shelf.as_ref().filter(|_| !files.is_done()) {
+            files.go_ahead();
             shelf.put(files);
             yield Ok(Bytes::from(std::mem::take(&mut piece)));
             let Some(back) = shelf.take() else {
@@ -252,28 +253,17 @@ impl Files {
     /// Signs the next files and appends their lines; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Vec<u8>, entry: &mut Entry) -> Result<(), Failure> {
         let chunks = std::mem::replace(&mut self.chunks, CHUNKS);
-        let until = self.end.min(self.next.saturating_add(CHUNK * chunks));
-        let range = self.next..until.max(self.next);
-        let rows = match &self.content {
-            Content::State(state, rows, at) => Rows {
-                state: Arc::clone(state),
-                rows: Arc::clone(rows),
-                at: *at,
-                format: self.format,
-                ids: self.ids,
-            },
-            Content::Changes(_) => return self.write_changes(out, entry, range).await,
+        let range = self.following(chunks);
+        let until = range.end;
+        let Some(rows) = self.rows() else {
+            return self.write_changes(out, entry, range).await;
         };
         let written = if chunks == 1 {
             vec![rows.write(&self.app, &self.readable, range).await?]
         } else {
             let ahead = self.ahead.take().filter(Ahead::is_fresh);
             let ahead = ahead.unwrap_or_else(|| self.begin(&rows, range));
-            let end = ahead.end;
-            let written = ahead.written().await?;
-            let next = end..self.end.min(end.saturating_add(CHUNK * CHUNKS));
-            self.ahead = (!next.is_empty()).then(|| self.begin(&rows, next));
-            written
+            ahead.written().await?
         };
         self.next = until;
         for chunk in written {
@@ -282,6 +272,34 @@ impl Files {
             out.extend_from_slice(&chunk.lines);
         }
         Ok(())
+    }
+
+    /// Begins the next piece, before the client takes the last.
+    fn go_ahead(&mut self) {
+        let range = self.following(self.chunks);
+        if let Some(rows) = self.rows().filter(|_| !range.is_empty()) {
+            self.ahead = Some(self.begin(&rows, range));
+        }
+    }
+
+    /// Which files stand in the next piece, of so many chunks.
+    fn following(&self, chunks: usize) -> Range<usize> {
+        let until = self.end.min(self.next.saturating_add(CHUNK * chunks));
+        self.next..until.max(self.next)
+    }
+
+    /// What is written of a state; None: changes are.
+    fn rows(&self) -> Option<Rows> {
+        match &self.content {
+            Content::State(state, rows, at) => Some(Rows {
+                state: Arc::clone(state),
+                rows: Arc::clone(rows),
+                at: *at,
+                format: self.format,
+                ids: self.ids,
+            }),
+            Content::Changes(_) => None,
+        }
     }
 
     fn begin(&self, rows: &Rows, range: Range<usize>) -> Ahead {

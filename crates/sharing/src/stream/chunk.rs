@@ -42,8 +42,6 @@ pub(super) struct Chunk {
 pub(super) struct Ahead {
     chunks: Vec<Writing>,
     since: Instant,
-    /// Where the next ones begin.
-    pub(super) end: usize,
 }
 
 /// Given up when it is dropped.
@@ -77,7 +75,6 @@ impl Ahead {
         Self {
             chunks,
             since: Instant::now(),
-            end: range.end,
         }
     }
 
