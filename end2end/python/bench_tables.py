@@ -4,7 +4,7 @@ its argument: {"folder", "kind", ...}; out: {"version", "files"}. The kinds:
 "begin": what a table is registered with, one file, version 0.
 "large", with "files": instead of that a checkpoint of so many files, in 1000 partitions `p`, as version 10.
 "shrink": one more version, in which the first "files" files are gone.
-"feed", with "commits": each of one added file and one file of the change data feed.
+"feed", with "commits" and "changes": each of one added file and so many files of the change data feed.
 "rows", with "files" and "rows": real Parquet files of so many rows, in one commit.
 """
 
@@ -156,16 +156,20 @@ def shrink(folder, asked):
     return {"version": version, "files": 0}
 
 
+def cdc(version, number):
+    return {
+        "path": f"_change_data/cdc-{version:05}-{number:05}.{BYTES}.parquet",
+        "partitionValues": {"p": str(version % PARTITIONS)},
+        "size": BYTES,
+        "dataChange": False,
+    }
+
+
 def feed(folder, asked):
     log, commits = folder / "_delta_log", asked["commits"]
     for version in range(1, commits + 1):
-        cdc = {
-            "path": f"_change_data/cdc-{version:05}.{BYTES}.parquet",
-            "partitionValues": {"p": str(version % PARTITIONS)},
-            "size": BYTES,
-            "dataChange": False,
-        }
-        commit(log, version, [{"add": add(version)}, {"cdc": cdc}])
+        changes = [{"cdc": cdc(version, number)} for number in range(asked["changes"])]
+        commit(log, version, [{"add": add(version)}, *changes])
     return {"version": commits, "files": commits + 1}
 
 

@@ -2,6 +2,7 @@
 //! range of commits, read several at a time. States are the business of [`Table::snapshot`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -96,6 +97,23 @@ impl ChangedFile {
     }
 }
 
+/// What readers are told of an added file beside its fields, and of a removed one.
+const TOLD: [&str; 3] = ["baseRowId", "defaultRowCommitVersion", "partitionValues"];
+
+impl ChangedFile {
+    /// Lets go of what the log says of it and readers are not told: half of what it takes.
+    pub fn trim(&mut self) {
+        let raw = match self {
+            Self::Add(file) => Arc::get_mut(file).map(|file| &mut file.raw),
+            Self::Remove(file) => Arc::get_mut(file).map(|file| &mut file.raw),
+            Self::Cdc(file) => Arc::get_mut(file).map(|file| &mut file.raw),
+        };
+        if let Some(Value::Object(fields)) = raw {
+            fields.retain(|name, _| TOLD.contains(&name.as_str()));
+        }
+    }
+}
+
 /// What one commit changed.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -160,6 +178,17 @@ impl History {
         }
     }
 
+    /// Bytes of the commits of a range, as stored.
+    pub fn bytes(&self, range: RangeInclusive<u64>) -> u64 {
+        let commits = self.listing.commits.range(range);
+        commits.fold(0, |sum, (_, meta)| sum.saturating_add(meta.size))
+    }
+
+    /// The same, in this process, for as long as a range has the same commits; `None` when one is not there.
+    pub fn mark(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        mark_of(&self.listing, range)
+    }
+
     /// The versions of commits that can be told by their time: from the oldest state on, without a gap up to the newest.
     fn timed(&self) -> Vec<u64> {
         match self.earliest_change(self.latest) {
@@ -190,6 +219,16 @@ impl Table {
     /// [`LogError::NotATable`], [`LogError::Storage`], [`LogError::Budget`].
     pub async fn history(&self) -> Result<History, LogError> {
         History::of(self.whole_listing().await?)
+    }
+
+    /// As [`History::mark`], of what is there now. Takes no more than a listing from the range's beginning on.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], [`LogError::Budget`].
+    pub async fn mark(&self, range: RangeInclusive<u64>) -> Result<Option<u64>, LogError> {
+        let objects = self.objects().as_ref();
+        let listing = Listing::read(objects, Some(*range.start()), self.budgets()).await?;
+        Ok(mark_of(&listing, range))
     }
 
     /// Where `time` lies among the versions of `history`. Looks at a few commits only, by halves, for versions are
@@ -370,6 +409,20 @@ impl Table {
         };
         Ok((change, spent))
     }
+}
+
+fn mark_of(listing: &Listing, range: RangeInclusive<u64>) -> Option<u64> {
+    let mut mark = DefaultHasher::new();
+    let mut wanted = *range.start();
+    for (version, meta) in listing.commits.range(range.clone()) {
+        if *version != wanted {
+            return None;
+        }
+        let written = meta.last_modified.timestamp_micros();
+        (version, meta.size, written, &meta.e_tag).hash(&mut mark);
+        wanted = wanted.checked_add(1)?;
+    }
+    (wanted.checked_sub(1) == Some(*range.end())).then(|| mark.finish())
 }
 
 /// How many of the commits (version, bytes) are read together; at least one.

@@ -1,34 +1,40 @@
 //! Reads checkpoints: classic ones, whole or in parts, and V2, whose manifest may be JSON and names sidecars. Of Parquet files
 //! the footers come first: rows, sizes and nesting are held against the budgets before any page is read. Rows are then turned
-//! into JSON actions, so that checkpoints and commits share one parser and one replay.
+//! into JSON actions, so that checkpoints and commits share one parser and one replay; who keeps no more of a file than what is usual
+//! is handed most of them as they stand in their columns.
+
+mod footers;
+mod input;
+mod plain;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use arrow_json::writer::LineDelimited;
-use bytes::Bytes;
-use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use indexmap::IndexMap;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::SchemaDescriptor;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use self::footers::{Told, check_footers};
+pub(crate) use self::footers::{read_footer, rows_of_groups};
+pub(crate) use self::input::Input;
+pub(crate) use self::plain::PlainAdd;
+use self::plain::PlainRows;
 use crate::actions::{Action, parse_action, parse_line};
 use crate::budgets::{count, within};
 use crate::contain::shown;
 use crate::fields::At;
-use crate::footer::check_nesting;
 use crate::lines::read_lines;
 use crate::{Budgets, LogError};
 
@@ -43,6 +49,9 @@ const ACTIONS: [&str; 8] = [
     "sidecar",
     "checkpointMetadata",
 ];
+
+/// Those of them that [`Wanted::Head`] asks for.
+const HEAD: [&str; 4] = ["protocol", "metaData", "sidecar", "checkpointMetadata"];
 
 /// Rows that are decoded at once. Small, because a dictionary can make much of little: this bounds what one step may
 /// take before the next check.
@@ -61,8 +70,25 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) homes: &'a [String],
 }
 
-/// Where the actions of a checkpoint go.
-type Each<'a> = &'a mut (dyn FnMut(Action) -> Result<(), LogError> + Send);
+/// What is read of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Every action, whole.
+    Actions,
+    /// The same, but the usual files as they stand in their columns.
+    Rows,
+    /// Protocol and metadata; files may be left out.
+    Head,
+}
+
+/// One row of a checkpoint.
+pub(crate) enum Row<'a> {
+    Action(Action),
+    Plain(PlainAdd<'a>),
+}
+
+/// Where the rows of a checkpoint go.
+type Each<'a> = &'a mut (dyn FnMut(Row<'_>) -> Result<(), LogError> + Send);
 
 impl Checkpoint<'_> {
     /// Hands every action of the checkpoint to `each`, and says whether it is a V2 checkpoint, by whatever name: its files, or
@@ -75,10 +101,28 @@ impl Checkpoint<'_> {
         objects: &Arc<dyn ObjectStore>,
         budgets: &Budgets,
         spent: &mut u64,
+        each: &mut (dyn FnMut(Action) -> Result<(), LogError> + Send),
+    ) -> Result<bool, LogError> {
+        let mut each = |row: Row<'_>| match row {
+            Row::Action(action) => each(action),
+            // None are asked for.
+            Row::Plain(_) => Ok(()),
+        };
+        self.read_rows(objects, budgets, spent, Wanted::Actions, &mut each)
+            .await
+    }
+
+    /// The same, as it is wanted.
+    pub(crate) async fn read_rows(
+        &self,
+        objects: &Arc<dyn ObjectStore>,
+        budgets: &Budgets,
+        spent: &mut u64,
+        wanted: Wanted,
         each: Each<'_>,
     ) -> Result<bool, LogError> {
         // The decoder meets hostile bytes; should it panic, the table is broken, not the process.
-        let work = self.read_all(objects, budgets, spent, each);
+        let work = self.read_all(objects, budgets, spent, wanted, each);
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(result) => result,
             Err(_) => Err(self.broken("it is not a Parquet file of actions")),
@@ -90,6 +134,7 @@ impl Checkpoint<'_> {
         objects: &Arc<dyn ObjectStore>,
         budgets: &Budgets,
         spent: &mut u64,
+        wanted: Wanted,
         each: Each<'_>,
     ) -> Result<bool, LogError> {
         let mut reading = Reading {
@@ -97,20 +142,21 @@ impl Checkpoint<'_> {
             version: self.version,
             budgets,
             homes: self.homes,
+            wanted,
             told: Told::default(),
             line: 0,
         };
         let (mut is_v2, mut sidecars) = (false, BTreeSet::new());
-        let mut first = |action| match action {
-            Action::Sidecar(path) => {
+        let mut first = |row: Row<'_>| match row {
+            Row::Action(Action::Sidecar(path)) => {
                 sidecars.insert(path);
                 within("sidecars of a checkpoint", SIDECARS, count(sidecars.len()))
             }
-            Action::CheckpointMetadata => {
+            Row::Action(Action::CheckpointMetadata) => {
                 is_v2 = true;
                 Ok(())
             }
-            action => each(action),
+            row => each(row),
         };
         match self.files {
             [manifest] if manifest.location.as_ref().ends_with(".json") => {
@@ -129,11 +175,15 @@ impl Checkpoint<'_> {
             .map(|path| self.sidecars.get(path).cloned())
             .collect();
         let files = files.ok_or_else(|| self.broken("one of its sidecars is not there"))?;
-        let mut second = |action| match action {
-            Action::Sidecar(_) | Action::CheckpointMetadata => {
+        // They hold files alone.
+        if wanted == Wanted::Head {
+            return Ok(true);
+        }
+        let mut second = |row: Row<'_>| match row {
+            Row::Action(Action::Sidecar(_) | Action::CheckpointMetadata) => {
                 Err(self.broken("one of its sidecars is itself a checkpoint"))
             }
-            action => each(action),
+            row => each(row),
         };
         reading.read_files(&files, spent, &mut second).await?;
         Ok(true)
@@ -147,22 +197,13 @@ impl Checkpoint<'_> {
     }
 }
 
-/// What the footers of a checkpoint's files say, added up.
-#[derive(Default)]
-struct Told {
-    /// As stored.
-    stored: u64,
-    rows: u64,
-    /// As decoded.
-    bytes: u64,
-}
-
 /// A checkpoint that is being read, file by file.
 struct Reading<'a> {
     objects: &'a Arc<dyn ObjectStore>,
     version: u64,
     budgets: &'a Budgets,
     homes: &'a [String],
+    wanted: Wanted,
     told: Told,
     /// The row, for messages.
     line: usize,
@@ -188,7 +229,8 @@ impl Reading<'_> {
             |at, line| {
                 rows += 1;
                 within("rows of a checkpoint", limit, rows)?;
-                parse_line(line, at)?.into_iter().try_for_each(&mut *each)?;
+                let mut actions = parse_line(line, at)?.into_iter();
+                actions.try_for_each(|action| each(Row::Action(action)))?;
                 Ok(true)
             },
         );
@@ -239,7 +281,7 @@ impl Reading<'_> {
         let (version, budgets) = (self.version, self.budgets);
         let failed = |error| decoding(version, error);
         let told = rows_of_groups(&footer);
-        let projection = projection(footer.file_metadata().schema_descr());
+        let projection = projection(footer.file_metadata().schema_descr(), self.wanted);
         // The Arrow schema a writer may have left in the file could say anything; the Parquet one is enough.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::try_new(Arc::new(footer), options).map_err(failed)?;
@@ -270,158 +312,100 @@ impl Reading<'_> {
                 budgets.total_log_bytes,
                 count(batch.get_array_memory_size()),
             )?;
-            json.clear();
-            to_json(&batch, &mut json).map_err(|error| LogError::BrokenCheckpoint {
-                version,
-                what: shown(&error),
-            })?;
-            *spent += count(json.len());
-            within("bytes of the log", budgets.total_log_bytes, *spent)?;
-            for row in json
-                .split(|byte| *byte == b'\n')
-                .filter(|row| !row.is_empty())
-            {
-                self.line += 1;
-                within("bytes of a line", budgets.line_bytes, count(row.len()))?;
-                parse_row(
-                    row,
-                    At {
-                        version,
-                        line: self.line,
-                        homes: self.homes,
-                    },
-                    &mut *each,
-                )?;
-            }
+            self.read_batch(&batch, &mut json, spent, &mut *each)?;
             tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// The rows in their order, each as it is wanted.
+    fn read_batch(
+        &mut self,
+        batch: &RecordBatch,
+        json: &mut Vec<u8>,
+        spent: &mut u64,
+        each: Each<'_>,
+    ) -> Result<(), LogError> {
+        let plain = match self.wanted {
+            Wanted::Rows => PlainRows::of(batch),
+            Wanted::Actions | Wanted::Head => None,
+        };
+        if self.wanted == Wanted::Actions || self.wanted == Wanted::Rows && plain.is_none() {
+            return self.read_json(batch, json, spent, each);
+        }
+        // Since this row all go through JSON.
+        let mut from = 0;
+        for row in 0..batch.num_rows() {
+            let file = plain.as_ref().and_then(|plain| plain.get(row));
+            let is_empty = || batch.columns().iter().all(|column| column.is_null(row));
+            if file.is_none() && !is_empty() {
+                continue;
+            }
+            if from < row {
+                self.read_json(&batch.slice(from, row - from), json, spent, &mut *each)?;
+            }
+            from = row + 1;
+            self.line += 1;
+            if let Some(file) = file {
+                let bytes = count(file.bytes());
+                *spent += bytes;
+                within("bytes of the log", self.budgets.total_log_bytes, *spent)?;
+                within("bytes of a line", self.budgets.line_bytes, bytes)?;
+                each(Row::Plain(file))?;
+            }
+        }
+        let rest = batch.num_rows() - from;
+        if rest == 0 {
+            return Ok(());
+        }
+        self.read_json(&batch.slice(from, rest), json, spent, each)
+    }
+
+    fn read_json(
+        &mut self,
+        batch: &RecordBatch,
+        json: &mut Vec<u8>,
+        spent: &mut u64,
+        each: Each<'_>,
+    ) -> Result<(), LogError> {
+        let (version, budgets) = (self.version, self.budgets);
+        json.clear();
+        to_json(batch, json).map_err(|error| LogError::BrokenCheckpoint {
+            version,
+            what: shown(&error),
+        })?;
+        *spent += count(json.len());
+        within("bytes of the log", budgets.total_log_bytes, *spent)?;
+        for row in json
+            .split(|byte| *byte == b'\n')
+            .filter(|row| !row.is_empty())
+        {
+            self.line += 1;
+            within("bytes of a line", budgets.line_bytes, count(row.len()))?;
+            let at = At {
+                version,
+                line: self.line,
+                homes: self.homes,
+            };
+            parse_row(row, at, &mut *each)?;
         }
         Ok(())
     }
 }
 
-/// Fetches and decodes a footer: eight bytes, then as many as they say.
-pub(crate) async fn read_footer(
-    objects: &dyn ObjectStore,
-    version: u64,
-    file: &ObjectMeta,
-    budgets: &Budgets,
-) -> Result<ParquetMetaData, LogError> {
-    let broken = |what: &str| LogError::BrokenCheckpoint {
-        version,
-        what: what.to_owned(),
-    };
-    let start = file
-        .size
-        .checked_sub(8)
-        .ok_or_else(|| broken("it is too short"))?;
-    let tail = objects.get_range(&file.location, start..file.size).await?;
-    let len = match tail.as_ref() {
-        [a, b, c, d, b'P', b'A', b'R', b'1'] => u64::from(u32::from_le_bytes([*a, *b, *c, *d])),
-        _ => return Err(broken("it is not a Parquet file")),
-    };
-    within("bytes of a checkpoint's footer", budgets.footer_bytes, len)?;
-    let from = start
-        .checked_sub(len)
-        .ok_or_else(|| broken("its footer is broken"))?;
-    let footer = objects.get_range(&file.location, from..start).await?;
-    check_nesting(&footer).map_err(broken)?;
-    ParquetMetaDataReader::decode_metadata(&footer).map_err(|error| decoding(version, error))
-}
-
-/// A number of a footer; one below zero is as large as can be.
-fn number(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn rows_of_groups(footer: &ParquetMetaData) -> u64 {
-    let rows = footer.row_groups().iter().map(|group| group.num_rows());
-    rows.fold(0, |sum, rows| sum.saturating_add(number(rows)))
-}
-
-fn check_footers(
-    version: u64,
-    files: &[ObjectMeta],
-    footers: &[ParquetMetaData],
-    budgets: &Budgets,
-    all: &mut Told,
-) -> Result<(), LogError> {
-    for (file, footer) in files.iter().zip(footers) {
-        let mut stored = 0u64;
-        for group in footer.row_groups() {
-            for column in group.columns() {
-                stored = stored.saturating_add(number(column.compressed_size()));
-                all.bytes = all.bytes.saturating_add(number(column.uncompressed_size()));
-            }
-        }
-        // Chunks that overlap would have the same bytes fetched again and again.
-        if stored > file.size {
-            let what = "its columns are larger than the file".to_owned();
-            return Err(LogError::BrokenCheckpoint { version, what });
-        }
-        let told = number(footer.file_metadata().num_rows());
-        all.rows = all.rows.saturating_add(rows_of_groups(footer).max(told));
-    }
-    within("rows of a checkpoint", budgets.checkpoint_rows, all.rows)?;
-    within(
-        "decoded bytes of a checkpoint",
-        budgets.total_log_bytes,
-        all.bytes,
-    )
-}
-
-/// One file for the Parquet reader; its footer is known already.
-pub(crate) struct Input {
-    pub(crate) objects: Arc<dyn ObjectStore>,
-    pub(crate) path: Path,
-    pub(crate) footer: Arc<ParquetMetaData>,
-}
-
-impl AsyncFileReader for Input {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        async move {
-            self.objects
-                .get_range(&self.path, range)
-                .await
-                .map_err(external)
-        }
-        .boxed()
-    }
-
-    fn get_byte_ranges(
-        &mut self,
-        ranges: Vec<Range<u64>>,
-    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        async move {
-            self.objects
-                .get_ranges(&self.path, &ranges)
-                .await
-                .map_err(external)
-        }
-        .boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        _: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        let footer = self.footer.clone();
-        async move { Ok(footer) }.boxed()
-    }
-}
-
-fn external(error: object_store::Error) -> ParquetError {
-    ParquetError::External(Box::new(error))
-}
-
 /// All actions we use, without the parsed statistics and partition values, which the JSON text has as well.
-fn projection(schema: &SchemaDescriptor) -> ProjectionMask {
+fn projection(schema: &SchemaDescriptor, wanted: Wanted) -> ProjectionMask {
+    let actions = match wanted {
+        Wanted::Actions | Wanted::Rows => &ACTIONS[..],
+        Wanted::Head => &HEAD[..],
+    };
     let wanted = schema.columns().iter().enumerate().filter(|(_, column)| {
         let parts = column.path().parts();
         let parsed = parts.get(1).is_some_and(|name| name.ends_with("_parsed"));
         !parsed
             && parts
                 .first()
-                .is_some_and(|root| ACTIONS.contains(&root.as_str()))
+                .is_some_and(|root| actions.contains(&root.as_str()))
     });
     ProjectionMask::leaves(schema, wanted.map(|(index, _)| index).collect::<Vec<_>>())
 }
@@ -449,7 +433,7 @@ fn parse_row(row: &[u8], at: At<'_>, each: Each<'_>) -> Result<(), LogError> {
         let mut value: Value = serde_json::from_str(raw.get()).map_err(broken)?;
         without_nulls(&mut value);
         if let Some(action) = parse_action(&name, value, at)? {
-            each(action)?;
+            each(Row::Action(action))?;
         }
     }
     Ok(())

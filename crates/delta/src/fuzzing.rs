@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::actions::parse_line;
 use crate::contain::contain_sidecar;
 use crate::fields::At;
-use crate::{Action, Budgets, MAX_KEY_BYTES, Snapshot, Table, deletion_vector_key, encode};
+use crate::{Action, Budgets, MAX_KEY_BYTES, Snapshot, State, Table, deletion_vector_key, encode};
 
 #[cfg(test)]
 #[path = "../../../fuzz/mutations.rs"]
@@ -95,9 +95,25 @@ pub fn checkpoint(data: &[u8]) {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.expect("a runtime without a driver takes nothing from the system");
-    let Some(snapshot) = runtime.block_on(read(name, data.to_vec())) else {
+    let Some((snapshot, state)) = runtime.block_on(read(name, data.to_vec())) else {
         return;
     };
+    // Read in two ways, and the same.
+    assert_eq!(state.rows().len(), snapshot.files.len());
+    for (row, file) in state.rows().iter().zip(snapshot.files.values()) {
+        let found = state.file(*row);
+        assert_eq!((&found.path, &found.key), (&file.path, &file.key));
+        assert_eq!(
+            (found.size, found.data_change),
+            (file.size, file.data_change)
+        );
+        assert_eq!(found.partition_values, file.partition_values);
+        assert_eq!(found.modification_time, file.modification_time);
+        assert_eq!(
+            found.stats.unwrap_or_default(),
+            file.stats.as_deref().unwrap_or_default()
+        );
+    }
     for file in snapshot.files.values() {
         check_named(&file.path, &file.key);
     }
@@ -106,7 +122,7 @@ pub fn checkpoint(data: &[u8]) {
     }
 }
 
-async fn read(name: &str, data: Vec<u8>) -> Option<Snapshot> {
+async fn read(name: &str, data: Vec<u8>) -> Option<(Snapshot, State)> {
     let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let path = Path::from(format!("_delta_log/{name}"));
     objects.put(&path, data.into()).await.ok()?;
@@ -118,7 +134,10 @@ async fn read(name: &str, data: Vec<u8>) -> Option<Snapshot> {
         total_log_bytes: 16 << 20,
         ..Budgets::default()
     };
-    Table::new(objects, budgets).snapshot(None).await.ok()
+    let table = Table::new(objects, budgets);
+    let snapshot = table.snapshot(None).await.ok()?;
+    let state = table.state(None).await;
+    Some((snapshot, state.expect("what has a snapshot has a state")))
 }
 
 fn check_named(path: &str, key: &Path) {

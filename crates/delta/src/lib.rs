@@ -52,7 +52,7 @@ pub use inspect::{Inspection, inspect, scan};
 pub use replay::Snapshot;
 pub use rows::{RowSum, RowsError};
 pub use schema::Column;
-pub use state::State;
+pub use state::{FileView, State};
 pub use support::Support;
 pub use survey::{Folder, Format, Survey, survey};
 pub use table::{Commit, Table};

@@ -1,6 +1,7 @@
 //! The files of a table at one version, kept for long: columns instead of objects, about as large as their text, and shared
 //! with the versions that came before. Made once of a whole log, then carried on from new commits alone.
 
+mod build;
 mod columns;
 
 use std::collections::{BTreeMap, HashSet};
@@ -12,9 +13,12 @@ use futures::StreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use self::columns::Columns;
-use crate::actions::{AddFile, FileKey};
+use self::build::{Builder, Growing};
+pub use self::columns::FileView;
+use self::columns::{Columns, FULL_ROWS};
+use crate::actions::{Action, AddFile, FileKey};
 use crate::budgets::{count, within};
+use crate::checkpoint::{Row, Wanted};
 use crate::listing::{LOG, Listing, commit_path};
 use crate::replay::{Replay, Snapshot};
 use crate::table::modified;
@@ -22,7 +26,7 @@ use crate::{LogError, Table};
 
 /// More commits than these are not carried on from where a checkpoint can be read instead.
 const MOST_COMMITS: usize = 100;
-/// Of more parts than these one is made.
+/// Of more small parts than these one is made.
 const MOST_PARTS: usize = 24;
 /// So many rows that no longer count are carried along before the columns are written anew, if they are not half of them.
 const IDLE_ROWS: usize = 10_000;
@@ -56,22 +60,14 @@ struct Part {
     columns: Arc<Columns>,
 }
 
-impl State {
-    fn of(snapshot: Snapshot, hasher: RandomState) -> Result<Self, LogError> {
-        let mut columns = Columns::default();
-        let Snapshot { files, .. } = &snapshot;
-        let rows = number(files.len())?;
-        for file in files.values() {
-            columns.push(file);
-        }
-        columns.fit();
-        let part = Part {
-            first: 0,
-            columns: Arc::new(columns),
-        };
-        Ok(Self::new(snapshot, vec![part], (0..rows).collect(), hasher))
+impl Part {
+    /// The number after its last row's.
+    fn end(&self) -> u32 {
+        self.first + u32::try_from(self.columns.len()).unwrap_or(u32::MAX)
     }
+}
 
+impl State {
     fn new(mut outline: Snapshot, parts: Vec<Part>, rows: Arc<[u32]>, hasher: RandomState) -> Self {
         outline.files = indexmap::IndexMap::new();
         outline.tombstones = Vec::new();
@@ -184,6 +180,18 @@ impl State {
         columns.file(row)
     }
 
+    /// The same without copies of what is held.
+    pub fn view(&self, row: u32) -> FileView<'_> {
+        let (columns, row) = self.place(row);
+        columns.view(row)
+    }
+
+    /// The object of one file, contained.
+    pub fn object(&self, row: u32) -> Path {
+        let (columns, row) = self.place(row);
+        columns.object(row)
+    }
+
     /// What is held: each piece by a number of its own, which later versions that share it have in common, and its bytes.
     pub fn weight(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let parts = self.parts.iter().map(|part| {
@@ -205,9 +213,7 @@ impl State {
     }
 
     fn end(&self) -> u32 {
-        self.parts.last().map_or(0, |part| {
-            part.first + u32::try_from(part.columns.len()).unwrap_or(u32::MAX)
-        })
+        self.parts.last().map_or(0, Part::end)
     }
 
     /// This state and what commits changed since; `later` holds their files and tombstones alone.
@@ -229,39 +235,38 @@ impl State {
         let mut rows = Vec::with_capacity(self.rows.len() + later.files.len());
         rows.extend(self.rows.iter().copied().filter(|row| !gone.contains(row)));
         rows.extend(first..new);
-        let mut parts = self.parts.clone();
-        if !later.files.is_empty() {
-            let mut columns = Columns::default();
-            for file in later.files.values() {
-                columns.push(file);
-            }
-            columns.fit();
-            parts.push(Part {
-                first,
-                columns: Arc::new(columns),
-            });
+        let mut growing = Growing::after(self.parts.clone());
+        for file in later.files.values() {
+            growing.push(|columns| columns.push(file));
         }
-        let next = Self::new(later, parts, rows.into(), self.hasher.clone());
-        Ok(next.packed())
+        let hasher = self.hasher.clone();
+        Ok(Self::new(later, growing.parts(), rows.into(), hasher).packed())
     }
 
-    /// The same without rows that do not count, once these are many.
+    /// The same without rows that do not count, once these are many, and with one part in place of many small ones.
     fn packed(self) -> Self {
         let idle = self.end() as usize - self.rows.len();
-        if self.parts.len() <= MOST_PARTS && (idle <= IDLE_ROWS || idle <= self.rows.len()) {
+        let is_large = |part: &&Part| part.columns.len() >= FULL_ROWS / 2;
+        let large = self.parts.iter().take_while(is_large).count();
+        let kept = if idle > IDLE_ROWS && idle > self.rows.len() {
+            0
+        } else if self.parts.len() - large > MOST_PARTS {
+            large
+        } else {
             return self;
-        }
-        let mut columns = Columns::default();
-        for row in self.rows.iter() {
-            columns.push(&self.file(*row));
-        }
-        columns.fit();
-        let part = Part {
-            first: 0,
-            columns: Arc::new(columns),
         };
-        let rows = (0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX)).collect();
-        Self::new(self.outline, vec![part], rows, self.hasher)
+        let mut growing = Growing::after(self.parts[..kept].to_vec());
+        let first = self.parts.get(kept).map_or(0, |part| part.first);
+        // Rows are in the order of their numbers.
+        let before = self.rows.partition_point(|row| *row < first);
+        for row in &self.rows[before..] {
+            let (columns, row) = self.place(*row);
+            growing.push(|packed| packed.push_row(columns, row));
+        }
+        let last = first + u32::try_from(self.rows.len() - before).unwrap_or(u32::MAX);
+        let rows = self.rows[..before].iter().copied().chain(first..last);
+        let rows: Vec<u32> = rows.collect();
+        Self::new(self.outline, growing.parts(), rows.into(), self.hasher)
     }
 
     fn hash(&self, key: &FileKey) -> u64 {
@@ -281,8 +286,51 @@ impl Table {
     /// # Errors
     /// As [`Table::snapshot`].
     pub async fn state(&self, at: Option<u64>) -> Result<State, LogError> {
-        let snapshot = self.snapshot(at).await?;
-        blocking(move || State::of(snapshot, RandomState::new())).await
+        let mut tries = self.tries(at).await?;
+        loop {
+            let error = match tries.plan(at) {
+                Ok(plan) => {
+                    // Of one that cannot be read half of the files may be in it.
+                    let mut files = Builder::new(self.budgets());
+                    let mut each = |row: Row<'_>, head: &mut Replay<'_>| files.take(row, head);
+                    let built = self.build(tries.listing(), &plan, Wanted::Rows, &mut each);
+                    match built.await {
+                        Ok(outline) => {
+                            let outline = tries.told(outline);
+                            return blocking(move || files.finish(outline)).await;
+                        }
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            self.try_again(&mut tries, error).await?;
+        }
+    }
+
+    /// The state at version `at`, or at the newest, without its files: reads nothing of them where a checkpoint holds them.
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub async fn outline(&self, at: Option<u64>) -> Result<Snapshot, LogError> {
+        let mut tries = self.tries(at).await?;
+        let mut each = |row: Row<'_>, head: &mut Replay<'_>| match row {
+            Row::Action(Action::Add(_) | Action::Remove(_)) | Row::Plain(_) => Ok(()),
+            Row::Action(action) => head.apply(action),
+        };
+        loop {
+            let error = match tries.plan(at) {
+                Ok(plan) => {
+                    let built = self.build(tries.listing(), &plan, Wanted::Head, &mut each);
+                    match built.await {
+                        Ok(outline) => return Ok(tries.told(outline)),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            self.try_again(&mut tries, error).await?;
+        }
     }
 
     /// The newest state, from one of this table that is at hand: reads only commits that came since, and nothing but a listing

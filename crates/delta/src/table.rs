@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::actions::{Action, parse_line};
 use crate::budgets::{count, within};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Row, Wanted};
 use crate::lines::read_lines;
 use crate::listing::{LOG, Listing, Plan, commit_path};
 use crate::replay::{Replay, Snapshot, commit_time};
@@ -31,6 +31,39 @@ pub struct Table {
     objects: Arc<dyn ObjectStore>,
     budgets: Budgets,
     homes: Arc<[String]>,
+}
+
+/// Where the rows of a checkpoint and the actions of commits go; all that is not of files belongs to the replay.
+pub(crate) type Each<'a> =
+    &'a mut (dyn FnMut(Row<'_>, &mut Replay<'_>) -> Result<(), LogError> + Send);
+
+/// What was tried to put a version together.
+pub(crate) struct Tries {
+    listing: Listing,
+    /// Whether the listing begins at a checkpoint.
+    partial: bool,
+    /// Checkpoints that cannot be read.
+    skip: BTreeSet<u64>,
+    /// Why the first of them could not.
+    first: Option<LogError>,
+}
+
+impl Tries {
+    pub(crate) fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    pub(crate) fn plan(&self, at: Option<u64>) -> Result<Plan, LogError> {
+        self.listing.plan(at, &self.skip)
+    }
+
+    pub(crate) fn told(&self, snapshot: Snapshot) -> Snapshot {
+        let passed_over = snapshot.passed_over || !self.skip.is_empty();
+        Snapshot {
+            passed_over,
+            ..snapshot
+        }
+    }
 }
 
 /// One commit, its actions in the order of the log.
@@ -117,41 +150,64 @@ impl Table {
     /// # Errors
     /// Every kind of [`LogError`]; of a table that has one, nothing is returned.
     pub async fn snapshot(&self, at: Option<u64>) -> Result<Snapshot, LogError> {
-        let (mut listing, mut partial) = self.listing(at).await?;
-        let mut skip = BTreeSet::new();
-        let mut first = None;
+        let mut tries = self.tries(at).await?;
+        let mut each = |row: Row<'_>, replay: &mut Replay<'_>| match row {
+            Row::Action(action) => replay.apply(action),
+            // None are asked for.
+            Row::Plain(_) => Ok(()),
+        };
         loop {
-            let error = match listing.plan(at, &skip) {
-                Ok(plan) => match self.build(&listing, &plan).await {
-                    Ok(snapshot) => {
-                        let passed_over = snapshot.passed_over || !skip.is_empty();
-                        return Ok(Snapshot {
-                            passed_over,
-                            ..snapshot
-                        });
+            let error = match tries.plan(at) {
+                Ok(plan) => {
+                    let wanted = Wanted::Actions;
+                    match self.build(&tries.listing, &plan, wanted, &mut each).await {
+                        Ok(snapshot) => return Ok(tries.told(snapshot)),
+                        Err(error) => error,
                     }
-                    Err(error) => error,
-                },
-                Err(error) if partial => error,
-                Err(error) => return Err(first.unwrap_or(error)),
-            };
-            match error {
-                // A checkpoint only saves reading: without it the log may still reach back far enough.
-                LogError::BrokenCheckpoint { version, .. }
-                    if skip.len() < TRIED_CHECKPOINTS && skip.insert(version) =>
-                {
-                    tracing::warn!(version, "a checkpoint cannot be read, trying without");
-                    first.get_or_insert(error);
                 }
-                error if !partial => return Err(error),
-                LogError::Gap { .. } | LogError::NoSuchVersion { .. } | LogError::NotATable => {}
-                error => return Err(error),
-            }
-            if partial {
-                listing = self.whole_listing().await?;
-                partial = false;
-            }
+                Err(error) => error,
+            };
+            self.try_again(&mut tries, error).await?;
         }
+    }
+
+    pub(crate) async fn tries(&self, at: Option<u64>) -> Result<Tries, LogError> {
+        let (listing, partial) = self.listing(at).await?;
+        Ok(Tries {
+            listing,
+            partial,
+            skip: BTreeSet::new(),
+            first: None,
+        })
+    }
+
+    /// After an error: makes ready for another try where one may do better, else says what is to be said.
+    pub(crate) async fn try_again(
+        &self,
+        tries: &mut Tries,
+        error: LogError,
+    ) -> Result<(), LogError> {
+        match error {
+            // A checkpoint only saves reading: without it the log may still reach back far enough.
+            LogError::BrokenCheckpoint { version, .. }
+                if tries.skip.len() < TRIED_CHECKPOINTS && tries.skip.insert(version) =>
+            {
+                tracing::warn!(version, "a checkpoint cannot be read, trying without");
+                tries.first.get_or_insert(error);
+            }
+            LogError::Gap { .. } | LogError::NoSuchVersion { .. } | LogError::NotATable
+                if tries.partial => {}
+            // What was wrong first is why the rest did not do.
+            LogError::Gap { .. } | LogError::NoSuchVersion { .. } | LogError::NotATable => {
+                return Err(tries.first.take().unwrap_or(error));
+            }
+            error => return Err(error),
+        }
+        if tries.partial {
+            tries.listing = self.whole_listing().await?;
+            tries.partial = false;
+        }
+        Ok(())
     }
 
     /// The newest state, from a snapshot of this table that is at hand: reads only commits that came since.
@@ -308,7 +364,14 @@ impl Table {
         Ok(hint.filter(|version| i64::try_from(*version).is_ok()))
     }
 
-    async fn build(&self, listing: &Listing, plan: &Plan) -> Result<Snapshot, LogError> {
+    /// What `each` makes of the rows of a checkpoint and the actions of the commits after it, in their order.
+    pub(crate) async fn build(
+        &self,
+        listing: &Listing,
+        plan: &Plan,
+        wanted: Wanted,
+        each: Each<'_>,
+    ) -> Result<Snapshot, LogError> {
         let mut replay = Replay::new(&self.budgets);
         let mut spent = 0;
         let mut at = Timestamp::default();
@@ -316,7 +379,7 @@ impl Table {
         let mut has_v2 = listing.has_v2();
         if let Some((version, files)) = &plan.checkpoint {
             at = files.iter().map(modified).max().unwrap_or_default();
-            let mut each = |action| replay.apply(action);
+            let mut each = |row: Row<'_>| each(row, &mut replay);
             let checkpoint = Checkpoint {
                 version: *version,
                 files,
@@ -324,10 +387,10 @@ impl Table {
                 homes: &self.homes,
             };
             has_v2 |= checkpoint
-                .read(&self.objects, &self.budgets, &mut spent, &mut each)
+                .read_rows(&self.objects, &self.budgets, &mut spent, wanted, &mut each)
                 .await?;
         }
-        self.replay_commits(&mut replay, &plan.commits, &mut spent)
+        self.read_commits(&mut replay, &plan.commits, &mut spent, each)
             .await?;
         let head = listing.commits.get(&plan.version).cloned();
         if let Some(head) = &head {
@@ -378,6 +441,20 @@ impl Table {
         versions: &[u64],
         spent: &mut u64,
     ) -> Result<(), LogError> {
+        let mut each = |row: Row<'_>, replay: &mut Replay<'_>| match row {
+            Row::Action(action) => replay.apply(action),
+            Row::Plain(_) => Ok(()),
+        };
+        self.read_commits(replay, versions, spent, &mut each).await
+    }
+
+    async fn read_commits(
+        &self,
+        replay: &mut Replay<'_>,
+        versions: &[u64],
+        spent: &mut u64,
+        each: Each<'_>,
+    ) -> Result<(), LogError> {
         for version in versions {
             replay.begin_commit();
             read_lines(
@@ -390,7 +467,7 @@ impl Table {
                 |at, line| {
                     parse_line(line, at)?
                         .into_iter()
-                        .try_for_each(|action| replay.apply(action))?;
+                        .try_for_each(|action| each(Row::Action(action), replay))?;
                     Ok(true)
                 },
             )

@@ -1,7 +1,9 @@
 //! Changes from version to version: of `/changes`, row by row, and of a query with `startingVersion`, file by file (checklist
 //! §1.7). All versions that are asked for are read and looked at before the answer begins, so that what cannot be told is a
 //! proper error; a page of them holds the same lines however often it is asked for, and none of another table that took the
-//! place of the first.
+//! place of the first. What was read for one page is kept for those after it, for as long as the log has the same commits.
+
+use std::sync::Arc;
 
 use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
 use model::TableId;
@@ -17,6 +19,23 @@ use crate::routes::App;
 use crate::states::number;
 use crate::stream::{Content, Item, Ready};
 use crate::{Readable, Reader, lines};
+
+/// All that changes and their pages say.
+pub(crate) struct Told {
+    /// The first two lines.
+    head: Vec<u8>,
+    items: Arc<[Item]>,
+    format: Format,
+    /// See [`ChangesPage::of`].
+    of: u64,
+    /// See [`delta::History::mark`].
+    mark: Option<u64>,
+    /// Bytes that it takes, about.
+    pub(crate) weight: u64,
+}
+
+/// In memory a file takes about so many times the bytes of its line in a commit.
+const WEIGHT: u64 = 4;
 
 /// What is asked for.
 pub(crate) struct Asked<'a> {
@@ -81,6 +100,18 @@ impl<'a> Asked<'a> {
     ) -> Result<Ready, Failure> {
         let table = &readable.table;
         let begun = self.page(app, readable.table_id, reader, client, asked_ids)?;
+        let who = (readable, reader);
+        if let Some(page) = begun {
+            history::check_start(readable, page.start)?;
+            let kept = app
+                .states
+                .told(&self.key(readable, client, asked_ids, page));
+            if let Some(told) = kept.filter(|told| told.of == page.of && told.mark.is_some())
+                && table.mark(page.start..=page.end).await? == told.mark
+            {
+                return Ok(self.ready(app, who, (client, asked_ids), page, &told));
+            }
+        }
         let held = table.history().await?;
         let page = match begun {
             Some(page) => page,
@@ -106,8 +137,7 @@ impl<'a> Asked<'a> {
                 earliest.or_else(|| held.earliest_change(held.latest)),
             )
         };
-        let (protocol, metadata) = match table.snapshot(Some(start)).await {
-            // Its files are not needed.
+        let (protocol, metadata) = match table.outline(Some(start)).await {
             Ok(base) => (base.protocol, base.metadata),
             Err(LogError::NoSuchVersion { .. } | LogError::Gap { .. }) => return Err(gone()),
             Err(error) => return Err(error.into()),
@@ -148,7 +178,7 @@ impl<'a> Asked<'a> {
         } else if end == page.latest {
             (last.0.clone(), last.1.clone(), end)
         } else {
-            let latest = table.snapshot(Some(page.latest)).await?;
+            let latest = table.outline(Some(page.latest)).await?;
             needed.add(served(&latest.protocol, &latest.metadata)?);
             (latest.protocol, latest.metadata, page.latest)
         };
@@ -164,33 +194,79 @@ impl<'a> Asked<'a> {
         lines::metadata_of(&mut head, &metadata, Some(version), format)?;
 
         let items = self.items(changes, start, format, with_protocol, client)?;
+        let told = Arc::new(Told {
+            head,
+            items: items.into(),
+            format,
+            of,
+            mark: held.mark(start..=end),
+            weight: held.bytes(start..=end).saturating_mul(WEIGHT),
+        });
+        let ready = self.ready(app, who, (client, asked_ids), page, &told);
+        if ready.next_page.is_some() {
+            let key = self.key(readable, client, asked_ids, page);
+            app.states.keep_told(key, &told);
+        }
+        Ok(ready)
+    }
+
+    /// One page of what is told.
+    fn ready(
+        &self,
+        app: &App,
+        (readable, reader): (&Readable, &Reader),
+        (client, asked_ids): (&Capabilities, Option<Format>),
+        page: ChangesPage,
+        told: &Told,
+    ) -> Ready {
+        let items = &told.items;
         let from = usize::try_from(page.skip)
             .unwrap_or(usize::MAX)
             .min(items.len());
-        let to = self.page_end(&items, from);
+        let to = self.page_end(items, from);
         let next_page = (to < items.len()).then(|| {
             let next = ChangesPage {
-                of,
+                of: told.of,
                 skip: to as u64,
                 ..page
             };
             let scope = self.scope(readable.table_id, client, asked_ids);
             app.pager.changes_token(reader, &scope, next)
         });
-        Ok(Ready {
-            version: start,
-            head,
-            content: Content::Changes(items),
+        Ready {
+            version: page.start,
+            head: told.head.clone(),
+            content: Content::Changes(Arc::clone(items)),
             from,
             to,
             next_page,
             refresh_token: None,
-            format,
-            ids: FileIds::new(asked_ids, format),
+            format: told.format,
+            ids: FileIds::new(asked_ids, told.format),
             negotiated: client.end_stream_action,
             expects_end: self.max_files.is_some(),
             later: false,
-        })
+        }
+    }
+
+    /// What is told depends on no more than this: where it is read, which rows of it are opened, what is asked and how, and which
+    /// versions these are.
+    fn key(
+        &self,
+        readable: &Readable,
+        client: &Capabilities,
+        asked_ids: Option<Format>,
+        page: ChangesPage,
+    ) -> [u8; 32] {
+        let ChangesPage {
+            start, end, latest, ..
+        } = page;
+        let (place, rows) = (&readable.place, &readable.rows);
+        Sha256::new()
+            .chain_update(self.scope(readable.table_id, client, asked_ids))
+            .chain_update(format!("\0{place}\0{rows:?}\0{start} {end} {latest}"))
+            .finalize()
+            .into()
     }
 
     /// What must be the same for all pages.
@@ -270,7 +346,10 @@ impl<'a> Asked<'a> {
             }
             let at = (version, change.timestamp.millis());
             let files = change.files.into_iter();
-            items.extend(files.map(|file| Item::File(at, file)));
+            items.extend(files.map(|mut file| {
+                file.trim();
+                Item::File(at, file)
+            }));
         }
         Ok(items)
     }

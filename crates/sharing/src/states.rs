@@ -14,6 +14,7 @@ use delta::{LogError, State};
 use sha2::{Digest as _, Sha256};
 
 use crate::Readable;
+use crate::changes::Told;
 
 /// So many places are waited for before those are forgotten that nobody waits for.
 const REMEMBERED: usize = 1_000;
@@ -22,6 +23,8 @@ const VERSIONS: usize = 32;
 /// Selections of paged queries that are kept, and how many rows all of them have.
 const SELECTIONS: usize = 64;
 const SELECTED_ROWS: usize = 4_000_000;
+/// Places whose newest version is remembered.
+const SEEN: usize = 10_000;
 
 /// The states that a process keeps. Clones keep the same.
 #[derive(Clone)]
@@ -32,6 +35,9 @@ struct Inner {
     kept: Mutex<Kept>,
     turns: Mutex<HashMap<String, Weak<Turn>>>,
     selections: Mutex<VecDeque<([u8; 32], Selected)>>,
+    changes: Mutex<VecDeque<([u8; 32], Arc<Told>)>>,
+    /// The newest version that was seen in a place, also where its state is not kept.
+    versions: Mutex<HashMap<String, u64>>,
 }
 
 #[derive(Default)]
@@ -70,12 +76,27 @@ impl States {
             kept: Mutex::default(),
             turns: Mutex::default(),
             selections: Mutex::default(),
+            changes: Mutex::default(),
+            versions: Mutex::default(),
         }))
     }
 
-    /// Bytes that are kept now.
+    /// Bytes of states that are kept now.
     pub fn bytes(&self) -> u64 {
         self.kept().weight()
+    }
+
+    /// Whether it takes no more than a short look to tell the newest version of a table.
+    pub(crate) fn knows(&self, readable: &Readable) -> bool {
+        lock(&self.0.versions).contains_key(&readable.place)
+    }
+
+    fn seen(&self, place: &str, version: u64) {
+        let mut versions = lock(&self.0.versions);
+        if versions.len() >= SEEN {
+            versions.clear();
+        }
+        versions.insert(place.to_owned(), version);
     }
 
     /// The newest state of a table.
@@ -102,6 +123,7 @@ impl States {
                 Arc::new(table.state(None).await?)
             }
         };
+        self.seen(place, state.version());
         self.keep(place, &state);
         *look = Some(Look {
             began,
@@ -154,10 +176,48 @@ impl States {
         &self,
         readable: &Readable,
     ) -> Result<Option<u64>, LogError> {
-        let kept = self.kept().newest(&readable.place);
-        match kept {
-            Some(kept) => readable.table.latest_version_from(kept.version()).await,
-            None => readable.table.latest_version().await,
+        let (place, table) = (&readable.place, &readable.table);
+        let seen = lock(&self.0.versions).get(place).copied();
+        let version = match seen {
+            Some(seen) => table.latest_version_from(seen).await?,
+            None => table.latest_version().await?,
+        };
+        match version {
+            Some(version) => self.seen(place, version),
+            None => {
+                lock(&self.0.versions).remove(place);
+            }
+        }
+        Ok(version)
+    }
+
+    /// Changes of which a page was asked for before.
+    pub(crate) fn told(&self, key: &[u8; 32]) -> Option<Arc<Told>> {
+        let mut kept = lock(&self.0.changes);
+        let at = kept.iter().position(|(found, _)| found == key)?;
+        let found = kept.remove(at)?;
+        let told = Arc::clone(&found.1);
+        kept.push_back(found);
+        Some(told)
+    }
+
+    /// Keeps changes for the pages that follow. All that are kept take a quarter of what states may.
+    pub(crate) fn keep_told(&self, key: [u8; 32], told: &Arc<Told>) {
+        let most = self.0.most / 4;
+        if told.weight > most {
+            return;
+        }
+        let mut kept = lock(&self.0.changes);
+        kept.retain(|(found, _)| *found != key);
+        kept.push_back((key, Arc::clone(told)));
+        let weight = |kept: &VecDeque<([u8; 32], Arc<Told>)>| -> u64 {
+            let weights = kept.iter().map(|(_, told)| told.weight);
+            weights.fold(0, u64::saturating_add)
+        };
+        while kept.len() > SELECTIONS || weight(&kept) > most {
+            if kept.pop_front().is_none() {
+                return;
+            }
         }
     }
 

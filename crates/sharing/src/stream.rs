@@ -1,21 +1,26 @@
 //! An answer with files, written as it is signed: piece by piece, so that neither memory nor the time to the first byte grows
-//! with it, and broken off where it cannot be completed.
+//! with it, and broken off where it cannot be completed. The files of a state are signed and written in chunks beside each other, and
+//! the next of them while the client takes the last.
+
+mod chunk;
+mod shelf;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use delta::{AddFile, ChangedFile, State};
+use delta::{ChangedFile, State};
 use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
 use serde_json::Value;
 
+use self::chunk::{Ahead, Rows};
+use self::shelf::Shelf;
 use crate::access_log::Entry;
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
@@ -37,13 +42,19 @@ pub(crate) enum Content {
     /// Files of a state, by their numbers; with its version, where one was asked for.
     State(Arc<State>, Arc<[u32]>, Option<Committed>),
     /// Changes, in the order of the log.
-    Changes(Vec<Item>),
+    Changes(Arc<[Item]>),
 }
 
 impl Content {
     /// The bytes of the files in a range, by the table's log.
     fn bytes(&self, range: Range<usize>) -> u64 {
         match self {
+            // Of a million files the sum takes a while, and is known.
+            Self::State(state, rows, _)
+                if Arc::ptr_eq(rows, state.rows()) && range == (0..rows.len()) =>
+            {
+                state.bytes()
+            }
             Self::State(state, rows, _) => {
                 let rows = rows.get(range).unwrap_or_default().iter();
                 total(rows.map(|row| state.size(*row)))
@@ -129,6 +140,7 @@ pub(crate) async fn respond(
         again: HashMap::new(),
         min_expiry: None,
         chunks: 1,
+        ahead: None,
         _slot: slot,
     };
     files.note_repeated();
@@ -169,6 +181,7 @@ fn write_answer(
     async_stream::stream! {
         let shelf = (!files.is_done()).then(|| Shelf::new(files.app.slots.patience.client));
         while let Some(shelf) = shelf.as_ref().filter(|_| !files.is_done()) {
+            files.go_ahead();
             shelf.put(files);
             yield Ok(Bytes::from(std::mem::take(&mut piece)));
             let Some(back) = shelf.take() else {
@@ -221,6 +234,8 @@ struct Files {
     refresh_token: Option<String>,
     /// How many are signed for the next piece.
     chunks: usize,
+    /// The next piece, which is being written.
+    ahead: Option<Ahead>,
     /// What more than one line of changes is about, with its URL once it has one: a file that loses rows is removed and added,
     /// and by its URL clients know it for the same.
     again: HashMap<Key, Option<SignedFile>>,
@@ -230,54 +245,6 @@ struct Files {
     _slot: Slot,
 }
 
-/// Where the files stand while the client takes a piece. If it takes none for too long, they are let go of, and with them
-/// their memory and their place.
-struct Shelf(Arc<Mutex<Standing>>);
-
-struct Standing {
-    files: Option<Files>,
-    /// How often they were put here.
-    puts: u64,
-}
-
-impl Shelf {
-    fn new(patience: Duration) -> Self {
-        let standing = Arc::new(Mutex::new(Standing {
-            files: None,
-            puts: 0,
-        }));
-        let watched = Arc::downgrade(&standing);
-        tokio::spawn(async move {
-            let mut seen = 0;
-            loop {
-                tokio::time::sleep(patience).await;
-                let Some(standing) = watched.upgrade() else {
-                    return;
-                };
-                let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
-                if standing.files.is_some() && standing.puts == seen {
-                    standing.files = None;
-                    return;
-                }
-                seen = standing.puts;
-            }
-        });
-        Self(standing)
-    }
-
-    fn put(&self, files: Files) {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.files = Some(files);
-        standing.puts += 1;
-    }
-
-    /// None: they were let go of.
-    fn take(&self) -> Option<Files> {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.files.take()
-    }
-}
-
 impl Files {
     fn is_done(&self) -> bool {
         self.next >= self.end
@@ -285,11 +252,69 @@ impl Files {
 
     /// Signs the next files and appends their lines; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Vec<u8>, entry: &mut Entry) -> Result<(), Failure> {
-        let length = CHUNK * std::mem::replace(&mut self.chunks, CHUNKS);
-        let until = self.end.min(self.next.saturating_add(length));
-        let range = self.next..until.max(self.next);
-        let files = self.content.files(range.clone());
-        let wanted = self.wanted(&files, range.clone());
+        let chunks = std::mem::replace(&mut self.chunks, CHUNKS);
+        let range = self.following(chunks);
+        let until = range.end;
+        let Some(rows) = self.rows() else {
+            return self.write_changes(out, entry, range).await;
+        };
+        let written = if chunks == 1 {
+            vec![rows.write(&self.app, &self.readable, range).await?]
+        } else {
+            let ahead = self.ahead.take().filter(Ahead::is_fresh);
+            let ahead = ahead.unwrap_or_else(|| self.begin(&rows, range));
+            ahead.written().await?
+        };
+        self.next = until;
+        for chunk in written {
+            entry.signed(chunk.files, chunk.bytes);
+            self.min_expiry = chunk.min_expiry.into_iter().chain(self.min_expiry).min();
+            out.extend_from_slice(&chunk.lines);
+        }
+        Ok(())
+    }
+
+    /// Begins the next piece, before the client takes the last.
+    fn go_ahead(&mut self) {
+        let range = self.following(self.chunks);
+        if let Some(rows) = self.rows().filter(|_| !range.is_empty()) {
+            self.ahead = Some(self.begin(&rows, range));
+        }
+    }
+
+    /// Which files stand in the next piece, of so many chunks.
+    fn following(&self, chunks: usize) -> Range<usize> {
+        let until = self.end.min(self.next.saturating_add(CHUNK * chunks));
+        self.next..until.max(self.next)
+    }
+
+    /// What is written of a state; None: changes are.
+    fn rows(&self) -> Option<Rows> {
+        match &self.content {
+            Content::State(state, rows, at) => Some(Rows {
+                state: Arc::clone(state),
+                rows: Arc::clone(rows),
+                at: *at,
+                format: self.format,
+                ids: self.ids,
+            }),
+            Content::Changes(_) => None,
+        }
+    }
+
+    fn begin(&self, rows: &Rows, range: Range<usize>) -> Ahead {
+        Ahead::begin(&self.app, &self.readable, rows, range, CHUNK)
+    }
+
+    /// The same of changes.
+    async fn write_changes(
+        &mut self,
+        out: &mut Vec<u8>,
+        entry: &mut Entry,
+        range: Range<usize>,
+    ) -> Result<(), Failure> {
+        let until = range.end;
+        let wanted = self.wanted(range.clone());
         let signed = self.sign(&wanted.keys).await?;
         entry.signed(wanted.files, wanted.bytes);
         self.min_expiry = signed
@@ -297,28 +322,19 @@ impl Files {
             .map(|signed| signed.expires_at.millis())
             .chain(self.min_expiry)
             .min();
-        self.write_lines(out, &files, range, &signed)?;
+        self.write_lines(out, range, &signed)?;
         self.next = until;
         Ok(())
     }
 
-    /// What the lines of a piece need signed, in their order. `files`: those of a state.
-    fn wanted(&self, files: &[AddFile], range: Range<usize>) -> Wanted {
+    /// What the lines of a piece need signed, in their order.
+    fn wanted(&self, range: Range<usize>) -> Wanted {
         let mut wanted = Wanted::default();
-        match &self.content {
-            Content::State(..) => {
-                for file in files {
-                    wanted.file(&file.key, file.size);
-                    let vector = file.deletion_vector_key.as_ref();
-                    wanted.vector(vector, file.deletion_vector.as_ref());
-                }
-            }
-            Content::Changes(items) => {
-                let items = items.get(range).unwrap_or_default();
-                for file in items.iter().filter_map(Item::file) {
-                    wanted.file(file.key(), file.size().unwrap_or_default());
-                    wanted.vector(file.deletion_vector_key(), file.deletion_vector());
-                }
+        if let Content::Changes(items) = &self.content {
+            let items = items.get(range).unwrap_or_default();
+            for file in items.iter().filter_map(Item::file) {
+                wanted.file(file.key().clone(), file.size().unwrap_or_default());
+                wanted.vector(file.deletion_vector_key(), file.deletion_vector());
             }
         }
         wanted
@@ -341,13 +357,6 @@ impl Files {
             }
         }
         let signed = in_chunks(&self.app, &self.readable, &asked).await?;
-        if signed.len() != asked.len() {
-            return Err(Failure::internal(format!(
-                "{} keys were given to sign, {} URLs came back",
-                asked.len(),
-                signed.len()
-            )));
-        }
         for (key, signed) in asked.iter().zip(&signed) {
             if let Some(again) = self.again.get_mut(key) {
                 *again = Some(signed.clone());
@@ -390,39 +399,25 @@ impl Files {
     fn write_lines(
         &self,
         out: &mut Vec<u8>,
-        files: &[AddFile],
         range: Range<usize>,
         signed: &[SignedFile],
     ) -> Result<(), Failure> {
-        let mut signed = signed.iter();
-        let mut urls = |vector: Option<&Key>| {
-            let file = signed.next();
-            let vector = vector.map(|_| signed.next());
-            match (file, vector) {
-                (Some(file), Some(Some(vector))) => Ok(Urls {
-                    file,
-                    vector: Some(vector),
-                }),
-                (Some(file), None) => Ok(Urls { file, vector: None }),
-                _ => Err(Failure::internal("there are fewer URLs than files")),
-            }
+        let Content::Changes(items) = &self.content else {
+            return Ok(());
         };
-        match &self.content {
-            Content::State(_, _, at) => {
-                for file in files {
-                    let urls = urls(file.deletion_vector_key.as_ref())?;
-                    lines::file(out, file, urls, *at, self.format, self.ids);
-                }
-            }
-            Content::Changes(items) => {
-                for item in items.get(range).unwrap_or_default() {
-                    match item {
-                        Item::Line(line) => out.extend_from_slice(line),
-                        Item::File(at, file) => {
-                            let urls = urls(file.deletion_vector_key())?;
-                            lines::changed(out, file, urls, *at, self.format, self.ids);
-                        }
-                    }
+        let lost = || Failure::internal("there are fewer URLs than files");
+        let mut signed = signed.iter();
+        for item in items.get(range).unwrap_or_default() {
+            match item {
+                Item::Line(line) => out.extend_from_slice(line),
+                Item::File(at, file) => {
+                    let url = signed.next().ok_or_else(lost)?;
+                    let vector = match file.deletion_vector_key() {
+                        Some(_) => Some(signed.next().ok_or_else(lost)?),
+                        None => None,
+                    };
+                    let urls = Urls { file: url, vector };
+                    lines::changed(out, file, urls, *at, self.format, self.ids);
                 }
             }
         }
@@ -440,8 +435,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn file(&mut self, key: &Key, bytes: u64) {
-        self.keys.push(key.clone());
+    fn file(&mut self, key: Key, bytes: u64) {
+        self.keys.push(key);
         self.files += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }
@@ -455,19 +450,6 @@ impl Wanted {
     }
 }
 
-impl Content {
-    /// The files of a state that stand in a piece; of changes they stand in the items.
-    fn files(&self, range: Range<usize>) -> Vec<AddFile> {
-        match self {
-            Self::State(state, rows, _) => {
-                let rows = rows.get(range).unwrap_or_default();
-                rows.iter().map(|row| state.file(*row)).collect()
-            }
-            Self::Changes(_) => Vec::new(),
-        }
-    }
-}
-
 /// Signs chunks of the keys at the same time: each waits for the database, and takes a core meanwhile that others have free.
 async fn in_chunks(
     app: &App,
@@ -478,15 +460,15 @@ async fn in_chunks(
         return Ok(Vec::new());
     }
     if keys.len() <= CHUNK {
-        return Ok(app.gate.sign(readable, keys).await?);
+        return chunk::sign(app, readable, keys).await;
     }
     let mut signing = Vec::new();
     for chunk in keys.chunks(CHUNK) {
-        let (gate, readable) = (Arc::clone(&app.gate), readable.clone());
+        let (app, readable) = (app.clone(), readable.clone());
         let chunk = chunk.to_vec();
-        signing.push(tokio::spawn(
-            async move { gate.sign(&readable, &chunk).await },
-        ));
+        signing.push(tokio::spawn(async move {
+            chunk::sign(&app, &readable, &chunk).await
+        }));
     }
     let mut signed = Vec::with_capacity(keys.len());
     for chunk in signing {

@@ -141,11 +141,16 @@ pub(crate) async fn version(
                 history::check_start(&readable, version)?;
                 version
             }
-            None => app
-                .states
-                .newest_version(&readable)
-                .await?
-                .ok_or(delta::LogError::NotATable)?,
+            None => {
+                // The first time the whole log may have to be listed.
+                let _slot = if app.states.knows(&readable) {
+                    None
+                } else {
+                    Some(app.slots.take(reader.recipient).await?)
+                };
+                let newest = app.states.newest_version(&readable).await?;
+                newest.ok_or(delta::LogError::NotATable)?
+            }
         };
         entry.version(version);
         let mut response = StatusCode::OK.into_response();

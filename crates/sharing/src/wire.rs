@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 #[derive(Serialize)]
@@ -103,7 +103,7 @@ pub(crate) enum FileLine<'a> {
 pub(crate) struct PlainFile<'a> {
     pub(crate) url: &'a str,
     pub(crate) id: &'a str,
-    pub(crate) partition_values: BTreeMap<&'a str, &'a str>,
+    pub(crate) partition_values: PlainValues<'a>,
     pub(crate) size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stats: Option<&'a str>,
@@ -112,6 +112,16 @@ pub(crate) struct PlainFile<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) timestamp: Option<i64>,
     pub(crate) expiration_timestamp: i64,
+}
+
+/// The empty string is null (PROTOCOL.md, Partition Value Serialization).
+pub(crate) struct PlainValues<'a>(pub(crate) &'a BTreeMap<String, Option<String>>);
+
+impl Serialize for PlainValues<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = self.0.iter();
+        serializer.collect_map(values.map(|(name, value)| (name, value.as_deref().unwrap_or(""))))
+    }
 }
 
 #[derive(Serialize)]

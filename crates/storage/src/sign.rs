@@ -1,6 +1,6 @@
-//! Signed URLs: for exactly one key, to read only, for a limited time (C-16). S3 and GCS are signed by object_store.
-//! Azure is signed here: a shared-access signature covers the key as it is, not percent-encoded, so that names with
-//! spaces and the like would not open otherwise.
+//! Signed URLs: for exactly one key, to read only, for a limited time (C-16). GCS is signed by object_store, S3 by
+//! [`crate::presign`] as object_store would. Azure is signed here: a shared-access signature covers the key as it is, not
+//! percent-encoded, so that names with spaces and the like would not open otherwise.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use url::Url;
 
+use crate::presign::Presigner;
 use crate::{StorageError, Tags, tag};
 
 /// Shortest and longest life of a signed URL.
@@ -44,6 +45,15 @@ impl std::fmt::Debug for Signed {
             self.expires_at
         )
     }
+}
+
+/// URLs that were signed together. Secret: no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedMany {
+    /// One per key, in their order.
+    pub urls: Vec<String>,
+    /// Of the first of them that ends.
+    pub expires_at: Timestamp,
 }
 
 /// How a store signs.
@@ -74,21 +84,16 @@ impl Signing {
         ttl: Duration,
         tags: Option<&Tags>,
     ) -> Result<Option<Signed>, StorageError> {
-        if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
-            return Err(StorageError::NotAllowed {
-                what: format!("a signed URL that lives {} s", ttl.as_secs()),
-                why: format!("ask for {} to {} s", MIN_TTL.as_secs(), MAX_TTL.as_secs()),
-            });
-        }
+        check_life(ttl)?;
         let now = wall_clock();
         let url = match self {
             Self::No => return Ok(None),
             Self::S3(store) => {
-                let url = store.signed_url(Method::GET, key, ttl).await?;
-                match tags {
-                    Some(tags) => tag::into_signature(store, url, tags).await?,
-                    None => url,
-                }
+                let url = Presigner::new(store, ttl, tags).await?.url(key);
+                Url::parse(&url).map_err(|_| StorageError::Other {
+                    what: "signing".to_owned(),
+                    why: "the endpoint and the key make no URL".to_owned(),
+                })?
             }
             Self::Gcs(signer) => {
                 let encoded =
@@ -103,13 +108,58 @@ impl Signing {
                 }
             }
         };
-        // Taken before signing, so that no URL is promised to live longer than it does.
-        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Ok(Some(Signed {
             url,
-            expires_at: Timestamp::from_micros(micros(now)).plus(micros(ttl)),
+            expires_at: end_of(now, ttl),
         }))
     }
+
+    /// The same of many keys below a folder, at a fraction of the time each where the store is S3.
+    pub(crate) async fn sign_all(
+        &self,
+        folder: &Path,
+        keys: &[Path],
+        ttl: Duration,
+        tags: Option<&Tags>,
+    ) -> Result<Option<SignedMany>, StorageError> {
+        check_life(ttl)?;
+        let now = wall_clock();
+        let mut urls = Vec::with_capacity(keys.len());
+        match self {
+            Self::No => return Ok(None),
+            Self::S3(store) => {
+                let signer = Presigner::new(store, ttl, tags).await?.below(folder);
+                urls.extend(keys.iter().map(|key| signer.url(key)));
+            }
+            Self::Gcs(_) | Self::Azure(_) => {
+                for key in keys {
+                    let key: Path = folder.parts().chain(key.parts()).collect();
+                    let signed = self.sign_get(&key, ttl, tags).await?;
+                    urls.extend(signed.map(|signed| String::from(signed.url)));
+                }
+            }
+        }
+        Ok(Some(SignedMany {
+            urls,
+            expires_at: end_of(now, ttl),
+        }))
+    }
+}
+
+fn check_life(ttl: Duration) -> Result<(), StorageError> {
+    if (MIN_TTL..=MAX_TTL).contains(&ttl) {
+        return Ok(());
+    }
+    Err(StorageError::NotAllowed {
+        what: format!("a signed URL that lives {} s", ttl.as_secs()),
+        why: format!("ask for {} to {} s", MIN_TTL.as_secs(), MAX_TTL.as_secs()),
+    })
+}
+
+/// `now` is taken before signing, so that no URL is promised to live longer than it does.
+fn end_of(now: Duration, ttl: Duration) -> Timestamp {
+    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(micros(now)).plus(micros(ttl))
 }
 
 /// Time since 1970. Stores judge signatures by wall time, so the clock of business time will not do.
@@ -126,12 +176,15 @@ pub(crate) fn wall_clock() -> Duration {
 
 /// Everything but letters, digits, `-._~` and `/`.
 pub(crate) fn percent_encode(key: &str) -> String {
-    let mut encoded = String::with_capacity(key.len());
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::with_capacity(key.len() + 16);
     for byte in key.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            encoded.push('%');
+            encoded.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            encoded.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
     }
     encoded

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::Tags;
 use crate::files::FileStore;
-use crate::sign::{Signed, Signing};
+use crate::sign::{Signed, SignedMany, Signing};
 use crate::storage_url::is_plain_segment;
 use crate::temporary::Lender;
 use crate::{Credential, Meter, StorageError, StorageUrl};
@@ -100,18 +100,31 @@ impl Store {
         self.sign(key, ttl, Some(tags)).await
     }
 
+    /// The same of many keys below a folder: what their URLs have in common is made once.
+    pub async fn sign_gets_for(
+        &self,
+        folder: &Path,
+        keys: &[Path],
+        ttl: Duration,
+        tags: &Tags,
+    ) -> Result<Option<SignedMany>, StorageError> {
+        keys.iter().try_for_each(check_object)?;
+        match &self.0.kind {
+            Kind::File(_) => Ok(None),
+            Kind::Cloud(cloud) => {
+                let folder = self.full(folder);
+                cloud.signing.sign_all(&folder, keys, ttl, Some(tags)).await
+            }
+        }
+    }
+
     async fn sign(
         &self,
         key: &Path,
         ttl: Duration,
         tags: Option<&Tags>,
     ) -> Result<Option<Signed>, StorageError> {
-        if key.is_root() {
-            return Err(StorageError::NotAllowed {
-                what: "a signed URL for a whole storage".to_owned(),
-                why: "one URL opens one object".to_owned(),
-            });
-        }
+        check_object(key)?;
         match &self.0.kind {
             Kind::File(_) => Ok(None),
             Kind::Cloud(cloud) => cloud.signing.sign_get(&self.full(key), ttl, tags).await,
@@ -163,6 +176,16 @@ impl Store {
             .chain(key.parts())
             .collect()
     }
+}
+
+fn check_object(key: &Path) -> Result<(), StorageError> {
+    if key.is_root() {
+        return Err(StorageError::NotAllowed {
+            what: "a signed URL for a whole storage".to_owned(),
+            why: "one URL opens one object".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Store {

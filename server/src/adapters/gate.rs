@@ -8,7 +8,7 @@ mod signing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -101,6 +101,8 @@ pub(crate) struct Reading {
     meter: Meter,
     /// Whether URLs of the store itself were handed out: what is read through them we do not see.
     signed_by_store: AtomicBool,
+    /// Until when URLs live at the latest that the grant and the token know of, in microseconds.
+    noted_until: AtomicI64,
     /// Bytes that were fetched for a verification beside `meter`.
     pub(crate) fetched: AtomicU64,
 }
@@ -219,6 +221,7 @@ impl ShareGate {
             until: found.until_at,
             meter,
             signed_by_store: AtomicBool::new(false),
+            noted_until: AtomicI64::new(i64::MIN),
             fetched: AtomicU64::new(0),
             at,
         });

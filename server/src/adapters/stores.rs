@@ -10,7 +10,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use secrecy::ExposeSecret as _;
 use storage::{
-    Credential, Limits, Meter, StorageError, StorageSpec, StorageUrl, Store, Stores, check_relative,
+    Credential, Limits, Meter, SignedMany, StorageError, StorageSpec, StorageUrl, Store, Stores,
+    Tags, check_relative,
 };
 use url::Url;
 
@@ -88,6 +89,17 @@ impl Lake {
 }
 
 impl TableAt {
+    /// URLs of the store itself by which objects of the folder are read, where it makes some.
+    pub async fn sign_gets_for(
+        &self,
+        keys: &[Path],
+        ttl: Duration,
+        tags: &Tags,
+    ) -> Result<Option<SignedMany>, StorageError> {
+        let store = &self.store;
+        store.sign_gets_for(&self.folder, keys, ttl, tags).await
+    }
+
     /// A key of the table as a key of its storage.
     pub fn key(&self, key: &Path) -> Path {
         self.folder.parts().chain(key.parts()).collect()

@@ -7,12 +7,56 @@ use object_store::path::Path;
 use serde_json::{Map, Value};
 
 use crate::actions::{AddFile, FileKey, live_rows};
+use crate::checkpoint::PlainAdd;
 use crate::contain::contain;
+
+/// Columns with as many rows or bytes of text take no more: so they are never copied as a whole while they grow, and where in a text
+/// one ends fits 32 bits.
+pub(super) const FULL_ROWS: usize = 250_000;
+const FULL_BYTES: usize = 128 << 20;
 
 /// What answers say of a file beside the fields of [`AddFile`].
 const KEPT: [&str; 2] = ["baseRowId", "defaultRowCommitVersion"];
 
 type Values = BTreeMap<String, Option<String>>;
+
+/// Where a file has nothing of [`KEPT`].
+static NOTHING: Value = Value::Null;
+
+/// One file of a table, as it is held: an [`AddFile`] for who only looks.
+#[derive(Clone, Copy, Debug)]
+pub struct FileView<'a> {
+    /// As the log gives it.
+    pub path: &'a str,
+    /// Bytes.
+    pub size: u64,
+    pub partition_values: &'a BTreeMap<String, Option<String>>,
+    /// Milliseconds since the epoch.
+    pub modification_time: i64,
+    pub data_change: bool,
+    pub stats: Option<&'a str>,
+    pub deletion_vector: Option<&'a Value>,
+    /// The object that holds the deletion vector.
+    pub deletion_vector_key: Option<&'a Path>,
+    /// The `add` object, or what answers say of it beside the fields above.
+    pub raw: &'a Value,
+}
+
+impl AddFile {
+    pub fn view(&self) -> FileView<'_> {
+        FileView {
+            path: &self.path,
+            size: self.size,
+            partition_values: &self.partition_values,
+            modification_time: self.modification_time,
+            data_change: self.data_change,
+            stats: self.stats.as_deref(),
+            deletion_vector: self.deletion_vector.as_ref(),
+            deletion_vector_key: self.deletion_vector_key.as_ref(),
+            raw: &self.raw,
+        }
+    }
+}
 
 /// Rows of files, numbered from 0.
 #[derive(Debug, Default)]
@@ -35,7 +79,7 @@ pub(super) struct Columns {
 }
 
 /// What few files have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Extra {
     deletion_vector: Option<Value>,
     deletion_vector_key: Option<Path>,
@@ -49,18 +93,20 @@ struct Extra {
 #[derive(Debug, Default)]
 struct Texts {
     text: String,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Texts {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
-        self.ends.push(self.text.len());
+        // Columns are full long before that.
+        self.ends
+            .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
     }
 
     fn get(&self, row: usize) -> &str {
         let from = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[from..self.ends[row]]
+        &self.text[from as usize..self.ends[row] as usize]
     }
 
     fn fit(&mut self) {
@@ -69,7 +115,7 @@ impl Texts {
     }
 
     fn weight(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+        self.text.capacity() + self.ends.capacity() * size_of::<u32>()
     }
 }
 
@@ -81,17 +127,7 @@ impl Columns {
         self.sizes.push(file.size);
         self.modified.push(file.modification_time);
         self.data_change.push(file.data_change);
-        let partition = match self.known.get(&file.partition_values) {
-            Some(known) => *known,
-            None => {
-                let values = Arc::new(file.partition_values.clone());
-                let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-                self.values.push(Arc::clone(&values));
-                self.known.insert(values, next);
-                next
-            }
-        };
-        self.partitions.push(partition);
+        self.push_values(&file.partition_values);
         let raw: Map<String, Value> = KEPT
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), file.raw.get(name)?.clone())))
@@ -108,6 +144,48 @@ impl Columns {
             };
             self.extras.insert(row, extra);
         }
+    }
+
+    pub(super) fn push_plain(&mut self, file: &PlainAdd<'_>) {
+        self.paths.push(file.path);
+        self.stats.push(file.stats.unwrap_or_default());
+        self.sizes.push(file.size);
+        self.modified.push(file.modification_time);
+        self.data_change.push(file.data_change);
+        self.push_values(&file.partition_values);
+    }
+
+    /// A row of others.
+    pub(super) fn push_row(&mut self, other: &Self, row: usize) {
+        if let Some(extra) = other.extras.get(&row) {
+            let here = self.len();
+            self.has_vectors |= extra.deletion_vector.is_some();
+            self.extras.insert(here, extra.clone());
+        }
+        self.paths.push(other.path(row));
+        self.stats.push(other.stats.get(row));
+        self.sizes.push(other.sizes[row]);
+        self.modified.push(other.modified[row]);
+        self.data_change.push(other.data_change[row]);
+        self.push_values(other.partition_values(row));
+    }
+
+    fn push_values(&mut self, found: &Values) {
+        let partition = match self.known.get(found) {
+            Some(known) => *known,
+            None => {
+                let values = Arc::new(found.clone());
+                let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+                self.values.push(Arc::clone(&values));
+                self.known.insert(values, next);
+                next
+            }
+        };
+        self.partitions.push(partition);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= FULL_ROWS || self.paths.text.len().max(self.stats.text.len()) >= FULL_BYTES
     }
 
     /// Nothing more comes.
@@ -194,23 +272,42 @@ impl Columns {
         live_rows(self.stats(row), self.vector(row))
     }
 
-    pub(super) fn file(&self, row: usize) -> AddFile {
+    pub(super) fn view(&self, row: usize) -> FileView<'_> {
         let extra = self.extras.get(&row);
-        let path = self.path(row).to_owned();
-        let key = extra.and_then(|extra| extra.key.clone());
-        // It was contained when it was read, and is again: what would not be is no key of this table.
-        let key = key.or_else(|| contain(&path).ok()).unwrap_or_default();
-        AddFile {
-            key,
+        FileView {
+            path: self.path(row),
             size: self.sizes[row],
-            partition_values: self.partition_values(row).clone(),
+            partition_values: self.partition_values(row),
             modification_time: self.modified[row],
             data_change: self.data_change[row],
-            stats: self.stats(row).map(str::to_owned),
-            deletion_vector: extra.and_then(|extra| extra.deletion_vector.clone()),
-            deletion_vector_key: extra.and_then(|extra| extra.deletion_vector_key.clone()),
-            raw: extra.map_or(Value::Null, |extra| extra.raw.clone()),
-            path,
+            stats: self.stats(row),
+            deletion_vector: extra.and_then(|extra| extra.deletion_vector.as_ref()),
+            deletion_vector_key: extra.and_then(|extra| extra.deletion_vector_key.as_ref()),
+            raw: extra.map_or(&NOTHING, |extra| &extra.raw),
+        }
+    }
+
+    /// The file's object.
+    pub(super) fn object(&self, row: usize) -> Path {
+        let key = self.extras.get(&row).and_then(|extra| extra.key.clone());
+        // It was contained when it was read, and is again: what would not be is no key of this table.
+        key.or_else(|| contain(self.path(row)).ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn file(&self, row: usize) -> AddFile {
+        let view = self.view(row);
+        AddFile {
+            path: view.path.to_owned(),
+            key: self.object(row),
+            size: view.size,
+            partition_values: view.partition_values.clone(),
+            modification_time: view.modification_time,
+            data_change: view.data_change,
+            stats: view.stats.map(str::to_owned),
+            deletion_vector: view.deletion_vector.cloned(),
+            deletion_vector_key: view.deletion_vector_key.cloned(),
+            raw: view.raw.clone(),
         }
     }
 

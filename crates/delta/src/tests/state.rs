@@ -1,9 +1,20 @@
-//! States that are carried on from commit to commit, held against those that are replayed whole.
+//! States that are carried on from commit to commit, or made of a whole log column by column, held against snapshots, which are
+//! replayed action by action.
 
+use std::path::Path as Folder;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, MapBuilder, MapFieldNames, StringArray, StringBuilder,
+    StructArray,
+};
+use arrow::record_batch::RecordBatch;
+use arrow_schema::{DataType, Field};
 use model::Timestamp;
+use object_store::local::LocalFileSystem;
 
+use super::checkpoints::{checkpoint_name, parquet};
 use super::*;
-use crate::State;
+use crate::{LogError, State};
 
 fn add(path: &str, day: usize, vector: Option<usize>) -> String {
     let vector = vector.map_or(String::new(), |n| {
@@ -163,4 +174,196 @@ async fn a_log_cannot_hide_what_its_state_weighs() {
     probe.put_commit(2, &[&metadata]).await;
     let state = table.state_after(&carried_on).await.unwrap().unwrap();
     assert!(weight(&state) > 200_000, "{}", weight(&state));
+}
+
+/// The state of every version, and its outline, which is read without its files.
+async fn agree_throughout(table: &Table, versions: impl Iterator<Item = u64>) {
+    for version in versions {
+        let state = table.state(Some(version)).await.unwrap();
+        agree(table, &state).await;
+        let outline = table.outline(Some(version)).await.unwrap();
+        let whole = state.outline();
+        assert_eq!(
+            (outline.version, outline.timestamp, outline.modified),
+            (whole.version, whole.timestamp, whole.modified)
+        );
+        assert_eq!(
+            (&outline.protocol, &outline.metadata),
+            (&whole.protocol, &whole.metadata)
+        );
+        assert!(outline.files.is_empty() && outline.tombstones.is_empty());
+    }
+}
+
+/// Tables of Spark: checkpoints whole, in parts and V2 with sidecars in both notations, compacted commits, deletion vectors.
+#[tokio::test]
+async fn states_of_the_tables_that_spark_wrote_are_their_snapshots() {
+    let folder = Folder::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/tables");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.join("_delta_log").is_dir() {
+            continue;
+        }
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(LocalFileSystem::new_with_prefix(&path).unwrap());
+        let table = Table::new(store, Budgets::default());
+        let latest = table.latest_version().await.unwrap().unwrap();
+        let earliest = table.earliest_version().await.unwrap().unwrap();
+        agree_throughout(&table, earliest..=latest).await;
+        seen += 1;
+    }
+    assert!(seen >= 13, "{seen}");
+}
+
+/// A row of a checkpoint: path, size, values of `day`, statistics, a removed path. As no writer would order them.
+type Written<'a> = (
+    Option<&'a str>,
+    Option<i64>,
+    Option<&'a str>,
+    Option<&'a str>,
+);
+
+fn checkpoint(rows: &[(Written<'_>, Option<&str>)]) -> Vec<u8> {
+    let names = MapFieldNames {
+        entry: "key_value".to_owned(),
+        key: "key".to_owned(),
+        value: "value".to_owned(),
+    };
+    let text = StringBuilder::new;
+    let mut values = MapBuilder::new(Some(names), text(), text());
+    for ((path, _, day, _), _) in rows {
+        if path.is_some() {
+            values.keys().append_value("day");
+            values.values().append_option(*day);
+        }
+        values.append(path.is_some()).unwrap();
+    }
+    let values = values.finish();
+    let paths = StringArray::from_iter(rows.iter().map(|((path, ..), _)| *path));
+    let sizes = Int64Array::from_iter(rows.iter().map(|((_, size, ..), _)| *size));
+    let stats = StringArray::from_iter(rows.iter().map(|((.., stats), _)| *stats));
+    let flags = BooleanArray::from_iter(rows.iter().map(|((path, ..), _)| path.map(|_| false)));
+    let removed = StringArray::from_iter(rows.iter().map(|(_, path)| *path));
+    let of = |columns: Vec<(&str, ArrayRef)>, there: Vec<bool>| {
+        let fields = columns.iter().map(|(name, column)| {
+            let kind: DataType = column.data_type().clone();
+            Arc::new(Field::new(*name, kind, true))
+        });
+        let fields = fields.collect::<Vec<_>>().into();
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        let nulls = Some(there.into());
+        Arc::new(StructArray::try_new(fields, columns, nulls).unwrap()) as ArrayRef
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("path", Arc::new(paths)),
+        ("partitionValues", Arc::new(values)),
+        ("size", Arc::new(sizes)),
+        ("dataChange", Arc::new(flags)),
+        ("stats", Arc::new(stats)),
+    ];
+    let there = rows.iter().map(|((path, ..), _)| path.is_some());
+    let add = of(columns, there.collect());
+    let columns: Vec<(&str, ArrayRef)> = vec![("path", Arc::new(removed))];
+    let there = rows.iter().map(|(_, path)| path.is_some());
+    let remove = of(columns, there.collect());
+    let columns = [("add", add, true), ("remove", remove, true)];
+    parquet(&[RecordBatch::try_from_iter_with_nullable(columns).unwrap()])
+}
+
+/// The last word on a file counts, in a checkpoint as well, though no writer writes two.
+#[tokio::test]
+async fn what_a_log_says_twice_counts_as_it_was_said_last() {
+    let file = |path, day| ((Some(path), Some(7), day, Some("{\"numRecords\":3}")), None);
+    let gone = |path| ((None, None, None, None), Some(path));
+    let bare = ((Some("bare"), Some(1), None, None), None);
+    let mut rows = vec![
+        file("a", Some("1")),
+        file("b%20c", Some("1")),
+        gone("a"),
+        file("d", None),
+        bare,
+        file("d", Some("2")),
+        file("a", Some("3")),
+        gone("b%20c"),
+        gone("never"),
+        ((None, None, None, None), None),
+    ];
+    rows.extend((0..300).map(|_| file("e", Some("4"))));
+    let probe = Probe::memory();
+    let table = probe.table();
+    probe.put_log(&checkpoint_name(3), checkpoint(&rows)).await;
+    probe.put_commit(4, &[PROTOCOL, METADATA]).await;
+    let remade = [add("e", 1, Some(2)), remove("e", None), add("a", 5, None)];
+    let remade: Vec<&str> = remade.iter().map(String::as_str).collect();
+    probe.put_commit(5, &remade).await;
+    agree_throughout(&table, 4..=5).await;
+    let state = table.state(None).await.unwrap();
+    let paths = state.rows().iter().map(|row| state.file(*row).path);
+    assert_eq!(paths.collect::<Vec<_>>(), ["bare", "d", "e", "a"]);
+
+    // Budgets count what is there, not what is said.
+    let files = |files| {
+        let budgets = Budgets {
+            files,
+            ..Budgets::default()
+        };
+        Table::new(probe.clone(), budgets)
+    };
+    assert_eq!(files(5).state(None).await.unwrap().rows().len(), 4);
+    let refused = files(3).state(None).await;
+    assert!(
+        matches!(
+            refused,
+            Err(LogError::Budget {
+                what: "active files",
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    // What is wrong is named as it is in a snapshot.
+    for (row, says) in [
+        (file("../x", None), "Escape"),
+        (((Some("x"), Some(-1), None, None), None), "size"),
+        (((Some("x"), None, None, None), None), "size"),
+    ] {
+        probe.put_log(&checkpoint_name(5), checkpoint(&[row])).await;
+        let (state, snapshot) = (table.state(None).await, table.snapshot(None).await);
+        let (state, snapshot) = (format!("{state:?}"), format!("{snapshot:?}"));
+        assert!(state.starts_with("Err") && state.contains(says), "{state}");
+        assert_eq!(state, snapshot);
+    }
+}
+
+/// Files that come and go, more often than are there at a time: what no longer counts is let go of on the way.
+#[tokio::test]
+async fn a_long_log_without_a_checkpoint_is_read_in_the_room_of_its_files() {
+    let probe = Probe::memory();
+    let budgets = Budgets {
+        files: 2_000,
+        ..Budgets::default()
+    };
+    let table = Table::new(probe.clone(), budgets);
+    probe.put_commit(0, &[PROTOCOL, METADATA]).await;
+    let name = |version: u64, n: usize| format!("{version}/{n:04}");
+    for version in 1..=20 {
+        let added = (0..1_500).map(|n| add(&name(version, n), n % 9, None));
+        let removed = (0..1_500).map(|n| remove(&name(version - 1, n), None));
+        let lines: Vec<String> = removed.chain(added).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        probe.put_commit(version, &lines).await;
+    }
+    let state = table.state(None).await.unwrap();
+    assert_eq!(state.rows().len(), 1_500);
+    agree(&table, &state).await;
+    let once: u64 = state.weight().map(|(_, bytes)| bytes).sum();
+    let alone = Probe::memory();
+    let lines: Vec<String> = (0..1_500).map(|n| add(&name(20, n), n % 9, None)).collect();
+    let mut all = vec![PROTOCOL, METADATA];
+    all.extend(lines.iter().map(String::as_str));
+    alone.put_commit(0, &all).await;
+    let alone = alone.table().state(None).await.unwrap();
+    let least: u64 = alone.weight().map(|(_, bytes)| bytes).sum();
+    assert!(once < 9 * least, "{once} bytes instead of {least}");
 }

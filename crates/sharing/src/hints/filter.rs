@@ -128,6 +128,11 @@ impl Filter {
         }
     }
 
+    /// Whether all files of a partition are judged alike.
+    pub(super) fn is_of_partitions(&self) -> bool {
+        !self.0.reads_stats()
+    }
+
     pub(super) fn judge(
         &self,
         partitions: &BTreeMap<String, Option<String>>,

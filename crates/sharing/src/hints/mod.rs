@@ -18,6 +18,7 @@ mod sql;
 mod tests;
 mod value;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use delta::State;
@@ -126,14 +127,26 @@ fn retain(
 ) -> Selected {
     let (mut dropped, mut enough) = (0_u64, 0_u64);
     let mut left = Vec::new();
+    let of_partitions = filter.is_of_partitions();
+    // A state has the values of a partition once.
+    let mut judged = HashMap::new();
     for row in rows.iter().copied() {
         if limit.is_some_and(|limit| enough >= limit) {
             break;
         }
-        if sieve.is_some_and(|sieve| !sieve.admits(state.partition_values(row))) {
+        let values = state.partition_values(row);
+        if sieve.is_some_and(|sieve| !sieve.admits(values)) {
             continue;
         }
-        match filter.judge(state.partition_values(row), state.stats(row)) {
+        let matching = if of_partitions {
+            let partition = std::ptr::from_ref(values);
+            *judged
+                .entry(partition)
+                .or_insert_with(|| filter.judge(values, None))
+        } else {
+            filter.judge(values, state.stats(row))
+        };
+        match matching {
             Rows::None => {
                 dropped += 1;
                 continue;

@@ -51,6 +51,8 @@ async fn hold(world: &World) -> Response {
 #[tokio::test]
 async fn one_recipient_takes_no_more_than_its_places() {
     let world = wide(SHORT, LONG).await;
+    let unknown = [protocol(), metadata()];
+    world.table("sales", "default", "other", &[&unknown]).await;
     let mut held = Vec::new();
     for _ in 0..EACH {
         held.push(hold(&world).await);
@@ -64,6 +66,14 @@ async fn one_recipient_takes_no_more_than_its_places() {
     let metadata = world.get(&visits("/metadata")).await;
     assert_eq!(metadata.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(world.get(&visits("/version")).await.status, StatusCode::OK);
+    // But the version of a table that is not known yet: its whole log may be listed.
+    let other_version = "/shares/sales/schemas/default/tables/other/version";
+    let unknown = world.get(other_version).await;
+    assert_eq!(unknown.status, StatusCode::TOO_MANY_REQUESTS);
+    let bob = [("authorization", "Bearer token-bob")];
+    let known = world.send(call(Method::GET, other_version, &bob, "")).await;
+    assert_eq!(known.header("delta-table-version"), "0");
+    assert_eq!(world.get(other_version).await.status, StatusCode::OK);
     assert_eq!(world.get("/shares").await.status, StatusCode::OK);
     // Nor is an instant looked up without a place, also where the files are to come later.
     world.shares_past(true, false, false);

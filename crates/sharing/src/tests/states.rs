@@ -259,3 +259,48 @@ async fn an_answer_is_compressed_where_that_is_asked_for() {
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
     assert!(body.is_err());
 }
+
+/// What one page has read those after it need not read again, unless the log is another by then.
+#[tokio::test]
+async fn pages_of_changes_are_read_once() {
+    let world = super::changes::feed().await;
+    let asked = visits("/changes?startingVersion=0&maxFiles=1");
+    let token = |answer: &Answer| {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let end: Value = serde_json::from_str(answer.lines().last().unwrap()).unwrap();
+        let token = end["endStreamAction"]["nextPageToken"].as_str();
+        token.map(|token| format!("{asked}&pageToken={token}"))
+    };
+    world.take_reads();
+    let first = world.get(&asked).await;
+    assert!(world.take_reads().0.len() >= 6, "all commits");
+    let second = token(&first).unwrap();
+    let (mut next, mut pages) = (Some(second.clone()), 1);
+    while let Some(path) = next {
+        let page = world.get(&path).await;
+        assert_eq!(world.take_reads(), (vec![], 1), "the names alone");
+        assert_eq!(page.lines()[..2], first.lines()[..2]);
+        next = token(&page);
+        pages += 1;
+    }
+    assert!(pages >= 3, "{pages}");
+    // Who sees less of the table is told nothing of what others were told.
+    let narrow = crate::Narrow::nothing();
+    *world.gate.rows.lock().unwrap() = Some(std::sync::Arc::new(narrow));
+    let page = world.get(&second).await;
+    assert!(page.status.is_client_error(), "{}", page.body);
+    *world.gate.rows.lock().unwrap() = None;
+    // A commit that was written anew is read anew: it tells the same, so that the page does, too.
+    world.take_reads();
+    world.commit(6, &idle()).await;
+    assert!(token(&world.get(&second).await).is_some());
+    assert!(
+        world.take_reads().0.is_empty(),
+        "it is not of these versions"
+    );
+    let again = [json!({"commitInfo": {"timestamp": 1}})];
+    world.commit(5, &again).await;
+    let page = world.get(&second).await;
+    assert!(page.message().contains("written anew"), "{}", page.body);
+    assert!(!world.take_reads().0.is_empty());
+}

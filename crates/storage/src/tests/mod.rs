@@ -75,7 +75,7 @@ async fn body(objects: &dyn ObjectStore, at: &str) -> Vec<u8> {
 }
 
 /// Names that go wrong wherever somebody forgets to encode, or encodes twice.
-const NAMES: [&str; 32] = [
+pub(crate) const NAMES: [&str; 32] = [
     "plain",
     "a b",
     "a#b",

@@ -216,6 +216,13 @@ async fn signed_urls_say_who_reads_and_for_which_query() {
         store.objects().put(&at, put).await.unwrap();
         let signed = store.sign_get_for(&at, MIN_TTL, &tags).await;
         let url = signed.unwrap().unwrap().url;
+        let keys = [Path::parse(name).unwrap(), Path::from("other")];
+        let folder = Path::from("t");
+        let many = store.sign_gets_for(&folder, &keys, MIN_TTL, &tags).await;
+        let many = many.unwrap().unwrap().urls;
+        assert_eq!(many.len(), 2);
+        let answer = client.get(&many[0]).send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), name);
         let answer = client.get(url.clone()).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{name}: {:?}", answer.text().await);
         assert_eq!(answer.text().await.unwrap(), name);

@@ -30,32 +30,41 @@ impl ShareGate {
             recipient: reading.recipient_name.to_string(),
             query: reading.query.to_string(),
         };
-        let mut signed = Vec::with_capacity(keys.len());
-        let mut last = now;
-        let mut last_by_store = None;
-        for key in keys {
-            let key = reading.at.key(key);
-            let by_store = reading
-                .at
-                .store
-                .sign_get_for(&key, ttl, &tags)
-                .await
-                .map_err(unsigned)?;
-            let file = match by_store {
-                Some(by_store) => {
-                    reading.signed_by_store.store(true, Ordering::Relaxed);
-                    last_by_store = last_by_store.max(Some(by_store.expires_at));
-                    SignedFile {
-                        url: by_store.url.into(),
-                        expires_at: by_store.expires_at,
-                    }
-                }
-                None => self.through_gateway(reading, key, now.plus(micros(ttl)))?,
-            };
-            last = last.max(file.expires_at);
-            signed.push(file);
-        }
+        let by_store = reading.at.sign_gets_for(keys, ttl, &tags).await;
+        let (signed, last, last_by_store) = match by_store.map_err(unsigned)? {
+            Some(many) if many.urls.len() == keys.len() => {
+                reading.signed_by_store.store(true, Ordering::Relaxed);
+                let expires_at = many.expires_at;
+                let urls = many.urls.into_iter();
+                let signed = urls
+                    .map(|url| SignedFile { url, expires_at })
+                    .collect::<Vec<_>>();
+                (signed, now.max(expires_at), Some(expires_at))
+            }
+            Some(many) => {
+                return Err(Refused::Internal(format!(
+                    "{} keys were given to sign, {} URLs came back",
+                    keys.len(),
+                    many.urls.len()
+                )));
+            }
+            None => {
+                let expires_at = now.plus(micros(ttl));
+                let keys = keys.iter().map(|key| reading.at.key(key));
+                let signed = keys.map(|key| self.through_gateway(reading, key, expires_at));
+                let signed = signed.collect::<Result<Vec<_>, _>>()?;
+                (signed, expires_at, None)
+            }
+        };
+        // Noted once in an answer for as long as no URL of it lives longer; asked whether all is still open, before any is handed
+        // out.
+        let noted = reading.noted_until.load(Ordering::Acquire);
         let open = match reading.look {
+            Look::Consumer(token) if last.micros() <= noted => {
+                self.exchange
+                    .reading_is_open(&system, reading.grant, Some(token))
+                    .await
+            }
             Look::Consumer(token) => {
                 self.exchange
                     .urls_issued(&system, reading.grant, token, last, last_by_store)
@@ -69,6 +78,8 @@ impl ShareGate {
             }
         };
         if open.map_err(refused)? {
+            let noted = last.micros();
+            reading.noted_until.fetch_max(noted, Ordering::AcqRel);
             return Ok(signed);
         }
         let end = self.exchange.ended_grant(&system, reading.grant).await;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-/// Nothing measured takes longer without a byte.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Nothing measured takes longer without a byte: at the most the state of five million files is read meanwhile.
+const PATIENCE: Duration = Duration::from_secs(240);
 const BUFFER: usize = 256 << 10;
 
 /// What is asked.

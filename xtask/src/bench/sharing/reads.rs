@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::asking::{Question, number};
 use super::world::{Counts, Server, World};
-use super::{FEED, FEED_COMMITS, ROUNDS, USUAL};
+use super::{FEED, FEED_CHANGES, FEED_COMMITS, ROUNDS, USUAL};
 use crate::bench::load::percentile;
 use crate::bench::{Figure, Limit, median};
 
@@ -117,6 +117,51 @@ fn at_once(world: &World<'_>, questions: usize) -> Result<Counts> {
     Ok(counts)
 }
 
+/// Files of a page of changes: there are four pages.
+const PAGE: u32 = 6_000;
+
+pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
+    let server = world.serve()?;
+    let whole = server.get(FEED.name, "changes?startingVersion=0");
+    server.ask(&whole)?;
+    let whole = server.median(&whole, ROUNDS, |answer| answer.whole)?;
+    let asked = format!("changes?startingVersion=0&maxFiles={PAGE}");
+    let (mut rounds, mut commits) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let (mut next, mut seconds, mut files, mut pages) = (Some(asked.clone()), 0.0, 0, 0);
+        world.store.counts()?;
+        while let Some(path) = next {
+            let answer = server.ask(&server.get(FEED.name, &path).keeping())?;
+            seconds += answer.whole;
+            pages += 1;
+            // Beside protocol and metadata, and the line that ends it.
+            files += answer.lines().count().saturating_sub(3);
+            let token = answer.of_end("nextPageToken");
+            next = token.map(|token| format!("{asked}&pageToken={token}"));
+        }
+        commits = world.store.counts()?.gets;
+        let expected = 1 + usize::try_from(FEED_COMMITS * FEED_CHANGES)?;
+        if files != expected || pages < 4 {
+            bail!("{pages} pages of changes have {files} files instead of {expected}");
+        }
+        rounds.push(seconds);
+    }
+    Ok(vec![
+        Figure::new(
+            "P5, changes in pages against one answer",
+            median(rounds) / whole,
+            "x",
+            Limit::AtMost(1.2),
+        ),
+        Figure::new(
+            "P5, reads for all pages of changes",
+            number(commits),
+            "reads",
+            Limit::AtMost(f64::from(FEED_COMMITS + 1) + 3.0),
+        ),
+    ])
+}
+
 pub(super) fn changes(world: &World<'_>) -> Result<Vec<Figure>> {
     let server = world.serve()?;
     // Who asks is known by then, and the connections to the database are open.
@@ -138,8 +183,8 @@ fn far(world: &World<'_>, server: &Server<'_>) -> Result<Vec<Figure>> {
     let answer = server.ask(&feed)?;
     let counts = world.store.counts()?;
     let lines = answer.lines().count();
-    // Protocol and metadata; the file of the first version, and of each later one that of its changes.
-    let expected = 3 + usize::try_from(FEED_COMMITS)?;
+    // Protocol and metadata; the file of the first version, and of each later one those of its changes.
+    let expected = 3 + usize::try_from(FEED_COMMITS * FEED_CHANGES)?;
     if lines != expected {
         bail!("the change feed has {lines} lines instead of {expected}");
     }

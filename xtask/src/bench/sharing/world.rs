@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::FEED_CHANGES;
 use super::asking::{Answer, Question};
 use crate::bench::{entrepot, median};
 use crate::http;
@@ -20,6 +21,8 @@ const SHARE: &str = "bench-files";
 const LARGEST: &str = "6000000";
 /// So much the states of tables may take: none of those measured is given up.
 const CACHE_MIB: &str = "6144";
+/// No program takes longer.
+const PROGRAM_SECONDS: &str = "300";
 const CREDENTIAL: &str = r#"{"access_key_id":"AKIABENCH","secret_access_key":"bench-secret"}"#;
 
 /// How a table is made.
@@ -118,7 +121,9 @@ impl<'a> World<'a> {
                     world.table(table, &json!({ "kind": "large", "files": files }))?;
                 }
                 Kind::Feed(commits) => {
-                    world.table(table, &json!({ "kind": "feed", "commits": commits }))?;
+                    let how =
+                        json!({ "kind": "feed", "commits": commits, "changes": FEED_CHANGES });
+                    world.table(table, &how)?;
                 }
                 Kind::Rows(..) => {}
             }
@@ -137,7 +142,11 @@ impl<'a> World<'a> {
     /// Runs one of the tests' Python programs; what it prints.
     pub(super) fn python(&self, program: &str, asked: &Value) -> Result<Value> {
         let script = self.repo.root.join("end2end/python").join(program);
-        let mut python = self.repo.command(setup::venv_python(self.repo));
+        // A program that hangs is a case that was not measured.
+        let mut python = self.repo.command("timeout");
+        python
+            .args(["--foreground", "--kill-after=10", PROGRAM_SECONDS])
+            .arg(setup::venv_python(self.repo));
         let printed = output(python.arg(script).arg(asked.to_string()))?;
         serde_json::from_str(&printed).with_context(|| format!("{program} printed no JSON"))
     }

@@ -1,0 +1,185 @@
+//! Some of the files of a state: signed, and their lines written, beside others.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use delta::State;
+use object_store::path::Path as Key;
+use tokio::task::JoinHandle;
+
+use super::Wanted;
+use crate::capabilities::{FileIds, Format};
+use crate::error::Failure;
+use crate::lines::{Committed, Urls};
+use crate::routes::App;
+use crate::{Readable, SignedFile, lines};
+
+/// Access that has ended is felt within this time: what was signed before is signed again, or not at all.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What is written of a state.
+#[derive(Clone)]
+pub(super) struct Rows {
+    pub(super) state: Arc<State>,
+    pub(super) rows: Arc<[u32]>,
+    pub(super) at: Option<Committed>,
+    pub(super) format: Format,
+    pub(super) ids: FileIds,
+}
+
+/// Lines that are ready.
+pub(super) struct Chunk {
+    pub(super) lines: Vec<u8>,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    /// The earliest end of a URL, in milliseconds.
+    pub(super) min_expiry: Option<i64>,
+}
+
+/// Chunks that are being written.
+pub(super) struct Ahead {
+    chunks: Vec<Writing>,
+    since: Instant,
+}
+
+/// Given up when it is dropped.
+struct Writing(JoinHandle<Result<Chunk, Failure>>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Ahead {
+    /// Begins to write the files of `range`, so many to a chunk.
+    pub(super) fn begin(
+        app: &App,
+        readable: &Readable,
+        rows: &Rows,
+        range: Range<usize>,
+        length: usize,
+    ) -> Self {
+        let mut chunks = Vec::new();
+        let mut from = range.start;
+        while from < range.end {
+            let to = range.end.min(from.saturating_add(length));
+            let (app, readable, rows) = (app.clone(), readable.clone(), rows.clone());
+            chunks.push(Writing(tokio::spawn(async move {
+                rows.write(&app, &readable, from..to).await
+            })));
+            from = to;
+        }
+        Self {
+            chunks,
+            since: Instant::now(),
+        }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.since.elapsed() < FRESH
+    }
+
+    /// All of them, or why one failed.
+    pub(super) async fn written(self) -> Result<Vec<Chunk>, Failure> {
+        let mut written = Vec::with_capacity(self.chunks.len());
+        for mut chunk in self.chunks {
+            let ended = (&mut chunk.0).await;
+            written.push(ended.map_err(|error| Failure::internal(error.to_string()))??);
+        }
+        Ok(written)
+    }
+}
+
+impl Rows {
+    /// Signs the files of a range and writes their lines.
+    pub(super) async fn write(
+        &self,
+        app: &App,
+        readable: &Readable,
+        range: Range<usize>,
+    ) -> Result<Chunk, Failure> {
+        let rows = self.rows.get(range).unwrap_or_default();
+        let mut wanted = Wanted::default();
+        for row in rows {
+            let file = self.state.view(*row);
+            wanted.file(self.state.object(*row), file.size);
+            wanted.vector(file.deletion_vector_key, file.deletion_vector);
+        }
+        let signed = self.sign(app, readable, &wanted.keys).await?;
+        let mut urls = signed.iter();
+        let mut lines = Vec::with_capacity(rows.len() * 1_024);
+        for row in rows {
+            let file = self.state.view(*row);
+            let lost = || Failure::internal("there are fewer URLs than files");
+            let of_file = urls.next().ok_or_else(lost)?;
+            let vector = match file.deletion_vector_key {
+                Some(_) => Some(urls.next().ok_or_else(lost)?),
+                None => None,
+            };
+            let urls = Urls {
+                file: of_file,
+                vector,
+            };
+            lines::file(&mut lines, file, urls, self.at, self.format, self.ids);
+        }
+        let ends = signed.iter().map(|signed| signed.expires_at.millis());
+        Ok(Chunk {
+            lines,
+            files: wanted.files,
+            bytes: wanted.bytes,
+            min_expiry: ends.min(),
+        })
+    }
+
+    /// One URL per key, in their order; in the delta format the same for the same key, for several files may have their deletion
+    /// vectors in one object.
+    async fn sign(
+        &self,
+        app: &App,
+        readable: &Readable,
+        keys: &[Key],
+    ) -> Result<Vec<SignedFile>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let has_vectors = self.state.outline().has_deletion_vectors();
+        if self.format == Format::Parquet || !has_vectors {
+            return sign(app, readable, keys).await;
+        }
+        let mut asked: Vec<Key> = Vec::new();
+        let mut places: HashMap<&Key, usize> = HashMap::new();
+        let of_keys: Vec<usize> = keys
+            .iter()
+            .map(|key| {
+                *places.entry(key).or_insert_with(|| {
+                    asked.push(key.clone());
+                    asked.len() - 1
+                })
+            })
+            .collect();
+        let signed = sign(app, readable, &asked).await?;
+        let known = of_keys.iter().map(|place| signed.get(*place).cloned());
+        let known: Option<Vec<SignedFile>> = known.collect();
+        known.ok_or_else(|| Failure::internal("a file's URL was lost"))
+    }
+}
+
+/// As many URLs as keys.
+pub(super) async fn sign(
+    app: &App,
+    readable: &Readable,
+    keys: &[Key],
+) -> Result<Vec<SignedFile>, Failure> {
+    let signed = app.gate.sign(readable, keys).await?;
+    if signed.len() != keys.len() {
+        return Err(Failure::internal(format!(
+            "{} keys were given to sign, {} URLs came back",
+            keys.len(),
+            signed.len()
+        )));
+    }
+    Ok(signed)
+}
