@@ -259,6 +259,43 @@ async fn a_decision_binds_the_revision_that_was_shown() {
         );
         world.page(&world.jonas, "/approvals").await.text
     };
+    // What few want is folded, until somebody wrote into it.
+    let folds = |page: &str| {
+        let (_, rest) = page.split_once(&format!(" id=\"{form}\"")).unwrap();
+        let (shown, _) = rest.split_once("</form>").unwrap();
+        let (_, fold) = shown.split_once("<details").unwrap();
+        let (fold, within) = fold.split_once('>').unwrap();
+        let (within, after) = within.split_once("</details>").unwrap();
+        for field in ["rows", "directory", "live_bytes_per_day"] {
+            let name = format!("name=\"form[{field}]\"");
+            assert!(within.contains(&name), "{field} in {within}");
+        }
+        assert!(after.contains("name=\"form[note]\""), "{after}");
+        (!fold.contains(" open"), within.to_owned())
+    };
+    assert!(folds(&inbox.text).0, "{}", inbox.text);
+    let wrong = world
+        .send(
+            &world.jonas,
+            "access/decide_request",
+            &[
+                ("at", "/approvals"),
+                ("id", form.as_str()),
+                ("stay", "yes"),
+                ("form[request]", id),
+                ("form[revision]", "1"),
+                ("form[rows]", "country = 'DE'"),
+                ("form[verdict]", "approve"),
+            ],
+        )
+        .await;
+    assert_eq!(wrong.location(), format!("/approvals#{form}"));
+    let told = world.page(&world.jonas, "/approvals").await;
+    let (is_folded, within) = folds(&told.text);
+    assert!(!is_folded, "{within}");
+    assert!(within.contains("country = "), "{within}");
+    assert!(within.contains(&format!("{form}-rows-error")), "{within}");
+
     let stale = send(decide("7", "approve").await).await;
     assert!(
         stale.contains("The request was changed meanwhile"),
