@@ -169,6 +169,42 @@ async fn a_recipient_is_held_to_its_addresses_and_to_its_pace() {
         statuses.push(answer.status.as_u16());
     }
     assert_eq!(statuses, [200, 200, 429]);
+
+    limit(&world, &["192.0.2.0/24"], None).await;
+    a_profile_is_downloaded_from_there(app).await;
+}
+
+/// By a person's session and by a person's token: from where the recipient may be used.
+async fn a_profile_is_downloaded_from_there(app: &TestApp) {
+    let cookie = app.sign_in("consumer").await;
+    let service = app.token("consumer").await;
+    let by_page = async |from: &str, believe: &str| {
+        let ask = app.post(&format!("/recipients/{NAME}/rotate")).from(from);
+        let ask = ask.own_origin().cookie(&cookie);
+        let ask = ask.header("x-forwarded-for", believe);
+        ask.form(&[("at", "/access")]).await
+    };
+    let by_rest = async |from: &str| {
+        let path = format!("/api/v1/recipients/{NAME}/rotate");
+        let ask = app.post(&path).from(from).token(&service);
+        ask.json(&json!({ "overlap_hours": 0 })).await
+    };
+    let before = app.changes().await;
+    let elsewhere = by_page(THERE, HERE).await;
+    assert_eq!(elsewhere.status, StatusCode::SEE_OTHER);
+    assert!(!elsewhere.text.contains("bearerToken"));
+    let page = app.get("/access").cookie(&cookie);
+    let page = page.header("accept", "text/html").send().await;
+    let why = format!("yours, {THERE}, is none of them");
+    assert!(page.text.contains(&why), "{}", page.text);
+    let elsewhere = by_rest(THERE).await;
+    assert_eq!(elsewhere.status, StatusCode::FORBIDDEN);
+    assert!(elsewhere.text.contains(&why), "{}", elsewhere.text);
+    assert_eq!(app.changes().await, before, "nothing was made");
+    for made in [by_page(HERE, "").await, by_rest(HERE).await] {
+        assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+        assert!(made.json()["bearerToken"].is_string());
+    }
 }
 
 #[tokio::test]

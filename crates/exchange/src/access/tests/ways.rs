@@ -197,10 +197,20 @@ async fn a_link_gives_the_profile_once_however_many_ask() {
             assert!(matches!(used, Err(Error::NotFound(_))), "{nonsense}");
         }
 
+        // Nor is the profile downloaded from elsewhere, by however good a session.
+        for from in [there, None] {
+            let elsewhere = world.mara.clone().at(from);
+            let refused = exchange
+                .profile_create(&elsewhere, NAME, ProfileNew::default())
+                .await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        }
+
         // A credential that was made meanwhile is not doubled, and the link outlives it.
+        let mara = world.mara.clone().at(here);
         let (_, id) = {
             let profile = exchange
-                .profile_create(&world.mara, NAME, ProfileNew::default())
+                .profile_create(&mara, NAME, ProfileNew::default())
                 .await
                 .unwrap();
             let found = exchange
