@@ -5,6 +5,7 @@ use exchange::Principal;
 use http::StatusCode;
 use model::Clock as _;
 use model::dto::{FederationNew, ProfileNew, RecipientLimits};
+use model::time::{HOUR, MINUTE};
 use serde_json::{Value, json};
 use server::adapters::clock::SystemClock;
 use server::config::Proof;
@@ -282,6 +283,7 @@ async fn a_platforms_tokens_let_its_machine_in() {
             change(&mut claims);
             claims
         };
+        identities.show_key("later", false).await;
         let good = identities.signed("own", &claims(&|_| {})).await;
         // Nobody has said yet whom it lets in.
         assert_eq!(reads(app, &good).await.status, StatusCode::UNAUTHORIZED);
@@ -334,6 +336,21 @@ async fn a_platforms_tokens_let_its_machine_in() {
                 answer.text
             );
         }
+        // The issuer's keys change, and nobody has to say so: a new one is asked for, once a minute at most, and one that was taken
+        // back counts for an hour at most.
+        let later = identities.signed("later", &claims(&|_| {})).await;
+        let unknown = reads(app, &later).await;
+        assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "not published");
+        identities.show_key("later", true).await;
+        let unknown = reads(app, &later).await;
+        assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "a moment ago");
+        app.clock.advance(MINUTE);
+        assert_eq!(reads(app, &later).await.status, StatusCode::OK);
+        identities.show_key("later", false).await;
+        app.clock.advance(HOUR);
+        let gone = reads(app, &later).await;
+        assert_eq!(gone.status, StatusCode::UNAUTHORIZED, "taken back");
+        assert_eq!(reads(app, &good).await.status, StatusCode::OK);
         // A clock that is somewhat wrong is no lie.
         let late = identities
             .signed("own", &claims(&|c| c["exp"] = json!(now - 30)))
