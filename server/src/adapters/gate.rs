@@ -442,6 +442,14 @@ impl Gate for ShareGate {
         if let Some(reading) = reading {
             self.note_escape(&record, reading).await;
         }
+        if record.is_producers
+            && let Some(grant) = record.grant
+        {
+            let doubted = self.exchange.grant_doubted(&Principal::system(), grant);
+            if let Err(error) = doubted.await {
+                tracing::error!(error = &error as &dyn std::error::Error, %grant, "a grant that fails its reader could not be looked at");
+            }
+        }
         let line = QueryLogNew {
             id: record.query.unwrap_or_else(|| QueryId::new(now)),
             recipient_id,

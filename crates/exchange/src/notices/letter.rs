@@ -69,7 +69,9 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
             | NoticeEvent::RequestApproved
             | NoticeEvent::RequestRejected
             // It has the numbers, for both sides.
-            | NoticeEvent::QuotaNearing,
+            | NoticeEvent::QuotaNearing
+            // And what was seen.
+            | NoticeEvent::AccessBroken,
             Some(request),
             _,
         ) => format!("/requests/{request}"),
@@ -227,6 +229,18 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             quote: None,
             link: "Look at the access",
             why: "your team owns the product or reads it",
+        },
+        NoticeEvent::AccessBroken => Words {
+            subject: format!("Cannot be read: {product}"),
+            lead: format!(
+                "{product} was looked at as those see it who read it, and for more than a minute it could not be read: its storage \
+                 denies access or does not answer, or its log or its files are not as they were. They cannot mend that. It is looked \
+                 at again by itself."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "See what was seen",
+            why: "you are a producer of the team that owns the product",
         },
         NoticeEvent::Test => Words {
             subject: "A test of mail".to_owned(),
