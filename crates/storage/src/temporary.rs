@@ -1,14 +1,12 @@
 //! Credentials that read one folder for a while: for clients that read a table's files themselves. The store gives them, for
 //! nothing but reading and listing below this folder: S3 by AssumeRole with a policy for the session, Azure by a shared-access
-//! signature of a directory, Google by a token with a boundary. They cannot be taken back.
+//! signature of a directory (of a user delegation key, where the storage is opened by an application), Google by a token with a boundary. They cannot be taken back.
 
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
-use chrono::{DateTime, SecondsFormat, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use model::Timestamp;
@@ -17,10 +15,9 @@ use object_store::client::{HttpClient, HttpRequest};
 use object_store::path::Path;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use url::{Url, form_urlencoded};
 
-use crate::sign::{AzureSigner, CLOCK_SKEW, SAS_VERSION, Signing, wall_clock};
+use crate::sign::{AzureSigner, Signing, wall_clock};
 use crate::store::Kind;
 use crate::{Credential, MAX_TTL, MIN_TTL, StorageError, StorageUrl, Store};
 
@@ -65,7 +62,7 @@ pub(crate) enum Lender {
         service: Url,
         region: String,
     },
-    /// The account's key signs.
+    /// The account's key signs, or one that it has given an application.
     Azure,
     Google {
         token: (HttpClient, Url),
@@ -144,7 +141,7 @@ impl Store {
             ) => assume_role(client, (service, region.as_str()), credential, &folder, ttl).await,
             (Lender::Azure, _, Signing::Azure(signer)) => {
                 let now = wall_clock();
-                let sas = directory_sas(signer, &key, now, ttl)?;
+                let sas = directory_sas(signer, &key, now, ttl).await?;
                 Ok((TemporaryKey::Azure { sas }, instant(now + ttl)))
             }
             (Lender::Google { token, exchange }, credential @ Credential::Gcs { .. }, _) => {
@@ -250,7 +247,7 @@ async fn assume_role(
 }
 
 /// What stands in an element of an answer, which holds no marks of XML.
-fn tag(xml: &str, name: &str) -> Option<String> {
+pub(crate) fn tag(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once("</")?;
     let text = text.trim();
@@ -258,48 +255,19 @@ fn tag(xml: &str, name: &str) -> Option<String> {
     is_plain.then(|| text.to_owned())
 }
 
-/// A service SAS for a directory, <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>: to read and list.
-pub(crate) fn directory_sas(
+/// A shared-access signature for a directory: to read and list.
+async fn directory_sas(
     signer: &AzureSigner,
     folder: &Path,
     now: Duration,
     ttl: Duration,
 ) -> Result<String, StorageError> {
-    let at = |at: Duration| {
-        let seconds = i64::try_from(at.as_secs()).ok();
-        let at = seconds.and_then(|seconds| DateTime::<Utc>::from_timestamp(seconds, 0));
-        at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
-            .ok_or_else(|| other("the clock is out of range"))
-    };
-    let (start, expiry) = (at(now.saturating_sub(CLOCK_SKEW))?, at(now + ttl)?);
-    let resource = format!("/blob/{}/{}/{folder}", signer.account, signer.container);
-    let protocol = if signer.service.scheme() == "https" {
-        "https"
-    } else {
-        "https,http"
-    };
-    // As for one blob; the depth of the directory is not signed.
-    let text = format!(
-        "rl\n{start}\n{expiry}\n{resource}\n\n\n{protocol}\n{SAS_VERSION}\nd\n\n\n\n\n\n\n"
-    );
-    let secret = BASE64
-        .decode(signer.key.expose_secret())
-        .map_err(|_| other("the account key is not base64"))?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&secret)
-        .map_err(|_| other("the account key cannot be used"))?;
-    mac.update(text.as_bytes());
-    let signature = BASE64.encode(mac.finalize().into_bytes());
-    let depth = folder.parts().count().to_string();
-    Ok(form(&[
-        ("sv", SAS_VERSION),
-        ("sp", "rl"),
-        ("st", start.as_str()),
-        ("se", expiry.as_str()),
-        ("spr", protocol),
-        ("sr", "d"),
-        ("sdd", depth.as_str()),
-        ("sig", signature.as_str()),
-    ]))
+    let pairs = signer.shared_access(("rl", "d"), folder, now, ttl).await?;
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Ok(form(&pairs))
 }
 
 /// What a token with this boundary may do, <https://cloud.google.com/iam/docs/downscoping-short-lived-credentials>.
@@ -400,7 +368,7 @@ fn assertion(
 }
 
 /// A token and how long it lives, where that is said.
-fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
+pub(crate) fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
     let answer: Value = serde_json::from_str(answer)
         .map_err(|_| other("the token service's answer is not JSON"))?;
     let token = answer.get("access_token").and_then(Value::as_str);
@@ -409,13 +377,13 @@ fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
     Ok((token.to_owned(), lives.map(Duration::from_secs)))
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish()
 }
 
-fn post(service: &Url, body: String) -> Result<HttpRequest, StorageError> {
+pub(crate) fn post(service: &Url, body: String) -> Result<HttpRequest, StorageError> {
     let mut request: HttpRequest = Request::builder()
         .method(Method::POST)
         .uri(service.as_str())
@@ -428,7 +396,10 @@ fn post(service: &Url, body: String) -> Result<HttpRequest, StorageError> {
     Ok(request)
 }
 
-async fn send(client: &HttpClient, request: HttpRequest) -> Result<String, StorageError> {
+pub(crate) async fn send(
+    client: &HttpClient,
+    request: HttpRequest,
+) -> Result<String, StorageError> {
     let unreachable = || StorageError::Unreachable {
         what: "the store's token service".to_owned(),
         why: "no answer came".to_owned(),
