@@ -363,7 +363,7 @@ fn build(
                     let delegate = delegate.ok_or_else(no_credential)?;
                     (
                         builder.with_credentials(Arc::new(Tokens(delegate.clone()))),
-                        signing(AzureSecret::Delegated(delegate)),
+                        signing(AzureSecret::Delegated(Box::new(delegate))),
                     )
                 }
                 Credential::AzureSas { sas } => (

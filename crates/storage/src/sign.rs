@@ -73,7 +73,7 @@ pub(crate) enum AzureSecret {
     /// The account's key, in base64: it opens everything there is in the account.
     Account(SecretString),
     /// A key that the account gives an application for some hours.
-    Delegated(Delegate),
+    Delegated(Box<Delegate>),
 }
 
 impl Signing {
