@@ -6,9 +6,13 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use exchange::Principal;
 use exchange::operation::TABLE;
+use exchange::page::PageRequest;
 use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
+use model::dto::{ProfileNew, RevokeNew};
+use model::time::MINUTE;
 
 use self::samples::sample;
 use self::world::{AT, World, request};
@@ -311,6 +315,31 @@ async fn a_decision_binds_the_revision_that_was_shown() {
     // Without the marks that the renderer leaves between texts.
     let shown = world.page(&world.mara, &path).await.text.replace("<!>", "");
     assert!(shown.contains("Approved by jonas"), "{shown}");
+
+    // Once it has ended, its page says until when links work that a store has signed (C-32).
+    let exchange = &world.app.exchange;
+    let (operator, system) = (Principal::operator(), Principal::system());
+    let made = exchange.profile_create(&operator, "rnd_weu", ProfileNew::default());
+    made.await.unwrap();
+    let recipient = exchange.recipient(&operator, "rnd_weu").await.unwrap();
+    let token = recipient.tokens[0].id;
+    let grants = exchange.grants(&operator, None, &PageRequest::all()).await;
+    let grant = grants.unwrap().items[0].id;
+    let until = exchange.now().plus(30 * MINUTE);
+    let issued = exchange.urls_issued(&system, grant, token, until, Some(until));
+    assert!(issued.await.unwrap());
+    let handed_out = "Links to files that were handed out before may work until";
+    let shown = world.page(&world.mara, &path).await.text;
+    assert!(!shown.contains(handed_out), "{shown}");
+    let over = RevokeNew {
+        reason: "over".to_owned(),
+    };
+    exchange.grant_revoke(&operator, grant, over).await.unwrap();
+    let shown = world.page(&world.mara, &path).await.text;
+    assert!(shown.contains(handed_out), "{shown}");
+    world.app.clock.advance(30 * MINUTE);
+    let shown = world.page(&world.mara, &path).await.text;
+    assert!(!shown.contains(handed_out), "{shown}");
 }
 
 #[tokio::test]
