@@ -167,26 +167,24 @@ fn check_plain(folder: &Folder<'_>) -> Result<(), StorageError> {
     Ok(())
 }
 
-fn session_policy(partition: &str, folder: &Folder<'_>) -> String {
+/// `lists`: whether the folder may be listed, too.
+fn session_policy(partition: &str, folder: &Folder<'_>, lists: bool) -> String {
     let (bucket, key) = (folder.bucket, folder.key);
     // With the slash, so that a neighbour whose name begins alike is not meant.
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["s3:GetObject"],
-                "Resource": [format!("arn:{partition}:s3:::{bucket}/{key}/*")],
-            },
-            {
-                "Effect": "Allow",
-                "Action": ["s3:ListBucket"],
-                "Resource": [format!("arn:{partition}:s3:::{bucket}")],
-                "Condition": { "StringLike": { "s3:prefix": [format!("{key}/*")] } },
-            },
-        ],
-    })
-    .to_string()
+    let mut statements = vec![json!({
+        "Effect": "Allow",
+        "Action": ["s3:GetObject"],
+        "Resource": [format!("arn:{partition}:s3:::{bucket}/{key}/*")],
+    })];
+    if lists {
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [format!("arn:{partition}:s3:::{bucket}")],
+            "Condition": { "StringLike": { "s3:prefix": [format!("{key}/*")] } },
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
 }
 
 async fn assume_role(
@@ -214,16 +212,7 @@ async fn assume_role(
         .take(50)
         .collect();
     let session = format!("entrepot-{who}");
-    let (seconds, policy) = (ttl.as_secs().to_string(), session_policy(partition, folder));
-    let body = form(&[
-        ("Action", "AssumeRole"),
-        ("Version", "2011-06-15"),
-        ("RoleArn", role.as_str()),
-        ("RoleSessionName", session.as_str()),
-        ("DurationSeconds", seconds.as_str()),
-        ("Policy", policy.as_str()),
-    ]);
-    let mut request = post(service, body)?;
+    let seconds = ttl.as_secs().to_string();
     let credential = AwsCredential {
         key_id: access_key_id.clone(),
         secret_key: secret_access_key.expose_secret().to_owned(),
@@ -231,8 +220,27 @@ async fn assume_role(
             .as_ref()
             .map(|token| token.expose_secret().to_owned()),
     };
-    AwsAuthorizer::new(&credential, "sts", region).authorize(&mut request, None);
-    let answer = send(client, request).await?;
+    let mut lists = true;
+    let answer = loop {
+        let policy = session_policy(partition, folder, lists);
+        let body = form(&[
+            ("Action", "AssumeRole"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", role.as_str()),
+            ("RoleSessionName", session.as_str()),
+            ("DurationSeconds", seconds.as_str()),
+            ("Policy", policy.as_str()),
+        ]);
+        let mut request = post(service, body)?;
+        AwsAuthorizer::new(&credential, "sts", region).authorize(&mut request, None);
+        match asked(client, request).await? {
+            // Packed, it is too long: a reader that knows the names can do without listing.
+            Err(refusal) if lists && refusal.word.as_deref() == Some("PackedPolicyTooLarge") => {
+                lists = false;
+            }
+            answer => break answer.map_err(Refusal::denied)?,
+        }
+    };
     let text = |name: &str| {
         tag(&answer, name).ok_or_else(|| other("the token service's answer is incomplete"))
     };
@@ -396,10 +404,37 @@ pub(crate) fn post(service: &Url, body: String) -> Result<HttpRequest, StorageEr
     Ok(request)
 }
 
+/// Why a token service gives nothing: its word for it, if it is one, and nothing else of its answer.
+struct Refusal {
+    status: u16,
+    word: Option<String>,
+}
+
+impl Refusal {
+    fn denied(self) -> StorageError {
+        tracing::warn!(
+            status = self.status,
+            code = self.word,
+            "no temporary credential was given"
+        );
+        StorageError::Denied {
+            what: "a temporary credential".to_owned(),
+        }
+    }
+}
+
 pub(crate) async fn send(
     client: &HttpClient,
     request: HttpRequest,
 ) -> Result<String, StorageError> {
+    asked(client, request).await?.map_err(Refusal::denied)
+}
+
+/// What a token service answers, or why it does not.
+async fn asked(
+    client: &HttpClient,
+    request: HttpRequest,
+) -> Result<Result<String, Refusal>, StorageError> {
     let unreachable = || StorageError::Unreachable {
         what: "the store's token service".to_owned(),
         why: "no answer came".to_owned(),
@@ -410,21 +445,16 @@ pub(crate) async fn send(
     let body = body.map_err(|_| unreachable())?.to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
     if status.is_success() {
-        return Ok(body);
+        return Ok(Ok(body));
     }
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(unreachable());
     }
-    // The service's word for it, if it is one; nothing else of its answer.
     let word = tag(&body, "Code").filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
-    tracing::warn!(
-        status = status.as_u16(),
-        code = word,
-        "no temporary credential was given"
-    );
-    Err(StorageError::Denied {
-        what: "a temporary credential".to_owned(),
-    })
+    Ok(Err(Refusal {
+        status: status.as_u16(),
+        word,
+    }))
 }
 
 #[cfg(test)]
