@@ -219,11 +219,15 @@ async fn a_scanner_revokes_and_learns_nothing() {
     let token = token(&world).await;
     let kind = exchange::secret::TokenKind::Recipient;
     let unknown = exchange::secret::new_token(kind).unwrap();
+    let service = app.token("consumer").await;
     let report = json!([
         { "token": token, "type": "entrepot_recipient_token", "url": "https://git.example/a", "source": "content" },
         { "token": unknown, "type": "entrepot_recipient_token" },
         { "token": &token[1..], "type": "entrepot_recipient_token" },
+        { "token": service, "type": "entrepot_service_token" },
     ]);
+    let me = async || app.get("/api/v1/me").token(&service).send().await.status;
+    assert_eq!(me().await, StatusCode::OK);
     for wrong in ["", "another secret of that length", &token] {
         let answer = app
             .post("/secret-scanning")
@@ -246,7 +250,17 @@ async fn a_scanner_revokes_and_learns_nothing() {
         .map(|said| said["label"].clone())
         .collect();
     // Of one that counted the same is said as of one that was never given out.
-    assert_eq!(labels, ["true_positive", "true_positive", "false_positive"]);
+    assert_eq!(
+        labels,
+        [
+            "true_positive",
+            "true_positive",
+            "false_positive",
+            "true_positive"
+        ]
+    );
+    assert_eq!(first.json()[3]["token_type"], "entrepot_service_token");
+    assert_eq!(me().await, StatusCode::UNAUTHORIZED);
     assert!(!first.text.contains(&token), "{}", first.text);
     assert_eq!(reads(app, &token).await.status, StatusCode::UNAUTHORIZED);
     let again = good().json(&report).await;

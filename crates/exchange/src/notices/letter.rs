@@ -76,6 +76,10 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
             _,
         ) => format!("/requests/{request}"),
         // The page has a heading for each recipient.
+        // Of a person or a service.
+        (NoticeEvent::TokenLeaked, _, _) if facts.recipient.is_none() => {
+            "/account/tokens".to_owned()
+        }
         (
             NoticeEvent::AccessVerified | NoticeEvent::AccessEnding | NoticeEvent::TokenLeaked,
             _,
@@ -167,6 +171,16 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             quote: None,
             link: "Renew it, or let it end",
             why: "you are a member of the team that reads it",
+        },
+        NoticeEvent::TokenLeaked if facts.recipient.is_none() => Words {
+            subject: "Leaked and revoked: a token of yours".to_owned(),
+            lead: "A token that acts for you, or for a service that you answer for, was found where it should not be, and was revoked. \
+                   Make a new one for what still needs it, and look in the audit log for what was not yours."
+                .to_owned(),
+            rows: rows(facts),
+            quote: quote("Where it was found, as it was reported"),
+            link: "Look at your tokens",
+            why: "it was your token",
         },
         NoticeEvent::TokenLeaked => Words {
             subject: format!("Leaked and revoked: a credential of {recipient}"),
