@@ -35,8 +35,10 @@ use crate::middleware::observe::sentence;
 /// Where it is listened.
 pub const PATH: &str = "/secret-scanning";
 
-/// What tokens are called in reports and answers.
+/// What tokens of recipients, and links to them, are called in reports and answers.
 const KIND: &str = "entrepot_recipient_token";
+/// And those of people and services.
+const SERVICE_KIND: &str = "entrepot_service_token";
 
 /// The longest report; bytes.
 const LONGEST: usize = 1 << 20;
@@ -161,7 +163,11 @@ async fn revoke(exchange: &Exchange, found: Vec<Found>) -> Result<(), Error> {
 fn said(found: &Found) -> Said {
     Said {
         token_hash: STANDARD.encode(Sha256::digest(found.token.as_bytes())),
-        token_type: KIND,
+        token_type: if found.token.trim().starts_with("entrepot_st_") {
+            SERVICE_KIND
+        } else {
+            KIND
+        },
         label: if could_be_leaked(found.token.trim()) {
             "true_positive"
         } else {

@@ -397,6 +397,8 @@ fn flat(error: exchange::Error) -> exchange::Error {
             for field in &mut fields {
                 if let Some(rest) = field.field.strip_prefix("scope.") {
                     field.field = rest.to_owned();
+                } else if field.field == "scope" {
+                    "rows".clone_into(&mut field.field);
                 }
             }
             exchange::Error::Invalid(fields)

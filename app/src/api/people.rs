@@ -174,10 +174,25 @@ pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
     Ok(Done::new(format!("{PAGE}/{name}"), notice))
 }
 
+/// Which roles these are, in one figure: what their form binds, so that only another change of roles is in its way, and none of the
+/// name.
+pub fn figure(held: &[Role]) -> i64 {
+    let bits = Role::ALL.iter().zip(0_u32..);
+    let bits = bits.filter(|(role, _)| held.contains(role));
+    bits.map(|(_, bit)| 1_i64 << bit).sum()
+}
+
+fn of_figure(figure: i64) -> Vec<String> {
+    let bits = Role::ALL.iter().zip(0_u32..);
+    let held = bits.filter(|(_, bit)| figure & (1_i64 << bit) != 0);
+    held.map(|(role, _)| role.as_str().to_owned()).collect()
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolesForm {
     pub person: String,
+    /// The [`figure`] of the roles that were shown.
     #[serde(default)]
     pub revision: Option<i64>,
     #[serde(default)]
@@ -189,7 +204,8 @@ pub async fn set_roles(form: RolesForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let change = RolesChange {
         roles: form.roles.roles(),
-        revision: form.revision,
+        revision: None,
+        held: form.revision.map(of_figure),
     };
     let person = exchange
         .roles_set(&principal, &form.person, change)
@@ -324,6 +340,24 @@ mod tests {
         };
         assert_eq!(ticked.roles(), ["admin"]);
         assert!(RolesTicked::default().roles().is_empty());
+    }
+
+    #[test]
+    fn a_figure_says_which_roles_and_nothing_else() {
+        let some: [&[Role]; 4] = [
+            &[],
+            &[Role::Admin],
+            &[Role::Finance, Role::Auditor],
+            Role::ALL,
+        ];
+        for held in some {
+            let mut words: Vec<&str> = held.iter().map(|role| role.as_str()).collect();
+            let mut told = of_figure(figure(held));
+            words.sort_unstable();
+            told.sort_unstable();
+            assert_eq!(told, words);
+        }
+        assert!(of_figure(-1).len() == Role::ALL.len() && of_figure(1 << 40).is_empty());
     }
 
     #[test]

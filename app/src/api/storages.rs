@@ -76,8 +76,12 @@ pub struct CredentialForm {
     pub access_key_id: String,
     pub secret_access_key: String,
     pub session_token: String,
+    pub role_arn: String,
     pub account_key: String,
     pub sas: String,
+    pub tenant_id: String,
+    pub client_id: String,
+    pub client_secret: String,
     /// A service account's key file, as Google hands it out.
     pub service_account: String,
     /// The name of a variable of the server's environment.
@@ -100,8 +104,12 @@ impl CredentialForm {
             ("access_key_id", &self.access_key_id),
             ("secret_access_key", &self.secret_access_key),
             ("session_token", &self.session_token),
+            ("role_arn", &self.role_arn),
             ("account_key", &self.account_key),
             ("sas", &self.sas),
+            ("tenant_id", &self.tenant_id),
+            ("client_id", &self.client_id),
+            ("client_secret", &self.client_secret),
         ]
         .into_iter()
         .filter(|(_, value)| !value.trim().is_empty())

@@ -194,9 +194,10 @@ fn copies(page: Listed<Replica>) -> impl IntoView {
         .filter(|replica| is_failing(replica) || replica.late_since.is_some())
         .map(|replica| {
             let href = format!("/replicas/{}", replica.id);
+            let product = replica.product.to_string();
             view! {
                 <li class="line">
-                    <A href=href>{replica.product.to_string()}</A>
+                    <A href=href>{product}</A>
                     <span class="muted">{state::place(&replica.location)}</span>
                     {late(&replica)}
                     <State said=state::replica(replica.state)/>

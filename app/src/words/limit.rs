@@ -45,6 +45,8 @@ pub(crate) const BYTES_A_DAY_HINT: &str =
 pub(crate) const KEEP: &str = "Keep";
 
 // With a decision.
+/// Of one on a replica: over what is folded.
+pub(crate) const CONDITION_OF_A_REPLICA: &str = "Condition: bytes a day at the source";
 pub(crate) const AT_MOST_A_DAY: &str = "At most so many bytes a day";
 pub(crate) const SO_MANY_AT_THE_SOURCE: &str =
     "So many bytes a day at the source while the replica is late";

@@ -97,8 +97,8 @@ pub const fn notice(kind: NoticeKind) -> (&'static str, &'static str) {
             "An access of your team ends in 14 days, and again in 3.",
         ),
         NoticeKind::SyncFailing => (
-            "Failing syncs",
-            "A replica of your product cannot be synced, or can be again.",
+            "Failing syncs and reads",
+            "A replica of your product cannot be synced, or can be again; or the product cannot be read.",
         ),
         NoticeKind::LiveQuota => (
             "Bytes of a day nearly used up",

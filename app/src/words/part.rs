@@ -19,5 +19,8 @@ pub(crate) const KEEP_PART: &str = "Change the part";
 pub(crate) const SAID_SO_FAR: &str = "So far it was said that only rows are opened where ";
 pub(crate) const PART_IS_CHANGED: &str =
     "Changed. It holds from the next answer on; URLs that were handed out work until they end.";
+/// Of a decision on live access: over what is folded.
+pub(crate) const CONDITIONS: &str =
+    "Conditions: some rows only, credentials for folders, bytes a day";
 pub(crate) const DECIDED_LATER: &str =
     "What part of the product it opens can be said with a yes, and changed later.";

@@ -135,6 +135,8 @@ pub(crate) const VERIFIED: &str = "Verified";
 pub(crate) const READ_AS_YOU_WOULD: &str = "Read as you would read it, ";
 pub(crate) const ACTIVE_ONCE_SEEN: &str = "It counts as active only when it was seen to work.";
 pub(crate) const ENDED_BECAUSE: &str = "Ended: ";
+pub(crate) const URLS_WORK_UNTIL: &str =
+    "Links to files that were handed out before may work until ";
 
 pub(crate) fn by_person_for_team(person: &dyn Display, team: &dyn Display) -> String {
     format!("by {person}, for the team {team}")

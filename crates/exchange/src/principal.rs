@@ -1,6 +1,7 @@
 //! Who asks. Every operation of the exchange takes a [`Principal`] first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use model::{MemberRole, PersonId, Role, ServiceTokenId, TeamId};
 
@@ -14,6 +15,8 @@ pub struct Principal {
     title: String,
     roles: BTreeSet<Role>,
     teams: BTreeMap<TeamId, MemberRole>,
+    /// From where the call comes, where that is known.
+    address: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +62,19 @@ impl Principal {
             title,
             roles,
             teams,
+            address: None,
         }
+    }
+
+    /// The same, calling from there.
+    pub fn at(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// From where the call comes, where that is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The same person through a token; with a team the token holds that one membership and no role.
@@ -90,6 +105,7 @@ impl Principal {
             title: title.to_owned(),
             roles: BTreeSet::new(),
             teams: BTreeMap::new(),
+            address: None,
         }
     }
 

@@ -81,11 +81,11 @@ words! {
     /// The life of a statement.
     StatementState ("statement state") { Open = "open", Issued = "issued" }
     /// What people are told by mail; each can turn off what they do not want.
-    NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness", /** Most of the bytes that an access hands out in a day are gone. */ LiveQuota = "live_quota" }
+    NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again; or the product cannot be read. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness", /** Most of the bytes that an access hands out in a day are gone. */ LiveQuota = "live_quota" }
     /// What happened to a product, as its history tells it.
     ProductEventKind ("event of a product") { Registered = "registered", Changed = "changed", Published = "published", Retired = "retired", /** A table came to a new version. */ Version = "version", AccessGiven = "access_given", AccessEnded = "access_ended" }
     /// What happened, as the webhook calls it.
-    NoticeEvent ("event") { RequestSubmitted = "request.submitted", RequestApproved = "request.approved", RequestRejected = "request.rejected", AccessVerified = "access.verified", AccessEnding = "access.ending", /** A recipient's credential was found where it should not be, and revoked. */ TokenLeaked = "token.leaked", SyncFailing = "sync.failing", SyncMended = "sync.mended", FreshnessBroken = "freshness.broken", FreshnessMended = "freshness.mended", QuotaNearing = "quota.nearing", /** Somebody tries whether telling works. */ Test = "test" }
+    NoticeEvent ("event") { RequestSubmitted = "request.submitted", RequestApproved = "request.approved", RequestRejected = "request.rejected", AccessVerified = "access.verified", AccessEnding = "access.ending", /** A recipient's credential was found where it should not be, and revoked. */ TokenLeaked = "token.leaked", SyncFailing = "sync.failing", SyncMended = "sync.mended", FreshnessBroken = "freshness.broken", FreshnessMended = "freshness.mended", QuotaNearing = "quota.nearing", /** What recipients read of a product cannot be read any more. */ AccessBroken = "access.broken", /** Somebody tries whether telling works. */ Test = "test" }
 }
 
 impl NoticeEvent {
@@ -102,7 +102,7 @@ impl NoticeEvent {
             Self::AccessVerified => NoticeKind::AccessVerified,
             // A leak ends an access, too. Who has turned the kind off is told of it all the same.
             Self::AccessEnding | Self::TokenLeaked => NoticeKind::AccessEnding,
-            Self::SyncFailing | Self::SyncMended => NoticeKind::SyncFailing,
+            Self::SyncFailing | Self::SyncMended | Self::AccessBroken => NoticeKind::SyncFailing,
             Self::FreshnessBroken | Self::FreshnessMended => NoticeKind::Freshness,
             Self::QuotaNearing => NoticeKind::LiveQuota,
             Self::Test => return None,

@@ -112,6 +112,8 @@ pub struct QueryRecord {
     pub handle: Option<Arc<dyn Any + Send + Sync>>,
     /// What was refused because the table's log, or a link in its store, points out of the table (C-13).
     pub escape: Option<Escaped>,
+    /// Whether it was refused for what only the table's producer can mend.
+    pub is_producers: bool,
 }
 
 /// A table that points out of itself.
@@ -188,6 +190,7 @@ impl Entry {
             request_id: call.request_id.clone(),
             handle: None,
             escape: None,
+            is_producers: false,
         };
         Self {
             gate,
@@ -270,6 +273,7 @@ impl Entry {
             record.reason = Some(plain(failure.sentence(), 255));
             record.outcome = Outcome::Refused;
             record.escape = failure.escape().cloned();
+            record.is_producers = failure.is_producers();
             if let Some(reader) = failure.turned_away() {
                 record.reader = Some(reader.clone());
                 record.at_the_door = true;
@@ -285,6 +289,7 @@ impl Entry {
             record.reason = Some(plain(failure.sentence(), 255));
             record.outcome = Outcome::Failed;
             record.escape = failure.escape().cloned();
+            record.is_producers = failure.is_producers();
         })
         .await;
     }

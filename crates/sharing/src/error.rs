@@ -81,6 +81,8 @@ pub(crate) struct Failure {
     escape: Option<Escaped>,
     /// Who was turned away at the door, where that is known.
     turned_away: Option<Box<Reader>>,
+    /// Nobody mends it but the table's producer.
+    is_producers: bool,
 }
 
 impl Failure {
@@ -91,6 +93,7 @@ impl Failure {
             detail: None,
             escape: None,
             turned_away: None,
+            is_producers: false,
         }
     }
 
@@ -118,6 +121,7 @@ impl Failure {
             detail: Some(detail.into()),
             escape: None,
             turned_away: None,
+            is_producers: false,
         }
     }
 
@@ -131,6 +135,15 @@ impl Failure {
 
     pub(crate) fn escape(&self) -> Option<&Escaped> {
         self.escape.as_ref()
+    }
+
+    fn of_producer(mut self) -> Self {
+        self.is_producers = true;
+        self
+    }
+
+    pub(crate) const fn is_producers(&self) -> bool {
+        self.is_producers
     }
 
     pub(crate) fn turned_away(&self) -> Option<&Reader> {
@@ -314,7 +327,8 @@ impl From<LogError> for Failure {
             | LogError::Unsupported { .. } => Self::unsupported(
                 "the table cannot be read at present; its producer has to repair it",
             )
-            .with_detail(detail),
+            .with_detail(detail)
+            .of_producer(),
             LogError::Storage(error) => return StorageError::from(error).into(),
         };
         match escape {
@@ -335,6 +349,7 @@ impl From<StorageError> for Failure {
                 Kind::Forbidden,
                 "the provider's storage denies access to the table",
             )
+            .of_producer()
         };
         match error {
             StorageError::NotFound { .. } => missing(detail),
@@ -360,6 +375,7 @@ fn missing(detail: String) -> Failure {
         "the table's files are missing at its provider",
     )
     .with_detail(detail)
+    .of_producer()
 }
 
 #[cfg(test)]
@@ -399,6 +415,7 @@ mod tests {
         ] {
             let failure = Failure::from(error);
             assert_eq!(failure.status().as_u16(), status, "{failure:?}");
+            assert_eq!(failure.is_producers(), status < 500, "{failure:?}");
             assert!(
                 !failure.message.contains("secret") && !failure.message.contains("10.0"),
                 "{failure:?}"
@@ -439,6 +456,9 @@ mod tests {
                 (status, code),
                 "{failure:?}"
             );
+            // What nobody can be told here is no table's mistake.
+            let is_ours = failure.message.contains("feature");
+            assert_eq!(failure.is_producers(), !is_ours, "{failure:?}");
         }
     }
 }

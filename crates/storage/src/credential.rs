@@ -27,6 +27,12 @@ pub enum Credential {
     AzureKey { account_key: SecretString },
     /// A shared-access signature; with it URLs cannot be signed.
     AzureSas { sas: SecretString },
+    /// An application of Entra ID. It signs with keys that the account gives it for some hours.
+    AzureApp {
+        tenant_id: String,
+        client_id: String,
+        client_secret: SecretString,
+    },
     /// A service account's RSA key as PEM.
     Gcs {
         client_email: String,
@@ -42,6 +48,7 @@ impl fmt::Debug for Credential {
             Self::S3 { .. } => "S3(****)",
             Self::AzureKey { .. } => "AzureKey(****)",
             Self::AzureSas { .. } => "AzureSas(****)",
+            Self::AzureApp { .. } => "AzureApp(****)",
             Self::Gcs { .. } => "Gcs(****)",
         })
     }
@@ -71,7 +78,8 @@ pub enum CredentialError {
 }
 
 const S3_FIELDS: &str = "access_key_id, secret_access_key and, for temporary keys, session_token; with role_arn the store gives temporary credentials";
-const AZURE_FIELDS: &str = "account_key, or sas";
+const AZURE_FIELDS: &str =
+    "account_key, or sas, or an application's tenant_id, client_id and client_secret";
 const GCS_FIELDS: &str =
     "the fields of a Google service-account key: client_email, private_key, private_key_id";
 
@@ -146,6 +154,15 @@ impl Credential {
                 serde_json::json!({ "account_key": account_key.expose_secret() })
             }
             Self::AzureSas { sas } => serde_json::json!({ "sas": sas.expose_secret() }),
+            Self::AzureApp {
+                tenant_id,
+                client_id,
+                client_secret,
+            } => serde_json::json!({
+                "tenant_id": tenant_id,
+                "client_id": client_id,
+                "client_secret": client_secret.expose_secret(),
+            }),
             Self::Gcs {
                 client_email,
                 private_key,
@@ -206,7 +223,47 @@ impl Fields {
         })
     }
 
+    /// An id, or a domain's name: it stands in a path.
+    fn plain(&mut self, field: &'static str) -> Result<Option<String>, CredentialError> {
+        let fits = |text: &str| {
+            text.len() <= 100
+                && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+        };
+        match self.ascii(field)? {
+            Some(text) if !fits(&text) => Err(CredentialError::Field {
+                field,
+                wanted: "an id as Entra ID writes it",
+            }),
+            found => Ok(found),
+        }
+    }
+
+    fn application(&mut self) -> Result<Option<Credential>, CredentialError> {
+        let (tenant, client) = (self.plain("tenant_id")?, self.plain("client_id")?);
+        match (tenant, client, self.ascii("client_secret")?) {
+            (None, None, None) => Ok(None),
+            (Some(tenant_id), Some(client_id), Some(client_secret)) => {
+                Ok(Some(Credential::AzureApp {
+                    tenant_id,
+                    client_id,
+                    client_secret: client_secret.into(),
+                }))
+            }
+            _ => Err(CredentialError::Field {
+                field: "client_secret",
+                wanted: "an application has tenant_id, client_id and client_secret",
+            }),
+        }
+    }
+
     fn azure(&mut self) -> Result<Credential, CredentialError> {
+        if let Some(application) = self.application()? {
+            // Another key beside it is one too many, and stays to be refused.
+            return Ok(application);
+        }
         match (self.ascii("account_key")?, self.ascii("sas")?) {
             (Some(key), None) if BASE64.decode(&key).is_ok_and(|key| !key.is_empty()) => {
                 Ok(Credential::AzureKey {
@@ -230,7 +287,7 @@ impl Fields {
             }
             _ => Err(CredentialError::Field {
                 field: "account_key",
-                wanted: "give either account_key or sas",
+                wanted: "give account_key, or sas, or an application",
             }),
         }
     }
@@ -314,6 +371,10 @@ mod tests {
             ),
             (AZURE, r#"{"account_key":"czNjcjN0czNjcjN0"}"#),
             (AZURE, r#"{"sas":"?sv=2023-11-03&sp=r&sig=s3cr3t"}"#),
+            (
+                AZURE,
+                r#"{"tenant_id":"contoso.example","client_id":"00-1","client_secret":"s3cr3t~"}"#,
+            ),
             (
                 "gs://bbb/a",
                 r#"{"client_email":"a@b.iam","private_key":"-----BEGIN s3cr3t","private_key_id":"1"}"#,
@@ -406,6 +467,15 @@ mod tests {
             (
                 AZURE,
                 r#"{"account_key":"czNjcjN0","sas":"sv=1&sig=s3cr3t"}"#,
+            ),
+            (
+                AZURE,
+                r#"{"account_key":"czNjcjN0","tenant_id":"t","client_id":"c","client_secret":"s3cr3t"}"#,
+            ),
+            (AZURE, r#"{"client_id":"c","client_secret":"s3cr3t"}"#),
+            (
+                AZURE,
+                r#"{"tenant_id":"../s3cr3t","client_id":"c","client_secret":"k"}"#,
             ),
             (
                 "gs://bbb/a",

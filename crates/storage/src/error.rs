@@ -98,6 +98,10 @@ impl From<object_store::Error> for StorageError {
 }
 
 fn general(error: &object_store::Error) -> StorageError {
+    // What we said ourselves, beneath object_store.
+    if let Some(known) = in_chain::<StorageError>(error) {
+        return known.clone();
+    }
     let what = "this storage".to_owned();
     if let Some(RefusedError(why)) = in_chain::<RefusedError>(error) {
         return StorageError::NotAllowed {

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod faults;
 
 mod credential;
+mod entra;
 mod error;
 mod files;
 mod http_service;

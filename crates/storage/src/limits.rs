@@ -135,11 +135,12 @@ impl Endpoints {
         let Ok(parsed) = Host::parse(host) else {
             return false;
         };
+        let of_a_cloud = || is_public(address) || is_private_network(address);
         match self.trust(&parsed, None) {
             Trust::Listed => true,
-            Trust::Cloud => is_public(address) || is_private_network(address),
+            Trust::Cloud => of_a_cloud(),
             Trust::Suffix => is_public(address),
-            Trust::Refused => false,
+            Trust::Refused => is_token_service(&parsed.to_string()) && of_a_cloud(),
         }
     }
 }
@@ -170,6 +171,21 @@ fn is_cloud_endpoint(name: &str) -> bool {
         .strip_suffix(".amazonaws.com")
         .is_some_and(|rest| rest.starts_with("s3.") || rest.contains(".s3."));
     aws || name == "storage.googleapis.com" || name.ends_with(".blob.core.windows.net")
+}
+
+/// Where clouds give tokens and temporary credentials. Nobody can name one as an endpoint; it is asked for what a storage's credential
+/// says.
+fn is_token_service(name: &str) -> bool {
+    let sts = name
+        .strip_prefix("sts.")
+        .and_then(|rest| rest.strip_suffix(".amazonaws.com"))
+        .is_some_and(|region| !region.is_empty() && !region.contains('.'));
+    let others = [
+        "oauth2.googleapis.com",
+        "sts.googleapis.com",
+        "login.microsoftonline.com",
+    ];
+    sts || others.contains(&name)
 }
 
 /// An endpoint as it may be shown in a message: without user name, password, path and query.
@@ -425,6 +441,19 @@ mod tests {
         assert!(!may("acct.blob.core.windows.net", "fd00:ec2::254"));
         assert!(!may("ec2-1-2-3-4.compute.amazonaws.com", "8.8.8.8"));
         assert!(!may("evil.example", "8.8.8.8"));
+        // Where tokens are given is no store.
+        for service in [
+            "sts.eu-central-1.amazonaws.com",
+            "oauth2.googleapis.com",
+            "sts.googleapis.com",
+            "login.microsoftonline.com",
+        ] {
+            assert!(may(service, "8.8.8.8") && may(service, "10.0.0.5"));
+            assert!(!may(service, "169.254.169.254") && !may(service, "127.0.0.1"));
+            assert!(!may(&format!("{service}.evil.example"), "8.8.8.8"));
+            let named = Url::parse(&format!("https://{service}")).unwrap();
+            assert!(Endpoints::new(&[]).check(&named).is_err(), "{service}");
+        }
     }
 
     #[test]

@@ -8,16 +8,19 @@ use std::time::Duration;
 use model::Cloud as CloudName;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::client::HttpClient;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use crate::entra::{Delegate, Kept, Tokens};
 use crate::files::FileStore;
 use crate::http_service::{Clients, Connector, Gate, Lookup, authority_of};
 use crate::limits::{Endpoints, FileRoots};
-use crate::sign::{AzureSigner, Signing};
+use crate::sign::{AzureSecret, AzureSigner, Signing};
 use crate::store::{Cloud, Inner, Kind};
 use crate::temporary::Lender;
 use crate::{Credential, Limits, Meter, StorageError, StorageSpec, StorageUrl, Store};
@@ -33,7 +36,12 @@ struct Shared {
     clients: Result<Clients, String>,
     /// One per storage, so that however often a storage is opened, its limit holds.
     gates: Mutex<HashMap<String, Gate>>,
+    /// One per account, application and (hash of its) secret, so that what it was given is asked for once.
+    delegations: Mutex<Delegations>,
 }
+
+/// What was given to whom: by account and application, and by the hash of its secret.
+type Delegations = HashMap<(String, Vec<u8>), Arc<Kept>>;
 
 impl Stores {
     pub fn new(limits: Limits) -> Self {
@@ -54,6 +62,7 @@ impl Stores {
             parallel: limits.parallel_requests,
             clients,
             gates: Mutex::default(),
+            delegations: Mutex::default(),
         }))
     }
 
@@ -83,7 +92,9 @@ impl Stores {
             (StorageUrl::S3 { .. }, Credential::S3 { .. })
                 | (
                     StorageUrl::Azure { .. },
-                    Credential::AzureKey { .. } | Credential::AzureSas { .. }
+                    Credential::AzureKey { .. }
+                        | Credential::AzureSas { .. }
+                        | Credential::AzureApp { .. }
                 )
                 | (StorageUrl::Gcs { .. }, Credential::Gcs { .. })
         );
@@ -152,8 +163,9 @@ impl Stores {
             gate,
             authority,
         };
+        let delegate = self.delegate(spec, &service, &connector);
         let (bucket, signing) =
-            build(spec, &service, connector.clone()).map_err(|error| match error {
+            build(spec, &service, connector.clone(), delegate).map_err(|error| match error {
                 // object_store's text may hold what it was given.
                 object_store::Error::Generic { .. } => {
                     failed("its credential cannot be used; give it anew".to_owned())
@@ -175,6 +187,44 @@ impl Stores {
             objects,
             kind,
         }))
+    }
+
+    /// The application that opens an Azure storage, where one does.
+    fn delegate(
+        &self,
+        spec: &StorageSpec,
+        service: &Url,
+        connector: &Connector,
+    ) -> Option<Delegate> {
+        let Credential::AzureApp {
+            tenant_id,
+            client_id,
+            client_secret,
+        } = &spec.credential
+        else {
+            return None;
+        };
+        let path = format!("/{tenant_id}/oauth2/v2.0/token");
+        let login = match &spec.endpoint {
+            Some(_) => {
+                let mut url = service.clone();
+                url.set_path(&path);
+                (connector.http_client(), url)
+            }
+            None => elsewhere(connector, &format!("login.microsoftonline.com{path}"))?,
+        };
+        let secret = Sha256::digest(client_secret.expose_secret()).to_vec();
+        let key = (format!("{service} {tenant_id} {client_id}"), secret);
+        let delegations = &self.0.delegations;
+        let mut known = delegations.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = Arc::clone(known.entry(key).or_default());
+        Some(Delegate {
+            client_id: client_id.clone(),
+            client_secret: client_secret.clone(),
+            login,
+            account: (connector.http_client(), service.clone()),
+            kept,
+        })
     }
 
     fn gate(&self, spec: &StorageSpec) -> Gate {
@@ -246,6 +296,7 @@ fn build(
     spec: &StorageSpec,
     service: &Url,
     connector: Connector,
+    delegate: Option<Delegate>,
 ) -> object_store::Result<(Arc<dyn ObjectStore>, Signing)> {
     let options = ClientOptions::new().with_allow_http(service.scheme() == "http");
     let retry = RetryConfig {
@@ -298,17 +349,24 @@ fn build(
                 .with_client_options(options)
                 .with_retry(retry)
                 .with_http_connector(connector);
+            let signing = |secret| {
+                Signing::Azure(AzureSigner {
+                    service: service.clone(),
+                    account: account.clone(),
+                    container: container.clone(),
+                    secret,
+                })
+            };
             let (builder, signing) = match credential {
-                Credential::AzureKey { account_key } => {
-                    let signer = AzureSigner {
-                        service: service.clone(),
-                        account: account.clone(),
-                        container: container.clone(),
-                        key: account_key.clone(),
-                    };
+                Credential::AzureKey { account_key } => (
+                    builder.with_access_key(account_key.expose_secret()),
+                    signing(AzureSecret::Account(account_key.clone())),
+                ),
+                Credential::AzureApp { .. } => {
+                    let delegate = delegate.ok_or_else(no_credential)?;
                     (
-                        builder.with_access_key(account_key.expose_secret()),
-                        Signing::Azure(signer),
+                        builder.with_credentials(Arc::new(Tokens(delegate.clone()))),
+                        signing(AzureSecret::Delegated(Box::new(delegate))),
                     )
                 }
                 Credential::AzureSas { sas } => (
@@ -353,16 +411,19 @@ fn build(
     }
 }
 
+/// A client for another host than the store's, and the URL there: of a cloud's token service.
+fn elsewhere(connector: &Connector, host: &str) -> Option<(HttpClient, Url)> {
+    let url = Url::parse(&format!("https://{host}")).ok()?;
+    let connector = Connector {
+        authority: format!("{}:443", url.host_str()?),
+        ..connector.clone()
+    };
+    Some((connector.http_client(), url))
+}
+
 /// Who gives temporary credentials for this storage. A store at an endpoint of its own has its token service there, too.
 fn lender(spec: &StorageSpec, connector: &Connector) -> Lender {
-    let at = |host: &str| {
-        let url = Url::parse(&format!("https://{host}")).ok()?;
-        let connector = Connector {
-            authority: format!("{}:443", url.host_str()?),
-            ..connector.clone()
-        };
-        Some((connector.http_client(), url))
-    };
+    let at = |host: &str| elsewhere(connector, host);
     match &spec.credential {
         Credential::S3 {
             role_arn: Some(_), ..
@@ -378,7 +439,7 @@ fn lender(spec: &StorageSpec, connector: &Connector) -> Lender {
                 region,
             })
         }
-        Credential::AzureKey { .. } => Lender::Azure,
+        Credential::AzureKey { .. } | Credential::AzureApp { .. } => Lender::Azure,
         Credential::Gcs { .. } if spec.endpoint.is_none() => {
             let found = at("oauth2.googleapis.com/token").zip(at("sts.googleapis.com/v1/token"));
             found.map_or(Lender::No, |(token, exchange)| Lender::Google {

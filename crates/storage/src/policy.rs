@@ -76,7 +76,8 @@ fn azure(account: &str, container: &str, prefix: &str, write: bool) -> String {
     format!(
         "Azure role: {role}\nScope: /subscriptions/<subscription>/resourceGroups/<group>/providers/Microsoft.Storage/\
          storageAccounts/{account}/blobServices/default/containers/{container}\nAs a shared-access signature: container \
-         {container}, rights {rights}, https only; URLs are then served by the gateway, for a signature cannot sign.{scope}"
+         {container}, rights {rights}, https only; URLs are then served by the gateway, for a signature cannot sign. An application of Entra ID \
+         also needs the role Storage Blob Delegator on the account, to sign URLs.{scope}"
     )
 }
 

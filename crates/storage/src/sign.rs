@@ -18,6 +18,7 @@ use sha2::Sha256;
 use url::Url;
 
 use crate::presign::Presigner;
+use crate::entra::Delegate;
 use crate::{StorageError, Tags, tag};
 
 /// Shortest and longest life of a signed URL.
@@ -26,7 +27,7 @@ pub const MAX_TTL: Duration = Duration::from_secs(60 * 60);
 
 /// How far behind ours a store's clock may be.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
-/// The version of Azure's service SAS whose string to sign is built below.
+/// The version of Azure's shared-access signatures whose strings to sign are built below.
 pub(crate) const SAS_VERSION: &str = "2023-11-03";
 
 /// A URL that opens one object without a credential. `Debug` leaves out the signature.
@@ -73,7 +74,16 @@ pub(crate) struct AzureSigner {
     pub(crate) service: Url,
     pub(crate) account: String,
     pub(crate) container: String,
-    pub(crate) key: SecretString,
+    pub(crate) secret: AzureSecret,
+}
+
+/// With what an Azure signature is made.
+#[derive(Debug)]
+pub(crate) enum AzureSecret {
+    /// The account's key, in base64: it opens everything there is in the account.
+    Account(SecretString),
+    /// A key that the account gives an application for some hours.
+    Delegated(Box<Delegate>),
 }
 
 impl Signing {
@@ -101,7 +111,7 @@ impl Signing {
                 signer.signed_url(Method::GET, &encoded, ttl).await?
             }
             Self::Azure(signer) => {
-                let url = signer.sign(key, now, ttl)?;
+                let url = signer.sign(key, now, ttl).await?;
                 match tags {
                     Some(tags) => tag::beside(url, tags),
                     None => url,
@@ -204,47 +214,91 @@ impl AzureSigner {
         url
     }
 
-    /// A service SAS for one blob, <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>.
-    fn sign(&self, key: &Path, now: Duration, ttl: Duration) -> Result<Url, StorageError> {
-        let other = |why: &str| StorageError::Other {
-            what: "signing".to_owned(),
-            why: why.to_owned(),
-        };
-        let instant = |at: Duration| {
-            let seconds = i64::try_from(at.as_secs()).ok();
-            let at = seconds.and_then(|seconds| DateTime::<Utc>::from_timestamp(seconds, 0));
-            at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
-                .ok_or_else(|| other("the clock is out of range"))
-        };
-        let start = instant(now.saturating_sub(CLOCK_SKEW))?;
-        let expiry = instant(now + ttl)?;
-        let resource = format!("/blob/{}/{}/{key}", self.account, self.container);
+    /// For one blob, to read.
+    async fn sign(&self, key: &Path, now: Duration, ttl: Duration) -> Result<Url, StorageError> {
+        let pairs = self.shared_access(("r", "b"), key, now, ttl).await?;
+        let mut url = self.object_url(key);
+        url.query_pairs_mut().extend_pairs(pairs);
+        Ok(url)
+    }
+
+    /// The query of a shared-access signature with these rights for a blob (`b`) or a directory (`d`), by the account's key
+    /// (<https://learn.microsoft.com/rest/api/storageservices/create-service-sas>) or by a delegated one
+    /// (<https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas>).
+    pub(crate) async fn shared_access(
+        &self,
+        (rights, kind): (&str, &str),
+        path: &Path,
+        now: Duration,
+        ttl: Duration,
+    ) -> Result<Vec<(&'static str, String)>, StorageError> {
+        let start = rfc3339(now.saturating_sub(CLOCK_SKEW))?;
+        let expiry = rfc3339(now + ttl)?;
+        let resource = format!("/blob/{}/{}/{path}", self.account, self.container);
         let protocol = if self.service.scheme() == "https" {
             "https"
         } else {
             "https,http"
         };
-        // permissions, start, expiry, resource, identifier, address, protocol, version, kind of resource, snapshot,
-        // encryption scope, and five response headers that we do not change.
-        let text = format!(
-            "r\n{start}\n{expiry}\n{resource}\n\n\n{protocol}\n{SAS_VERSION}\nb\n\n\n\n\n\n\n"
-        );
+        let mut pairs = vec![
+            ("sv", SAS_VERSION.to_owned()),
+            ("sp", rights.to_owned()),
+            ("st", start.clone()),
+            ("se", expiry.clone()),
+            ("spr", protocol.to_owned()),
+            ("sr", kind.to_owned()),
+        ];
+        if kind == "d" {
+            // It is not signed.
+            pairs.push(("sdd", path.parts().count().to_string()));
+        }
+        let begin = format!("{rights}\n{start}\n{expiry}\n{resource}\n");
+        // Behind the kind of resource: snapshot, encryption scope, and five response headers that we do not change.
+        let end = format!("{protocol}\n{SAS_VERSION}\n{kind}\n\n\n\n\n\n\n");
+        let (text, secret) = match &self.secret {
+            // No identifier, no address.
+            AzureSecret::Account(key) => (format!("{begin}\n\n{end}"), key.clone()),
+            AzureSecret::Delegated(delegate) => {
+                let key = delegate.key(now).await?;
+                let of_key = [
+                    ("skoid", key.oid.clone()),
+                    ("sktid", key.tid.clone()),
+                    ("skt", key.start.clone()),
+                    ("ske", key.expiry.clone()),
+                    ("sks", key.service.clone()),
+                    ("skv", key.version.clone()),
+                ];
+                let lines: String = of_key
+                    .iter()
+                    .map(|(_, value)| format!("{value}\n"))
+                    .collect();
+                pairs.extend(of_key);
+                // Nobody for whom it is, nobody for whom it is not, no correlation, no address.
+                (format!("{begin}{lines}\n\n\n\n{end}"), key.value.clone())
+            }
+        };
         let secret = BASE64
-            .decode(self.key.expose_secret())
-            .map_err(|_| other("the account key is not base64"))?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret)
-            .map_err(|_| other("the account key cannot be used"))?;
+            .decode(secret.expose_secret())
+            .map_err(|_| other("the key is not base64"))?;
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&secret).map_err(|_| other("the key cannot be used"))?;
         mac.update(text.as_bytes());
-        let signature = BASE64.encode(mac.finalize().into_bytes());
-        let mut url = self.object_url(key);
-        url.query_pairs_mut()
-            .append_pair("sv", SAS_VERSION)
-            .append_pair("sp", "r")
-            .append_pair("st", &start)
-            .append_pair("se", &expiry)
-            .append_pair("spr", protocol)
-            .append_pair("sr", "b")
-            .append_pair("sig", &signature);
-        Ok(url)
+        pairs.push(("sig", BASE64.encode(mac.finalize().into_bytes())));
+        Ok(pairs)
     }
+}
+
+fn other(why: &str) -> StorageError {
+    StorageError::Other {
+        what: "signing".to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+/// An instant since 1970 as Azure writes it.
+pub(crate) fn rfc3339(at: Duration) -> Result<String, StorageError> {
+    let seconds = i64::try_from(at.as_secs()).ok();
+    let at = seconds.and_then(|seconds| DateTime::<Utc>::from_timestamp(seconds, 0));
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+        .ok_or_else(|| other("the clock is out of range"))
 }

@@ -1,14 +1,12 @@
 //! Credentials that read one folder for a while: for clients that read a table's files themselves. The store gives them, for
 //! nothing but reading and listing below this folder: S3 by AssumeRole with a policy for the session, Azure by a shared-access
-//! signature of a directory, Google by a token with a boundary. They cannot be taken back.
+//! signature of a directory (of a user delegation key, where the storage is opened by an application), Google by a token with a boundary. They cannot be taken back.
 
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
-use chrono::{DateTime, SecondsFormat, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use model::Timestamp;
@@ -17,10 +15,9 @@ use object_store::client::{HttpClient, HttpRequest};
 use object_store::path::Path;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use url::{Url, form_urlencoded};
 
-use crate::sign::{AzureSigner, CLOCK_SKEW, SAS_VERSION, Signing, wall_clock};
+use crate::sign::{AzureSigner, Signing, wall_clock};
 use crate::store::Kind;
 use crate::{Credential, MAX_TTL, MIN_TTL, StorageError, StorageUrl, Store};
 
@@ -65,7 +62,7 @@ pub(crate) enum Lender {
         service: Url,
         region: String,
     },
-    /// The account's key signs.
+    /// The account's key signs, or one that it has given an application.
     Azure,
     Google {
         token: (HttpClient, Url),
@@ -144,7 +141,7 @@ impl Store {
             ) => assume_role(client, (service, region.as_str()), credential, &folder, ttl).await,
             (Lender::Azure, _, Signing::Azure(signer)) => {
                 let now = wall_clock();
-                let sas = directory_sas(signer, &key, now, ttl)?;
+                let sas = directory_sas(signer, &key, now, ttl).await?;
                 Ok((TemporaryKey::Azure { sas }, instant(now + ttl)))
             }
             (Lender::Google { token, exchange }, credential @ Credential::Gcs { .. }, _) => {
@@ -170,26 +167,24 @@ fn check_plain(folder: &Folder<'_>) -> Result<(), StorageError> {
     Ok(())
 }
 
-fn session_policy(partition: &str, folder: &Folder<'_>) -> String {
+/// `lists`: whether the folder may be listed, too.
+fn session_policy(partition: &str, folder: &Folder<'_>, lists: bool) -> String {
     let (bucket, key) = (folder.bucket, folder.key);
     // With the slash, so that a neighbour whose name begins alike is not meant.
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["s3:GetObject"],
-                "Resource": [format!("arn:{partition}:s3:::{bucket}/{key}/*")],
-            },
-            {
-                "Effect": "Allow",
-                "Action": ["s3:ListBucket"],
-                "Resource": [format!("arn:{partition}:s3:::{bucket}")],
-                "Condition": { "StringLike": { "s3:prefix": [format!("{key}/*")] } },
-            },
-        ],
-    })
-    .to_string()
+    let mut statements = vec![json!({
+        "Effect": "Allow",
+        "Action": ["s3:GetObject"],
+        "Resource": [format!("arn:{partition}:s3:::{bucket}/{key}/*")],
+    })];
+    if lists {
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [format!("arn:{partition}:s3:::{bucket}")],
+            "Condition": { "StringLike": { "s3:prefix": [format!("{key}/*")] } },
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
 }
 
 async fn assume_role(
@@ -217,16 +212,7 @@ async fn assume_role(
         .take(50)
         .collect();
     let session = format!("entrepot-{who}");
-    let (seconds, policy) = (ttl.as_secs().to_string(), session_policy(partition, folder));
-    let body = form(&[
-        ("Action", "AssumeRole"),
-        ("Version", "2011-06-15"),
-        ("RoleArn", role.as_str()),
-        ("RoleSessionName", session.as_str()),
-        ("DurationSeconds", seconds.as_str()),
-        ("Policy", policy.as_str()),
-    ]);
-    let mut request = post(service, body)?;
+    let seconds = ttl.as_secs().to_string();
     let credential = AwsCredential {
         key_id: access_key_id.clone(),
         secret_key: secret_access_key.expose_secret().to_owned(),
@@ -234,8 +220,27 @@ async fn assume_role(
             .as_ref()
             .map(|token| token.expose_secret().to_owned()),
     };
-    AwsAuthorizer::new(&credential, "sts", region).authorize(&mut request, None);
-    let answer = send(client, request).await?;
+    let mut lists = true;
+    let answer = loop {
+        let policy = session_policy(partition, folder, lists);
+        let body = form(&[
+            ("Action", "AssumeRole"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", role.as_str()),
+            ("RoleSessionName", session.as_str()),
+            ("DurationSeconds", seconds.as_str()),
+            ("Policy", policy.as_str()),
+        ]);
+        let mut request = post(service, body)?;
+        AwsAuthorizer::new(&credential, "sts", region).authorize(&mut request, None);
+        match asked(client, request).await? {
+            // Packed, it is too long: a reader that knows the names can do without listing.
+            Err(refusal) if lists && refusal.word.as_deref() == Some("PackedPolicyTooLarge") => {
+                lists = false;
+            }
+            answer => break answer.map_err(Refusal::denied)?,
+        }
+    };
     let text = |name: &str| {
         tag(&answer, name).ok_or_else(|| other("the token service's answer is incomplete"))
     };
@@ -250,7 +255,7 @@ async fn assume_role(
 }
 
 /// What stands in an element of an answer, which holds no marks of XML.
-fn tag(xml: &str, name: &str) -> Option<String> {
+pub(crate) fn tag(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once("</")?;
     let text = text.trim();
@@ -258,48 +263,19 @@ fn tag(xml: &str, name: &str) -> Option<String> {
     is_plain.then(|| text.to_owned())
 }
 
-/// A service SAS for a directory, <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>: to read and list.
-pub(crate) fn directory_sas(
+/// A shared-access signature for a directory: to read and list.
+async fn directory_sas(
     signer: &AzureSigner,
     folder: &Path,
     now: Duration,
     ttl: Duration,
 ) -> Result<String, StorageError> {
-    let at = |at: Duration| {
-        let seconds = i64::try_from(at.as_secs()).ok();
-        let at = seconds.and_then(|seconds| DateTime::<Utc>::from_timestamp(seconds, 0));
-        at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
-            .ok_or_else(|| other("the clock is out of range"))
-    };
-    let (start, expiry) = (at(now.saturating_sub(CLOCK_SKEW))?, at(now + ttl)?);
-    let resource = format!("/blob/{}/{}/{folder}", signer.account, signer.container);
-    let protocol = if signer.service.scheme() == "https" {
-        "https"
-    } else {
-        "https,http"
-    };
-    // As for one blob; the depth of the directory is not signed.
-    let text = format!(
-        "rl\n{start}\n{expiry}\n{resource}\n\n\n{protocol}\n{SAS_VERSION}\nd\n\n\n\n\n\n\n"
-    );
-    let secret = BASE64
-        .decode(signer.key.expose_secret())
-        .map_err(|_| other("the account key is not base64"))?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&secret)
-        .map_err(|_| other("the account key cannot be used"))?;
-    mac.update(text.as_bytes());
-    let signature = BASE64.encode(mac.finalize().into_bytes());
-    let depth = folder.parts().count().to_string();
-    Ok(form(&[
-        ("sv", SAS_VERSION),
-        ("sp", "rl"),
-        ("st", start.as_str()),
-        ("se", expiry.as_str()),
-        ("spr", protocol),
-        ("sr", "d"),
-        ("sdd", depth.as_str()),
-        ("sig", signature.as_str()),
-    ]))
+    let pairs = signer.shared_access(("rl", "d"), folder, now, ttl).await?;
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Ok(form(&pairs))
 }
 
 /// What a token with this boundary may do, <https://cloud.google.com/iam/docs/downscoping-short-lived-credentials>.
@@ -400,7 +376,7 @@ fn assertion(
 }
 
 /// A token and how long it lives, where that is said.
-fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
+pub(crate) fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
     let answer: Value = serde_json::from_str(answer)
         .map_err(|_| other("the token service's answer is not JSON"))?;
     let token = answer.get("access_token").and_then(Value::as_str);
@@ -409,13 +385,13 @@ fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
     Ok((token.to_owned(), lives.map(Duration::from_secs)))
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish()
 }
 
-fn post(service: &Url, body: String) -> Result<HttpRequest, StorageError> {
+pub(crate) fn post(service: &Url, body: String) -> Result<HttpRequest, StorageError> {
     let mut request: HttpRequest = Request::builder()
         .method(Method::POST)
         .uri(service.as_str())
@@ -428,7 +404,37 @@ fn post(service: &Url, body: String) -> Result<HttpRequest, StorageError> {
     Ok(request)
 }
 
-async fn send(client: &HttpClient, request: HttpRequest) -> Result<String, StorageError> {
+/// Why a token service gives nothing: its word for it, if it is one, and nothing else of its answer.
+struct Refusal {
+    status: u16,
+    word: Option<String>,
+}
+
+impl Refusal {
+    fn denied(self) -> StorageError {
+        tracing::warn!(
+            status = self.status,
+            code = self.word,
+            "no temporary credential was given"
+        );
+        StorageError::Denied {
+            what: "a temporary credential".to_owned(),
+        }
+    }
+}
+
+pub(crate) async fn send(
+    client: &HttpClient,
+    request: HttpRequest,
+) -> Result<String, StorageError> {
+    asked(client, request).await?.map_err(Refusal::denied)
+}
+
+/// What a token service answers, or why it does not.
+async fn asked(
+    client: &HttpClient,
+    request: HttpRequest,
+) -> Result<Result<String, Refusal>, StorageError> {
     let unreachable = || StorageError::Unreachable {
         what: "the store's token service".to_owned(),
         why: "no answer came".to_owned(),
@@ -439,21 +445,16 @@ async fn send(client: &HttpClient, request: HttpRequest) -> Result<String, Stora
     let body = body.map_err(|_| unreachable())?.to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
     if status.is_success() {
-        return Ok(body);
+        return Ok(Ok(body));
     }
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(unreachable());
     }
-    // The service's word for it, if it is one; nothing else of its answer.
     let word = tag(&body, "Code").filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
-    tracing::warn!(
-        status = status.as_u16(),
-        code = word,
-        "no temporary credential was given"
-    );
-    Err(StorageError::Denied {
-        what: "a temporary credential".to_owned(),
-    })
+    Ok(Err(Refusal {
+        status: status.as_u16(),
+        word,
+    }))
 }
 
 #[cfg(test)]

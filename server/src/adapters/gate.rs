@@ -445,6 +445,14 @@ impl Gate for ShareGate {
         if let Some(reading) = reading {
             self.note_escape(&record, reading).await;
         }
+        if record.is_producers
+            && let Some(grant) = record.grant
+        {
+            let us = Principal::system();
+            if let Err(error) = self.exchange.grant_doubted(&us, grant).await {
+                tracing::error!(error = &error as &dyn std::error::Error, %grant, "a grant that fails its reader could not be looked at");
+            }
+        }
         let line = QueryLogNew {
             id: record.query.unwrap_or_else(|| QueryId::new(now)),
             recipient_id,

@@ -381,8 +381,9 @@ fn lines_of(file: &Path) -> anyhow::Result<Vec<String>> {
 
 fn revoked(report: &Value) -> String {
     let mut text = format!(
-        "{} could be tokens of recipients. Revoked:\n",
-        at(report, "/well_formed")
+        "{} could be tokens. Of people and services {} were revoked; of recipients:\n",
+        at(report, "/well_formed"),
+        at(report, "/service_tokens")
     );
     text.push_str(&rows(
         &[

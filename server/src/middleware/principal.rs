@@ -12,6 +12,7 @@ use exchange::{Error, Exchange, Principal};
 use http::{HeaderMap, Method, StatusCode, header};
 use model::dto::Me;
 use rest::Problem;
+use sharing::Peer;
 use tower_sessions::Session;
 
 use super::client;
@@ -33,11 +34,12 @@ pub async fn of_session(
     next: Next,
 ) -> Response {
     let session = request.extensions().get::<Session>().cloned();
+    let from = request.extensions().get::<Peer>().map(|peer| peer.0);
     let path = request.uri().path().to_owned();
     let page = is_page(&request).then_some(path.as_str());
     match visit(&exchange, session.as_ref(), page).await {
         Ok((principal, visit)) => {
-            request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(principal.at(from));
             request.extensions_mut().insert(visit);
             next.run(request).await
         }
@@ -122,12 +124,12 @@ pub async fn of_token(State(state): State<Bearers>, mut request: Request, next: 
         .get::<RequestId>()
         .map(|id| id.0.clone());
     let refuse = |problem: Problem| problem.with_request_id(id.clone()).into_response();
-    let address = client::address(
+    let from = client::address(
         request.extensions(),
         request.headers(),
         &state.trusted_proxies,
-    )
-    .map_or_else(|| "in process".to_owned(), |address| address.to_string());
+    );
+    let address = from.map_or_else(|| "in process".to_owned(), |address| address.to_string());
     let token = match bearer(request.headers()) {
         Ok(token) => token,
         Err(()) => return refuse(Problem::unauthenticated()),
@@ -139,7 +141,7 @@ pub async fn of_token(State(state): State<Bearers>, mut request: Request, next: 
                 return refuse(Problem::too_many(seconds));
             }
             match state.exchange.principal_of_token(&token).await {
-                Ok(principal) => principal,
+                Ok(principal) => principal.at(from),
                 Err(error) => {
                     if matches!(error, Error::Unauthenticated) {
                         let _ = state.refusals.take(&address);

@@ -6,9 +6,13 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use exchange::Principal;
 use exchange::operation::TABLE;
+use exchange::page::PageRequest;
 use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
+use model::dto::{ProfileNew, RevokeNew};
+use model::time::MINUTE;
 
 use self::samples::sample;
 use self::world::{AT, World, request};
@@ -259,6 +263,43 @@ async fn a_decision_binds_the_revision_that_was_shown() {
         );
         world.page(&world.jonas, "/approvals").await.text
     };
+    // What few want is folded, until somebody wrote into it.
+    let folds = |page: &str| {
+        let (_, rest) = page.split_once(&format!(" id=\"{form}\"")).unwrap();
+        let (shown, _) = rest.split_once("</form>").unwrap();
+        let (_, fold) = shown.split_once("<details").unwrap();
+        let (fold, within) = fold.split_once('>').unwrap();
+        let (within, after) = within.split_once("</details>").unwrap();
+        for field in ["rows", "directory", "live_bytes_per_day"] {
+            let name = format!("name=\"form[{field}]\"");
+            assert!(within.contains(&name), "{field} in {within}");
+        }
+        assert!(after.contains("name=\"form[note]\""), "{after}");
+        (!fold.contains(" open"), within.to_owned())
+    };
+    assert!(folds(&inbox.text).0, "{}", inbox.text);
+    let wrong = world
+        .send(
+            &world.jonas,
+            "access/decide_request",
+            &[
+                ("at", "/approvals"),
+                ("id", form.as_str()),
+                ("stay", "yes"),
+                ("form[request]", id),
+                ("form[revision]", "1"),
+                ("form[rows]", "country = 'DE'"),
+                ("form[verdict]", "approve"),
+            ],
+        )
+        .await;
+    assert_eq!(wrong.location(), format!("/approvals#{form}"));
+    let told = world.page(&world.jonas, "/approvals").await;
+    let (is_folded, within) = folds(&told.text);
+    assert!(!is_folded, "{within}");
+    assert!(within.contains("country = "), "{within}");
+    assert!(within.contains(&format!("{form}-rows-error")), "{within}");
+
     let stale = send(decide("7", "approve").await).await;
     assert!(
         stale.contains("The request was changed meanwhile"),
@@ -274,6 +315,31 @@ async fn a_decision_binds_the_revision_that_was_shown() {
     // Without the marks that the renderer leaves between texts.
     let shown = world.page(&world.mara, &path).await.text.replace("<!>", "");
     assert!(shown.contains("Approved by jonas"), "{shown}");
+
+    // Once it has ended, its page says until when links work that a store has signed (C-32).
+    let exchange = &world.app.exchange;
+    let (operator, system) = (Principal::operator(), Principal::system());
+    let made = exchange.profile_create(&operator, "rnd_weu", ProfileNew::default());
+    made.await.unwrap();
+    let recipient = exchange.recipient(&operator, "rnd_weu").await.unwrap();
+    let token = recipient.tokens[0].id;
+    let grants = exchange.grants(&operator, None, &PageRequest::all()).await;
+    let grant = grants.unwrap().items[0].id;
+    let until = exchange.now().plus(30 * MINUTE);
+    let issued = exchange.urls_issued(&system, grant, token, until, Some(until));
+    assert!(issued.await.unwrap());
+    let handed_out = "Links to files that were handed out before may work until";
+    let shown = world.page(&world.mara, &path).await.text;
+    assert!(!shown.contains(handed_out), "{shown}");
+    let over = RevokeNew {
+        reason: "over".to_owned(),
+    };
+    exchange.grant_revoke(&operator, grant, over).await.unwrap();
+    let shown = world.page(&world.mara, &path).await.text;
+    assert!(shown.contains(handed_out), "{shown}");
+    world.app.clock.advance(30 * MINUTE);
+    let shown = world.page(&world.mara, &path).await.text;
+    assert!(!shown.contains(handed_out), "{shown}");
 }
 
 #[tokio::test]

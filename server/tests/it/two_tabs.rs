@@ -197,6 +197,22 @@ async fn roles_and_mail() {
     let again = Form::of(&told, "roles");
     assert_eq!(again.value("roles][finance"), Some("yes"));
     assert_eq!(again.value("roles][auditor"), None, "as it was sent");
+    admin.send(&again).await;
+
+    // A change of the name is not in the way of the roles.
+    let page = admin.text(path).await;
+    let (roles, person) = (Form::of(&page, "roles"), Form::of(&page, "person"));
+    assert_eq!(roles.value("roles][finance"), Some("yes"));
+    admin.send(&person.with("title", "Zoe Ward")).await;
+    let done = admin.send(&roles.with("roles][auditor", "yes")).await;
+    assert!(!done.location().contains('#'), "{}", done.location());
+    let told = admin.text(path).await;
+    assert!(!told.contains("Changed meanwhile:"), "{told}");
+    let (roles, person) = (Form::of(&told, "roles"), Form::of(&told, "person"));
+    assert_eq!(person.value("title"), Some("Zoe Ward"));
+    for role in ["roles][finance", "roles][auditor"] {
+        assert_eq!(roles.value(role), Some("yes"), "{role}");
+    }
 
     let zoe = Browser::of(&world, "zoe").await;
     let told = zoe

@@ -5,6 +5,7 @@ use exchange::Principal;
 use http::StatusCode;
 use model::Clock as _;
 use model::dto::{FederationNew, ProfileNew, RecipientLimits};
+use model::time::{HOUR, MINUTE};
 use serde_json::{Value, json};
 use server::adapters::clock::SystemClock;
 use server::config::Proof;
@@ -169,6 +170,42 @@ async fn a_recipient_is_held_to_its_addresses_and_to_its_pace() {
         statuses.push(answer.status.as_u16());
     }
     assert_eq!(statuses, [200, 200, 429]);
+
+    limit(&world, &["192.0.2.0/24"], None).await;
+    a_profile_is_downloaded_from_there(app).await;
+}
+
+/// By a person's session and by a person's token: from where the recipient may be used.
+async fn a_profile_is_downloaded_from_there(app: &TestApp) {
+    let cookie = app.sign_in("consumer").await;
+    let service = app.token("consumer").await;
+    let by_page = async |from: &str, believe: &str| {
+        let ask = app.post(&format!("/recipients/{NAME}/rotate")).from(from);
+        let ask = ask.own_origin().cookie(&cookie);
+        let ask = ask.header("x-forwarded-for", believe);
+        ask.form(&[("at", "/access")]).await
+    };
+    let by_rest = async |from: &str| {
+        let path = format!("/api/v1/recipients/{NAME}/rotate");
+        let ask = app.post(&path).from(from).token(&service);
+        ask.json(&json!({ "overlap_hours": 0 })).await
+    };
+    let before = app.changes().await;
+    let elsewhere = by_page(THERE, HERE).await;
+    assert_eq!(elsewhere.status, StatusCode::SEE_OTHER);
+    assert!(!elsewhere.text.contains("bearerToken"));
+    let page = app.get("/access").cookie(&cookie);
+    let page = page.header("accept", "text/html").send().await;
+    let why = format!("yours, {THERE}, is none of them");
+    assert!(page.text.contains(&why), "{}", page.text);
+    let elsewhere = by_rest(THERE).await;
+    assert_eq!(elsewhere.status, StatusCode::FORBIDDEN);
+    assert!(elsewhere.text.contains(&why), "{}", elsewhere.text);
+    assert_eq!(app.changes().await, before, "nothing was made");
+    for made in [by_page(HERE, "").await, by_rest(HERE).await] {
+        assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+        assert!(made.json()["bearerToken"].is_string());
+    }
 }
 
 #[tokio::test]
@@ -182,11 +219,15 @@ async fn a_scanner_revokes_and_learns_nothing() {
     let token = token(&world).await;
     let kind = exchange::secret::TokenKind::Recipient;
     let unknown = exchange::secret::new_token(kind).unwrap();
+    let service = app.token("consumer").await;
     let report = json!([
         { "token": token, "type": "entrepot_recipient_token", "url": "https://git.example/a", "source": "content" },
         { "token": unknown, "type": "entrepot_recipient_token" },
         { "token": &token[1..], "type": "entrepot_recipient_token" },
+        { "token": service, "type": "entrepot_service_token" },
     ]);
+    let me = async || app.get("/api/v1/me").token(&service).send().await.status;
+    assert_eq!(me().await, StatusCode::OK);
     for wrong in ["", "another secret of that length", &token] {
         let answer = app
             .post("/secret-scanning")
@@ -209,7 +250,17 @@ async fn a_scanner_revokes_and_learns_nothing() {
         .map(|said| said["label"].clone())
         .collect();
     // Of one that counted the same is said as of one that was never given out.
-    assert_eq!(labels, ["true_positive", "true_positive", "false_positive"]);
+    assert_eq!(
+        labels,
+        [
+            "true_positive",
+            "true_positive",
+            "false_positive",
+            "true_positive"
+        ]
+    );
+    assert_eq!(first.json()[3]["token_type"], "entrepot_service_token");
+    assert_eq!(me().await, StatusCode::UNAUTHORIZED);
     assert!(!first.text.contains(&token), "{}", first.text);
     assert_eq!(reads(app, &token).await.status, StatusCode::UNAUTHORIZED);
     let again = good().json(&report).await;
@@ -246,6 +297,7 @@ async fn a_platforms_tokens_let_its_machine_in() {
             change(&mut claims);
             claims
         };
+        identities.show_key("later", false).await;
         let good = identities.signed("own", &claims(&|_| {})).await;
         // Nobody has said yet whom it lets in.
         assert_eq!(reads(app, &good).await.status, StatusCode::UNAUTHORIZED);
@@ -298,6 +350,21 @@ async fn a_platforms_tokens_let_its_machine_in() {
                 answer.text
             );
         }
+        // The issuer's keys change, and nobody has to say so: a new one is asked for, once a minute at most, and one that was taken
+        // back counts for an hour at most.
+        let later = identities.signed("later", &claims(&|_| {})).await;
+        let unknown = reads(app, &later).await;
+        assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "not published");
+        identities.show_key("later", true).await;
+        let unknown = reads(app, &later).await;
+        assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "a moment ago");
+        app.clock.advance(MINUTE);
+        assert_eq!(reads(app, &later).await.status, StatusCode::OK);
+        identities.show_key("later", false).await;
+        app.clock.advance(HOUR);
+        let gone = reads(app, &later).await;
+        assert_eq!(gone.status, StatusCode::UNAUTHORIZED, "taken back");
+        assert_eq!(reads(app, &good).await.status, StatusCode::OK);
         // A clock that is somewhat wrong is no lie.
         let late = identities
             .signed("own", &claims(&|c| c["exp"] = json!(now - 30)))

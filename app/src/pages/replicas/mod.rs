@@ -101,10 +101,11 @@ fn row(replica: Replica) -> impl IntoView {
         None => (String::new(), None),
     };
     let failing = is_failing(&replica);
+    let product = replica.product.to_string();
     view! {
         <tr>
             <th scope="row">
-                <A href=href>{replica.product.to_string()}</A>
+                <A href=href>{product}</A>
                 <span class="secondary muted">{words::replicas::tables(replica.tables.len() as u64)}</span>
             </th>
             <td>{state::place(&replica.location)}<span class="secondary code muted">{replica.storage.to_string()}</span></td>

@@ -17,8 +17,11 @@ use crate::components::state;
 use crate::components::text_area::TextArea;
 use crate::components::time::Ago;
 use crate::components::time::LastDay;
+use crate::ctx;
+use crate::ctx::Flash;
 use crate::pages::request::offer;
 use crate::pages::request::part;
+use crate::pages::request::part::Narrowing;
 use crate::wire;
 use crate::words;
 
@@ -136,22 +139,34 @@ pub fn Decide(
     let action = wire::form::<api::access::DecideRequest>();
     let id = request.id.to_string();
     let revision = request.revision.to_string();
-    let part = part::fields(&request);
-    let of_a_day = match request.mode {
-        Mode::Live => words::limit::AT_MOST_A_DAY,
-        Mode::Replica => words::limit::SO_MANY_AT_THE_SOURCE,
+    let form = format!("decide-{id}");
+    let said = part::said(&request);
+    let mode = request.mode;
+    let (of_a_day, folded) = match mode {
+        Mode::Live => (words::limit::AT_MOST_A_DAY, words::part::CONDITIONS),
+        Mode::Replica => (
+            words::limit::SO_MANY_AT_THE_SOURCE,
+            words::limit::CONDITION_OF_A_REPLICA,
+        ),
     };
+    let written = has_conditions(&ctx::flash(), &form);
     view! {
-        <Form id=format!("decide-{id}") action class="form form--wide" stay>
+        <Form id=form action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
-            {part}
-            <Field
-                label=of_a_day
-                name="live_bytes_per_day"
-                hint=words::limit::WITH_A_YES_HINT
-                autocomplete="off"
-            />
+            {said}
+            <details class="fold" open=written>
+                <summary>{folded}</summary>
+                <div class="stack">
+                    <Narrowing mode/>
+                    <Field
+                        label=of_a_day
+                        name="live_bytes_per_day"
+                        hint=words::limit::WITH_A_YES_HINT
+                        autocomplete="off"
+                    />
+                </div>
+            </details>
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
             <div class="actions">
                 <Submit says=("verdict", "approve") key="a">{words::request::APPROVE}</Submit>
@@ -159,4 +174,14 @@ pub fn Decide(
             </div>
         </Form>
     }
+}
+
+/// Whether somebody wrote conditions into this form before it came back, or something is wrong with them: then they are not folded.
+fn has_conditions(flash: &Flash, form: &str) -> bool {
+    let fields = ["rows", "directory", "live_bytes_per_day"];
+    let is_written = |field: &str| flash.value(field).is_some_and(|value| !value.is_empty());
+    flash.is_of(form)
+        && fields
+            .iter()
+            .any(|field| is_written(field) || flash.error(field).is_some())
 }

@@ -74,14 +74,18 @@ pub(super) fn part(grant: &Grant) -> impl IntoView + use<> {
     }
 }
 
-/// The fields of a decision that say it, with what was said before.
-pub(super) fn fields(request: &Request) -> impl IntoView + use<> {
-    let said = request.scope.rows.clone().map(|rows| {
+/// What others who decide have said of it already.
+pub(super) fn said(request: &Request) -> impl IntoView + use<> {
+    request.scope.rows.clone().map(|rows| {
         view! { <p>{words::SAID_SO_FAR}<span class="code">{rows}</span></p> }
-    });
-    (request.mode == Mode::Live).then(|| {
+    })
+}
+
+/// The fields of a decision that say it. Drawn within its form, which they find their names and values by.
+#[component]
+pub fn Narrowing(mode: Mode) -> impl IntoView {
+    (mode == Mode::Live).then(|| {
         view! {
-            {said}
             <p class="muted">{words::DECIDED_LATER}</p>
             <Field label=words::ROWS name="rows" hint=words::ROWS_HINT autocomplete="off"/>
             <Tick label=words::DIRECTORY name="directory" hint=words::DIRECTORY_HINT/>

@@ -28,6 +28,7 @@ use crate::components::steps::Step;
 use crate::components::steps::Steps;
 use crate::components::time::Ago;
 use crate::components::time::Time;
+use crate::ctx;
 use crate::pages::access::works;
 use crate::pages::request::Case;
 use crate::pages::request::case::Decide;
@@ -154,6 +155,10 @@ fn steps(request: &Request, grant: Option<&Grant>) -> impl IntoView + use<> {
         .filter(|grant| grant.desired == GrantDesired::Active)
         .and_then(|grant| grant.reason.clone());
     let ended = grant.and_then(|grant| grant.ended_reason.clone());
+    let urls = grant
+        .filter(|grant| grant.desired == GrantDesired::Ended)
+        .and_then(|grant| grant.urls_until)
+        .filter(|until| *until > ctx::now());
     view! {
         <Steps label=words::request::HOW_FAR_IT_IS>
             <Step stand=Stand::Done title=words::request::SUBMITTED>
@@ -181,6 +186,7 @@ fn steps(request: &Request, grant: Option<&Grant>) -> impl IntoView + use<> {
                     (_, None) => view! { <p class="muted">{words::request::ACTIVE_ONCE_SEEN}</p> }.into_any(),
                 }}
                 {ended.map(|why| view! { <p>{words::request::ENDED_BECAUSE}<bdi>{words::sentence(&why)}</bdi></p> })}
+                {urls.map(|at| view! { <p>{words::request::URLS_WORK_UNTIL}<Time at/>"."</p> })}
             </Step>
         </Steps>
     }

@@ -46,8 +46,15 @@ pub(crate) const KEYS_OF_AWS: &str = "Keys of AWS, or of a store that speaks S3"
 pub(crate) const ACCESS_KEY_ID: &str = "Access key id";
 pub(crate) const SECRET_ACCESS_KEY: &str = "Secret access key";
 pub(crate) const SESSION_TOKEN: &str = "Session token, of temporary keys";
+pub(crate) const ROLE_ARN: &str = "Role for temporary credentials";
+pub(crate) const ROLE_ARN_HINT: &str =
+    "Only if recipients are to be given credentials for folders: arn:aws:iam::ACCOUNT:role/NAME.";
+pub(crate) const TENANT_ID: &str = "Tenant of an application";
+pub(crate) const APPLICATION_HINT: &str = "An application of Entra ID opens what it was given and no more, where the account’s key opens everything.";
+pub(crate) const CLIENT_ID: &str = "Application (client) ID";
+pub(crate) const CLIENT_SECRET: &str = "Client secret";
 pub(crate) const KEY_OF_AZURE: &str = "Key of Azure";
-pub(crate) const ACCOUNT_KEY: &str = "Account key";
+pub(crate) const ACCOUNT_KEY: &str = "Or account key";
 pub(crate) const OR_SHARED_ACCESS_SIGNATURE: &str = "Or shared-access signature";
 pub(crate) const SHARED_ACCESS_SIGNATURE_HINT: &str =
     "It signs no addresses, so what lies there cannot be shared.";

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use model::dto::{LeakNew, LeakReport, LeakedToken};
-use model::{NoticeEvent, RecipientId, RecipientTokenId};
+use model::{NoticeEvent, PersonId, RecipientId, RecipientTokenId, ServiceTokenId};
 use serde_json::json;
 
 use super::{RecipientInfo, activation};
@@ -26,11 +26,16 @@ const MOST: usize = 1_000;
 /// The longest word on where they were found; characters.
 const LONGEST: usize = 500;
 
-/// Whether a text could be a recipient's token, or that of a link to one: prefix, length and checksum say so, and nothing else.
+/// Whether a text could be a recipient's token, that of a link to one, or one of a person or a service: prefix, length and checksum
+/// say so, and nothing else.
 pub fn could_be_leaked(text: &str) -> bool {
-    [TokenKind::Recipient, TokenKind::Activation]
-        .into_iter()
-        .any(|kind| secret::is_well_formed(kind, text))
+    [
+        TokenKind::Recipient,
+        TokenKind::Activation,
+        TokenKind::Service,
+    ]
+    .into_iter()
+    .any(|kind| secret::is_well_formed(kind, text))
 }
 
 struct LeakRow {
@@ -65,11 +70,14 @@ impl Exchange {
             .map(|token| token.trim())
             .filter(|token| could_be_leaked(token))
             .collect();
-        let mut revoked = Vec::new();
+        let (mut revoked, mut service_tokens) = (Vec::new(), 0);
         for token in &tokens {
             let hash = secret::hash(token);
             if secret::is_well_formed(TokenKind::Activation, token) {
                 self.link_leaked(principal, hash, &found_at).await?;
+            } else if secret::is_well_formed(TokenKind::Service, token) {
+                let ended = self.service_leaked(principal, hash, &found_at).await?;
+                service_tokens += u32::from(ended);
             } else if let Some(found) = self.credential_leaked(principal, hash, &found_at).await? {
                 revoked.push(found);
             }
@@ -77,6 +85,7 @@ impl Exchange {
         Ok(LeakReport {
             well_formed: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
             revoked,
+            service_tokens,
         })
     }
 
@@ -121,6 +130,53 @@ impl Exchange {
             token: row.id,
             hint: row.hint,
         }))
+    }
+
+    /// Whether it counted until now. Told to the person whom it acts for, or who answers for it.
+    async fn service_leaked(
+        &self,
+        principal: &Principal,
+        hash: [u8; 32],
+        found_at: &str,
+    ) -> Result<bool, Error> {
+        let row = sql!(
+            "select id, person_id from service_token where hash = $1 and revoked_at is null and expires_at > $2"
+        )
+        .bind(hash)
+        .bind(self.now())
+        .row(self.db())
+        .await?;
+        let Some(row) = row else { return Ok(false) };
+        let (id, person): (ServiceTokenId, PersonId) = (row.get("id")?, row.get("person_id")?);
+        let mut change = self.change(principal).await?;
+        let at = change.at();
+        let ended =
+            sql!("update service_token set revoked_at = $1 where id = $2 and revoked_at is null")
+                .bind(at)
+                .bind(id)
+                .execute(change.tx())
+                .await?;
+        if ended == 0 {
+            return Ok(false);
+        }
+        change.note(
+            Operation::TokenReport,
+            Object::new("service_token", id),
+            json!({ "found_at": found_at }),
+        );
+        let event = NoticeEvent::TokenLeaked;
+        let notice = NoticeNew {
+            key: format!("{event}/{id}"),
+            event,
+            facts: Facts {
+                words: (!found_at.is_empty()).then(|| found_at.to_owned()),
+                ..Facts::default()
+            },
+            audience: Audience::Holder(person),
+        };
+        self.tell(change.tx(), at, notice).await?;
+        change.commit().await?;
+        Ok(true)
     }
 
     async fn link_leaked(

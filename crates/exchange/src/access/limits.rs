@@ -52,6 +52,23 @@ pub(crate) fn parse_limits(
     Some((ranges.into_iter().collect(), new.requests_per_minute))
 }
 
+/// A profile is downloaded from where it may be used, too: else whoever has a person's session takes the credential elsewhere. It holds
+/// for who asks over the network; who has the data folder in hand comes from nowhere.
+pub(super) fn check_address(principal: &Principal, info: &RecipientInfo) -> Result<(), Error> {
+    if !principal.is_signed_in() || info.addresses.let_in(principal.address()) {
+        return Ok(());
+    }
+    let yours = match principal.address() {
+        Some(address) => format!("yours, {address}, is none of them"),
+        None => "yours is not known".to_owned(),
+    };
+    Err(Error::forbidden(format!(
+        "the profile of {} is downloaded from the recipient's own addresses only, and {yours}; download it from there, make a \
+         link and open that there, or put your address on the recipient's list",
+        info.name
+    )))
+}
+
 impl Exchange {
     /// Says anew from where a recipient may be used and how often; felt on its next call.
     pub async fn recipient_limits_set(

@@ -5,6 +5,7 @@ use model::time::DAY;
 use model::{Cloud, Location, Name, RecipientId, RecipientTokenId, Timestamp};
 use serde_json::json;
 
+use super::limits::check_address;
 use super::{RecipientInfo, recipient_rows};
 use crate::audit::Object;
 use crate::change::Change;
@@ -191,6 +192,7 @@ impl Exchange {
         let info = self
             .recipient_for(principal, name, Operation::ProfileCreate)
             .await?;
+        check_address(principal, &info)?;
         let mut check = Check::new();
         let lifetime = self.credential_lifetime(&mut check, new.days);
         check.done()?;

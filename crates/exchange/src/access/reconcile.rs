@@ -29,6 +29,16 @@ const LOOK_AGAIN: i64 = 15 * MINUTE;
 /// While something is under way or broken: so soon at first, and each time twice as late, for a look reads logs and files.
 const LOOK_SOON: i64 = 5 * SECOND;
 
+/// What consumers meet makes us look no more often than that.
+const DOUBTED_AGAIN: i64 = MINUTE;
+
+/// Whether it was seen broken, look after look, for more than a minute, and this is the look that comes to it: pauses double, so
+/// that there is one.
+fn stays_broken(seen: &Observation, next: NextLook) -> bool {
+    let is_it = matches!(next, NextLook::In(pause) if (MINUTE..2 * MINUTE).contains(&pause));
+    is_it && matches!(seen, Observation::Broken { .. })
+}
+
 impl Exchange {
     /// Looks at a grant with its recipient's identity and writes what was seen, if it is still what was asked about. As long
     /// as the same is seen that is not as it should be, the pauses grow; a wake begins them anew.
@@ -76,6 +86,9 @@ impl Exchange {
                 }))
             }
         };
+        if stays_broken(&seen, next) {
+            self.tell_broken(&grant).await?;
+        }
         if self
             .grant_observed(principal, &grant, actual, reason.as_deref(), &seen)
             .await?
@@ -85,6 +98,25 @@ impl Exchange {
             // Somebody changed the grant while we looked: look again at once.
             Ok(NextLook::In(0))
         }
+    }
+
+    /// A recipient met what its producer has to mend. A grant that counts as working is looked at now rather than in its turn; one
+    /// that was looked at a moment ago is not, or whoever reads would keep us looking.
+    pub async fn grant_doubted(&self, principal: &Principal, id: GrantId) -> Result<(), Error> {
+        can(principal, Operation::GrantObserve, &Scope::NONE)?;
+        let now = self.now();
+        let found = sql!(
+            "select id from access_grant where id = $1 and desired = 'active' and actual = 'active' and verified_at < $2"
+        )
+        .bind(id)
+        .bind(now.plus(-DOUBTED_AGAIN))
+        .row(self.db())
+        .await?;
+        if found.is_some() {
+            let wake = Wake::new(WorkKind::Grant, id);
+            crate::jobs::enqueue(self.db(), &wake, now).await?;
+        }
+        Ok(())
     }
 
     async fn grant_observed(

@@ -8,6 +8,7 @@ use model::dto::{Profile, RotationNew};
 use model::time::HOUR;
 use serde_json::json;
 
+use super::limits::check_address;
 use super::recipients::{LivingToken, hold_recipient, insert_token, living_tokens};
 use crate::audit::Object;
 use crate::error::{Check, Error};
@@ -34,6 +35,7 @@ impl Exchange {
         let info = self
             .recipient_for(principal, name, Operation::RecipientRotate)
             .await?;
+        check_address(principal, &info)?;
         let mut check = Check::new();
         let lifetime = self.credential_lifetime(&mut check, new.days);
         let overlap = new.overlap_hours.unwrap_or(OVERLAP);

@@ -80,6 +80,30 @@ impl Exchange {
         self.tell(change.tx(), at, notice).await
     }
 
+    /// What a grant opens stays broken: the product's to mend, so told to its producers, once a day for all who read it.
+    pub(super) async fn tell_broken(&self, grant: &GrantRecord) -> Result<(), Error> {
+        if !self.tells() {
+            return Ok(());
+        }
+        let (at, mut tx) = (self.now(), self.db().begin().await?);
+        let event = NoticeEvent::AccessBroken;
+        let notice = NoticeNew {
+            key: format!("{event}/{}/{}", grant.product_id, at.utc_day()),
+            event,
+            facts: Facts {
+                product: Some(grant.product.clone()),
+                mode: Some(grant.mode),
+                request: Some(grant.request_id),
+                grant: Some(grant.id),
+                ..Facts::default()
+            },
+            audience: Audience::Producers(grant.product_id),
+        };
+        self.tell(&mut tx, at, notice).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// A grant was seen to work for the first time.
     pub(super) async fn tell_verified(
         &self,

@@ -28,6 +28,8 @@ pub(crate) enum Audience {
     Members(TeamId),
     /// The same, also who has turned the kind off: what is told must be known.
     Everybody(TeamId),
+    /// One person, also who has turned the kind off.
+    Holder(PersonId),
     /// The producers of the product's team.
     Producers(ProductId),
     /// The same, and the members of a team that reads it.
@@ -80,6 +82,10 @@ impl Audience {
                      and person.id in (select person_id from team_member where team_id = $1) order by person.id"
             )
             .bind(*team),
+            Self::Holder(person) => sql!(
+                "select person.id from person where not disabled and email <> '' and person.id = $1"
+            )
+            .bind(*person),
             Self::Producers(product) => sql!(
                 reachable!(),
                 "person.id in (select team_member.person_id from team_member join product on product.team_id = team_member.team_id

@@ -69,11 +69,17 @@ pub(super) fn path(event: NoticeEvent, facts: &Facts) -> String {
             | NoticeEvent::RequestApproved
             | NoticeEvent::RequestRejected
             // It has the numbers, for both sides.
-            | NoticeEvent::QuotaNearing,
+            | NoticeEvent::QuotaNearing
+            // And what was seen.
+            | NoticeEvent::AccessBroken,
             Some(request),
             _,
         ) => format!("/requests/{request}"),
         // The page has a heading for each recipient.
+        // Of a person or a service.
+        (NoticeEvent::TokenLeaked, _, _) if facts.recipient.is_none() => {
+            "/account/tokens".to_owned()
+        }
         (
             NoticeEvent::AccessVerified | NoticeEvent::AccessEnding | NoticeEvent::TokenLeaked,
             _,
@@ -166,6 +172,16 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             link: "Renew it, or let it end",
             why: "you are a member of the team that reads it",
         },
+        NoticeEvent::TokenLeaked if facts.recipient.is_none() => Words {
+            subject: "Leaked and revoked: a token of yours".to_owned(),
+            lead: "A token that acts for you, or for a service that you answer for, was found where it should not be, and was revoked. \
+                   Make a new one for what still needs it, and look in the audit log for what was not yours."
+                .to_owned(),
+            rows: rows(facts),
+            quote: quote("Where it was found, as it was reported"),
+            link: "Look at your tokens",
+            why: "it was your token",
+        },
         NoticeEvent::TokenLeaked => Words {
             subject: format!("Leaked and revoked: a credential of {recipient}"),
             lead: format!(
@@ -227,6 +243,18 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
             quote: None,
             link: "Look at the access",
             why: "your team owns the product or reads it",
+        },
+        NoticeEvent::AccessBroken => Words {
+            subject: format!("Cannot be read: {product}"),
+            lead: format!(
+                "{product} was looked at as those see it who read it, and for more than a minute it could not be read: its storage \
+                 denies access or does not answer, or its log or its files are not as they were. They cannot mend that. It is looked \
+                 at again by itself."
+            ),
+            rows: rows(facts),
+            quote: None,
+            link: "See what was seen",
+            why: "you are a producer of the team that owns the product",
         },
         NoticeEvent::Test => Words {
             subject: "A test of mail".to_owned(),

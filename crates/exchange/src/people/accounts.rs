@@ -200,6 +200,7 @@ impl Exchange {
             .ok_or(Error::NotFound("person"))?;
         let mut check = Check::new();
         let roles = check_roles(&mut check, &new.roles);
+        let seen = new.held.map(|held| check_roles(&mut check, &held));
         if principal.person_id() == Some(record.id)
             && principal.has(Role::Admin)
             && !roles.contains(&Role::Admin)
@@ -228,6 +229,11 @@ impl Exchange {
         record.revision = moved.get("revision")?;
         // What stays, stays as it came: by hand, or by the groups of a provider.
         let held = roles_of(change.tx(), record.id).await?;
+        if seen.is_some_and(|seen| seen != held) {
+            return Err(Error::conflict(
+                "the roles were changed meanwhile; look at them again before you go on",
+            ));
+        }
         for role in held.difference(&roles) {
             sql!("delete from person_role where person_id = $1 and role = $2")
                 .bind(record.id)

@@ -198,7 +198,7 @@ async fn tokens_hold_no_more_than_their_person() {
                 "mara",
                 RolesChange {
                     roles: vec!["admin".to_owned()],
-                    revision: None,
+                    ..RolesChange::default()
                 },
             )
             .await

@@ -115,10 +115,13 @@ pub struct LeakNew {
 /// What became of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeakReport {
-    /// How many could be tokens of recipients at all.
+    /// How many could be tokens at all.
     pub well_formed: u32,
-    /// Credentials that counted until now.
+    /// Credentials of recipients that counted until now.
     pub revoked: Vec<LeakedToken>,
+    /// How many tokens of people and services counted until now, and are revoked.
+    #[serde(default)]
+    pub service_tokens: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -135,6 +135,9 @@ pub struct RolesChange {
     /// The person's revision that was looked at; 409 when it has moved on.
     #[serde(default)]
     pub revision: Option<i64>,
+    /// The roles that were looked at; 409 when they are others now, whatever else of the person was changed meanwhile.
+    #[serde(default)]
+    pub held: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Tests of the whole crate: files with hostile links, a real S3 server in this process, hostile endpoints, signatures.
 
 mod contained;
+mod entra;
 mod environment;
 mod faulty;
 mod s3;

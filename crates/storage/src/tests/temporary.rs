@@ -86,6 +86,13 @@ async fn assume_role(
                 .to_owned(),
         );
     }
+    if body.contains("role%2Fpacked") && body.contains("ListBucket") {
+        return (
+            StatusCode::BAD_REQUEST,
+            "<ErrorResponse><Error><Code>PackedPolicyTooLarge</Code></Error></ErrorResponse>"
+                .to_owned(),
+        );
+    }
     asked.lock().unwrap().push(body);
     (StatusCode::OK, ANSWER.to_owned())
 }
@@ -154,6 +161,15 @@ async fn s3_is_asked_for_this_folder_alone() {
     }
     assert!(store.lend(&key("t"), MAX_TTL * 2, "rnd").await.is_err());
     assert!(asked.lock().unwrap().is_empty());
+
+    // A policy that is too long once it is packed is asked for without the right to list.
+    let (store, asked) = sts(&KEYS.replace("role/readers", "role/packed")).await;
+    store.lend(&key("sales/t1"), MIN_TTL, "rnd").await.unwrap();
+    let body = asked.lock().unwrap().pop().unwrap();
+    assert!(
+        body.contains("GetObject") && !body.contains("ListBucket"),
+        "{body}"
+    );
 
     let (store, _) = sts(&KEYS.replace("test-secret", "another")).await;
     let refused = store.lend(&key("t"), MIN_TTL, "rnd").await;

@@ -96,7 +96,7 @@ async fn groups_give_and_take() {
             let operator = Principal::operator();
             let roles = RolesChange {
                 roles: vec!["finance".to_owned(), "auditor".to_owned()],
-                revision: None,
+                ..RolesChange::default()
             };
             let set = app
                 .exchange

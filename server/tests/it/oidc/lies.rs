@@ -103,10 +103,10 @@ async fn a_new_key_is_found() {
     };
     let subject = identities.person(&ines()).await;
     let app = app(&identities, "next-key").await;
-    identities.show_next_key(false).await;
+    identities.show_key("next", false).await;
     let answer = signs_in(&app, &identities, &subject, "").await;
     refused(&app, &answer, NOT_TRUSTED).await;
-    identities.show_next_key(true).await;
+    identities.show_key("next", true).await;
     let answer = signs_in(&app, &identities, &subject, "").await;
     refused(&app, &answer, NOT_TRUSTED).await;
     app.clock.advance(MINUTE);

@@ -65,9 +65,10 @@ impl Identities {
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
-    /// Whether the key is published that the client `next-key` is served with.
-    pub(crate) async fn show_next_key(&self, shown: bool) {
-        let url = format!("{}/test/next-key", self.issuer);
+    /// Whether the `next` key is published, which the client `next-key` is served with, or the `later` one, which tokens of machines
+    /// are signed with.
+    pub(crate) async fn show_key(&self, which: &str, shown: bool) {
+        let url = format!("{}/test/{which}-key", self.issuer);
         let ask = if shown {
             self.http.put(url)
         } else {
@@ -76,7 +77,7 @@ impl Identities {
         assert_eq!(ask.send().await.unwrap().status(), StatusCode::OK);
     }
 
-    /// A token with these claims as `how` makes it: signed by `own`, by `next`, by a `stranger` who says to be the provider, with
+    /// A token with these claims as `how` makes it: signed by `own`, by the `later` key, by a `stranger` who says to be the provider, with
     /// the public key as a `secret`, or `unsigned`.
     pub(crate) async fn signed(&self, how: &str, claims: &Value) -> String {
         let url = format!("{}/test/sign/{how}", self.issuer);

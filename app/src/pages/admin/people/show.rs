@@ -105,9 +105,10 @@ fn details(person: &Person) -> impl IntoView + use<> {
 fn set_roles(person: &Person) -> impl IntoView + use<> {
     let action = wire::form::<api::people::SetRoles>();
     let (name, held) = (person.name.to_string(), person.roles.clone());
+    let shown = api::people::figure(&held);
     view! {
         <p class="muted">{words::admin::people::MEMBERSHIP_IS_SET_ON_THE}<A href="/admin/teams">{words::admin::people::TEAMS_PAGE}</A>"."</p>
-        <Form id="roles" action stay=true revision=person.revision>
+        <Form id="roles" action stay=true revision=shown>
             <Hidden name="person" value=name/>
             {boxes(held)}
             <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::SET_THE_ROLES}</Submit></div>

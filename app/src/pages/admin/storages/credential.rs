@@ -24,11 +24,15 @@ pub(super) fn Credential(#[prop(optional)] kept: bool) -> impl IntoView {
                     <Field label=words::admin::storages::ACCESS_KEY_ID name="credential.access_key_id" autocomplete="off"/>
                     <Field label=words::admin::storages::SECRET_ACCESS_KEY name="credential.secret_access_key" kind=Kind::Password autocomplete="new-password"/>
                     <Field label=words::admin::storages::SESSION_TOKEN name="credential.session_token" kind=Kind::Password autocomplete="new-password"/>
+                    <Field label=words::admin::storages::ROLE_ARN name="credential.role_arn" hint=words::admin::storages::ROLE_ARN_HINT autocomplete="off"/>
                 </div>
             </details>
             <details class="fold">
                 <summary>{words::admin::storages::KEY_OF_AZURE}</summary>
                 <div class="group__fields">
+                    <Field label=words::admin::storages::TENANT_ID name="credential.tenant_id" hint=words::admin::storages::APPLICATION_HINT autocomplete="off"/>
+                    <Field label=words::admin::storages::CLIENT_ID name="credential.client_id" autocomplete="off"/>
+                    <Field label=words::admin::storages::CLIENT_SECRET name="credential.client_secret" kind=Kind::Password autocomplete="new-password"/>
                     <Field label=words::admin::storages::ACCOUNT_KEY name="credential.account_key" kind=Kind::Password autocomplete="new-password"/>
                     <Field
                         label=words::admin::storages::OR_SHARED_ACCESS_SIGNATURE

@@ -128,6 +128,69 @@ async fn what_stays_broken_is_looked_at_ever_more_rarely() {
     }
 }
 
+/// What who reads cannot mend is looked at when they meet it, and told to those who can.
+#[tokio::test]
+async fn what_cannot_be_read_is_told_to_its_producers() {
+    for world in World::telling().await {
+        let exchange = world.exchange();
+        let id = world.granted("vehicle-visits", "live").await;
+        world.sees(
+            id,
+            Observation::Works {
+                seen_at: exchange.now(),
+            },
+        );
+        assert_eq!(world.look(id).await, 15 * MINUTE);
+        world.told().await;
+        world.sees(id, broken());
+        // Its turn would come later.
+        let later = exchange.db().now().await.unwrap().plus(DAY);
+        sql!("update work set run_at = $1 where kind = 'grant'")
+            .bind(later)
+            .execute(exchange.db())
+            .await
+            .unwrap();
+        exchange.grant_doubted(&world.system, id).await.unwrap();
+        for expected in [5, 10, 20, 40] {
+            assert_eq!(world.look(id).await, expected * SECOND);
+            // One that is known to be broken is not hurried.
+            exchange.grant_doubted(&world.system, id).await.unwrap();
+        }
+        world.is_told(&[], &[]).await;
+        assert_eq!(world.look(id).await, 80 * SECOND);
+        let subject = "Cannot be read: vehicle-visits";
+        let mails = [
+            format!("dora@example.org: {subject}"),
+            format!("jonas@example.org: {subject}"),
+        ];
+        world
+            .is_told(&[&mails[0], &mails[1]], &["access.broken"])
+            .await;
+        for _ in 0..3 {
+            world.look(id).await;
+        }
+        // Mended and broken again within the day: it is known. What was seen a moment ago is not doubted.
+        let seen_at = exchange.now();
+        world.sees(id, Observation::Works { seen_at });
+        world.look(id).await;
+        world.test.clock.set(seen_at);
+        sql!("update work set run_at = $1 where kind = 'grant'")
+            .bind(later)
+            .execute(exchange.db())
+            .await
+            .unwrap();
+        exchange.grant_doubted(&world.system, id).await.unwrap();
+        assert!(world.grant_is_due(id).await.is_none());
+        world.sees(id, broken());
+        world.test.clock.advance(MINUTE + 1);
+        exchange.grant_doubted(&world.system, id).await.unwrap();
+        for _ in 0..6 {
+            world.look(id).await;
+        }
+        world.is_told(&[], &[]).await;
+    }
+}
+
 #[tokio::test]
 async fn another_credential_is_tried_at_once() {
     for world in World::each().await {

@@ -6,10 +6,12 @@ use model::dto::{ProfileNew, RecipientNew, RevokeNew, RotationNew};
 use model::time::{HOUR, MINUTE};
 use model::{Mode, RecipientTokenId, Timestamp};
 
-use super::World;
+use super::following::tables as tables_of;
+use super::{World, inspection};
 use crate::access::ReaderRefused;
 use crate::error::Error;
 use crate::page::PageRequest;
+use crate::secret::{self, TokenKind};
 use crate::sql;
 
 #[tokio::test]
@@ -31,6 +33,18 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
             (tables.len(), tables[0].grant_id, tables[0].mode),
             (1, id, Mode::Live)
         );
+        // What is granted is the product: a table that comes later is read, too, and one that goes is not.
+        let lake = "s3://lake/aftersales";
+        world.test.world.put_table(lake, "more", Ok(inspection()));
+        for names in [&["more", "t"][..], &["t"]] {
+            exchange
+                .product_update(&world.jonas, "vehicle-visits", tables_of(names))
+                .await
+                .unwrap();
+            let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+            let found: Vec<&str> = shared.iter().map(|row| row.table_name.as_str()).collect();
+            assert_eq!(found, names);
+        }
         assert!(
             exchange
                 .reading_is_open(&world.system, id, None)
@@ -354,5 +368,28 @@ async fn grants_of_one_recipient_are_seen_as_all_grants_are() {
             .grants_of_recipient(&nobody, "rnd_weu", &page)
             .await;
         assert!(matches!(refused, Err(Error::Unauthenticated)));
+    }
+}
+
+/// C-25: what cannot be a token is refused without asking the database.
+#[tokio::test]
+async fn a_wrong_checksum_asks_nobody() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let good = secret::new_token(TokenKind::Recipient).unwrap();
+        exchange.db().close().await;
+        let asked = exchange.reader_of_token(&world.system, &good, None).await;
+        assert!(
+            asked.is_err(),
+            "the database is asked for what could be one"
+        );
+        let (before, last) = good.split_at(good.len() - 1);
+        let other = if last == "0" { "1" } else { "0" };
+        let changed = format!("{before}{other}");
+        for wrong in [changed.as_str(), before, ""] {
+            let asked = exchange.reader_of_token(&world.system, wrong, None).await;
+            let why = asked.unwrap().unwrap_err().why;
+            assert_eq!(why, ReaderRefused::Unknown, "{wrong}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use model::dto::{
     ActivationNew, ActivationState, FederationNew, LeakNew, NotificationsChange, ProfileNew,
-    RecipientLimits, RecipientNew,
+    RecipientLimits, RecipientNew, TokenNew,
 };
 use model::time::{HOUR, MINUTE};
 use serde_json::{Value, json};
@@ -197,10 +197,20 @@ async fn a_link_gives_the_profile_once_however_many_ask() {
             assert!(matches!(used, Err(Error::NotFound(_))), "{nonsense}");
         }
 
+        // Nor is the profile downloaded from elsewhere, by however good a session.
+        for from in [there, None] {
+            let elsewhere = world.mara.clone().at(from);
+            let refused = exchange
+                .profile_create(&elsewhere, NAME, ProfileNew::default())
+                .await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        }
+
         // A credential that was made meanwhile is not doubled, and the link outlives it.
+        let mara = world.mara.clone().at(here);
         let (_, id) = {
             let profile = exchange
-                .profile_create(&world.mara, NAME, ProfileNew::default())
+                .profile_create(&mara, NAME, ProfileNew::default())
                 .await
                 .unwrap();
             let found = exchange
@@ -440,5 +450,30 @@ async fn what_is_found_is_revoked_and_told_to_everybody_whose_it_is() {
             .collect();
         assert_eq!(told.len(), 2, "{events:?}");
         assert_eq!(told[0]["data"]["recipient"], NAME);
+
+        // A token of a person is found like any other, and its person is told.
+        let new = TokenNew {
+            name: "pipeline".to_owned(),
+            team: None,
+            role: None,
+            days: None,
+        };
+        let made = exchange.token_create(&world.mara, None, new).await.unwrap();
+        assert!(exchange.principal_of_token(&made.token).await.is_ok());
+        for expected in [1, 0] {
+            let found = exchange.token_report(&world.system, report(&[&made.token]));
+            let found = found.await.unwrap();
+            assert_eq!((found.well_formed, found.service_tokens), (1, expected));
+            assert!(found.revoked.is_empty());
+        }
+        let refused = exchange.principal_of_token(&made.token).await;
+        assert!(matches!(refused, Err(Error::Unauthenticated)));
+        world.test.clock.advance(HOUR);
+        world.send().await;
+        let letters = world.test.world.letters();
+        assert_eq!(letters.len(), 1);
+        assert_eq!(letters[0].to, "mara@example.org");
+        assert_eq!(letters[0].subject, "Leaked and revoked: a token of yours");
+        assert!(!letters[0].text.contains(&made.token));
     }
 }

@@ -204,7 +204,7 @@ async fn what_groups_give_is_renewed_and_what_hands_gave_stays() {
         // By hand: another role beside the one of the groups, and a membership.
         let roles = RolesChange {
             roles: vec!["finance".to_owned(), "auditor".to_owned()],
-            revision: None,
+            ..RolesChange::default()
         };
         exchange
             .roles_set(&operator, "ines-keller", roles)

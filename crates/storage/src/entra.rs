@@ -1,0 +1,185 @@
+//! Azure without the account's key: an application of Entra ID asks for a token, opens the storage with it, and has the account give
+//! it a key to sign with for some hours (a user delegation key): what is signed with it opens no more than the application may, where
+//! the account's own key opens everything. Token and key are kept for all who open a storage with the same application, and asked for
+//! anew before they end: one request in hours, however many URLs are signed.
+//! <https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas>
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderValue, header};
+use model::Timestamp;
+use object_store::CredentialProvider;
+use object_store::azure::AzureCredential;
+use object_store::client::HttpClient;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::StorageError;
+use crate::sign::{CLOCK_SKEW, MAX_TTL, SAS_VERSION, rfc3339, wall_clock};
+use crate::temporary::{form, post, send, tag, token_of};
+
+/// So long a key is asked for; Azure gives one for seven days at most, and takes it back with all others of the account only.
+const KEY_LIFE: Duration = Duration::from_secs(6 * 3_600);
+/// A token is not used so shortly before its end.
+const TOKEN_REST: Duration = Duration::from_secs(5 * 60);
+/// What a token is for.
+const SCOPE: &str = "https://storage.azure.com/.default";
+
+/// With what the account lets an application sign.
+#[derive(Debug)]
+pub(crate) struct DelegationKey {
+    pub(crate) oid: String,
+    pub(crate) tid: String,
+    pub(crate) start: String,
+    pub(crate) expiry: String,
+    pub(crate) service: String,
+    pub(crate) version: String,
+    pub(crate) value: SecretString,
+}
+
+/// Something that was given, and until when it is good, since 1970.
+type Given<T> = Mutex<Option<(Arc<T>, Duration)>>;
+
+/// What an application was given. `Debug` shows none of it.
+#[derive(Default)]
+pub(crate) struct Kept {
+    token: Given<AzureCredential>,
+    key: Given<DelegationKey>,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept(****)")
+    }
+}
+
+/// An application that opens a storage.
+#[derive(Clone, Debug)]
+pub(crate) struct Delegate {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: SecretString,
+    /// Where it gets its token.
+    pub(crate) login: (HttpClient, Url),
+    /// The account's blob endpoint.
+    pub(crate) account: (HttpClient, Url),
+    pub(crate) kept: Arc<Kept>,
+}
+
+fn other(why: &str) -> StorageError {
+    StorageError::Other {
+        what: "the application of the storage's credential".to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+impl Delegate {
+    /// What opens the storage.
+    async fn token(&self) -> Result<Arc<AzureCredential>, StorageError> {
+        // Held while it is asked for: of all who need one, one asks.
+        let mut kept = self.kept.token.lock().await;
+        let now = wall_clock();
+        if let Some((token, until)) = &*kept
+            && now + TOKEN_REST < *until
+        {
+            return Ok(Arc::clone(token));
+        }
+        let body = form(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", self.client_id.as_str()),
+            ("client_secret", self.client_secret.expose_secret()),
+            ("scope", SCOPE),
+        ]);
+        let (client, service) = &self.login;
+        let answer = send(client, post(service, body)?).await;
+        let answer = answer.map_err(|error| error.about("a token of Entra ID"))?;
+        let (token, lives) = token_of(&answer)?;
+        let lives = lives.ok_or_else(|| other("the token service says no end"))?;
+        let token = Arc::new(AzureCredential::BearerToken(token));
+        *kept = Some((Arc::clone(&token), now + lives));
+        Ok(token)
+    }
+
+    /// What signs; good for as long as anything that is signed now.
+    pub(crate) async fn key(&self, now: Duration) -> Result<Arc<DelegationKey>, StorageError> {
+        let mut kept = self.kept.key.lock().await;
+        if let Some((key, until)) = &*kept
+            && now + MAX_TTL < *until
+        {
+            return Ok(Arc::clone(key));
+        }
+        let key = Arc::new(self.asked_for_key(now).await?);
+        let until = Timestamp::parse(&key.expiry)
+            .ok()
+            .and_then(|at| u64::try_from(at.micros()).ok())
+            .map(Duration::from_micros)
+            .ok_or_else(|| other("the account says no end of its key"))?;
+        *kept = Some((Arc::clone(&key), until));
+        Ok(key)
+    }
+
+    async fn asked_for_key(&self, now: Duration) -> Result<DelegationKey, StorageError> {
+        let token = self.token().await?;
+        let AzureCredential::BearerToken(token) = &*token else {
+            return Err(other("it has no token"));
+        };
+        let start = rfc3339(now.saturating_sub(CLOCK_SKEW))?;
+        let expiry = rfc3339(now + KEY_LIFE)?;
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><KeyInfo><Start>{start}</Start><Expiry>{expiry}</Expiry></KeyInfo>"
+        );
+        let (client, account) = &self.account;
+        let mut url = account.clone();
+        let path = format!("{}/", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        url.set_query(Some("restype=service&comp=userdelegationkey"));
+        let mut request = post(&url, body)?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| other("its token is none"))?;
+        bearer.set_sensitive(true);
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, bearer);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/xml"),
+        );
+        headers.insert("x-ms-version", HeaderValue::from_static(SAS_VERSION));
+        let answer = send(client, request).await.map_err(|error| {
+            error.about(
+                "a key to sign with, which takes the role Storage Blob Delegator on the account",
+            )
+        })?;
+        let text = |name: &str| {
+            tag(&answer, name).ok_or_else(|| other("the account's answer is incomplete"))
+        };
+        Ok(DelegationKey {
+            oid: text("SignedOid")?,
+            tid: text("SignedTid")?,
+            start: text("SignedStart")?,
+            expiry: text("SignedExpiry")?,
+            service: text("SignedService")?,
+            version: text("SignedVersion")?,
+            value: text("Value")?.into(),
+        })
+    }
+}
+
+/// What object_store asks before each request.
+#[derive(Debug)]
+pub(crate) struct Tokens(pub(crate) Delegate);
+
+#[async_trait]
+impl CredentialProvider for Tokens {
+    type Credential = AzureCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AzureCredential>> {
+        let token = self.0.token().await;
+        token.map_err(|error| object_store::Error::Generic {
+            store: "storage",
+            source: Box::new(error),
+        })
+    }
+}
