@@ -108,13 +108,17 @@ impl Store {
     }
 
     async fn remains_on_s3(&self, cloud: &Cloud, folder: &Path) -> Result<Remains, StorageError> {
-        let asked = self.ask(cloud, Method::GET, "", &[("versioning", "")]).await;
+        let asked = self
+            .ask(cloud, Method::GET, "", &[("versioning", "")])
+            .await;
         let keeps = match asked {
             Ok(answer) => match text_of(&answer, "Status").as_deref() {
-                Some("Enabled") => Keeps::Old("the bucket keeps versions of its objects".to_owned()),
-                Some("Suspended") => {
-                    Keeps::Old("the bucket kept versions of its objects, and still has them".to_owned())
+                Some("Enabled") => {
+                    Keeps::Old("the bucket keeps versions of its objects".to_owned())
                 }
+                Some("Suspended") => Keeps::Old(
+                    "the bucket kept versions of its objects, and still has them".to_owned(),
+                ),
                 _ => Keeps::Nothing,
             },
             Err(error) if error.is_transient() => return Err(error),
@@ -168,7 +172,9 @@ impl Store {
             if text_of(&answer, "IsTruncated").as_deref() != Some("true") {
                 return Ok(found);
             }
-            key = text_of(&answer, "NextKeyMarker").map(|key| decoded(&key)).unwrap_or_default();
+            key = text_of(&answer, "NextKeyMarker")
+                .map(|key| decoded(&key))
+                .unwrap_or_default();
             version = text_of(&answer, "NextVersionIdMarker").unwrap_or_default();
             if key.is_empty() {
                 return Err(other("the listing of versions does not say how it goes on"));
@@ -212,18 +218,29 @@ impl Store {
         Ok(ended)
     }
 
-    async fn remains_on_azure(&self, cloud: &Cloud, folder: &Path) -> Result<Remains, StorageError> {
+    async fn remains_on_azure(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+    ) -> Result<Remains, StorageError> {
         let asked = self
             .ask_account(cloud, &[("comp", "properties"), ("restype", "service")])
             .await;
         let keeps = match asked {
             Ok(answer) => {
                 let policy = elements(&answer, "DeleteRetentionPolicy").next();
-                match policy.and_then(|policy| text_of(policy, "Enabled")).as_deref() {
+                match policy
+                    .and_then(|policy| text_of(policy, "Enabled"))
+                    .as_deref()
+                {
                     Some("true") => {
                         let days = policy.and_then(|policy| text_of(policy, "Days"));
-                        let days = days.map(|days| format!(" for {days} days")).unwrap_or_default();
-                        Keeps::Old(format!("the account keeps deleted blobs{days} (soft delete)"))
+                        let days = days
+                            .map(|days| format!(" for {days} days"))
+                            .unwrap_or_default();
+                        Keeps::Old(format!(
+                            "the account keeps deleted blobs{days} (soft delete)"
+                        ))
                     }
                     _ => Keeps::Nothing,
                 }
@@ -249,7 +266,8 @@ impl Store {
                 Keeps::Old("the account keeps versions of its blobs".to_owned())
             }
             (Keeps::Nothing, None) => Keeps::Unknown(
-                "what was deleted, snapshots and versions could not be listed (List Blobs)".to_owned(),
+                "what was deleted, snapshots and versions could not be listed (List Blobs)"
+                    .to_owned(),
             ),
             (keeps, _) => keeps,
         };
@@ -376,7 +394,11 @@ impl Store {
             what: "the store".to_owned(),
             why: "no answer came".to_owned(),
         };
-        let answer = cloud.http.execute(request).await.map_err(|_| unreachable())?;
+        let answer = cloud
+            .http
+            .execute(request)
+            .await
+            .map_err(|_| unreachable())?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|_| unreachable())?.to_bytes();
@@ -470,7 +492,9 @@ fn text_of(xml: &str, name: &str) -> Option<String> {
 fn decoded(key: &str) -> String {
     let pair = format!("k={}", plain(key));
     let decoded = form_urlencoded::parse(pair.as_bytes()).next();
-    decoded.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    decoded
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// Without the marks of XML.
