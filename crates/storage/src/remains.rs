@@ -40,7 +40,7 @@ pub enum Keeps {
 pub struct Remains {
     pub keeps: Keeps,
     /// How many versions, snapshots, marks of deletion and softly deleted copies are listed under a key, which is relative to the
-    /// folder; of objects that stand there also these themselves. None: the store does not list them.
+    /// folder, beside the object that stands there. None: the store does not list them.
     pub versions: Option<BTreeMap<String, u64>>,
 }
 
@@ -90,20 +90,28 @@ impl Store {
         }
     }
 
-    /// Ends uploads below `folder` that were begun before `before` and never finished. Azure's cannot be ended; it drops them by
-    /// itself after a week.
+    /// Ends uploads below `folder` that were begun before `before` and never finished. On S3 alone: files are swept, and Azure drops
+    /// by itself after a week what [`Store::uncommitted`] counts.
     pub async fn end_unfinished(
         &self,
         folder: &Path,
         before: Timestamp,
     ) -> Result<Unfinished, StorageError> {
-        let Kind::Cloud(cloud) = self.kind() else {
-            return Ok(Unfinished::default());
-        };
-        match &self.spec().url {
-            StorageUrl::S3 { .. } => self.end_uploads(cloud, folder, before).await,
-            StorageUrl::Azure { .. } => self.uncommitted(cloud, folder).await,
+        match (self.kind(), &self.spec().url) {
+            (Kind::Cloud(cloud), StorageUrl::S3 { .. }) => {
+                self.end_uploads(cloud, folder, before).await
+            }
             _ => Ok(Unfinished::default()),
+        }
+    }
+
+    /// Azure's blobs below `folder` of which blocks were sent and nothing was ever committed.
+    pub async fn uncommitted(&self, folder: &Path) -> Result<u64, StorageError> {
+        match (self.kind(), &self.spec().url) {
+            (Kind::Cloud(cloud), StorageUrl::Azure { .. }) => {
+                self.uncommitted_on_azure(cloud, folder).await
+            }
+            _ => Ok(0),
         }
     }
 
@@ -161,8 +169,10 @@ impl Store {
                 query.push(("version-id-marker", version.as_str()));
             }
             let answer = self.ask(cloud, Method::GET, "", &query).await?;
-            let all = elements(&answer, "Version").chain(elements(&answer, "DeleteMarker"));
-            for element in all {
+            let versions = elements(&answer, "Version")
+                // The object that stands there is nothing that was deleted.
+                .filter(|version| text_of(version, "IsLatest").as_deref() != Some("true"));
+            for element in versions.chain(elements(&answer, "DeleteMarker")) {
                 if let Some(name) = text_of(element, "Key").map(|key| decoded(&key))
                     && let Some(name) = name.strip_prefix(&prefix)
                 {
@@ -252,8 +262,13 @@ impl Store {
         };
         let mut is_versioned = false;
         let listed = self
-            .list_blobs(cloud, folder, "deleted,snapshots,versions", |blob, _| {
-                is_versioned |= text_of(blob, "VersionId").is_some();
+            .list_blobs(cloud, folder, "deleted,snapshots,versions", |blob| {
+                let is_true = |name: &str| text_of(blob, name).as_deref() == Some("true");
+                let has_version = text_of(blob, "VersionId").is_some();
+                is_versioned |= has_version;
+                is_true("Deleted")
+                    || text_of(blob, "Snapshot").is_some()
+                    || (has_version && !is_true("IsCurrentVersion"))
             })
             .await;
         let versions = match listed {
@@ -274,24 +289,28 @@ impl Store {
         Ok(Remains { keeps, versions })
     }
 
-    /// Blobs of which nothing but blocks was sent: they stand in a listing of those alone.
-    async fn uncommitted(&self, cloud: &Cloud, folder: &Path) -> Result<Unfinished, StorageError> {
+    async fn uncommitted_on_azure(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+    ) -> Result<u64, StorageError> {
         let mut left = 0;
-        self.list_blobs(cloud, folder, "uncommittedblobs", |blob, _| {
+        self.list_blobs(cloud, folder, "uncommittedblobs", |blob| {
             // A blob that was never committed has no tag.
             left += u64::from(text_of(blob, "Etag").is_none_or(|tag| tag.is_empty()));
+            false
         })
         .await?;
-        Ok(Unfinished { aborted: 0, left })
+        Ok(left)
     }
 
-    /// How often each name below `folder` is listed, relative to it; `each` sees every blob and its name.
+    /// How often each name below `folder` is listed, relative to it; only what `counts` says so of.
     async fn list_blobs(
         &self,
         cloud: &Cloud,
         folder: &Path,
         include: &str,
-        mut each: impl FnMut(&str, &str) + Send,
+        mut counts: impl FnMut(&str) -> bool + Send,
     ) -> Result<BTreeMap<String, u64>, StorageError> {
         let prefix = self.prefix_of(folder);
         let mut found = BTreeMap::new();
@@ -312,8 +331,9 @@ impl Store {
                     continue;
                 };
                 let name = plain(&name);
-                if let Some(name) = name.strip_prefix(&prefix) {
-                    each(blob, name);
+                if let Some(name) = name.strip_prefix(&prefix)
+                    && counts(blob)
+                {
                     *found.entry(name.to_owned()).or_default() += 1;
                 }
             }

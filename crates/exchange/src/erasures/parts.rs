@@ -243,7 +243,31 @@ impl Exchange {
             .bind(erasure)
             .execute(change.tx())
             .await?;
-        let (statement, objects) = self.statement_of(change, erasure, id, seen).await?;
+        let rows: Vec<ObjectRow> = sql!(
+            "select object_key, byte_count, etag, why, erased_object.since_at, removal_version, source_version, source_at, deleted_at,
+                    not_found_at
+             from erased_object join erasure on erasure.id = $1
+             where replica_table_id = $2 and not_found_at is not null and meant_at >= erasure.since_at
+             order by not_found_at, object_key, erased_object.id"
+        )
+        .bind(erasure)
+        .bind(id)
+        .all(change.tx())
+        .await?;
+        let mut seen = seen.clone();
+        let versions = seen.versions.as_ref();
+        let listed = rows
+            .iter()
+            .filter(|row| versions.is_some_and(|all| all.contains_key(&row.object_key)));
+        let listed = listed.count();
+        if listed > 0 {
+            seen.state = ErasureState::NotProvable;
+            seen.reasons.push(format!(
+                "the store still lists versions of {listed} objects that were deleted"
+            ));
+        }
+        let objects = rows.len();
+        let statement = self.statement_of(change, id, &seen, &rows).await?;
         let changed = sql!(
             "update erasure_part set state = $1, reason = $2, object_count = $3, statement = $4, updated_at = $5
              where erasure_id = $6 and replica_table_id = $7 and state = 'waiting'"
@@ -277,10 +301,10 @@ impl Exchange {
     async fn statement_of(
         &self,
         change: &mut Change,
-        erasure: ErasureId,
         id: ReplicaTableId,
         seen: &ErasureSeen,
-    ) -> Result<(Value, usize), Error> {
+        rows: &[ObjectRow],
+    ) -> Result<Value, Error> {
         let at = change.at();
         let place: Option<PlaceRow> = sql!(
             "select storage.name as storage, cloud, region, schema_name, product_table.name as table_name, replica_table.path,
@@ -293,17 +317,6 @@ impl Exchange {
         .first(change.tx())
         .await?;
         let place = place.ok_or(Error::NotFound("replica"))?;
-        let rows: Vec<ObjectRow> = sql!(
-            "select object_key, byte_count, etag, why, erased_object.since_at, removal_version, source_version, source_at, deleted_at,
-                    not_found_at
-             from erased_object join erasure on erasure.id = $1
-             where replica_table_id = $2 and not_found_at is not null and meant_at >= erasure.since_at
-             order by not_found_at, object_key, erased_object.id"
-        )
-        .bind(erasure)
-        .bind(id)
-        .all(change.tx())
-        .await?;
         let objects: Vec<Value> = rows
             .iter()
             .map(|row| {
@@ -339,9 +352,8 @@ impl Exchange {
         if let (Some(statement), Value::Object(facts)) = (statement.as_object_mut(), &seen.facts) {
             statement.extend(facts.clone());
         }
-        let count = objects.len();
         statement["objects"] = objects.into();
-        Ok((statement, count))
+        Ok(statement)
     }
 
     /// Issues the certificate if no part waits any more.
