@@ -185,7 +185,7 @@ operations! {
     ErasureList [SignedIn] rest(("GET", "/erasures")) cli("erasure list") page "/erasures";
     ErasureRead [OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/erasures/{erasure}")) cli("erasure show") page "/erasures/{id}";
     ErasureRequest [Producer, DataProtection, Admin] rest(("POST", "/erasures")) cli("erasure request") page "erasures/request_erasure";
-    ErasureCertificate [OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/erasures/{erasure}/certificate")) cli("erasure certificate") page "/erasures/{id}/certificate.json";
+    ErasureCertificate [OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/erasures/{erasure}/certificate")) cli("erasure certificate") page "/erasures/{id}";
     /// With it anybody checks a certificate.
     ErasureKeyRead [SignedIn] rest(("GET", "/erasure-key")) cli("erasure key") page "/erasures";
 
