@@ -263,12 +263,12 @@ impl Store {
         let mut is_versioned = false;
         let listed = self
             .list_blobs(cloud, folder, "deleted,snapshots,versions", |blob| {
+                let has = |name: &str| text_of(blob, name).is_some_and(|text| !text.is_empty());
                 let is_true = |name: &str| text_of(blob, name).as_deref() == Some("true");
-                let has_version = text_of(blob, "VersionId").is_some();
-                is_versioned |= has_version;
+                is_versioned |= has("VersionId");
                 is_true("Deleted")
-                    || text_of(blob, "Snapshot").is_some()
-                    || (has_version && !is_true("IsCurrentVersion"))
+                    || has("Snapshot")
+                    || (has("VersionId") && !is_true("IsCurrentVersion"))
             })
             .await;
         let versions = match listed {

@@ -3,6 +3,7 @@
 mod contained;
 mod environment;
 mod faulty;
+mod remains;
 mod s3;
 mod s3_server;
 mod signatures;
