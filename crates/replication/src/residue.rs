@@ -83,7 +83,7 @@ pub async fn residue(
 
 impl Residue {
     fn count(&mut self, known: &Known, object: &ObjectMeta, upto: u64, keep: &Keep) {
-        let key = object.location.as_ref();
+        let key: &str = object.location.as_ref();
         if key.starts_with(LOG) {
             let is_current = key == "_delta_log/_last_checkpoint"
                 || version_of(key).is_some_and(|version| Some(version) >= known.version);

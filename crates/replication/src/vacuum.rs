@@ -243,7 +243,8 @@ pub(crate) struct Known {
 impl Known {
     /// Why an object of the table that is not live is there.
     pub(crate) fn why(&self, object: &ObjectMeta) -> Why {
-        match self.removed.get(object.location.as_ref()) {
+        let key: &str = object.location.as_ref();
+        match self.removed.get(key) {
             Some(&at) => Why::Tombstoned(Timestamp::from_millis(at)),
             None => Why::Orphan(Timestamp::from_datetime(object.last_modified)),
         }
@@ -333,7 +334,7 @@ pub async fn plan_vacuum_keeping(
     let mut listing = target.objects().list(None);
     while let Some(object) = listing.next().await {
         let object = object.map_err(|error| broken(&error))?;
-        let key = object.location.as_ref();
+        let key: &str = object.location.as_ref();
         if is_own(key) {
             continue;
         }

@@ -89,7 +89,7 @@ impl Lakehand {
     }
 
     /// How long what is kept, with what is known of when the source removed it.
-    pub(super) async fn keep(
+    pub(super) async fn keeping(
         &self,
         task: &SyncTask,
         retention_hours: u32,

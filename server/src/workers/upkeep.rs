@@ -85,7 +85,7 @@ impl Lakehand {
         let proof = Proof::new(&book, &clock);
         self.settle(target, &book).await?;
         let tasks = exchange.erasure_tasks(&system, id).await?;
-        let keep = self.keep(task, hours, &tasks).await?;
+        let keep = self.keeping(task, hours, &tasks).await?;
         let planned = replication::plan_vacuum_keeping(target, id, &keep, now).await;
         if let Err(error) = &planned {
             self.note_escape(task, error.escape_version(), error).await;
