@@ -222,17 +222,42 @@ fn waits(reason: String) -> ErasureSeen {
     }
 }
 
-fn seen(task: &SyncTask, left: &Residue, remains: Remains, reasons: Vec<String>) -> ErasureSeen {
-    let state = if reasons.is_empty() {
+/// What an erasure comes to where the whole folder was emptied.
+pub(super) async fn emptied(at: &TableAt) -> Result<ErasureSeen, WorkFailed> {
+    let unreachable = |error| WorkFailed::from(problem_of_store(error));
+    let remains = at.store.remains(&at.folder).await.map_err(unreachable)?;
+    let mut reasons = Vec::new();
+    if let Keeps::Old(why) | Keeps::Unknown(why) = &remains.keeps {
+        reasons.push(why.clone());
+    }
+    Ok(ErasureSeen {
+        state: verdict(&reasons),
+        reasons,
+        facts: json!({ "emptied": true, "store_keeps": kept(&remains.keeps) }),
+        versions: remains.versions,
+    })
+}
+
+fn verdict(reasons: &[String]) -> ErasureState {
+    if reasons.is_empty() {
         ErasureState::Proven
     } else {
         ErasureState::NotProvable
-    };
-    let keeps = match &remains.keeps {
+    }
+}
+
+/// What a store keeps, in a word.
+const fn kept(keeps: &Keeps) -> &'static str {
+    match keeps {
         Keeps::Nothing => "nothing",
         Keeps::Old(_) => "old versions",
         Keeps::Unknown(_) => "unknown",
-    };
+    }
+}
+
+fn seen(task: &SyncTask, left: &Residue, remains: Remains, reasons: Vec<String>) -> ErasureSeen {
+    let state = verdict(&reasons);
+    let keeps = kept(&remains.keeps);
     ErasureSeen {
         state,
         reasons,

@@ -11,7 +11,7 @@ use model::{ProductId, Purpose, RunKind, TableId, crash_point};
 use replication::{Fence, PlanSummary, Proof, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
 
-use super::forget::{Book, Forgetting};
+use super::forget::{Book, Forgetting, emptied};
 use super::handlers::Lakehand;
 use super::prove::level_of;
 use super::sync::LeaseFence;
@@ -296,7 +296,13 @@ impl Lakehand {
         let erasing = async {
             self.settle(&opened.table, &book).await?;
             let erased = replication::erase_proved(&opened.table, table.id, fence, &proof);
-            erased.await.map_err(vacuum_failure)
+            let report = erased.await.map_err(vacuum_failure)?;
+            let system = Principal::system();
+            if !exchange.erasure_tasks(&system, table.id).await?.is_empty() {
+                let seen = emptied(&opened).await?;
+                exchange.erasures_emptied(&system, table.id, &seen).await?;
+            }
+            Ok::<_, WorkFailed>(report)
         };
         let (reads, from) = (&self.reads, &access.location);
         reads.noting(&meter, from, None, erasing).await

@@ -229,6 +229,24 @@ impl Exchange {
         Ok(())
     }
 
+    /// The whole folder of a replica table was emptied: what waits for it has come to an end.
+    pub async fn erasures_emptied(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+        seen: &ErasureSeen,
+    ) -> Result<(), Error> {
+        can(principal, Operation::ReplicaReconcile, &Scope::NONE)?;
+        let seed = self.erasure_seed().await?;
+        for task in self.erasure_tasks(principal, id).await? {
+            let mut change = self.change(principal).await?;
+            self.end_part(&mut change, task.erasure, id, seen).await?;
+            self.erasure_issue(&mut change, task.erasure, &seed).await?;
+            change.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Ends a part with its statement.
     async fn end_part(
         &self,
@@ -474,7 +492,7 @@ impl Exchange {
             let seen = ErasureSeen {
                 state: ErasureState::NotProvable,
                 reasons: vec![
-                    "the replica came to its end and its folder was emptied; what the store keeps of deleted objects was not looked at then"
+                    "the replica has come to its end, and what the store keeps of its objects was not looked at then"
                         .to_owned(),
                 ],
                 facts: json!({}),
