@@ -7,6 +7,7 @@
 
 mod certificate;
 mod ledger;
+mod overdue;
 mod parts;
 mod requests;
 
