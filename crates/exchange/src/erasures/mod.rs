@@ -14,3 +14,4 @@ mod requests;
 pub use certificate::{CertificateError, Checked, check};
 pub use ledger::{ErasedGone, ErasedNew};
 pub use parts::{ErasureSeen, ErasureTask};
+pub use requests::KEY;

@@ -18,7 +18,7 @@ use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
 /// The usage of the installation's key that signs certificates.
-const KEY: &str = "erasure";
+pub const KEY: &str = "erasure";
 
 pub(super) struct ErasureRecord {
     pub(super) id: ErasureId,
