@@ -198,12 +198,18 @@ impl Lakehand {
             .remains(&with.target.folder)
             .await
             .map_err(unreachable)?;
-        let uncommitted = store.uncommitted(&with.target.folder).await.unwrap_or(0);
         reasons.extend(left_behind(&left));
-        if uncommitted > 0 {
-            reasons.push(format!(
-                "{uncommitted} uploads were begun and never finished; Azure drops them within a week"
-            ));
+        match Uploads::of(with.target).await? {
+            Uploads::None => {}
+            Uploads::Open(open) => {
+                return Ok(waits(format!(
+                    "the end of {open} uploads that were begun and not finished (on Azure within a week)"
+                )));
+            }
+            Uploads::Unknown => reasons.push(
+                "whether uploads were begun and not finished was not answered (s3:ListBucketMultipartUploads)"
+                    .to_owned(),
+            ),
         }
         if let Keeps::Old(why) | Keeps::Unknown(why) = &remains.keeps {
             reasons.push(why.clone());
@@ -276,6 +282,32 @@ fn seen(task: &SyncTask, left: &Residue, remains: Remains, reasons: Vec<String>)
             },
         }),
         versions: remains.versions,
+    }
+}
+
+/// Uploads into the folder that nobody finished: what of them is still there, or that it cannot be said.
+enum Uploads {
+    None,
+    /// They go by themselves, or are ended once nobody can be at them any more.
+    Open(u64),
+    Unknown,
+}
+
+impl Uploads {
+    async fn of(at: &TableAt) -> Result<Self, WorkFailed> {
+        let before = wall_clock().plus(-HOUR);
+        let on_s3 = at.store.end_unfinished(&at.folder, before).await;
+        let on_azure = at.store.uncommitted(&at.folder).await;
+        match (on_s3, on_azure) {
+            (Ok(ended), Ok(uncommitted)) => Ok(match ended.left + uncommitted {
+                0 => Self::None,
+                open => Self::Open(open),
+            }),
+            (Err(error), _) | (_, Err(error)) if error.is_transient() => {
+                Err(problem_of_store(error).into())
+            }
+            _ => Ok(Self::Unknown),
+        }
     }
 }
 
