@@ -123,6 +123,15 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "erasures with the form open",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/erasures");
+      await portal.page.getByText("Ask for an erasure").first().click();
+      await expect(portal.page.getByLabel("Why")).toBeVisible();
+    },
+  },
+  {
     name: "a replica with its schedule open",
     open: async (portal) => {
       await portal.as(JONAS);

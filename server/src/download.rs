@@ -1,5 +1,5 @@
 //! `GET /costs/charges.csv`, `GET /costs/{team}/{month}/statement.csv` and `GET /products/{name}/usage.csv`: the figures of these
-//! pages as files, for people. Plain routes, because they answer with a file; `/api/v1` has the same for machines, and takes no session.
+//! pages as files, for people; and `GET /erasures/{id}/certificate.json`, the certificate of an erasure. Plain routes, because they answer with a file; `/api/v1` has the same for machines, and takes no session.
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
@@ -8,7 +8,7 @@ use axum::{Extension, Router};
 use exchange::access::{ShareAnswer, ShareQueryFilter};
 use exchange::{Error, Exchange, Period, Principal, billing};
 use http::{HeaderValue, StatusCode, header};
-use model::ProductName;
+use model::{ErasureId, ProductName};
 use serde::Deserialize;
 
 use crate::middleware::observe::sentence;
@@ -19,6 +19,7 @@ pub fn router(exchange: Exchange) -> Router {
         .route("/costs/charges.csv", get(charges))
         .route("/costs/{team}/{month}/statement.csv", get(statement))
         .route("/products/{name}/usage.csv", get(usage))
+        .route("/erasures/{id}/certificate.json", get(certificate))
         .with_state(exchange)
 }
 
@@ -123,12 +124,35 @@ async fn usage(
     }
 }
 
+async fn certificate(
+    State(exchange): State<Exchange>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Response {
+    let found = match id.parse::<ErasureId>() {
+        Ok(id) => exchange.erasure_certificate(&principal, id).await,
+        Err(_) if principal.is_nobody() => Err(Error::Unauthenticated),
+        Err(_) => Err(Error::NotFound("erasure")),
+    };
+    match found {
+        Ok(found) => {
+            // Only an id that there is gets here.
+            let name = format!("erasure-{id}.json");
+            file(&name, JSON, found.certificate)
+        }
+        Err(error) => refused(error, "/erasures"),
+    }
+}
+
 /// The file, or why there is none; `page` is where people come from.
 fn answer(text: Result<String, Error>, name: &str, page: &str) -> Response {
-    let error = match text {
-        Ok(text) => return file(name, text),
-        Err(error) => error,
-    };
+    match text {
+        Ok(text) => file(name, CSV, text),
+        Err(error) => refused(error, page),
+    }
+}
+
+fn refused(error: Error, page: &str) -> Response {
     match error {
         Error::Unauthenticated => {
             let query = serde_urlencoded::to_string([("next", page)]).unwrap_or_default();
@@ -137,6 +161,10 @@ fn answer(text: Result<String, Error>, name: &str, page: &str) -> Response {
         Error::NotFound(_) | Error::Forbidden(_) | Error::Invalid(_) => sentence(
             StatusCode::NOT_FOUND,
             "There is no such file, or you may not see it. Go back and load the page again.",
+        ),
+        Error::Conflict(_) => sentence(
+            StatusCode::CONFLICT,
+            "There is no such file yet. Go back and look what it waits for.",
         ),
         error => {
             tracing::error!(
@@ -151,14 +179,14 @@ fn answer(text: Result<String, Error>, name: &str, page: &str) -> Response {
     }
 }
 
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+const JSON: &str = "application/json";
+
 /// Team and month are ones that the exchange knows, so they are fit for a file's name.
-fn file(name: &str, text: String) -> Response {
+fn file(name: &str, kind: &'static str, text: String) -> Response {
     let name = format!("attachment; filename=\"{name}\"");
     let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
-        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (
             header::CONTENT_DISPOSITION,
             HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment")),

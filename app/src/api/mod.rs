@@ -8,6 +8,7 @@ pub mod audit;
 pub mod billing;
 pub mod catalog;
 pub mod declaration;
+pub mod erasures;
 pub mod notices;
 pub mod organisation;
 pub mod people;

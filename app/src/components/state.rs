@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::Classification;
 use model::Cloud;
+use model::ErasureState;
 use model::GrantActual;
 use model::GrantDesired;
 use model::MemberRole;
@@ -88,6 +89,14 @@ pub const fn replica(state: ReplicaState) -> Said {
         ReplicaState::Deleted => (words::states::DELETED, Tone::Plain),
         ReplicaState::Diverged => (words::states::DIVERGED, Tone::Bad),
         ReplicaState::Erasing => (words::states::BEING_ERASED, Tone::Warn),
+    }
+}
+
+pub const fn erasure(state: ErasureState) -> Said {
+    match state {
+        ErasureState::Waiting => (words::states::UNDER_WAY, Tone::Warn),
+        ErasureState::Proven => (words::states::PROVEN, Tone::Good),
+        ErasureState::NotProvable => (words::states::NOT_PROVABLE, Tone::Bad),
     }
 }
 

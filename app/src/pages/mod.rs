@@ -7,6 +7,7 @@ pub mod admin;
 pub mod approvals;
 pub mod catalog;
 pub mod costs;
+pub mod erasures;
 pub mod home;
 pub mod not_found;
 pub mod product;

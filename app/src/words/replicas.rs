@@ -7,6 +7,7 @@ use crate::words::plural;
 // All replicas.
 pub(crate) const REPLICAS: &str = "Replicas";
 pub(crate) const WHAT_REPLICAS_ARE: &str = "Copies near their readers, one for all readers of a place: of your products, and those that your teams read.";
+pub(crate) const WHAT_IS_TO_BE_FORGOTTEN: &str = "Erasures and their certificates";
 pub(crate) const NO_REPLICA_YET: &str = "No replica yet";
 pub(crate) const WHEN_A_REPLICA_IS_MADE: &str =
     "One is made by itself once somebody is granted a product as a replica.";

@@ -3,6 +3,8 @@
 // States, kinds and roles, as badges and cells say them.
 pub(crate) const NO_ACCESS_YET: &str = "No access yet";
 pub(crate) const UNDER_WAY: &str = "Under way";
+pub(crate) const PROVEN: &str = "Proven";
+pub(crate) const NOT_PROVABLE: &str = "Not provable";
 pub(crate) const YOU_HAVE_ACCESS: &str = "You have access";
 pub(crate) const WAITS_FOR_A_DECISION: &str = "Waits for a decision";
 pub(crate) const APPROVED: &str = "Approved";

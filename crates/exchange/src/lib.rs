@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod change;
 pub mod db;
 pub mod declaration;
+pub mod erasures;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

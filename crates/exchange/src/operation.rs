@@ -181,6 +181,14 @@ operations! {
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
     ReplicaReconcile [System] rest() cli() why "actual state is written by the reconciler only";
 
+    // Erasures.
+    ErasureList [SignedIn] rest(("GET", "/erasures")) cli("erasure list") page "/erasures";
+    ErasureRead [OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/erasures/{erasure}")) cli("erasure show") page "/erasures/{id}";
+    ErasureRequest [Producer, DataProtection, Admin] rest(("POST", "/erasures")) cli("erasure request") page "erasures/request_erasure";
+    ErasureCertificate [OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/erasures/{erasure}/certificate")) cli("erasure certificate") page "/erasures/{id}";
+    /// With it anybody checks a certificate.
+    ErasureKeyRead [SignedIn] rest(("GET", "/erasure-key")) cli("erasure key") page "/erasures";
+
     // Billing.
     RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates") page "/admin/rates";
     RateCreate [Finance, Admin] rest(("POST", "/rates")) cli("billing rate") page "billing/create_rate";

@@ -87,6 +87,10 @@ ids! {
     PersonId
     /// What a provider of identities calls a person.
     IdentityId
+    /// Somebody's word that rows are to be forgotten.
+    ErasureId
+    /// One object that was deleted from a replica.
+    ErasedObjectId
     /// A domain: groups teams and sets floor rules.
     DomainId
     /// A team: owns products, recipients and everything else.

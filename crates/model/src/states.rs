@@ -80,6 +80,8 @@ words! {
     Payer ("payer") { /** The upstream producer. */ Producer = "producer", Consumer = "consumer" }
     /// The life of a statement.
     StatementState ("statement state") { Open = "open", Issued = "issued" }
+    /// How far a replica has come with forgetting.
+    ErasureState ("state of an erasure") { /** For a sync, or for the time when the objects may go. */ Waiting = "waiting", /** Everything is gone, and was looked for. */ Proven = "proven", /** It is said why. */ NotProvable = "not_provable" }
     /// What people are told by mail; each can turn off what they do not want.
     NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again; or the product cannot be read. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness", /** Most of the bytes that an access hands out in a day are gone. */ LiveQuota = "live_quota" }
     /// What happened to a product, as its history tells it.

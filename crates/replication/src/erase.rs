@@ -3,16 +3,17 @@
 
 use delta::Table;
 use futures::StreamExt as _;
-use model::ReplicaTableId;
+use model::{ReplicaTableId, Timestamp};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 
 use crate::marker::{MARKER, Marker};
+use crate::proof::{Proof, Unproved};
 use crate::say::say;
-use crate::vacuum::{Fence, VacuumError, VacuumReport};
+use crate::vacuum::{Doomed, Fence, VacuumError, VacuumReport, Why};
 
 /// Objects deleted between two looks at the fence.
-const BATCH: u64 = 100;
+const BATCH: usize = 100;
 
 /// Deletes everything in the replica table's folder. A folder without marker and objects is erased already; one with
 /// somebody else's marker, or with objects and no marker, is refused.
@@ -20,6 +21,16 @@ pub async fn erase(
     target: &Table,
     replica_table: ReplicaTableId,
     fence: &dyn Fence,
+) -> Result<VacuumReport, VacuumError> {
+    erase_proved(target, replica_table, fence, &Proof::none(&Unproved)).await
+}
+
+/// The same, and writes down what is deleted, before and after.
+pub async fn erase_proved(
+    target: &Table,
+    replica_table: ReplicaTableId,
+    fence: &dyn Fence,
+    proof: &Proof<'_>,
 ) -> Result<VacuumReport, VacuumError> {
     let objects = target.objects();
     let broken = |error: StoreError| VacuumError::Store(say(&error));
@@ -36,28 +47,46 @@ pub async fn erase(
     let marker = Path::from(MARKER);
     let is_log = |key: &Path| key.as_ref().starts_with("_delta_log/");
     for log in [false, true] {
-        let mut asked = 0;
         let mut listing = objects.list(None);
-        while let Some(object) = listing.next().await {
-            let object = object.map_err(broken)?;
-            if object.location == marker || is_log(&object.location) != log {
+        let mut is_over = false;
+        while !is_over {
+            let mut batch = Vec::new();
+            while batch.len() < BATCH {
+                let Some(object) = listing.next().await else {
+                    is_over = true;
+                    break;
+                };
+                let object = object.map_err(broken)?;
+                if object.location == marker || is_log(&object.location) != log {
+                    continue;
+                }
+                let at = Timestamp::from_datetime(object.last_modified);
+                batch.push((Doomed::new(&object, Why::Ended(at), None), object.location));
+            }
+            if batch.is_empty() {
                 continue;
             }
-            if asked % BATCH == 0 && !fence.holds().await {
+            if !fence.holds().await {
                 return Err(VacuumError::Fenced);
             }
-            asked += 1;
-            model::crash_point!("erase.delete.before");
-            let deleted = objects.delete(&object.location).await;
-            model::crash_point!("erase.delete.after");
-            match deleted {
-                Ok(()) => {
-                    report.deleted += 1;
-                    report.bytes += object.size;
+            let (doomed, keys): (Vec<Doomed>, Vec<Path>) = batch.into_iter().unzip();
+            proof.mean(&doomed).await?;
+            let mut deleted_at = Vec::with_capacity(keys.len());
+            for (doomed, key) in doomed.iter().zip(&keys) {
+                model::crash_point!("erase.delete.before");
+                let deleted = objects.delete(key).await;
+                model::crash_point!("erase.delete.after");
+                match deleted {
+                    Ok(()) => {
+                        report.deleted += 1;
+                        report.bytes += doomed.size;
+                    }
+                    Err(StoreError::NotFound { .. }) => report.not_found += 1,
+                    Err(error) => return Err(broken(error)),
                 }
-                Err(StoreError::NotFound { .. }) => report.not_found += 1,
-                Err(error) => return Err(broken(error)),
+                deleted_at.push((doomed.key.clone(), proof.now()));
             }
+            proof.gone(objects, deleted_at).await?;
         }
     }
     if !fence.holds().await {

@@ -24,7 +24,9 @@ mod marker;
 mod mend;
 mod plan;
 mod process;
+mod proof;
 mod prove;
+mod residue;
 mod say;
 mod vacuum;
 mod verify;
@@ -37,7 +39,7 @@ pub use drive::{Outcome, Run, RunError, drive};
 pub use engine::{
     CopyEngine, CopyJob, Ends, EngineError, ExternalRef, LocalEngine, OpenEnds, Progress,
 };
-pub use erase::erase;
+pub use erase::{erase, erase_proved};
 pub use files::{Copied, CopyFailure, CopyItem, FailureKind, Receipt};
 pub use foresee::{Foreseen, Foresight, Moves, foresee};
 pub use journal::{JournalError, LogEscape, RunJournal, RunRecord};
@@ -46,8 +48,11 @@ pub use marker::{MARKER, Marker, MarkerError, is_vacant};
 pub use mend::Mend;
 pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
 pub use process::ProcessEngine;
+pub use proof::{Gone, Ledger, Proof, Unproved, look_again};
 pub use prove::{Looked, Sums, compare, look, partition_of, sums};
+pub use residue::{Residue, forget_history, residue};
 pub use vacuum::{
-    Doomed, Fence, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum, vacuum, vacuum_planned,
+    Doomed, Fence, Keep, Removal, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum,
+    plan_vacuum_keeping, vacuum, vacuum_planned, vacuum_proved,
 };
 pub use verify::{Verified, VerifyError, verify};

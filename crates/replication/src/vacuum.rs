@@ -1,9 +1,12 @@
 //! Vacuuming a replica: what the source has deleted is deleted here too, physically, when the retention is over.
 //!
-//! Goes: files tombstoned by us longer than the retention and not live again; objects no log knows (left by runs that
-//! were broken off) whose store says they are older than the retention. Stays: everything live, everything younger,
+//! Goes: files that the source removed longer ago than the retention and that are not live again; objects no log knows (left by
+//! runs that were broken off) whose store says they are older than the retention. Stays: everything live, everything younger,
 //! `_delta_log/` and `_entrepot/`. Names come from the store's own listing, never from a log, so nothing outside the
 //! folder can be meant.
+//!
+//! The retention counts from the source's commit, as far as it is known which one that was ([`Removal`]), so that a replica that
+//! is synced seldom forgets no later than others; but who began to read the replica before it has so long as a signed URL lives.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,15 +16,20 @@ use futures::StreamExt as _;
 use model::time::HOUR;
 use model::{ReplicaTableId, Timestamp};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt as _};
+use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
+use crate::journal::RunRecord;
 use crate::mark::mark_of;
 use crate::marker::{Marker, MarkerError};
+use crate::proof::{Proof, Unproved};
 use crate::say::say;
 
 /// Deletes between two looks at the fence and the replica's version.
 const BATCH: usize = 100;
+
+/// A signed URL lives no longer; who got one before a file was removed from the replica may still read it until then.
+const READERS: i64 = HOUR;
 
 /// Why an object goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +39,93 @@ pub enum Why {
     Tombstoned(Timestamp),
     /// No log knows it; the store's time of it.
     Orphan(Timestamp),
+    /// A part of the log that an erasure ends: the store's time of it.
+    History(Timestamp),
+    /// The replica table has come to its end: the store's time of the object.
+    Ended(Timestamp),
+}
+
+impl Why {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tombstoned(_) => "removed",
+            Self::Orphan(_) => "orphan",
+            Self::History(_) => "history",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    /// Since when it is as it is.
+    pub const fn since(self) -> Timestamp {
+        match self {
+            Self::Tombstoned(at) | Self::Orphan(at) | Self::History(at) | Self::Ended(at) => at,
+        }
+    }
+}
+
+/// A commit of the replica, which removes files, and the commit of the source that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// When the replica's commit was made: what its tombstones say.
+    pub at: Timestamp,
+    /// The replica's.
+    pub version: u64,
+    pub source_version: u64,
+    pub source_at: Timestamp,
+}
+
+impl Removal {
+    /// Of a run that committed.
+    pub fn of(record: &RunRecord) -> Option<Self> {
+        let plan = record.plan.as_ref()?;
+        Some(Self {
+            at: record.commit_at?,
+            version: plan.target_version,
+            source_version: plan.source_version,
+            source_at: plan.source_timestamp,
+        })
+    }
+}
+
+/// How long a vacuum keeps what.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    pub retention_hours: u32,
+    /// What is known of the replica's commits. Of others the retention counts from the replica's own time.
+    pub removals: Vec<Removal>,
+    /// What these versions of the replica and earlier ones removed goes at once, and so do orphans that nobody may be
+    /// writing any more.
+    pub forget: Option<u64>,
+}
+
+impl Keep {
+    /// The commit that made a tombstone, by its time. Of several that were made at the same instant the first.
+    pub(crate) fn removal(&self, deleted: i64) -> Option<&Removal> {
+        let all = self.removals.iter();
+        all.filter(|removal| removal.at.millis() == deleted)
+            .min_by_key(|removal| removal.version)
+    }
+
+    /// When an object that is not live is to go.
+    pub(crate) fn due(&self, why: Why) -> Timestamp {
+        let retention = i64::from(self.retention_hours).saturating_mul(HOUR);
+        let since = why.since();
+        match (why, self.forget) {
+            (Why::Tombstoned(at), forget) => {
+                let removal = self.removal(at.millis());
+                let is_forgotten = forget
+                    .is_some_and(|upto| removal.is_none_or(|removal| removal.version <= upto));
+                if is_forgotten {
+                    return at;
+                }
+                let of_source = removal.map_or(at, |removal| removal.source_at.min(at));
+                let of_readers = at.plus(retention.min(READERS));
+                of_source.plus(retention).max(of_readers)
+            }
+            (Why::Orphan(_), Some(_)) => since.plus(retention.min(READERS)),
+            _ => since.plus(retention),
+        }
+    }
 }
 
 /// An object to delete.
@@ -39,6 +134,28 @@ pub struct Doomed {
     pub key: String,
     pub size: u64,
     pub why: Why,
+    /// As the store tells it.
+    #[serde(default)]
+    pub etag: Option<String>,
+    /// The commit that removed it, where it is known.
+    #[serde(default)]
+    pub removal: Option<Removal>,
+}
+
+impl Doomed {
+    pub(crate) fn new(object: &ObjectMeta, why: Why, keep: Option<&Keep>) -> Self {
+        let removal = match why {
+            Why::Tombstoned(at) => keep.and_then(|keep| keep.removal(at.millis())).copied(),
+            _ => None,
+        };
+        Self {
+            key: object.location.to_string(),
+            size: object.size,
+            why,
+            etag: object.e_tag.clone(),
+            removal,
+        }
+    }
 }
 
 /// The dry run.
@@ -80,6 +197,8 @@ pub enum VacuumError {
     Log(LogError),
     #[error("Replica: {0}")]
     Store(String),
+    #[error("What is deleted could not be written down: {0}")]
+    Ledger(String),
 }
 
 impl VacuumError {
@@ -98,17 +217,45 @@ pub trait Fence: Send + Sync {
     async fn holds(&self) -> bool;
 }
 
-fn broken(error: &StoreError) -> VacuumError {
+pub(crate) fn broken(error: &StoreError) -> VacuumError {
     VacuumError::Store(say(error))
 }
 
-/// Says what would be deleted, and deletes nothing.
-pub async fn plan_vacuum(
+/// Whether a key is the replica's own affair and not data of the table.
+pub(crate) fn is_own(key: &str) -> bool {
+    let first = key.split('/').next().unwrap_or_default();
+    ["_delta_log", "_entrepot"]
+        .iter()
+        .any(|own| first.eq_ignore_ascii_case(own))
+}
+
+/// What the replica's log knows of objects.
+pub(crate) struct Known {
+    /// None before the first commit.
+    pub(crate) version: Option<u64>,
+    pub(crate) live: HashSet<String>,
+    /// With the time of the tombstone, in milliseconds.
+    removed: HashMap<String, i64>,
+    /// Live files with rows that only a deletion vector hides, and how many rows these are.
+    pub(crate) hiding: (u64, u64),
+}
+
+impl Known {
+    /// Why an object of the table that is not live is there.
+    pub(crate) fn why(&self, object: &ObjectMeta) -> Why {
+        let key: &str = object.location.as_ref();
+        match self.removed.get(key) {
+            Some(&at) => Why::Tombstoned(Timestamp::from_millis(at)),
+            None => Why::Orphan(Timestamp::from_datetime(object.last_modified)),
+        }
+    }
+}
+
+/// Reads the replica's log. Only of a folder with our marker, and of a log that nobody else has written to.
+pub(crate) async fn known(
     target: &Table,
     replica_table: ReplicaTableId,
-    retention_hours: u32,
-    now: Timestamp,
-) -> Result<VacuumPlan, VacuumError> {
+) -> Result<Known, VacuumError> {
     let objects = target.objects();
     if Marker::read(objects.as_ref(), replica_table)
         .await?
@@ -117,8 +264,12 @@ pub async fn plan_vacuum(
         return Err(VacuumError::NoMarker);
     }
     let version = target.latest_version().await.map_err(VacuumError::Log)?;
-    let mut live = HashSet::new();
-    let mut removed: HashMap<String, i64> = HashMap::new();
+    let mut known = Known {
+        version,
+        live: HashSet::new(),
+        removed: HashMap::new(),
+        hiding: (0, 0),
+    };
     if let Some(version) = version {
         let mark = mark_of(target, version, replica_table).await;
         if mark.map_err(|error| broken(&error))?.is_none() {
@@ -129,52 +280,70 @@ pub async fn plan_vacuum(
             .await
             .map_err(VacuumError::Log)?;
         for file in snapshot.files.values() {
-            live.insert(file.key.to_string());
-            live.extend(file.deletion_vector_key.as_ref().map(Path::to_string));
+            known.live.insert(file.key.to_string());
+            let vector = file.deletion_vector_key.as_ref();
+            known.live.extend(vector.map(Path::to_string));
+            if let Some(vector) = &file.deletion_vector {
+                let rows = vector.get("cardinality").and_then(|rows| rows.as_u64());
+                known.hiding.0 += 1;
+                known.hiding.1 += rows.unwrap_or_default();
+            }
         }
         for file in &snapshot.tombstones {
             // We always write the time; without one the file would be kept for ever.
             let at = file.deletion_timestamp.unwrap_or(i64::MAX);
             let vector = file.deletion_vector_key.as_ref();
             for key in [Some(&file.key), vector].into_iter().flatten() {
-                let known = removed.entry(key.to_string()).or_insert(at);
+                let known = known.removed.entry(key.to_string()).or_insert(at);
                 *known = at.max(*known);
             }
         }
     }
-    let limit = now.plus(-i64::from(retention_hours).saturating_mul(HOUR));
+    Ok(known)
+}
+
+/// Says what would be deleted, and deletes nothing. The retention counts from the replica's own time.
+pub async fn plan_vacuum(
+    target: &Table,
+    replica_table: ReplicaTableId,
+    retention_hours: u32,
+    now: Timestamp,
+) -> Result<VacuumPlan, VacuumError> {
+    let keep = Keep {
+        retention_hours,
+        ..Keep::default()
+    };
+    plan_vacuum_keeping(target, replica_table, &keep, now).await
+}
+
+/// The same, with all that is known of when what was removed at the source.
+pub async fn plan_vacuum_keeping(
+    target: &Table,
+    replica_table: ReplicaTableId,
+    keep: &Keep,
+    now: Timestamp,
+) -> Result<VacuumPlan, VacuumError> {
+    let known = known(target, replica_table).await?;
     let mut plan = VacuumPlan {
         replica_table,
-        version,
+        version: known.version,
         delete: Vec::new(),
         bytes: 0,
         kept: 0,
     };
-    let mut listing = objects.list(None);
+    let mut listing = target.objects().list(None);
     while let Some(object) = listing.next().await {
         let object = object.map_err(|error| broken(&error))?;
-        let key = object.location.to_string();
-        let first = key.split('/').next().unwrap_or_default();
-        if ["_delta_log", "_entrepot"]
-            .iter()
-            .any(|own| first.eq_ignore_ascii_case(own))
-        {
+        let key: &str = object.location.as_ref();
+        if is_own(key) {
             continue;
         }
-        let why = match removed.get(&key) {
-            Some(&at) => Why::Tombstoned(Timestamp::from_millis(at)),
-            None => Why::Orphan(Timestamp::from_datetime(object.last_modified)),
-        };
-        let (Why::Tombstoned(since) | Why::Orphan(since)) = why;
-        if live.contains(&key) || since > limit {
+        let why = known.why(&object);
+        if known.live.contains(key) || keep.due(why) > now {
             plan.kept += 1;
         } else {
             plan.bytes += object.size;
-            plan.delete.push(Doomed {
-                key,
-                size: object.size,
-                why,
-            });
+            plan.delete.push(Doomed::new(&object, why, Some(keep)));
         }
     }
     Ok(plan)
@@ -185,6 +354,16 @@ pub async fn vacuum_planned(
     target: &Table,
     plan: &VacuumPlan,
     fence: &dyn Fence,
+) -> Result<VacuumReport, VacuumError> {
+    vacuum_proved(target, plan, fence, &Proof::none(&Unproved)).await
+}
+
+/// The same, and writes down what is deleted, before and after.
+pub async fn vacuum_proved(
+    target: &Table,
+    plan: &VacuumPlan,
+    fence: &dyn Fence,
+    proof: &Proof<'_>,
 ) -> Result<VacuumReport, VacuumError> {
     let objects = target.objects();
     if Marker::read(objects.as_ref(), plan.replica_table)
@@ -205,6 +384,8 @@ pub async fn vacuum_planned(
         if target.latest_version().await.map_err(VacuumError::Log)? != plan.version {
             return Err(VacuumError::Moved);
         }
+        proof.mean(batch).await?;
+        let mut deleted_at = Vec::with_capacity(batch.len());
         for doomed in batch {
             let key = Path::parse(&doomed.key).map_err(|error| broken(&error.into()))?;
             model::crash_point!("vacuum.delete.before");
@@ -218,7 +399,9 @@ pub async fn vacuum_planned(
                 Err(StoreError::NotFound { .. }) => report.not_found += 1,
                 Err(error) => return Err(broken(&error)),
             }
+            deleted_at.push((doomed.key.clone(), proof.now()));
         }
+        proof.gone(objects, deleted_at).await?;
     }
     Ok(report)
 }

@@ -177,6 +177,7 @@ impl Stores {
         let objects: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix));
         let kind = Kind::Cloud(Box::new(Cloud {
             bucket,
+            address: address_of(spec, service),
             signing,
             lender,
             http: connector.http_client(),
@@ -236,6 +237,22 @@ impl Stores {
             .or_insert_with(|| Gate::new(self.0.parallel))
             .clone()
     }
+}
+
+/// Where the bucket or container itself answers.
+fn address_of(spec: &StorageSpec, mut service: Url) -> Url {
+    let name = match &spec.url {
+        // Its name stands in the host.
+        StorageUrl::S3 { bucket, .. } if spec.endpoint.is_none() && !bucket.contains('.') => {
+            return service;
+        }
+        StorageUrl::S3 { bucket, .. } | StorageUrl::Gcs { bucket, .. } => bucket,
+        StorageUrl::Azure { container, .. } => container,
+        StorageUrl::File { .. } => return service,
+    };
+    let path = format!("{}/{name}", service.path().trim_end_matches('/'));
+    service.set_path(&path);
+    service
 }
 
 enum Plan {

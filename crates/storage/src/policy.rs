@@ -48,13 +48,22 @@ fn aws(bucket: &str, prefix: &str, write: bool) -> String {
     if !prefix.is_empty() {
         list["Condition"] = json!({ "StringLike": { "s3:prefix": [format!("{prefix}/*")] } });
     }
-    let policy = json!({
+    let mut policy = json!({
         "Version": "2012-10-17",
         "Statement": [
             list,
             { "Sid": "EntrepotObjects", "Effect": "Allow", "Action": actions, "Resource": format!("arn:aws:s3:::{bucket}/{below}") },
         ],
     });
+    // What proving that something was deleted takes, and ending uploads that were given up.
+    if write && let Some(statements) = policy["Statement"].as_array_mut() {
+        statements.push(json!({
+            "Sid": "EntrepotProof",
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketVersioning", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"],
+            "Resource": format!("arn:aws:s3:::{bucket}"),
+        }));
+    }
     format!("AWS IAM policy for the user whose key the storage has:\n{policy:#}")
 }
 

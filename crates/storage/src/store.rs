@@ -50,6 +50,8 @@ pub(crate) enum Kind {
 pub(crate) struct Cloud {
     /// The whole bucket or container, for the doctor's look at the parent.
     pub(crate) bucket: Arc<dyn ObjectStore>,
+    /// Where the bucket or container answers.
+    pub(crate) address: Url,
     pub(crate) signing: Signing,
     pub(crate) lender: Lender,
     /// Metered, and for this store's host alone.

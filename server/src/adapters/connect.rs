@@ -128,6 +128,10 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
     let system = Principal::system();
     let gateway_key = inner.installation_key(&system, "gateway").await?;
     let page_key = inner.installation_key(&system, "pages").await?;
+    // There before anybody asks for an erasure: asking is one change, or none.
+    inner
+        .installation_key(&system, exchange::erasures::KEY)
+        .await?;
     let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key);
     let reads = Reads::new(&inner, here);
     let gate = ShareGate::new(inner, lake.clone(), gateway.clone(), reads.clone());

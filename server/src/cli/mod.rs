@@ -17,6 +17,7 @@ mod declaration;
 mod demo;
 mod doctor;
 mod domain;
+mod erasure;
 mod fail;
 mod follow;
 mod grant;
@@ -175,6 +176,9 @@ enum Calls {
     Verify(replica::Check),
     /// Remove now what a replica need not keep any more, likewise
     Vacuum(replica::Target),
+    /// What is to be forgotten on every replica, and the certificates that it was
+    #[command(subcommand)]
+    Erasure(erasure::Erasure),
     /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
     Billing(billing::Billing),
@@ -212,6 +216,7 @@ impl Calls {
             Self::Sync(sync) => sync.act()?,
             Self::Verify(check) => check.start()?,
             Self::Vacuum(target) => target.start(WorkKind::Vacuum)?,
+            Self::Erasure(command) => command.act()?,
             Self::Billing(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,
             Self::Plan(declared) => declared.plan()?,
@@ -266,6 +271,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         {
             import.import(&globals).await
         }
+        Command::Call(Calls::Erasure(erasure::Erasure::Check(check))) => check.check(&globals),
         Command::Call(command) => perform(&globals, command.act()?).await,
     }
 }

@@ -501,6 +501,20 @@ fn commands_are_calls() {
             none(),
         ),
         (
+            "erasure request v-a --table default.visits --since-version 7 --reason asked",
+            "POST",
+            "erasures",
+            json!({ "product": "v-a", "table": "default.visits", "since_version": 7, "since": null, "at_once": false,
+                    "reason": "asked" }),
+        ),
+        (
+            "erasure certificate 7",
+            "GET",
+            "erasures/7/certificate",
+            none(),
+        ),
+        ("erasure key", "GET", "erasure-key", none()),
+        (
             "billing issue rnd 2026-06",
             "POST",
             "statements/rnd/2026-06/issue",

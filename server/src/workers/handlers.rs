@@ -148,7 +148,11 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         }),
         Tick::new("vacuums", Duration::from_secs(10 * 60), move || {
             let exchange = vacuums.clone();
-            async move { exchange.vacuums_tick(&Principal::system()).await }
+            async move {
+                let system = Principal::system();
+                exchange.vacuums_tick(&system).await?;
+                exchange.erasures_tick(&system).await
+            }
         }),
         Tick::new("expiry", Duration::from_secs(5), move || {
             let exchange = ended.clone();

@@ -5,6 +5,7 @@
 //! somebody else when its lease runs out (crash-only).
 
 pub(crate) mod access_log;
+mod forget;
 pub mod handlers;
 mod prove;
 pub mod sync;
@@ -143,6 +144,7 @@ pub fn housekeeping(exchange: &Exchange) -> Vec<Tick> {
                 let system = Principal::system();
                 exchange.live_reads_sweep(&system).await?;
                 exchange.access_log_sweep(&system).await?;
+                exchange.erased_sweep(&system).await?;
                 exchange.share_queries_sweep(&system).await.map(|_| ())
             }
         }),

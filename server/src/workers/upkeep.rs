@@ -8,9 +8,10 @@ use exchange::ports::StorageAccess;
 use exchange::replicas::{ReplicaStep, ReplicaTableRecord, RunBegun, RunStart, SyncTask};
 use model::time::MINUTE;
 use model::{ProductId, Purpose, RunKind, TableId, crash_point};
-use replication::{Fence, PlanSummary, RunRecord, VacuumReport};
+use replication::{Fence, PlanSummary, Proof, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
 
+use super::forget::{Book, Forgetting, emptied};
 use super::handlers::Lakehand;
 use super::prove::level_of;
 use super::sync::LeaseFence;
@@ -57,6 +58,9 @@ impl Lakehand {
         let vacuumed = self.reads.noting(&meter, &to, None, vacuuming).await;
         if let Err(failed) = &vacuumed {
             self.note_failure(&task, &run, leased, failed).await;
+            let (system, id) = (Principal::system(), task.replica_table_id);
+            let why = &failed.sentence;
+            self.exchange.erasures_failing(&system, id, why).await?;
         }
         vacuumed
     }
@@ -75,7 +79,14 @@ impl Lakehand {
         let target = &opened.pair.target;
         let id = task.replica_table_id;
         let now = self.exchange.now();
-        let planned = replication::plan_vacuum(target, id, hours, now).await;
+        let exchange = &self.exchange;
+        let book = Book { exchange, id };
+        let clock = exchange.clock();
+        let proof = Proof::new(&book, &clock);
+        self.settle(target, &book).await?;
+        let tasks = exchange.erasure_tasks(&system, id).await?;
+        let keep = self.keeping(task, hours, &tasks).await?;
+        let planned = replication::plan_vacuum_keeping(target, id, &keep, now).await;
         if let Err(error) = &planned {
             self.note_escape(task, error.escape_version(), error).await;
         }
@@ -86,23 +97,44 @@ impl Lakehand {
                 "staged files could not be swept"
             );
         }
-        // A vacuum that died after its last delete still has to be finished.
-        let finished = if planned.delete.is_empty() && run.is_new {
-            self.exchange.replica_vacuumed(&system, task, run).await?
-        } else {
-            let fence = RunFence {
-                lease: LeaseFence {
-                    exchange: &self.exchange,
-                    leased,
-                },
-                run,
-            };
-            let report = replication::vacuum_planned(target, &planned, &fence)
+        let uploads = self.end_uploads(&opened.target, &tasks).await;
+        if uploads > 0 {
+            tracing::info!(
+                uploads,
+                path = task.target_path,
+                "unfinished uploads are left in a replica's folder"
+            );
+        }
+        let fence = RunFence {
+            lease: LeaseFence { exchange, leased },
+            run,
+        };
+        let mut report = VacuumReport::default();
+        if !planned.delete.is_empty() {
+            report = replication::vacuum_proved(target, &planned, &fence, &proof)
                 .await
                 .map_err(vacuum_failure)?;
+        }
+        if !tasks.is_empty() {
+            let forgetting = Forgetting {
+                task,
+                run,
+                target: &opened.target,
+                table: target,
+                keep: &keep,
+                fence: &fence,
+                proof: &proof,
+            };
+            let history = self.forget(&tasks, &forgetting).await?;
+            report.deleted += history.deleted;
+            report.bytes += history.bytes;
+        }
+        // A vacuum that died after its last delete still has to be finished.
+        let finished = if planned.delete.is_empty() && report.deleted == 0 && run.is_new {
+            exchange.replica_vacuumed(&system, task, run).await?
+        } else {
             crash_point!("vacuum.finish.before");
-            let finished = self
-                .exchange
+            let finished = exchange
                 .run_vacuumed(&system, task, run, report.deleted, report.bytes)
                 .await?;
             crash_point!("vacuum.finish.after");
@@ -254,10 +286,26 @@ impl Lakehand {
     ) -> Result<VacuumReport, WorkFailed> {
         let meter = meter((product, table.table_id), "replica.delete", Purpose::Vacuum);
         let opened = self.lake.table(access, &table.path, &meter)?;
-        let erasing = replication::erase(&opened.table, table.id, fence);
+        let exchange = &self.exchange;
+        let book = Book {
+            exchange,
+            id: table.id,
+        };
+        let clock = exchange.clock();
+        let proof = Proof::new(&book, &clock);
+        let erasing = async {
+            self.settle(&opened.table, &book).await?;
+            let erased = replication::erase_proved(&opened.table, table.id, fence, &proof);
+            let report = erased.await.map_err(vacuum_failure)?;
+            let system = Principal::system();
+            if !exchange.erasure_tasks(&system, table.id).await?.is_empty() {
+                let seen = emptied(&opened).await?;
+                exchange.erasures_emptied(&system, table.id, &seen).await?;
+            }
+            Ok::<_, WorkFailed>(report)
+        };
         let (reads, from) = (&self.reads, &access.location);
-        let erased = reads.noting(&meter, from, None, erasing).await;
-        erased.map_err(vacuum_failure)
+        reads.noting(&meter, from, None, erasing).await
     }
 }
 
@@ -284,7 +332,7 @@ pub(super) fn meter(
     })
 }
 
-fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
+pub(super) fn vacuum_failure(error: replication::VacuumError) -> WorkFailed {
     match error {
         replication::VacuumError::Fenced => WorkFailed::passing(error.to_string()),
         replication::VacuumError::NoMarker | replication::VacuumError::Diverged { .. } => {

@@ -231,7 +231,7 @@ async fn a_key_is_turned_under_load_and_through_kills() {
     for site in Site::each().await {
         let first = site.first_key();
         let before = site.anew().await.unwrap();
-        let everything = STORAGES + 2;
+        let everything = STORAGES + 3;
         assert_eq!(
             site.sealed_by().await,
             BTreeMap::from([("k1".to_owned(), everything)])
@@ -292,7 +292,7 @@ async fn a_key_is_turned_under_load_and_through_kills() {
             assert_eq!(secret(&after, *id).await.unwrap(), expected);
         }
         // The keys that it seals are the same ones: URLs and page tokens that are out stay good.
-        for usage in ["gateway", "pages"] {
+        for usage in ["erasure", "gateway", "pages"] {
             let system = Principal::system();
             assert_eq!(
                 before.installation_key(&system, usage).await.unwrap(),
@@ -335,7 +335,7 @@ async fn what_cannot_be_opened_keeps_its_key_and_is_named() {
         tx.commit().await.unwrap();
         site.write_keys(&format!("{}{first}", key("k2")));
         let done = site.resealed(1).await;
-        assert_eq!(done["resealed"], STORAGES + 1, "{done}");
+        assert_eq!(done["resealed"], STORAGES + 2, "{done}");
         assert_eq!(done["left"][0]["what"], "storage s01");
         assert_eq!(done["left"][0]["key"], "k1");
         assert!(

@@ -50,6 +50,7 @@ fn All() -> impl IntoView {
             <div class="page-head">
                 <h1>{words::replicas::REPLICAS}</h1>
                 <p class="lead">{words::replicas::WHAT_REPLICAS_ARE}</p>
+                <p><A href="/erasures">{words::replicas::WHAT_IS_TO_BE_FORGOTTEN}</A></p>
             </div>
             {replicas.show(move |replicas| list(replicas, is_first).into_any())}
         </section>

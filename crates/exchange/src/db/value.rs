@@ -193,6 +193,8 @@ ids!(
     model::WorkId,
     model::DeploymentId,
     model::NoticeId,
+    model::ErasureId,
+    model::ErasedObjectId,
 );
 
 macro_rules! words {
@@ -252,6 +254,7 @@ words!(
     model::Purpose,
     model::Payer,
     model::StatementState,
+    model::ErasureState,
     model::NoticeKind,
     model::NoticeEvent,
     model::Addresses,

@@ -400,6 +400,29 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// The journals of the syncs of a replica table since then that wrote a commit, or meant to: what is known of its versions.
+    pub async fn run_journals(
+        &self,
+        principal: &Principal,
+        id: ReplicaTableId,
+        since: Timestamp,
+    ) -> Result<Vec<String>, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let rows = sql!(
+            "select journal from sync_run where replica_table_id = $1 and kind = 'sync' and replica_version is not null
+                 and updated_at >= $2 order by id desc limit 5000"
+        )
+        .bind(id)
+        .bind(since)
+        .rows(self.db())
+        .await?;
+        rows.iter()
+            .map(|row| row.get("journal").map_err(Error::from))
+            .collect()
+    }
+}
+
 /// Ends a run of this attempt. False: it is a later attempt's, or over.
 pub(super) async fn end(
     change: &mut Change,

@@ -1,7 +1,9 @@
 //! What vacuuming and erasing delete, and what they never touch.
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
 
+use async_trait::async_trait;
 use futures::FutureExt as _;
 use model::time::HOUR;
 use model::{Clock as _, Timestamp};
@@ -11,7 +13,11 @@ use serde_json::json;
 
 use super::world::{Holds, World, add, remove};
 use crate::vacuum::Why;
-use crate::{MARKER, VacuumError, erase, plan_vacuum, vacuum, vacuum_planned};
+use crate::{
+    Doomed, Gone, Keep, Ledger, MARKER, Proof, Removal, VacuumError, erase, erase_proved,
+    forget_history, look_again, plan_vacuum, plan_vacuum_keeping, residue, vacuum, vacuum_planned,
+    vacuum_proved,
+};
 
 const RETENTION: u32 = 168;
 
@@ -216,4 +222,125 @@ async fn erasing_ends_with_the_marker_and_can_be_taken_up_again() {
         .collect();
     assert_eq!(deletes.last().unwrap(), &format!("delete {MARKER}"));
     assert!(deletes[deletes.len() - 2].contains("_delta_log"));
+}
+
+/// A ledger in memory; it may break after the deletes.
+#[derive(Default)]
+struct Book {
+    meant: Mutex<Vec<Doomed>>,
+    gone: Mutex<Vec<Gone>>,
+    is_broken: bool,
+}
+
+#[async_trait]
+impl Ledger for Book {
+    async fn mean(&self, objects: &[Doomed]) -> Result<(), String> {
+        self.meant.lock().unwrap().extend_from_slice(objects);
+        Ok(())
+    }
+
+    async fn gone(&self, objects: &[Gone]) -> Result<(), String> {
+        if self.is_broken {
+            return Err("the ledger is full".to_owned());
+        }
+        self.gone.lock().unwrap().extend_from_slice(objects);
+        Ok(())
+    }
+}
+
+/// Deadline by the source's commit, the ledger before and after, the history's end, and nothing left.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_is_written_down_and_nothing_of_it_is_left() {
+    let world = synced().await;
+    world.clock.advance(HOUR);
+    world.commit(1, &[remove("a", 1)]);
+    let plan = world.sync_done().await;
+    let (target, table) = (world.pair().target, World::replica_table());
+    let removed = world.clock.now();
+    let removal = Removal {
+        at: removed,
+        version: plan.target_version,
+        source_version: plan.source_version,
+        source_at: plan.source_timestamp,
+    };
+    let keep = Keep {
+        retention_hours: RETENTION,
+        removals: vec![removal],
+        forget: None,
+    };
+    let due = plan.source_timestamp.plus(168 * HOUR);
+    assert!(due < removed.plus(168 * HOUR), "the source was earlier");
+    let early = plan_vacuum_keeping(&target, table, &keep, due.plus(-1)).await;
+    assert_eq!(early.unwrap().delete.len(), 0);
+    let left = residue(&target, table, 1, &keep).await.unwrap();
+    assert_eq!((left.removed, left.next), (1, Some(due)));
+    assert_eq!((left.live, left.history), (1, 1));
+    assert!(left.waits() && !left.is_clean());
+    // What was removed later than what is asked for is not waited for.
+    let earlier = residue(&target, table, 0, &keep).await.unwrap();
+    assert_eq!((earlier.removed, earlier.waits()), (0, false));
+    // Who reads has an hour, however late the replica was.
+    let short = Keep {
+        retention_hours: 2,
+        ..keep.clone()
+    };
+    let at = removed.plus(HOUR - 1);
+    let reads = plan_vacuum_keeping(&target, table, &short, at).await;
+    assert_eq!(reads.unwrap().delete.len(), 0);
+
+    // At once, by a process that dies before it can write down what it did.
+    let now = world.clock.now();
+    let forget = Keep {
+        forget: Some(1),
+        ..keep
+    };
+    let plan = plan_vacuum_keeping(&target, table, &forget, now)
+        .await
+        .unwrap();
+    let doomed = &plan.delete[0];
+    assert_eq!((doomed.key.as_str(), doomed.removal), ("a", Some(removal)));
+    assert!(doomed.etag.is_some());
+    let (fence, clock) = (Holds::for_ever(), &world.clock);
+    let broken = Book {
+        is_broken: true,
+        ..Book::default()
+    };
+    let ended = vacuum_proved(&target, &plan, &fence, &Proof::new(&broken, clock)).await;
+    assert!(matches!(ended, Err(VacuumError::Ledger(_))), "{ended:?}");
+    let open: Vec<String> = broken
+        .meant
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|object| object.key.clone())
+        .collect();
+    assert_eq!(open, ["a"]);
+    let found = look_again(&target, vec!["a".to_owned(), "b".to_owned()], clock).await;
+    let found = found.unwrap();
+    assert_eq!(found.len(), 1, "what is there is not gone");
+    assert_eq!((found[0].key.as_str(), found[0].gone_at), ("a", Some(now)));
+
+    let book = Book::default();
+    let proof = Proof::new(&book, clock);
+    let forgotten = forget_history(&target, table, &fence, &proof).await;
+    assert_eq!(forgotten.unwrap().deleted, 1);
+    let gone = book.gone.lock().unwrap().clone();
+    assert_eq!(gone[0].key, "_delta_log/00000000000000000000.json");
+    assert!(gone.iter().all(|object| object.gone_at.is_some()));
+    let left = residue(&target, table, 1, &forget).await.unwrap();
+    assert!(left.is_clean(), "{left:?}");
+    // Again there is nothing to do, and the replica goes on.
+    let again = forget_history(&target, table, &fence, &proof).await;
+    assert_eq!(again.unwrap().deleted, 0);
+    world.commit(2, &[world.add("c", 5)]);
+    world.sync_done().await;
+    assert_eq!(world.replica_paths().await, ["b", "c"]);
+
+    let book = Book::default();
+    let proof = Proof::new(&book, clock);
+    let objects = world.target.keys().len();
+    let report = erase_proved(&target, table, &fence, &proof).await.unwrap();
+    assert_eq!(report.deleted as usize, objects);
+    // The marker says whose the folder was, and nothing of anybody.
+    assert_eq!(book.gone.lock().unwrap().len(), objects - 1);
 }

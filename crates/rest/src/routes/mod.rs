@@ -9,6 +9,7 @@ mod csv;
 mod declaration;
 mod delivery;
 mod domains;
+mod erasures;
 mod grants;
 mod people;
 mod products;
@@ -33,6 +34,7 @@ pub(crate) fn all() -> Endpoints {
         .and(requests::endpoints())
         .and(grants::endpoints())
         .and(replicas::endpoints())
+        .and(erasures::endpoints())
         .and(billing::endpoints())
         .and(declaration::endpoints())
         .and(audit::endpoints())

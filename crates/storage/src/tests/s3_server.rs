@@ -1,9 +1,10 @@
 //! An S3 server in this process, with signatures and conditions, that counts the bytes of its response bodies by itself.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::error_handling::HandleError;
@@ -43,6 +44,10 @@ pub(super) struct Counts {
     pub(super) public: AtomicBool,
     /// Requests with a signed URL that says for whom it was made.
     pub(super) tagged: AtomicU64,
+    /// What is answered to questions that the service itself does not know, by the question: `versioning`, `versions`, `uploads`.
+    pub(super) said: Mutex<HashMap<&'static str, String>>,
+    /// The uploads that were ended, as key and id.
+    pub(super) ended: Mutex<Vec<String>>,
 }
 
 impl S3Server {
@@ -119,7 +124,7 @@ async fn count(
         .is_ok();
     // A HEAD has headers alone, whatever the service would say.
     let head = request.method() == axum::http::Method::HEAD;
-    let query = request.uri().query().unwrap_or_default();
+    let query = request.uri().query().unwrap_or_default().to_owned();
     if query.contains("x-entrepot-recipient=") && query.contains("X-Amz-Signature=") {
         counts.tagged.fetch_add(1, Ordering::SeqCst);
     }
@@ -129,7 +134,32 @@ async fn count(
     } else if is_unsigned && counts.public.load(Ordering::SeqCst) {
         "x".into_response()
     } else {
-        next.run(request).await
+        let question = query.split('&').find_map(|part| part.strip_suffix('='));
+        let said = match question {
+            Some(question) if request.method() == axum::http::Method::GET => {
+                counts.said.lock().unwrap().get(question).cloned()
+            }
+            _ => None,
+        };
+        let upload = query
+            .strip_prefix("uploadId=")
+            .filter(|_| request.method() == axum::http::Method::DELETE)
+            .map(str::to_owned);
+        let path = request.uri().path().to_owned();
+        let response = next.run(request).await;
+        // The service has looked at the signature by then.
+        match (response.status(), said, upload) {
+            (StatusCode::NOT_IMPLEMENTED, Some(said), _) => said.into_response(),
+            (status, _, Some(upload)) if status != StatusCode::FORBIDDEN => {
+                counts
+                    .ended
+                    .lock()
+                    .unwrap()
+                    .push(format!("{path} {upload}"));
+                StatusCode::NO_CONTENT.into_response()
+            }
+            _ => response,
+        }
     };
     counts.now.fetch_sub(1, Ordering::SeqCst);
     Ok(response.map(|body| {

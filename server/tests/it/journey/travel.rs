@@ -6,6 +6,7 @@ use std::path::Path;
 
 use exchange::jobs::WorkKind;
 use http::Method;
+use model::Clock as _;
 use serde_json::{Value, json};
 
 use super::steps::{
@@ -393,6 +394,73 @@ async fn vacuumed(world: &World) {
         &rows,
         "the replica after its vacuum",
     );
+    let deleted: Vec<&String> = before.iter().filter(|key| !after.contains(key)).collect();
+    erased(world, &deleted).await;
+    assert_same_rows(
+        &world.read_replica_files().await,
+        &rows,
+        "the replica after its history ended",
+    );
+}
+
+/// That it is gone is proven to whoever has the certificate and the key, and needs no server for it.
+async fn erased(world: &World, deleted: &[&String]) {
+    let since = world.clock.now().plus(-400 * model::time::HOUR);
+    let new =
+        json!({ "product": VISITS, "since": since.to_string(), "reason": "request 2026-118" });
+    let asked = world.pia.post("/erasures", &new).await;
+    assert_eq!(asked["state"], "waiting", "{asked:#}");
+    let path = format!("/erasures/{}", asked["id"].as_str().unwrap());
+    let certificate = format!("{path}/certificate");
+    let early = world.pia.ask(Method::GET, &certificate, None).await;
+    assert_eq!(early.0, 409, "{:#}", early.1);
+    world.work().await;
+    let seen = world.pia.get(&path).await;
+    assert_eq!(seen["state"], "proven", "{seen:#}");
+    assert_eq!(seen["is_sound"], true);
+    assert_eq!(world.carl.ask(Method::GET, &path, None).await.0, 404);
+
+    let key = world.carl.get("/erasure-key").await;
+    let key = key["public_key"].as_str().unwrap().to_owned();
+    let answer = world.pia.get(&certificate).await;
+    let text = answer["certificate"].as_str().unwrap();
+    let checked = exchange::erasures::check(text, Some(&key)).unwrap();
+    assert_eq!(seen["head"], checked.head.as_str());
+    let certificate: Value = serde_json::from_str(text).unwrap();
+    let replica = &certificate["replicas"][0];
+    assert_eq!(replica["store_keeps"], "nothing", "{replica:#}");
+    let objects = replica["objects"].as_array().unwrap();
+    for gone in deleted {
+        let named = objects
+            .iter()
+            .find(|object| gone.ends_with(object["path"].as_str().unwrap()));
+        let named = named.unwrap_or_else(|| panic!("{gone} is not named: {replica:#}"));
+        assert_eq!(named["versions_listed"], 0);
+        assert_eq!(named["head_status"], 404);
+        assert!(named["not_found_at"].is_string() && named["etag"].is_string());
+    }
+    // The log's older part is gone, too, and named.
+    let first = "_delta_log/00000000000000000000.json";
+    let first_key = format!("{}/{first}", replica["path"].as_str().unwrap());
+    let keys = world.azurite.keys().await;
+    assert!(
+        !keys.iter().any(|key| key.ends_with(&first_key)),
+        "{keys:#?}"
+    );
+    assert!(objects.iter().any(|object| object["path"] == first));
+
+    let file = world.folder.path().join("erasure.json");
+    let check = async |text: &str, key: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_entrepot"));
+        command.args(["erasure", "check"]).arg(&file);
+        let output = command.args(["--key", key]).output().await.unwrap();
+        output.status.code()
+    };
+    assert_eq!(check(text, &key).await, Some(0));
+    assert_eq!(check(text, &"0".repeat(64)).await, Some(1));
+    let changed = text.replace("request 2026-118", "request 2026-119");
+    assert_eq!(check(&changed, &key).await, Some(1));
 }
 
 /// Of all keys of a store, sorted.

@@ -102,6 +102,11 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("keep_hours", "336".to_owned()),
             ("paused", "no".to_owned()),
         ],
+        "erasures/request_erasure" => vec![
+            ("product", text("/product")),
+            ("reason", text("/reason")),
+            ("at_once", "yes".to_owned()),
+        ],
         "billing/create_rate" => vec![
             ("from", text("/from")),
             ("to", text("/to")),

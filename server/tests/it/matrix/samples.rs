@@ -5,8 +5,8 @@ use exchange::jobs::{Lane, Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::{Operation, Principal};
 use model::dto::{
-    ActivationNew, DecisionNew, FederationNew, IdentityNew, ProfileNew, PurposeNew, RateNew,
-    RecipientNew, Request, RequestNew, TokenNew,
+    ActivationNew, DecisionNew, ErasureNew, FederationNew, IdentityNew, ProfileNew, PurposeNew,
+    RateNew, RecipientNew, Request, RequestNew, TokenNew,
 };
 use model::{Clock as _, Method, Purpose, RunKind, Timestamp};
 use serde_json::{Value, json};
@@ -348,6 +348,8 @@ impl World {
         Some(match operation {
             Operation::ReplicaList
             | Operation::SyncRunList
+            | Operation::ErasureList
+            | Operation::ErasureKeyRead
             | Operation::RateList
             | Operation::MeterList
             | Operation::ChargeList
@@ -370,6 +372,14 @@ impl World {
                 let run = self.run().await;
                 named(&[&run])
             }
+            Operation::ErasureRead | Operation::ErasureCertificate => {
+                let erasure = self.erased().await;
+                named(&[&erasure])
+            }
+            Operation::ErasureRequest => none().with(json!({
+                "product": "vehicle-visits",
+                "reason": "a person asked to be forgotten",
+            })),
             Operation::RateCreate => none().with(json!({
                 "from": format!("aws:{}", self.fresh("region")),
                 "to": "azure:*",
@@ -527,6 +537,23 @@ impl World {
             .run_begin(&system, &task, RunKind::Sync, &leased)
             .await;
         run.unwrap().run().unwrap().id.to_string()
+    }
+
+    /// An erasure in a product without replicas, which is certified at once; once.
+    pub(crate) async fn erased(&self) -> String {
+        let (operator, exchange) = (Principal::operator(), self.exchange());
+        let page = PageRequest::default();
+        let found = exchange.erasures(&operator, None, &page).await.unwrap();
+        if let Some(erasure) = found.items.first() {
+            return erasure.id.to_string();
+        }
+        let new = ErasureNew {
+            product: "vehicle-visits".to_owned(),
+            reason: "a person asked to be forgotten".to_owned(),
+            ..ErasureNew::default()
+        };
+        let made = exchange.erasure_request(&operator, new).await;
+        made.unwrap().id.to_string()
     }
 
     /// Bytes of a day that is over and was not reported.

@@ -77,6 +77,10 @@ pub(super) fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[keep_hours]", "336"),
             ("form[paused]", "no"),
         ],
+        "erasures/request_erasure" => vec![
+            ("form[product]", PRODUCT),
+            ("form[reason]", "a person asked to be forgotten"),
+        ],
         "billing/create_rate" => vec![
             ("form[from]", "aws:*"),
             ("form[to]", "azure:*"),

@@ -1,0 +1,553 @@
+//! What a store keeps of objects that were deleted: earlier versions, what is deleted softly, and uploads that were begun and
+//! never finished. Asked of the store itself, for an object that answers 404 may still be there.
+//!
+//! S3: GetBucketVersioning, ListObjectVersions, ListMultipartUploads, AbortMultipartUpload. Azure: Get Blob Service Properties,
+//! and List Blobs with everything that it can show. Of Google nothing is asked: there it stays unknown, and is said to be.
+
+use std::collections::BTreeMap;
+
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Limited};
+use model::Timestamp;
+use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
+use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::path::Path;
+use secrecy::ExposeSecret as _;
+use url::{Url, form_urlencoded};
+
+use crate::store::{Cloud, Kind};
+use crate::{Credential, StorageError, StorageUrl, Store};
+
+/// Of one answer no more is read: a page of a thousand names is far smaller.
+const MAX_ANSWER: usize = 8 << 20;
+/// No more pages of a listing are read.
+const MOST_PAGES: usize = 1_000;
+
+/// Whether a store really deletes what it is told to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// It does: there are no versions and nothing is deleted softly.
+    Nothing,
+    /// It does not: what it keeps, for people.
+    Old(String),
+    /// It could not be found out: why, for people.
+    Unknown(String),
+}
+
+/// What a store keeps below a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    pub keeps: Keeps,
+    /// How many versions, snapshots, marks of deletion and softly deleted copies are listed under a key, which is relative to the
+    /// folder, beside the object that stands there. None: the store does not list them.
+    pub versions: Option<BTreeMap<String, u64>>,
+}
+
+/// Uploads that were begun below a folder and never finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Ended now: what they had sent is gone.
+    pub aborted: u64,
+    /// Still there: too young to be taken for given up, or the store lets nobody end them.
+    pub left: u64,
+}
+
+fn other(why: impl Into<String>) -> StorageError {
+    StorageError::Other {
+        what: "what it keeps of deleted objects".to_owned(),
+        why: why.into(),
+    }
+}
+
+impl Store {
+    /// What the store keeps of objects below `folder`, which is relative to the root.
+    ///
+    /// # Errors
+    /// Only where the store cannot be reached; what it refuses to say is [`Keeps::Unknown`].
+    pub async fn remains(&self, folder: &Path) -> Result<Remains, StorageError> {
+        let unknown = |why: &str| Remains {
+            keeps: Keeps::Unknown(why.to_owned()),
+            versions: None,
+        };
+        let cloud = match self.kind() {
+            Kind::Cloud(cloud) => cloud,
+            // A folder's files have one version; of snapshots of the disk nobody can tell.
+            Kind::File(_) => {
+                return Ok(Remains {
+                    keeps: Keeps::Nothing,
+                    versions: Some(BTreeMap::new()),
+                });
+            }
+        };
+        match &self.spec().url {
+            StorageUrl::S3 { .. } => self.remains_on_s3(cloud, folder).await,
+            StorageUrl::Azure { .. } => self.remains_on_azure(cloud, folder).await,
+            StorageUrl::Gcs { .. } => Ok(unknown(
+                "whether this bucket keeps versions or deletes softly is not asked of Google's stores; look at it there",
+            )),
+            StorageUrl::File { .. } => Ok(unknown("this is no store")),
+        }
+    }
+
+    /// Ends uploads below `folder` that were begun before `before` and never finished. On S3 alone: files are swept, and Azure drops
+    /// by itself after a week what [`Store::uncommitted`] counts.
+    pub async fn end_unfinished(
+        &self,
+        folder: &Path,
+        before: Timestamp,
+    ) -> Result<Unfinished, StorageError> {
+        match (self.kind(), &self.spec().url) {
+            (Kind::Cloud(cloud), StorageUrl::S3 { .. }) => {
+                self.end_uploads(cloud, folder, before).await
+            }
+            _ => Ok(Unfinished::default()),
+        }
+    }
+
+    /// Azure's blobs below `folder` of which blocks were sent and nothing was ever committed.
+    pub async fn uncommitted(&self, folder: &Path) -> Result<u64, StorageError> {
+        match (self.kind(), &self.spec().url) {
+            (Kind::Cloud(cloud), StorageUrl::Azure { .. }) => {
+                self.uncommitted_on_azure(cloud, folder).await
+            }
+            _ => Ok(0),
+        }
+    }
+
+    async fn remains_on_s3(&self, cloud: &Cloud, folder: &Path) -> Result<Remains, StorageError> {
+        let asked = self
+            .ask(cloud, Method::GET, "", &[("versioning", "")])
+            .await;
+        let keeps = match asked {
+            Ok(answer) => match text_of(&answer, "Status").as_deref() {
+                Some("Enabled") => {
+                    Keeps::Old("the bucket keeps versions of its objects".to_owned())
+                }
+                Some("Suspended") => Keeps::Old(
+                    "the bucket kept versions of its objects, and still has them".to_owned(),
+                ),
+                _ => Keeps::Nothing,
+            },
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => Keeps::Unknown(format!(
+                "whether the bucket keeps versions was not answered (s3:GetBucketVersioning): {error}"
+            )),
+        };
+        let versions = match self.versions_on_s3(cloud, folder).await {
+            Ok(versions) => Some(versions),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => None,
+        };
+        let keeps = match (keeps, &versions) {
+            (Keeps::Nothing, None) => Keeps::Unknown(
+                "the bucket's versions could not be listed (s3:ListBucketVersions)".to_owned(),
+            ),
+            (keeps, _) => keeps,
+        };
+        Ok(Remains { keeps, versions })
+    }
+
+    async fn versions_on_s3(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+    ) -> Result<BTreeMap<String, u64>, StorageError> {
+        let prefix = self.prefix_of(folder);
+        let mut found = BTreeMap::new();
+        let (mut key, mut version) = (String::new(), String::new());
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![
+                ("encoding-type", "url"),
+                ("prefix", prefix.as_str()),
+                ("versions", ""),
+            ];
+            if !key.is_empty() {
+                query.push(("key-marker", key.as_str()));
+            }
+            if !version.is_empty() {
+                query.push(("version-id-marker", version.as_str()));
+            }
+            let answer = self.ask(cloud, Method::GET, "", &query).await?;
+            let versions = elements(&answer, "Version")
+                // The object that stands there is nothing that was deleted.
+                .filter(|version| text_of(version, "IsLatest").as_deref() != Some("true"));
+            for element in versions.chain(elements(&answer, "DeleteMarker")) {
+                if let Some(name) = text_of(element, "Key").map(|key| decoded(&key))
+                    && let Some(name) = name.strip_prefix(&prefix)
+                {
+                    *found.entry(name.to_owned()).or_default() += 1;
+                }
+            }
+            if text_of(&answer, "IsTruncated").as_deref() != Some("true") {
+                return Ok(found);
+            }
+            key = text_of(&answer, "NextKeyMarker")
+                .map(|key| decoded(&key))
+                .unwrap_or_default();
+            version = text_of(&answer, "NextVersionIdMarker").unwrap_or_default();
+            if key.is_empty() {
+                return Err(other("the listing of versions does not say how it goes on"));
+            }
+        }
+        Err(other("there are too many versions to list"))
+    }
+
+    async fn end_uploads(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+        before: Timestamp,
+    ) -> Result<Unfinished, StorageError> {
+        let prefix = self.prefix_of(folder);
+        let query = [
+            ("encoding-type", "url"),
+            ("prefix", prefix.as_str()),
+            ("uploads", ""),
+        ];
+        let mut ended = Unfinished::default();
+        // What is ended is not listed again; of the rest one page tells that there is some.
+        let answer = self.ask(cloud, Method::GET, "", &query).await?;
+        for upload in elements(&answer, "Upload") {
+            let key = text_of(upload, "Key").map(|key| decoded(&key));
+            let id = text_of(upload, "UploadId");
+            let begun = text_of(upload, "Initiated").and_then(|at| Timestamp::parse(&at).ok());
+            let (Some(key), Some(id)) = (key, id) else {
+                ended.left += 1;
+                continue;
+            };
+            // A server that matches prefixes loosely must not make us end somebody else's upload.
+            if !key.starts_with(&prefix) || begun.is_none_or(|at| at > before) {
+                ended.left += u64::from(key.starts_with(&prefix));
+                continue;
+            }
+            self.ask(cloud, Method::DELETE, &key, &[("uploadId", id.as_str())])
+                .await?;
+            ended.aborted += 1;
+        }
+        Ok(ended)
+    }
+
+    async fn remains_on_azure(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+    ) -> Result<Remains, StorageError> {
+        let asked = self
+            .ask_account(cloud, &[("comp", "properties"), ("restype", "service")])
+            .await;
+        let keeps = match asked {
+            Ok(answer) => {
+                let policy = elements(&answer, "DeleteRetentionPolicy").next();
+                match policy
+                    .and_then(|policy| text_of(policy, "Enabled"))
+                    .as_deref()
+                {
+                    Some("true") => {
+                        let days = policy.and_then(|policy| text_of(policy, "Days"));
+                        let days = days
+                            .map(|days| format!(" for {days} days"))
+                            .unwrap_or_default();
+                        Keeps::Old(format!(
+                            "the account keeps deleted blobs{days} (soft delete)"
+                        ))
+                    }
+                    _ => Keeps::Nothing,
+                }
+            }
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => Keeps::Unknown(format!(
+                "whether the account deletes softly was not answered (Get Blob Service Properties): {error}"
+            )),
+        };
+        let mut is_versioned = false;
+        let listed = self
+            .list_blobs(cloud, folder, "deleted,snapshots,versions", |blob| {
+                let has = |name: &str| text_of(blob, name).is_some_and(|text| !text.is_empty());
+                let is_true = |name: &str| text_of(blob, name).as_deref() == Some("true");
+                is_versioned |= has("VersionId");
+                is_true("Deleted")
+                    || has("Snapshot")
+                    || (has("VersionId") && !is_true("IsCurrentVersion"))
+            })
+            .await;
+        let versions = match listed {
+            Ok(found) => Some(found),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => None,
+        };
+        let keeps = match (keeps, &versions) {
+            (Keeps::Nothing, _) if is_versioned => {
+                Keeps::Old("the account keeps versions of its blobs".to_owned())
+            }
+            (Keeps::Nothing, None) => Keeps::Unknown(
+                "what was deleted, snapshots and versions could not be listed (List Blobs)"
+                    .to_owned(),
+            ),
+            (keeps, _) => keeps,
+        };
+        Ok(Remains { keeps, versions })
+    }
+
+    async fn uncommitted_on_azure(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+    ) -> Result<u64, StorageError> {
+        let mut left = 0;
+        self.list_blobs(cloud, folder, "uncommittedblobs", |blob| {
+            // A blob that was never committed has no tag.
+            left += u64::from(text_of(blob, "Etag").is_none_or(|tag| tag.is_empty()));
+            false
+        })
+        .await?;
+        Ok(left)
+    }
+
+    /// How often each name below `folder` is listed, relative to it; only what `counts` says so of.
+    async fn list_blobs(
+        &self,
+        cloud: &Cloud,
+        folder: &Path,
+        include: &str,
+        mut counts: impl FnMut(&str) -> bool + Send,
+    ) -> Result<BTreeMap<String, u64>, StorageError> {
+        let prefix = self.prefix_of(folder);
+        let mut found = BTreeMap::new();
+        let mut marker = String::new();
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![
+                ("comp", "list"),
+                ("include", include),
+                ("prefix", prefix.as_str()),
+                ("restype", "container"),
+            ];
+            if !marker.is_empty() {
+                query.push(("marker", marker.as_str()));
+            }
+            let answer = self.ask(cloud, Method::GET, "", &query).await?;
+            for blob in elements(&answer, "Blob") {
+                let Some(name) = text_of(blob, "Name") else {
+                    continue;
+                };
+                let name = plain(&name);
+                if let Some(name) = name.strip_prefix(&prefix)
+                    && counts(blob)
+                {
+                    *found.entry(name.to_owned()).or_default() += 1;
+                }
+            }
+            marker = text_of(&answer, "NextMarker").unwrap_or_default();
+            if marker.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(other("there are too many blobs to list"))
+    }
+
+    /// The folder in the bucket or container, with a slash at its end.
+    fn prefix_of(&self, folder: &Path) -> String {
+        let full = self.full(folder);
+        if full.is_root() {
+            String::new()
+        } else {
+            format!("{full}/")
+        }
+    }
+
+    /// Asks the bucket or container, or one object of it.
+    async fn ask(
+        &self,
+        cloud: &Cloud,
+        method: Method,
+        key: &str,
+        query: &[(&str, &str)],
+    ) -> Result<String, StorageError> {
+        let mut url = cloud.address.clone();
+        if !key.is_empty() {
+            let path = format!(
+                "{}/{}",
+                url.path().trim_end_matches('/'),
+                crate::sign::percent_encode(key)
+            );
+            url.set_path(&path);
+        }
+        self.send(cloud, method, url, query).await
+    }
+
+    /// Asks the Azure account that the container is of.
+    async fn ask_account(
+        &self,
+        cloud: &Cloud,
+        query: &[(&str, &str)],
+    ) -> Result<String, StorageError> {
+        let mut url = cloud.address.clone();
+        let path = url.path().trim_end_matches('/');
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        let above = format!("{above}/");
+        url.set_path(&above);
+        self.send(cloud, Method::GET, url, query).await
+    }
+
+    async fn send(
+        &self,
+        cloud: &Cloud,
+        method: Method,
+        mut url: Url,
+        query: &[(&str, &str)],
+    ) -> Result<String, StorageError> {
+        // Sorted and encoded as the signatures want it: a space is %20.
+        let encode = |text: &str| crate::sign::percent_encode(text).replace('/', "%2F");
+        let mut pairs: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
+        pairs.sort();
+        url.set_query(Some(&pairs.join("&")));
+        let mut request: HttpRequest = Request::builder()
+            .method(method)
+            .uri(url.as_str())
+            .body(HttpRequestBody::empty())
+            .map_err(|_| other("the store's address is none"))?;
+        self.authorize(&mut request)?;
+        let unreachable = || StorageError::Unreachable {
+            what: "the store".to_owned(),
+            why: "no answer came".to_owned(),
+        };
+        let answer = cloud
+            .http
+            .execute(request)
+            .await
+            .map_err(|_| unreachable())?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|_| unreachable())?.to_bytes();
+        if status.is_success() {
+            return Ok(String::from_utf8_lossy(&body).into_owned());
+        }
+        match status.as_u16() {
+            401 | 403 => Err(StorageError::Denied {
+                what: "what it keeps of deleted objects".to_owned(),
+            }),
+            // A store that says that it has not got this will not have it later either.
+            501 => Err(other("the store does not offer this")),
+            429 | 500..=599 => Err(unreachable()),
+            status => Err(other(format!("it answered {status}"))),
+        }
+    }
+
+    fn authorize(&self, request: &mut HttpRequest) -> Result<(), StorageError> {
+        let spec = self.spec();
+        match (&spec.url, &spec.credential) {
+            (
+                StorageUrl::S3 { .. },
+                Credential::S3 {
+                    access_key_id,
+                    secret_access_key,
+                    session_token,
+                    ..
+                },
+            ) => {
+                let credential = AwsCredential {
+                    key_id: access_key_id.clone(),
+                    secret_key: secret_access_key.expose_secret().to_owned(),
+                    token: session_token
+                        .as_ref()
+                        .map(|token| token.expose_secret().to_owned()),
+                };
+                AwsAuthorizer::new(&credential, "s3", spec.location.region())
+                    .authorize(request, None);
+                Ok(())
+            }
+            (StorageUrl::Azure { account, .. }, credential) => {
+                let credential = match credential {
+                    Credential::AzureKey { account_key } => {
+                        let key = AzureAccessKey::try_new(account_key.expose_secret())
+                            .map_err(|_| other("the account key cannot be used"))?;
+                        AzureCredential::AccessKey(key)
+                    }
+                    Credential::AzureSas { sas } => {
+                        let text = sas.expose_secret().trim_start_matches('?');
+                        let pairs = form_urlencoded::parse(text.as_bytes());
+                        AzureCredential::SASToken(pairs.into_owned().collect())
+                    }
+                    _ => return Err(other("the storage's credential is of another kind")),
+                };
+                AzureAuthorizer::new(&credential, account).authorize(request);
+                Ok(())
+            }
+            _ => Err(other("this kind of store is not asked")),
+        }
+    }
+}
+
+/// What stands between `<name>` (with or without attributes) and `</name>`, each time.
+fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let (open, close) = (format!("<{name}"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once(open.as_str())?;
+            rest = after;
+            // `<Versions>` is not `<Version>`.
+            let is_it = after.starts_with(['>', ' ', '\n', '\r', '\t']);
+            if !is_it {
+                continue;
+            }
+            let (_, body) = after.split_once('>')?;
+            let (body, behind) = body.split_once(close.as_str())?;
+            rest = behind;
+            return Some(body);
+        }
+    })
+}
+
+/// The text of the first element of this name, if it holds no other.
+fn text_of(xml: &str, name: &str) -> Option<String> {
+    let text = elements(xml, name).next()?.trim();
+    (!text.contains('<')).then(|| text.to_owned())
+}
+
+/// A key as S3 lists it with `encoding-type=url`.
+fn decoded(key: &str) -> String {
+    let pair = format!("k={}", plain(key));
+    let decoded = form_urlencoded::parse(pair.as_bytes()).next();
+    decoded
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// Without the marks of XML.
+fn plain(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_taken_apart_by_name() {
+        let xml = "<ListVersionsResult><IsTruncated>false</IsTruncated><Versions>no</Versions>\
+                   <Version><Key>t/a+b%2Bc</Key><VersionId>1</VersionId></Version>\
+                   <DeleteMarker><Key>t/a+b%2Bc</Key></DeleteMarker>\
+                   <Version x=\"1\"><Key>t/&amp;</Key></Version></ListVersionsResult>";
+        let keys: Vec<String> = elements(xml, "Version")
+            .chain(elements(xml, "DeleteMarker"))
+            .filter_map(|element| text_of(element, "Key"))
+            .map(|key| decoded(&key))
+            .collect();
+        assert_eq!(keys[0], "t/a b+c");
+        assert_eq!(keys[2], "t/a b+c");
+        assert_eq!(keys.len(), 3);
+        assert_eq!(text_of(xml, "IsTruncated").as_deref(), Some("false"));
+        assert_eq!(text_of(xml, "ListVersionsResult"), None);
+        assert_eq!(text_of("<A></A>", "A").as_deref(), Some(""));
+        assert_eq!(plain("a&amp;lt;b"), "a&lt;b");
+    }
+}
