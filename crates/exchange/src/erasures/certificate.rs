@@ -57,7 +57,7 @@ pub(super) fn seal(mut document: Value, seed: &[u8; 32]) -> Result<String, Strin
         "algorithm": ALGORITHM,
         "public_key": hex::encode(pair.public_key().as_ref()),
     });
-    let head = walk(&mut document, &mut |part, hash, _| {
+    let head = walk(&mut document, |part, hash, _| {
         part.insert("hash".to_owned(), hash.into());
         Ok(())
     })
@@ -96,7 +96,7 @@ pub fn check(text: &str, key: Option<&str>) -> Result<Checked, CertificateError>
         });
     }
     let (mut replicas, mut objects) = (0, 0);
-    let head = walk(&mut document, &mut |part, hash, what| {
+    let head = walk(&mut document, |part, hash, what| {
         match what {
             What::Head => {}
             What::Replica => replicas += 1,
@@ -149,7 +149,7 @@ enum What {
 /// Goes through the links in their order, hands each part and its hash to `each`, and answers the last hash.
 fn walk(
     document: &mut Value,
-    each: &mut dyn FnMut(&mut Map<String, Value>, &str, What) -> Result<(), CertificateError>,
+    mut each: impl FnMut(&mut Map<String, Value>, &str, What) -> Result<(), CertificateError>,
 ) -> Result<String, CertificateError> {
     let form = |what: &str| CertificateError::Form(what.to_owned());
     let document = document
