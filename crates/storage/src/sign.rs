@@ -17,8 +17,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use url::Url;
 
-use crate::presign::Presigner;
 use crate::entra::Delegate;
+use crate::presign::Presigner;
 use crate::{StorageError, Tags, tag};
 
 /// Shortest and longest life of a signed URL.
