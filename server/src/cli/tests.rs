@@ -507,6 +507,8 @@ fn commands_are_calls() {
             json!({ "product": "v-a", "table": "default.visits", "since_version": 7, "since": null, "at_once": false,
                     "reason": "asked" }),
         ),
+        ("erasure list", "GET", "erasures", none()),
+        ("erasure show 7", "GET", "erasures/7", none()),
         (
             "erasure certificate 7",
             "GET",

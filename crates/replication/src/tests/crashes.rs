@@ -249,10 +249,14 @@ async fn a_vacuum_cut_off_at_any_effect_ends_the_same() {
                 assert_eq!(first.unwrap().deleted, 2);
                 break;
             }
-            if matches!(
+            // What a lost answer deleted is found gone.
+            let found_gone =
+                mode == Mode::Lost && first.as_ref().is_ok_and(|done| done.deleted == 2);
+            let cuts_off = matches!(
                 mode,
                 Mode::Dies | Mode::DiesAfter | Mode::Fails | Mode::Lost
-            ) {
+            );
+            if cuts_off && !found_gone {
                 assert!(
                     matches!(
                         first,
@@ -315,11 +319,12 @@ async fn rule_27_a_source_that_vacuums_twice_under_a_run_is_planned_for_twice_mo
     let source = world.source.clone();
     let left = std::sync::Mutex::new(vec!["d", "c"]);
     *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
-        if record.state != RunState::Copying {
-            return;
-        }
         let mut left = left.lock().unwrap();
         let version = 4 - left.len();
+        // Once under each plan.
+        if record.state != RunState::Copying || record.plans as usize != version - 1 {
+            return;
+        }
         if let Some(name) = left.pop() {
             source.delete_now(name);
             let commit = format!("{}\n", remove(name, 1));
