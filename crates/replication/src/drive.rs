@@ -7,15 +7,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use delta::{LogError, Table, Written};
+use delta::{LogError, Table, Unfit, Written};
+use futures::StreamExt as _;
 use model::{Clock, RunState, SyncRunId};
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
 
+use crate::apply::{apply, keep, kept, settle};
+use crate::choose::STAGED;
 use crate::engine::{CopyEngine, CopyJob, EngineError, ExternalRef, Progress};
 use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
 use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
+use crate::say::say;
 use crate::verify::{VerifyError, look_at, looks_of, objects, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
@@ -197,6 +203,7 @@ impl Driver<'_> {
             pin,
             expected: self.run.target_version,
             claimed: true,
+            files_only: self.record.files_only,
         }
     }
 
@@ -294,7 +301,7 @@ impl Driver<'_> {
     }
 
     async fn copying(&mut self) -> Result<(), RunError> {
-        let Some(plan) = self.files_of_plan().await? else {
+        let Some(mut plan) = self.files_of_plan().await? else {
             return Ok(());
         };
         // Taken up where it was planned without a budget, or with another one.
@@ -337,14 +344,22 @@ impl Driver<'_> {
                     message,
                 }));
             }
+        }
+        if !self.settled(&mut plan).await? {
+            return Ok(());
+        }
+        if !plan.copies.is_empty() || !plan.draft.own.is_empty() {
             // Rule 1: objects first, then a look at each, then the commit.
-            let mut added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
+            let new = plan.draft.adds.iter().chain(&plan.draft.own);
+            let mut added = looks_of(new.map(AsRef::as_ref));
             let mended = plan.copies.iter().filter(|item| item.fresh);
             added.extend(mended.filter_map(look_at));
             if let Err(error) = objects(self.pair.target.objects(), added).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
-                    tokio::fs::remove_file(&job.receipts).await?;
+                    self.forget("receipts").await?;
+                    self.forget(&format!("{}.rows", plan.summary.ordinal))
+                        .await?;
                 }
                 return Err(RunError::Verify(error));
             }
@@ -352,6 +367,55 @@ impl Driver<'_> {
         self.plan = Some(plan);
         self.record.commit_at = Some(self.clock.now());
         self.save(RunState::Committing).await
+    }
+
+    async fn forget(&self, name: &str) -> std::io::Result<()> {
+        match tokio::fs::remove_file(self.file(name)).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Applies what the plan does not copy, once what it takes is there. False: it cannot be, and the run is planning anew, for
+    /// files alone.
+    async fn settled(&mut self, plan: &mut Plan) -> Result<bool, RunError> {
+        if plan.is_settled || plan.chosen.works.is_empty() {
+            return Ok(true);
+        }
+        let path = self.file(&format!("{}.rows", plan.summary.ordinal));
+        let applied = match kept(&path, &plan.summary.choice).await {
+            Some(applied) => applied,
+            None => match apply(&self.pair.target, plan).await {
+                Ok(applied) => {
+                    keep(&path, &plan.summary.choice, &applied).await?;
+                    applied
+                }
+                Err(Unfit::Log(error)) => return Err(RunError::Commit(error)),
+                Err(Unfit::Rows(why)) => {
+                    tracing::info!(
+                        replica_table = %self.pair.replica_table, run = %self.run.id, why = %why,
+                        "rows could not be changed by the change feed; their files are copied"
+                    );
+                    self.record.files_only = true;
+                    self.again().await?;
+                    return Ok(false);
+                }
+            },
+        };
+        settle(plan, &applied);
+        Ok(true)
+    }
+
+    /// What was fetched only to be read has done its duty. What is left all the same is vacuumed.
+    async fn unstage(&self) {
+        let objects = self.pair.target.objects();
+        let mut listing = objects.list(Some(&Path::from(STAGED)));
+        while let Some(Ok(object)) = listing.next().await {
+            if let Err(error) = objects.delete(&object.location).await {
+                tracing::warn!(object = %object.location, error = %say(&error), "what was fetched to be read stays behind");
+                return;
+            }
+        }
     }
 
     /// Waits for the engine, saving the progress as it goes.
@@ -373,7 +437,17 @@ impl Driver<'_> {
     }
 
     async fn copy_failed(&mut self, why: CopyFailure) -> Result<(), RunError> {
+        let is_by_rows = self
+            .record
+            .plan
+            .as_ref()
+            .is_some_and(|plan| !plan.choice.is_empty());
         match why.kind {
+            // Perhaps a file of the change feed: copying does without.
+            FailureKind::Missing | FailureKind::Size if is_by_rows => {
+                self.record.files_only = true;
+                self.again().await
+            }
             // The source vacuumed the file while we copied: its newest version does without it, or is corrupt (rule 27).
             FailureKind::Missing if !self.record.lost_file => {
                 self.record.lost_file = true;
@@ -396,9 +470,12 @@ impl Driver<'_> {
         if latest.is_some_and(|latest| latest >= kept.target_version) {
             return self.taken(&kept).await;
         }
-        let Some(plan) = self.files_of_plan().await? else {
+        let Some(mut plan) = self.files_of_plan().await? else {
             return Ok(());
         };
+        if !self.settled(&mut plan).await? {
+            return Ok(());
+        }
         let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
         model::crash_point!("sync.commit.before");
         let written = self
@@ -457,6 +534,9 @@ impl Driver<'_> {
             }
             model::crash_point!("sync.checkpoint.after");
         }
+        if !plan.choice.is_empty() {
+            self.unstage().await;
+        }
         self.save(RunState::Done).await
     }
 }
@@ -469,6 +549,7 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
         && anew.keys_digest == kept.keys_digest
         && anew.protocol_digest == kept.protocol_digest
         && anew.metadata_digest == kept.metadata_digest
+        && anew.choice == kept.choice
         && (kept.domains_digest.is_none() || anew.domains_digest == kept.domains_digest)
 }
 

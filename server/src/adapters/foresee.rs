@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
 use exchange::replicas::SyncTask;
 use model::{Purpose, ReplicaState, Timestamp};
-use replication::{FullReason, Mend, Pair, PlanError};
+use replication::{FullReason, Mend, Pair, PlanError, Ways};
 use storage::{Cause, Meter, MeterKey};
 
 use super::reads::Reads;
@@ -28,6 +28,7 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pa
         mend: task.suspects().map(|suspects| Mend {
             suspects: suspects.into_iter().collect(),
         }),
+        ways: Ways::default(),
     }
 }
 

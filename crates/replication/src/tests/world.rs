@@ -163,6 +163,7 @@ impl World {
             product: "vehicle-visits".parse().unwrap(),
             retention_hours: 168,
             mend: None,
+            ways: crate::Ways::default(),
         }
     }
 
