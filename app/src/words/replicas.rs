@@ -131,6 +131,7 @@ pub(crate) const FULL_COPY: &str = "Full copy";
 pub(crate) const FILE_COPY: &str = "Copy of files";
 pub(crate) const DELETION_VECTORS: &str = "Deletion vectors alone";
 pub(crate) const CHANGE_FEED: &str = "Change feed";
+pub(crate) const SKIPPING: &str = "Compactions left alone";
 
 pub(crate) fn ways_of(table: &dyn Display) -> String {
     format!("{WAYS_TO_SYNC}: {table}")

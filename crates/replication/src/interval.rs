@@ -38,8 +38,6 @@ pub(crate) struct Touched {
     pub(crate) inputs: Vec<Arc<AddFile>>,
     /// Files of which all rows went, though the replica does not have them by themselves: key of the object, and bytes.
     pub(crate) without: Vec<(object_store::path::Path, u64)>,
-    /// Some of it was compacted.
-    pub(crate) compacted: bool,
     /// Why it cannot be followed.
     pub(crate) broken: Option<&'static str>,
 }
@@ -422,7 +420,6 @@ fn take(set: &mut Touched, node: Node, source: &Snapshot) -> Option<()> {
     {
         set.groups.push(group);
     }
-    set.compacted |= node.compacted;
     set.broken = set.broken.or(node.broken);
     set.feeds.extend(node.feeds);
     let has_vector = key.dv.is_some();

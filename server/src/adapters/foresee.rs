@@ -112,14 +112,14 @@ fn told(found: replication::Foreseen) -> Foreseen {
                 version: source_version,
             };
         }
-        replication::Foreseen::Work(found) => found,
+        replication::Foreseen::Work(found) => *found,
     };
     let moves = |moves: replication::Moves| Moves {
         objects: moves.objects,
         bytes: moves.bytes,
         requests: moves.requests,
     };
-    Foreseen::Work(Foresight {
+    Foreseen::Work(Box::new(Foresight {
         from_version: found.summary.from_version,
         to_version: found.summary.source_version,
         anew: found.summary.full.map(|reason| match reason {
@@ -129,8 +129,14 @@ fn told(found: replication::Foreseen) -> Foreseen {
         }),
         full: moves(found.full),
         files: moves(found.files),
+        feed: found.feed.map(moves),
+        skip: found.skip.map(moves),
+        run: moves(found.run),
+        sets_fed: found.sets_fed,
+        sets_skipped: found.sets_skipped,
+        why: found.why,
         vectors: moves(found.vectors),
         are_vectors_enough: found.are_vectors_enough,
         reused: found.summary.files_reused,
-    })
+    }))
 }
