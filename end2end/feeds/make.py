@@ -5,16 +5,21 @@ They are kept, so that the tests of the replication need no Python:
     /tmp/feeds/bin/python end2end/feeds/make.py
 
 `rows` has all types whose values can be compared, nested ones too, nulls, and rows that are equal in all columns. `parts` is
-partitioned, and rows move from one partition to another.
+partitioned, and rows move from one partition to another. `vectors` has deletion vectors, which deltalake does not write: its log is
+written here, as Spark would.
 """
 
 import datetime
 import decimal
+import json
 import random
 import shutil
+import struct
+import uuid
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
 FOLDER = Path(__file__).parent
@@ -115,8 +120,115 @@ def feed_of_parts(path):
     DeltaTable(path).update(updates={"word": "'z'"}, predicate="n = 1209")
 
 
+Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+
+
+def vector(positions):
+    """An inline deletion vector of an even number of rows."""
+    raw = struct.pack("<IQI", 1681511377, 1, 0)
+    raw += struct.pack("<IIHHI", 12346, 1, 0, len(positions) - 1, 16)
+    raw += b"".join(struct.pack("<H", position) for position in sorted(positions))
+    text = ""
+    for (value,) in struct.iter_unpack(">I", raw):
+        text += "".join(Z85[value // 85**place % 85] for place in (4, 3, 2, 1, 0))
+    return {
+        "storageType": "i",
+        "pathOrInlineDv": text,
+        "sizeInBytes": len(raw),
+        "cardinality": len(positions),
+    }
+
+
+def feed_of_vectors(path):
+    folder = Path(path)
+    (folder / "_delta_log").mkdir(parents=True)
+    (folder / "_change_data").mkdir()
+    names = random.Random(7)
+    columns = ["n", "word", "rate"]
+    fields = [
+        {"name": name, "type": kind, "nullable": True, "metadata": {}}
+        for name, kind in [("n", "long"), ("word", "string"), ("rate", "double")]
+    ]
+
+    def commit(version, operation, *actions):
+        info = {"commitInfo": {"timestamp": 1_790_000_000_000 + version, "operation": operation}}
+        lines = [json.dumps(action) for action in (info, *actions)]
+        (folder / "_delta_log" / f"{version:020}.json").write_text("\n".join(lines) + "\n")
+
+    def write(table, below=""):
+        name = f"{below}part-00000-{uuid.UUID(int=names.getrandbits(128))}.parquet"
+        pq.write_table(table, folder / name, compression="snappy")
+        return name, (folder / name).stat().st_size
+
+    def add(file, table, changed=True, dv=None):
+        numbers = table["n"].to_pylist()
+        stats = {
+            "numRecords": len(numbers),
+            "minValues": {"n": min(numbers)},
+            "maxValues": {"n": max(numbers)},
+            "nullCount": {"n": 0},
+        }
+        if dv:
+            stats["tightBounds"] = False
+        action = {
+            "path": file[0],
+            "partitionValues": {},
+            "size": file[1],
+            "modificationTime": 1_700_000_000_000,
+            "dataChange": changed,
+            "stats": json.dumps(stats),
+        }
+        return {"add": action | ({"deletionVector": dv} if dv else {})}
+
+    def remove(file, changed=True, dv=None):
+        action = {"path": file[0], "deletionTimestamp": 1_790_000_000_000, "dataChange": changed}
+        return {"remove": action | ({"deletionVector": dv} if dv else {})}
+
+    def without(table, positions):
+        return table.filter(pa.array([at not in positions for at in range(table.num_rows)]))
+
+    features = ["deletionVectors", "changeDataFeed"]
+    protocol = {
+        "minReaderVersion": 3,
+        "minWriterVersion": 7,
+        "readerFeatures": features[:1],
+        "writerFeatures": features,
+    }
+    metadata = {
+        "id": "d0000000-0000-4000-8000-000000000001",
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": json.dumps({"type": "struct", "fields": fields}),
+        "partitionColumns": [],
+        "configuration": FEED,
+        "createdTime": 1_790_000_000_000,
+    }
+    commit(0, "CREATE TABLE", {"protocol": protocol}, {"metaData": metadata})
+    first = rows(0, 600).select(columns)
+    one = write(first)
+    commit(1, "WRITE", add(one, first))
+    gone = vector([3, 5])
+    commit(2, "DELETE", remove(one), add(one, first, dv=gone))
+    # The file is written anew without the rows that the vector hides, and with one changed.
+    lives = without(first, [3, 5])
+    old, new = lives.slice(40, 1), lives.slice(40, 1).set_column(1, "word", pa.array(["changed"]))
+    second = pa.concat_tables([lives.slice(0, 40), new, lives.slice(41)])
+    kinds = pa.array(["update_preimage", "update_postimage"])
+    feed = pa.concat_tables([old, new]).append_column("_change_type", kinds)
+    two, told = write(second), write(feed, "_change_data/")
+    cdc = {"path": told[0], "partitionValues": {}, "size": told[1], "dataChange": False}
+    commit(3, "UPDATE", remove(one, dv=gone), add(two, second), {"cdc": cdc})
+    third = rows(700, 300).select(columns)
+    three, hidden = write(third), vector([0, 299])
+    commit(4, "WRITE", add(three, third))
+    commit(5, "DELETE", remove(three), add(three, third, dv=hidden))
+    whole = pa.concat_tables([second, without(third, [0, 299])])
+    four = write(whole)
+    commit(6, "OPTIMIZE", remove(two, False), remove(three, False, hidden), add(four, whole, False))
+
+
 def main():
-    for name, make in [("rows", feed_of_rows), ("parts", feed_of_parts)]:
+    makers = [("rows", feed_of_rows), ("parts", feed_of_parts), ("vectors", feed_of_vectors)]
+    for name, make in makers:
         path = FOLDER / name
         shutil.rmtree(path, ignore_errors=True)
         make(str(path))

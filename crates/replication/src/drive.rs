@@ -4,24 +4,20 @@
 //! version, finished objects are recognised, the commit by its `txnId`. A driver whose `attempt` is no longer the run's
 //! stops at the next save. Errors that may pass leave the state as it is, for the next attempt.
 
+mod rows;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use delta::{LogError, Table, Unfit, Written};
-use futures::StreamExt as _;
+use delta::{LogError, Table, Written};
 use model::{Clock, RunState, SyncRunId};
-use object_store::ObjectStoreExt as _;
-use object_store::path::Path;
 
-use crate::apply::{apply, keep, kept, settle};
-use crate::choose::STAGED;
 use crate::engine::{CopyEngine, CopyJob, EngineError, ExternalRef, Progress};
 use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
 use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::say::say;
 use crate::verify::{VerifyError, look_at, looks_of, objects, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
@@ -367,55 +363,6 @@ impl Driver<'_> {
         self.plan = Some(plan);
         self.record.commit_at = Some(self.clock.now());
         self.save(RunState::Committing).await
-    }
-
-    async fn forget(&self, name: &str) -> std::io::Result<()> {
-        match tokio::fs::remove_file(self.file(name)).await {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
-    }
-
-    /// Applies what the plan does not copy, once what it takes is there. False: it cannot be, and the run is planning anew, for
-    /// files alone.
-    async fn settled(&mut self, plan: &mut Plan) -> Result<bool, RunError> {
-        if plan.is_settled || plan.chosen.works.is_empty() {
-            return Ok(true);
-        }
-        let path = self.file(&format!("{}.rows", plan.summary.ordinal));
-        let applied = match kept(&path, &plan.summary.choice).await {
-            Some(applied) => applied,
-            None => match apply(&self.pair.target, plan).await {
-                Ok(applied) => {
-                    keep(&path, &plan.summary.choice, &applied).await?;
-                    applied
-                }
-                Err(Unfit::Log(error)) => return Err(RunError::Commit(error)),
-                Err(Unfit::Rows(why)) => {
-                    tracing::info!(
-                        replica_table = %self.pair.replica_table, run = %self.run.id, why = %why,
-                        "rows could not be changed by the change feed; their files are copied"
-                    );
-                    self.record.files_only = true;
-                    self.again().await?;
-                    return Ok(false);
-                }
-            },
-        };
-        settle(plan, &applied);
-        Ok(true)
-    }
-
-    /// What was fetched only to be read has done its duty. What is left all the same is vacuumed.
-    async fn unstage(&self) {
-        let objects = self.pair.target.objects();
-        let mut listing = objects.list(Some(&Path::from(STAGED)));
-        while let Some(Ok(object)) = listing.next().await {
-            if let Err(error) = objects.delete(&object.location).await {
-                tracing::warn!(object = %object.location, error = %say(&error), "what was fetched to be read stays behind");
-                return;
-            }
-        }
     }
 
     /// Waits for the engine, saving the progress as it goes.

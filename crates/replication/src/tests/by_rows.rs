@@ -149,6 +149,19 @@ async fn partitions_are_sets_of_their_own_and_rows_move_between_them() {
 }
 
 #[tokio::test]
+async fn rows_that_a_vector_hides_do_not_outlive_the_sources() {
+    let all: Vec<u64> = (0..=6).collect();
+    let (world, plans) = follow("vectors", &all, BOTH).await;
+    // By the feed over a file with a vector; and a compaction of one with a vector, which is written anew here.
+    assert_eq!(sets(&plans), [0, 0, 0, 1, 0, 0, 1]);
+    assert_eq!((plans[2].1, plans[6].1), (0, 0));
+    let replica = world.pair().target.snapshot(None).await.unwrap();
+    assert!(!replica.has_deletion_vectors());
+    let (_, plans) = follow("vectors", &[1, 6], BOTH).await;
+    assert!(plans[1].0 <= 1, "{plans:?}");
+}
+
+#[tokio::test]
 async fn several_commits_come_to_one_change() {
     // What was appended and compacted in between is fetched as the file that it was.
     let (_, plans) = follow("rows", &[1, 5, 8, 11], BOTH).await;
