@@ -281,6 +281,9 @@ pub(crate) async fn keep(
         choice: choice.to_owned(),
         applied: applied.to_vec(),
     };
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
     let beside = path.with_extension("part");
     tokio::fs::write(&beside, serde_json::to_vec(&kept)?).await?;
     tokio::fs::rename(&beside, path).await
