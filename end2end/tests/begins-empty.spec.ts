@@ -1,7 +1,7 @@
 // On a world that begins empty: a producer registers a product, a consumer asks for it, the producer decides, the consumer reads
 // it and both see what that handed out; then the ways round: a rejection, asked again and renewed. What the administrator makes
 // before is `administration.spec.ts`'s, and is made here without its pages.
-import { cpSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { APIRequestContext } from "@playwright/test";
 import { ADA, expect, password, test, type EmptyWorld, type Portal } from "../fixtures/empty-world";
@@ -68,10 +68,11 @@ async function register(portal: Portal): Promise<void> {
   await portal.settled();
 }
 
-/// As the consumer, on the page of the request: what it is for. Answers the request's address.
-async function ask(portal: Portal): Promise<string> {
+/// As the consumer, on the page of the request: how, and what it is for. Answers the request's address.
+async function ask(portal: Portal, mode: "Live" | "Replica" = "Live"): Promise<string> {
   const { page } = portal;
   await expect(page.getByRole("radio", { name: "Live" })).toBeChecked();
+  await page.getByRole("radio", { name: mode }).check();
   await page.getByLabel("Purpose, in one word").fill("quality");
   await page.getByLabel("Purpose, in a sentence or two").fill("Which repairs come back?");
   await page.getByRole("button", { name: "Send the request" }).click();
@@ -197,4 +198,60 @@ test("rejected with a reason, asked again and renewed", async ({ page, portal, w
   await expect(page).toHaveURL(`/products/${PRODUCT}/request?recipient=${RECIPIENT}&mode=live`);
   const third = await ask(portal);
   expect(third).not.toBe(second);
+});
+
+/// Changes bytes of a replica's data without changing its length: only its rows can tell.
+function damage(folder: string): void {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const [name] = files.filter((file) => file.endsWith(".parquet") && !file.includes("_delta_log"));
+  const file = join(folder, name);
+  const bytes = readFileSync(file);
+  for (let at = 20; at < 60; at += 1) bytes[at] ^= 0x55;
+  writeFileSync(file, bytes);
+}
+
+test("a replica is watched, found to differ, taken from its readers and mended", async ({ page, portal, world }) => {
+  test.setTimeout(120_000);
+  await prepare(portal, world);
+  const make = (call: string, fields: Record<string, string>) => {
+    const named = Object.entries(fields).map(([name, value]) => [`[${name}]`, value]);
+    return sent(portal, call, Object.fromEntries(named), world.url);
+  };
+  const root = join(world.clouds, "az_weu");
+  mkdirSync(root);
+  const place = { name: "az_weu", cloud: "azure", region: "westeurope", url: `file://${root}`, replicas: "true" };
+  await make("storages/create_storage", place);
+  await register(portal);
+  await portal.signIn(MARA);
+  await make("access/create_recipient", { product: PRODUCT, name: RECIPIENT, team: "rnd", cloud: "azure", region: "westeurope" });
+  await portal.open(`/products/${PRODUCT}/request`);
+  await ask(portal, "Replica");
+  await decide(portal, "Approve", "Have a copy.");
+
+  // The producer watches it being copied: what crossed, of what a full copy takes.
+  await portal.open("/replicas");
+  await page.getByRole("link", { name: PRODUCT }).click();
+  await portal.settled();
+  const state = page.getByRole("region", { name: "Tables of the replica" }).getByText("Ready");
+  await portal.until(state);
+  await page.getByRole("region", { name: "Sync runs" }).getByRole("link").first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("default.claims");
+  await portal.settled();
+  await portal.audit();
+
+  // The administrator has every row compared; what differs is served to nobody until a sync has mended it.
+  damage(root);
+  await portal.signIn(ADA);
+  const replica = `/replicas/${PRODUCT}@az_weu`;
+  await portal.open(replica);
+  await page.getByRole("button", { name: "Check every row" }).click();
+  await portal.until(page.getByText("In quarantine, not served, until a sync mends it").first());
+  await portal.audit();
+  await portal.open(`/products/${PRODUCT}?tab=access`);
+  await portal.until(page.getByRole("row", { name: new RegExp(RECIPIENT) }).getByText("Not working"));
+  await portal.open(replica);
+  await page.getByRole("button", { name: "Sync now" }).click();
+  await portal.until(page.getByRole("region", { name: "Tables of the replica" }).getByText("Ready"));
+  await portal.open(`/products/${PRODUCT}?tab=access`);
+  await portal.until(page.getByRole("row", { name: new RegExp(RECIPIENT) }).getByText("Active"));
 });

@@ -145,6 +145,10 @@ pub struct WorkerSettings {
     pub engine: CopyEngine,
     /// How often the catalog is refreshed; microseconds. 0: only when somebody asks.
     pub refresh_every: i64,
+    /// So many syncs, vacuums and checks go to one store at a time, of all workers together.
+    pub runs_per_store: u32,
+    /// Whether work on replicas of other places is taken, too, where no worker stands at either end.
+    pub elsewhere: bool,
 }
 
 /// `local`: in the worker's process. `process`: in a child process, `entrepot copy`.
@@ -342,6 +346,8 @@ impl Settings {
                 ),
                 engine: raw.worker.engine.unwrap_or_default(),
                 refresh_every: i64::from(raw.worker.refresh_minutes.unwrap_or(60)) * MINUTE,
+                runs_per_store: raw.worker.runs_per_store.unwrap_or(8).max(1),
+                elsewhere: raw.worker.elsewhere,
             },
             mail: post::mail(raw.mail)?,
             webhook: post::webhook(raw.webhook)?,

@@ -92,6 +92,8 @@ impl Node {
             url_lifetime: settings.sharing.url_lifetime,
             query_log_kept: settings.sharing.query_log_kept,
             refresh_every: settings.worker.refresh_every,
+            runs_per_store: i64::from(settings.worker.runs_per_store),
+            elsewhere: settings.worker.elsewhere,
             provider: settings.oidc.as_ref().map(|oidc| oidc.rules.clone()),
             mails_an_hour: match &settings.mail {
                 Some(mail) => mail.per_hour,

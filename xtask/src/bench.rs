@@ -5,14 +5,16 @@ mod lighthouse;
 mod load;
 mod portal;
 mod products;
+mod replication;
 mod search;
 mod sharing;
 mod start;
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::bundle::{self, Mode};
 use crate::deliver::build_release;
@@ -24,7 +26,7 @@ use crate::setup::{self, Scope};
 pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) value: f64,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Cow<'static, str>,
     pub(crate) limit: Limit,
 }
 
@@ -39,13 +41,13 @@ impl Figure {
     pub(crate) fn new(
         name: impl Into<String>,
         value: f64,
-        unit: &'static str,
+        unit: impl Into<Cow<'static, str>>,
         limit: Limit,
     ) -> Self {
         Self {
             name: name.into(),
             value,
-            unit,
+            unit: unit.into(),
             limit,
         }
     }
@@ -86,7 +88,26 @@ impl Figure {
     }
 }
 
-type Measuring = fn(&Repo) -> Result<Vec<Figure>>;
+/// What an area has to say.
+#[derive(Default)]
+pub(crate) struct Measured {
+    pub(crate) figures: Vec<Figure>,
+    /// What was assumed, and what was not measured and why.
+    pub(crate) notes: Vec<String>,
+    /// What else the object of `--json` holds.
+    pub(crate) object: Map<String, Value>,
+}
+
+impl From<Vec<Figure>> for Measured {
+    fn from(figures: Vec<Figure>) -> Self {
+        Self {
+            figures,
+            ..Self::default()
+        }
+    }
+}
+
+type Measuring = fn(&Repo) -> Result<Measured>;
 
 /// A part of the project that is measured by itself.
 struct Area {
@@ -96,35 +117,40 @@ struct Area {
     large: Option<Measuring>,
 }
 
-const AREAS: [Area; 6] = [
+const AREAS: [Area; 7] = [
     Area {
         name: "start",
-        measure: start::measure,
+        measure: |repo| Ok(start::measure(repo)?.into()),
         large: None,
     },
     Area {
         name: "copy",
-        measure: copy::measure,
+        measure: |repo| Ok(copy::measure(repo)?.into()),
         large: None,
     },
     Area {
         name: "search",
-        measure: search::measure,
+        measure: |repo| Ok(search::measure(repo)?.into()),
         large: None,
     },
     Area {
         name: "portal",
-        measure: portal::measure,
+        measure: |repo| Ok(portal::measure(repo)?.into()),
         large: None,
     },
     Area {
         name: "sharing",
-        measure: sharing::measure,
-        large: Some(sharing::measure_large),
+        measure: |repo| Ok(sharing::measure(repo)?.into()),
+        large: Some(|repo| Ok(sharing::measure_large(repo)?.into())),
+    },
+    Area {
+        name: "replication",
+        measure: replication::measure,
+        large: None,
     },
     Area {
         name: "lighthouse",
-        measure: lighthouse::measure,
+        measure: |repo| Ok(lighthouse::measure(repo)?.into()),
         large: None,
     },
 ];
@@ -154,16 +180,17 @@ pub(crate) fn bench(repo: &Repo, arguments: &[String]) -> Result<ExitCode> {
         build_release(repo).map(str::to_owned)
     })?;
     let mut figures = Vec::new();
+    let (mut notes, mut object) = (Map::new(), Map::new());
     let mut good = true;
     for area in areas {
-        let measure = || -> Result<Vec<Figure>> {
+        let measure = || -> Result<Measured> {
             let mut measured = (area.measure)(repo)?;
             if let Some(measure) = area.large.filter(|_| large) {
-                measured.extend(measure(repo)?);
+                measured.figures.extend(measure(repo)?.figures);
             }
             Ok(measured)
         };
-        let mut measured = Vec::new();
+        let mut measured = Measured::default();
         if as_json {
             measured = measure()?;
         } else {
@@ -172,7 +199,16 @@ pub(crate) fn bench(repo: &Repo, arguments: &[String]) -> Result<ExitCode> {
                 Ok("")
             })?;
         }
-        for figure in measured {
+        if !as_json {
+            for note in &measured.notes {
+                println!("    {note}");
+            }
+        }
+        if !measured.notes.is_empty() {
+            notes.insert(area.name.to_owned(), measured.notes.into());
+        }
+        object.extend(measured.object);
+        for figure in measured.figures {
             good &= figure.holds();
             if !as_json {
                 println!("    {}", figure.shown());
@@ -181,7 +217,10 @@ pub(crate) fn bench(repo: &Repo, arguments: &[String]) -> Result<ExitCode> {
         }
     }
     if as_json {
-        println!("{}", json!({ "machine": machine(), "figures": figures }));
+        object.insert("machine".to_owned(), machine());
+        object.insert("figures".to_owned(), figures.into());
+        object.insert("notes".to_owned(), notes.into());
+        println!("{}", Value::Object(object));
     }
     Ok(if good {
         ExitCode::SUCCESS

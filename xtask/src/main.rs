@@ -36,7 +36,7 @@ usage: cargo xtask COMMAND
   run [--addr 127.0.0.1:3000] [--data DIR] [--empty]
                                   set up, build, make the demo world (not with --empty) and serve
   dev [--addr A] [--data DIR]     the same, without optimising the browser bundle, again on every change
-  test [--quick]                  every check and test; the last line is `N passed, N failed`
+  test [--quick | --nightly]      every check and test; the last line is `N passed, N failed`
   check [edges|strings|fmt|clippy|deny|machete]...
                                   single checks; without a name all of them
   services                        the test servers until Ctrl-C, for cargo test by hand
@@ -70,7 +70,7 @@ fn command(arguments: &[String]) -> Result<ExitCode> {
         }
         "run" => run::run(&repo, &run::Options::parse(rest)?)?,
         "dev" => run::dev(&repo, &run::Options::parse(rest)?)?,
-        "test" => return test::test(&repo, flag(rest, "--quick")?),
+        "test" => return test::test(&repo, test::Extent::parse(rest)?),
         "check" => return check::check(&repo, rest),
         "bundle" => {
             no_more(rest)?;
@@ -101,15 +101,6 @@ fn command(arguments: &[String]) -> Result<ExitCode> {
 fn no_more(rest: &[String]) -> Result<()> {
     match rest {
         [] => Ok(()),
-        [first, ..] => bail!("unexpected argument {first:?}\n\n{USAGE}"),
-    }
-}
-
-/// True if `rest` is exactly `name`, false if it is empty.
-fn flag(rest: &[String], name: &str) -> Result<bool> {
-    match rest {
-        [] => Ok(false),
-        [only] if only == name => Ok(true),
         [first, ..] => bail!("unexpected argument {first:?}\n\n{USAGE}"),
     }
 }

@@ -15,20 +15,44 @@ use crate::services::{Azurite, IDENTITIES_SECRET, Identities, Postgres};
 use crate::setup::{self, Scope};
 use crate::tally::{self, Tally};
 
-/// Variables by which tests find their servers. A test that needs one that is not set fails, except in a quick run
-/// (`TEST_QUICK=1`).
-const OUR_VARIABLES: [&str; 6] = [
+/// Variables by which tests find their servers, and learn how much is wanted of them. A test that needs a server that is not set
+/// fails, except in a quick run (`TEST_QUICK=1`).
+const OUR_VARIABLES: [&str; 7] = [
     "TEST_POSTGRES_URL",
     "TEST_AZURITE_URL",
     "TEST_OIDC_URL",
     "TEST_PYTHON",
     "TEST_SITE",
     "TEST_QUICK",
+    "TEST_STEPS",
 ];
+
+/// Steps of the state machine of replication in the nightly form.
+const NIGHTLY_STEPS: &str = "10000";
 
 const QUICK_LEAVES_OUT: &str = "quick: without PostgreSQL, Azurite, the provider of identities, the Python clients, the browser bundle and its \
      lints, browser tests, licences and unused dependencies, the crash loop, the load of five hundred queries and the reading of \
      every page as everybody";
+
+/// How much is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Quick,
+    All,
+    /// All, and what takes long for longer.
+    Nightly,
+}
+
+impl Extent {
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        match arguments {
+            [] => Ok(Self::All),
+            [only] if only == "--quick" => Ok(Self::Quick),
+            [only] if only == "--nightly" => Ok(Self::Nightly),
+            [first, ..] => bail!("unexpected argument {first:?}\n\n{}", crate::USAGE),
+        }
+    }
+}
 
 /// The run so far.
 struct Report {
@@ -69,18 +93,18 @@ fn settle(mut counts: Tally, good: bool) -> Tally {
     counts
 }
 
-pub(crate) fn test(repo: &Repo, quick: bool) -> Result<ExitCode> {
+pub(crate) fn test(repo: &Repo, extent: Extent) -> Result<ExitCode> {
     let start = Instant::now();
     let mut report = Report {
         tally: Tally::default(),
         stopped: false,
     };
-    if quick {
+    if extent == Extent::Quick {
         println!("{QUICK_LEAVES_OUT}");
         test_quickly(repo, &mut report);
         println!("{QUICK_LEAVES_OUT}");
     } else {
-        test_all(repo, &mut report);
+        test_all(repo, &mut report, extent);
     }
     if report.tally.skipped > 0 {
         println!("{} skipped by their own mark", report.tally.skipped);
@@ -107,7 +131,7 @@ fn test_quickly(repo: &Repo, report: &mut Report) {
     });
 }
 
-fn test_all(repo: &Repo, report: &mut Report) {
+fn test_all(repo: &Repo, report: &mut Report, extent: Extent) {
     set_up(repo, report);
     std::thread::scope(|scope| {
         // What only tests need comes over the network while the lints compile.
@@ -135,7 +159,7 @@ fn test_all(repo: &Repo, report: &mut Report) {
         }
     });
     report.step("unit and integration tests", |counts| {
-        full_cargo_test(repo, counts)
+        full_cargo_test(repo, counts, extent)
     });
     report.step("browser tests", |counts| browser_tests(repo, counts));
 }
@@ -160,9 +184,13 @@ fn compile(repo: &Repo) -> Result<String> {
 }
 
 /// Cargo's tests with every server they may want. The servers run only as long as the tests.
-fn full_cargo_test(repo: &Repo, counts: &mut Tally) -> Result<String> {
+fn full_cargo_test(repo: &Repo, counts: &mut Tally, extent: Extent) -> Result<String> {
     let servers = Servers::start(repo)?;
-    cargo_test(repo, counts, &servers.variables)
+    let mut variables = servers.variables.to_vec();
+    if extent == Extent::Nightly {
+        variables.push(("TEST_STEPS", NIGHTLY_STEPS.to_owned()));
+    }
+    cargo_test(repo, counts, &variables)
 }
 
 /// What the integration tests talk to, and how they find it.
@@ -330,6 +358,19 @@ mod tests {
             counts(40, 1),
             "a test program that died"
         );
+    }
+
+    #[test]
+    fn one_word_says_how_much_is_tested() {
+        let parse = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            Extent::parse(&words).ok()
+        };
+        assert_eq!(parse(&[]), Some(Extent::All));
+        assert_eq!(parse(&["--quick"]), Some(Extent::Quick));
+        assert_eq!(parse(&["--nightly"]), Some(Extent::Nightly));
+        assert_eq!(parse(&["--quick", "--nightly"]), None);
+        assert_eq!(parse(&["--slow"]), None);
     }
 
     #[test]

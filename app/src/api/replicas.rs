@@ -213,6 +213,14 @@ pub struct SyncJobForm {
     #[serde(default, deserialize_with = "sent")]
     pub cron: Option<String>,
     #[serde(default, deserialize_with = "sent")]
+    pub on_new_version: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub fresh_within: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub verify_objects: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub verify_rows: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
     pub timezone: Option<String>,
     #[serde(default)]
     pub retention_hours: Option<i64>,
@@ -238,6 +246,10 @@ pub async fn change_sync_job(form: SyncJobForm) -> Result<Done, AppError> {
         every: form.every,
         at: form.at,
         cron: form.cron,
+        on_new_version: form.on_new_version,
+        fresh_within: form.fresh_within,
+        verify_objects: form.verify_objects,
+        verify_rows: form.verify_rows,
         timezone: form.timezone,
         retention_hours: form.retention_hours,
         keep_hours: form.keep_hours,

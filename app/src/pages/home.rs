@@ -29,6 +29,7 @@ use crate::ctx::Viewer;
 use crate::islands::icon::Icon;
 use crate::pages::access::SOON;
 use crate::pages::replicas::is_failing;
+use crate::pages::replicas::late;
 use crate::wire::load;
 use crate::wire::load_if;
 use crate::words;
@@ -171,20 +172,33 @@ fn reading(page: Listed<Grant>) -> impl IntoView {
 fn copies(page: Listed<Replica>) -> impl IntoView {
     let count = page.items.len();
     let are_more = page.next.is_some();
-    let failing: Vec<Replica> = page.items.into_iter().filter(is_failing).collect();
-    let summary = match (failing.len(), count) {
-        (0, 1) => words::home::IT_FOLLOWS.to_owned(),
-        (0, count) => words::home::all_follow(count),
+    let failing = page
+        .items
+        .iter()
+        .filter(|replica| is_failing(replica))
+        .count();
+    let are_late = page
+        .items
+        .iter()
+        .filter(|replica| replica.late_since.is_some())
+        .count();
+    let summary = match (failing, count) {
+        (0, 1) if are_late == 0 => words::home::IT_FOLLOWS.to_owned(),
+        (0, count) if are_late == 0 => words::home::all_follow(count),
+        (0, count) => words::home::so_many_are_late(are_late, count),
         (failing, count) => words::home::so_many_did_not_sync(failing, count),
     };
-    let lines = failing
+    let lines = page
+        .items
         .into_iter()
+        .filter(|replica| is_failing(replica) || replica.late_since.is_some())
         .map(|replica| {
             let href = format!("/replicas/{}", replica.id);
             view! {
                 <li class="line">
                     <A href=href>{replica.product.to_string()}</A>
                     <span class="muted">{state::place(&replica.location)}</span>
+                    {late(&replica)}
                     <State said=state::replica(replica.state)/>
                 </li>
             }

@@ -45,6 +45,10 @@ pub(crate) fn all_follow(all: usize) -> String {
     format!("All {all} follow their sources.")
 }
 
+pub(crate) fn so_many_are_late(late: usize, all: usize) -> String {
+    format!("{late} of {all} later than promised.")
+}
+
 pub(crate) fn so_many_did_not_sync(failing: usize, all: usize) -> String {
     format!("{failing} of {all} did not sync.")
 }

@@ -99,7 +99,7 @@ pub(crate) const SYNC_RUNS: &str = "Sync runs";
 
 // Freshness as a picture.
 pub(crate) const WITHOUT_A_TABLE: &str = "Without a table there is nothing to show.";
-pub(crate) const WHEN_A_PROMISE_IS_KEPT: &str = "A promise is kept when what the source held at the time of a sync is in the replica before the next sync is due.";
+pub(crate) const WHEN_A_PROMISE_IS_KEPT: &str = "A promise is kept when what the source held at the time of a sync is in the replica before the next sync is due; or, where the schedule promises a time, when it is there so long after its commit.";
 pub(crate) const COMMITS_AND_SYNCS: &str = "Commits at the source, and when the replicas had them";
 
 pub(crate) fn table_at_the_source(table: &dyn Display) -> String {

@@ -63,6 +63,14 @@ pub(crate) const WAITS_FOR_A_PERSON: &str = "waits until a person says so";
 pub(crate) const IS_UNDER_WAY: &str = "is under way";
 pub(crate) const SCHEDULE: &str = "Schedule";
 pub(crate) const NEXT_RUN: &str = " Next run ";
+pub(crate) const NEXT_LOOK: &str = " Its source is looked at next ";
+pub(crate) const EVERY_OBJECT_IS_CHECKED: &str = "Every object is checked ";
+pub(crate) const EVERY_ROW_IS_CHECKED: &str = "Every row is checked ";
+pub(crate) const NEXT_CHECK: &str = ", next ";
+/// Before when what was promised had to be there; after that comes [`IS_NOT_HERE`].
+pub(crate) const IT_IS_LATE: &str =
+    "This replica is later than its schedule promises: what had to be here ";
+pub(crate) const IS_NOT_HERE: &str = " is not.";
 pub(crate) const NEXT_RUN_AT: &str = ", at ";
 pub(crate) const RESUME_THE_SCHEDULE: &str = "Resume the schedule";
 pub(crate) const PAUSE_THE_SCHEDULE: &str = "Pause the schedule";
@@ -74,9 +82,22 @@ pub(crate) const EVERY_HINT: &str = "For example 2d, 6h or 30m; empty to run by 
 pub(crate) const AT: &str = "At";
 pub(crate) const AT_HINT: &str = "A time of day, 03:00, for whole days.";
 pub(crate) const CRON: &str = "Cron";
-pub(crate) const CRON_HINT: &str = "Instead of every and at.";
+pub(crate) const CRON_HINT: &str =
+    "Instead of every and at: minute, hour, day, month and weekday, such as 0 3 * * 1-5.";
+pub(crate) const ON_NEW_VERSION: &str = "On a new version, at most every";
+pub(crate) const ON_NEW_VERSION_HINT: &str =
+    "Instead: when the source has a new version, with such a pause at least. For example 1h.";
+pub(crate) const FRESH_WITHIN: &str = "Fresh within";
+pub(crate) const FRESH_WITHIN_HINT: &str = "Instead: what the source commits is here within, such as 6h. It runs as seldom as that allows.";
+pub(crate) const VERIFY_OBJECTS: &str = "Check every object";
+pub(crate) const VERIFY_OBJECTS_HINT: &str =
+    "A period such as 1w, or a cron line. Empty: only when somebody asks.";
+pub(crate) const VERIFY_ROWS: &str = "Check every row";
+pub(crate) const VERIFY_ROWS_HINT: &str =
+    "The same. It reads the whole of the source and of the replica, each where it lies.";
 pub(crate) const TIME_ZONE: &str = "Time zone";
-pub(crate) const TIME_ZONE_HINT: &str = "For example Europe/Berlin.";
+pub(crate) const TIME_ZONE_HINT: &str =
+    "For example Europe/Berlin. Times and cron lines are meant in it, over clock changes.";
 pub(crate) const KEEP_WHAT_THE_SOURCE_REMOVED: &str = "Keep what the source removed";
 pub(crate) const HOURS: &str = "Hours.";
 pub(crate) const KEEP_THE_REPLICA_WITHOUT_READERS: &str = "Keep the replica without readers";
@@ -107,6 +128,25 @@ pub(crate) fn how_long_it_is_kept(removed_hours: u64, whole_hours: u64) -> Strin
     format!(
         "What the source removed is kept for {removed}, the whole replica for {whole} after its last reader."
     )
+}
+
+/// `when the source has a new version, at most every 1h`.
+pub(crate) fn on_new_version(period: &dyn Display) -> String {
+    format!("when the source has a new version, at most every {period}")
+}
+
+/// `within 6h of the source’s commit`.
+pub(crate) fn fresh_within(period: &dyn Display) -> String {
+    format!("within {period} of the source’s commit")
+}
+
+/// `every 1w`, or the cron line with its time zone.
+pub(crate) fn checked(when: &str, timezone: &dyn Display) -> String {
+    if when.contains(' ') {
+        format!("by cron {when} {timezone}")
+    } else {
+        format!("every {when}")
+    }
 }
 
 pub(crate) fn first_version_to(to: &dyn Display) -> String {

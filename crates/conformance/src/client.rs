@@ -19,6 +19,9 @@ const TRIES: usize = 20;
 /// The most that is shown of what a server has written, in characters.
 const SHOWN: usize = 300;
 
+/// The fields of temporary credentials that nobody else is to see.
+const SECRETS: [&str; 4] = ["secretAccessKey", "sessionToken", "sasToken", "oauthToken"];
+
 /// All reader features that a client may name.
 pub(crate) const FEATURES: &str = "deletionvectors,columnmapping,timestampntz,typewidening,varianttype,v2checkpoint,vacuumprotocolcheck";
 pub(crate) const CAPABILITIES: &str = "delta-sharing-capabilities";
@@ -353,14 +356,15 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// What is told of it in a report.
+    /// What is told of it in a report; never a credential.
     pub(crate) fn shown(&self) -> String {
-        format!(
-            "{} → {}: {}",
-            self.what,
-            self.status,
-            shortened(&self.text())
-        )
+        let text = self.text();
+        let text = if SECRETS.iter().any(|name| text.contains(name)) {
+            "(a credential)".to_owned()
+        } else {
+            shortened(&text)
+        };
+        format!("{} → {}: {text}", self.what, self.status)
     }
 
     /// It must be 200, and whole.

@@ -55,7 +55,9 @@ impl Table {
         let mut objects = Vec::new();
         for action in self.commits.iter().flat_map(|commit| &commit.actions) {
             for kind in ["add", "cdc"] {
-                if let Some(path) = action[kind]["path"].as_str() {
+                let path = action[kind]["path"].as_str();
+                // What is not its own lies elsewhere.
+                if let Some(path) = path.filter(|path| !path.contains("://")) {
                     let size = action[kind]["size"].as_u64().unwrap_or_default();
                     objects.push((path.to_owned(), content(size)));
                 }
@@ -179,11 +181,14 @@ fn metadata(id: u8, description: &str, partitions: &[&str], configuration: Value
     } })
 }
 
+/// With features of readers, which writers have to know, too.
 fn protocol(reader: i64, writer: i64, features: &[&str]) -> Value {
     let mut protocol = json!({ "minReaderVersion": reader, "minWriterVersion": writer });
     if !features.is_empty() {
         protocol["readerFeatures"] = json!(features);
-        protocol["writerFeatures"] = json!(features);
+        let mut writers = features.to_vec();
+        writers.push("changeDataFeed");
+        protocol["writerFeatures"] = json!(writers);
     }
     json!({ "protocol": protocol })
 }
@@ -283,9 +288,31 @@ fn late() -> Table {
     }
 }
 
+/// The same as `visits`, of which the first two versions are kept back.
+fn later() -> Table {
+    Table {
+        share: "conformance-later",
+        name: "later",
+        history: Some(2),
+        ..visits()
+    }
+}
+
+fn inline_vector() -> Value {
+    json!({
+        "storageType": "i",
+        "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L",
+        "sizeInBytes": 40,
+        "cardinality": 6,
+    })
+}
+
+/// With history and changes: two files with deletion vectors, then one without.
 fn vectors() -> Table {
-    let features = ["deletionVectors"];
-    let on = json!({ "delta.enableDeletionVectors": "true" });
+    let on = json!({
+        "delta.enableDeletionVectors": "true",
+        "delta.enableChangeDataFeed": "true",
+    });
     let mut stored = add("part-0.parquet", json!({}), 0, true);
     stored["add"]["deletionVector"] = json!({
         "storageType": "u",
@@ -295,21 +322,36 @@ fn vectors() -> Table {
         "cardinality": 2,
     });
     let mut inline = add("part-1.parquet", json!({}), 10, true);
-    inline["add"]["deletionVector"] = json!({
-        "storageType": "i",
-        "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L",
-        "sizeInBytes": 40,
-        "cardinality": 6,
-    });
+    inline["add"]["deletionVector"] = inline_vector();
+    let commits = vec![
+        vec![
+            protocol(3, 7, &["deletionVectors"]),
+            metadata(6, "vectors", &[], on),
+            stored,
+            inline,
+        ],
+        vec![add("part-2.parquet", json!({}), 20, true)],
+    ];
+    Table {
+        history: Some(0),
+        changes: true,
+        commits: numbered(commits),
+        ..table("conformance-vectors", "default", "vectors")
+    }
+}
+
+/// The property is off, and a file has a deletion vector from when it was on.
+fn leftover() -> Table {
+    let mut left = add("part-0.parquet", json!({}), 0, true);
+    left["add"]["deletionVector"] = inline_vector();
     let commits = vec![vec![
-        protocol(3, 7, &features),
-        metadata(6, "vectors", &[], on),
-        stored,
-        inline,
+        protocol(3, 7, &["deletionVectors"]),
+        metadata(9, "leftover", &[], json!({})),
+        left,
     ]];
     Table {
         commits: numbered(commits),
-        ..table("conformance-vectors", "default", "vectors")
+        ..table("conformance-leftover", "default", "leftover")
     }
 }
 
@@ -341,16 +383,39 @@ pub fn tables() -> Vec<Table> {
         open,
         hidden,
         vectors(),
+        leftover(),
         mapped(),
         late(),
+        later(),
     ]
 }
 
-/// What no server can tell of this world; see [`crate::Hints`]. History that begins later, tokens and faults are the server's.
+/// Its second version names a file that is not its own, as shallow clones do. It is none of [`tables`]: a server may not even
+/// take it, and one that looks at tables when they are registered takes it with its first version alone.
+pub fn outside() -> Table {
+    let mut table = plain("conformance-outside", "default", "outside", 10);
+    let foreign = add("file:///elsewhere/part-9.parquet", json!({}), 90, true);
+    table.commits.push(commit(1, vec![foreign]));
+    table
+}
+
+/// A table of so many files in one version, for a server that is to fail in the middle of an answer.
+pub fn wide(share: &'static str, name: &'static str, files: i64) -> Table {
+    let mut actions = vec![protocol(1, 2, &[]), metadata(11, name, &[], json!({}))];
+    let file = |at: i64| add(&format!("part-{at:05}.parquet"), json!({}), at, true);
+    actions.extend((0..files).map(file));
+    Table {
+        commits: numbered(vec![actions]),
+        ..table(share, "default", name)
+    }
+}
+
+/// What no server can tell of this world; see [`crate::Hints`]. Tokens, faults and logs that were cleaned up are the server's.
 pub fn hints() -> crate::Hints {
     let visits = "conformance-open.default.visits".to_owned();
     crate::Hints {
         ungranted: Some("conformance-hidden.default.hidden".to_owned()),
+        late: Some(("conformance-later.default.later".to_owned(), 2)),
         moving: Some("conformance-open.other.moving".to_owned()),
         rewrite: Some((visits.clone(), 3)),
         recorded: Some((visits, 2)),

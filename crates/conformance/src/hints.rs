@@ -23,6 +23,8 @@ pub struct Hints {
     pub denied_token: Option<String>,
     /// A table whose answer fails after it has begun.
     pub broken: Option<String>,
+    /// A table whose log names a file that is not within its folder.
+    pub outside: Option<String>,
     /// A table whose history is shared from a later version on, and that version.
     pub late: Option<(String, i64)>,
     /// A table with history whose first versions are cleaned up, and the earliest that can be read.
@@ -43,11 +45,12 @@ impl Hints {
     /// # Errors
     /// When it is none, or holds a name that there is not.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        const NAMES: [&str; 10] = [
+        const NAMES: [&str; 11] = [
             "ungranted",
             "expired_token",
             "denied_token",
             "broken",
+            "outside",
             "late",
             "cleaned",
             "moving",
@@ -86,6 +89,7 @@ impl Hints {
             expired_token: text("expired_token")?,
             denied_token: text("denied_token")?,
             broken: text("broken")?,
+            outside: text("outside")?,
             late: versioned("late")?,
             cleaned: versioned("cleaned")?,
             moving: text("moving")?,

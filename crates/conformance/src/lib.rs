@@ -22,6 +22,7 @@
 mod case;
 mod cases;
 mod client;
+mod data;
 pub mod fixture;
 mod hints;
 mod report;

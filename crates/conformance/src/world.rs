@@ -1,11 +1,11 @@
 //! What a server has to check against: its tables with what each offers, found by asking.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use crate::case::{Checked, Stop, ensure, fail, skip};
+use crate::case::{Checked, Stop, fail, skip};
 use crate::client::{Answer, Ask, Client, FEATURES, skipped};
+use crate::data::has_vector;
+pub(crate) use crate::data::{Data, url};
 use crate::{Advance, Hints, Target};
 
 /// The most tables that are looked at, and pages of a list.
@@ -28,6 +28,8 @@ pub(crate) struct Table {
     pub(crate) changes: Option<i64>,
     pub(crate) vectors: bool,
     pub(crate) mapped: bool,
+    /// Whether a file has a deletion vector though the table's property is off.
+    pub(crate) leftover: bool,
     pub(crate) directory: bool,
     pub(crate) location: Option<String>,
     pub(crate) partitions: Vec<String>,
@@ -84,95 +86,6 @@ impl Table {
     pub(crate) fn shown(&self) -> String {
         format!("{}.{}.{}", self.share, self.schema, self.name)
     }
-}
-
-/// The lines of one answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Data {
-    pub(crate) answer: Answer,
-    pub(crate) lines: Vec<Value>,
-}
-
-impl Data {
-    pub(crate) fn of(answer: Answer) -> Checked<Self> {
-        let answer = answer.ok()?;
-        let lines = answer.lines()?;
-        ensure(
-            lines.len() >= 2
-                && lines[0]["protocol"].is_object()
-                && lines[1]["metaData"].is_object(),
-            "a line with the protocol, then one with the metadata",
-            answer.shown(),
-        )?;
-        Ok(Self { answer, lines })
-    }
-
-    /// What comes after protocol and metadata, save the line that ends the stream.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.lines
-            .iter()
-            .skip(2)
-            .filter_map(|line| {
-                let (key, value) = line.as_object()?.iter().next()?;
-                Some((key.as_str(), value))
-            })
-            .filter(|(key, _)| *key != "endStreamAction")
-    }
-
-    /// The lines that name a file, whatever happened to it.
-    pub(crate) fn files(&self) -> Vec<(&str, &Value)> {
-        self.rest()
-            .filter(|(key, _)| ["file", "add", "remove", "cdf"].contains(key))
-            .collect()
-    }
-
-    pub(crate) fn ids(&self) -> BTreeSet<String> {
-        self.files()
-            .iter()
-            .filter_map(|(_, file)| Some(file["id"].as_str()?.to_owned()))
-            .collect()
-    }
-
-    pub(crate) fn end(&self) -> Option<&Value> {
-        self.lines
-            .iter()
-            .map(|line| &line["endStreamAction"])
-            .find(|end| end.is_object())
-    }
-
-    pub(crate) fn end_text(&self, name: &str) -> Option<String> {
-        let text = self.end()?[name].as_str()?;
-        (!text.is_empty()).then(|| text.to_owned())
-    }
-
-    pub(crate) fn metadata(&self) -> &Value {
-        let metadata = &self.lines[1]["metaData"];
-        if metadata["deltaMetadata"].is_object() {
-            &metadata["deltaMetadata"]
-        } else {
-            metadata
-        }
-    }
-
-    pub(crate) fn protocol(&self) -> &Value {
-        let protocol = &self.lines[0]["protocol"];
-        if protocol["deltaProtocol"].is_object() {
-            &protocol["deltaProtocol"]
-        } else {
-            protocol
-        }
-    }
-}
-
-/// The URL of a file's line, in both formats.
-pub(crate) fn url(file: &Value) -> &str {
-    let action = &file["deltaSingleAction"];
-    file["url"]
-        .as_str()
-        .or_else(|| action["add"]["path"].as_str())
-        .or_else(|| action["cdc"]["path"].as_str())
-        .or_else(|| action["remove"]["path"].as_str())
-        .unwrap_or_default()
 }
 
 /// A server and what was found out of it.
@@ -303,6 +216,7 @@ impl World {
         let set = |name: &str| metadata["configuration"][name].as_str().unwrap_or_default();
         table.vectors = set("delta.enableDeletionVectors").eq_ignore_ascii_case("true");
         table.mapped = ["name", "id"].contains(&set("delta.columnMapping.mode"));
+        table.leftover = !table.vectors && data.files().iter().any(|(_, file)| has_vector(file));
         let version = |version: i64| {
             table
                 .get("metadata")
@@ -409,6 +323,26 @@ impl World {
 
     pub(crate) fn mapped(&self) -> Checked<&Table> {
         self.find("has mapped columns", |table| table.mapped)
+    }
+
+    /// A table with a deletion vector that its property no longer speaks of.
+    pub(crate) fn leftover(&self) -> Checked<&Table> {
+        self.find(
+            "has a deletion vector left though its property is off",
+            |table| table.leftover,
+        )
+    }
+
+    /// A table that the parquet format cannot say, with shared history and changes of more than one version.
+    pub(crate) fn advanced_changing(&self) -> Checked<(&Table, i64)> {
+        let table = self.find(
+            "needs a reader feature and shares history and changes of more than one version",
+            |table| {
+                let several = |first: Option<i64>| first.is_some_and(|first| first < table.version);
+                (table.vectors || table.mapped) && several(table.history) && several(table.changes)
+            },
+        )?;
+        Ok((table, table.changes.unwrap_or_default()))
     }
 
     /// A table that the parquet format cannot say.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use conformance::{Outcome, cases, discover, run, run_case};
 
-use wrong_server::Server;
+use wrong_server::{SECRET, Server, TOKEN};
 
 #[test]
 fn ids_are_different_and_cover_every_rule() {
@@ -47,6 +47,10 @@ async fn each_case_fails_where_its_rule_is_broken() {
         server.set(case.id);
         let report = run_case(&world, case).await;
         server.set("");
+        let told = format!("{report:?}");
+        for secret in [TOKEN, SECRET, "X-Amz-Signature=1"] {
+            assert!(!told.contains(secret), "{} tells {secret}", case.id);
+        }
         if !matches!(report.outcome, Outcome::Fail { .. }) {
             unbroken.push(format!("{}: {:?}", case.id, report.outcome));
         }

@@ -107,7 +107,7 @@ impl Table {
     }
 }
 
-fn from_kernel(error: KernelError) -> LogError {
+pub(crate) fn from_kernel(error: KernelError) -> LogError {
     match error {
         KernelError::Backtraced { source, .. } => from_kernel(*source),
         KernelError::ObjectStore(object_store::Error::Generic { store, source }) => {

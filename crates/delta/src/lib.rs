@@ -38,6 +38,7 @@ mod tests;
 mod vacuum;
 mod vectors;
 mod walk;
+pub mod witness;
 pub mod write;
 
 pub use actions::{

@@ -67,6 +67,10 @@ pub struct Options {
     pub refresh_every: i64,
     /// So many mails a person gets in an hour by themselves; what is more comes as one.
     pub mails_an_hour: i64,
+    /// So many syncs, vacuums and checks go to one store at a time, of all workers together.
+    pub runs_per_store: i64,
+    /// Whether this process's worker also takes work on replicas of other places, where no worker stands at either end.
+    pub elsewhere: bool,
     /// Who may come by a provider of identities, and as what; None: there is none.
     pub provider: Option<people::ProviderRules>,
     /// Whose tokens may let recipients in, to the letter as they write themselves.
@@ -85,6 +89,8 @@ impl Default for Options {
             report_batch: 2_000,
             refresh_every: model::time::HOUR,
             mails_an_hour: 20,
+            runs_per_store: 8,
+            elsewhere: false,
             provider: None,
             issuers: Vec::new(),
         }

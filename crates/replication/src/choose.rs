@@ -356,9 +356,10 @@ async fn work(
         Way::Skip => other.bytes < copy.bytes,
     };
     let is_chosen = is_less && are_there(pair, set).await?;
-    let id = match groups.as_slice() {
-        [one] => one.id.clone(),
-        _ => id_of(&set.ends),
+    // The larger keeps its name, so that less has to be said anew.
+    let id = match groups.iter().max_by_key(|group| group.members.len()) {
+        Some(group) => group.id.clone(),
+        None => id_of(&set.ends),
     };
     let option = Choice {
         way,

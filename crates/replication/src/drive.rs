@@ -17,8 +17,8 @@ use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
 use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
-use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
-use crate::verify::{VerifyError, look_at, looks_of, objects, verify};
+use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, has_moved_on, plan_for};
+use crate::verify::{VerifyError, are_there, verify};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -346,11 +346,7 @@ impl Driver<'_> {
         }
         if !plan.copies.is_empty() || !plan.draft.own.is_empty() {
             // Rule 1: objects first, then a look at each, then the commit.
-            let new = plan.draft.adds.iter().chain(&plan.draft.own);
-            let mut added = looks_of(new.map(AsRef::as_ref));
-            let mended = plan.copies.iter().filter(|item| item.fresh);
-            added.extend(mended.filter_map(look_at));
-            if let Err(error) = objects(self.pair.target.objects(), added).await {
+            if let Err(error) = are_there(&self.pair.target, &plan).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
                     self.forget("receipts").await?;
@@ -389,6 +385,13 @@ impl Driver<'_> {
             .plan
             .as_ref()
             .is_some_and(|plan| !plan.choice.is_empty());
+        let is_lost = match &self.record.plan {
+            Some(plan) if self.record.lost_file => {
+                let moved_on = has_moved_on(&self.pair.source, plan).await;
+                !moved_on.map_err(RunError::Plan)?
+            }
+            _ => false,
+        };
         match why.kind {
             // Perhaps a file of the change feed: copying does without.
             FailureKind::Missing | FailureKind::Size if is_by_rows => {
@@ -396,7 +399,7 @@ impl Driver<'_> {
                 self.again().await
             }
             // The source vacuumed the file while we copied: its newest version does without it, or is corrupt (rule 27).
-            FailureKind::Missing if !self.record.lost_file => {
+            FailureKind::Missing if !is_lost => {
                 self.record.lost_file = true;
                 self.again().await
             }
@@ -417,11 +420,24 @@ impl Driver<'_> {
         if latest.is_some_and(|latest| latest >= kept.target_version) {
             return self.taken(&kept).await;
         }
+        let is_taken_up = self.plan.is_none();
         let Some(mut plan) = self.files_of_plan().await? else {
             return Ok(());
         };
         if !self.settled(&mut plan).await? {
             return Ok(());
+        }
+        // No log names what was copied yet: since then a vacuum may have taken it for an orphan.
+        if is_taken_up && let Err(error) = are_there(&self.pair.target, &plan).await {
+            if !matches!(error, VerifyError::Wrong(_)) {
+                return Err(RunError::Verify(error));
+            }
+            self.forget("receipts").await?;
+            self.forget(&format!("{}.rows", plan.summary.ordinal))
+                .await?;
+            // What was written anew here is written again.
+            self.plan = Some(plan).filter(|plan| !plan.is_settled);
+            return self.save(RunState::Copying).await;
         }
         let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
         model::crash_point!("sync.commit.before");

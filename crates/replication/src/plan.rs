@@ -288,6 +288,16 @@ async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, Pla
     }
 }
 
+/// Whether the source's newest version is another than the one that was planned for.
+pub(crate) async fn has_moved_on(source: &Table, plan: &PlanSummary) -> Result<bool, PlanError> {
+    let latest = source.latest_version().await.map_err(PlanError::Source)?;
+    if latest != Some(plan.source_version) {
+        return Ok(true);
+    }
+    let print = fingerprint(source, plan.source_version).await?;
+    Ok(print.unwrap_or_default() != plan.source_fingerprint)
+}
+
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
     let standing = standing(pair, ask).await?;
     let latest = pair

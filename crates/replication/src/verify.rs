@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::diff::vector_end;
 use crate::files::CopyItem;
 use crate::intent::{self, Needs};
-use crate::plan::{PlanSummary, is_passing};
+use crate::plan::{Plan, PlanSummary, is_passing};
 use crate::say::say;
 use crate::stands::represented;
 
@@ -143,12 +143,22 @@ pub(crate) fn looks_of<'a>(files: impl Iterator<Item = &'a AddFile>) -> Vec<Look
 }
 
 /// The object that a copy made.
-pub(crate) fn look_at(item: &CopyItem) -> Option<Look> {
+fn look_at(item: &CopyItem) -> Option<Look> {
     Some(Look {
         key: Path::parse(&item.dst).ok()?,
         size: item.size,
         at_least: false,
     })
+}
+
+/// Looks at each object that the plan's commit is to name.
+pub(crate) async fn are_there(target: &Table, plan: &Plan) -> Result<(), VerifyError> {
+    let new = plan.draft.adds.iter().chain(&plan.draft.own);
+    let mut added = looks_of(new.map(AsRef::as_ref));
+    let mended = plan.copies.iter().filter(|item| item.fresh);
+    added.extend(mended.filter_map(look_at));
+    objects(target.objects(), added).await?;
+    Ok(())
 }
 
 /// Looks at each object: there, and of this size?

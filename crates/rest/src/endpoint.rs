@@ -17,12 +17,13 @@ pub(crate) struct Endpoint {
     pub shape: Shape,
 }
 
-/// What an endpoint takes and answers, for the guard and for the OpenAPI document.
+/// What an endpoint takes and answers, for the guard and for the OpenAPI document. Schemas are asked for when a document is
+/// made: asking serde about all types takes longer than all else that a start does.
 #[derive(Default)]
 pub(crate) struct Shape {
-    pub body: Option<Schema>,
+    pub body: Option<fn() -> Schema>,
     /// None: 204.
-    pub answer: Option<Schema>,
+    pub answer: Option<fn() -> Schema>,
     pub creates: bool,
     pub query: Vec<&'static str>,
     /// Whether the answer also comes as CSV.
@@ -94,21 +95,21 @@ impl Endpoints {
 
     /// The body is a `T`.
     pub(crate) fn takes<T: DeserializeOwned>(self) -> Self {
-        self.reads(schema::of::<T>())
+        self.reads(schema::of::<T>)
     }
 
     /// The body is what `schema` says.
-    pub(crate) fn reads(self, schema: Schema) -> Self {
+    pub(crate) fn reads(self, schema: fn() -> Schema) -> Self {
         self.last(|shape| shape.body = Some(schema))
     }
 
     /// Answers 200 with a `T`.
     pub(crate) fn answers<T: DeserializeOwned>(self) -> Self {
-        self.shows(schema::of::<T>())
+        self.shows(schema::of::<T>)
     }
 
     /// Answers 200 with what `schema` says: for types that serde cannot be asked about.
-    pub(crate) fn shows(self, schema: Schema) -> Self {
+    pub(crate) fn shows(self, schema: fn() -> Schema) -> Self {
         self.last(|shape| shape.answer = Some(schema))
     }
 
@@ -119,8 +120,7 @@ impl Endpoints {
 
     /// Answers a page of `T`, and takes `after` and `limit`.
     pub(crate) fn pages<T: DeserializeOwned>(self) -> Self {
-        self.shows(schema::page_of::<T>())
-            .query(&["after", "limit"])
+        self.shows(schema::page_of::<T>).query(&["after", "limit"])
     }
 
     /// Takes these query parameters too.

@@ -17,7 +17,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -39,10 +39,8 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// All routes, without their prefix: the server nests them at `/api/v1`. Whoever calls leaves an [`exchange::Principal`] in
 /// the request's extensions; without one the request is nobody's.
 pub fn router(exchange: Exchange) -> Router {
-    let endpoints = routes::all();
-    let document = Arc::new(openapi::document(&endpoints));
     let mut router = Router::new();
-    for endpoint in endpoints.0 {
+    for endpoint in routes::all().0 {
         let rules = Rules::of(&endpoint);
         let handler: MethodRouter<Exchange> = endpoint
             .handler
@@ -52,7 +50,7 @@ pub fn router(exchange: Exchange) -> Router {
     router
         .route(
             "/openapi.json",
-            axum::routing::get(async move || Json((*document).clone())),
+            axum::routing::get(async || Json(&*DOCUMENT)),
         )
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::wrong_method())
@@ -61,9 +59,12 @@ pub fn router(exchange: Exchange) -> Router {
         .with_state(exchange)
 }
 
+/// Made when it is first asked for, and then kept.
+static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(|| openapi::document(&routes::all()));
+
 /// The OpenAPI document, for tools that want it without a server.
-pub fn openapi() -> serde_json::Value {
-    openapi::document(&routes::all())
+pub fn openapi() -> &'static serde_json::Value {
+    &DOCUMENT
 }
 
 /// The outer edge: a problem gets its request id and is logged, once.

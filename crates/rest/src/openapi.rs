@@ -53,11 +53,12 @@ fn operation(endpoint: &Endpoint, schemas: &mut Map<String, Value>) -> Value {
     }
     let area = endpoint.path.split('/').nth(1).unwrap_or_default();
     found.insert("tags".to_owned(), json!([area]));
-    let parameters = parameters(endpoint);
+    let body = shape.body.map(|schema| schema());
+    let parameters = parameters(endpoint, body.as_ref());
     if !parameters.is_empty() {
         found.insert("parameters".to_owned(), Value::Array(parameters));
     }
-    if let Some(body) = &shape.body {
+    if let Some(body) = &body {
         let body = json!({ "required": true, "content": json_content(body, schemas) });
         found.insert("requestBody".to_owned(), body);
     }
@@ -65,7 +66,7 @@ fn operation(endpoint: &Endpoint, schemas: &mut Map<String, Value>) -> Value {
     Value::Object(found)
 }
 
-fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+fn parameters(endpoint: &Endpoint, body: Option<&Schema>) -> Vec<Value> {
     let text = json!({ "type": "string" });
     let parameter = |place: &str, name: &str, schema: &Value| json!({ "in": place, "name": name, "required": place == "path", "schema": schema });
     let mut found: Vec<Value> = endpoint
@@ -86,12 +87,7 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
         found.push(parameter("header", "Idempotency-Key", &schema));
     }
-    if endpoint
-        .shape
-        .body
-        .as_ref()
-        .is_some_and(Schema::has_revision)
-    {
+    if body.is_some_and(Schema::has_revision) {
         found.push(parameter("header", "If-Match", &text));
     }
     found
@@ -100,10 +96,10 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
 fn responses(endpoint: &Endpoint, schemas: &mut Map<String, Value>) -> Value {
     let shape = &endpoint.shape;
     let mut found = Map::new();
-    let good = match &shape.answer {
+    let good = match shape.answer.map(|schema| schema()) {
         None => ("204", json!({ "description": "Done" })),
         Some(answer) => {
-            let mut content = json_content(answer, schemas);
+            let mut content = json_content(&answer, schemas);
             if shape.has_csv {
                 content["text/csv"] = json!({ "schema": { "type": "string" } });
             }

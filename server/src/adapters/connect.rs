@@ -56,7 +56,12 @@ impl Connected {
 
     /// The same with so many requests per second of one recipient.
     pub fn machines_within(&self, per_second: u32) -> Router {
-        self.machines_of(Arc::new(LimitedGate::new(self.gate.clone(), per_second)))
+        self.machines_behind(self.gate.clone(), per_second)
+    }
+
+    /// The same behind a gate that stands before this process's own.
+    pub fn machines_behind(&self, gate: Arc<dyn sharing::Gate>, per_second: u32) -> Router {
+        self.machines_of(Arc::new(LimitedGate::new(gate, per_second)))
     }
 
     fn machines_of(&self, gate: Arc<dyn sharing::Gate>) -> Router {

@@ -30,6 +30,11 @@ impl Reads {
         Self(None)
     }
 
+    /// Where this process runs, if known.
+    pub(crate) fn here(&self) -> Option<&Location> {
+        self.0.as_ref().map(|(_, here)| here)
+    }
+
     /// Where what is read at `from` comes to, if that is another place.
     pub(crate) fn to_here(&self, from: &Location) -> Option<&Location> {
         let (_, here) = self.0.as_ref()?;

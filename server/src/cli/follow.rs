@@ -106,7 +106,7 @@ impl Follow {
                 && here.to_string() != at(replica, "/location")
             {
                 bail!(
-                    "{}.{} is to be worked on by a process in {}; the configuration says that this one runs in {here}",
+                    "{}.{} is to be worked on by a process in {}, or where its source lies; the configuration says that this one runs in {here}",
                     at(table, "/schema"),
                     at(table, "/name"),
                     at(replica, "/location"),

@@ -84,6 +84,9 @@ fn words(plan: &Value) -> String {
             text.push_str(&rows(WAYS, &ways));
             text.push_str(&format!("{}\n", at(table, "/price")));
         }
+        if let Some(crossing) = table["crossing"].as_str() {
+            text.push_str(&format!("{crossing}\n"));
+        }
         text.push('\n');
     }
     let sums = list(plan, "money").iter();

@@ -58,6 +58,18 @@ pub(super) struct Timetable {
     /// Five fields; empty takes it away
     #[arg(long)]
     cron: Option<String>,
+    /// Run when the source has a new version, and not more often than this: 1h; empty takes it away
+    #[arg(long, value_name = "PERIOD")]
+    on_new_version: Option<String>,
+    /// Run so that what the source commits is there within this: 6h; empty takes it away
+    #[arg(long, value_name = "PERIOD")]
+    fresh_within: Option<String>,
+    /// Check every object so often, level 2: 1w, or a cron line; empty takes it away
+    #[arg(long, value_name = "WHEN")]
+    verify_objects: Option<String>,
+    /// Check every row so often, level 3; empty takes it away
+    #[arg(long, value_name = "WHEN")]
+    verify_rows: Option<String>,
     /// Europe/Berlin
     #[arg(long)]
     timezone: Option<String>,
@@ -67,7 +79,7 @@ pub(super) struct Timetable {
     /// How long a replica that nobody may read any more is kept
     #[arg(long, value_name = "HOURS")]
     keep_hours: Option<i64>,
-    /// Sync by hand only, until --resume
+    /// Sync and check by hand only, until --resume
     #[arg(long, conflicts_with = "resume")]
     pause: bool,
     #[arg(long)]
@@ -245,6 +257,7 @@ impl Replica {
                         ("STATE", |r| at(r, "/state")),
                         ("EVERY", |r| every(r)),
                         ("NEXT", |r| time(r, "/job/next_due_at")),
+                        ("LATE SINCE", |r| time(r, "/late_since")),
                         ("WHY", |r| at(r, "/reason")),
                     ]))
             }
@@ -271,6 +284,10 @@ impl Timetable {
             ("every", self.every.map(Value::from)),
             ("at", self.at.map(Value::from)),
             ("cron", self.cron.map(Value::from)),
+            ("on_new_version", self.on_new_version.map(Value::from)),
+            ("fresh_within", self.fresh_within.map(Value::from)),
+            ("verify_objects", self.verify_objects.map(Value::from)),
+            ("verify_rows", self.verify_rows.map(Value::from)),
             ("timezone", self.timezone.map(Value::from)),
             ("retention_hours", self.retention_hours.map(Value::from)),
             ("keep_hours", self.keep_hours.map(Value::from)),
@@ -284,11 +301,17 @@ impl Timetable {
     }
 }
 
-/// `2d at 03:00`, `0 3 * * 1`, `by hand`, `paused`.
+/// `2d at 03:00`, `0 3 * * 1`, `new version, at most every 1h`, `within 6h`, `by hand`, `paused`.
 fn every(replica: &Value) -> String {
     let job = &replica["job"];
     if job["paused"] == true {
         return "paused".to_owned();
+    }
+    if let Some(period) = job["on_new_version"].as_str() {
+        return format!("new version, at most every {period}");
+    }
+    if let Some(period) = job["fresh_within"].as_str() {
+        return format!("within {period}");
     }
     match (job["every"].as_str(), job["cron"].as_str()) {
         (Some(every), _) => match job["at"].as_str() {
@@ -310,11 +333,16 @@ fn words(replica: &Value) -> String {
             }),
             ("State", |r| at(r, "/state")),
             ("Because", |r| at(r, "/reason")),
+            ("Late since", |r| time(r, "/late_since")),
             ("Deleted from", |r| time(r, "/drain_until")),
             ("Job", |r| at(r, "/job/name")),
             ("Synced every", |r| every(r)),
             ("Time zone", |r| at(r, "/job/timezone")),
             ("Next", |r| time(r, "/job/next_due_at")),
+            ("Every object is checked", |r| at(r, "/job/verify_objects")),
+            ("Next", |r| time(r, "/job/next_objects_at")),
+            ("Every row is checked", |r| at(r, "/job/verify_rows")),
+            ("Next", |r| time(r, "/job/next_rows_at")),
             ("Retention, hours", |r| at(r, "/job/retention_hours")),
             ("Kept at the end, hours", |r| at(r, "/job/keep_hours")),
             ("Revision of the job", |r| at(r, "/job/revision")),

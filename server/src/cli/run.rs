@@ -220,6 +220,12 @@ fn stopping() -> anyhow::Result<CancellationToken> {
 
 /// All routes of this process.
 pub(crate) fn routes(node: &Node) -> anyhow::Result<Router> {
+    let per_second = node.settings.sharing.requests_per_second;
+    routes_with(node, node.connected.machines_within(per_second))
+}
+
+/// The same with other routes of the protocol and the gateway.
+pub(super) fn routes_with(node: &Node, machines: Router) -> anyhow::Result<Router> {
     let settings = node.settings.oidc.clone();
     let oidc = settings.map(|oidc| Oidc::new(oidc, node.exchange().clone(), &node.public_url));
     let oidc = oidc.transpose().context("no HTTP client can be made")?;
@@ -232,9 +238,7 @@ pub(crate) fn routes(node: &Node) -> anyhow::Result<Router> {
         oidc: oidc.map(Arc::new),
         scanning: node.settings.scanning.clone(),
         portal: site::portal(node.exchange().clone(), &node.settings.site),
-        machines: node
-            .connected
-            .machines_within(node.settings.sharing.requests_per_second),
+        machines,
     }))
 }
 

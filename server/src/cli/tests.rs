@@ -391,6 +391,18 @@ fn commands_are_calls() {
             json!({ "every": "2d", "at": "03:00", "timezone": "Europe/Berlin", "retention_hours": 24, "paused": false }),
         ),
         (
+            "replica schedule v-a@az --fresh-within 6h --verify-objects 1d --verify-rows 1w",
+            "PATCH",
+            "replicas/v-a@az/job",
+            json!({ "fresh_within": "6h", "verify_objects": "1d", "verify_rows": "1w" }),
+        ),
+        (
+            "replica schedule v-a@az --on-new-version 1h",
+            "PATCH",
+            "replicas/v-a@az/job",
+            json!({ "on_new_version": "1h" }),
+        ),
+        (
             "replica runs --product v-a",
             "GET",
             "sync-runs?product=v-a",

@@ -47,7 +47,14 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "worker",
-        &["parallel", "poll_millis", "engine", "refresh_minutes"],
+        &[
+            "parallel",
+            "poll_millis",
+            "engine",
+            "refresh_minutes",
+            "runs_per_store",
+            "elsewhere",
+        ],
     ),
     (
         "mail",

@@ -99,4 +99,6 @@ pub(super) struct RawWorker {
     pub(super) poll_millis: Option<u64>,
     pub(super) engine: Option<CopyEngine>,
     pub(super) refresh_minutes: Option<u32>,
+    pub(super) runs_per_store: Option<u32>,
+    pub(super) elsewhere: bool,
 }

@@ -309,6 +309,7 @@ fn every_key_of_the_list_is_read() {
         "location.cloud" | "location.region" => "\"aws\"",
         "telemetry.format" => "\"json\"",
         "worker.engine" => "\"process\"",
+        "worker.elsewhere" => "true",
         "sharing.url_minutes" => "30",
         "storage.table_files" => "1000",
         "mail.server" => "\"mail.example.org\"",

@@ -120,7 +120,8 @@ pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report, catalog, vacuums, ends, ending) = (
+    let (due, ended, lost, report, catalog, vacuums, ends, ending, checks) = (
+        exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
@@ -140,6 +141,10 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
                     .await
                     .map(|_| ())
             }
+        }),
+        Tick::new("checks", Duration::from_secs(60), move || {
+            let exchange = checks.clone();
+            async move { exchange.checks_tick(&Principal::system()).await }
         }),
         Tick::new("vacuums", Duration::from_secs(10 * 60), move || {
             let exchange = vacuums.clone();

@@ -219,7 +219,11 @@ impl Worker {
         let mut interval = tokio::time::interval(PULSE);
         loop {
             interval.tick().await;
-            if let Err(error) = self.exchange.worker_beat(&self.owner).await {
+            if let Err(error) = self
+                .exchange
+                .worker_beat_at(&self.owner, self.location.as_ref())
+                .await
+            {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the worker's pulse was not noted"

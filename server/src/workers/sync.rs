@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{
-    Counted, RunBegun, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask,
+    Counted, RunBegun, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask, is_look,
 };
 use exchange::{Exchange, Principal};
 use model::time::MINUTE;
-use model::{Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point};
+use model::{
+    Location, Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point,
+};
 use replication::{
     CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
     RunJournal, RunRecord,
@@ -45,6 +47,8 @@ const TIME_ALONE: i64 = MINUTE;
 /// The counter of one attempt at one run, and how much of it has been written down.
 struct Ledger {
     exchange: Exchange,
+    /// Where this process runs, if known: at neither end the bytes go two legs.
+    here: Option<Location>,
     run: RunStart,
     source: Meter,
     since: Instant,
@@ -62,7 +66,7 @@ impl Drop for Ledger {
 
 impl Ledger {
     fn begin(
-        exchange: &Exchange,
+        (exchange, here): (&Exchange, Option<&Location>),
         run: &RunStart,
         source: &Meter,
         folder: &Path,
@@ -72,6 +76,7 @@ impl Ledger {
             .map_err(uncounted)?;
         Ok(Self {
             exchange: exchange.clone(),
+            here: here.cloned(),
             run: run.clone(),
             source: source.clone(),
             since: Instant::now(),
@@ -130,9 +135,9 @@ impl Ledger {
         let finals = finals.map_err(std::io::Error::other).flatten();
         for ended in finals.map_err(uncounted)? {
             let system = Principal::system();
-            let written = self
-                .exchange
-                .run_counted(&system, ended.run, &ended.name, ended.counted);
+            let counted = (ended.name.as_str(), ended.counted);
+            let here = self.here.as_ref();
+            let written = self.exchange.run_counted(&system, ended.run, counted, here);
             match written.await {
                 // Of another database.
                 Err(exchange::Error::NotFound(_)) => continue,
@@ -148,8 +153,10 @@ impl Ledger {
 
     async fn write(&self, counted: Counted) -> Result<(), exchange::Error> {
         let system = Principal::system();
+        let name = self.tally.name();
+        let (counted, here) = ((name.as_str(), counted), self.here.as_ref());
         self.exchange
-            .run_counted(&system, self.run.id, &self.tally.name(), counted)
+            .run_counted(&system, self.run.id, counted, here)
             .await
     }
 }
@@ -319,6 +326,14 @@ impl Lakehand {
         if !task.wants_sync() {
             return Ok(Ended::Done);
         }
+        if is_look(leased)
+            && !self
+                .exchange
+                .sync_wanted(&Principal::system(), &task)
+                .await?
+        {
+            return Ok(Ended::Done);
+        }
         let begun = self
             .exchange
             .run_begin(&Principal::system(), &task, RunKind::Sync, leased)
@@ -374,8 +389,12 @@ impl Lakehand {
         let target = Self::meter(&task, run.id, Purpose::Sync);
         let task = self.unless_emptied(task, &target).await?;
         let folder = self.folder.join("runs");
-        let ledger = Ledger::begin(&self.exchange, run, &source, &folder)?;
+        let to = task.to_location()?;
+        let ours = (&self.exchange, self.reads.here());
+        let ledger = Ledger::begin(ours, run, &source, &folder)?;
         let driving = self.drive(&task, run, &ledger, (&source, &target), budget);
+        // What is read of the replica crosses, too, where this process does not stand beside it.
+        let driving = self.reads.noting(&target, &to, None, driving);
         let driven = tally::noting(driving, || ledger.note()).await;
         ledger.close().await?;
         let outcome = driven?;

@@ -288,6 +288,22 @@ async fn a_schedule() {
     let told = producer.text(back).await;
     holds(&told, "changed meanwhile");
     holds(&told, "Resume the schedule");
+
+    // A promise takes the place of what went by the clock, and checks come by themselves.
+    let shown = Form::of(&producer.text(&path).await, "sync-job");
+    let promised = shown.with("fresh_within", "6h").with("paused", "no");
+    let done = producer
+        .send(&promised.with("verify_rows", "0 4 * * 0"))
+        .await;
+    let told = producer.text(done.location()).await;
+    holds(&told, "Within 6h of the source’s commit");
+    holds(&told, "Its source is looked at next ");
+    holds(&told, "Every row is checked by cron 0 4 * * 0 ");
+    let never = Form::of(&told, "sync-job").with("verify_rows", "0 4 31 2 *");
+    producer.send(&never.with("fresh_within", "0h")).await;
+    let told = producer.text(&path).await;
+    holds(&told, "id=\"sync-job-fresh_within-error\"");
+    holds(&told, "id=\"sync-job-verify_rows-error\"");
 }
 
 /// Who signs in again in the middle of a form finds what was typed, and what was changed meanwhile.

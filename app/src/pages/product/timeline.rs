@@ -142,37 +142,58 @@ fn is_sync_of(run: &SyncRun, replica: &Replica, copy: &ReplicaTable) -> bool {
         && run.table == copy.name
 }
 
-/// When syncs are due: every `period`, one of them at `next`. The same promise as people are told of by mail
-/// (`exchange::replicas::telling`): what the source held when one was due is there before the next one is.
+/// Until when the copy is to have what was committed: the same promise as people are told of by mail
+/// (`exchange::replicas::telling`). Periods are microseconds, more than none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Due {
-    next: Timestamp,
-    /// Microseconds, more than none.
-    period: i64,
+enum Due {
+    /// Syncs are due every `period`, one of them at `next`: what the source held when one was due is there before the next one is.
+    Beat { next: Timestamp, period: i64 },
+    /// So long after its commit.
+    Within(i64),
 }
 
 impl Due {
     /// None: nothing is promised.
     fn of(job: &SyncJob) -> Option<Self> {
-        let period = job.every.as_deref().filter(|_| !job.paused)?;
-        let unit = match period.chars().last()? {
-            'm' => MINUTE,
-            'h' => HOUR,
-            'd' => DAY,
-            _ => return None,
-        };
-        let count: i64 = period.get(..period.len() - 1)?.parse().ok()?;
-        let period = count.checked_mul(unit).filter(|period| *period > 0)?;
+        if job.paused {
+            return None;
+        }
+        if let Some(period) = &job.fresh_within {
+            return Some(Self::Within(micros(period)?));
+        }
+        if let Some(period) = &job.on_new_version {
+            // What is committed right after a sync waits for the next one, and that takes its time.
+            return Some(Self::Within(micros(period)?.checked_mul(2)?));
+        }
+        let period = micros(job.every.as_deref()?)?;
         let next = job.next_due_at?;
-        Some(Self { next, period })
+        Some(Self::Beat { next, period })
     }
 
     /// When the copy is to have what was committed then.
     fn of_commit(self, committed: Timestamp) -> Timestamp {
-        let since_due = committed.since(self.next).rem_euclid(self.period);
-        let until_due = (self.period - since_due) % self.period;
-        committed.plus(until_due).plus(self.period)
+        match self {
+            Self::Within(promise) => committed.plus(promise),
+            Self::Beat { next, period } => {
+                let since_due = committed.since(next).rem_euclid(period);
+                let until_due = (period - since_due) % period;
+                committed.plus(until_due).plus(period)
+            }
+        }
     }
+}
+
+/// `2d`; None where that is no period.
+fn micros(period: &str) -> Option<i64> {
+    let unit = match period.chars().last()? {
+        'm' => MINUTE,
+        'h' => HOUR,
+        'd' => DAY,
+        'w' => 7 * DAY,
+        _ => return None,
+    };
+    let count: i64 = period.get(..period.len() - 1)?.parse().ok()?;
+    count.checked_mul(unit).filter(|period| *period > 0)
 }
 
 /// When the copy lacked something longer than it may.
@@ -299,7 +320,13 @@ mod tests {
             every: every.map(str::to_owned),
             at: None,
             cron: None,
+            on_new_version: None,
+            fresh_within: None,
             timezone: "UTC".to_owned(),
+            verify_objects: None,
+            verify_rows: None,
+            next_objects_at: None,
+            next_rows_at: None,
             retention_hours: 168,
             keep_hours: 336,
             paused,
@@ -314,6 +341,7 @@ mod tests {
             (Some("2d"), false, Some(2 * DAY)),
             (Some("30m"), false, Some(30 * MINUTE)),
             (Some("6h"), false, Some(6 * HOUR)),
+            (Some("1w"), false, Some(7 * DAY)),
             (Some("2d"), true, None),
             (None, false, None),
             (Some(""), false, None),
@@ -326,10 +354,20 @@ mod tests {
                 next_due_at: Some(next),
                 ..job(every, paused)
             };
-            let expected = expected.map(|period| Due { next, period });
+            let expected = expected.map(|period| Due::Beat { next, period });
             assert_eq!(Due::of(&job), expected, "{every:?}");
         }
-        let due = Due {
+        let looking = |on_new_version: Option<&str>, fresh_within: Option<&str>| SyncJob {
+            on_new_version: on_new_version.map(str::to_owned),
+            fresh_within: fresh_within.map(str::to_owned),
+            ..job(None, false)
+        };
+        let fresh = Due::of(&looking(None, Some("6h"))).unwrap();
+        assert_eq!(fresh, Due::Within(6 * HOUR));
+        assert_eq!(fresh.of_commit(at("05T02:00")), at("05T08:00"));
+        let hourly = Due::of(&looking(Some("1h"), None));
+        assert_eq!(hourly, Some(Due::Within(2 * HOUR)));
+        let due = Due::Beat {
             next: at("20T02:00"),
             period: DAY,
         };
@@ -356,7 +394,7 @@ mod tests {
             run(Some(1), 3, "06T00:00", "06T00:10"),
         ];
         let runs: Vec<&SyncRun> = runs.iter().collect();
-        let due = Due {
+        let due = Due::Beat {
             next: at("20T00:00"),
             period: DAY,
         };
@@ -373,7 +411,7 @@ mod tests {
     #[test]
     fn what_the_copy_holds_is_not_late_where_its_run_is_forgotten() {
         let commits = [commit(5, "03T00:00")];
-        let due = Due {
+        let due = Due::Beat {
             next: at("20T00:00"),
             period: DAY,
         };
@@ -392,6 +430,7 @@ mod tests {
             location: "azure:westeurope".parse().unwrap(),
             state: ReplicaState::Ready,
             drain_until: None,
+            late_since: None,
             reason: None,
             tables: vec![copy(3, "06T00:10")],
             job: Some(job(Some("1d"), false)),

@@ -16,6 +16,8 @@ use model::dto::SyncJob;
 
 use crate::api;
 use crate::api::Listed;
+use crate::components::badge::Badge;
+use crate::components::flash::Tone;
 use crate::components::load::Empty;
 use crate::components::load::Members;
 use crate::components::pager::Pager;
@@ -108,6 +110,7 @@ fn row(replica: Replica) -> impl IntoView {
             <td>{state::place(&replica.location)}<span class="secondary code muted">{replica.storage.to_string()}</span></td>
             <td>
                 <State said=state::replica(replica.state)/>
+                {late(&replica)}
                 {failing.then(|| view! { <p class="reason">{words::replicas::LAST_SYNC_DID_NOT_GO_THROUGH}</p> })}
                 {replica.drain_until.map(|at| view! { <span class="secondary muted">{words::replicas::DELETED_ON}<Ago at/></span> })}
             </td>
@@ -116,6 +119,13 @@ fn row(replica: Replica) -> impl IntoView {
             <td>{rhythm}{next.map(|at| view! { <span class="secondary muted">{words::replicas::NEXT_SYNC}<Ago at/></span> })}</td>
         </tr>
     }
+}
+
+/// That it is later than its schedule promises, in one line.
+pub(crate) fn late(replica: &Replica) -> impl IntoView + use<> {
+    replica.late_since.map(|at| {
+        view! { <span class="secondary"><Badge tone=Tone::Warn>{words::limit::LATE_SINCE}<Ago at/></Badge></span> }
+    })
 }
 
 /// Whether something on it failed that is to be done.
@@ -140,6 +150,12 @@ pub(crate) fn timetable(job: &SyncJob) -> String {
         .as_ref()
         .map(|at| words::replicas::at_time_of_day(&at))
         .unwrap_or_default();
+    if let Some(period) = &job.on_new_version {
+        return words::replicas::on_new_version(period);
+    }
+    if let Some(period) = &job.fresh_within {
+        return words::replicas::fresh_within(period);
+    }
     match (&job.every, &job.cron) {
         (Some(every), _) => words::replicas::every_at(&every, &at, &job.timezone),
         (None, Some(cron)) => format!("{cron} {}", job.timezone),

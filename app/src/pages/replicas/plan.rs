@@ -68,6 +68,7 @@ fn table(table: TablePlan) -> impl IntoView {
     let class = if table.failed { "reason" } else { "" };
     let chosen = table.chosen;
     let price = (!table.ways.is_empty()).then_some(table.price);
+    let crossing = (!table.crossing.is_empty()).then_some(table.crossing);
     let rows: Vec<_> = table
         .ways
         .into_iter()
@@ -92,6 +93,7 @@ fn table(table: TablePlan) -> impl IntoView {
         <p class=class>{words::sentence(&table.because)}</p>
         {ways}
         {price.map(|price| view! { <p class="muted">{price}</p> })}
+        {crossing.map(|crossing| view! { <p class="muted">{crossing}</p> })}
     }
 }
 

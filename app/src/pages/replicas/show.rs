@@ -24,6 +24,8 @@ use crate::components::button::Weight;
 use crate::components::field::Field;
 use crate::components::field::Kind;
 use crate::components::field::Select;
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
 use crate::components::form::Form;
 use crate::components::form::Hidden;
 use crate::components::form::Submit;
@@ -118,6 +120,11 @@ fn page(
                 </div>
                 {actions(&replica)}
             </div>
+            {replica.late_since.map(|at| view! {
+                <Notice tone=Tone::Warn>
+                    <p>{words::replicas::IT_IS_LATE}<Ago at/>{words::replicas::IS_NOT_HERE}</p>
+                </Notice>
+            })}
             <section class="block" data-refresh=is_busy.then_some("")>
                 <h2>{words::replicas::TABLES}</h2>
                 <Table caption=words::replicas::TABLES_OF_THE_REPLICA head>{tables}</Table>
@@ -246,8 +253,36 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
     let id = replica.id.to_string();
     let next = job.next_due_at.filter(|_| !job.paused);
     let may = replica.may.schedule;
-    // What is synced by hand alone has nothing to pause.
-    let is_timed = job.every.is_some() || job.cron.is_some();
+    let is_looking = job.on_new_version.is_some() || job.fresh_within.is_some();
+    let is_checked = job.verify_objects.is_some() || job.verify_rows.is_some();
+    // What is synced and checked by hand alone has nothing to pause.
+    let is_timed = job.every.is_some() || job.cron.is_some() || is_looking || is_checked;
+    let next_word = if is_looking {
+        words::replicas::NEXT_LOOK
+    } else {
+        words::replicas::NEXT_RUN
+    };
+    let checks = [
+        (
+            words::replicas::EVERY_OBJECT_IS_CHECKED,
+            job.verify_objects.clone(),
+            job.next_objects_at,
+        ),
+        (
+            words::replicas::EVERY_ROW_IS_CHECKED,
+            job.verify_rows.clone(),
+            job.next_rows_at,
+        ),
+    ];
+    let checks = checks
+        .into_iter()
+        .filter_map(|(what, when, next)| {
+            let when = words::replicas::checked(&when?, &job.timezone);
+            Some(view! {
+                <p>{what}{when}{next.map(|at| view! { {words::replicas::NEXT_CHECK}<Ago at/> })}"."</p>
+            })
+        })
+        .collect_view();
     let halt = (may && is_timed).then(|| pause(id.clone(), &job));
     let resumed =
         (job.paused && is_timed).then(|| words::replicas::resumed_it_runs(&timetable(&job)));
@@ -258,8 +293,9 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
             <p>
                 {words::sentence(&rhythm(&job))}
                 {resumed}
-                {next.map(|at| view! { {words::replicas::NEXT_RUN}<Ago at/>{words::replicas::NEXT_RUN_AT}<Time at/>"." })}
+                {next.map(|at| view! { {next_word}<Ago at/>{words::replicas::NEXT_RUN_AT}<Time at/>"." })}
             </p>
+            {checks}
             <p class="muted">
                 {words::replicas::how_long_it_is_kept(job.retention_hours.unsigned_abs(), job.keep_hours.unsigned_abs())}
             </p>
@@ -307,7 +343,11 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
                 <Field label=words::replicas::EVERY name="every" value=job.every hint=words::replicas::EVERY_HINT autocomplete="off"/>
                 <Field label=words::replicas::AT name="at" value=job.at hint=words::replicas::AT_HINT autocomplete="off"/>
                 <Field label=words::replicas::CRON name="cron" value=job.cron hint=words::replicas::CRON_HINT autocomplete="off"/>
+                <Field label=words::replicas::ON_NEW_VERSION name="on_new_version" value=job.on_new_version hint=words::replicas::ON_NEW_VERSION_HINT autocomplete="off"/>
+                <Field label=words::replicas::FRESH_WITHIN name="fresh_within" value=job.fresh_within hint=words::replicas::FRESH_WITHIN_HINT autocomplete="off"/>
                 <Field label=words::replicas::TIME_ZONE name="timezone" value=Some(job.timezone) hint=words::replicas::TIME_ZONE_HINT required=true autocomplete="off"/>
+                <Field label=words::replicas::VERIFY_OBJECTS name="verify_objects" value=job.verify_objects hint=words::replicas::VERIFY_OBJECTS_HINT autocomplete="off"/>
+                <Field label=words::replicas::VERIFY_ROWS name="verify_rows" value=job.verify_rows hint=words::replicas::VERIFY_ROWS_HINT autocomplete="off"/>
                 <Field label=words::replicas::KEEP_WHAT_THE_SOURCE_REMOVED name="retention_hours" kind=Kind::Number value=Some(job.retention_hours.to_string()) hint=words::replicas::HOURS required=true/>
                 <Field label=words::replicas::KEEP_THE_REPLICA_WITHOUT_READERS name="keep_hours" kind=Kind::Number value=Some(job.keep_hours.to_string()) hint=words::replicas::HOURS required=true/>
                 <Select label=words::replicas::WHETHER_IT_RUNS name="paused" options=choices.to_vec() value=Some(paused.to_owned())/>

@@ -1,5 +1,6 @@
 //! Y: queries whose answer is asked for later. A server that does not know them answers at once, which is allowed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ cases! {
     "Y.answer" "PROTOCOL.md, asynchronous queries" "asyncquery=true is answered with a queryStatus and said back, or at once" answer;
     "Y.key-required" "DeltaSharingService.scala" "A server that queries asynchronously wants an idempotency key: 400 without" key_required;
     "Y.polled" "PROTOCOL.md, asynchronous queries" "Asked for its id, the query comes to the files that a query at once gives" polled;
+    "Y.pages" "PROTOCOL.md, asynchronous queries" "Its files come in pages where maxFiles asks for them: together they are all, each once" pages;
     "Y.same-key" "PROTOCOL.md, asynchronous queries" "The same key, table and parameters give the same query" same_key;
     "Y.other-key" "PROTOCOL.md, asynchronous queries" "Another key gives another query" other_key;
     "Y.id-of-other-table" "PROTOCOL.md, asynchronous queries" "A query id is found below its own table only: 404 elsewhere" other_table;
@@ -79,8 +81,18 @@ async fn polled(world: &World) -> Checked {
     let table = world.plain()?;
     let id = begun(world, table, &key("polled")).await?;
     let expected = before(world.data(table.query(json!({}))).await)?.ids();
+    let data = ended(world, table, &id, &json!({})).await?;
+    ensure(
+        data.ids() == expected && data.end().is_some(),
+        format!("{} files and an endStreamAction", expected.len()),
+        format!("{} files", data.ids().len()),
+    )
+}
+
+/// Asks for a query's files until they are there.
+async fn ended(world: &World, table: &Table, id: &str, body: &Value) -> Checked<Data> {
     for _ in 0..POLLS {
-        let poll = Ask::post(&table.path(&["queries", &id]), &json!({})).can(ASKED);
+        let poll = Ask::post(&table.path(&["queries", id]), body).can(ASKED);
         let answer = world.send(poll).await?.ok()?;
         let lines = answer.lines()?;
         let first: &Value = lines.first().unwrap_or(&Value::Null);
@@ -93,14 +105,32 @@ async fn polled(world: &World) -> Checked {
             tokio::time::sleep(Duration::from_millis(500)).await;
             continue;
         }
-        let data = Data::of(answer)?;
-        return ensure(
-            data.ids() == expected && data.end().is_some(),
-            format!("{} files and an endStreamAction", expected.len()),
-            format!("{} files", data.ids().len()),
-        );
+        return Data::of(answer);
     }
     fail("an end of the query", "pending for half a minute")
+}
+
+async fn pages(world: &World) -> Checked {
+    let table = world.several()?;
+    let id = begun(world, table, &key("pages")).await?;
+    let expected = before(world.data(table.query(json!({}))).await)?.ids();
+    let (mut seen, mut count) = (BTreeSet::new(), 0);
+    let mut body = json!({ "maxFiles": 1 });
+    // One more than there are, so that pages without end are seen.
+    for _ in 0..=expected.len() {
+        let page = ended(world, table, &id, &body).await?;
+        count += page.files().len();
+        seen.extend(page.ids());
+        match page.end_text("nextPageToken") {
+            Some(next) => body["pageToken"] = json!(next),
+            None => break,
+        }
+    }
+    ensure(
+        seen == expected && count == expected.len(),
+        format!("{} files, each once", expected.len()),
+        format!("{count} files, {} of them different", seen.len()),
+    )
 }
 
 async fn same_key(world: &World) -> Checked {

@@ -236,14 +236,21 @@ async fn data_type(world: &World) -> Checked {
 }
 
 async fn error_body(world: &World) -> Checked {
-    let answer = world.send(Ask::get(&["shares", NOBODY])).await?;
-    answer.refused(404, "")?;
-    let kind = answer.header("content-type").to_lowercase();
-    ensure(
-        kind.split(';').next().map(str::trim) == Some("application/json"),
-        "Content-Type: application/json",
-        format!("'{kind}'"),
-    )
+    for (ask, status) in [
+        (Ask::get(&["shares", NOBODY]), 404),
+        (Ask::get(&["shares"]).query("maxResults", "-1"), 400),
+        (Ask::get(&["shares"]).anonymous(), 401),
+    ] {
+        let answer = world.send(ask).await?;
+        answer.refused(status, "")?;
+        let kind = answer.header("content-type").to_lowercase();
+        ensure(
+            kind.split(';').next().map(str::trim) == Some("application/json"),
+            format!("Content-Type: application/json of {status}"),
+            format!("'{kind}'"),
+        )?;
+    }
+    Ok(())
 }
 
 async fn mistakes(world: &World) -> Checked {

@@ -14,6 +14,7 @@ cases! {
     "F.start-after-latest" "DeltaSharingServiceSuite" "A startingVersion after the latest is 400" after_latest;
     "F.not-enabled" "DeltaSharingServiceSuite" "Changes of a table that does not share them are 400" not_enabled;
     "F.unrecorded" "DeltaSharingServiceSuite" "A version whose changes were not recorded is 400, and named" unrecorded;
+    "F.before-shared" "DeltaSharingServiceSuite" "Changes of versions before the shared history are 400, and the first that is shared is named" before_shared;
     "F.inclusive" "PROTOCOL.md, Read Change Data Feed" "Both ends of a range belong to it" inclusive;
     "F.recorded" "Delta PROTOCOL.md, Change Data Files" "A version with recorded changes comes as cdf lines alone" recorded;
     "F.no-rewrites" "Delta PROTOCOL.md, Change Data Files" "Files that were only rewritten are no change" no_rewrites;
@@ -22,6 +23,8 @@ cases! {
     "F.flags-any-case" "rest_client.py" "A flag may be written True, as Python does" flags;
     "F.historical-metadata" "PROTOCOL.md, Read Change Data Feed" "includeHistoricalMetadata gives the metadata of the first version, with its version" historical_metadata;
     "F.latest-metadata" "PROTOCOL.md, Read Change Data Feed" "Without it the metadata is that of the latest version" latest_metadata;
+    "F.historical-protocol" "PROTOCOL.md, Read Change Data Feed" "includeHistoricalProtocol is taken in the delta format; a version that the protocol says is the first" historical_protocol;
+    "F.advanced" "delta-io/delta-sharing#610" "A table with advanced features tells its changes, too" advanced;
     "F.delta" "reader.py" "In the delta format, too, each change has version and timestamp" delta;
     "F.max-files-positive" "protocol.proto" "A maxFiles of 0 is 400" max_files;
 }
@@ -80,6 +83,20 @@ async fn unrecorded(world: &World) -> Checked {
         format!("a message that names version {version}"),
         message,
     )
+}
+
+async fn before_shared(world: &World) -> Checked {
+    let (table, first) = world.hinted_at("late", world.hints.late.as_ref())?;
+    if table.changes.is_none() {
+        return skip("the table `late` of the world file does not share its changes");
+    }
+    let message = refused(world, table.changes_since(first - 1)).await?;
+    ensure(
+        message.contains(&first.to_string()),
+        format!("a message that names version {first}"),
+        message,
+    )?;
+    world.data(table.changes_since(first)).await.map(|_| ())
 }
 
 fn versions(data: &Data) -> Vec<i64> {
@@ -232,10 +249,41 @@ async fn latest_metadata(world: &World) -> Checked {
     )
 }
 
+async fn historical_protocol(world: &World) -> Checked {
+    let (table, first) = world.changing()?;
+    let ask = table
+        .changes_since(first)
+        .query("includeHistoricalProtocol", "true")
+        .can("responseformat=delta");
+    let data = world.data(ask).await?;
+    let found = &data.lines[0]["protocol"]["version"];
+    ensure(
+        found.is_null() || found.as_i64() == Some(first),
+        format!("the protocol of version {first}"),
+        found.to_string(),
+    )
+}
+
+async fn advanced(world: &World) -> Checked {
+    let (table, first) = world.advanced_changing()?;
+    let ask = table.changes_since(first).can(&table.able());
+    let data = world.data(ask).await?;
+    ensure(
+        data.answer.version()? == first && !data.files().is_empty(),
+        format!("changes since version {first}"),
+        data.answer.shown(),
+    )?;
+    all_told(&data)
+}
+
 async fn delta(world: &World) -> Checked {
     let (table, first) = world.changing()?;
     let ask = table.changes_since(first).can("responseformat=delta");
-    let data = world.data(ask).await?;
+    all_told(&world.data(ask).await?)
+}
+
+/// Each change of an answer in the delta format.
+fn all_told(data: &Data) -> Checked {
     for (_, file) in data.files() {
         ensure(
             file["version"].is_i64()

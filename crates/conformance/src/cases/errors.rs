@@ -5,7 +5,7 @@ use serde_json::json;
 use super::calls::NOBODY;
 use crate::World;
 use crate::case::{Checked, cases, ensure, skip};
-use crate::client::Ask;
+use crate::client::{Ask, FEATURES};
 use crate::world::Table;
 
 cases! {
@@ -16,6 +16,7 @@ cases! {
     "R.challenge" "RFC 9110, 11.6.1" "401 comes with WWW-Authenticate: Bearer" challenge;
     "R.expired" "OpenSharing server" "A token whose time is over is 401, and the message says so" expired;
     "R.message" "PROTOCOL.md, REST APIs" "A message is a sentence on one line, without the server's inner life" message;
+    "R.outside" "Delta PROTOCOL.md, Add File" "A table whose log names a file outside of its folder is refused with 4xx, and no URL for it is handed out" outside;
     "R.cleaned" "DeltaSharingServiceSuite" "A version that log cleanup has removed is 400 or 404, never 500, and names the earliest that is left" cleaned;
 }
 
@@ -98,6 +99,17 @@ async fn message(world: &World) -> Checked {
                 .iter()
                 .any(|inner| message.contains(inner));
         ensure(fits, "a sentence for people", message)?;
+    }
+    Ok(())
+}
+
+async fn outside(world: &World) -> Checked {
+    let table = world.hinted("outside", world.hints.outside.as_ref())?;
+    for format in ["parquet", "delta"] {
+        let can = format!("responseformat={format};readerfeatures={FEATURES}");
+        let answer = world.send(table.query(json!({})).can(&can)).await?;
+        answer.refused_for_good()?;
+        answer.refused(answer.status, "")?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ cases! {
     "H2.both-advanced" "PROTOCOL.md, responseformat" "Asked for both, a table with advanced features comes as delta" both_advanced;
     "H2.echo" "rest_client.py" "The format is said back in lower case: Python compares it so" echo;
     "H2.parquet-refused" "DeltaSharingServiceSuite" "parquet for a table with advanced features is 400 UNSUPPORTED_OPERATION and names the feature" parquet_refused;
+    "H2.leftover-vector" "Delta PROTOCOL.md, Deletion Vectors" "A deletion vector is not left out of a parquet answer because the table's property is off: 400, or deleted rows come back" leftover_vector;
     "H2.feature-refused" "DeltaSharingServiceSuite" "delta without the reader feature that the table needs is 400 UNSUPPORTED_OPERATION" feature_refused;
     "H3.without-features" "DeltaSharedTableKernel.scala" "A client that names no reader features is told minReaderVersion 1, minWriterVersion below 7 and no features" without_features;
     "H3.with-features" "DeltaSharedTableKernel.scala" "A client that names reader features is told the table's own protocol" with_features;
@@ -151,6 +152,17 @@ async fn parquet_refused(world: &World) -> Checked {
         "a message that names the feature",
         message,
     )
+}
+
+async fn leftover_vector(world: &World) -> Checked {
+    let table = world.leftover()?;
+    for ask in [
+        table.query(json!({})),
+        table.query(json!({})).can("responseformat=parquet"),
+    ] {
+        world.send(ask).await?.refused(400, "")?;
+    }
+    Ok(())
 }
 
 async fn feature_refused(world: &World) -> Checked {

@@ -19,6 +19,7 @@ cases! {
     "A.stats" "PROTOCOL.md, Per-file Statistics" "Statistics are a text that is JSON" stats;
     "A.file-version" "PROTOCOL.md, File" "Files of an older version have version and timestamp, those of the latest have not" file_version;
     "A.expiration" "PROTOCOL.md, File" "expirationTimestamp is in milliseconds and still to come" expiration;
+    "A.min-expiration" "PROTOCOL.md, EndStreamAction" "minUrlExpirationTimestamp is when the first of the URLs ends" min_expiration;
     "A.size" "RandomAccessHttpInputStream.scala" "size is the object's length: Spark asks for its last byte" size;
     "A.delta-wrapped" "PROTOCOL.md, API Response Format in Delta" "The delta format wraps: deltaProtocol, deltaMetadata, deltaSingleAction with one action" delta_wrapped;
     "A.delta-path" "PROTOCOL.md, API Response Format in Delta" "In the delta format the path of an action is the signed URL" delta_path;
@@ -267,6 +268,27 @@ async fn expiration(world: &World) -> Checked {
     } else {
         skip("the server does not say when its URLs end, which is optional")
     }
+}
+
+async fn min_expiration(world: &World) -> Checked {
+    let table = world.plain()?;
+    let ask = table
+        .query(json!({}))
+        .can("responseformat=parquet;includeendstreamaction=true");
+    let data = world.data(ask).await?;
+    let said = data.end().map(|end| &end["minUrlExpirationTimestamp"]);
+    let Some(said) = said.filter(|said| !said.is_null()) else {
+        return skip("the server does not say when the first URL ends, which is optional");
+    };
+    let ends = data.files().into_iter();
+    let first = ends
+        .filter_map(|(_, file)| file["expirationTimestamp"].as_i64())
+        .min();
+    ensure(
+        said.as_i64().is_some() && (first.is_none() || said.as_i64() == first),
+        format!("minUrlExpirationTimestamp: {first:?}"),
+        said.to_string(),
+    )
 }
 
 async fn size(world: &World) -> Checked {

@@ -13,6 +13,7 @@ use crate::world::{Data, Table, before};
 cases! {
     "H7.whole" "DeltaSharingClient.scala" "The pages of a query together are its files, each once" whole;
     "H7.small" "DeltaSharingClient.scala" "A page holds no more files than maxFiles" small;
+    "H7.advanced" "DeltaSharingClient.scala" "A table with advanced features comes in pages, too" advanced;
     "H7.same-head" "DeltaSharingClient.scala" "Protocol and metadata are the same on every page, byte by byte, and so is the version: Spark compares them" same_head;
     "H7.pinned" "DeltaSharingService.scala" "Pages stay with the version of the first, whatever is committed meanwhile" pinned;
     "H7.other-parameters" "DeltaSharingServiceSuite" "A page token with other parameters is 400" other_parameters;
@@ -35,7 +36,8 @@ async fn paged(world: &World, table: &Table, body: &Value) -> Checked<Vec<Data>>
     let mut asked = body.clone();
     asked["maxFiles"] = json!(1);
     for _ in 0..=2 * table.files + 100 {
-        let data = world.data(table.query(asked.clone())).await?;
+        let ask = table.query(asked.clone()).can(&table.able());
+        let data = world.data(ask).await?;
         let next = data.end_text("nextPageToken");
         pages.push(data);
         match next {
@@ -59,8 +61,17 @@ async fn page_token(world: &World, table: &Table) -> Checked<String> {
 }
 
 async fn whole(world: &World) -> Checked {
-    let table = world.several()?;
-    let expected = before(world.data(table.query(json!({}))).await)?.ids();
+    pages_are_whole(world, world.several()?).await
+}
+
+async fn advanced(world: &World) -> Checked {
+    let (table, _) = world.advanced_changing()?;
+    pages_are_whole(world, table).await
+}
+
+async fn pages_are_whole(world: &World, table: &Table) -> Checked {
+    let all = world.data(table.query(json!({})).can(&table.able())).await;
+    let expected = before(all)?.ids();
     let pages = paged(world, table, &json!({})).await?;
     let count: usize = pages.iter().map(|page| page.files().len()).sum();
     let seen: BTreeSet<String> = pages.iter().flat_map(Data::ids).collect();

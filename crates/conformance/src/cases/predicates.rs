@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::World;
 use crate::case::{Checked, cases, ensure, skip};
+use crate::data::stats;
 use crate::world::{Data, Table, before};
 
 cases! {
@@ -13,6 +14,8 @@ cases! {
     "J.partition-exact" "PartitionFilterUtils.scala" "A server that goes by equality on a partition column gives the matching files and no other" partition_exact;
     "J.sql" "PROTOCOL.md, SQL Expressions for Predicates" "Equality in predicateHints never leaves out a matching file" sql;
     "J.statistics" "PROTOCOL.md, JSON predicates" "A comparison on statistics never leaves out a file that may match" statistics;
+    "J.sql-operators" "PROTOCOL.md, SQL Expressions for Predicates" "The other operators of predicateHints never leave out a file that may match" sql_operators;
+    "J.advanced" "PROTOCOL.md, JSON predicates" "The same holds for a table with advanced features" advanced;
     "J.not" "PROTOCOL.md, JSON predicates" "not never leaves out a matching file" not;
     "J.or" "PROTOCOL.md, JSON predicates" "or never leaves out a file that one side matches" or;
     "J.and" "PROTOCOL.md, JSON predicates" "and never leaves out a file that both sides match" and;
@@ -196,15 +199,17 @@ async fn is_null(world: &World) -> Checked {
     split.holds(&seen, &wanted)
 }
 
-/// A column of whole numbers with statistics: the table, the column, and each file's id with its least and greatest value.
-async fn counted(world: &World) -> Checked<(&Table, String, Vec<(String, i64, i64)>)> {
-    let table = world.several()?;
-    let data = before(world.data(table.query(json!({}))).await)?;
+/// A file's id with the least and greatest value of a column.
+type Range = (String, i64, i64);
+
+/// A column of whole numbers with statistics.
+async fn counted(world: &World, table: &Table) -> Checked<(String, Vec<Range>)> {
+    let ask = table.query(json!({})).can(&table.able());
+    let data = before(world.data(ask).await)?;
     let mut files = Vec::new();
     let mut column = None::<String>;
     for (_, file) in data.files() {
-        let stats = file["stats"].as_str().unwrap_or_default();
-        let stats: Value = serde_json::from_str(stats).unwrap_or_default();
+        let stats = stats(file);
         let least = stats["minValues"].as_object();
         let found = least.into_iter().flatten().find(|(name, value)| {
             value.is_i64() && column.as_ref().is_none_or(|column| column == *name)
@@ -218,36 +223,86 @@ async fn counted(world: &World) -> Checked<(&Table, String, Vec<(String, i64, i6
         files.push((id, least, most));
     }
     match column {
-        Some(column) if files.len() > 1 => Ok((table, column, files)),
+        Some(column) if files.len() > 1 => Ok((column, files)),
         _ => skip("no file here has statistics of whole numbers"),
     }
 }
 
 async fn statistics(world: &World) -> Checked {
-    let (table, column, files) = counted(world).await?;
-    for (_, least, _) in &files {
-        for op in ["equal", "greaterThanOrEqual", "lessThanOrEqual"] {
+    compared(world, world.several()?).await
+}
+
+async fn advanced(world: &World) -> Checked {
+    compared(world, world.advanced_changing()?.0).await
+}
+
+async fn compared(world: &World, table: &Table) -> Checked {
+    const OPERATORS: [(&str, &str); 5] = [
+        ("equal", "="),
+        ("lessThan", "<"),
+        ("lessThanOrEqual", "<="),
+        ("greaterThan", ">"),
+        ("greaterThanOrEqual", ">="),
+    ];
+    let (column, files) = counted(world, table).await?;
+    for (_, value, _) in &files {
+        for (op, sign) in OPERATORS {
             let predicate = json!({
                 "op": op,
                 "children": [
                     { "op": "column", "name": column, "valueType": "long" },
-                    { "op": "literal", "value": least.to_string(), "valueType": "long" },
+                    { "op": "literal", "value": value.to_string(), "valueType": "long" },
                 ],
             });
             let body = json!({ "jsonPredicateHints": predicate.to_string() });
-            let seen = world.data(table.query(body)).await?.ids();
-            for (id, from, to) in &files {
-                let may = match op {
-                    "equal" => from <= least && least <= to,
-                    "greaterThanOrEqual" => to >= least,
-                    _ => from <= least,
-                };
-                ensure(
-                    !may || seen.contains(id),
-                    format!("the file with {column} from {from} to {to} for {op} {least}"),
-                    "left out",
-                )?;
-            }
+            holds_for(world, table, body, (column.as_str(), sign, *value), &files).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks with hints that say `column sign value`; no file that may hold such a row is left out.
+async fn holds_for(
+    world: &World,
+    table: &Table,
+    body: Value,
+    (column, sign, value): (&str, &str, i64),
+    files: &[Range],
+) -> Checked {
+    let ask = table.query(body).can(&table.able());
+    let seen = world.data(ask).await?.ids();
+    for (id, from, to) in files {
+        let (from, to) = (*from, *to);
+        let may = match sign {
+            "=" => from <= value && value <= to,
+            "<>" => from != value || to != value,
+            "<" => from < value,
+            "<=" => from <= value,
+            ">" => to > value,
+            ">=" => to >= value,
+            // IS NOT NULL: there are values.
+            _ => true,
+        };
+        ensure(
+            !may || seen.contains(id),
+            format!("the file with {column} from {from} to {to} for {column} {sign} {value}"),
+            "left out",
+        )?;
+    }
+    Ok(())
+}
+
+async fn sql_operators(world: &World) -> Checked {
+    let table = world.several()?;
+    let (column, files) = counted(world, table).await?;
+    for (_, value, _) in &files {
+        for sign in ["=", "<>", "<", "<=", ">", ">=", "IS NOT NULL"] {
+            let hint = match sign {
+                "IS NOT NULL" => format!("{column} {sign}"),
+                _ => format!("{column} {sign} {value}"),
+            };
+            let body = json!({ "predicateHints": [hint] });
+            holds_for(world, table, body, (column.as_str(), sign, *value), &files).await?;
         }
     }
     Ok(())

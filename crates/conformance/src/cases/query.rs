@@ -6,6 +6,7 @@ use super::calls::{instants, written};
 use super::pages::refreshable;
 use crate::World;
 use crate::case::{Checked, cases, ensure, skip};
+use crate::data::stats;
 use crate::world::{Table, before};
 
 cases! {
@@ -16,6 +17,7 @@ cases! {
     "Q.json-hints-unreadable" "PROTOCOL.md, JSON predicates" "JSON predicate hints that cannot be read are ignored, never an error" json_unreadable;
     "Q.limit-gives-rows" "PROTOCOL.md, Read Data from a Table" "A limitHint never leaves out rows within the limit" limit_gives;
     "Q.limit-large" "PROTOCOL.md, Read Data from a Table" "A limitHint above the table's rows gives all files" limit_large;
+    "Q.limit-deleted-rows" "Delta PROTOCOL.md, Deletion Vectors" "Rows that a deletion vector deletes do not count for a limitHint" limit_deleted;
     "Q.version" "PROTOCOL.md, Read Data from a Table" "A version gives the files of that version" version;
     "Q.timestamp" "PROTOCOL.md, Read Data from a Table" "A timestamp gives the files of the version then" timestamp;
     "Q.one-point-in-time" "DeltaSharingServiceSuite" "Only one of version, timestamp and startingVersion may be given: else 400" one_point;
@@ -25,6 +27,8 @@ cases! {
     "Q.before-shared-history" "DeltaSharingServiceSuite" "A version before the shared history is 400 and names the first that is shared" before_shared;
     "Q.before-shared-metadata" "DeltaSharingServiceSuite" "The same holds for metadata, whose schema would tell of hidden history" before_shared_metadata;
     "Q.starting-version" "PROTOCOL.md, Read Data from a Table" "startingVersion answers with that version in the header, and add and remove lines, never cdf" starting_version;
+    "Q.starting-never-cdf" "PROTOCOL.md, Read Data from a Table" "Also of a version with recorded changes come its added and removed files" starting_never_cdf;
+    "Q.starting-advanced" "PROTOCOL.md, Read Data from a Table" "startingVersion is answered for a table with advanced features, too" starting_advanced;
     "Q.starting-metadata" "PROTOCOL.md, Read Data from a Table" "Metadata that later versions have set comes among the lines, with its version" starting_metadata;
     "Q.starting-no-rewrites" "PROTOCOL.md, Read Data from a Table" "Files that were only rewritten are no change" starting_rewrites;
     "Q.ending-before-start" "DeltaSharingServiceSuite" "An endingVersion before the startingVersion is 400" ending_before;
@@ -90,8 +94,13 @@ async fn json_unreadable(world: &World) -> Checked {
 
 /// The rows of a file by its statistics.
 fn rows(file: &Value) -> Option<i64> {
-    let stats: Value = serde_json::from_str(file["stats"].as_str()?).ok()?;
-    stats["numRecords"].as_i64()
+    stats(file)["numRecords"].as_i64()
+}
+
+/// Those that no deletion vector deletes.
+fn rows_left(file: &Value) -> Option<i64> {
+    let vector = &file["deltaSingleAction"]["add"]["deletionVector"];
+    Some(rows(file)? - vector["cardinality"].as_i64().unwrap_or_default())
 }
 
 async fn limit_gives(world: &World) -> Checked {
@@ -110,6 +119,33 @@ async fn limit_gives(world: &World) -> Checked {
             given.is_some_and(|given| given >= limit.min(total)),
             format!("files with at least {} rows", limit.min(total)),
             format!("{} files with {given:?} rows", data.files().len()),
+        )?;
+    }
+    Ok(())
+}
+
+async fn limit_deleted(world: &World) -> Checked {
+    let table = world.vectors()?;
+    let ask = |body: Value| table.query(body).can(&table.able());
+    let all = before(world.data(ask(json!({}))).await)?;
+    let total: Option<i64> = all.files().iter().map(|(_, file)| rows_left(file)).sum();
+    let Some(total) = total else {
+        return skip("no table here with deletion vectors says how many rows its files have");
+    };
+    // As many as one file seems to have.
+    let mut limits: Vec<i64> = all.files().iter().filter_map(|(_, f)| rows(f)).collect();
+    limits.push(total);
+    limits.dedup();
+    for limit in limits {
+        let data = world.data(ask(json!({ "limitHint": limit }))).await?;
+        let given: Option<i64> = data.files().iter().map(|(_, file)| rows_left(file)).sum();
+        ensure(
+            given.is_some_and(|given| given >= limit.min(total)),
+            format!(
+                "files with at least {} rows that are not deleted",
+                limit.min(total)
+            ),
+            format!("{} files with {given:?} such rows", data.files().len()),
         )?;
     }
     Ok(())
@@ -247,6 +283,38 @@ async fn starting_version(world: &World) -> Checked {
         )?;
     }
     Ok(())
+}
+
+async fn starting_never_cdf(world: &World) -> Checked {
+    let (table, version) = world.hinted_at("recorded", world.hints.recorded.as_ref())?;
+    let body = json!({ "startingVersion": version, "endingVersion": version });
+    let data = world.data(table.query(body)).await?;
+    let keys: Vec<&str> = data.files().into_iter().map(|(key, _)| key).collect();
+    ensure(
+        !keys.is_empty() && keys.iter().all(|key| ["add", "remove"].contains(key)),
+        format!("the add and remove lines of version {version}"),
+        format!("{keys:?}"),
+    )
+}
+
+async fn starting_advanced(world: &World) -> Checked {
+    let (table, _) = world.advanced_changing()?;
+    let first = table.history.unwrap_or_default();
+    let body = json!({ "startingVersion": first });
+    let data = world.data(table.query(body).can(&table.able())).await?;
+    let told = |(_, file): &(&str, &Value)| {
+        file["deltaSingleAction"].is_object() && file["version"].is_i64()
+    };
+    ensure(
+        data.answer.version()? == first && data.files().iter().all(told),
+        format!("files in the delta format with their versions, since version {first}"),
+        data.answer.shown(),
+    )?;
+    ensure(
+        !data.files().is_empty(),
+        "a file that was added",
+        data.answer.shown(),
+    )
 }
 
 async fn starting_metadata(world: &World) -> Checked {

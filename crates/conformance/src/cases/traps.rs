@@ -11,6 +11,7 @@ use crate::world::{before, url};
 cases! {
     "T1.recognised-url" "delta-kernel-rs, is_presigned" "A signed URL bears a query key that delta-kernel knows for one" recognised;
     "T2.whole-object" "delta-kernel-rs, default engine" "A signed URL gives the whole object without any header" whole_object;
+    "T2.every-table" "delta-kernel-rs, default engine" "A signed URL of every table opens, whichever store it lies in" every_table;
     "T2.parquet" "delta-kernel-rs, default engine" "What it gives is a Parquet file, from its first bytes to its last" parquet;
     "T3.ranges" "fsspec, RandomAccessHttpInputStream.scala" "A signed URL answers a range with 206 and the right bytes" ranges;
     "T3.length" "fsspec" "A signed URL says the object's length, by HEAD or by a range" length;
@@ -71,6 +72,23 @@ async fn whole_object(world: &World) -> Checked {
         format!("{size} bytes"),
         format!("{} bytes", answer.body.len()),
     )
+}
+
+async fn every_table(world: &World) -> Checked {
+    for table in world.tables.iter().take(16) {
+        let ask = table.query(json!({})).can(&table.able());
+        let data = before(world.data(ask).await)?;
+        let Some((_, file)) = data.files().first().copied() else {
+            continue;
+        };
+        let answer = world.client.fetch(Method::GET, url(file), &[]).await?;
+        ensure(
+            answer.status == 200,
+            format!("200 to a URL of {}", table.shown()),
+            answer.status.to_string(),
+        )?;
+    }
+    Ok(())
 }
 
 async fn parquet(world: &World) -> Checked {

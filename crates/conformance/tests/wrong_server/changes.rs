@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::Server;
 use super::ask::Ask;
-use super::data::{answer, file_line, format, head, instant, metadata_line};
+use super::data::{answer, file_line, format, head, instant, is_advanced, metadata_line};
 use super::lists::{invalid, seal, unseal};
 use super::log;
-use super::reply::Reply;
+use super::reply::{Reply, error};
 
 pub(crate) fn changes(server: &Server, ask: &Ask, table: &Table) -> Reply {
     match try_changes(server, ask, table) {
@@ -42,6 +42,12 @@ fn try_changes(server: &Server, ask: &Ask, table: &Table) -> Result<Reply, Reply
         "F.not-enabled",
         !table.changes,
         "cdf is not enabled on table",
+    )?;
+    refuse(
+        "",
+        ask.query.contains_key("includeHistoricalProtocol")
+            && server.wrong("F.historical-protocol"),
+        "no",
     )?;
     let latest = log::latest(table);
     let (start, end) = (
@@ -100,6 +106,9 @@ fn try_changes(server: &Server, ask: &Ask, table: &Table) -> Result<Reply, Reply
         "CDF range was invalid",
     )?;
     end = end.min(latest);
+    let shared = table.history.unwrap_or_default();
+    let message = format!("You can only query table changes since version {shared}");
+    refuse("F.before-shared", start < shared, &message)?;
     let unrecorded = (start..=end).find(|version| !log::records(table, *version));
     if let Some(version) = unrecorded.filter(|_| table.changes) {
         let message = format!("change data was not recorded for version [{version}]");
@@ -152,7 +161,8 @@ fn of_version<'a>(
     is_feed: bool,
 ) -> Vec<(&'static str, &'static str, &'a Value)> {
     let actions = log::actions(table, version);
-    let recorded = is_feed && actions.iter().any(|action| action["cdc"].is_object());
+    let recorded = (is_feed || server.wrong("Q.starting-never-cdf"))
+        && actions.iter().any(|action| action["cdc"].is_object());
     let rewrites = if is_feed {
         "F.no-rewrites"
     } else {
@@ -186,6 +196,15 @@ fn respond(
     most: Option<i64>,
 ) -> Result<Reply, Reply> {
     let format = format(server, ask, table)?;
+    let refusing = if wanted.is_feed {
+        "F.advanced"
+    } else {
+        "Q.starting-advanced"
+    };
+    if is_advanced(table).is_some() && server.wrong(refusing) {
+        let message = "changes of such tables are not supported";
+        return Err(error(400, "UNSUPPORTED_OPERATION", message));
+    }
     let Wanted {
         start,
         end,

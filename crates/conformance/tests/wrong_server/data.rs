@@ -160,9 +160,9 @@ fn try_metadata(server: &Server, ask: &Ask, table: &Table) -> Result<Reply, Repl
     })
 }
 
-fn is_advanced(table: &Table) -> Option<&'static str> {
+pub(crate) fn is_advanced(table: &Table) -> Option<&'static str> {
     match table.name {
-        "vectors" => Some("deletionVectors"),
+        "vectors" | "leftover" => Some("deletionVectors"),
         "mapped" => Some("columnMapping"),
         _ => None,
     }
@@ -203,6 +203,9 @@ pub(crate) fn format(server: &Server, ask: &Ask, table: &Table) -> Result<&'stat
         });
     };
     if delta && parquet && server.wrong("H2.both-advanced") {
+        return Ok("parquet");
+    }
+    if parquet && table.name == "leftover" && server.wrong("H2.leftover-vector") {
         return Ok("parquet");
     }
     let knows = ask

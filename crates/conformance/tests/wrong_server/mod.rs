@@ -27,7 +27,9 @@ use tokio::net::TcpListener;
 use ask::Ask;
 use reply::{Reply, error};
 
-pub(crate) const TOKEN: &str = "right";
+pub(crate) const TOKEN: &str = "right-token-of-the-checker";
+/// Of the credential that it lends.
+pub(crate) const SECRET: &str = "secret-of-the-store";
 const EXPIRED: &str = "expired";
 const DENIED: &str = "denied";
 /// The earliest version that is left of the table `cleaned`.
@@ -101,10 +103,7 @@ fn world() -> Vec<Table> {
     };
     tables.push(named("quiet", "broken"));
     tables.push(named("visits", "cleaned"));
-    let mut later = named("visits", "later");
-    later.history = Some(2);
-    later.changes = false;
-    tables.push(later);
+    tables.push(fixture::outside());
     tables
 }
 
@@ -112,8 +111,8 @@ fn hints() -> Hints {
     let special = |name: &str| format!("conformance-special.default.{name}");
     Hints {
         broken: Some(special("broken")),
+        outside: Some(fixture::outside().full_name()),
         cleaned: Some((special("cleaned"), CLEANED)),
-        late: Some((special("later"), 2)),
         expired_token: Some(EXPIRED.to_owned()),
         denied_token: Some(DENIED.to_owned()),
         ..fixture::hints()
@@ -327,7 +326,7 @@ fn credentials(server: &Server, ask: &Ask, table: &Table) -> Reply {
     };
     let mut credentials = json!({
         "location": place,
-        "awsTempCredentials": { "accessKeyId": "a", "secretAccessKey": "b", "sessionToken": "c" },
+        "awsTempCredentials": { "accessKeyId": "a", "secretAccessKey": SECRET, "sessionToken": "c" },
         "expirationTime": until,
     });
     if server.wrong("K.one-kind") {

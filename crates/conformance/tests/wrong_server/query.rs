@@ -5,7 +5,7 @@ use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use super::ask::Ask;
-use super::data::{answer, check, file_line, format, head, instant};
+use super::data::{answer, check, file_line, format, head, instant, is_advanced};
 use super::lists::{invalid, seal, unseal};
 use super::log;
 use super::reply::{Reply, error};
@@ -231,6 +231,15 @@ fn snapshot(
     if skip > 0 && server.wrong("H7.same-head") {
         lines[1]["metaData"]["description"] = json!("of another page");
     }
+    let is_own = |add: &Value| !add["path"].as_str().unwrap_or_default().contains("://");
+    if !state.files.iter().all(is_own) && !server.wrong("R.outside") {
+        let message = "the table names files outside of its folder";
+        return Err(error(400, "UNSUPPORTED_OPERATION", message));
+    }
+    let in_pages = !body["maxFiles"].is_null();
+    if in_pages && is_advanced(table).is_some() && server.wrong("H7.advanced") {
+        return Err(invalid(server, "no pages of such tables"));
+    }
     let mut files = chosen(server, &state.files, &state.metadata, body)?;
     if server.wrong("E8.snapshot")
         || (server.wrong("H9.same-files") && !body["refreshToken"].is_null())
@@ -265,12 +274,19 @@ fn snapshot(
             stamp,
         ));
     }
+    let ends = lines
+        .iter()
+        .filter_map(|line| line["file"]["expirationTimestamp"].as_i64());
+    let first_end = ends.min().map(|end| {
+        let more = i64::from(server.wrong("A.min-expiration"));
+        end + more
+    });
     let refreshing = body["includeRefreshToken"] == true;
     let expects = refreshing || !body["maxFiles"].is_null();
     let expects = expects && !server.wrong("H4.for-refresh-token");
     let negotiated = ask.can.end && !server.wrong("H4.end");
     if negotiated || expects || server.wrong("H4.never-unprompted") {
-        let mut action = json!({});
+        let mut action = json!({ "minUrlExpirationTimestamp": first_end });
         if let Some(next) = next {
             action["nextPageToken"] = json!(next);
         }
@@ -320,6 +336,9 @@ fn chosen(
     if hints.contains("( no") && server.wrong("Q.sql-hints-unreadable") {
         return Err(invalid(server, "no SQL"));
     }
+    if hints.contains(['<', '>']) && server.wrong("J.sql-operators") {
+        files.clear();
+    }
     if !hints.is_empty() && hints.starts_with(column) {
         let value = hints.rsplit('=').next().unwrap_or_default();
         let value = value.trim().trim_matches('\'').to_owned();
@@ -349,6 +368,13 @@ fn chosen(
         && server.wrong("J.statistics")
     {
         files.clear();
+    }
+    let has_vectors = files.iter().any(|add| add["deletionVector"].is_object());
+    if has_vectors && !op.is_empty() && server.wrong("J.advanced") {
+        files.clear();
+    }
+    if has_vectors && !limit.is_null() && server.wrong("Q.limit-deleted-rows") {
+        files.truncate(1);
     }
     if op == "equal" && children[0]["name"] == column {
         let value = children[1]["value"].clone();
@@ -427,9 +453,13 @@ pub(crate) fn poll(server: &Server, ask: &Ask, table: &Table, id: &str) -> Reply
     if *polled < 2 {
         return pending(server, ask, id);
     }
-    let mut body = json!({});
+    let asked = ask.json().unwrap_or_default();
+    let mut body = json!({ "maxFiles": asked["maxFiles"], "pageToken": asked["pageToken"] });
     if server.wrong("Y.polled") {
         body["maxFiles"] = json!(1);
+    }
+    if server.wrong("Y.pages") {
+        body["pageToken"] = Value::Null;
     }
     match snapshot(server, ask, table, &body, (log::latest(table), false)) {
         Ok(reply) | Err(reply) => reply,

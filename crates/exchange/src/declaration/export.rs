@@ -155,7 +155,15 @@ struct JobOut {
     at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_new_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fresh_within: Option<String>,
     timezone: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_objects: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_rows: Option<String>,
     retention_hours: i64,
     keep_hours: i64,
     paused: bool,
@@ -442,7 +450,11 @@ fn job_out(job: &LiveJob) -> JobOut {
         every: job.every_seconds.map(format_every),
         at: job.at_time.clone(),
         cron: job.cron.clone(),
+        on_new_version: job.new_version_seconds.map(format_every),
+        fresh_within: job.fresh_seconds.map(format_every),
         timezone: job.timezone.clone(),
+        verify_objects: job.verify_objects.clone(),
+        verify_rows: job.verify_rows.clone(),
         retention_hours: job.retention_hours,
         keep_hours: job.keep_hours,
         paused: job.paused,

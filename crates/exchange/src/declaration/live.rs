@@ -177,7 +177,11 @@ pub(super) struct LiveJob {
     pub(super) every_seconds: Option<i64>,
     pub(super) at_time: Option<String>,
     pub(super) cron: Option<String>,
+    pub(super) new_version_seconds: Option<i64>,
+    pub(super) fresh_seconds: Option<i64>,
     pub(super) timezone: String,
+    pub(super) verify_objects: Option<String>,
+    pub(super) verify_rows: Option<String>,
     pub(super) retention_hours: i64,
     pub(super) keep_hours: i64,
     pub(super) paused: bool,
@@ -191,7 +195,11 @@ from_row!(LiveJob {
     every_seconds,
     at_time,
     cron,
+    new_version_seconds,
+    fresh_seconds,
     timezone,
+    verify_objects,
+    verify_rows,
     retention_hours,
     keep_hours,
     paused,
@@ -400,7 +408,8 @@ impl Exchange {
 
     async fn live_jobs(&self) -> Result<Vec<LiveJob>, Error> {
         Ok(sql!(
-            "select sync_job.id, product.name as product, storage.name as storage, sync_job.name, every_seconds, at_time, cron, timezone, retention_hours, keep_hours, paused, sync_job.revision
+            "select sync_job.id, product.name as product, storage.name as storage, sync_job.name, every_seconds, at_time, cron,
+                    new_version_seconds, fresh_seconds, timezone, verify_objects, verify_rows, retention_hours, keep_hours, paused, sync_job.revision
              from sync_job join replica on replica.id = replica_id join product on product.id = replica.product_id
                  join storage on storage.id = replica.storage_id
              where replica.state <> 'deleted' order by product.name, storage.name"

@@ -116,9 +116,12 @@ pub(super) struct WantedGrant {
 pub(super) struct WantedJob {
     pub(super) product: ProductName,
     pub(super) to: Name,
-    /// None: neither `every` nor `cron` is given.
+    /// None: nothing says when.
     pub(super) schedule: Option<WantedSchedule>,
     pub(super) timezone: Option<String>,
+    /// A period or a cron line; empty takes it away.
+    pub(super) verify_objects: Option<String>,
+    pub(super) verify_rows: Option<String>,
     pub(super) retention_hours: Option<i64>,
     pub(super) keep_hours: Option<i64>,
     pub(super) paused: Option<bool>,
@@ -129,6 +132,9 @@ pub(super) enum WantedSchedule {
     /// Seconds, and the time of day.
     Every(i64, Option<String>),
     Cron(String),
+    /// Seconds.
+    NewVersion(i64),
+    Fresh(i64),
 }
 
 #[derive(Clone, Debug)]

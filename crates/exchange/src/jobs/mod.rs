@@ -6,6 +6,10 @@
 mod listing;
 #[cfg(test)]
 mod tests;
+mod wish;
+
+pub use wish::Wake;
+pub(crate) use wish::{Herd, enqueue, ensure, look};
 
 pub use listing::{WorkFilter, WorkRetried, WorkRetryAll, WorkRow, WorkState};
 
@@ -19,6 +23,7 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
+use crate::pulse::ALIVE;
 use crate::{Exchange, sql};
 
 /// The kinds of work.
@@ -106,80 +111,6 @@ impl std::str::FromStr for WorkKind {
     }
 }
 
-/// A wish that some work be done. Wishes for the same kind and key fold into one.
-#[derive(Clone, Debug)]
-pub struct Wake {
-    pub kind: WorkKind,
-    pub key: String,
-    /// JSON for the worker.
-    pub payload: serde_json::Value,
-    /// Where it should run; None anywhere.
-    pub location: Option<Location>,
-}
-
-impl Wake {
-    pub fn new(kind: WorkKind, key: impl ToString) -> Self {
-        Self {
-            kind,
-            key: key.to_string(),
-            payload: serde_json::Value::Null,
-            location: None,
-        }
-    }
-
-    #[must_use]
-    pub fn at(mut self, location: Option<Location>) -> Self {
-        self.location = location;
-        self
-    }
-
-    #[must_use]
-    pub fn with(mut self, payload: serde_json::Value) -> Self {
-        self.payload = payload;
-        self
-    }
-}
-
-/// Puts a wish into the queue, in the caller's transaction. It also wakes work that was parked.
-pub(crate) async fn enqueue<'a>(
-    on: impl Into<On<'a>>,
-    wake: &Wake,
-    at: Timestamp,
-) -> Result<(), DbError> {
-    sql!("insert into work (id, kind, key, payload, location, wanted, run_at, attempt, failures, parked, created_at)
-          values ($1, $2, $3, $4, $5, 1, 0, 0, 0, false, $6)
-          on conflict (kind, key) do update set wanted = work.wanted + 1, payload = excluded.payload,
-              location = excluded.location, run_at = 0, failures = 0, parked = false")
-    .bind(WorkId::new(at))
-    .bind(wake.kind.as_str())
-    .bind(&wake.key)
-    .bind(wake.payload.to_string())
-    .bind(wake.location.as_ref().map(ToString::to_string))
-    .bind(at)
-    .execute(on)
-    .await?;
-    Ok(())
-}
-
-/// Puts work into the queue if it is not there at all: what a resync does, which must not hurry work that waits its turn.
-pub(crate) async fn ensure<'a>(
-    on: impl Into<On<'a>>,
-    wake: &Wake,
-    at: Timestamp,
-) -> Result<(), DbError> {
-    sql!("insert into work (id, kind, key, payload, location, wanted, run_at, attempt, failures, parked, created_at)
-          values ($1, $2, $3, $4, $5, 1, 0, 0, 0, false, $6) on conflict (kind, key) do nothing")
-    .bind(WorkId::new(at))
-    .bind(wake.kind.as_str())
-    .bind(&wake.key)
-    .bind(wake.payload.to_string())
-    .bind(wake.location.as_ref().map(ToString::to_string))
-    .bind(at)
-    .execute(on)
-    .await?;
-    Ok(())
-}
-
 /// Where work remembers, in its payload, after which pause it was to be done again.
 const PAUSE: &str = "pause";
 
@@ -247,7 +178,9 @@ impl Exchange {
         Ok(())
     }
 
-    /// Leases the work of a lane that is due longest, for a worker at `location` (None: anywhere) and for `ttl` microseconds.
+    /// Leases the work of a lane that is due longest, for a worker at `location` (None: anywhere) and for `ttl` microseconds. Work
+    /// on a replica table is done where the replica lies or where its source does; and only so much of it goes to one store at a
+    /// time. Two who ask at the same moment may go over that by one.
     pub async fn work_lease(
         &self,
         principal: &Principal,
@@ -260,10 +193,18 @@ impl Exchange {
         let now = self.db().now().await?;
         let row = sql!(
             "update work set owner = $1, attempt = attempt + 1, lease_until = $2
-             where id = (select id from work where not parked and run_at <= $3 and (lease_until is null or lease_until < $3)
-                             and (location is null or cast($4 as text) is null or location = $4)
-                             and (kind in ('mail', 'webhook')) = $5
-                         order by run_at, created_at, id limit 1)
+             where id = (select due.id from work as due
+                         where not due.parked and due.run_at <= $3 and (due.lease_until is null or due.lease_until < $3)
+                             and (due.location is null or cast($4 as text) is null or due.location = $4 or due.beside = $4
+                                  or ($6 and not exists (select 1 from setting where name like 'worker/%' and updated_at >= $7
+                                      and value in (due.location, due.beside, due.location || ' elsewhere', due.beside || ' elsewhere'))))
+                             and (due.kind in ('mail', 'webhook')) = $5
+                             and (due.target_store is null
+                                  or ((select count(*) from work as busy where busy.lease_until >= $3
+                                           and (busy.target_store = due.target_store or busy.source_store = due.target_store)) < $8
+                                      and (select count(*) from work as busy where busy.lease_until >= $3
+                                           and (busy.target_store = due.source_store or busy.source_store = due.source_store)) < $8))
+                         order by due.run_at, due.created_at, due.id limit 1)
                  and not parked and (lease_until is null or lease_until < $3)
              returning id, kind, key, payload, attempt, wanted, failures"
         )
@@ -272,6 +213,9 @@ impl Exchange {
         .bind(now)
         .bind(location.map(ToString::to_string))
         .bind(lane == Lane::Post)
+        .bind(self.options().elsewhere)
+        .bind(now.plus(-ALIVE))
+        .bind(self.options().runs_per_store)
         .row_changed(self.db())
         .await?;
         row.map(Leased::of).transpose()
@@ -292,7 +236,7 @@ impl Exchange {
         let row = sql!(
             "update work set owner = $1, attempt = attempt + 1, lease_until = $2
              where kind = $3 and key = $4 and not parked and (lease_until is null or lease_until < $5)
-                 and (location is null or cast($6 as text) is null or location = $6)
+                 and (location is null or cast($6 as text) is null or location = $6 or beside = $6 or $7)
              returning id, kind, key, payload, attempt, wanted, failures"
         )
         .bind(owner)
@@ -301,6 +245,7 @@ impl Exchange {
         .bind(key)
         .bind(now)
         .bind(location.map(ToString::to_string))
+        .bind(self.options().elsewhere)
         .row_changed(self.db())
         .await?;
         row.map(Leased::of).transpose()

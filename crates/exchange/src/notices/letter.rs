@@ -198,7 +198,7 @@ fn words(event: NoticeEvent, facts: &Facts) -> Words {
         NoticeEvent::FreshnessBroken => Words {
             subject: format!("Late: {product} in {place}"),
             lead: format!(
-                "The replica of {product} in {place} is later than its schedule promises: the sync that was due has not been done, and the next one is due."
+                "The replica of {product} in {place} is later than its schedule promises: what was due is not done, and the time for it is over."
             ),
             rows: rows(facts),
             quote: None,

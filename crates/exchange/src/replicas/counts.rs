@@ -41,12 +41,15 @@ from_row!(Leg {
 impl Exchange {
     /// Writes down what is new of one of a run's counters: the meter event and the run's own sums, both or neither. Reported
     /// again, because an answer never came or another process found the number, nothing is new.
+    ///
+    /// `here` is where the counter stands, if known. At neither end of the replica the bytes go two legs, there and on, and each of
+    /// them is an event; the run's sums are of the first.
     pub async fn run_counted(
         &self,
         principal: &Principal,
         run: SyncRunId,
-        counter: &str,
-        counted: Counted,
+        (counter, counted): (&str, Counted),
+        here: Option<&Location>,
     ) -> Result<(), Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let now = self.now();
@@ -86,6 +89,9 @@ impl Exchange {
         if bytes == 0 && busy == 0 {
             return Ok(());
         }
+        let from = Location::new(leg.source_cloud, &leg.source_region).map_err(Error::internal)?;
+        let to = Location::new(leg.target_cloud, &leg.target_region).map_err(Error::internal)?;
+        let via = here.filter(|here| **here != from && **here != to);
         let event = MeterEventNew {
             key: format!("{prefix}{parts}"),
             product: Some(leg.product_id),
@@ -94,8 +100,8 @@ impl Exchange {
             recipient: None,
             run: Some(run),
             query: None,
-            from: Location::new(leg.source_cloud, &leg.source_region).map_err(Error::internal)?,
-            to: Location::new(leg.target_cloud, &leg.target_region).map_err(Error::internal)?,
+            from,
+            to: via.unwrap_or(&to).clone(),
             bytes,
             busy,
             method: Method::Measured,
@@ -103,6 +109,19 @@ impl Exchange {
         };
         if !self.meter_store(&mut tx, &event, now).await? {
             return Err(Error::changed("meter of this run"));
+        }
+        if let Some(via) = via.filter(|_| bytes > 0) {
+            // By a key that the sums above do not find.
+            let onward = MeterEventNew {
+                key: format!("run-onward/{run}/{counter}/{parts}"),
+                from: via.clone(),
+                to: to.clone(),
+                busy: 0,
+                ..event
+            };
+            if !self.meter_store(&mut tx, &onward, now).await? {
+                return Err(Error::changed("meter of this run"));
+            }
         }
         sql!(
             "update sync_run set bytes_received = bytes_received + $1, busy_micros = busy_micros + $2 where id = $3"

@@ -62,8 +62,9 @@ impl Exchange {
                     .execute(change.tx())
                     .await?;
                     // What was due while nobody read it was promised to nobody.
-                    sql!("update sync_job set last_due_at = null where replica_id = $1")
+                    sql!("update sync_job set last_due_at = null, scheduled_at = $2 where replica_id = $1")
                         .bind(id)
+                        .bind(at)
                         .execute(change.tx())
                         .await?;
                 }

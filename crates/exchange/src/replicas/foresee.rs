@@ -9,6 +9,7 @@ use model::dto::{Money, Replica, SyncPlan, SyncWay, TablePlan, WayPlan};
 use model::{Location, Micro, ReplicaTableId, Route, Timestamp};
 use serde_json::json;
 
+use super::crossing::crossing;
 use super::records::ReplicaRecord;
 use super::sight::Sight;
 use super::task::SyncTask;
@@ -75,6 +76,7 @@ impl Exchange {
             requests: 0,
             money: Vec::new(),
         };
+        let workers = self.worker_places().await?;
         for planned in self.planned(&replica, at).await? {
             let moves = planned.moves();
             plan.bytes = plan.bytes.saturating_add(moves.bytes);
@@ -85,8 +87,9 @@ impl Exchange {
             };
             let rate = self.rate_for(self.db(), &route, at).await?;
             add(&mut plan.money, cost(rate.as_ref(), moves.bytes));
-            plan.tables
-                .push(shown(planned, &route, rate.as_ref(), sight));
+            let mut table = shown(planned, &route, rate.as_ref(), sight);
+            table.crossing = crossing(&route, &workers);
+            plan.tables.push(table);
         }
         Ok(plan)
     }
@@ -226,6 +229,7 @@ fn shown(planned: Planned, route: &Route, rate: Option<&RateRecord>, sight: Sigh
         because: String::new(),
         failed: false,
         price: price(route, rate),
+        crossing: String::new(),
     };
     match found {
         Err(_) => {

@@ -4,13 +4,16 @@
 //! a worker of the server brings the two together.
 
 mod begin;
+mod checks;
 mod counts;
+mod crossing;
 mod ends;
 mod ensure;
 mod foresee;
 mod history;
 mod hold;
 mod jobs;
+mod look;
 mod overdue;
 mod quarantine;
 mod records;
@@ -25,6 +28,7 @@ mod telling;
 pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
 pub use ends::ReplicaStep;
+pub use look::is_look;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
 pub use runs::{RunProgress, SyncCommitted, SyncOutcome};
 pub use schedule::Schedule;

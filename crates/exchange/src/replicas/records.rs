@@ -23,7 +23,7 @@ macro_rules! replica_rows {
     () => {
         "select replica.id, product_id, product.name as product, team_id,
          case when classification = 'personal' then true else false end as personal,
-         replica.storage_id, storage.name as storage, storage.cloud, storage.region, replica.state, drain_until, reason
+         replica.storage_id, storage.name as storage, storage.cloud, storage.region, replica.state, drain_until, late_since, reason
          from replica join product on product.id = product_id join storage on storage.id = replica.storage_id"
     };
 }
@@ -42,6 +42,8 @@ pub struct ReplicaRecord {
     pub region: String,
     pub state: ReplicaState,
     pub drain_until: Option<Timestamp>,
+    /// Since when it is later than its schedule promises.
+    pub late_since: Option<Timestamp>,
     pub reason: Option<String>,
 }
 from_row!(ReplicaRecord {
@@ -56,6 +58,7 @@ from_row!(ReplicaRecord {
     region,
     state,
     drain_until,
+    late_since,
     reason
 });
 
@@ -269,7 +272,7 @@ impl Exchange {
         record: ReplicaRecord,
     ) -> Result<Replica, Error> {
         let sight = Sight::of_replica(principal, &record);
-        let location = record.location()?;
+        let (location, follows) = (record.location()?, record.follows());
         let mut tables = Vec::new();
         for table in self.replica_tables(self.db(), record.id).await? {
             if record.state == ReplicaState::Deleted || table.state != ReplicaState::Deleted {
@@ -295,6 +298,7 @@ impl Exchange {
             location,
             state: record.state,
             drain_until: record.drain_until,
+            late_since: record.late_since.filter(|_| follows),
             reason: record.reason,
             tables,
             job: job.map(SyncJob::from),

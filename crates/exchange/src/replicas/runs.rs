@@ -132,7 +132,8 @@ impl Exchange {
                   byte_count = coalesce($4, byte_count), synced_at = $5, verified_at = $5, updated_at = $5,
                   reason = case when quarantined_at is null or $7 then null else reason end,
                   suspects = case when $7 then null else suspects end,
-                  quarantined_at = case when $7 then null else quarantined_at end
+                  quarantined_at = case when $7 then null else quarantined_at end,
+                  level_at = case when level_at is null or level_at < $8 then $8 else level_at end
               where id = $6 and state in ('pending', 'ready', 'diverged')")
         .bind(outcome.source_version)
         .bind(committed.map(|committed| committed.source_committed_at))
@@ -141,6 +142,8 @@ impl Exchange {
         .bind(at)
         .bind(task.replica_table_id)
         .bind(is_mended)
+        // What it was to bring was read after it began.
+        .bind(run.started_at)
         .execute(change.tx())
         .await?;
         if let Some(committed) = committed {
@@ -149,7 +152,7 @@ impl Exchange {
         }
         settle(&mut change, task.replica_id).await?;
         self.sync_works(change.tx(), at, task).await?;
-        self.promise_kept(&mut change, task).await?;
+        self.promise_kept(change.tx(), at, task).await?;
         // In one order whoever wakes them, so that two who do wait for each other once and not crosswise.
         let waiting = sql!(
             "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'

@@ -1,9 +1,13 @@
-//! When a sync job is due: every so often with a time of day and a time zone, by cron, or by hand only.
+//! When a sync job is due: every so often with a time of day and a time zone, by cron, when the source has a new version, so that a
+//! promise of freshness is kept, or by hand only. And when a replica is checked by itself.
 
 use chrono::{Days, LocalResult, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use model::Timestamp;
-use model::time::{DAY, SECOND};
+use model::time::{DAY, MINUTE, SECOND};
+
+#[cfg(test)]
+mod tests;
 
 /// A schedule that can be reckoned with.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +21,31 @@ pub enum Schedule {
         pattern: String,
         zone: Tz,
     },
+    /// When the source has a new version, but not sooner than so long after the last time.
+    NewVersion {
+        seconds: i64,
+    },
+    /// So that what the source commits is there within so long, and as seldom as that allows: what is committed meanwhile
+    /// comes with it.
+    Fresh {
+        seconds: i64,
+    },
     ByHand,
 }
+
+/// What stands in a job's row. At most one of the four says when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parts<'a> {
+    pub every_seconds: Option<i64>,
+    pub at: Option<&'a str>,
+    pub cron: Option<&'a str>,
+    pub new_version_seconds: Option<i64>,
+    pub fresh_seconds: Option<i64>,
+    pub zone: &'a str,
+}
+
+/// So often a source is looked at for a new version, at least; microseconds. A look is one listing of its log's end.
+const LOOK: i64 = 5 * MINUTE;
 
 /// What a job is made with, until somebody changes it: every night, when few read.
 pub(crate) mod usual {
@@ -33,6 +60,8 @@ pub(crate) mod usual {
 pub enum ScheduleError {
     #[error("not a period: a number and m, h, d or w, from 5m to 52w, for example 2d")]
     Every,
+    #[error("a period of zero would sync without a pause: give 5m or more, for example 1h")]
+    Zero,
     #[error("not a time of day: 00:00 to 23:59")]
     At,
     #[error("a time of day goes with whole days: 1d, 2d, 1w")]
@@ -41,7 +70,11 @@ pub enum ScheduleError {
     Zone,
     #[error("not a cron line of five fields: {0}")]
     Cron(String),
-    #[error("use either `every` or `cron`, not both")]
+    #[error(
+        "this cron line never fires: there is no such day, like 31 February; change its day or its month"
+    )]
+    Never,
+    #[error("use either `every`, `cron`, `on_new_version` or `fresh_within`, not several of them")]
     Both,
 }
 
@@ -59,6 +92,9 @@ pub(crate) fn parse_every(text: &str) -> Result<i64, ScheduleError> {
     };
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
         return Err(ScheduleError::Every);
+    }
+    if number.bytes().all(|b| b == b'0') {
+        return Err(ScheduleError::Zero);
     }
     let seconds = number
         .parse::<i64>()
@@ -94,13 +130,39 @@ impl Schedule {
     }
 
     /// Of what stands in a job's row.
+    pub(crate) fn of(parts: Parts<'_>) -> Result<Self, ScheduleError> {
+        let looking = match (parts.new_version_seconds, parts.fresh_seconds) {
+            (None, None) => {
+                return Self::new(parts.every_seconds, parts.at, parts.cron, parts.zone);
+            }
+            (Some(seconds), None) => Self::NewVersion { seconds },
+            (None, Some(seconds)) => Self::Fresh { seconds },
+            (Some(_), Some(_)) => return Err(ScheduleError::Both),
+        };
+        if parts.every_seconds.is_some() || parts.cron.is_some() {
+            return Err(ScheduleError::Both);
+        }
+        // Checks may go by the clock all the same.
+        zone(parts.zone)?;
+        Ok(looking)
+    }
+
+    /// When a replica is checked by itself: a period, `1w`, or a cron line.
+    pub(crate) fn of_checks(text: &str, zone: &str) -> Result<Self, ScheduleError> {
+        if text.split_whitespace().count() > 1 {
+            return Self::new(None, None, Some(text), zone);
+        }
+        Self::new(Some(parse_every(text)?), None, None, zone)
+    }
+
+    /// By the clock.
     pub fn new(
         every_seconds: Option<i64>,
         at: Option<&str>,
         cron: Option<&str>,
         zone: &str,
     ) -> Result<Self, ScheduleError> {
-        let zone: Tz = zone.parse().map_err(|_| ScheduleError::Zone)?;
+        let zone = self::zone(zone)?;
         match (every_seconds, cron) {
             (Some(_), Some(_)) => Err(ScheduleError::Both),
             (None, None) => Ok(Self::ByHand),
@@ -126,7 +188,7 @@ impl Schedule {
                     .to_datetime()
                     .is_some_and(|start| cron.find_next_occurrence(&start, true).is_ok());
                 if !comes {
-                    return Err(ScheduleError::Cron("such a day never comes".to_owned()));
+                    return Err(ScheduleError::Never);
                 }
                 Ok(Self::Cron {
                     pattern: pattern.to_owned(),
@@ -141,6 +203,9 @@ impl Schedule {
     pub fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
         match self {
             Self::ByHand => None,
+            Self::NewVersion { .. } => Some(after.plus(LOOK)),
+            // Between the looks there has to be time for the sync.
+            Self::Fresh { seconds } => Some(after.plus((seconds * SECOND / 6).clamp(MINUTE, LOOK))),
             Self::Every {
                 seconds, at: None, ..
             } => Some(after.plus(seconds * SECOND)),
@@ -172,7 +237,9 @@ impl Schedule {
     /// somebody notices, the beat stays.
     pub fn next_after(&self, due: Timestamp, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::ByHand | Self::Cron { .. } => self.next_due(now),
+            Self::ByHand | Self::Cron { .. } | Self::NewVersion { .. } | Self::Fresh { .. } => {
+                self.next_due(now)
+            }
             Self::Every {
                 seconds, at: None, ..
             } => {
@@ -198,10 +265,28 @@ impl Schedule {
         }
     }
 
+    /// How long a replica may lack what its source committed, in microseconds, where that is what is promised. Else the promise
+    /// goes by due dates, or there is none.
+    pub(super) fn promise(&self) -> Option<i64> {
+        match self {
+            // What is committed right after a sync waits for the next one, and that takes its time.
+            Self::NewVersion { seconds } => Some(2 * seconds * SECOND),
+            Self::Fresh { seconds } => Some(seconds * SECOND),
+            Self::Every { .. } | Self::Cron { .. } | Self::ByHand => None,
+        }
+    }
+
     /// `every 2 days at 03:00 Europe/Berlin`, for pages and offers.
     pub fn describe(&self) -> String {
         match self {
             Self::ByHand => "by hand".to_owned(),
+            Self::NewVersion { seconds } => format!(
+                "when the source has a new version, at most every {}",
+                format_every(*seconds)
+            ),
+            Self::Fresh { seconds } => {
+                format!("within {} of the source's commit", format_every(*seconds))
+            }
             Self::Cron { pattern, zone } => format!("by cron {pattern} ({zone})"),
             Self::Every { seconds, at, zone } => {
                 let micros = seconds * SECOND;
@@ -223,6 +308,10 @@ impl Schedule {
     }
 }
 
+fn zone(name: &str) -> Result<Tz, ScheduleError> {
+    name.parse().map_err(|_| ScheduleError::Zone)
+}
+
 fn local_instant(zone: Tz, date: chrono::NaiveDate, time: NaiveTime) -> Option<Timestamp> {
     let mut local = date.and_time(time);
     // Clock changes skip at most an hour almost everywhere; Lord Howe skips half of one.
@@ -235,141 +324,4 @@ fn local_instant(zone: Tz, date: chrono::NaiveDate, time: NaiveTime) -> Option<T
         }
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        Timestamp::parse(text).unwrap()
-    }
-
-    #[test]
-    fn periods() {
-        for (text, seconds) in [
-            ("5m", 300),
-            ("6h", 21_600),
-            ("2d", 172_800),
-            ("1w", 604_800),
-        ] {
-            assert_eq!(parse_every(text), Ok(seconds));
-            assert_eq!(format_every(seconds), text);
-        }
-        for text in [
-            "",
-            "d",
-            "2",
-            "2x",
-            "-1d",
-            "1m",
-            "53w",
-            "99999999999999999999d",
-            "2 d",
-            "é",
-        ] {
-            assert_eq!(parse_every(text), Err(ScheduleError::Every), "{text}");
-        }
-    }
-
-    #[test]
-    fn due_instants() {
-        let berlin = |days: i64| {
-            Schedule::new(Some(days * 86_400), Some("03:00"), None, "Europe/Berlin").unwrap()
-        };
-        let cases = [
-            (berlin(2), "2026-06-15T12:00:00Z", "2026-06-17T01:00:00Z"),
-            (berlin(1), "2026-06-15T00:30:00Z", "2026-06-15T01:00:00Z"),
-            (berlin(1), "2026-06-15T01:00:00Z", "2026-06-16T01:00:00Z"),
-            // Winter time begins on 25 October 2026 at 03:00: the hour 02:00 comes twice.
-            (berlin(1), "2026-10-24T12:00:00Z", "2026-10-25T02:00:00Z"),
-            (
-                Schedule::new(Some(3_600), None, None, "UTC").unwrap(),
-                "2026-06-15T12:00:00Z",
-                "2026-06-15T13:00:00Z",
-            ),
-            (
-                Schedule::new(None, None, Some("0 3 * * 1"), "UTC").unwrap(),
-                "2026-06-15T03:00:00Z",
-                "2026-06-22T03:00:00Z",
-            ),
-        ];
-        for (schedule, after, due) in cases {
-            assert_eq!(
-                schedule.next_due(at(after)),
-                Some(at(due)),
-                "{schedule:?} after {after}"
-            );
-        }
-        // Summer time begins on 29 March 2026 at 02:00: 02:30 does not exist and moves to 03:00.
-        let skipped = Schedule::new(Some(86_400), Some("02:30"), None, "Europe/Berlin").unwrap();
-        assert_eq!(
-            skipped.next_due(at("2026-03-28T12:00:00Z")),
-            Some(at("2026-03-29T01:00:00Z"))
-        );
-        assert_eq!(Schedule::ByHand.next_due(at("2026-06-15T12:00:00Z")), None);
-    }
-
-    #[test]
-    fn a_series_keeps_its_beat_however_late_it_is_looked_at() {
-        let every = |seconds: i64, time: Option<&str>| {
-            Schedule::new(Some(seconds), time, None, "Europe/Berlin").unwrap()
-        };
-        for (schedule, due, now, next) in [
-            // Noticed four seconds late, and not later each time.
-            (
-                every(3_600, None),
-                "2026-06-15T12:00:00Z",
-                "2026-06-15T12:00:04Z",
-                "2026-06-15T13:00:00Z",
-            ),
-            (
-                every(3_600, None),
-                "2026-06-15T12:00:00Z",
-                "2026-06-15T18:30:00Z",
-                "2026-06-15T19:00:00Z",
-            ),
-            // Down for three days: every second day stays every second day.
-            (
-                every(172_800, Some("03:00")),
-                "2026-06-15T01:00:00Z",
-                "2026-06-18T12:00:00Z",
-                "2026-06-19T01:00:00Z",
-            ),
-            // Over the end of summer time the time of day stays.
-            (
-                every(86_400, Some("03:00")),
-                "2026-10-24T01:00:00Z",
-                "2026-10-24T01:00:02Z",
-                "2026-10-25T02:00:00Z",
-            ),
-        ] {
-            assert_eq!(
-                schedule.next_after(at(due), at(now)),
-                Some(at(next)),
-                "{schedule:?} due {due} at {now}"
-            );
-        }
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        assert!(Schedule::new(Some(3_600), Some("03:00"), None, "UTC").is_err());
-        assert!(Schedule::new(Some(86_400), Some("24:00"), None, "UTC").is_err());
-        assert!(Schedule::new(Some(86_400), None, None, "Mars/Olympus").is_err());
-        assert!(Schedule::new(Some(86_400), None, Some("0 3 * * *"), "UTC").is_err());
-        for cron in [
-            "",
-            "x",
-            "0 3 * *",
-            "61 * * * *",
-            "0 0 3 * * *",
-            "0 0 30 2 *",
-        ] {
-            assert!(
-                Schedule::new(None, None, Some(cron), "UTC").is_err(),
-                "{cron}"
-            );
-        }
-    }
 }

@@ -1,8 +1,9 @@
 //! What is told of a replica: that its syncs fail and are mended, and that it is later than its schedule promises and in time
 //! again. Each state is kept where the change that makes it writes it, so that it is told once.
 //!
-//! **The promise.** What a source held when a sync was due is in the replica before the next one is due. A job that is paused, or by
-//! hand only, promises nothing.
+//! **The promise.** What a source held when a sync was due is in the replica before the next one is due. A schedule that goes by what
+//! the source does promises instead that nothing committed is missing for longer than it says. A job that is paused, or by hand only,
+//! promises nothing.
 
 use model::{NoticeEvent, ReplicaId, Timestamp};
 
@@ -134,6 +135,55 @@ impl Exchange {
         if is_late == 0 {
             return Ok(());
         }
+        self.tell_of_late(change.tx(), at, replica, promised).await
+    }
+
+    /// The same of a job that promises that nothing committed is missing for longer than `promise`: whether there is a table of which
+    /// that is not known.
+    pub(super) async fn promise_aged(
+        &self,
+        tx: &mut Tx,
+        at: Timestamp,
+        replica: &ReplicaRecord,
+        job: &JobRecord,
+        promise: i64,
+    ) -> Result<(), Error> {
+        let row = sql!(
+            "select cast(min(coalesce(level_at, created_at)) as bigint) as level from replica_table
+             where replica_id = $1 and state in ('pending', 'ready', 'diverged')"
+        )
+        .bind(replica.id)
+        .row(&mut *tx)
+        .await?;
+        let level: Option<Timestamp> = row.map(|row| row.get("level")).transpose()?.flatten();
+        // What was before the schedule it did not promise.
+        let Some(since) = level.map(|level| level.max(job.scheduled_at.unwrap_or(level))) else {
+            return Ok(());
+        };
+        let promised = since.plus(promise);
+        if promised >= at {
+            return Ok(());
+        }
+        let is_late = sql!(
+            "update replica set late_since = $1 where id = $2 and late_since is null and state in ('pending', 'ready', 'diverged')"
+        )
+        .bind(promised)
+        .bind(replica.id)
+        .execute(&mut *tx)
+        .await?;
+        if is_late == 0 {
+            return Ok(());
+        }
+        self.tell_of_late(tx, at, replica, promised).await
+    }
+
+    async fn tell_of_late(
+        &self,
+        tx: &mut Tx,
+        at: Timestamp,
+        replica: &ReplicaRecord,
+        promised: Timestamp,
+    ) -> Result<(), Error> {
         let event = NoticeEvent::FreshnessBroken;
         let notice = NoticeNew {
             key: format!("{event}/{}/{}", replica.id, at.micros()),
@@ -147,17 +197,24 @@ impl Exchange {
             },
             audience: Audience::Readers(replica.product_id, replica.location()?),
         };
-        self.tell(change.tx(), at, notice).await
+        self.tell(tx, at, notice).await
     }
 
-    /// A sync of a table is done: with it a replica that was late may be in time again, for all its tables.
+    /// A sync of a table is done, or it was seen to lack nothing: with it a replica that was late may be in time again, for all its
+    /// tables.
     pub(super) async fn promise_kept(
         &self,
-        change: &mut Change,
+        tx: &mut Tx,
+        at: Timestamp,
         task: &SyncTask,
     ) -> Result<(), Error> {
-        let at = change.at();
-        if !catches_up(change.tx(), task.replica_id).await? {
+        let job = self.job_of(&mut *tx, task.replica_id).await?;
+        let schedule = job.and_then(|job| job.schedule().ok());
+        let is_in_time = match schedule.and_then(|schedule| schedule.promise()) {
+            Some(promise) => is_fresh_again(tx, task.replica_id, at.plus(-promise)).await?,
+            None => catches_up(tx, task.replica_id).await?,
+        };
+        if !is_in_time {
             return Ok(());
         }
         let event = NoticeEvent::FreshnessMended;
@@ -173,7 +230,7 @@ impl Exchange {
             },
             audience: Audience::Readers(task.product_id, location),
         };
-        self.tell(change.tx(), at, notice).await
+        self.tell(tx, at, notice).await
     }
 }
 
@@ -189,6 +246,20 @@ async fn others_fail(tx: &mut Tx, task: &SyncTask) -> Result<bool, Error> {
     .row(tx)
     .await?;
     Ok(other.is_some())
+}
+
+/// Notes that a late replica is so no longer, once of each of its tables it is known that it lacked nothing then, or later.
+async fn is_fresh_again(tx: &mut Tx, id: ReplicaId, since: Timestamp) -> Result<bool, Error> {
+    let changed = sql!(
+        "update replica set late_since = null where id = $1 and late_since is not null
+             and not exists (select 1 from replica_table where replica_table.replica_id = $1
+                 and replica_table.state in ('pending', 'ready', 'diverged') and coalesce(level_at, replica_table.created_at) < $2)"
+    )
+    .bind(id)
+    .bind(since)
+    .execute(tx)
+    .await?;
+    Ok(changed == 1)
 }
 
 /// Notes that a late replica is so no longer, once all its tables have a sync that began after the newest one was due.

@@ -40,6 +40,9 @@ pub struct TablePlan {
     pub failed: bool,
     /// At which price the bytes were reckoned, or why at none.
     pub price: String,
+    /// Where the worker stands that will do it, and how often each byte crosses.
+    #[serde(default)]
+    pub crossing: String,
 }
 
 /// A way of bringing a replica table to its source's newest version.

@@ -16,6 +16,9 @@ pub struct Replica {
     pub state: ReplicaState,
     /// While draining: when it will be deleted.
     pub drain_until: Option<Timestamp>,
+    /// Since when it is later than its schedule promises.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_since: Option<Timestamp>,
     pub reason: Option<String>,
     pub tables: Vec<ReplicaTable>,
     pub job: Option<SyncJob>,
@@ -75,22 +78,40 @@ pub struct TableWork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncJob {
     pub name: Option<Name>,
-    /// `2d`, `6h`, `30m`; None with `cron`, or when it runs by hand only.
+    /// `2d`, `6h`, `30m`; None where another of the four says when, or when it runs by hand only.
     pub every: Option<String>,
     /// Time of day, `03:00`, for an `every` of whole days.
     pub at: Option<String>,
     pub cron: Option<String>,
+    /// It runs when the source has a new version, and not more often than this: `1h`.
+    #[serde(default)]
+    pub on_new_version: Option<String>,
+    /// What the source commits is there within this: `6h`. It runs as seldom as that allows.
+    #[serde(default)]
+    pub fresh_within: Option<String>,
     pub timezone: String,
+    /// Every object is checked so often, level 2: a period like `1w`, or a cron line.
+    #[serde(default)]
+    pub verify_objects: Option<String>,
+    /// Every row is checked so often, level 3.
+    #[serde(default)]
+    pub verify_rows: Option<String>,
+    #[serde(default)]
+    pub next_objects_at: Option<Timestamp>,
+    #[serde(default)]
+    pub next_rows_at: Option<Timestamp>,
     /// How long the replica keeps what the source removed.
     pub retention_hours: i64,
     /// How long a replica that nobody may read any more is kept before it is deleted.
     pub keep_hours: i64,
     pub paused: bool,
+    /// When it runs next, or when its source is looked at next.
     pub next_due_at: Option<Timestamp>,
     pub revision: i64,
 }
 
-/// What is absent stays as it is; `every: ""` and `cron: ""` take a schedule away.
+/// What is absent stays as it is, and an empty text takes something away. Of `every`, `cron`, `on_new_version` and `fresh_within` one
+/// says when: a new one takes the place of what stood.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncJobChange {
@@ -102,6 +123,14 @@ pub struct SyncJobChange {
     pub at: Option<String>,
     #[serde(default)]
     pub cron: Option<String>,
+    #[serde(default)]
+    pub on_new_version: Option<String>,
+    #[serde(default)]
+    pub fresh_within: Option<String>,
+    #[serde(default)]
+    pub verify_objects: Option<String>,
+    #[serde(default)]
+    pub verify_rows: Option<String>,
     #[serde(default)]
     pub timezone: Option<String>,
     #[serde(default)]

@@ -1,10 +1,11 @@
-//! Processes that die at a crash point as by `kill -9`, on folders, and are started again.
+//! Processes that die at a crash point as by `kill -9`, on folders, and are started again; and one that is stopped for longer than its
+//! lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use delta::{Budgets, Table};
@@ -21,14 +22,18 @@ use crate::plan::Pair;
 use crate::{CopyOptions, MARKER, vacuum};
 
 const FOLDER: &str = "ENTREPOT_TEST_ABORT_FOLDER";
+/// Which attempt drives the runs.
+const ATTEMPT: &str = "ENTREPOT_TEST_ABORT_ATTEMPT";
 const CRASH_AT: &str = "ENTREPOT_CRASH_AT";
 const CRASH_LOG: &str = "ENTREPOT_CRASH_LOG";
 
 /// One more than a checkpoint needs.
 const VERSIONS: u64 = 12;
 
-/// A file per run, renamed into place.
+/// A file per run, renamed into place; and one that says which attempt holds the lease.
 struct Files(PathBuf);
+
+const LEASE: &str = "lease";
 
 #[async_trait]
 impl RunJournal for Files {
@@ -37,8 +42,17 @@ impl RunJournal for Files {
         Ok(text.map(|text| serde_json::from_slice(&text).unwrap()))
     }
 
-    async fn save(&self, run: SyncRunId, _: i64, record: &RunRecord) -> Result<bool, JournalError> {
-        let beside = self.0.join("part");
+    async fn save(
+        &self,
+        run: SyncRunId,
+        attempt: i64,
+        record: &RunRecord,
+    ) -> Result<bool, JournalError> {
+        let lease = std::fs::read_to_string(self.0.join(LEASE)).ok();
+        if lease.is_some_and(|lease| lease.parse::<i64>().unwrap() != attempt) {
+            return Ok(false);
+        }
+        let beside = self.0.join(format!("part{attempt}"));
         std::fs::write(&beside, serde_json::to_vec(record).unwrap()).unwrap();
         std::fs::rename(beside, self.0.join(run.to_string())).unwrap();
         Ok(true)
@@ -47,7 +61,10 @@ impl RunJournal for Files {
 
 /// A replica followed over all versions, then vacuumed. Doing it again takes up where it stopped.
 async fn journey(folder: &Path, by_processes: bool) {
-    for name in ["source/_delta_log", "target", "runs", "journal"] {
+    let attempt: i64 = std::env::var(ATTEMPT).map_or(1, |attempt| attempt.parse().unwrap());
+    // Another machine has a folder of its own.
+    let runs = format!("runs{attempt}");
+    for name in ["source/_delta_log", "target", runs.as_str(), "journal"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }
     let store = |name: &str| Arc::new(LocalFileSystem::new_with_prefix(folder.join(name)).unwrap());
@@ -87,12 +104,14 @@ async fn journey(folder: &Path, by_processes: bool) {
             }
             actions.insert(0, json!({ "commitInfo": { "timestamp": START } }));
             let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
-            std::fs::write(&log, lines.join("\n")).unwrap();
+            let beside = folder.join(format!("commit{attempt}"));
+            std::fs::write(&beside, lines.join("\n")).unwrap();
+            std::fs::rename(&beside, &log).unwrap();
         }
         let run = Run {
             id: uuid::Uuid::from_u128(u128::from(version) + 1).into(),
-            attempt: 1,
-            folder: folder.join("runs"),
+            attempt,
+            folder: folder.join(&runs),
             target_version: version.checked_sub(1),
             budget: None,
             source: String::new(),
@@ -199,6 +218,7 @@ fn child(folder: &Path) -> Command {
     child
         .env_remove(CRASH_AT)
         .env_remove(CRASH_LOG)
+        .env_remove(ATTEMPT)
         .env("RUST_BACKTRACE", "0");
     child
 }
@@ -275,4 +295,78 @@ fn rule_34_a_process_that_dies_at_any_crash_point_is_made_good() {
             );
         }
     }
+}
+
+/// A process that does not outlive its test.
+struct Fleeting(Child);
+
+impl Fleeting {
+    fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.0.id());
+        let sent = Command::new("sh").args(["-c", &command]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Fleeting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Objects that no later attempt may find changed: commits and the marker.
+fn kept(listed: &BTreeMap<String, SystemTime>) -> BTreeMap<&String, SystemTime> {
+    let is_kept = |key: &str| key == MARKER || key.ends_with(".json");
+    let kept = listed.iter().filter(|(key, _)| is_kept(key));
+    kept.map(|(key, at)| (key, *at)).collect()
+}
+
+#[test]
+fn rule_35_a_process_that_was_stopped_past_its_lease_changes_nothing_more() {
+    // One that is done before it can be stopped shows nothing.
+    let is_shown = (0..10).any(|_| {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut child_of_first = child(folder);
+        child_of_first.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut first = Fleeting(child_of_first.spawn().unwrap());
+        let journal = folder.join("journal");
+        let middle: SyncRunId = uuid::Uuid::from_u128(u128::from(VERSIONS / 2)).into();
+        let middle = journal.join(middle.to_string());
+        let patience = Instant::now() + Duration::from_secs(60);
+        while !middle.exists() {
+            assert!(Instant::now() < patience, "the first process does nothing");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        first.signal("STOP");
+        let target = folder.join("target");
+        let last = format!("_delta_log/{:020}.json", VERSIONS - 1);
+        if target.join(&last).exists() {
+            return false;
+        }
+
+        std::fs::write(journal.join(LEASE), "2").unwrap();
+        let second = child(folder).env(ATTEMPT, "2").output().unwrap();
+        let said = String::from_utf8_lossy(&second.stdout);
+        assert!(second.status.success(), "{said}");
+        let before = listed(&target);
+        let keys: BTreeSet<String> = before.keys().cloned().collect();
+        assert!(keys.is_superset(&expected()), "{keys:?}");
+
+        first.signal("CONT");
+        first.0.wait().unwrap();
+        let after = listed(&target);
+        assert_eq!(kept(&after), kept(&before));
+        // What it had in its hands when it was stopped may still arrive, and is an orphan.
+        let late: Vec<_> = after
+            .keys()
+            .filter(|key| !before.contains_key(*key))
+            .collect();
+        assert!(late.len() <= CopyOptions::default().files, "{late:?}");
+        assert!(late.iter().all(|key| key.starts_with('f')), "{late:?}");
+        assert!(before.keys().all(|key| after.contains_key(key)));
+        true
+    });
+    assert!(is_shown, "no process could be stopped in time");
 }

@@ -1,9 +1,10 @@
 //! Runs that are cut off at every effect in turn, and runs that race.
 
 use futures::FutureExt as _;
-use model::RunState;
+use model::{RunState, Timestamp};
 
-use super::world::{Holds, World, metadata, protocol, remove};
+use super::probe::Mode;
+use super::world::{Holds, World, body, metadata, protocol, remove};
 use crate::drive::{Outcome, Run, RunError};
 use crate::{Copied, CopyOptions, VacuumError, vacuum};
 
@@ -55,15 +56,12 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
     two_syncs(&calm, &runs).await.unwrap();
     let expected = state(&calm).await;
 
-    for mode in ["fails", "lost", "lost, lives on"] {
+    for mode in [Mode::Dies, Mode::DiesAfter, Mode::Fails, Mode::Lost] {
         let mut fired = 0;
         for n in 0.. {
             let world = world();
             let runs = [world.run(), world.run()];
-            match mode {
-                "lost, lives on" => world.faults.arm_once(n),
-                mode => world.faults.arm(n, mode == "lost"),
-            }
+            world.faults.arm(n, mode);
             let result = two_syncs(&world, &runs).await;
             if !world.faults.fired() {
                 result.unwrap();
@@ -84,10 +82,10 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
             }
             let again = runs.clone().map(|run| Run { attempt: 2, ..run });
             two_syncs(&world, &again).await.unwrap();
-            assert_eq!(state(&world).await, expected, "effect {n}, {mode}");
+            assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
             for key in &finished {
                 let read = world.source.asked().contains(&format!("get {key}"));
-                assert!(!read, "effect {n}, {mode}: `{key}` was copied twice");
+                assert!(!read, "effect {n}, {mode:?}: `{key}` was copied twice");
             }
             for run in &again {
                 assert_eq!(world.journal.record(run.id).state, RunState::Done);
@@ -95,6 +93,63 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
         }
         assert!(fired > 60, "only {fired} effects");
     }
+}
+
+/// A store that answers late, short or with what was true a moment ago may end a run; what it commits is never wrong, and the next
+/// run is as any other.
+#[tokio::test]
+async fn a_store_that_answers_late_short_or_stale_leaves_nothing_wrong() {
+    let calm = world();
+    let runs = [calm.run(), calm.run()];
+    two_syncs(&calm, &runs).await.unwrap();
+    let (_, paths, _) = state(&calm).await;
+
+    for mode in [Mode::Late, Mode::Short, Mode::Stale] {
+        let mut fired = 0;
+        for n in 0.. {
+            let world = world();
+            let runs = [world.run(), world.run()];
+            world.faults.arm(n, mode);
+            let result = two_syncs(&world, &runs).await;
+            if !world.faults.fired() {
+                result.unwrap();
+                break;
+            }
+            fired += 1;
+            world.faults.disarm();
+            for run in &runs {
+                world.journal.lease(run.id, 2);
+            }
+            // Whatever had been committed by then could be read.
+            let keys = world.target.keys();
+            if keys.iter().any(|key| key.starts_with("_delta_log/")) {
+                is_whole(&world, &[]).await;
+            }
+            let again = [world.run(), world.run()];
+            two_syncs(&world, &again).await.unwrap();
+            is_whole(&world, &paths).await;
+            let at = format!("effect {n}, {mode:?}");
+            assert!(
+                matches!(world.sync().await, Outcome::Nothing { .. }),
+                "{at}"
+            );
+        }
+        assert!(fired > 60, "only {fired} effects");
+    }
+}
+
+/// Each file of the replica is there, with the bytes that the source's has; which files those are, unless none are named.
+async fn is_whole(world: &World, paths: &[String]) {
+    let snapshot = world.pair().target.snapshot(None).await.unwrap();
+    let mut found = Vec::new();
+    for file in snapshot.files.values() {
+        let bytes = world.target.bytes_now(file.key.as_ref());
+        let size = usize::try_from(file.size).unwrap();
+        assert!(bytes == body(file.key.as_ref(), size), "{}", file.path);
+        found.push(file.path.clone());
+    }
+    found.sort();
+    assert!(paths.is_empty() || found == paths, "{found:?}");
 }
 
 #[tokio::test]
@@ -183,26 +238,100 @@ async fn a_vacuum_cut_off_at_any_effect_ends_the_same() {
         world
     };
     let table = World::replica_table();
-    for n in 0.. {
-        let world = world_to_vacuum().await;
-        let fence = Holds::for_ever();
-        world.faults.arm(n, n % 2 == 1);
-        let now = model::Clock::now(&world.clock);
-        let first = vacuum(&world.pair().target, table, 168, now, &fence).await;
-        if !world.faults.fired() {
-            assert_eq!(first.unwrap().deleted, 2);
-            break;
+    for mode in Mode::ALL {
+        for n in 0.. {
+            let world = world_to_vacuum().await;
+            let fence = Holds::for_ever();
+            world.faults.arm(n, mode);
+            let now = model::Clock::now(&world.clock);
+            let first = vacuum(&world.pair().target, table, 168, now, &fence).await;
+            if !world.faults.fired() {
+                assert_eq!(first.unwrap().deleted, 2);
+                break;
+            }
+            if matches!(
+                mode,
+                Mode::Dies | Mode::DiesAfter | Mode::Fails | Mode::Lost
+            ) {
+                assert!(
+                    matches!(
+                        first,
+                        Err(VacuumError::Store(_) | VacuumError::Log(_) | VacuumError::Marker(_))
+                    ),
+                    "effect {n}, {mode:?}: {first:?}"
+                );
+            }
+            world.faults.disarm();
+            assert!(world.target.data().contains(&"p=1/big".to_owned()));
+            vacuum(&world.pair().target, table, 168, now, &fence)
+                .await
+                .unwrap();
+            assert_eq!(world.target.data(), ["p=1/big"], "effect {n}, {mode:?}");
         }
-        assert!(matches!(
-            first,
-            Err(VacuumError::Store(_) | VacuumError::Log(_) | VacuumError::Marker(_))
-        ));
-        world.faults.disarm();
-        vacuum(&world.pair().target, table, 168, now, &fence)
-            .await
-            .unwrap();
-        assert_eq!(world.target.data(), ["p=1/big"]);
     }
+}
+
+/// What a run had copied before it was interrupted no log knows of: a vacuum takes it for orphans.
+#[tokio::test]
+async fn a_run_taken_up_before_its_commit_copies_again_what_was_vacuumed_meanwhile() {
+    let world = World::with_two_files();
+    world.sync_done().await;
+    world.commit(1, &[world.add("c", 5_000)]);
+    let faults = std::sync::Arc::clone(&world.faults);
+    *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
+        if record.state == RunState::Committing {
+            faults.arm(0, Mode::Dies);
+        }
+    }));
+    let run = world.run();
+    assert!(world.drive(&run).await.is_err());
+    *world.journal.hook.lock().unwrap() = None;
+    world.faults.disarm();
+    assert_eq!(world.journal.record(run.id).state, RunState::Committing);
+    assert_eq!(world.target.data(), ["a", "b", "c"]);
+
+    let late = Timestamp::from_micros(i64::MAX / 2);
+    let (target, fence) = (world.pair().target, Holds::for_ever());
+    let done = vacuum(&target, World::replica_table(), 168, late, &fence).await;
+    assert_eq!(done.unwrap().deleted, 1);
+    let again = Run { attempt: 2, ..run };
+    let outcome = world.drive(&again).await.unwrap();
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert_eq!(world.target.bytes_now("c"), body("c", 5_000));
+    assert_eq!(world.replica_paths().await, ["a", "b", "c"]);
+}
+
+/// A source may vacuum more than once under a run; corrupt it is only where its newest version names what is not there.
+#[tokio::test]
+async fn rule_27_a_source_that_vacuums_twice_under_a_run_is_planned_for_twice_more() {
+    let mut world = World::with_two_files();
+    // One after the other: the second is not begun when the first is found gone.
+    world.options = CopyOptions {
+        files: 1,
+        ..CopyOptions::default()
+    };
+    world.sync_done().await;
+    world.commit(1, &[world.add("c", 5), world.add("d", 6)]);
+    let source = world.source.clone();
+    let left = std::sync::Mutex::new(vec!["d", "c"]);
+    *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
+        if record.state != RunState::Copying {
+            return;
+        }
+        let mut left = left.lock().unwrap();
+        let version = 4 - left.len();
+        if let Some(name) = left.pop() {
+            source.delete_now(name);
+            let commit = format!("{}\n", remove(name, 1));
+            source.put_now(&format!("_delta_log/{version:020}.json"), commit);
+        }
+    }));
+    let run = world.run();
+    let Outcome::Done(plan) = world.drive(&run).await.unwrap() else {
+        panic!("not done")
+    };
+    assert_eq!((plan.source_version, plan.ordinal), (3, 3));
+    assert_eq!(world.replica_paths().await, ["a", "b"]);
 }
 
 /// The server drives runs as tasks.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,38 +12,65 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions as StoreCopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult, Result, UploadPart,
+    CopyOptions as StoreCopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, Result, UploadPart,
 };
 
 use crate::MARKER;
 
-/// Fails the n-th effect, counted over all stores and the journal of a world.
+/// How often others get their turn before an answer that is late.
+const LATE: usize = 100;
+
+/// Does something to the n-th effect, counted over all stores and the journal of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// Effects left before the one that fails; negative: none does.
+    /// Effects left before the one that is hit; negative: it was.
     left: AtomicI64,
     armed: AtomicI64,
-    lost: AtomicBool,
-    once: AtomicBool,
-    /// The effect that was made to fail.
+    mode: Mutex<Mode>,
+    /// The effect that was hit.
     what: Mutex<Option<String>>,
 }
 
-impl Faults {
-    /// `lost`: the effect happens, but its answer is an error.
-    pub(crate) fn arm(&self, n: i64, lost: bool) {
-        self.left.store(n, Ordering::SeqCst);
-        self.lost.store(lost, Ordering::SeqCst);
-        self.once.store(false, Ordering::SeqCst);
-        self.armed.store(1, Ordering::SeqCst);
-    }
+/// What becomes of the effect that is hit, and of those after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It fails, and so does all that follows: the process died before it.
+    #[default]
+    Dies,
+    /// It happens, but its answer is an error, and all that follows fails: the process died after it.
+    DiesAfter,
+    /// It fails; the process lives on.
+    Fails,
+    /// It happens, but its answer is an error; the process lives on.
+    Lost,
+    /// It comes late: everything else that can go on meanwhile does.
+    Late,
+    /// Of what is read the last byte is missing, without an error.
+    Short,
+    /// What is listed is without the newest commit.
+    Stale,
+}
 
-    /// Only the answer of the n-th effect is lost; the process lives on.
-    pub(crate) fn arm_once(&self, n: i64) {
-        self.arm(n, true);
-        self.once.store(true, Ordering::SeqCst);
+impl Mode {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Dies,
+        Self::DiesAfter,
+        Self::Fails,
+        Self::Lost,
+        Self::Late,
+        Self::Short,
+        Self::Stale,
+    ];
+}
+
+impl Faults {
+    pub(crate) fn arm(&self, n: i64, mode: Mode) {
+        self.left.store(n, Ordering::SeqCst);
+        *self.mode.lock().unwrap() = mode;
+        *self.what.lock().unwrap() = None;
+        self.armed.store(1, Ordering::SeqCst);
     }
 
     pub(crate) fn what(&self) -> Option<String> {
@@ -65,26 +92,35 @@ impl Faults {
             return Hit::Passes;
         }
         let left = self.left.fetch_sub(1, Ordering::SeqCst);
-        if left == 0 {
-            *self.what.lock().unwrap() = Some(what.to_owned());
-            if self.lost.load(Ordering::SeqCst) {
-                return Hit::Lost;
-            }
+        if left > 0 {
+            return Hit::Passes;
         }
-        let lives_on = self.once.load(Ordering::SeqCst);
-        if left > 0 || (left < 0 && lives_on) {
-            Hit::Passes
-        } else {
-            Hit::Fails
+        let mode = *self.mode.lock().unwrap();
+        if left < 0 {
+            return match mode {
+                Mode::Dies | Mode::DiesAfter => Hit::Fails,
+                _ => Hit::Passes,
+            };
+        }
+        *self.what.lock().unwrap() = Some(what.to_owned());
+        match mode {
+            Mode::Dies | Mode::Fails => Hit::Fails,
+            Mode::DiesAfter | Mode::Lost => Hit::Lost,
+            Mode::Late => Hit::Late,
+            Mode::Short => Hit::Short,
+            Mode::Stale => Hit::Stale,
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hit {
     Passes,
     Fails,
     Lost,
+    Late,
+    Short,
+    Stale,
 }
 
 fn fault() -> Error {
@@ -203,10 +239,41 @@ macro_rules! answer {
     ($probe:expr, $what:literal, $key:expr, $inner:expr) => {
         match $probe.ask($what, $key) {
             Hit::Fails => Err(fault()),
-            Hit::Passes => $inner,
             Hit::Lost => $inner.and_then(|_| Err(fault())),
+            Hit::Passes | Hit::Late | Hit::Short | Hit::Stale => $inner,
         }
     };
+}
+
+/// An answer that breaks off before its last byte, and does not say so.
+async fn cut_short(got: GetResult) -> Result<GetResult> {
+    let (meta, range, attributes) = (got.meta.clone(), got.range.clone(), got.attributes.clone());
+    let mut bytes = got.bytes().await?;
+    bytes.truncate(bytes.len().saturating_sub(1));
+    let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
+    Ok(GetResult {
+        payload,
+        meta,
+        range,
+        attributes,
+    })
+}
+
+fn is_commit(meta: &ObjectMeta) -> bool {
+    let key = meta.location.as_ref();
+    key.starts_with("_delta_log/") && key.ends_with(".json")
+}
+
+/// Without the newest commit.
+fn stale(listed: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    let all = async move {
+        let mut all: Vec<Result<ObjectMeta>> = listed.collect().await;
+        let commits = all.iter().flatten().filter(|meta| is_commit(meta));
+        let newest = commits.map(|meta| meta.location.clone()).max();
+        all.retain(|one| one.as_ref().ok().map(|meta| &meta.location) != newest.as_ref());
+        stream::iter(all)
+    };
+    stream::once(all).flatten().boxed()
 }
 
 #[async_trait]
@@ -246,7 +313,22 @@ impl ObjectStore for Probe {
         if options.head {
             return answer!(self, "head", at, self.inner.get_opts(at, options).await);
         }
-        answer!(self, "get", at, self.inner.get_opts(at, options).await)
+        match self.ask("get", at) {
+            Hit::Fails => Err(fault()),
+            Hit::Lost => self
+                .inner
+                .get_opts(at, options)
+                .await
+                .and_then(|_| Err(fault())),
+            Hit::Short => cut_short(self.inner.get_opts(at, options).await?).await,
+            Hit::Late => {
+                for _ in 0..LATE {
+                    tokio::task::yield_now().await;
+                }
+                self.inner.get_opts(at, options).await
+            }
+            Hit::Passes | Hit::Stale => self.inner.get_opts(at, options).await,
+        }
     }
 
     async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -274,8 +356,9 @@ impl ObjectStore for Probe {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.ask("list", prefix.unwrap_or(&Path::default())) {
-            Hit::Passes => self.inner.list(prefix),
-            _ => stream::once(async { Err(fault()) }).boxed(),
+            Hit::Fails | Hit::Lost => stream::once(async { Err(fault()) }).boxed(),
+            Hit::Stale => stale(self.inner.list(prefix)),
+            Hit::Passes | Hit::Late | Hit::Short => self.inner.list(prefix),
         }
     }
 
@@ -285,8 +368,9 @@ impl ObjectStore for Probe {
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.ask("list", prefix.unwrap_or(&Path::default())) {
-            Hit::Passes => self.inner.list_with_offset(prefix, offset),
-            _ => stream::once(async { Err(fault()) }).boxed(),
+            Hit::Fails | Hit::Lost => stream::once(async { Err(fault()) }).boxed(),
+            Hit::Stale => stale(self.inner.list_with_offset(prefix, offset)),
+            Hit::Passes | Hit::Late | Hit::Short => self.inner.list_with_offset(prefix, offset),
         }
     }
 
@@ -320,16 +404,16 @@ struct Upload {
 impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         match self.faults.hit("") {
-            Hit::Passes => self.inner.put_part(data),
-            _ => async { Err(fault()) }.boxed(),
+            Hit::Fails | Hit::Lost => async { Err(fault()) }.boxed(),
+            _ => self.inner.put_part(data),
         }
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
         match self.faults.hit("") {
             Hit::Fails => Err(fault()),
-            Hit::Passes => self.inner.complete().await,
             Hit::Lost => self.inner.complete().await.and_then(|_| Err(fault())),
+            _ => self.inner.complete().await,
         }
     }
 

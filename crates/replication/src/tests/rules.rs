@@ -4,6 +4,7 @@ use futures::FutureExt as _;
 use model::{RunState, Timestamp};
 use serde_json::json;
 
+use super::probe::Mode;
 use super::world::{START, World, body, configured, metadata, protocol, remove};
 use crate::drive::Outcome;
 use crate::mark::app_id;
@@ -82,7 +83,7 @@ async fn rule_02_a_commit_whose_answer_was_lost_is_recognised() {
     let mut met = false;
     for n in 0.. {
         let world = World::with_two_files();
-        world.faults.arm_once(n);
+        world.faults.arm(n, Mode::Lost);
         let outcome = world.drive(&world.run()).await;
         let Some(what) = world.faults.what() else {
             break;

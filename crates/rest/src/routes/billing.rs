@@ -22,10 +22,10 @@ use crate::schema::{all_of, any_of, list_of, object, of, page_of};
 
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
-    let rates = all_of([page_of::<Rate>(), object([("service_rates", of::<Vec<ServiceRate>>())])]);
-    let rate_new = any_of([of::<RateNew>(), of::<ServiceRateNew>()]);
-    let rate = any_of([of::<Rate>(), of::<ServiceRate>()]);
-    let statement = all_of([of::<StatementSummary>(), object([
+    let rates = || all_of([page_of::<Rate>(), object([("service_rates", of::<Vec<ServiceRate>>())])]);
+    let rate_new = || any_of([of::<RateNew>(), of::<ServiceRateNew>()]);
+    let rate = || any_of([of::<Rate>(), of::<ServiceRate>()]);
+    let statements = || list_of(all_of([of::<StatementSummary>(), object([
         ("cost_center", of::<String>()),
         ("lines", of::<Vec<StatementLine>>()),
         ("signed_bytes", of::<u64>()),
@@ -33,8 +33,7 @@ pub(crate) fn endpoints() -> Endpoints {
         ("waiting_until", of::<Option<Timestamp>>()),
         ("unrated", of::<u64>()),
         ("unrated_busy_micros", of::<u64>()),
-    ])]);
-    let statements = list_of(statement);
+    ])]));
     Endpoints::new()
         .on(Operation::RateList, rate_list).pages::<Rate>().shows(rates)
         .on(Operation::RateCreate, rate_create).reads(rate_new).shows(rate).created()
@@ -43,11 +42,11 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::AccessLogImport, access_log).takes::<AccessLogNew>().answers::<AccessLogResult>()
         .on(Operation::ChargeList, charges).pages::<Charge>().query(&["product", "since", "until", "format"]).csv()
         .on(Operation::StatementList, statement_list).pages::<StatementSummary>()
-        .on(Operation::StatementRead, statement_show).shows(statements.clone()).query(&["format"]).csv()
+        .on(Operation::StatementRead, statement_show).shows(statements).query(&["format"]).csv()
         .on(Operation::StatementLineRead, statement_line).answers::<StatementTrace>()
             .query(&["kind", "product", "from", "to", "method", "currency"])
         .on(Operation::StatementIssue, statement_issue).shows(statements)
-        .on(Operation::SavingRead, savings).shows(list_of(of::<Saving>())).query(&["product"])
+        .on(Operation::SavingRead, savings).shows(|| list_of(of::<Saving>())).query(&["product"])
 }
 
 /// All of something: a page without a next one.

@@ -16,10 +16,12 @@ use crate::schema::{all_of, object, of, page_of};
 
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
-    let found = all_of([
-        page_of::<ProductCard>(),
-        object([("total", of::<u64>()), ("facets", of::<Facets>())]),
-    ]);
+    let found = || {
+        all_of([
+            page_of::<ProductCard>(),
+            object([("total", of::<u64>()), ("facets", of::<Facets>())]),
+        ])
+    };
     Endpoints::new()
         .on(Operation::TableInspect, inspect).takes::<TableInspect>().answers::<Inspection>()
         .on(Operation::ProductList, list).pages::<ProductCard>().shows(found)

@@ -12,7 +12,7 @@ use crate::schema::{all_of, object, of};
 
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
-    let with_members = all_of([of::<Team>(), object([("members", of::<Vec<Member>>())])]);
+    let with_members = || all_of([of::<Team>(), object([("members", of::<Vec<Member>>())])]);
     Endpoints::new()
         .on(Operation::TeamList, list).pages::<Team>()
         .on(Operation::TeamRead, show).shows(with_members)

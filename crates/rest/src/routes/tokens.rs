@@ -13,7 +13,7 @@ use crate::schema::{all_of, object, of};
 
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Endpoints {
-    let with_token = all_of([of::<Token>(), object([("token", of::<String>())])]);
+    let with_token = || all_of([of::<Token>(), object([("token", of::<String>())])]);
     Endpoints::new()
         .on(Operation::TokenCreate, create).takes::<TokenNew>().shows(with_token).created().secret().query(&["person"])
         .on(Operation::TokenList, list).pages::<Token>()

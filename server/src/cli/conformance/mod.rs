@@ -1,6 +1,9 @@
 //! `entrepot conformance`: checks a server of the Delta Sharing protocol, any one by a recipient's profile, or our own. The
-//! cases are the crate `conformance`'s; here is what they are told, and `own` is our own server with tables for them.
+//! cases are the crate `conformance`'s; here is what they are told, and `own` is our own server with tables for them, which `bucket`
+//! lends folders of and `broken` breaks.
 
+mod broken;
+mod bucket;
 mod own;
 
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! Our own server with the suite's tables: a folder that is gone afterwards, the routes that `serve` has, a recipient.
+//! Our own server with the suite's tables: a folder that is gone afterwards, the routes that `serve` has, a recipient. One table
+//! lies in a store that lends its folders, one in a store that goes away.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use ::conformance::{Advance, Hints, Profile, Report, Target};
 use anyhow::{Context as _, anyhow};
 use delta::Budgets;
 use exchange::{Exchange, Principal};
-use model::dto::{DeploymentNew, ProfileNew, PurposeNew, RequestNew};
+use model::dto::{
+    CredentialNew, DeploymentNew, GrantScopeNew, ProfileNew, PurposeNew, RequestNew, StorageNew,
+};
 use model::time::DAY;
 use model::{Clock, Timestamp};
 use object_store::local::LocalFileSystem;
@@ -19,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::broken::{self, BrokenGate};
+use super::bucket;
 use crate::adapters::clock::SystemClock;
 use crate::cli::run;
 use crate::config::{Flags, PublicUrl, Settings};
@@ -38,6 +43,11 @@ const REQUESTS_PER_SECOND: u32 = 10_000;
 /// The table whose first versions log cleanup has taken, and the earliest that is left.
 const CLEANED: &str = "conformance-cleaned";
 const EARLIEST: u64 = 2;
+/// The storage that the tables lie in, and the one for those whose folders are lent.
+const CHECKED: &str = "checked";
+const LENT: &str = "lent";
+/// A store that is asked by one server needs no more connections.
+const STORE_CONNECTIONS: usize = 256;
 
 /// A folder that goes with its owner.
 struct Temporary(PathBuf);
@@ -74,39 +84,56 @@ impl Clock for Behind {
 /// Checks our own server.
 pub(super) async fn check(cases: &[String]) -> anyhow::Result<Report> {
     let folder = Temporary::create()?;
-    let tables = tables();
-    let root = folder.0.join("tables");
-    for table in &tables {
-        fixture::write(&root, table)
-            .with_context(|| format!("{} cannot be written", root.display()))?;
-    }
-    clean(&root, &tables).await?;
+    let world = World {
+        tables: tables(),
+        root: folder.0.join("tables"),
+        store: folder.0.join("store"),
+    };
+    world.write().await?;
 
+    let (store, store_address) = listen_here().await?;
+    let (listener, address) = listen_here().await?;
+    let mut settings = settings(&folder.0.join("data"), &folder.0, address)?;
+    settings.storage.endpoints = vec![store_address.to_string()];
+    let clock = Arc::new(Behind(AtomicI64::new(2 * DAY)));
+    let public_url = PublicUrl::of_address(address);
+    let node = Node::open_at(settings, Use::Serve, public_url, clock.clone()).await?;
+
+    let stop = CancellationToken::new();
+    let bucket = bucket::routes(&world.store)?;
+    let lending = listen::serve(store, bucket, STORE_CONNECTIONS, stop.clone());
+    let lending = tokio::spawn(lending);
+    let endpoint = format!("http://{store_address}");
+    let served = serve(&node, listener, &clock, &world, &endpoint, cases).await;
+    stop.cancel();
+    lending.await?;
+    node.exchange().db().close().await;
+    served
+}
+
+/// A free port of this machine.
+async fn listen_here() -> anyhow::Result<(TcpListener, SocketAddr)> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = TcpListener::bind(address)
         .await
         .context("no port of this machine can be listened on")?;
     let address = listener.local_addr()?;
-    let settings = settings(&folder.0.join("data"), &root, address)?;
-    let clock = Arc::new(Behind(AtomicI64::new(2 * DAY)));
-    let public_url = PublicUrl::of_address(address);
-    let node = Node::open_at(settings, Use::Serve, public_url, clock.clone()).await?;
-    let served = serve(&node, listener, &clock, &tables, &root, cases).await;
-    node.exchange().db().close().await;
-    served
+    Ok((listener, address))
 }
 
 async fn serve(
     node: &Node,
     listener: TcpListener,
     clock: &Behind,
-    tables: &[Table],
-    root: &Path,
+    world: &World,
+    endpoint: &str,
     cases: &[String],
 ) -> anyhow::Result<Report> {
     let exchange = node.exchange();
     let operator = Principal::operator();
-    declare(exchange, tables, root).await?;
+    let tables = &world.tables;
+    declare(exchange, world, endpoint).await?;
+    world.write_outside()?;
     let a_day = ProfileNew { days: Some(1) };
     let over = exchange
         .profile_create(&operator, LATE_RECIPIENT, a_day)
@@ -125,15 +152,19 @@ async fn serve(
         hints: Hints {
             expired_token: Some(over.bearer_token),
             denied_token: Some(denied.bearer_token),
+            broken: Some(format!("{}.default.{}", broken::SHARE, broken::TABLE)),
+            outside: Some(fixture::outside().full_name()),
             cleaned: Some((format!("{CLEANED}.default.cleaned"), 2)),
             ..fixture::hints()
         },
-        advance: advance(tables, root),
+        advance: advance(tables, &world.root),
     };
 
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
-    let routes = run::routes(node)?;
+    let gate = Arc::new(BrokenGate::new(node.connected.gate.clone()));
+    let per_second = node.settings.sharing.requests_per_second;
+    let routes = run::routes_with(node, node.connected.machines_behind(gate, per_second))?;
     let connections = node.settings.connections;
     running.spawn(listen::serve(listener, routes, connections, stop.clone()));
     running.spawn(run::worker(node, Some(1)).run(stop.clone()));
@@ -144,7 +175,7 @@ async fn serve(
 }
 
 /// Whatever the surroundings say, this one is alone with its folder.
-fn settings(data: &Path, root: &Path, addr: SocketAddr) -> anyhow::Result<Settings> {
+fn settings(data: &Path, folder: &Path, addr: SocketAddr) -> anyhow::Result<Settings> {
     folder::create(data)?;
     let mut settings = Settings::load(&Flags {
         data: Some(data.to_owned()),
@@ -156,14 +187,45 @@ fn settings(data: &Path, root: &Path, addr: SocketAddr) -> anyhow::Result<Settin
     settings.database_url = format!("sqlite://{}", data.join("entrepot.db").display());
     settings.keys = data.join("keys");
     settings.location = None;
-    settings.storage.file_roots = vec![root.parent().unwrap_or(root).to_owned()];
+    settings.storage.file_roots = vec![folder.to_owned()];
     settings.requests_per_second = REQUESTS_PER_SECOND;
     settings.sharing.requests_per_second = REQUESTS_PER_SECOND;
     (settings.mail, settings.webhook, settings.oidc) = (None, None, None);
     Ok(settings)
 }
 
-/// The suite's tables, and one more whose log was cleaned up.
+/// The tables and where they lie.
+struct World {
+    tables: Vec<Table>,
+    /// Those of the storage `checked`.
+    root: PathBuf,
+    /// The buckets, with those of the storage `lent`.
+    store: PathBuf,
+}
+
+impl World {
+    /// Before anybody looks at them.
+    async fn write(&self) -> anyhow::Result<()> {
+        let lent = self.store.join(bucket::FOLDER);
+        std::fs::create_dir_all(&lent)
+            .with_context(|| format!("{} cannot be made", lent.display()))?;
+        for table in &self.tables {
+            let root = if table.directory { &lent } else { &self.root };
+            fixture::write(root, table)
+                .with_context(|| format!("{} cannot be written", root.display()))?;
+        }
+        clean(&self.root, &self.tables).await
+    }
+
+    /// The table that points out of itself is written on once it is registered: it would not be taken so.
+    fn write_outside(&self) -> anyhow::Result<()> {
+        fixture::write(&self.root, &fixture::outside())
+            .with_context(|| format!("{} cannot be written", self.root.display()))
+    }
+}
+
+/// The suite's tables, and those that a server has to see to: one whose log was cleaned up, one that breaks, one that is to point
+/// out of itself.
 fn tables() -> Vec<Table> {
     let mut tables = fixture::tables();
     let visits = tables.iter().find(|table| table.name == "visits").cloned();
@@ -172,6 +234,10 @@ fn tables() -> Vec<Table> {
         name: "cleaned",
         ..visits
     }));
+    tables.push(fixture::wide(broken::SHARE, broken::TABLE, broken::FILES));
+    let mut outside = fixture::outside();
+    outside.commits.truncate(1);
+    tables.push(outside);
     tables
 }
 
@@ -191,8 +257,14 @@ async fn clean(root: &Path, tables: &[Table]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether the recipient is to have credentials for a share's folders.
+fn is_lent(tables: &[Table], share: &str) -> bool {
+    let of_share = |table: &&Table| table.share == share;
+    tables.iter().filter(of_share).any(|table| table.directory)
+}
+
 /// One product per share, open to every team.
-fn declaration(tables: &[&Table], root: &Path) -> String {
+fn declaration(tables: &[Table], root: &Path) -> String {
     let mut products: Vec<&str> = tables.iter().map(|table| table.share).collect();
     products.dedup();
     let mut text = format!(
@@ -202,22 +274,33 @@ fn declaration(tables: &[&Table], root: &Path) -> String {
            makers: {{ domain: conformance, title: Makers, cost_center: \"1\" }}\n  \
            readers: {{ domain: conformance, title: Readers, cost_center: \"2\" }}\n\
          storages:\n  \
-           checked: {{ cloud: aws, region: eu-central-1, url: \"file://{}\" }}\n\
+           {CHECKED}: {{ cloud: aws, region: eu-central-1, url: \"file://{}\" }}\n  \
+           {LENT}: {{ cloud: aws, region: eu-central-1, url: \"{}\", credential: sealed }}\n\
          recipients:\n  \
            {RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n  \
            {LATE_RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1 }}\n  \
            {FAR_RECIPIENT}: {{ team: readers, cloud: aws, region: eu-central-1, addresses: [\"{FAR_ADDRESS}\"] }}\n\
          products:\n",
-        root.display()
+        root.display(),
+        bucket::URL
     );
     for product in products {
+        let storage = if is_lent(tables, product) {
+            LENT
+        } else {
+            CHECKED
+        };
         text.push_str(&format!(
-            "  {product}:\n    title: {product}\n    team: makers\n    storage: checked\n    \
+            "  {product}:\n    title: {product}\n    team: makers\n    storage: {storage}\n    \
              classification: internal\n    access: {{ policy: auto }}\n    tables:\n"
         ));
         for table in tables.iter().filter(|table| table.share == product) {
+            let start = match table.history {
+                Some(first) if first > 0 => format!(", history_start: {first}"),
+                _ => String::new(),
+            };
             text.push_str(&format!(
-                "      - {{ name: {}, schema: {}, path: {}, history: {}, change_data_feed: {} }}\n",
+                "      - {{ name: {}, schema: {}, path: {}, history: {}{start}, change_data_feed: {} }}\n",
                 table.name,
                 table.schema,
                 table.path(),
@@ -229,10 +312,23 @@ fn declaration(tables: &[&Table], root: &Path) -> String {
     text
 }
 
-async fn declare(exchange: &Exchange, tables: &[Table], root: &Path) -> anyhow::Result<()> {
-    let all: Vec<&Table> = tables.iter().collect();
+async fn declare(exchange: &Exchange, world: &World, endpoint: &str) -> anyhow::Result<()> {
+    // A declaration holds no secrets: this storage is there before it.
+    let lent = StorageNew {
+        name: LENT.to_owned(),
+        cloud: "aws".to_owned(),
+        region: "eu-central-1".to_owned(),
+        url: bucket::URL.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        credential: Some(CredentialNew(bucket::credential())),
+        replicas: false,
+    };
+    exchange
+        .storage_create(&Principal::operator(), lent)
+        .await
+        .context("the storage that lends folders cannot be made")?;
     let new = DeploymentNew {
-        yaml: declaration(&all, root),
+        yaml: declaration(&world.tables, &world.root),
         file: "conformance/entrepot.yml".to_owned(),
         commit: concat!("entrepot-", env!("CARGO_PKG_VERSION")).to_owned(),
         expect_plan_hash: None,
@@ -264,10 +360,18 @@ async fn ask_for_all(exchange: &Exchange, tables: &[Table]) -> anyhow::Result<()
                 text: "Whether the server keeps to the protocol.".to_owned(),
             },
         };
-        exchange
-            .request_create(&Principal::operator(), new)
-            .await
-            .with_context(|| format!("access to {share} is not given"))?;
+        let refused = || format!("access to {share} is not given");
+        let operator = Principal::operator();
+        let asked = exchange.request_create(&operator, new).await;
+        let grant = asked.with_context(refused)?.grant.with_context(refused)?;
+        if is_lent(tables, share) {
+            let scope = GrantScopeNew {
+                directory: true,
+                ..GrantScopeNew::default()
+            };
+            let lent = exchange.grant_narrow(&operator, grant, scope).await;
+            lent.with_context(|| format!("folders of {share} are not lent"))?;
+        }
     }
     Ok(())
 }

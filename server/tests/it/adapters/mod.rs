@@ -15,6 +15,7 @@ mod reading;
 mod reads;
 mod replica;
 mod s3;
+mod schedules;
 mod tables;
 mod wire;
 mod worker;

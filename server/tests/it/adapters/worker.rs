@@ -199,6 +199,8 @@ async fn is_planned_and_bounded(world: &World) {
         (&plan["bytes"], &table["to_version"]),
         (&json!(0), &json!(3))
     );
+    let crossing = table["crossing"].as_str().unwrap();
+    assert!(crossing.starts_with("No worker lives now."), "{crossing}");
     assert_eq!(
         (&table["ways"], &table["failed"]),
         (&json!([]), &json!(false))

@@ -15,6 +15,7 @@ mod racing;
 mod reading;
 mod replicas;
 mod rotation;
+mod scheduling;
 mod scope;
 mod telling;
 mod turns;

@@ -194,7 +194,7 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         let count = async |counter: &str, bytes, busy| {
             let counted = Counted { bytes, busy };
             exchange
-                .run_counted(&world.system, run.id, counter, counted)
+                .run_counted(&world.system, run.id, (counter, counted), None)
                 .await
         };
         let shown = async || {
@@ -242,8 +242,33 @@ async fn a_run_shows_what_its_meter_events_say_and_every_byte_counts_once() {
         let failed = count("1", 1_000, 0).await;
         assert!(matches!(failed, Err(Error::Conflict(_))), "{failed:?}");
         assert_eq!(shown().await, ((297, 9_000), 4));
+        // A process that stands at neither end: the bytes go two legs, and the run's sums are of the first.
+        let via: model::Location = "gcp:europe-west3".parse().unwrap();
+        for _ in 0..2 {
+            let counted = Counted { bytes: 50, busy: 0 };
+            let twice = exchange.run_counted(&world.system, run.id, ("via", counted), Some(&via));
+            twice.await.unwrap();
+        }
+        let all = PageRequest::all();
+        let events = exchange.meter_events(&world.jonas, None, &all).await;
+        let mut legs: Vec<(String, String, u64)> = events
+            .unwrap()
+            .items
+            .into_iter()
+            .filter(|event| event.from == via || event.to == via)
+            .map(|event| (event.from.to_string(), event.to.to_string(), event.bytes))
+            .collect();
+        legs.sort();
+        let (from, here, to) = (
+            "aws:eu-central-1".to_owned(),
+            via.to_string(),
+            "azure:westeurope".to_owned(),
+        );
+        assert_eq!(legs, [(from, here.clone(), 50), (here, to, 50)]);
+        let shown = exchange.sync_run(&world.mara, run.id).await.unwrap();
+        assert_eq!(shown.bytes_received, 347);
         let unknown = SyncRunId::new(exchange.now());
-        let nowhere = exchange.run_counted(&world.system, unknown, "1", Counted::default());
+        let nowhere = exchange.run_counted(&world.system, unknown, ("1", Counted::default()), None);
         assert!(matches!(nowhere.await, Err(Error::NotFound(_))));
     }
 }

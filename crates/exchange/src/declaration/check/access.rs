@@ -197,6 +197,8 @@ impl Checker {
         self.refer(place, "to", &entry.to, &file.storages);
         let schedule = self.schedule(place, entry);
         let timezone = self.text(place, "timezone", &entry.timezone, 1..=64, false);
+        let verify_objects = self.checks(place, "verify_objects", &entry.verify_objects);
+        let verify_rows = self.checks(place, "verify_rows", &entry.verify_rows);
         let retention_hours = self.number(
             place,
             "retention_hours",
@@ -209,22 +211,49 @@ impl Checker {
             to: to?,
             schedule,
             timezone,
+            verify_objects,
+            verify_rows,
             retention_hours,
             keep_hours,
             paused: entry.paused,
         })
     }
 
+    /// When a replica is checked by itself.
+    fn checks(
+        &mut self,
+        place: &Place,
+        field: &'static str,
+        text: &Option<Text>,
+    ) -> Option<String> {
+        let text = text.as_ref()?;
+        let when = text.value.trim();
+        if !when.is_empty()
+            && let Err(error) = Schedule::of_checks(when, "UTC")
+        {
+            self.fail(place, field, text.referenced, error.to_string());
+        }
+        Some(when.to_owned())
+    }
+
     /// Each field by itself first, so that all that is wrong is said at once, and then whether they go together.
     fn schedule(&mut self, place: &Place, entry: &SyncJobEntry) -> Option<WantedSchedule> {
         let before = self.problems.len();
-        let mut seconds = None;
-        if let Some(every) = &entry.every {
-            match parse_every(&every.value) {
-                Ok(found) => seconds = Some(found),
-                Err(error) => self.fail(place, "every", every.referenced, error.to_string()),
+        let [seconds, new_version, fresh] = [
+            ("every", &entry.every),
+            ("on_new_version", &entry.on_new_version),
+            ("fresh_within", &entry.fresh_within),
+        ]
+        .map(|(field, text)| {
+            let text = text.as_ref()?;
+            match parse_every(&text.value) {
+                Ok(found) => Some(found),
+                Err(error) => {
+                    self.fail(place, field, text.referenced, error.to_string());
+                    None
+                }
             }
-        }
+        });
         let time = entry.at.as_ref().map(|at| at.value.as_str());
         let cron = entry.cron.as_ref().map(|cron| cron.value.as_str());
         let zone = entry.timezone.as_ref().map(|zone| zone.value.as_str());
@@ -242,11 +271,19 @@ impl Checker {
                 self.fail(place, field, text.referenced, error.to_string());
             }
         }
+        let mut kinds = [
+            ("every", &entry.every),
+            ("on_new_version", &entry.on_new_version),
+            ("fresh_within", &entry.fresh_within),
+            ("cron", &entry.cron),
+        ]
+        .into_iter()
+        .filter_map(|(field, text)| Some((field, text.as_ref()?)));
+        if let (Some((field, text)), Some(_)) = (kinds.next(), kinds.next()) {
+            let why = ScheduleError::Both.to_string();
+            self.fail(place, field, text.referenced, why);
+        }
         match (&entry.every, &entry.at, &entry.cron) {
-            (Some(every), _, Some(_)) => {
-                let why = ScheduleError::Both.to_string();
-                self.fail(place, "every", every.referenced, why);
-            }
             (None, Some(at), _) => self.fail(
                 place,
                 "at",
@@ -262,11 +299,12 @@ impl Checker {
         if self.problems.len() > before {
             return None;
         }
-        match (seconds, cron) {
-            (Some(seconds), _) => Some(WantedSchedule::Every(seconds, time.map(str::to_owned))),
-            (None, Some(cron)) => Some(WantedSchedule::Cron(cron.to_owned())),
-            (None, None) => None,
-        }
+        let every = |seconds| WantedSchedule::Every(seconds, time.map(str::to_owned));
+        seconds
+            .map(every)
+            .or(new_version.map(WantedSchedule::NewVersion))
+            .or(fresh.map(WantedSchedule::Fresh))
+            .or(cron.map(|cron| WantedSchedule::Cron(cron.to_owned())))
     }
 }
 

@@ -144,16 +144,39 @@ fn compare(fields: &mut Fields, name: &Name, wanted: &WantedJob, live: &LiveJob)
         change.name = Some(name.to_string());
     }
     if let Some(schedule) = &wanted.schedule {
-        let (every, at, cron) = words(schedule);
-        let live_every = live.every_seconds.map(format_every).unwrap_or_default();
-        let differs = [
-            fields.compare("every", live_every, &every),
-            fields.compare("at", live.at_time.as_deref().unwrap_or_default(), &at),
-            fields.compare("cron", live.cron.as_deref().unwrap_or_default(), &cron),
+        let words = words(schedule);
+        let period = |seconds: Option<i64>| seconds.map(format_every).unwrap_or_default();
+        let stands = [
+            period(live.every_seconds),
+            live.at_time.clone().unwrap_or_default(),
+            live.cron.clone().unwrap_or_default(),
+            period(live.new_version_seconds),
+            period(live.fresh_seconds),
         ];
-        if differs.contains(&true) {
-            set_schedule(&mut change, every, at, cron);
+        let mut is_other = false;
+        for ((field, word), stands) in words.iter().zip(stands) {
+            is_other |= fields.compare(field, stands, word);
         }
+        if is_other {
+            set_schedule(&mut change, words);
+        }
+    }
+    for (field, live, wanted, change) in [
+        (
+            "verify_objects",
+            &live.verify_objects,
+            &wanted.verify_objects,
+            &mut change.verify_objects,
+        ),
+        (
+            "verify_rows",
+            &live.verify_rows,
+            &wanted.verify_rows,
+            &mut change.verify_rows,
+        ),
+    ] {
+        let live = live.clone().unwrap_or_default();
+        *change = fields.differs(field, &live, wanted.as_ref());
     }
     change.timezone = fields.differs("timezone", &live.timezone, wanted.timezone.as_ref());
     change.retention_hours = fields.differs(
@@ -173,41 +196,53 @@ fn new_job(fields: &mut Fields, name: &Name, wanted: &WantedJob) -> SyncJobChang
         retention_hours: wanted.retention_hours,
         keep_hours: wanted.keep_hours,
         paused: wanted.paused,
+        verify_objects: wanted.verify_objects.clone(),
+        verify_rows: wanted.verify_rows.clone(),
         ..SyncJobChange::default()
     };
     fields.set("product", &wanted.product);
     fields.set("to", &wanted.to);
     if let Some(schedule) = &wanted.schedule {
-        let (every, at, cron) = words(schedule);
-        for (field, word) in [("every", &every), ("at", &at), ("cron", &cron)] {
+        let words = words(schedule);
+        for (field, word) in &words {
             fields.set_if(field, Some(word).filter(|word| !word.is_empty()));
         }
-        set_schedule(&mut change, every, at, cron);
+        set_schedule(&mut change, words);
     }
     fields.set_if("timezone", wanted.timezone.as_ref());
+    fields.set_if("verify_objects", wanted.verify_objects.as_ref());
+    fields.set_if("verify_rows", wanted.verify_rows.as_ref());
     fields.set_if("retention_hours", wanted.retention_hours);
     fields.set_if("keep_hours", wanted.keep_hours);
     fields.set_if("paused", wanted.paused);
     change
 }
 
-/// `every`, `at` and `cron`; empty where there is none.
-fn words(schedule: &WantedSchedule) -> (String, String, String) {
+/// What says when, by its field; empty where there is none.
+type Words = [(&'static str, String); 5];
+
+fn words(schedule: &WantedSchedule) -> Words {
+    let mut words = ["every", "at", "cron", "on_new_version", "fresh_within"]
+        .map(|field| (field, String::new()));
+    let [every, at, cron, new_version, fresh] = &mut words;
     match schedule {
-        WantedSchedule::Every(seconds, at) => (
-            format_every(*seconds),
-            at.clone().unwrap_or_default(),
-            String::new(),
-        ),
-        WantedSchedule::Cron(cron) => (String::new(), String::new(), cron.clone()),
+        WantedSchedule::Every(seconds, time) => {
+            every.1 = format_every(*seconds);
+            at.1 = time.clone().unwrap_or_default();
+        }
+        WantedSchedule::Cron(line) => cron.1.clone_from(line),
+        WantedSchedule::NewVersion(seconds) => new_version.1 = format_every(*seconds),
+        WantedSchedule::Fresh(seconds) => fresh.1 = format_every(*seconds),
     }
+    words
 }
 
-fn set_schedule(change: &mut SyncJobChange, every: String, at: String, cron: String) {
-    if cron.is_empty() {
-        change.every = Some(every);
-        change.at = Some(at);
-    } else {
-        change.cron = Some(cron);
-    }
+/// All of it: what is declared takes the place of what stood.
+fn set_schedule(change: &mut SyncJobChange, words: Words) {
+    let [every, at, cron, new_version, fresh] = words.map(|(_, word)| Some(word));
+    change.every = every;
+    change.at = at;
+    change.cron = cron;
+    change.on_new_version = new_version;
+    change.fresh_within = fresh;
 }

@@ -233,6 +233,26 @@ fn one_mistake_each() {
             "17:sync_jobs.visits_weu.cron: not a cron line",
         ),
         (
+            "every: 2d, at: \"03:00\"",
+            "cron: \"0 3 31 2 *\"",
+            "17:sync_jobs.visits_weu.cron: this cron line never fires",
+        ),
+        (
+            "every: 2d, at: \"03:00\"",
+            "fresh_within: 0h",
+            "17:sync_jobs.visits_weu.fresh_within: a period of zero",
+        ),
+        (
+            "every: 2d, at: \"03:00\"",
+            "fresh_within: 6h, on_new_version: 1h",
+            "17:sync_jobs.visits_weu.on_new_version: use either",
+        ),
+        (
+            "retention_hours: 168",
+            "verify_rows: weekly",
+            "17:sync_jobs.visits_weu.verify_rows: not a period",
+        ),
+        (
             "at: \"03:00\"",
             "at: \"25:00\"",
             "17:sync_jobs.visits_weu.at: not a time of day",

@@ -8,6 +8,7 @@ mod mistakes;
 mod organisation;
 mod round;
 mod rules;
+mod schedules;
 
 use model::dto::{
     Column, DeclarationAction, DeclarationPlan, Deployment, DeploymentNew, Inspection,

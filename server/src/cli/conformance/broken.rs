@@ -1,0 +1,108 @@
+//! A gate that breaks in the middle of an answer, as when a store goes away meanwhile: of one table the first files of a query are
+//! signed, and no more. What the server then says is its own; everything else is as the gate behind this one says.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{QueryId, Timestamp};
+use object_store::path::Path;
+use sharing::{
+    Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
+};
+
+/// The table's share and name.
+pub(super) const SHARE: &str = "conformance-broken";
+pub(super) const TABLE: &str = "broken";
+/// More than are signed before an answer begins.
+pub(super) const FILES: i64 = 600;
+
+/// So long it takes to see that a store is gone. What was written before is on its way to the client by then.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+pub(super) struct BrokenGate {
+    gate: Arc<dyn Gate>,
+    /// The queries on the table whose first files were signed.
+    begun: Mutex<BTreeSet<QueryId>>,
+}
+
+impl BrokenGate {
+    pub(super) fn new(gate: Arc<dyn Gate>) -> Self {
+        Self {
+            gate,
+            begun: Mutex::default(),
+        }
+    }
+
+    fn is_over(&self, table: &Readable) -> bool {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        table.share == SHARE && !begun.insert(table.query)
+    }
+}
+
+#[async_trait]
+impl Gate for BrokenGate {
+    async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Reader, Refused> {
+        self.gate.authenticate(bearer, peer).await
+    }
+
+    async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused> {
+        self.gate.tables(reader).await
+    }
+
+    async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused> {
+        self.gate.shares(reader).await
+    }
+
+    async fn open(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+    ) -> Result<Readable, Refused> {
+        self.gate.open(reader, share, schema, table).await
+    }
+
+    async fn open_on(
+        &self,
+        reader: &Reader,
+        share: &str,
+        schema: &str,
+        table: &str,
+        side: Side,
+    ) -> Result<Readable, Refused> {
+        self.gate.open_on(reader, share, schema, table, side).await
+    }
+
+    async fn allow(&self, table: &Readable, bytes: u64) -> Result<(), Refused> {
+        self.gate.allow(table, bytes).await
+    }
+
+    async fn give_back(&self, table: &Readable, bytes: u64) {
+        self.gate.give_back(table, bytes).await;
+    }
+
+    async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
+        if self.is_over(table) {
+            tokio::time::sleep(PATIENCE).await;
+            let why = "the store is taken away here, to see what is said of it";
+            return Err(Refused::Unavailable(why.to_owned()));
+        }
+        self.gate.sign(table, keys).await
+    }
+
+    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
+        self.gate.temporary(table).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gate.now()
+    }
+
+    async fn record(&self, record: QueryRecord) {
+        self.gate.record(record).await;
+    }
+}
