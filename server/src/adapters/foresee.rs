@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
 use exchange::replicas::SyncTask;
-use model::{Purpose, ReplicaState, Timestamp};
+use model::{Fetches, Purpose, ReplicaState, Timestamp};
 use replication::{FullReason, Mend, Pair, PlanError, Ways};
 use storage::{Cause, Meter, MeterKey};
 
@@ -28,7 +28,10 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pa
         mend: task.suspects().map(|suspects| Mend {
             suspects: suspects.into_iter().collect(),
         }),
-        ways: Ways::default(),
+        ways: Ways {
+            feed: task.fetches() != Fetches::Files,
+            skip: task.fetches() == Fetches::Least,
+        },
     }
 }
 

@@ -248,6 +248,7 @@ words!(
     model::ReplicaState,
     model::RunState,
     model::RunKind,
+    model::Fetches,
     model::Method,
     model::Purpose,
     model::Payer,
