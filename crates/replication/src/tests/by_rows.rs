@@ -9,6 +9,7 @@ use model::time::HOUR;
 use serde_json::{Value, json};
 
 use super::parity::{files_below, version_of};
+use super::probe::Mode;
 use super::world::{Holds, START, World};
 use crate::choose::STAGED;
 use crate::drive::{Outcome, Run, RunError};
@@ -329,7 +330,7 @@ async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
     two_syncs(&calm, &commits, &runs).await.unwrap();
     let expected = state(&calm).await;
     is_equal(&calm).await;
-    for lost in [false, true] {
+    for mode in [Mode::Dies, Mode::DiesAfter] {
         let mut fired = 0;
         for n in 0.. {
             let (world, commits) = world("rows", BOTH);
@@ -337,7 +338,7 @@ async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
             // The first run is another test's.
             (0..=5).for_each(|version| commit(&world, &commits, version));
             world.drive(&runs[0]).await.unwrap();
-            world.faults.arm(n, lost);
+            world.faults.arm(n, mode);
             let result = two_syncs(&world, &commits, &runs).await;
             if !world.faults.fired() {
                 result.unwrap();
@@ -358,7 +359,7 @@ async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
             }
             let again = runs.clone().map(|run| Run { attempt: 2, ..run });
             two_syncs(&world, &commits, &again).await.unwrap();
-            assert_eq!(state(&world).await, expected, "effect {n}, lost {lost}");
+            assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
             let asked = world.source.asked();
             for key in &finished {
                 assert!(
