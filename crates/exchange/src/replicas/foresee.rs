@@ -394,3 +394,59 @@ fn chosen_of(found: &Foresight) -> Option<SyncWay> {
     let some = found.sets_fed + found.sets_skipped > 0;
     some.then(|| by_rows(found).0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moves(objects: u64, bytes: u64) -> Moves {
+        Moves {
+            objects,
+            bytes,
+            requests: objects,
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_among_the_ways_is_said_with_its_reason() {
+        let mut found = Foresight {
+            from_version: Some(3),
+            to_version: 9,
+            anew: None,
+            full: moves(40, 4_000),
+            files: moves(6, 600),
+            feed: Some(moves(5, 210)),
+            skip: Some(moves(5, 500)),
+            run: moves(4, 110),
+            sets_fed: 2,
+            sets_skipped: 1,
+            why: Some("a file that went came back".to_owned()),
+            vectors: moves(0, 0),
+            are_vectors_enough: false,
+            reused: 0,
+        };
+        let (way, because) = choice(&found);
+        assert_eq!(way, SyncWay::ChangeFeed);
+        assert_eq!(
+            because,
+            "Of 2 sets of rewritten files the change feed is fetched, which is less than the files, and of 1 set of rewritten files \
+             nothing is fetched, for they were only compacted. Everything else is copied, some of it because a file that went came \
+             back."
+        );
+        let all = ways(&found, None);
+        let told = |way: SyncWay| all.iter().find(|told| told.way == way).unwrap();
+        assert_eq!(told(SyncWay::FileCopy).bytes, Some(600));
+        // Of the chosen way what the run moves.
+        assert_eq!(told(SyncWay::ChangeFeed).bytes, Some(110));
+        assert_eq!(told(SyncWay::Skipping).bytes, Some(500));
+
+        (found.sets_fed, found.sets_skipped) = (0, 0);
+        (found.feed, found.skip, found.run) = (None, None, found.files);
+        found.why = Some("the table tracks its rows".to_owned());
+        assert_eq!(choice(&found).0, SyncWay::FileCopy);
+        let all = ways(&found, None);
+        let feed = all.iter().find(|told| told.way == SyncWay::ChangeFeed);
+        let note = feed.unwrap().note.clone().unwrap();
+        assert_eq!(note, "Not possible: the table tracks its rows.");
+    }
+}
