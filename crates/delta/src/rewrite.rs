@@ -242,7 +242,7 @@ impl RowChange {
         Ok(sought)
     }
 
-    /// Writes a file at `key`: the rows of one of the clone's without those that go, then, if asked for, all that are to be written.
+    /// Writes a file at `key`: the rows of some of the clone's without those that go, then, if asked for, all that are to be written.
     /// The same rows make the same bytes.
     ///
     /// # Errors
@@ -250,7 +250,7 @@ impl RowChange {
     pub async fn write(
         &mut self,
         table: &Table,
-        from: Option<(&AddFile, &Sought)>,
+        from: &[(&AddFile, &Sought)],
         with_more: bool,
         key: &Path,
     ) -> Result<NewFile, Unfit> {
@@ -260,7 +260,7 @@ impl RowChange {
     async fn write_all(
         &mut self,
         table: &Table,
-        from: Option<(&AddFile, &Sought)>,
+        from: &[(&AddFile, &Sought)],
         with_more: bool,
         key: &Path,
     ) -> Result<NewFile, Unfit> {
@@ -272,8 +272,10 @@ impl RowChange {
         let mut out = AsyncArrowWriter::try_new(sink, self.schema.clone(), Some(properties))
             .map_err(unwritten)?;
         let mut tally = Tally::default();
-        let filled = self.fill(table, from, with_more, &mut out, &mut tally);
-        if let Err(error) = filled.await {
+        let filled = self
+            .fill(table, from, with_more, &mut out, &mut tally)
+            .await;
+        if let Err(error) = filled {
             // Parts of an upload that is never completed would be paid for.
             let mut sink = out.into_inner();
             if sink.abort().await.is_err() {
@@ -292,12 +294,12 @@ impl RowChange {
     async fn fill(
         &mut self,
         table: &Table,
-        from: Option<(&AddFile, &Sought)>,
+        from: &[(&AddFile, &Sought)],
         with_more: bool,
         out: &mut AsyncArrowWriter<BufWriter>,
         tally: &mut Tally,
     ) -> Result<(), Unfit> {
-        if let Some((file, sought)) = from {
+        for (file, sought) in from {
             let names = self.names.clone();
             let mut batches = table.batches(file, &names).await?;
             self.check(&batches)?;
@@ -313,10 +315,10 @@ impl RowChange {
             }
         }
         if with_more {
-            let mut from = 0;
-            while let Some((rows, next)) = self.rows_to_write(from)? {
+            let mut at = 0;
+            while let Some((rows, next)) = self.rows_to_write(at)? {
                 put(out, tally, &rows).await?;
-                from = next;
+                at = next;
             }
             for net in self.net.values_mut().filter(|net| **net > 0) {
                 *net = 0;

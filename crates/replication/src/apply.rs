@@ -1,6 +1,7 @@
 //! Making of the replica's own files what the source has made of its: a set's rows are changed as the feed says, in new files of the
 //! replica. Names and bytes follow from the plan alone, so that a run that was broken off writes the same files again.
 
+use std::collections::HashSet;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -10,10 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::choose::{Base, Work, differing};
+use crate::choose::{Base, Ways, Work, differing};
 use crate::files::CopyItem;
 use crate::plan::{Plan, PlanSummary};
 use crate::stands::{Stand, same_tags, tagged};
+
+/// Files up to so many bytes are put together with others, into files of up to so many.
+const SMALL: u64 = 8 << 20;
+const PACKED: u64 = 128 << 20;
 
 /// What became of a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,15 +74,20 @@ impl Own {
 ///
 /// # Errors
 /// [`Unfit::Rows`] where copying has to do.
-pub(crate) async fn apply(target: &Table, plan: &Plan) -> Result<Vec<Applied>, Unfit> {
+pub(crate) async fn apply(target: &Table, plan: &Plan, ways: Ways) -> Result<Vec<Applied>, Unfit> {
     let mut applied = Vec::with_capacity(plan.chosen.works.len());
     for work in &plan.chosen.works {
-        applied.push(apply_one(target, plan, work).await?);
+        applied.push(apply_one(target, plan, work, ways.pack).await?);
     }
     Ok(applied)
 }
 
-async fn apply_one(target: &Table, plan: &Plan, work: &Work) -> Result<Applied, Unfit> {
+async fn apply_one(
+    target: &Table,
+    plan: &Plan,
+    work: &Work,
+    pack: usize,
+) -> Result<Applied, Unfit> {
     let Some(shape) = &plan.shape else {
         return Err(Unfit::Rows("its schema cannot be read".to_owned()));
     };
@@ -99,22 +109,27 @@ async fn apply_one(target: &Table, plan: &Plan, work: &Work) -> Result<Applied, 
         )));
     }
     let mut applied = Applied::default();
-    let mut rows = 0_u64;
-    for (at, (base, sought)) in work.bases.iter().zip(&sought).enumerate() {
-        rows = rows.saturating_add(sought.stay);
-        if sought.gone.is_empty() && !hides(base, work) {
+    let stay = sought.iter().map(|sought| sought.stay);
+    let mut rows = stay.fold(0, u64::saturating_add);
+    for part in parts(work, &sought, pack) {
+        let from: Vec<(&AddFile, &Sought)> = part
+            .iter()
+            .filter_map(|at| Some((work.bases.get(*at)?.file.as_ref(), sought.get(*at)?)))
+            .collect();
+        let Some((first, _)) = from.first() else {
             continue;
-        }
-        applied.gone.push(at);
+        };
+        let name = name_of(plan, work, &first.file_key());
+        let stay = from.iter().map(|(_, sought)| sought.stay);
+        let stay = stay.fold(0, u64::saturating_add);
+        applied.gone.extend(&part);
         // What is inserted goes behind the rows of the first file that is written anyway.
         let with_more = applied.own.is_empty() && change.more() > 0;
-        if sought.stay == 0 && !with_more {
+        if stay == 0 && !with_more {
             continue;
         }
-        let from = Some((base.file.as_ref(), sought));
-        let name = name_of(plan, work, &base.file.file_key());
-        let made = write(target, &mut change, from, with_more, work, &name).await?;
-        rows = rows.saturating_add(made.1.rows.saturating_sub(sought.stay));
+        let made = write(target, &mut change, &from, with_more, work, &name).await?;
+        rows = rows.saturating_add(made.1.rows.saturating_sub(stay));
         applied.own.push(made.0);
     }
     if change.more() > 0 {
@@ -123,12 +138,44 @@ async fn apply_one(target: &Table, plan: &Plan, work: &Work) -> Result<Applied, 
             dv: None,
         };
         let name = name_of(plan, work, &none);
-        let made = write(target, &mut change, None, true, work, &name).await?;
+        let made = write(target, &mut change, &[], true, work, &name).await?;
         rows = rows.saturating_add(made.1.rows);
         applied.own.push(made.0);
     }
     check(plan, work, &applied, rows, shape)?;
     Ok(applied)
+}
+
+/// Which files are written anew, each part of them as one: those in which a row goes; and small ones, where they are many, so that
+/// the replica stays quick to read though the source's compactions are not copied.
+fn parts(work: &Work, sought: &[Sought], pack: usize) -> Vec<Vec<usize>> {
+    let bases = || work.bases.iter().zip(sought).enumerate();
+    let hit: HashSet<usize> = bases()
+        .filter(|(_, (base, sought))| !sought.gone.is_empty() || hides(base, work))
+        .map(|(at, _)| at)
+        .collect();
+    let small = bases().filter(|(_, (base, _))| base.file.size <= SMALL);
+    let small: Vec<(usize, u64)> = small.map(|(at, (base, _))| (at, base.file.size)).collect();
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    if small.len() >= pack {
+        let mut bytes = 0;
+        for (at, size) in small {
+            match parts.last_mut() {
+                Some(part) if bytes + size <= PACKED => part.push(at),
+                _ => {
+                    parts.push(vec![at]);
+                    bytes = 0;
+                }
+            }
+            bytes += size;
+        }
+        parts.retain(|part| part.len() > 1);
+    }
+    let packed: HashSet<usize> = parts.iter().flatten().copied().collect();
+    let mut alone: Vec<usize> = hit.difference(&packed).copied().collect();
+    alone.sort_unstable();
+    parts.extend(alone.into_iter().map(|at| vec![at]));
+    parts
 }
 
 /// Whether a file has rows that are deleted and still in it, and that the source has got rid of: so must the replica.
@@ -140,7 +187,7 @@ fn hides(base: &Base, work: &Work) -> bool {
 async fn write(
     target: &Table,
     change: &mut RowChange,
-    from: Option<(&AddFile, &Sought)>,
+    from: &[(&AddFile, &Sought)],
     with_more: bool,
     work: &Work,
     name: &str,

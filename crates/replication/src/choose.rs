@@ -37,6 +37,8 @@ pub struct Ways {
     pub feed: bool,
     /// Leave the source's compactions alone: the replica keeps its own files.
     pub skip: bool,
+    /// So many small files of a set that is not copied are put together, here.
+    pub pack: usize,
 }
 
 impl Default for Ways {
@@ -46,6 +48,7 @@ impl Default for Ways {
         Self {
             feed: true,
             skip: false,
+            pack: 16,
         }
     }
 }
@@ -55,6 +58,7 @@ impl Ways {
     pub const FILES: Self = Self {
         feed: false,
         skip: false,
+        pack: usize::MAX,
     };
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pa
         ways: Ways {
             feed: task.fetches() != Fetches::Files,
             skip: task.fetches() == Fetches::Least,
+            ..Ways::default()
         },
     }
 }

@@ -83,8 +83,8 @@ pub(crate) fn pair(
     let ways = match mode {
         Mode::FileCopy => Ways::FILES,
         Mode::Ours => Ways {
-            feed: true,
             skip: true,
+            ..Ways::default()
         },
     };
     Ok(Pair {

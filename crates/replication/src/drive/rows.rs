@@ -29,7 +29,7 @@ impl Driver<'_> {
         let path = self.file(&format!("{}.rows", plan.summary.ordinal));
         let applied = match kept(&path, &plan.summary.choice).await {
             Some(applied) => applied,
-            None => match apply(&self.pair.target, plan).await {
+            None => match apply(&self.pair.target, plan, self.pair.ways).await {
                 Ok(applied) => {
                     keep(&path, &plan.summary.choice, &applied).await?;
                     applied

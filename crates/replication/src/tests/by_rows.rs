@@ -20,6 +20,7 @@ use crate::{PlanSummary, Ways, vacuum};
 const BOTH: Ways = Ways {
     feed: true,
     skip: true,
+    pack: 16,
 };
 
 /// Commits of a table, by version, in lines of JSON.
@@ -147,6 +148,19 @@ async fn partitions_are_sets_of_their_own_and_rows_move_between_them() {
     assert_eq!(sets(&fed), [0, 0, 3, 1, 0, 3, 0, 1]);
     let (_, both) = follow("parts", &all, BOTH).await;
     assert_eq!(sets(&both), [0, 0, 3, 1, 3, 3, 0, 1]);
+}
+
+#[tokio::test]
+async fn small_files_are_put_together_here_without_a_byte() {
+    let all: Vec<u64> = (0..=5).collect();
+    let (_, apart) = follow("parts", &all, BOTH).await;
+    let (world, plans) = follow("parts", &all, Ways { pack: 2, ..BOTH }).await;
+    assert_eq!(plans, apart);
+    let replica = world.pair().target.snapshot(None).await.unwrap();
+    // One for each partition, as at the source.
+    assert_eq!(replica.files.len(), 4);
+    let (_, plans) = follow("rows", &[1, 8], Ways { pack: 2, ..BOTH }).await;
+    assert_eq!(sets(&plans), [0, 1]);
 }
 
 #[tokio::test]
