@@ -6,6 +6,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use delta::{AddFile, FileKey, Shape, Snapshot};
+use futures::FutureExt as _;
+use futures::stream::{self, StreamExt as _};
+use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -27,8 +30,9 @@ const TENTHS: u64 = 8;
 /// Files of a set, on either side, and bytes that are fetched for its rows.
 const MOST_FILES: usize = 1_000;
 const MOST_BYTES: u64 = 256 << 20;
-/// Objects of the source that are looked at for one set.
-const MOST_LOOKS: usize = 64;
+/// Objects of the source that are looked at for one set, and at the same time.
+const MOST_LOOKS: usize = 1_000;
+const LOOKS: usize = 16;
 
 /// What a replica may do beside copying files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -414,20 +418,32 @@ fn copy_of(set: &Touched, members: &[Arc<AddFile>]) -> Moves {
     Moves::of(sizes.into_iter())
 }
 
-/// Whether the source still has the files that it has removed and that are wanted all the same. Files of its feed are missed soon
-/// enough when they are fetched.
+/// Whether the source still has what is wanted though no version of it needs it any more.
 async fn are_there(pair: &Pair, set: &Touched) -> Result<bool, PlanError> {
-    let inputs = set.inputs.iter().map(|file| (&file.key, file.size));
-    let without = set.without.iter().map(|(key, size)| (key, *size));
-    let wanted: Vec<_> = inputs.chain(without).collect();
+    let inputs = set.inputs.iter().map(|file| (file.key.clone(), file.size));
+    let feeds = set.feeds.iter().map(|feed| (feed.key.clone(), feed.size));
+    let wanted: Vec<(Path, u64)> = inputs
+        .chain(feeds)
+        .chain(set.without.iter().cloned())
+        .collect();
     if wanted.len() > MOST_LOOKS {
         return Ok(false);
     }
-    for (key, size) in wanted {
-        match pair.source.objects().head(key).await {
-            Ok(there) if there.size == size => {}
-            Ok(_) | Err(StoreError::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(PlanError::Store(format!("Source: {}", say(&error)))),
+    let looks = wanted.into_iter().map(|(key, size)| {
+        let objects = Arc::clone(pair.source.objects());
+        async move {
+            match objects.head(&key).await {
+                Ok(there) => Ok(there.size == size),
+                Err(StoreError::NotFound { .. }) => Ok(false),
+                Err(error) => Err(PlanError::Store(format!("Source: {}", say(&error)))),
+            }
+        }
+        .boxed()
+    });
+    let looks: Vec<Result<bool, PlanError>> = stream::iter(looks).buffered(LOOKS).collect().await;
+    for look in looks {
+        if !look? {
+            return Ok(false);
         }
     }
     Ok(true)

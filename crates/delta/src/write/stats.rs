@@ -225,11 +225,12 @@ mod tests {
         let column = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
         let texts = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
         let batch = |n, s| RecordBatch::try_from_iter([("n", n), ("s", s)]).unwrap();
+        let long = "x".repeat(40);
         let mut tally = Tally::default();
         tally.include(&batch(column(vec![None, None]), texts(vec!["b", "c"])));
         tally.include(&batch(
             column(vec![Some(4), Some(-1)]),
-            texts(vec![&"x".repeat(40), "a"]),
+            texts(vec![long.as_str(), "a"]),
         ));
         tally.include(&batch(column(vec![Some(9)]), texts(vec!["d"])));
         assert_eq!(
