@@ -8,10 +8,10 @@ use std::sync::Arc;
 use delta::{AddFile, FileKey, NewFile, RowChange, Shape, Sought, Table, Unfit};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::choose::{Base, Ways, Work, differing};
+use crate::choose::{Base, Ways, Work};
 use crate::files::CopyItem;
 use crate::plan::{Plan, PlanSummary};
 use crate::stands::{Stand, same_tags, tagged};
@@ -238,6 +238,37 @@ fn check(
     }
 }
 
+/// Lowest and highest value of a column over all files, where each file says them and none is only near them.
+fn bounds<'a>(files: impl Iterator<Item = &'a AddFile>, column: &str) -> Option<(i64, i64)> {
+    let mut all: Option<(i64, i64)> = None;
+    for file in files {
+        if file.deletion_vector.is_some() {
+            return None;
+        }
+        let stats: Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
+        if stats.get("tightBounds") == Some(&Value::Bool(false)) {
+            return None;
+        }
+        let of = |name: &str| stats.get(name)?.get(column)?.as_i64();
+        let (low, high) = (of("minValues")?, of("maxValues")?);
+        let known = all.get_or_insert((low, high));
+        *known = (known.0.min(low), known.1.max(high));
+    }
+    all
+}
+
+/// The first column whose bounds are not those of the source.
+fn differing<'a>(
+    shape: &'a Shape,
+    ours: &[Arc<AddFile>],
+    theirs: &[Arc<AddFile>],
+) -> Option<&'a str> {
+    shape.whole_numbers().find(|column| {
+        let of = |files: &[Arc<AddFile>]| bounds(files.iter().map(AsRef::as_ref), column);
+        matches!((of(ours), of(theirs)), (Some(ours), Some(theirs)) if ours != theirs)
+    })
+}
+
 /// A file that was fetched, as a file to be read.
 fn fetched(item: &CopyItem) -> Result<AddFile, Unfit> {
     let key = Path::parse(&item.dst).map_err(|error| Unfit::Rows(error.to_string()))?;
@@ -251,7 +282,7 @@ fn fetched(item: &CopyItem) -> Result<AddFile, Unfit> {
         stats: None,
         deletion_vector: None,
         deletion_vector_key: None,
-        raw: serde_json::Value::Null,
+        raw: Value::Null,
     })
 }
 

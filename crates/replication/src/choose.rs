@@ -5,12 +5,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use delta::{AddFile, FileKey, Shape, Snapshot};
+use delta::{AddFile, FileKey, Snapshot};
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::diff::{copies, vector_end};
@@ -478,38 +477,4 @@ fn id_of(ends: &[Arc<AddFile>]) -> String {
         hash.update([0]);
     }
     hex::encode(&hash.finalize()[..8])
-}
-
-/// Lowest and highest value of a column over all files, where each file says them and none is only near them.
-pub(crate) fn bounds<'a>(
-    files: impl Iterator<Item = &'a AddFile>,
-    column: &str,
-) -> Option<(i64, i64)> {
-    let mut all: Option<(i64, i64)> = None;
-    for file in files {
-        if file.deletion_vector.is_some() {
-            return None;
-        }
-        let stats: Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
-        if stats.get("tightBounds") == Some(&Value::Bool(false)) {
-            return None;
-        }
-        let of = |name: &str| stats.get(name)?.get(column)?.as_i64();
-        let (low, high) = (of("minValues")?, of("maxValues")?);
-        let known = all.get_or_insert((low, high));
-        *known = (known.0.min(low), known.1.max(high));
-    }
-    all
-}
-
-/// The first column whose bounds are not those of the source.
-pub(crate) fn differing<'a>(
-    shape: &'a Shape,
-    ours: &[Arc<AddFile>],
-    theirs: &[Arc<AddFile>],
-) -> Option<&'a str> {
-    shape.whole_numbers().find(|column| {
-        let of = |files: &[Arc<AddFile>]| bounds(files.iter().map(AsRef::as_ref), column);
-        matches!((of(ours), of(theirs)), (Some(ours), Some(theirs)) if ours != theirs)
-    })
 }
