@@ -99,6 +99,9 @@ pub struct RowChange {
     /// By the bytes of a row how many more of it there are to be; below zero, how many fewer. In the order in which they came.
     net: IndexMap<Box<[u8]>, i64>,
     bytes: u64,
+    /// Sums over `net`.
+    fewer: u64,
+    more: u64,
 }
 
 impl RowChange {
@@ -121,19 +124,29 @@ impl RowChange {
             schema,
             net: IndexMap::new(),
             bytes: 0,
+            fewer: 0,
+            more: 0,
         })
     }
 
     /// How many rows are still to be taken out of files.
     pub fn fewer(&self) -> u64 {
-        let fewer = self.net.values().filter(|net| **net < 0);
-        fewer.map(|net| net.unsigned_abs()).sum()
+        self.fewer
     }
 
     /// How many rows are still to be written.
     pub fn more(&self) -> u64 {
-        let more = self.net.values().filter(|net| **net > 0);
-        more.map(|net| net.unsigned_abs()).sum()
+        self.more
+    }
+
+    fn sum(&mut self) {
+        (self.fewer, self.more) = (0, 0);
+        for net in self.net.values() {
+            match *net < 0 {
+                true => self.fewer += net.unsigned_abs(),
+                false => self.more += net.unsigned_abs(),
+            }
+        }
     }
 
     /// Takes up a file of a change feed.
@@ -199,6 +212,7 @@ impl RowChange {
             }
             tokio::task::yield_now().await;
         }
+        self.sum();
         Ok(())
     }
 
@@ -207,7 +221,7 @@ impl RowChange {
     /// # Errors
     /// [`Unfit::Rows`] for what cannot be read.
     pub async fn seek(&mut self, table: &Table, file: &AddFile) -> Result<Sought, Unfit> {
-        if self.fewer() == 0
+        if self.fewer == 0
             && let Some(stay) = file.live_rows()
         {
             return Ok(Sought {
@@ -232,6 +246,7 @@ impl RowChange {
                 match self.net.get_mut(rows.row(at).data()) {
                     Some(net) if *net < 0 => {
                         *net += 1;
+                        self.fewer -= 1;
                         sought.gone.push(row);
                     }
                     _ => sought.stay += 1,
@@ -323,6 +338,7 @@ impl RowChange {
             for net in self.net.values_mut().filter(|net| **net > 0) {
                 *net = 0;
             }
+            self.more = 0;
         }
         Ok(())
     }
