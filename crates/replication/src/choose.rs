@@ -201,7 +201,7 @@ pub(crate) async fn choose(
         Some(from)
             if is_worth_it
                 && unfit(source).is_none()
-                && (!chosen.view.groups.is_empty() || has_rewritten(&chosen, source, held)) =>
+                && has_rewritten(&chosen, source, held) =>
         {
             let followed = follow(pair, source, held, &chosen.view, from).await?;
             if followed.is_none() {
@@ -251,13 +251,15 @@ pub(crate) async fn choose(
     Ok(chosen)
 }
 
-/// Whether the source has rewritten files at all: some that the replica has are gone, and some that it has not are there.
+/// Whether the source has rewritten files at all: some that the replica has are gone, and some that it has not are there. Of a group
+/// something may be gone, too, so that there is something to be done without.
 fn has_rewritten(chosen: &Chosen, source: &Snapshot, held: &Snapshot) -> bool {
     let view = &chosen.view;
     let mut files = source.files.keys();
     let is_there = |key: &FileKey| view.group_of(key).is_some() || view.direct(held, key).is_some();
     let there = source.files.keys().filter(|key| is_there(key)).count();
-    there < view.represented(held) && files.any(|key| !is_there(key))
+    let is_gone = there < view.represented(held);
+    is_gone && (!view.groups.is_empty() || files.any(|key| !is_there(key)))
 }
 
 /// Whether the source still has all files that a group stands for.
