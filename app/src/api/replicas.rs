@@ -1,6 +1,7 @@
 //! Replicas and the runs that keep them fresh.
 
 use leptos::prelude::*;
+use model::Fetches;
 use model::dto::Replica;
 use model::dto::SyncJobChange;
 use model::dto::SyncPlan;
@@ -229,6 +230,8 @@ pub struct SyncJobForm {
     /// `yes` or `no`.
     #[serde(default)]
     pub paused: Option<String>,
+    #[serde(default)]
+    pub fetches: Option<Fetches>,
 }
 
 #[server]
@@ -254,6 +257,7 @@ pub async fn change_sync_job(form: SyncJobForm) -> Result<Done, AppError> {
         retention_hours: form.retention_hours,
         keep_hours: form.keep_hours,
         paused,
+        fetches: form.fetches,
         revision: Some(form.revision),
     };
     let replica = exchange

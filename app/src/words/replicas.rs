@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use model::Fetches;
+
 use crate::words::plural;
 
 // All replicas.
@@ -102,6 +104,7 @@ pub(crate) const TIME_ZONE_HINT: &str =
 pub(crate) const KEEP_WHAT_THE_SOURCE_REMOVED: &str = "Keep what the source removed";
 pub(crate) const HOURS: &str = "Hours.";
 pub(crate) const KEEP_THE_REPLICA_WITHOUT_READERS: &str = "Keep the replica without readers";
+pub(crate) const OF_REWRITTEN_FILES: &str = "Of files the source has rewritten, fetch";
 pub(crate) const WHETHER_IT_RUNS: &str = "Whether it runs";
 pub(crate) const NO_RUN_YET: &str = "No run yet.";
 pub(crate) const RUN: &str = "Run";
@@ -172,6 +175,15 @@ pub(crate) const FULL_COPY: &str = "Full copy";
 pub(crate) const FILE_COPY: &str = "Copy of files";
 pub(crate) const DELETION_VECTORS: &str = "Deletion vectors alone";
 pub(crate) const CHANGE_FEED: &str = "Change feed";
+pub(crate) const SKIPPING: &str = "Compactions left alone";
+
+pub(crate) fn fetches(what: Fetches) -> &'static str {
+    match what {
+        Fetches::Files => "the files",
+        Fetches::Changes => "the changes, where they are less",
+        Fetches::Least => "the changes, and nothing for what was only compacted",
+    }
+}
 
 pub(crate) fn ways_of(table: &dyn Display) -> String {
     format!("{WAYS_TO_SYNC}: {table}")

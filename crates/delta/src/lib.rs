@@ -2,7 +2,7 @@
 //!
 //! Lives here: everything that reads or writes a `_delta_log`. This is the only crate that names deltalake and its
 //! kernel; they see a table only through a [`ContainedStore`], and only to write checkpoints. Rows of data files are read here,
-//! too, and only to be counted and summed.
+//! too: to be counted and summed, and to apply a change feed to the files of a clone.
 //! Does not live here: the database, credentials, what may be shared with whom.
 //!
 //! A log is hostile input. [`contain`] checks every path before anybody may touch what it names, [`Budgets`] hold
@@ -25,8 +25,10 @@ mod inspect;
 mod lines;
 mod listing;
 mod replay;
+mod rewrite;
 mod rows;
 mod schema;
+mod shape;
 mod state;
 mod support;
 mod survey;
@@ -50,8 +52,10 @@ pub use contained::ContainedStore;
 pub use error::LogError;
 pub use inspect::{Inspection, inspect, scan};
 pub use replay::Snapshot;
+pub use rewrite::{NewFile, RowChange, Sought, Unfit};
 pub use rows::{RowSum, RowsError};
 pub use schema::Column;
+pub use shape::Shape;
 pub use state::{FileView, State};
 pub use support::Support;
 pub use survey::{Folder, Format, Survey, survey};

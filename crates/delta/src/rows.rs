@@ -4,15 +4,14 @@
 //! Columns are known by their physical names, which a rename does not change. A column that is not there and one that is null are
 //! the same, as they are for every reader.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
-use arrow::compute::cast;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, Rows, SortField};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use buoyant_kernel::actions::deletion_vector::{
     DeletionVectorDescriptor, DeletionVectorStorageType,
 };
@@ -23,17 +22,19 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::basic::Type;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::actions::{AddFile, Metadata};
+use crate::actions::AddFile;
 use crate::budgets::{count, within};
 use crate::checkpoint::{Input, read_footer, rows_of_groups};
 use crate::contain::shown;
+use crate::shape::{Shape, fit};
 use crate::{LogError, Table};
 
 /// Rows that are decoded at once.
@@ -63,33 +64,6 @@ pub enum RowsError {
     Log(LogError),
 }
 
-impl Metadata {
-    /// The names that the columns of the table have in its files.
-    ///
-    /// # Errors
-    /// [`LogError::Schema`] when `schemaString` is not a schema of the protocol.
-    pub fn physical_columns(&self) -> Result<BTreeSet<String>, LogError> {
-        let schema: Value =
-            serde_json::from_str(&self.schema_string).map_err(|_| LogError::Schema {
-                what: "is not JSON",
-            })?;
-        let fields = schema.get("fields").and_then(Value::as_array);
-        let fields = fields.ok_or(LogError::Schema {
-            what: "has no fields",
-        })?;
-        let is_mapped = self
-            .configuration
-            .get("delta.columnMapping.mode")
-            .is_some_and(|mode| !mode.eq_ignore_ascii_case("none"));
-        let name = |field: &Value| {
-            let physical = field["metadata"]["delta.columnMapping.physicalName"].as_str();
-            let name = physical.filter(|_| is_mapped).or(field["name"].as_str());
-            name.map(str::to_owned)
-        };
-        Ok(fields.iter().filter_map(name).collect())
-    }
-}
-
 impl Table {
     /// Looks at the footer of a data file and at its deletion vector: how many rows there are, and how many of them are deleted.
     ///
@@ -106,78 +80,79 @@ impl Table {
         Ok((told, deleted))
     }
 
-    /// Reads the whole file. `columns` are the table's, see [`Metadata::physical_columns`].
+    /// Reads the whole file. `shape` is the table's.
     ///
     /// # Errors
     /// [`RowsError::Unreadable`] for what cannot be decoded.
-    pub async fn sum_rows(
-        &self,
-        file: &AddFile,
-        columns: &BTreeSet<String>,
-    ) -> Result<RowSum, RowsError> {
-        guard(file, self.sum_all(file, columns)).await
+    pub async fn sum_rows(&self, file: &AddFile, shape: &Shape) -> Result<RowSum, RowsError> {
+        guard(file, self.sum_all(file, shape)).await
     }
 
-    async fn sum_all(
-        &self,
-        file: &AddFile,
-        columns: &BTreeSet<String>,
-    ) -> Result<RowSum, RowsError> {
-        let failed = |error: ParquetError| of_parquet(file, error);
+    async fn sum_all(&self, file: &AddFile, shape: &Shape) -> Result<RowSum, RowsError> {
         let wrong = |error: ArrowError| unreadable(file, &error.to_string());
-        let (footer, path) = self.footer(file).await?;
-        let told = rows_of_groups(&footer);
-        // In order.
-        let mut gone: Vec<u64> = Vec::new();
-        self.deleted(file, told, |row| gone.push(row)).await?;
-        let schema = footer.file_metadata().schema_descr();
-        let wanted = schema.columns().iter().enumerate().filter(|(_, column)| {
-            let root = column.path().parts().first();
-            root.is_some_and(|root| columns.contains(root))
-        });
-        let wanted: Vec<usize> = wanted.map(|(index, _)| index).collect();
-        let projection = ProjectionMask::leaves(schema, wanted);
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(footer), options).map_err(failed)?;
-        let input = Input {
-            objects: self.objects().clone(),
-            path,
-            footer: metadata.metadata().clone(),
-        };
-        let mut batches = ParquetRecordBatchStreamBuilder::new_with_metadata(input, metadata)
-            .with_projection(projection)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(failed)?;
+        let mut batches = self.batches(file, shape.names()).await?;
+        let types = shape.widest();
         let partition = partition_text(file);
-        let (mut row, mut all) = (0u64, RowSum::default());
-        while let Some(batch) = batches.next().await {
-            let batch = batch.map_err(failed)?;
-            if row + count(batch.num_rows()) > told {
-                return Err(unreadable(file, "it has more rows than its footer says"));
-            }
-            within(
-                "decoded bytes of rows",
-                self.budgets().total_log_bytes,
-                count(batch.get_array_memory_size()),
-            )
-            .map_err(RowsError::Log)?;
-            let columns = converted(&batch).map_err(wrong)?;
-            for at in 0..batch.num_rows() {
-                if gone.binary_search(&row).is_err() {
+        let mut all = RowSum::default();
+        while let Some((first, batch)) = batches.next(self, file).await? {
+            let columns = converted(&batch, &types).map_err(wrong)?;
+            for (at, row) in (0..batch.num_rows()).zip(first..) {
+                if batches.lives(row) {
                     all.include(RowSum {
                         rows: 1,
                         sum: hash_of(&partition, &columns, at),
                     });
                 }
-                row += 1;
             }
             tokio::task::yield_now().await;
         }
-        if row != told {
-            return Err(unreadable(file, "it has fewer rows than its footer says"));
-        }
         Ok(all)
+    }
+
+    /// The rows of a file, a few at a time: of the columns with these names, as far as the file has them.
+    pub(crate) async fn batches(
+        &self,
+        file: &AddFile,
+        names: &BTreeSet<String>,
+    ) -> Result<Batches, RowsError> {
+        let failed = |error: ParquetError| of_parquet(file, error);
+        let (footer, path) = self.footer(file).await?;
+        let told = rows_of_groups(&footer);
+        // In order.
+        let mut gone: Vec<u64> = Vec::new();
+        self.deleted(file, told, |row| gone.push(row)).await?;
+        let groups = footer.row_groups().iter();
+        let largest =
+            groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(u64::MAX));
+        let largest = largest.max().unwrap_or(0);
+        let schema = footer.file_metadata().schema_descr();
+        let roots = schema.root_schema().get_fields().iter();
+        let roots = roots.map(|root| root.name().to_owned()).collect();
+        let wanted = schema.columns().iter().enumerate().filter(|(_, column)| {
+            let root = column.path().parts().first();
+            root.is_some_and(|root| names.contains(root))
+        });
+        let wanted: Vec<usize> = wanted.map(|(index, _)| index).collect();
+        let projection = ProjectionMask::leaves(schema, wanted);
+        let metadata = of_micros(Arc::new(footer)).map_err(failed)?;
+        let input = Input {
+            objects: self.objects().clone(),
+            path,
+            footer: metadata.metadata().clone(),
+        };
+        let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(input, metadata)
+            .with_projection(projection)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(failed)?;
+        Ok(Batches {
+            stream,
+            told,
+            gone,
+            row: 0,
+            largest,
+            roots,
+        })
     }
 
     /// The footer of a data file, which has to have the size that the log says.
@@ -260,13 +235,95 @@ impl Table {
     }
 }
 
+/// The rows of a file that is being read.
+pub(crate) struct Batches {
+    stream: ParquetRecordBatchStream<Input>,
+    /// Rows, as the footer says.
+    told: u64,
+    /// Rows that the deletion vector deletes, ascending.
+    gone: Vec<u64>,
+    /// Rows that were handed out.
+    row: u64,
+    /// Bytes of the largest row group, as stored: so many are held at a time.
+    pub(crate) largest: u64,
+    /// The names of all columns of the file.
+    pub(crate) roots: Vec<String>,
+}
+
+impl Batches {
+    /// The next rows, and the number of the first.
+    pub(crate) async fn next(
+        &mut self,
+        table: &Table,
+        file: &AddFile,
+    ) -> Result<Option<(u64, RecordBatch)>, RowsError> {
+        let Some(batch) = self.stream.next().await else {
+            if self.row != self.told {
+                return Err(unreadable(file, "it has fewer rows than its footer says"));
+            }
+            return Ok(None);
+        };
+        let batch = batch.map_err(|error| of_parquet(file, error))?;
+        let first = self.row;
+        self.row += count(batch.num_rows());
+        if self.row > self.told {
+            return Err(unreadable(file, "it has more rows than its footer says"));
+        }
+        within(
+            "decoded bytes of rows",
+            table.budgets().total_log_bytes,
+            count(batch.get_array_memory_size()),
+        )
+        .map_err(RowsError::Log)?;
+        Ok(Some((first, batch)))
+    }
+
+    /// Whether the deletion vector leaves a row.
+    pub(crate) fn lives(&self, row: u64) -> bool {
+        self.gone.binary_search(&row).is_err()
+    }
+}
+
+/// How a file is decoded. Instants in 96 bits become microseconds, which is what tables have: in nanoseconds most years would not
+/// fit.
+fn of_micros(footer: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let plain = ArrowReaderMetadata::try_new(footer.clone(), options)?;
+    let leaves = footer.file_metadata().schema_descr().columns();
+    if !leaves
+        .iter()
+        .any(|leaf| leaf.physical_type() == Type::INT96)
+    {
+        return Ok(plain);
+    }
+    let fields = plain.schema().fields().iter();
+    let fields: Vec<Field> = fields.map(|field| micros(field)).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    // Where there are true nanoseconds, too, each is taken as it is.
+    Ok(ArrowReaderMetadata::try_new(footer, options).unwrap_or(plain))
+}
+
+fn micros(field: &Field) -> Field {
+    let of = match field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, None) => {
+            DataType::Timestamp(TimeUnit::Microsecond, None)
+        }
+        DataType::List(element) => DataType::List(Arc::new(micros(element))),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| micros(field)).collect())
+        }
+        other => other.clone(),
+    };
+    field.clone().with_data_type(of)
+}
+
 const VECTOR: &str = "its deletion vector is broken";
 
 /// What the library is told a vector is called that was fetched already.
 const HERE: &str = "memory:///vector";
 
 /// A decoder meets hostile bytes; should it panic, the file is broken, not the process.
-async fn guard<T>(
+pub(crate) async fn guard<T>(
     file: &AddFile,
     work: impl Future<Output = Result<T, RowsError>>,
 ) -> Result<T, RowsError> {
@@ -276,7 +333,7 @@ async fn guard<T>(
     }
 }
 
-fn unreadable(file: &AddFile, what: &str) -> RowsError {
+pub(crate) fn unreadable(file: &AddFile, what: &str) -> RowsError {
     RowsError::Unreadable {
         path: shown(&file.path),
         what: shown(what),
@@ -310,19 +367,18 @@ fn partition_text(file: &AddFile) -> Vec<u8> {
 }
 
 /// The columns of a batch, by name, in a form in which equal values are equal bytes.
-fn converted(batch: &RecordBatch) -> Result<Vec<(String, ArrayRef, Rows)>, ArrowError> {
+fn converted(
+    batch: &RecordBatch,
+    types: &HashMap<String, DataType>,
+) -> Result<Vec<(String, ArrayRef, Rows)>, ArrowError> {
     let schema = batch.schema();
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, column) in schema.fields().iter().zip(batch.columns()) {
-        // A column may have been widened after some of its files were written.
-        let wide = match column.data_type() {
-            DataType::Int8 | DataType::Int16 | DataType::Int32 => Some(DataType::Int64),
-            DataType::Float32 => Some(DataType::Float64),
-            _ => None,
-        };
-        let column = match wide {
-            Some(wide) => cast(column, &wide)?,
-            None => column.clone(),
+        let fitted = types.get(field.name()).map(|to| fit(column, to));
+        // What does not fit is compared as it is.
+        let column = match fitted {
+            Some(Ok(fitted)) => fitted,
+            _ => column.clone(),
         };
         let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
         let rows = converter.convert_columns(std::slice::from_ref(&column))?;

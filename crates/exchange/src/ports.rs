@@ -138,7 +138,7 @@ pub enum Anew {
 }
 
 /// What the next run of a replica table would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foresight {
     /// The source's versions: the one that the replica holds, and the newest.
     pub from_version: Option<u64>,
@@ -146,22 +146,33 @@ pub struct Foresight {
     pub anew: Option<Anew>,
     /// Every data file of the source.
     pub full: Moves,
-    /// What the replica does not hold: what the run moves.
+    /// What the replica does not hold, as the files that it is.
     pub files: Moves,
-    /// The deletion vectors among these.
+    /// With the source's change feed in place of rewritten files, wherever it can be. `None`: nowhere.
+    pub feed: Option<Moves>,
+    /// With compactions of the source left alone, wherever they can be. `None`: nowhere.
+    pub skip: Option<Moves>,
+    /// What the run moves.
+    pub run: Moves,
+    /// Sets of rewritten files of which the run takes the feed, and sets that it leaves alone.
+    pub sets_fed: u64,
+    pub sets_skipped: u64,
+    /// Why others are copied: the first reason.
+    pub why: Option<String>,
+    /// The deletion vectors among what the run moves.
     pub vectors: Moves,
     pub are_vectors_enough: bool,
     /// Files that come back and that the replica still has.
     pub reused: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Foreseen {
     /// The replica stands at this version, the source's newest.
     Nothing {
         version: u64,
     },
-    Work(Foresight),
+    Work(Box<Foresight>),
 }
 
 /// Plans the next run of a replica table as the run itself would. Reads logs and writes nothing.

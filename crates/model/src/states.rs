@@ -72,6 +72,8 @@ words! {
     RunState ("run state") { Planned = "planned", Copying = "copying", Committing = "committing", Verifying = "verifying", Done = "done", /** Waits for a person. */ Parked = "parked", Failed = "failed" }
     /// What a sync run was for.
     RunKind ("run kind") { Sync = "sync", Vacuum = "vacuum", /** Of levels that look at the data. */ Verify = "verify" }
+    /// What the runs of a sync job fetch of files that the source has rewritten.
+    Fetches ("what is fetched") { /** The files. */ Files = "files", /** What the change feed says of their rows, where that is less. */ Changes = "changes", /** And nothing for what was only compacted. */ Least = "least" }
     /// How the bytes of a meter event were found out.
     Method ("method") { /** Counted by us. */ Measured = "measured", /** From the store's access log. */ Logged = "logged", /** Size of what was handed out: an estimate. */ Signed = "signed", Estimated = "estimated" }
     /// What the bytes were moved for.

@@ -33,6 +33,10 @@ pub(crate) struct Draft {
     /// Files the replica holds, of which the source says something new.
     pub(crate) updates: Vec<Arc<AddFile>>,
     pub(crate) removes: Vec<Arc<AddFile>>,
+    /// Files in groups that are new to the replica: its own, and the source's that the source has rewritten since.
+    pub(crate) own: Vec<Arc<AddFile>>,
+    /// Files the replica holds, of whose group it says something new.
+    pub(crate) retold: Vec<Arc<AddFile>>,
 }
 
 impl Draft {
@@ -43,6 +47,8 @@ impl Draft {
             && self.adds.is_empty()
             && self.updates.is_empty()
             && self.removes.is_empty()
+            && self.own.is_empty()
+            && self.retold.is_empty()
     }
 
     /// The commit's bytes. `at` is the replica's time, for the commit and for tombstones.
@@ -93,9 +99,15 @@ impl Draft {
         for file in &self.adds {
             line("add", &intent::add_action(file, true));
         }
+        for file in &self.own {
+            line("add", &intent::own_action(file, true));
+        }
         // The rows were there before: whoever reads the replica as a stream must not see them again (rule 8).
         for file in &self.updates {
             line("add", &intent::add_action(file, false));
+        }
+        for file in &self.retold {
+            line("add", &intent::own_action(file, false));
         }
         lines.into()
     }

@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::choose::{Chosen, STAGED};
 use crate::commit::Draft;
 use crate::copy::is_finished;
 use crate::files::CopyItem;
@@ -27,6 +28,7 @@ pub(crate) fn draft(
     pair: &Pair,
     source: &Snapshot,
     held: Option<&Snapshot>,
+    chosen: &Chosen,
     at: Timestamp,
 ) -> Result<Draft, PlanError> {
     let needs = Needs::unite(&source.protocol, held.map(|held| &held.protocol))
@@ -70,9 +72,14 @@ pub(crate) fn draft(
         adds: Vec::new(),
         updates: Vec::new(),
         removes: Vec::new(),
+        own: Vec::new(),
+        retold: Vec::new(),
     };
     for (key, file) in &source.files {
-        match held.and_then(|held| held.files.get(key)) {
+        if chosen.stands.contains(key) {
+            continue;
+        }
+        match held.and_then(|held| chosen.view.direct(held, key)) {
             // Another size or time under the same name: not the same file.
             Some(there)
                 if there.size == file.size && there.modification_time == file.modification_time =>
@@ -85,10 +92,10 @@ pub(crate) fn draft(
         }
     }
     if let Some(held) = held {
-        let gone = held
-            .files
-            .iter()
-            .filter(|(key, _)| !source.files.contains_key(*key));
+        let gone = held.files.iter().filter(|(key, _)| {
+            let is_added = source.files.contains_key(*key) && !chosen.stands.contains(*key);
+            !is_added && !chosen.keeps.contains(*key)
+        });
         draft.removes.extend(gone.map(|(_, file)| Arc::clone(file)));
     }
     Ok(draft)
@@ -154,7 +161,7 @@ pub(crate) fn copies(
         let key = file.key.as_ref();
         let first = key.split('/').next().unwrap_or_default();
         // Some file systems do not tell upper from lower case.
-        if ["_delta_log", "_entrepot"]
+        if ["_delta_log", "_entrepot", STAGED]
             .iter()
             .any(|own| first.eq_ignore_ascii_case(own))
         {
@@ -281,20 +288,40 @@ pub(crate) async fn reusable(
     looks.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// One number for a set of files, whatever their order: the sum of the hashes of path, vector and size.
-pub(crate) fn keys_digest(snapshot: &Snapshot) -> String {
-    let mut sum = 0_u128;
-    for (key, file) in &snapshot.files {
+/// A set of files, whatever their order: how many, their bytes, and the sum of the hashes of path, vector and size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Digest {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    sum: u128,
+}
+
+impl Digest {
+    pub(crate) fn include(&mut self, path: &str, dv: Option<&str>, size: u64) {
         let mut hash = Sha256::new();
-        hash.update(key.path.as_bytes());
+        hash.update(path.as_bytes());
         hash.update([0]);
-        hash.update(key.dv.as_deref().unwrap_or_default().as_bytes());
+        hash.update(dv.unwrap_or_default().as_bytes());
         hash.update([0]);
-        hash.update(file.size.to_le_bytes());
+        hash.update(size.to_le_bytes());
         let hash: [u8; 32] = hash.finalize().into();
         let mut half = [0; 16];
         half.copy_from_slice(&hash[..16]);
-        sum = sum.wrapping_add(u128::from_le_bytes(half));
+        self.sum = self.sum.wrapping_add(u128::from_le_bytes(half));
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(size);
     }
-    format!("{}-{sum:032x}", snapshot.files.len())
+
+    pub(crate) fn text(&self) -> String {
+        format!("{}-{:032x}", self.files, self.sum)
+    }
+}
+
+/// One text for the files of a table.
+pub(crate) fn keys_digest(snapshot: &Snapshot) -> String {
+    let mut digest = Digest::default();
+    for (key, file) in &snapshot.files {
+        digest.include(&key.path, key.dv.as_deref(), file.size);
+    }
+    digest.text()
 }

@@ -4,7 +4,8 @@
 //! version, finished objects are recognised, the commit by its `txnId`. A driver whose `attempt` is no longer the run's
 //! stops at the next save. Errors that may pass leave the state as it is, for the next attempt.
 
-use std::io::ErrorKind;
+mod rows;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -198,6 +199,7 @@ impl Driver<'_> {
             pin,
             expected: self.run.target_version,
             claimed: true,
+            files_only: self.record.files_only,
         }
     }
 
@@ -295,7 +297,7 @@ impl Driver<'_> {
     }
 
     async fn copying(&mut self) -> Result<(), RunError> {
-        let Some(plan) = self.files_of_plan().await? else {
+        let Some(mut plan) = self.files_of_plan().await? else {
             return Ok(());
         };
         // Taken up where it was planned without a budget, or with another one.
@@ -338,11 +340,18 @@ impl Driver<'_> {
                     message,
                 }));
             }
+        }
+        if !self.settled(&mut plan).await? {
+            return Ok(());
+        }
+        if !plan.copies.is_empty() || !plan.draft.own.is_empty() {
             // Rule 1: objects first, then a look at each, then the commit.
             if let Err(error) = are_there(&self.pair.target, &plan).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
-                    tokio::fs::remove_file(&job.receipts).await?;
+                    self.forget("receipts").await?;
+                    self.forget(&format!("{}.rows", plan.summary.ordinal))
+                        .await?;
                 }
                 return Err(RunError::Verify(error));
             }
@@ -371,6 +380,11 @@ impl Driver<'_> {
     }
 
     async fn copy_failed(&mut self, why: CopyFailure) -> Result<(), RunError> {
+        let is_by_rows = self
+            .record
+            .plan
+            .as_ref()
+            .is_some_and(|plan| !plan.choice.is_empty());
         let is_lost = match &self.record.plan {
             Some(plan) if self.record.lost_file => {
                 let moved_on = has_moved_on(&self.pair.source, plan).await;
@@ -379,6 +393,11 @@ impl Driver<'_> {
             _ => false,
         };
         match why.kind {
+            // Perhaps a file of the change feed: copying does without.
+            FailureKind::Missing | FailureKind::Size if is_by_rows => {
+                self.record.files_only = true;
+                self.again().await
+            }
             // The source vacuumed the file while we copied: its newest version does without it, or is corrupt (rule 27).
             FailureKind::Missing if !is_lost => {
                 self.record.lost_file = true;
@@ -402,19 +421,22 @@ impl Driver<'_> {
             return self.taken(&kept).await;
         }
         let is_taken_up = self.plan.is_none();
-        let Some(plan) = self.files_of_plan().await? else {
+        let Some(mut plan) = self.files_of_plan().await? else {
             return Ok(());
         };
+        if !self.settled(&mut plan).await? {
+            return Ok(());
+        }
         // No log names what was copied yet: since then a vacuum may have taken it for an orphan.
         if is_taken_up && let Err(error) = are_there(&self.pair.target, &plan).await {
             if !matches!(error, VerifyError::Wrong(_)) {
                 return Err(RunError::Verify(error));
             }
-            match tokio::fs::remove_file(self.file("receipts")).await {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
-            self.plan = Some(plan);
+            self.forget("receipts").await?;
+            self.forget(&format!("{}.rows", plan.summary.ordinal))
+                .await?;
+            // What was written anew here is written again.
+            self.plan = Some(plan).filter(|plan| !plan.is_settled);
             return self.save(RunState::Copying).await;
         }
         let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
@@ -475,6 +497,9 @@ impl Driver<'_> {
             }
             model::crash_point!("sync.checkpoint.after");
         }
+        if !plan.choice.is_empty() {
+            self.unstage().await;
+        }
         self.save(RunState::Done).await
     }
 }
@@ -487,6 +512,7 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
         && anew.keys_digest == kept.keys_digest
         && anew.protocol_digest == kept.protocol_digest
         && anew.metadata_digest == kept.metadata_digest
+        && anew.choice == kept.choice
         && (kept.domains_digest.is_none() || anew.domains_digest == kept.domains_digest)
 }
 

@@ -4,6 +4,7 @@
 
 use model::{SyncRunId, Timestamp};
 
+use crate::choose::{Choice, Way, is_staged};
 use crate::copy::reads_of;
 use crate::files::CopyItem;
 use crate::plan::{Ask, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
@@ -24,6 +25,22 @@ impl Moves {
         moves
     }
 
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            objects: self.objects.saturating_add(other.objects),
+            bytes: self.bytes.saturating_add(other.bytes),
+            requests: self.requests.saturating_add(other.requests),
+        }
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self {
+            objects: self.objects.saturating_sub(other.objects),
+            bytes: self.bytes.saturating_sub(other.bytes),
+            requests: self.requests.saturating_sub(other.requests),
+        }
+    }
+
     fn add(&mut self, size: u64) {
         self.objects += 1;
         self.bytes = self.bytes.saturating_add(size);
@@ -37,8 +54,19 @@ pub struct Foresight {
     pub summary: PlanSummary,
     /// Every file of the table anew, without looking at what the replica holds; deletion vectors not counted.
     pub full: Moves,
-    /// What the run does: each object that the replica does not hold.
+    /// Each object that the replica does not hold, and nothing else.
     pub files: Moves,
+    /// With the change feed in place of rewritten files wherever it can be, though it were more. `None`: nowhere.
+    pub feed: Option<Moves>,
+    /// With compactions left alone wherever they can be. `None`: nowhere.
+    pub skip: Option<Moves>,
+    /// What the run does: of each set of rewritten files what is least.
+    pub run: Moves,
+    /// Sets whose rows are changed by the feed, and sets that are left alone.
+    pub sets_fed: u64,
+    pub sets_skipped: u64,
+    /// Why other rewritten files are copied: the first reason.
+    pub why: Option<String>,
     /// The deletion vectors among these, copied without their data files.
     pub vectors: Moves,
     /// Whether no data file has to cross, so that the vectors are all there is.
@@ -70,6 +98,7 @@ pub async fn foresee(
         pin: None,
         expected,
         claimed: false,
+        files_only: false,
     };
     Ok(match plan_for(pair, ask, at).await? {
         Planned::Nothing {
@@ -84,27 +113,62 @@ pub async fn foresee(
 }
 
 fn told(plan: Plan) -> Foresight {
-    let (mut files, mut vectors) = (Moves::default(), Moves::default());
+    let (mut run, mut vectors) = (Moves::default(), Moves::default());
     for item in plan
         .copies
         .iter()
         .filter(|item| !plan.reused.contains(&item.dst))
     {
-        files.add(item.size);
+        run.add(item.size);
         if is_vector(item) {
             vectors.add(item.size);
         }
     }
+    let choices = &plan.chosen.options;
+    let sum = |way: Option<Way>, of: fn(&Choice) -> Moves| sum_of(choices, way, of);
+    // What no choice is about crosses whichever is taken.
+    let rest = run.minus(sum(None, now));
+    let files = rest.plus(sum(None, |choice| choice.copy));
+    let by = |way: Way| {
+        let others = files.minus(sum(Some(way), |choice| choice.copy));
+        let is_any = choices.iter().any(|choice| choice.way == way);
+        is_any.then(|| others.plus(sum(Some(way), |choice| choice.other)))
+    };
+    let sets = |way: Way| {
+        let chosen = choices.iter().filter(|c| c.is_chosen && c.way == way);
+        chosen.count() as u64
+    };
     Foresight {
         full: plan.full,
         files,
+        feed: by(Way::Feed),
+        skip: by(Way::Skip),
+        run,
+        sets_fed: sets(Way::Feed),
+        sets_skipped: sets(Way::Skip),
+        why: plan.chosen.why.clone(),
         vectors,
-        are_vectors_enough: files.objects == vectors.objects,
+        are_vectors_enough: run.objects == vectors.objects,
         summary: plan.summary,
     }
 }
 
+/// What is done for a set.
+fn now(choice: &Choice) -> Moves {
+    match choice.is_chosen {
+        true => choice.other,
+        false => choice.copy,
+    }
+}
+
+fn sum_of(choices: &[Choice], way: Option<Way>, of: fn(&Choice) -> Moves) -> Moves {
+    let some = choices
+        .iter()
+        .filter(|choice| way.is_none_or(|way| choice.way == way));
+    some.fold(Moves::default(), |sum, choice| sum.plus(of(choice)))
+}
+
 /// The log says of data files when they were written, and of vectors not.
 fn is_vector(item: &CopyItem) -> bool {
-    item.modified.is_none()
+    item.modified.is_none() && !is_staged(item)
 }

@@ -8,6 +8,8 @@ use model::ReplicaTableId;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::stands::{foreign_tags, is_ours_in_tags};
+
 /// Fields of an `add` that only a checkpoint has.
 const ADD_LEFT_OUT: &[&str] = &["stats_parsed", "partitionValues_parsed"];
 
@@ -215,8 +217,18 @@ pub(crate) fn metadata_action(
     Value::Object(raw)
 }
 
-/// An `add` for the replica: the source's object as it is, its path to the byte.
+/// An `add` for the replica: the source's object as it is, its path to the byte. Where the source is a replica itself, what its
+/// own files stand for is no business of this one.
 pub(crate) fn add_action(file: &AddFile, data_change: bool) -> Value {
+    let mut action = own_action(file, data_change);
+    if is_ours_in_tags(file) {
+        action["tags"] = foreign_tags(file).unwrap_or_default().into();
+    }
+    action
+}
+
+/// An `add` as the replica says it.
+pub(crate) fn own_action(file: &AddFile, data_change: bool) -> Value {
     let mut raw: Map<String, Value> = file.raw.as_object().cloned().unwrap_or_default();
     raw.retain(|name, value| !value.is_null() && !ADD_LEFT_OUT.contains(&name.as_str()));
     raw.insert("dataChange".to_owned(), data_change.into());
@@ -240,6 +252,10 @@ pub(crate) fn remove_action(file: &AddFile, at_millis: i64) -> Value {
             remove[name] = value.clone();
         }
     }
+    // What it stood for is over.
+    if is_ours_in_tags(file) {
+        remove["tags"] = foreign_tags(file).unwrap_or_default().into();
+    }
     remove
 }
 
@@ -255,18 +271,14 @@ pub(crate) fn says_the_same(source: &AddFile, held: &AddFile) -> bool {
         }
         (Some(_), None) => false,
     };
-    let tags = |file: &AddFile| {
-        file.raw
-            .get("tags")
-            .and_then(Value::as_object)
-            .filter(|tags| !tags.is_empty())
-            .cloned()
-    };
     let rows = ROW_FIELDS.iter().all(|name| {
         let said = |file: &AddFile| file.raw.get(*name).filter(|v| !v.is_null()).cloned();
         said(source) == said(held)
     });
-    stats && rows && source.partition_values == held.partition_values && tags(source) == tags(held)
+    stats
+        && rows
+        && source.partition_values == held.partition_values
+        && foreign_tags(source) == foreign_tags(held)
 }
 
 /// The domains a replica is to have: all of the source's.

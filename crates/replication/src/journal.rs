@@ -20,6 +20,9 @@ pub struct RunRecord {
     pub plans: u32,
     /// The source lost a planned file once already (rule 27).
     pub lost_file: bool,
+    /// What was to be done beside copying could not be: the run copies all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub files_only: bool,
     /// The replica's time of the commit, fixed before the first try.
     pub commit_at: Option<Timestamp>,
     pub copied: Copied,
@@ -53,6 +56,7 @@ impl RunRecord {
             plan: None,
             plans: 0,
             lost_file: false,
+            files_only: false,
             commit_at: None,
             copied: Copied::default(),
             nothing_at: None,

@@ -8,7 +8,9 @@
 //! What crosses between planning and copying are two files: the manifest (what to copy) and the receipts (what was
 //! copied), both JSON lines. An engine never sees a log.
 
+mod apply;
 pub mod assess;
+mod choose;
 mod commit;
 mod copy;
 mod diff;
@@ -18,6 +20,7 @@ mod erase;
 mod files;
 mod foresee;
 mod intent;
+mod interval;
 mod journal;
 mod mark;
 mod marker;
@@ -28,12 +31,14 @@ mod proof;
 mod prove;
 mod residue;
 mod say;
+mod stands;
 mod vacuum;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use choose::Ways;
 pub use copy::{CopyError, CopyOptions, copy};
 pub use drive::{Outcome, Run, RunError, drive};
 pub use engine::{

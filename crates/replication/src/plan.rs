@@ -5,12 +5,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use delta::{AddFile, LogError, Table};
+use delta::{AddFile, LogError, Shape, Table};
 use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
+use crate::choose::{Chosen, Ways, choose};
 use crate::commit::Draft;
 use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
@@ -37,6 +38,8 @@ pub struct Pair {
     pub retention_hours: u32,
     /// The replica was found to differ, and the run is to mend it.
     pub mend: Option<Mend>,
+    /// What may be done beside copying files.
+    pub ways: Ways,
 }
 
 /// Why everything is compared and not only what is new.
@@ -89,6 +92,16 @@ pub struct PlanSummary {
     /// None in plans from before domains were cloned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domains_digest: Option<String>,
+    /// Sets of rewritten files that are not copied: their rows are changed by the feed, or stand already.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sets_by_rows: u64,
+    /// Which, and how; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub choice: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A plan with its files.
@@ -101,6 +114,11 @@ pub struct Plan {
     /// All data files of the source.
     pub(crate) full: Moves,
     pub(crate) draft: Draft,
+    pub(crate) chosen: Chosen,
+    /// Of the source, where rows are to be changed.
+    pub(crate) shape: Option<Shape>,
+    /// What was chosen has been applied, and is in the draft.
+    pub(crate) is_settled: bool,
 }
 
 pub enum Planned {
@@ -194,6 +212,8 @@ pub(crate) struct Ask {
     pub(crate) expected: Option<u64>,
     /// The folder's marker was just seen.
     pub(crate) claimed: bool,
+    /// Nothing but copying is left to be done.
+    pub(crate) files_only: bool,
 }
 
 /// Plans a run for the source's latest version. Reads logs only, never a data file; with nothing new, the tail of both
@@ -207,6 +227,7 @@ pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned,
             pin: None,
             expected: None,
             claimed: false,
+            files_only: false,
         },
         at,
     )
@@ -339,11 +360,21 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         Some(_) => pair.mend.is_some().then_some(FullReason::Mended),
     };
     let origins = bring_home(&mut source)?;
-    let draft = draft(pair, &source, held.as_ref(), at)?;
+    let chosen = match &held {
+        Some(held) if full.is_none() => {
+            let from = standing.as_ref().map(|(_, mark)| mark.source_version);
+            choose(pair, &source, held, from.filter(|_| !ask.files_only)).await?
+        }
+        // All is looked at again, so that nothing is taken for something else.
+        Some(held) => Chosen::of_files(held),
+        None => Chosen::default(),
+    };
+    let draft = draft(pair, &source, held.as_ref(), &chosen, at)?;
     if let Some((target_version, mark)) = &standing
         && full.is_none()
         && mark.source_version == version
         && draft.is_empty()
+        && chosen.works.is_empty()
     {
         return Ok(Planned::Nothing {
             source_version: version,
@@ -352,6 +383,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     }
     let mut copies = copies(&draft.adds, held.as_ref())?;
     copies.extend(vectors(pair, &draft.adds, held.as_ref(), &origins).await?);
+    copies.extend(chosen.items(held.as_ref())?);
     let reused = reusable(pair, held.as_ref(), &copies).await?;
     if let Some(mend) = pair.mend.as_ref().filter(|_| held.is_some()) {
         let again = mend.copies(pair, &source, &origins).await?;
@@ -387,6 +419,8 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
         domains_digest: Some(intent::domains_digest(&draft.all_domains)),
+        sets_by_rows: chosen.works.len() as u64,
+        choice: chosen.digest(),
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;
@@ -401,6 +435,12 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         copies,
         reused,
         full: Moves::of(source.files.values().map(|file| file.size)),
+        shape: match chosen.works.is_empty() {
+            true => None,
+            false => source.metadata.shape().ok(),
+        },
         draft,
+        chosen,
+        is_settled: false,
     })))
 }

@@ -152,14 +152,13 @@ pub async fn look(table: &Table, version: u64) -> Result<Looked, VerifyError> {
 /// What keeps it from reading; a file that is damaged is no error, and stands in the sums.
 pub async fn sums(table: &Table, version: u64) -> Result<Sums, VerifyError> {
     let state = snapshot(table, version).await?;
-    let columns = state.metadata.physical_columns();
-    let columns = columns.map_err(VerifyError::Log)?;
-    let columns = &columns;
+    let shape = state.metadata.shape();
+    let shape = &shape.map_err(VerifyError::Log)?;
     let names: HashSet<String> = state.files.values().map(|f| partition_of(f)).collect();
     let is_split = names.len() <= PARTITIONS;
     let reads = state.files.values().map(|file| {
         async move {
-            let found = match table.sum_rows(file, columns).await {
+            let found = match table.sum_rows(file, shape).await {
                 Ok(sum) => Ok(sum),
                 Err(error) => Err(unreadable(error)?),
             };

@@ -11,11 +11,12 @@ use futures::stream::{self, StreamExt as _};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, path::Path};
 use serde::{Deserialize, Serialize};
 
-use crate::diff::{keys_digest, vector_end};
+use crate::diff::vector_end;
 use crate::files::CopyItem;
 use crate::intent::{self, Needs};
 use crate::plan::{Plan, PlanSummary, is_passing};
 use crate::say::say;
+use crate::stands::represented;
 
 const LOOKS: usize = 16;
 
@@ -68,7 +69,9 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
         .await
         .map_err(VerifyError::Log)?;
     let wrong = |what: &str| Err(VerifyError::Wrong(format!("{what} of version {version}")));
-    if keys_digest(&there) != plan.keys_digest {
+    // Of the source's files, in whatever files of the replica their rows lie.
+    let represented = represented(&there);
+    if represented.text() != plan.keys_digest {
         return wrong("the live files");
     }
     if Needs::of(&there.protocol).digest() != plan.protocol_digest {
@@ -86,7 +89,7 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
         return wrong("the metadata domains");
     }
     let (files, bytes, rows) = (there.files.len() as u64, there.bytes(), there.rows());
-    if (files, bytes) != (plan.files_full, plan.bytes_full) {
+    if (represented.files, represented.bytes) != (plan.files_full, plan.bytes_full) {
         return wrong("the number of files or bytes");
     }
     if rows.is_some() && plan.rows_full.is_some() && rows != plan.rows_full {
@@ -150,7 +153,8 @@ fn look_at(item: &CopyItem) -> Option<Look> {
 
 /// Looks at each object that the plan's commit is to name.
 pub(crate) async fn are_there(target: &Table, plan: &Plan) -> Result<(), VerifyError> {
-    let mut added = looks_of(plan.draft.adds.iter().map(AsRef::as_ref));
+    let new = plan.draft.adds.iter().chain(&plan.draft.own);
+    let mut added = looks_of(new.map(AsRef::as_ref));
     let mended = plan.copies.iter().filter(|item| item.fresh);
     added.extend(mended.filter_map(look_at));
     objects(target.objects(), added).await?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
 use exchange::replicas::SyncTask;
-use model::{Purpose, ReplicaState, Timestamp};
-use replication::{FullReason, Mend, Pair, PlanError};
+use model::{Fetches, Purpose, ReplicaState, Timestamp};
+use replication::{FullReason, Mend, Pair, PlanError, Ways};
 use storage::{Cause, Meter, MeterKey};
 
 use super::reads::Reads;
@@ -28,6 +28,11 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pa
         mend: task.suspects().map(|suspects| Mend {
             suspects: suspects.into_iter().collect(),
         }),
+        ways: Ways {
+            feed: task.fetches() != Fetches::Files,
+            skip: task.fetches() == Fetches::Least,
+            ..Ways::default()
+        },
     }
 }
 
@@ -111,14 +116,14 @@ fn told(found: replication::Foreseen) -> Foreseen {
                 version: source_version,
             };
         }
-        replication::Foreseen::Work(found) => found,
+        replication::Foreseen::Work(found) => *found,
     };
     let moves = |moves: replication::Moves| Moves {
         objects: moves.objects,
         bytes: moves.bytes,
         requests: moves.requests,
     };
-    Foreseen::Work(Foresight {
+    Foreseen::Work(Box::new(Foresight {
         from_version: found.summary.from_version,
         to_version: found.summary.source_version,
         anew: found.summary.full.map(|reason| match reason {
@@ -128,8 +133,14 @@ fn told(found: replication::Foreseen) -> Foreseen {
         }),
         full: moves(found.full),
         files: moves(found.files),
+        feed: found.feed.map(moves),
+        skip: found.skip.map(moves),
+        run: moves(found.run),
+        sets_fed: found.sets_fed,
+        sets_skipped: found.sets_skipped,
+        why: found.why,
         vectors: moves(found.vectors),
         are_vectors_enough: found.are_vectors_enough,
         reused: found.summary.files_reused,
-    })
+    }))
 }

@@ -115,7 +115,7 @@ mod tests {
             "tables": [{
                 "schema": "default", "table": "visits", "from_version": null, "to_version": 4, "chosen": "file_copy",
                 "because": "It is the first sync.", "price": "Reckoned.", "failed": false,
-                "ways": [way("full_copy", 9), way("file_copy", 7), { "way": "change_feed", "note": "Not used yet." }],
+                "ways": [way("full_copy", 9), way("file_copy", 7), { "way": "change_feed", "note": "Not possible." }],
             }],
         });
         let text = words(&plan);
@@ -129,7 +129,7 @@ mod tests {
         assert!(line("file copy").contains("0.09 USD"), "{text}");
         assert!(line("file copy").contains("chosen"), "{text}");
         assert!(!line("full copy").contains("chosen"), "{text}");
-        assert!(line("change feed").ends_with("Not used yet."), "{text}");
+        assert!(line("change feed").ends_with("Not possible."), "{text}");
         assert!(
             text.contains("would move 7 bytes in 3 requests, 0.09 USD."),
             "{text}"

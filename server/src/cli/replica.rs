@@ -79,6 +79,10 @@ pub(super) struct Timetable {
     /// How long a replica that nobody may read any more is kept
     #[arg(long, value_name = "HOURS")]
     keep_hours: Option<i64>,
+    /// What is fetched of files that the source has rewritten: files; changes, where its change feed is less; least, and nothing for
+    /// what was only compacted
+    #[arg(long, value_name = "WHAT")]
+    fetches: Option<String>,
     /// Sync and check by hand only, until --resume
     #[arg(long, conflicts_with = "resume")]
     pause: bool,
@@ -292,6 +296,7 @@ impl Timetable {
             ("retention_hours", self.retention_hours.map(Value::from)),
             ("keep_hours", self.keep_hours.map(Value::from)),
             ("paused", paused),
+            ("fetches", self.fetches.map(Value::from)),
         ]);
         if body.is_empty() {
             bail!("say what to change; entrepot replica schedule --help lists it");
@@ -343,6 +348,7 @@ fn words(replica: &Value) -> String {
             ("Next", |r| time(r, "/job/next_objects_at")),
             ("Every row is checked", |r| at(r, "/job/verify_rows")),
             ("Next", |r| time(r, "/job/next_rows_at")),
+            ("Fetches", |r| at(r, "/job/fetches")),
             ("Retention, hours", |r| at(r, "/job/retention_hours")),
             ("Kept at the end, hours", |r| at(r, "/job/keep_hours")),
             ("Revision of the job", |r| at(r, "/job/revision")),

@@ -330,6 +330,7 @@ mod tests {
             retention_hours: 168,
             keep_hours: 336,
             paused,
+            fetches: model::Fetches::Changes,
             next_due_at: None,
             revision: 1,
         }

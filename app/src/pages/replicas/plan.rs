@@ -103,6 +103,7 @@ fn row(way: WayPlan, is_chosen: bool) -> impl IntoView {
         SyncWay::FileCopy => words::replicas::FILE_COPY,
         SyncWay::DeletionVectors => words::replicas::DELETION_VECTORS,
         SyncWay::ChangeFeed => words::replicas::CHANGE_FEED,
+        SyncWay::Skipping => words::replicas::SKIPPING,
     };
     view! {
         <tr>

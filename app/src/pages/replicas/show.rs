@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
+use model::Fetches;
 use model::RunKind;
 use model::dto::Replica;
 use model::dto::ReplicaTable;
@@ -335,6 +336,11 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
     ];
     let choices = choices.map(|(value, title)| (value.to_owned(), title.to_owned()));
     let paused = if job.paused { "yes" } else { "no" };
+    let fetches = Fetches::ALL
+        .iter()
+        .map(|what| (what.to_string(), words::replicas::fetches(*what).to_owned()))
+        .collect::<Vec<_>>();
+    let fetched = job.fetches.to_string();
     view! {
         <details class="fold" open=returned>
             <summary>{words::replicas::CHANGE_THE_SCHEDULE}</summary>
@@ -350,6 +356,7 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
                 <Field label=words::replicas::VERIFY_ROWS name="verify_rows" value=job.verify_rows hint=words::replicas::VERIFY_ROWS_HINT autocomplete="off"/>
                 <Field label=words::replicas::KEEP_WHAT_THE_SOURCE_REMOVED name="retention_hours" kind=Kind::Number value=Some(job.retention_hours.to_string()) hint=words::replicas::HOURS required=true/>
                 <Field label=words::replicas::KEEP_THE_REPLICA_WITHOUT_READERS name="keep_hours" kind=Kind::Number value=Some(job.keep_hours.to_string()) hint=words::replicas::HOURS required=true/>
+                <Select label=words::replicas::OF_REWRITTEN_FILES name="fetches" options=fetches value=Some(fetched)/>
                 <Select label=words::replicas::WHETHER_IT_RUNS name="paused" options=choices.to_vec() value=Some(paused.to_owned())/>
                 <div class="actions"><Submit weight=Weight::Secondary>{words::replicas::CHANGE_THE_SCHEDULE}</Submit></div>
             </Form>

@@ -3,7 +3,7 @@
 //! `timestampNtz` where a column needs it), changes rows by copying files, and is no substitute for a real writer.
 
 mod files;
-mod stats;
+pub(crate) mod stats;
 mod types;
 
 /// Rows and schemas are Arrow's, of the version this crate was built with.

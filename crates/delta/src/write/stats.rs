@@ -1,6 +1,8 @@
 //! Statistics of a data file as the protocol's "Per-file Statistics" has them: exact counts of rows and nulls, and bounds
 //! that may be wider than the data but never narrower.
 
+use std::cmp::Ordering;
+
 use arrow::array::{Array, AsArray};
 use arrow::compute::{max, max_string, min, min_string};
 use arrow::datatypes::{
@@ -11,6 +13,8 @@ use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, TimeUnit};
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use serde_json::{Map, Value, json};
+
+use crate::budgets::count;
 
 /// Longest text that is kept as a bound.
 const MAX_TEXT: usize = 32;
@@ -27,6 +31,99 @@ pub(super) fn stats(rows: &RecordBatch) -> Value {
         highest.extend(high.map(|value| (field.name().clone(), value)));
     }
     json!({"numRecords": rows.num_rows(), "minValues": lowest, "maxValues": highest, "nullCount": nulls})
+}
+
+/// Statistics of rows that come in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    rows: u64,
+    columns: Map<String, Value>,
+    bounds: Vec<(String, Bound, Bound)>,
+}
+
+/// The lowest or the highest value of a column so far.
+#[derive(Debug, Default)]
+enum Bound {
+    /// There was no value yet.
+    #[default]
+    Open,
+    Is(Value),
+    /// There were values, and no bound to be had.
+    Lost,
+}
+
+impl Bound {
+    fn include(&mut self, found: Option<Value>, is_text: bool, wanted: Ordering) {
+        let Some(found) = found else {
+            *self = Self::Lost;
+            return;
+        };
+        match self {
+            Self::Lost => {}
+            Self::Open => *self = Self::Is(found),
+            Self::Is(known) => match compare(&found, known, is_text) {
+                None => *self = Self::Lost,
+                Some(order) if order == wanted => *known = found,
+                Some(_) => {}
+            },
+        }
+    }
+}
+
+fn compare(a: &Value, b: &Value, is_text: bool) -> Option<Ordering> {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) if is_text => Some(a.cmp(b)),
+        // Dates and instants: of one length they are in order.
+        (Value::String(a), Value::String(b)) if a.len() == b.len() => Some(a.cmp(b)),
+        _ => match (a.as_i64(), b.as_i64()) {
+            (Some(a), Some(b)) => Some(a.cmp(&b)),
+            _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
+        },
+    }
+}
+
+impl Tally {
+    pub(crate) fn include(&mut self, rows: &RecordBatch) {
+        self.rows = self.rows.saturating_add(count(rows.num_rows()));
+        let schema = rows.schema();
+        let flat = schema.fields().iter().zip(rows.columns());
+        let flat = flat.filter(|(field, _)| !field.data_type().is_nested());
+        for (at, (field, column)) in flat.enumerate() {
+            let known = self.columns.get(field.name()).and_then(Value::as_u64);
+            let nulls = known.unwrap_or(0) + count(column.null_count());
+            self.columns.insert(field.name().clone(), json!(nulls));
+            if self.bounds.len() <= at {
+                self.bounds
+                    .push((field.name().clone(), Bound::Open, Bound::Open));
+            }
+            if column.null_count() == column.len() {
+                continue;
+            }
+            let is_text = *field.data_type() == DataType::Utf8;
+            let (low, high) = bounds(column.as_ref());
+            if let Some((_, lowest, highest)) = self.bounds.get_mut(at) {
+                lowest.include(low, is_text, Ordering::Less);
+                highest.include(high, is_text, Ordering::Greater);
+            }
+        }
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(crate) fn told(&self) -> Value {
+        let (mut lowest, mut highest) = (Map::new(), Map::new());
+        for (name, low, high) in &self.bounds {
+            if let Bound::Is(value) = low {
+                lowest.insert(name.clone(), value.clone());
+            }
+            if let Bound::Is(value) = high {
+                highest.insert(name.clone(), value.clone());
+            }
+        }
+        json!({"numRecords": self.rows, "minValues": lowest, "maxValues": highest, "nullCount": self.columns})
+    }
 }
 
 type Bounds = (Option<Value>, Option<Value>);
@@ -119,6 +216,28 @@ mod tests {
                 "minValues": {"n": -1, "f": 0.0, "s": "a", "t": "1969-12-31T23:59:59.999Z"},
                 "maxValues": {"n": 3, "t": "1970-01-01T00:00:00.003Z"},
                 "nullCount": {"n": 1, "f": 0, "s": 0, "t": 0, "none": 3},
+            })
+        );
+    }
+
+    #[test]
+    fn rows_in_pieces_have_the_statistics_of_all() {
+        let column = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
+        let texts = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
+        let batch = |n, s| RecordBatch::try_from_iter([("n", n), ("s", s)]).unwrap();
+        let long = "x".repeat(40);
+        let mut tally = Tally::default();
+        tally.include(&batch(column(vec![None, None]), texts(vec!["b", "c"])));
+        tally.include(&batch(
+            column(vec![Some(4), Some(-1)]),
+            texts(vec![long.as_str(), "a"]),
+        ));
+        tally.include(&batch(column(vec![Some(9)]), texts(vec!["d"])));
+        assert_eq!(
+            tally.told(),
+            json!({
+                "numRecords": 5, "minValues": {"n": -1, "s": "a"}, "maxValues": {"n": 9},
+                "nullCount": {"n": 2, "s": 0},
             })
         );
     }

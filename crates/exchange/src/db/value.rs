@@ -250,6 +250,7 @@ words!(
     model::ReplicaState,
     model::RunState,
     model::RunKind,
+    model::Fetches,
     model::Method,
     model::Purpose,
     model::Payer,

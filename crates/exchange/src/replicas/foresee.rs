@@ -22,8 +22,10 @@ use crate::policy::can;
 use crate::ports::{Anew, Foreseen, Foresight, Moves, Problem};
 use crate::principal::Principal;
 
-/// Said of the change feed, always: nothing about it is estimated.
-const NO_FEED: &str = "Not used yet: changes are not taken from the source's change feed, so nothing is reckoned for it.";
+/// Said of the change feed and of compactions where neither would do; nothing about them is estimated.
+const NOTHING_REWRITTEN: &str = "No file was rewritten.";
+const NO_COMPACTION: &str = "There is no compaction that can be left alone, or the replica is not to: that is switched on for each replica.";
+const NOT_EVERYWHERE: &str = "What it cannot be done for is copied.";
 /// Stands where the reason would, for those who only read the replica: a store's words name paths.
 const NO_PLAN: &str = "It cannot be planned. The team that owns the product sees why.";
 const ON_ITS_WAY_OUT: &str =
@@ -43,7 +45,7 @@ impl Planned {
     /// What its run would move.
     fn moves(&self) -> Moves {
         match &self.found {
-            Ok(Foreseen::Work(found)) => found.files,
+            Ok(Foreseen::Work(found)) => found.run,
             _ => Moves::default(),
         }
     }
@@ -268,7 +270,10 @@ fn price(route: &Route, rate: Option<&RateRecord>) -> String {
 
 /// What the run does, and why. It copies what the replica does not hold; where that is vectors alone, it copies vectors alone.
 fn choice(found: &Foresight) -> (SyncWay, String) {
-    if found.files.objects == 0 {
+    if found.sets_fed + found.sets_skipped > 0 {
+        return by_rows(found);
+    }
+    if found.run.objects == 0 {
         let back = match found.reused {
             0 => String::new(),
             files => format!(" {files} of its files come back and are still there."),
@@ -295,7 +300,7 @@ fn choice(found: &Foresight) -> (SyncWay, String) {
                     .to_owned(),
             );
         }
-        None if found.files.bytes < found.full.bytes => {
+        None if found.run.bytes < found.full.bytes => {
             "Only objects that the replica does not hold are copied, data files and deletion vectors each by themselves: less than a \
              full copy."
         }
@@ -304,6 +309,39 @@ fn choice(found: &Foresight) -> (SyncWay, String) {
         }
     };
     (SyncWay::FileCopy, because.to_owned())
+}
+
+/// Of some sets of rewritten files the rows are taken, or nothing.
+fn by_rows(found: &Foresight) -> (SyncWay, String) {
+    let sets = |count: u64, what: &str| match count {
+        0 => None,
+        1 => Some(format!("of 1 set of rewritten files {what}")),
+        many => Some(format!("of {many} sets of rewritten files {what}")),
+    };
+    let fed = sets(
+        found.sets_fed,
+        "the change feed is fetched, which is less than the files",
+    );
+    let skipped = sets(
+        found.sets_skipped,
+        "nothing is fetched, for they were only compacted",
+    );
+    let parts: Vec<String> = [fed, skipped].into_iter().flatten().collect();
+    let mut because = parts.join(", and ");
+    // A sentence.
+    if let Some(first) = because.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    because.push('.');
+    because.push_str(&match &found.why {
+        Some(why) => format!(" Everything else is copied, some of it because {why}."),
+        None => " Everything else is copied.".to_owned(),
+    });
+    let way = match found.sets_fed {
+        0 => SyncWay::Skipping,
+        _ => SyncWay::ChangeFeed,
+    };
+    (way, because)
 }
 
 fn ways(found: &Foresight, rate: Option<&RateRecord>) -> Vec<WayPlan> {
@@ -315,24 +353,100 @@ fn ways(found: &Foresight, rate: Option<&RateRecord>) -> Vec<WayPlan> {
         money: cost(rate, moves.bytes),
         note,
     };
-    let data_files = found.files.objects.saturating_sub(found.vectors.objects);
+    let data_files = found.run.objects.saturating_sub(found.vectors.objects);
     let alone = match (data_files, found.vectors.objects) {
         (0, 0) => "No deletion vector is new.".to_owned(),
         (0, _) => "They are enough: no data file is new.".to_owned(),
         (1, _) => "They are not enough: 1 data file is new.".to_owned(),
         (files, _) => format!("They are not enough: {files} data files are new."),
     };
-    vec![
-        way(SyncWay::FullCopy, found.full, None),
-        way(SyncWay::FileCopy, found.files, None),
-        way(SyncWay::DeletionVectors, found.vectors, Some(alone)),
-        WayPlan {
-            way: SyncWay::ChangeFeed,
+    let why = |kind: SyncWay| match &found.why {
+        _ if kind == SyncWay::Skipping => NO_COMPACTION.to_owned(),
+        Some(why) => format!("Not possible: {why}."),
+        None => NOTHING_REWRITTEN.to_owned(),
+    };
+    let other = |kind: SyncWay, moves: Option<Moves>| match moves {
+        // The figures of the way that is chosen are those of the run.
+        Some(_) if Some(kind) == chosen_of(found) => {
+            way(kind, found.run, Some(NOT_EVERYWHERE.to_owned()))
+        }
+        Some(moves) => way(kind, moves, Some(NOT_EVERYWHERE.to_owned())),
+        None => WayPlan {
+            way: kind,
             objects: None,
             bytes: None,
             requests: None,
             money: None,
-            note: Some(NO_FEED.to_owned()),
+            note: Some(why(kind)),
         },
+    };
+    vec![
+        way(SyncWay::FullCopy, found.full, None),
+        way(SyncWay::FileCopy, found.files, None),
+        way(SyncWay::DeletionVectors, found.vectors, Some(alone)),
+        other(SyncWay::ChangeFeed, found.feed),
+        other(SyncWay::Skipping, found.skip),
     ]
+}
+
+/// Which of the two ways that are more than copying is chosen.
+fn chosen_of(found: &Foresight) -> Option<SyncWay> {
+    let some = found.sets_fed + found.sets_skipped > 0;
+    some.then(|| by_rows(found).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moves(objects: u64, bytes: u64) -> Moves {
+        Moves {
+            objects,
+            bytes,
+            requests: objects,
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_among_the_ways_is_said_with_its_reason() {
+        let mut found = Foresight {
+            from_version: Some(3),
+            to_version: 9,
+            anew: None,
+            full: moves(40, 4_000),
+            files: moves(6, 600),
+            feed: Some(moves(5, 210)),
+            skip: Some(moves(5, 500)),
+            run: moves(4, 110),
+            sets_fed: 2,
+            sets_skipped: 1,
+            why: Some("a file that went came back".to_owned()),
+            vectors: moves(0, 0),
+            are_vectors_enough: false,
+            reused: 0,
+        };
+        let (way, because) = choice(&found);
+        assert_eq!(way, SyncWay::ChangeFeed);
+        assert_eq!(
+            because,
+            "Of 2 sets of rewritten files the change feed is fetched, which is less than the files, and of 1 set of rewritten files \
+             nothing is fetched, for they were only compacted. Everything else is copied, some of it because a file that went came \
+             back."
+        );
+        let all = ways(&found, None);
+        let told = |way: SyncWay| all.iter().find(|told| told.way == way).unwrap();
+        assert_eq!(told(SyncWay::FileCopy).bytes, Some(600));
+        // Of the chosen way what the run moves.
+        assert_eq!(told(SyncWay::ChangeFeed).bytes, Some(110));
+        assert_eq!(told(SyncWay::Skipping).bytes, Some(500));
+
+        (found.sets_fed, found.sets_skipped) = (0, 0);
+        (found.feed, found.skip, found.run) = (None, None, found.files);
+        found.why = Some("the table tracks its rows".to_owned());
+        assert_eq!(choice(&found).0, SyncWay::FileCopy);
+        let all = ways(&found, None);
+        let feed = all.iter().find(|told| told.way == SyncWay::ChangeFeed);
+        let note = feed.unwrap().note.clone().unwrap();
+        assert_eq!(note, "Not possible: the table tracks its rows.");
+    }
 }

@@ -1,7 +1,7 @@
 //! The job that keeps a replica fresh: reading it, changing it, and waking the work when it is due.
 
 use model::dto::{Replica, SyncJob, SyncJobChange};
-use model::{Name, ReplicaId, ReplicaState, SyncJobId, Timestamp};
+use model::{Fetches, Name, ReplicaId, ReplicaState, SyncJobId, Timestamp};
 use serde_json::json;
 
 use super::hold::hold;
@@ -34,6 +34,7 @@ pub(crate) struct JobRecord {
     pub retention_hours: i64,
     pub keep_hours: i64,
     pub paused: bool,
+    pub fetches: Fetches,
     pub next_due_at: Option<Timestamp>,
     pub last_due_at: Option<Timestamp>,
     /// Since when the schedule holds.
@@ -56,6 +57,7 @@ from_row!(JobRecord {
     retention_hours,
     keep_hours,
     paused,
+    fetches,
     next_due_at,
     last_due_at,
     scheduled_at,
@@ -112,6 +114,7 @@ impl From<JobRecord> for SyncJob {
             retention_hours: record.retention_hours,
             keep_hours: record.keep_hours,
             paused: record.paused,
+            fetches: record.fetches,
             next_due_at: record.next_due_at,
             revision: record.revision,
         }
@@ -126,7 +129,7 @@ impl Exchange {
     ) -> Result<Option<JobRecord>, Error> {
         Ok(sql!(
             "select id, name, every_seconds, at_time, cron, new_version_seconds, fresh_seconds, timezone, verify_objects,
-                    verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, paused, next_due_at,
+                    verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, paused, fetches, next_due_at,
                     last_due_at, scheduled_at, revision from sync_job where replica_id = $1"
         )
         .bind(replica)
@@ -171,7 +174,7 @@ impl Exchange {
             "update sync_job set name = $1, every_seconds = $2, at_time = $3, cron = $4, timezone = $5, retention_hours = $6,
                  keep_hours = $7, paused = $8, next_due_at = $9, revision = revision + 1, updated_at = $10,
                  new_version_seconds = $13, fresh_seconds = $14, verify_objects = $15, verify_objects_due_at = $16,
-                 verify_rows = $17, verify_rows_due_at = $18, scheduled_at = $19
+                 verify_rows = $17, verify_rows_due_at = $18, scheduled_at = $19, fetches = $20
              where id = $11 and revision = $12"
         )
         .bind(job.name.as_ref().map(ToString::to_string))
@@ -193,6 +196,7 @@ impl Exchange {
         .bind(job.verify_rows.as_deref())
         .bind(job.verify_rows_due_at)
         .bind(job.scheduled_at)
+        .bind(job.fetches)
         .execute(change.tx())
         .await?;
         if changed == 0 {
@@ -203,7 +207,7 @@ impl Exchange {
             Object::new("replica", replica.id),
             json!({ "schedule": schedule.describe(), "retention_hours": job.retention_hours,
                     "keep_hours": job.keep_hours, "paused": job.paused, "verify_objects": job.verify_objects,
-                    "verify_rows": job.verify_rows }),
+                    "verify_rows": job.verify_rows, "fetches": job.fetches }),
         );
         change.commit().await?;
         self.replica(principal, &replica.id.to_string()).await
@@ -354,6 +358,7 @@ fn apply(job: &mut JobRecord, new: SyncJobChange) -> Result<(), Error> {
         }
     }
     job.paused = new.paused.unwrap_or(job.paused);
+    job.fetches = new.fetches.unwrap_or(job.fetches);
     match job.schedule() {
         Ok(_) => {}
         Err(error @ schedule::ScheduleError::Zone) => check.fail("timezone", error),

@@ -2,8 +2,8 @@
 
 use model::time::HOUR;
 use model::{
-    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
-    StorageId, TableId, Timestamp,
+    Cloud, Fetches, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState,
+    ReplicaTableId, StorageId, TableId, Timestamp,
 };
 
 use super::schedule::usual;
@@ -41,6 +41,7 @@ pub struct SyncTask {
     pub quarantined_at: Option<Timestamp>,
     suspects: Option<String>,
     retention_hours: Option<i64>,
+    fetches: Option<Fetches>,
 }
 from_row!(SyncTask {
     replica_table_id,
@@ -65,7 +66,8 @@ from_row!(SyncTask {
     bytes,
     quarantined_at,
     suspects,
-    retention_hours
+    retention_hours,
+    fetches
 });
 
 impl SyncTask {
@@ -96,6 +98,11 @@ impl SyncTask {
         Some(serde_json::from_str(suspects).unwrap_or_default())
     }
 
+    /// What is fetched of files that the source has rewritten.
+    pub fn fetches(&self) -> Fetches {
+        self.fetches.unwrap_or(Fetches::Changes)
+    }
+
     /// How long the replica keeps what the source removed; microseconds.
     pub fn retention(&self) -> i64 {
         self.retention_hours.unwrap_or(usual::RETENTION_HOURS) * HOUR
@@ -117,7 +124,7 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours
+                    quarantined_at, suspects, retention_hours, fetches
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id

@@ -55,8 +55,10 @@ pub enum SyncWay {
     FileCopy,
     /// The deletion vectors without their data files.
     DeletionVectors,
-    /// The source's change feed, row by row.
+    /// The source's change feed, row by row, in place of the files that it tells of.
     ChangeFeed,
+    /// The source's compactions left alone: the replica keeps its own files.
+    Skipping,
 }
 
 /// What a way would take. Figures are absent where the way is not there, and nothing was estimated.

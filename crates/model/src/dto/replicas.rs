@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind, RunState,
-    SyncRunId, Timestamp,
+    Fetches, Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind,
+    RunState, SyncRunId, Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,8 @@ pub struct SyncJob {
     /// How long a replica that nobody may read any more is kept before it is deleted.
     pub keep_hours: i64,
     pub paused: bool,
+    /// What its runs fetch of files that the source has rewritten.
+    pub fetches: Fetches,
     /// When it runs next, or when its source is looked at next.
     pub next_due_at: Option<Timestamp>,
     pub revision: i64,
@@ -139,6 +141,8 @@ pub struct SyncJobChange {
     pub keep_hours: Option<i64>,
     #[serde(default)]
     pub paused: Option<bool>,
+    #[serde(default)]
+    pub fetches: Option<Fetches>,
     #[serde(default)]
     pub revision: Option<i64>,
 }

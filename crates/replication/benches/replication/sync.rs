@@ -11,7 +11,7 @@ use model::{ManualClock, ReplicaTableId, SyncRunId, Timestamp};
 use object_store::ObjectStore;
 use replication::{
     CopyOptions, Ends, Fence, JournalError, LocalEngine, Outcome, Pair, PlanSummary, Run,
-    RunJournal, RunRecord, compare, drive, sums,
+    RunJournal, RunRecord, Ways, compare, drive, sums,
 };
 
 use crate::stores::Metered;
@@ -80,18 +80,22 @@ pub(crate) fn pair(
     at: Timestamp,
 ) -> Result<Pair> {
     let table = |objects: &Arc<dyn ObjectStore>| Table::new(Arc::clone(objects), budgets.clone());
-    let pair = Pair {
+    let ways = match mode {
+        Mode::FileCopy => Ways::FILES,
+        Mode::Ours => Ways {
+            skip: true,
+            ..Ways::default()
+        },
+    };
+    Ok(Pair {
         source: table(source),
         target: table(target),
         replica_table: ReplicaTableId::new(at),
         product: "vehicle-visits".parse()?,
         retention_hours: 168,
         mend: None,
-    };
-    match mode {
-        // The engine copies files and does nothing else yet, so that both are the same.
-        Mode::FileCopy | Mode::Ours => Ok(pair),
-    }
+        ways,
+    })
 }
 
 impl Replica {

@@ -76,6 +76,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         product: "vehicle-visits".parse().unwrap(),
         retention_hours: 1,
         mend: None,
+        ways: crate::Ways::default(),
     };
     let journal = Files(folder.join("journal"));
     // Checkpoints forget tombstones by the wall clock, so this clock has to stand near it, and begin at the same time in

@@ -20,7 +20,7 @@ fn fixture(name: &str) -> PathBuf {
     tables.join(name)
 }
 
-fn files_below(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>>) {
+pub(super) fn files_below(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let key = format!("{prefix}{}", entry.file_name().to_str().unwrap());
@@ -33,7 +33,7 @@ fn files_below(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>
 }
 
 /// The version of a commit's key.
-fn version_of(key: &str) -> Option<u64> {
+pub(super) fn version_of(key: &str) -> Option<u64> {
     let name = key.strip_prefix("_delta_log/")?.strip_suffix(".json")?;
     (name.len() == 20).then(|| name.parse().ok()).flatten()
 }

@@ -112,6 +112,7 @@ pub(crate) struct World {
     pub(crate) faults: Arc<Faults>,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) options: CopyOptions,
+    pub(crate) ways: crate::Ways,
     runs: AtomicI64,
 }
 
@@ -132,6 +133,7 @@ impl World {
             faults,
             folder: tempfile::tempdir().unwrap(),
             options: CopyOptions::default(),
+            ways: crate::Ways::default(),
             runs: AtomicI64::new(0),
         }
     }
@@ -163,6 +165,7 @@ impl World {
             product: "vehicle-visits".parse().unwrap(),
             retention_hours: 168,
             mend: None,
+            ways: self.ways,
         }
     }
 

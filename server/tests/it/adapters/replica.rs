@@ -69,6 +69,7 @@ async fn sync(world: &World, lie: u64) {
                 product: task.product.clone(),
                 retention_hours: 168,
                 mend: None,
+                ways: replication::Ways::default(),
             };
             let ends = Ends {
                 source: source.objects,

@@ -244,7 +244,7 @@ async fn is_planned_and_bounded(world: &World) {
     assert_eq!(way("deletion_vectors")["bytes"], 0);
     assert_eq!(way("change_feed")["bytes"], Value::Null);
     let said = way("change_feed")["note"].as_str().unwrap();
-    assert!(said.contains("Not used yet"), "{said}");
+    assert!(said.contains("keeps no change feed"), "{said}");
     // 1000 per 10⁹ bytes: a micro-unit each.
     let amount = format!("0.{bytes:06}");
     let amount: model::Micro = amount.parse().unwrap();

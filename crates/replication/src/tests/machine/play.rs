@@ -38,6 +38,8 @@ pub(super) enum Step {
 
 pub(super) struct Machine {
     world: World,
+    /// The replica's files are the source's.
+    keeps_files: bool,
     source: Arc<Mutex<Source>>,
     /// When it began, by the clock of the stores.
     began: Timestamp,
@@ -50,8 +52,10 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(has_vectors: bool) -> Self {
+    pub(super) fn new(has_vectors: bool, has_feed: bool, skips: bool) -> Self {
         let mut world = World::new();
+        world.ways.skip = skips;
+        world.ways.pack = 3;
         // One after the other, so that the same history is the same again.
         world.options = CopyOptions {
             files: 1,
@@ -66,9 +70,10 @@ impl Machine {
         world.source.delete_now("now");
         let began = Timestamp::from_datetime(now);
         world.clock = ManualClock::at(began);
-        let source = Source::new(Arc::clone(&world.source), has_vectors);
+        let source = Source::new(Arc::clone(&world.source), has_vectors, has_feed);
         Self {
             world,
+            keeps_files: !has_feed && !skips,
             source: Arc::new(Mutex::new(source)),
             began,
             open: None,
@@ -193,10 +198,13 @@ impl Machine {
         }));
     }
 
-    /// Never more than a copy of the files that are new would have moved.
+    /// Never more than a copy of the files that are new would have moved; where the replica has files of its own, no more than a copy
+    /// of all, for what was not copied may have to be later.
     fn moved_no_more_than_files(&self, run: &Run, before: Option<&Standing>, now: &Standing) {
         let source = self.source.lock().unwrap();
-        let held = before.map(|before| source.state(&before.source));
+        let held = before
+            .filter(|_| self.keeps_files)
+            .map(|before| source.state(&before.source));
         let most = source.state(&now.source).bytes_from(held);
         let moved = self.world.journal.record(run.id).copied.bytes_read;
         assert!(moved <= most, "{moved} bytes instead of {most}");

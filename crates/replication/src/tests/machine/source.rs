@@ -49,6 +49,8 @@ pub(super) enum Change {
 pub(super) struct Source {
     store: Arc<Probe>,
     has_vectors: bool,
+    /// It records its changes, row by row.
+    has_feed: bool,
     /// How often the table was made.
     life: u32,
     /// Of every table that there was.
@@ -61,10 +63,11 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(store: Arc<Probe>, has_vectors: bool) -> Self {
+    pub(super) fn new(store: Arc<Probe>, has_vectors: bool, has_feed: bool) -> Self {
         let mut source = Self {
             store,
             has_vectors,
+            has_feed,
             life: 0,
             states: BTreeMap::new(),
             version: 0,
@@ -104,11 +107,15 @@ impl Source {
         self.life += 1;
         self.version = 0;
         self.checkpoint = None;
+        let feed = self.has_feed.then_some("changeDataFeed");
+        let writers: Vec<&str> = feed.into_iter().chain(["deletionVectors"]).collect();
         let protocol = match self.has_vectors {
-            false => json!({ "minReaderVersion": 1, "minWriterVersion": 2 }),
+            false => json!({
+                "minReaderVersion": 1, "minWriterVersion": if self.has_feed { 4 } else { 2 },
+            }),
             true => json!({
                 "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
-                "writerFeatures": ["deletionVectors"],
+                "writerFeatures": writers,
             }),
         };
         let mut state = State::default();
@@ -135,6 +142,9 @@ impl Source {
         let mut configuration = json!({ "owner.note": state.property.to_string() });
         if self.has_vectors {
             configuration["delta.enableDeletionVectors"] = json!("true");
+        }
+        if self.has_feed {
+            configuration["delta.enableChangeDataFeed"] = json!("true");
         }
         json!({ "metaData": {
             "id": self.table(), "format": { "provider": "parquet", "options": {} },
@@ -185,9 +195,7 @@ impl Source {
         let mut parts: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
         let is_empty = rows.is_empty();
         for row in rows {
-            let of = |(value, _, _): &(Option<&str>, &str, &str)| *value == row.p.as_deref();
-            let partition = PARTITIONS.iter().position(of).unwrap();
-            parts.entry(partition).or_default().push(row);
+            parts.entry(partition_of(&row)).or_default().push(row);
         }
         if is_empty {
             parts.insert(0, Vec::new());
@@ -201,19 +209,7 @@ impl Source {
 
     fn write_file(&mut self, partition: usize, rows: Vec<Row>, is_wide: bool) -> File {
         self.names += 1;
-        let ids = Int64Array::from_iter_values(rows.iter().map(|row| row.id));
-        let xs = Int64Array::from_iter(rows.iter().map(|row| row.x));
-        let mut columns: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(ids)), ("x", Arc::new(xs))];
-        if is_wide {
-            let notes = StringArray::from_iter(rows.iter().map(|row| row.note.as_deref()));
-            columns.push(("note", Arc::new(notes)));
-        }
-        let columns = columns.into_iter().map(|(name, array)| (name, array, true));
-        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
-        writer.write(&batch).unwrap();
-        writer.close().unwrap();
+        let bytes = bytes_of(&rows, is_wide, None);
         let (_, path, key) = PARTITIONS[partition];
         let name = format!("part-{:05}.parquet", self.names);
         let file = File {
@@ -229,6 +225,42 @@ impl Source {
         };
         self.store.put_now(&file.key, bytes);
         file
+    }
+
+    /// Says row by row what became of a state: what is gone, and what is new, in each partition.
+    fn feed(&mut self, before: &State, state: &State, actions: &mut Vec<Value>) {
+        let mut net: BTreeMap<Row, i64> = BTreeMap::new();
+        for row in state.rows() {
+            *net.entry(row).or_default() += 1;
+        }
+        for row in before.rows() {
+            *net.entry(row).or_default() -= 1;
+        }
+        let mut parts: BTreeMap<usize, (Vec<Row>, Vec<&str>)> = BTreeMap::new();
+        for (row, net) in net {
+            let kind = if net > 0 { "insert" } else { "delete" };
+            let (rows, kinds) = parts.entry(partition_of(&row)).or_default();
+            for _ in 0..net.unsigned_abs() {
+                rows.push(row.clone());
+                kinds.push(kind);
+            }
+        }
+        for (partition, (rows, kinds)) in parts {
+            if rows.is_empty() {
+                continue;
+            }
+            self.names += 1;
+            let kinds = StringArray::from_iter_values(kinds);
+            let bytes = bytes_of(&rows, state.is_wide, Some(kinds));
+            let (value, path, key) = PARTITIONS[partition];
+            let name = format!("cdc-{:05}.parquet", self.names);
+            actions.push(json!({ "cdc": {
+                "path": format!("_change_data/{path}/{name}"), "partitionValues": { "p": value },
+                "size": bytes.len(), "dataChange": false,
+            } }));
+            self.store
+                .put_now(&format!("_change_data/{key}/{name}"), bytes);
+        }
     }
 
     /// Files for which `new` gives other rows are written anew.
@@ -374,6 +406,7 @@ impl Source {
 
     pub(super) fn change(&mut self, change: Change) {
         let mut state = self.now();
+        let before = state.clone();
         let mut actions = Vec::new();
         let operation = match change {
             Change::Nothing => "",
@@ -441,6 +474,9 @@ impl Source {
             Change::Vacuum => return self.vacuum(&state),
             Change::Recreate => return self.recreate(),
         };
+        if self.has_feed && matches!(operation, "UPDATE" | "DELETE" | "MERGE") {
+            self.feed(&before, &state, &mut actions);
+        }
         self.commit(operation, &actions, state);
     }
 
@@ -468,4 +504,30 @@ impl Source {
         }
         self.create();
     }
+}
+
+fn partition_of(row: &Row) -> usize {
+    let of = |(value, _, _): &(Option<&str>, &str, &str)| *value == row.p.as_deref();
+    PARTITIONS.iter().position(of).unwrap()
+}
+
+/// Rows as a file, of the change feed where it is said what became of each.
+fn bytes_of(rows: &[Row], is_wide: bool, kinds: Option<StringArray>) -> Vec<u8> {
+    let ids = Int64Array::from_iter_values(rows.iter().map(|row| row.id));
+    let xs = Int64Array::from_iter(rows.iter().map(|row| row.x));
+    let mut columns: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(ids)), ("x", Arc::new(xs))];
+    if is_wide {
+        let notes = StringArray::from_iter(rows.iter().map(|row| row.note.as_deref()));
+        columns.push(("note", Arc::new(notes)));
+    }
+    if let Some(kinds) = kinds {
+        columns.push(("_change_type", Arc::new(kinds)));
+    }
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
 }

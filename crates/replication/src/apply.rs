@@ -1,0 +1,375 @@
+//! Making of the replica's own files what the source has made of its: a set's rows are changed as the feed says, in new files of the
+//! replica. Names and bytes follow from the plan alone, so that a run that was broken off writes the same files again.
+
+use std::collections::HashSet;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use delta::{AddFile, FileKey, NewFile, RowChange, Shape, Sought, Table, Unfit};
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::choose::{Base, Ways, Work};
+use crate::files::CopyItem;
+use crate::plan::{Plan, PlanSummary};
+use crate::stands::{Stand, same_tags, tagged};
+
+/// Files up to so many bytes are put together with others, into files of up to so many.
+const SMALL: u64 = 8 << 20;
+const PACKED: u64 = 128 << 20;
+
+/// What became of a set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Applied {
+    /// Which of the set's files of the replica go.
+    gone: Vec<usize>,
+    own: Vec<Own>,
+}
+
+/// A file of the replica's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Own {
+    path: String,
+    size: u64,
+    stats: String,
+}
+
+/// What a run's process keeps of the work on its disk, so that it is not done again for the commit.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    choice: String,
+    applied: Vec<Applied>,
+}
+
+impl Own {
+    /// As the replica's log is to have it. Of the time it was planned at, which a plan that is made again has, too.
+    fn file(&self, work: &Work, summary: &PlanSummary) -> Option<AddFile> {
+        let values = &work.ends.first()?.partition_values;
+        let modified = summary.planned_at.millis();
+        Some(AddFile {
+            key: delta::contain(&self.path).ok()?,
+            path: self.path.clone(),
+            size: self.size,
+            partition_values: values.clone(),
+            modification_time: modified,
+            data_change: true,
+            stats: Some(self.stats.clone()),
+            deletion_vector: None,
+            deletion_vector_key: None,
+            raw: json!({
+                "path": self.path,
+                "partitionValues": values,
+                "size": self.size,
+                "modificationTime": modified,
+                "dataChange": true,
+                "stats": self.stats,
+            }),
+        })
+    }
+}
+
+/// Applies all that a plan has not copied.
+///
+/// # Errors
+/// [`Unfit::Rows`] where copying has to do.
+pub(crate) async fn apply(target: &Table, plan: &Plan, ways: Ways) -> Result<Vec<Applied>, Unfit> {
+    let mut applied = Vec::with_capacity(plan.chosen.works.len());
+    for work in &plan.chosen.works {
+        applied.push(apply_one(target, plan, work, ways.pack).await?);
+    }
+    Ok(applied)
+}
+
+async fn apply_one(
+    target: &Table,
+    plan: &Plan,
+    work: &Work,
+    pack: usize,
+) -> Result<Applied, Unfit> {
+    let Some(shape) = &plan.shape else {
+        return Err(Unfit::Rows("its schema cannot be read".to_owned()));
+    };
+    let mut change = RowChange::new(shape)?;
+    for item in &work.feeds {
+        change.feed(target, &fetched(item)?).await?;
+    }
+    for item in &work.without {
+        change.without(target, &fetched(item)?).await?;
+    }
+    let mut sought = Vec::with_capacity(work.bases.len());
+    for base in &work.bases {
+        sought.push(change.seek(target, &base.file).await?);
+    }
+    if change.fewer() > 0 {
+        return Err(Unfit::Rows(format!(
+            "{} rows that the source changed are not in the files of the replica",
+            change.fewer()
+        )));
+    }
+    let mut applied = Applied::default();
+    let stay = sought.iter().map(|sought| sought.stay);
+    let mut rows = stay.fold(0, u64::saturating_add);
+    for part in parts(work, &sought, pack) {
+        let from: Vec<(&AddFile, &Sought)> = part
+            .iter()
+            .filter_map(|at| Some((work.bases.get(*at)?.file.as_ref(), sought.get(*at)?)))
+            .collect();
+        let Some((first, _)) = from.first() else {
+            continue;
+        };
+        let name = name_of(plan, work, &first.file_key());
+        let stay = from.iter().map(|(_, sought)| sought.stay);
+        let stay = stay.fold(0, u64::saturating_add);
+        applied.gone.extend(&part);
+        // What is inserted goes behind the rows of the first file that is written anyway.
+        let with_more = applied.own.is_empty() && change.more() > 0;
+        if stay == 0 && !with_more {
+            continue;
+        }
+        let made = write(target, &mut change, &from, with_more, work, &name).await?;
+        rows = rows.saturating_add(made.1.rows.saturating_sub(stay));
+        applied.own.push(made.0);
+    }
+    if change.more() > 0 {
+        let none = FileKey {
+            path: String::new(),
+            dv: None,
+        };
+        let name = name_of(plan, work, &none);
+        let made = write(target, &mut change, &[], true, work, &name).await?;
+        rows = rows.saturating_add(made.1.rows);
+        applied.own.push(made.0);
+    }
+    check(plan, work, &applied, rows, shape)?;
+    Ok(applied)
+}
+
+/// Which files are written anew, each part of them as one: those in which a row goes; and small ones, where they are many, so that
+/// the replica stays quick to read though the source's compactions are not copied.
+fn parts(work: &Work, sought: &[Sought], pack: usize) -> Vec<Vec<usize>> {
+    let bases = || work.bases.iter().zip(sought).enumerate();
+    let hit: HashSet<usize> = bases()
+        .filter(|(_, (base, sought))| !sought.gone.is_empty() || hides(base, work))
+        .map(|(at, _)| at)
+        .collect();
+    let small = bases().filter(|(_, (base, _))| base.file.size <= SMALL);
+    let small: Vec<(usize, u64)> = small.map(|(at, (base, _))| (at, base.file.size)).collect();
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    if small.len() >= pack {
+        let mut bytes = 0;
+        for (at, size) in small {
+            match parts.last_mut() {
+                Some(part) if bytes + size <= PACKED => part.push(at),
+                _ => {
+                    parts.push(vec![at]);
+                    bytes = 0;
+                }
+            }
+            bytes += size;
+        }
+        parts.retain(|part| part.len() > 1);
+    }
+    let packed: HashSet<usize> = parts.iter().flatten().copied().collect();
+    let mut alone: Vec<usize> = hit.difference(&packed).copied().collect();
+    alone.sort_unstable();
+    parts.extend(alone.into_iter().map(|at| vec![at]));
+    parts
+}
+
+/// Whether a file has rows that are deleted and still in it, and that the source has got rid of: so must the replica.
+fn hides(base: &Base, work: &Work) -> bool {
+    let is_there = |end: &Arc<AddFile>| end.key == base.file.key;
+    base.file.deletion_vector.is_some() && !work.ends.iter().any(is_there)
+}
+
+async fn write(
+    target: &Table,
+    change: &mut RowChange,
+    from: &[(&AddFile, &Sought)],
+    with_more: bool,
+    work: &Work,
+    name: &str,
+) -> Result<(Own, NewFile), Unfit> {
+    let beside = work.ends.first().map(|end| end.path.as_str());
+    let folder = beside.and_then(|path| path.rsplit_once('/'));
+    let path = match folder {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    };
+    let key = delta::contain(&path).map_err(|why| Unfit::Rows(why.to_string()))?;
+    let made = change.write(target, from, with_more, &key).await?;
+    let own = Own {
+        path,
+        size: made.size,
+        stats: made.stats.clone(),
+    };
+    Ok((own, made))
+}
+
+/// The rows and their bounds have to be those that the source says its files have.
+fn check(
+    plan: &Plan,
+    work: &Work,
+    applied: &Applied,
+    rows: u64,
+    shape: &Shape,
+) -> Result<(), Unfit> {
+    if rows != work.rows {
+        return Err(Unfit::Rows(format!(
+            "after the changes there would be {rows} rows, and the source has {}",
+            work.rows
+        )));
+    }
+    if rows == 0 || applied.gone.len() == work.bases.len() && applied.own.is_empty() {
+        return Err(Unfit::Rows("no row would be left".to_owned()));
+    }
+    let ours: Vec<Arc<AddFile>> = members(work, applied, &plan.summary)
+        .into_iter()
+        .map(|(file, _)| file)
+        .collect();
+    match differing(shape, &ours, &work.ends) {
+        Some(column) => Err(Unfit::Rows(format!(
+            "after the changes the column {} would reach from elsewhere to elsewhere",
+            delta::shown(column)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Lowest and highest value of a column over all files, where each file says them and none is only near them.
+fn bounds<'a>(files: impl Iterator<Item = &'a AddFile>, column: &str) -> Option<(i64, i64)> {
+    let mut all: Option<(i64, i64)> = None;
+    for file in files {
+        if file.deletion_vector.is_some() {
+            return None;
+        }
+        let stats: Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
+        if stats.get("tightBounds") == Some(&Value::Bool(false)) {
+            return None;
+        }
+        let of = |name: &str| stats.get(name)?.get(column)?.as_i64();
+        let (low, high) = (of("minValues")?, of("maxValues")?);
+        let known = all.get_or_insert((low, high));
+        *known = (known.0.min(low), known.1.max(high));
+    }
+    all
+}
+
+/// The first column whose bounds are not those of the source.
+fn differing<'a>(
+    shape: &'a Shape,
+    ours: &[Arc<AddFile>],
+    theirs: &[Arc<AddFile>],
+) -> Option<&'a str> {
+    shape.whole_numbers().find(|column| {
+        let of = |files: &[Arc<AddFile>]| bounds(files.iter().map(AsRef::as_ref), column);
+        matches!((of(ours), of(theirs)), (Some(ours), Some(theirs)) if ours != theirs)
+    })
+}
+
+/// A file that was fetched, as a file to be read.
+fn fetched(item: &CopyItem) -> Result<AddFile, Unfit> {
+    let key = Path::parse(&item.dst).map_err(|error| Unfit::Rows(error.to_string()))?;
+    Ok(AddFile {
+        path: item.dst.clone(),
+        key,
+        size: item.size,
+        partition_values: Default::default(),
+        modification_time: 0,
+        data_change: false,
+        stats: None,
+        deletion_vector: None,
+        deletion_vector_key: None,
+        raw: Value::Null,
+    })
+}
+
+/// The same for the same plan by the same program, and for no other.
+fn name_of(plan: &Plan, work: &Work, of: &FileKey) -> String {
+    let mut hash = Sha256::new();
+    let ordinal = plan.summary.ordinal.to_string();
+    let run = plan.summary.run.to_string();
+    let dv = of.dv.as_deref().unwrap_or_default();
+    for part in [
+        env!("CARGO_PKG_VERSION"),
+        &run,
+        &ordinal,
+        &work.id,
+        &of.path,
+        dv,
+    ] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    format!(
+        "part-00000-{}-c000.snappy.parquet",
+        hex::encode(&hash.finalize()[..16])
+    )
+}
+
+/// The files that have the set's rows, each with the file of the replica that it was before, where it is one.
+fn members(
+    work: &Work,
+    applied: &Applied,
+    summary: &PlanSummary,
+) -> Vec<(Arc<AddFile>, Option<Arc<AddFile>>)> {
+    let stay = work.bases.iter().enumerate();
+    let stay = stay.filter(|(at, _)| !applied.gone.contains(at));
+    let stay = stay.map(|(_, base)| {
+        let before = (!base.is_new).then(|| Arc::clone(&base.file));
+        (Arc::clone(&base.file), before)
+    });
+    let own = applied.own.iter().filter_map(|own| own.file(work, summary));
+    stay.chain(own.map(|file| (Arc::new(file), None))).collect()
+}
+
+/// Puts what was applied into the commit.
+pub(crate) fn settle(plan: &mut Plan, applied: &[Applied]) {
+    for (work, applied) in plan.chosen.works.iter().zip(applied) {
+        for at in &applied.gone {
+            if let Some(base) = work.bases.get(*at).filter(|base| !base.is_new) {
+                plan.draft.removes.push(Arc::clone(&base.file));
+            }
+        }
+        let mut files = members(work, applied, &plan.summary);
+        files.sort_by(|(a, _), (b, _)| a.file_key().cmp(&b.file_key()));
+        let stands: Vec<Stand> = work.ends.iter().map(|end| Stand::of(end)).collect();
+        for (at, (file, before)) in files.into_iter().enumerate() {
+            let told = (at == 0).then_some(stands.as_slice());
+            let file = Arc::new(tagged(&file, &work.id, told));
+            match before {
+                None => plan.draft.own.push(file),
+                Some(before) if !same_tags(&before, &file) => plan.draft.retold.push(file),
+                Some(_) => {}
+            }
+        }
+    }
+    plan.is_settled = true;
+}
+
+/// Keeps what was applied, for this process and for the next one on this machine.
+pub(crate) async fn keep(
+    path: &FilePath,
+    choice: &str,
+    applied: &[Applied],
+) -> std::io::Result<()> {
+    let kept = Kept {
+        choice: choice.to_owned(),
+        applied: applied.to_vec(),
+    };
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
+    let beside = path.with_extension("part");
+    tokio::fs::write(&beside, serde_json::to_vec(&kept)?).await?;
+    tokio::fs::rename(&beside, path).await
+}
+
+/// What was kept of the same plan.
+pub(crate) async fn kept(path: &FilePath, choice: &str) -> Option<Vec<Applied>> {
+    let bytes = tokio::fs::read(path).await.ok()?;
+    let kept: Kept = serde_json::from_slice(&bytes).ok()?;
+    (kept.choice == choice).then_some(kept.applied)
+}

@@ -1,0 +1,390 @@
+//! Tables that deltalake wrote, with a change feed and compactions in between, followed without copying what was rewritten: the rows
+//! are the source's after each run, what crosses is what was planned, and a run that was broken off fetches nothing twice.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use model::Timestamp;
+use model::time::HOUR;
+use serde_json::{Value, json};
+
+use super::parity::{files_below, version_of};
+use super::probe::Mode;
+use super::world::{Holds, START, World};
+use crate::choose::STAGED;
+use crate::drive::{Outcome, Run, RunError};
+use crate::foresee::{Foreseen, foresee};
+use crate::prove::{compare, look, sums};
+use crate::{PlanSummary, Ways, vacuum};
+
+const BOTH: Ways = Ways {
+    feed: true,
+    skip: true,
+    pack: 16,
+};
+
+/// Commits of a table, by version, in lines of JSON.
+type Commits = BTreeMap<u64, Vec<Value>>;
+
+/// A world whose source has all objects of a table, and no commit yet.
+fn world(name: &str, ways: Ways) -> (World, Commits) {
+    let mut world = World::new();
+    world.ways = ways;
+    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/feeds");
+    let mut objects = BTreeMap::new();
+    files_below(&tables.join(name), "", &mut objects);
+    let mut commits = Commits::new();
+    for (key, bytes) in objects {
+        let Some(version) = version_of(&key) else {
+            world.source.put_now(&key, bytes);
+            continue;
+        };
+        let lines = std::str::from_utf8(&bytes).unwrap().lines();
+        let mut lines: Vec<Value> = lines.map(|l| serde_json::from_str(l).unwrap()).collect();
+        for line in &mut lines {
+            if let Some(add) = line.get_mut("add") {
+                // Before any copy of it, whatever this machine's clock says.
+                add["modificationTime"] = (1_700_000_000_000 + version).into();
+            }
+        }
+        commits.insert(version, lines);
+    }
+    (world, commits)
+}
+
+/// Commits a version, once.
+fn commit(world: &World, commits: &Commits, version: u64) {
+    let key = format!("_delta_log/{version:020}.json");
+    if world.source.keys().contains(&key) {
+        return;
+    }
+    let lines: Vec<String> = commits[&version].iter().map(Value::to_string).collect();
+    world.source.put_now(&key, lines.join("\n") + "\n");
+}
+
+/// The rows are the source's, in each partition, and nothing that was fetched to be read is left.
+async fn is_equal(world: &World) {
+    let pair = world.pair();
+    let source = pair.source.latest_version().await.unwrap().unwrap();
+    let target = pair.target.latest_version().await.unwrap().unwrap();
+    let theirs = sums(&pair.source, source).await.unwrap();
+    let ours = sums(&pair.target, target).await.unwrap();
+    assert_eq!(compare(&theirs, &ours).unwrap(), theirs.rows());
+    assert!(ours.unreadable.is_empty(), "{ours:?}");
+    let looked = look(&pair.target, target).await.unwrap();
+    assert!(looked.wrong.is_empty(), "{looked:?}");
+    assert_eq!(looked.rows, theirs.rows());
+    let staged = |key: &String| key.starts_with(STAGED);
+    assert!(!world.target.data().iter().any(staged));
+}
+
+/// Syncs, and holds what crossed against what was foreseen.
+async fn sync(world: &World) -> PlanSummary {
+    let at = Timestamp::from_millis(START);
+    let found = foresee(&world.pair(), None, at).await.unwrap();
+    let Foreseen::Work(found) = found else {
+        panic!("nothing to do")
+    };
+    world.source.forget();
+    let run = world.run();
+    let Outcome::Done(plan) = world.drive(&run).await.unwrap() else {
+        panic!("not done")
+    };
+    let record = world.journal.record(run.id);
+    assert!(!record.files_only, "rows could not be applied");
+    assert_eq!(record.copied.bytes_read, found.run.bytes);
+    assert_eq!(record.copied.files, found.run.objects);
+    assert_eq!(world.source.reads() as u64, found.run.requests);
+    assert_eq!(plan.bytes_copy, found.run.bytes);
+    assert_eq!(found.sets_fed + found.sets_skipped, plan.sets_by_rows);
+    assert!(found.run.bytes <= found.files.bytes && found.files.bytes <= found.full.bytes);
+    is_equal(world).await;
+    *plan
+}
+
+/// Follows a table from stop to stop. Answers of each how many sets were not copied, and the bytes that crossed.
+async fn follow(name: &str, stops: &[u64], ways: Ways) -> (World, Vec<(u64, u64)>) {
+    let (world, commits) = world(name, ways);
+    let mut plans = Vec::new();
+    let mut next = 0;
+    for stop in stops {
+        (next..=*stop).for_each(|version| commit(&world, &commits, version));
+        next = stop + 1;
+        let plan = sync(&world).await;
+        plans.push((plan.sets_by_rows, plan.bytes_copy));
+    }
+    (world, plans)
+}
+
+fn sets(plans: &[(u64, u64)]) -> Vec<u64> {
+    plans.iter().map(|(sets, _)| *sets).collect()
+}
+
+fn bytes(plans: &[(u64, u64)]) -> u64 {
+    plans.iter().map(|(_, bytes)| bytes).sum()
+}
+
+#[tokio::test]
+async fn rows_are_changed_by_the_feed_where_that_is_less() {
+    let all: Vec<u64> = (0..=11).collect();
+    let (_, files) = follow("rows", &all, Ways::FILES).await;
+    assert_eq!(sets(&files), [0; 12]);
+    // Update, delete, merge, update; the compaction is copied; delete; a new column; update over both; delete.
+    let (_, fed) = follow("rows", &all, Ways::default()).await;
+    assert_eq!(sets(&fed), [0, 0, 1, 1, 1, 1, 0, 0, 1, 0, 1, 1]);
+    let (_, both) = follow("rows", &all, BOTH).await;
+    assert_eq!(sets(&both), [0, 0, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1]);
+    assert_eq!(both[7].1, 0);
+    assert!(bytes(&both) < bytes(&fed) && bytes(&fed) < bytes(&files));
+    // All but what was appended: what came by the feed alone.
+    let appended: u64 = [0, 1, 6, 9].iter().map(|at: &usize| files[*at].1).sum();
+    assert!(bytes(&both) - appended < 40_000, "{both:?}");
+}
+
+#[tokio::test]
+async fn partitions_are_sets_of_their_own_and_rows_move_between_them() {
+    let all: Vec<u64> = (0..=7).collect();
+    let (_, fed) = follow("parts", &all, Ways::default()).await;
+    assert_eq!(sets(&fed), [0, 0, 3, 1, 0, 3, 0, 1]);
+    let (_, both) = follow("parts", &all, BOTH).await;
+    assert_eq!(sets(&both), [0, 0, 3, 1, 3, 3, 0, 1]);
+}
+
+#[tokio::test]
+async fn small_files_are_put_together_here_without_a_byte() {
+    let all: Vec<u64> = (0..=5).collect();
+    let (_, apart) = follow("parts", &all, BOTH).await;
+    let (world, plans) = follow("parts", &all, Ways { pack: 2, ..BOTH }).await;
+    assert_eq!(plans, apart);
+    let replica = world.pair().target.snapshot(None).await.unwrap();
+    // One for each partition, as at the source.
+    assert_eq!(replica.files.len(), 4);
+    let (_, plans) = follow("rows", &[1, 8], Ways { pack: 2, ..BOTH }).await;
+    assert_eq!(sets(&plans), [0, 1]);
+}
+
+#[tokio::test]
+async fn rows_that_a_vector_hides_do_not_outlive_the_sources() {
+    let all: Vec<u64> = (0..=6).collect();
+    let (world, plans) = follow("vectors", &all, BOTH).await;
+    // By the feed over a file with a vector; and a compaction of one with a vector, which is written anew here.
+    assert_eq!(sets(&plans), [0, 0, 0, 1, 0, 0, 1]);
+    assert_eq!((plans[2].1, plans[6].1), (0, 0));
+    let replica = world.pair().target.snapshot(None).await.unwrap();
+    assert!(!replica.has_deletion_vectors());
+    let (_, plans) = follow("vectors", &[1, 6], BOTH).await;
+    assert!(plans[1].0 <= 1, "{plans:?}");
+}
+
+#[tokio::test]
+async fn several_commits_come_to_one_change() {
+    // What was appended and compacted in between is fetched as the file that it was.
+    let (_, plans) = follow("rows", &[1, 5, 8, 11], BOTH).await;
+    assert_eq!(sets(&plans), [0, 1, 1, 0]);
+    assert!(plans[2].1 < 40_000, "{plans:?}");
+    let (_, plans) = follow("rows", &[1, 8], BOTH).await;
+    assert_eq!(sets(&plans), [0, 1]);
+    let (_, plans) = follow("parts", &[0, 3, 7], BOTH).await;
+    assert!(plans[1].0 > 0 && plans[2].0 > 0, "{plans:?}");
+}
+
+#[tokio::test]
+async fn what_files_stand_for_is_known_from_a_checkpoint_and_after_a_vacuum() {
+    let (world, commits) = world("rows", BOTH);
+    for version in 0..=10 {
+        commit(&world, &commits, version);
+        sync(&world).await;
+    }
+    let keys = world.target.keys();
+    let checkpoint = format!("_delta_log/{:020}.checkpoint.parquet", 10);
+    assert!(keys.contains(&checkpoint), "{keys:?}");
+    for version in 0..10 {
+        world
+            .target
+            .delete_now(&format!("_delta_log/{version:020}.json"));
+    }
+    world.clock.advance(24 * 365 * HOUR);
+    let now = model::Clock::now(&world.clock);
+    let (target, fence) = (world.pair().target, Holds::for_ever());
+    let report = vacuum(&target, World::replica_table(), 168, now, &fence).await;
+    assert!(report.unwrap().deleted > 0);
+    is_equal(&world).await;
+    commit(&world, &commits, 11);
+    assert_eq!(sync(&world).await.sets_by_rows, 1);
+}
+
+/// Follows `rows` to a version after something was done to the source; the run is to end by copying.
+async fn copied_after(to: u64, ways: Ways, change: impl Fn(&World, &mut Commits)) -> PlanSummary {
+    let (world, mut commits) = world("rows", ways);
+    (0..to).for_each(|version| commit(&world, &commits, version));
+    world.sync_done().await;
+    change(&world, &mut commits);
+    commit(&world, &commits, to);
+    let plan = world.sync_done().await;
+    assert_eq!(plan.sets_by_rows, 0);
+    is_equal_rows(&world).await;
+    plan
+}
+
+async fn is_equal_rows(world: &World) {
+    let pair = world.pair();
+    let source = pair.source.latest_version().await.unwrap().unwrap();
+    let target = pair.target.latest_version().await.unwrap().unwrap();
+    let theirs = sums(&pair.source, source).await.unwrap();
+    let ours = sums(&pair.target, target).await.unwrap();
+    compare(&theirs, &ours).unwrap();
+}
+
+fn feed_of(commits: &Commits, version: u64) -> (String, u64) {
+    let feeds = commits[&version].iter().find_map(|line| line.get("cdc"));
+    let feed = feeds.unwrap();
+    let path = feed["path"].as_str().unwrap().to_owned();
+    (path, feed["size"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_copied() {
+    // The feed's file was vacuumed.
+    copied_after(2, BOTH, |world, commits| {
+        world.source.delete_now(&feed_of(commits, 2).0);
+    })
+    .await;
+    // The feed tells of rows that are in no file; and of fewer rows than the source then has.
+    for other in [10, 3] {
+        copied_after(2, BOTH, |world, commits| {
+            let bytes = world.source.bytes_now(&feed_of(commits, other).0);
+            let path = feed_of(commits, 2).0;
+            for line in commits.get_mut(&2).unwrap() {
+                if let Some(feed) = line.get_mut("cdc") {
+                    feed["size"] = bytes.len().into();
+                }
+            }
+            world.source.put_now(&path, bytes);
+        })
+        .await;
+    }
+    // It is no Parquet file at all.
+    copied_after(2, BOTH, |world, commits| {
+        let (path, size) = feed_of(commits, 2);
+        let junk = vec![7_u8; usize::try_from(size).unwrap()];
+        world.source.put_now(&path, junk);
+    })
+    .await;
+    let operation = |name: &'static str| {
+        move |_: &World, commits: &mut Commits| {
+            for line in commits.get_mut(&7).unwrap() {
+                if let Some(info) = line.get_mut("commitInfo") {
+                    info["operation"] = name.into();
+                }
+            }
+        }
+    };
+    // Rows are purged; or somebody only says that none were changed.
+    for name in ["REORG", "WRITE"] {
+        let plan = copied_after(7, BOTH, operation(name)).await;
+        assert!(plan.bytes_copy > 60_000);
+    }
+    // A compaction that lost a row, by its own count.
+    let (world, mut commits) = world("rows", BOTH);
+    (0..7).for_each(|version| commit(&world, &commits, version));
+    world.sync_done().await;
+    for line in commits.get_mut(&7).unwrap() {
+        if let Some(add) = line.get_mut("add") {
+            let mut stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+            stats["numRecords"] = json!(stats["numRecords"].as_u64().unwrap() - 1);
+            add["stats"] = stats.to_string().into();
+        }
+    }
+    commit(&world, &commits, 7);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
+}
+
+#[tokio::test]
+async fn a_replica_that_is_mended_is_copied_again_and_goes_on() {
+    let (world, commits) = world("rows", BOTH);
+    for version in 0..=4 {
+        commit(&world, &commits, version);
+        sync(&world).await;
+    }
+    let mut pair = world.pair();
+    pair.mend = Some(crate::Mend {
+        suspects: ["the table".to_owned()].into(),
+    });
+    let (run, engine) = (world.run(), world.engine());
+    let driven = crate::drive(&run, &pair, &engine, &world.journal, &world.clock);
+    let Outcome::Done(plan) = driven.await.unwrap() else {
+        panic!("not done")
+    };
+    assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
+    is_equal(&world).await;
+    commit(&world, &commits, 5);
+    assert_eq!(sync(&world).await.sets_by_rows, 1);
+}
+
+/// What the replica has, without what differs between attempts.
+async fn state(world: &World) -> (Vec<String>, Vec<String>, Vec<Vec<Value>>) {
+    let commits = (0..2).map(|version| world.replica_commit(version));
+    let commits = commits.collect();
+    (world.target.keys(), world.replica_paths().await, commits)
+}
+
+async fn two_syncs(world: &World, commits: &Commits, runs: &[Run; 2]) -> Result<(), RunError> {
+    (0..=5).for_each(|version| commit(world, commits, version));
+    world.drive(&runs[0]).await?;
+    (6..=8).for_each(|version| commit(world, commits, version));
+    world.drive(&runs[1]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
+    let (calm, commits) = world("rows", BOTH);
+    let runs = [calm.run(), calm.run()];
+    two_syncs(&calm, &commits, &runs).await.unwrap();
+    let expected = state(&calm).await;
+    is_equal(&calm).await;
+    for mode in [Mode::Dies, Mode::DiesAfter] {
+        let mut fired = 0;
+        for n in 0.. {
+            let (world, commits) = world("rows", BOTH);
+            let runs = [world.run(), world.run()];
+            // The first run is another test's.
+            (0..=5).for_each(|version| commit(&world, &commits, version));
+            world.drive(&runs[0]).await.unwrap();
+            world.faults.arm(n, mode);
+            let result = two_syncs(&world, &commits, &runs).await;
+            if !world.faults.fired() {
+                result.unwrap();
+                break;
+            }
+            fired += 1;
+            world.faults.disarm();
+            let finished = world.target.data();
+            let was_staged = finished.iter().any(|key| key.starts_with(STAGED));
+            world.source.forget();
+            if n % 2 == 1 {
+                for file in std::fs::read_dir(world.folder.path()).unwrap() {
+                    std::fs::remove_file(file.unwrap().path()).unwrap();
+                }
+            }
+            for run in &runs {
+                world.journal.lease(run.id, 2);
+            }
+            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            two_syncs(&world, &commits, &again).await.unwrap();
+            assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
+            let asked = world.source.asked();
+            for key in &finished {
+                assert!(
+                    !asked.contains(&format!("get {key}")),
+                    "effect {n}: `{key}`"
+                );
+            }
+            let is_feed = |asked: &String| asked.starts_with("get _change_data");
+            assert!(!was_staged || !asked.iter().any(is_feed), "effect {n}");
+            is_equal(&world).await;
+        }
+        assert!(fired > 20, "only {fired} effects");
+    }
+}
