@@ -199,9 +199,7 @@ pub(crate) async fn choose(
     };
     let sets = match from {
         Some(from)
-            if is_worth_it
-                && unfit(source).is_none()
-                && has_rewritten(&chosen, source, held) =>
+            if is_worth_it && unfit(source).is_none() && has_rewritten(&chosen, source, held) =>
         {
             let followed = follow(pair, source, held, &chosen.view, from).await?;
             if followed.is_none() {
