@@ -334,7 +334,7 @@ pub(crate) fn settle(plan: &mut Plan, applied: &[Applied]) {
             }
         }
         let mut files = members(work, applied, &plan.summary);
-        files.sort_by(|(a, _), (b, _)| a.file_key().cmp(&b.file_key()));
+        files.sort_by_cached_key(|(file, _)| file.file_key());
         let stands: Vec<Stand> = work.ends.iter().map(|end| Stand::of(end)).collect();
         for (at, (file, before)) in files.into_iter().enumerate() {
             let told = (at == 0).then_some(stands.as_slice());
