@@ -253,13 +253,13 @@ async fn beside_a_server_it_is_asked_for_or_waited_for() {
     assert_eq!(code, Some(1), "{wrong:#}");
 }
 
-/// A configuration that places this process elsewhere than the replica: nobody here does it, and the command says so.
+/// A configuration that places this process elsewhere than replica and source: nobody here does it, and the command says so.
 #[tokio::test]
 async fn work_of_another_place_is_not_done_here() {
     let world = World::start().await;
     let output = entrepot(&world.data)
         .env("ENTREPOT__LOCATION__CLOUD", "aws")
-        .env("ENTREPOT__LOCATION__REGION", "eu-central-1")
+        .env("ENTREPOT__LOCATION__REGION", "us-east-1")
         .arg("sync")
         .args(REPLICA)
         .output()
@@ -267,5 +267,5 @@ async fn work_of_another_place_is_not_done_here() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("a process in azure:westeurope"), "{said}");
-    assert!(said.contains("runs in aws:eu-central-1"), "{said}");
+    assert!(said.contains("runs in aws:us-east-1"), "{said}");
 }

@@ -316,8 +316,11 @@ async fn a_schedule() {
     holds(&told, "Its source is looked at next ");
     holds(&told, "Every row is checked by cron 0 4 * * 0 ");
     let never = Form::of(&told, "sync-job").with("verify_rows", "0 4 31 2 *");
-    producer.send(&never.with("fresh_within", "0h")).await;
-    let told = producer.text(&path).await;
+    let refused = producer.send(&never.with("fresh_within", "0h")).await;
+    // On the page where it was sent.
+    let (page, form) = refused.location().split_once('#').unwrap();
+    assert_eq!(form, "sync-job");
+    let told = producer.text(page).await;
     holds(&told, "id=\"sync-job-fresh_within-error\"");
     holds(&told, "id=\"sync-job-verify_rows-error\"");
 }

@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(600);
 async fn wide(place: Duration, client: Duration) -> World {
     let world = World::with(500, Patience { place, client });
     world.share("sales");
-    let files: Vec<Value> = (0..1_201)
+    let files: Vec<Value> = (0..2_501)
         .map(|n| add(&format!("f{n:05}.parquet"), Some("2021-04-28"), Some(1)))
         .collect();
     world
@@ -103,7 +103,7 @@ async fn who_waits_is_served() {
     let answers = (0..10 * EACH).map(|_| world.send(query("token-alice")));
     for answer in futures::future::join_all(answers).await {
         assert_eq!((answer.status, answer.broken), (StatusCode::OK, false));
-        assert_eq!(answer.lines().len(), 2 + 1_201);
+        assert_eq!(answer.lines().len(), 2 + 2_501);
     }
 }
 

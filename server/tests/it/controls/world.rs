@@ -194,6 +194,7 @@ impl Tenants {
             "vehicle".to_owned(),
             "2026-05".to_owned(),
             "consumer".to_owned(),
+            matrix.erased().await,
         ];
         Self {
             matrix,
