@@ -210,8 +210,16 @@ pub(crate) fn fit(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowErr
             let from = column.as_struct();
             let mut columns = Vec::with_capacity(fields.len());
             for field in fields {
+                let is_close = |known: &FieldRef| known.name().eq_ignore_ascii_case(field.name());
                 columns.push(match from.column_by_name(field.name()) {
                     Some(found) => fit(found, field.data_type())?,
+                    // Some readers do not tell upper from lower case, and find it.
+                    None if from.fields().iter().any(is_close) => {
+                        let name = crate::contain::shown(field.name());
+                        return Err(ArrowError::SchemaError(format!(
+                            "a file spells the field {name} in another way than the table"
+                        )));
+                    }
                     None => new_null_array(field.data_type(), from.len()),
                 });
             }
@@ -322,6 +330,9 @@ mod tests {
             made.column(1).as_primitive::<arrow::datatypes::Int64Type>(),
             &expected
         );
+
+        let other = DataType::Struct(Fields::from(vec![Field::new("N", DataType::Int64, true)]));
+        assert!(fit(&old, &other).is_err());
 
         let nanos: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1_500_000]));
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()));

@@ -215,9 +215,19 @@ pub(crate) async fn choose(
         return Ok(chosen);
     }
     let paths = paths(source);
+    let sets = sets.unwrap_or_default();
+    let there: HashSet<&str> = match sets.iter().all(|set| set.inputs.is_empty()) {
+        true => HashSet::new(),
+        false => held.files.keys().map(|key| key.path.as_str()).collect(),
+    };
     let mut touched = HashSet::new();
-    for set in sets.into_iter().flatten() {
+    for mut set in sets {
         touched.extend(set.groups.iter().copied());
+        // The source let it go and took it up again, and here it never went: one entry of the log cannot stand for its rows twice.
+        let mut inputs = set.inputs.iter();
+        if inputs.any(|input| there.contains(input.path.as_str())) {
+            set.broken = set.broken.or(Some("a file of it went and came back"));
+        }
         let found = work(pair, source, &chosen.view.groups, &paths, &set).await?;
         match found {
             Found::Copied(why) => {
