@@ -57,6 +57,17 @@ impl Default for Ways {
 }
 
 impl Ways {
+    /// For who does not stand beside the replica. To change rows its files are read and written, and all of that would cross: more
+    /// than the files of the source, which cross once.
+    #[must_use]
+    pub const fn from_elsewhere(self) -> Self {
+        Self {
+            feed: false,
+            pack: usize::MAX,
+            ..self
+        }
+    }
+
     /// Files, and nothing else.
     pub const FILES: Self = Self {
         feed: false,
