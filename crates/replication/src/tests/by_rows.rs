@@ -315,6 +315,30 @@ async fn what_does_not_fit_is_copied() {
 }
 
 #[tokio::test]
+async fn after_a_feed_that_could_not_be_applied_some_runs_fetch_none() {
+    let (world, commits) = world("rows", Ways::default());
+    (0..=1).for_each(|version| commit(&world, &commits, version));
+    world.sync_done().await;
+    let (path, size) = feed_of(&commits, 2);
+    let junk = vec![7_u8; usize::try_from(size).unwrap()];
+    world.source.put_now(&path, junk);
+    commit(&world, &commits, 2);
+    assert_eq!(world.sync_done().await.sets_by_rows, 0);
+    for version in 3..=6 {
+        commit(&world, &commits, version);
+        assert_eq!(sync(&world).await.sets_by_rows, 0);
+        let asked = world.source.asked();
+        assert!(!asked.iter().any(|asked| asked.contains("_change_data")));
+    }
+    (7..=8).for_each(|version| commit(&world, &commits, version));
+    assert_eq!(sync(&world).await.files_for, 0);
+    commit(&world, &commits, 9);
+    sync(&world).await;
+    commit(&world, &commits, 10);
+    assert_eq!(sync(&world).await.sets_by_rows, 1);
+}
+
+#[tokio::test]
 async fn a_writer_that_counts_wrong_is_found_out_before_the_commit() {
     let (world, mut commits) = world("rows", Ways { pack: 2, ..BOTH });
     // Appended, and compacted: both with a row that is not there. What is put together here is counted.
