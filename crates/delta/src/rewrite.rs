@@ -101,6 +101,8 @@ pub struct RowChange {
     names: BTreeSet<String>,
     /// Of all columns of the table, also those of partitions.
     known: BTreeSet<String>,
+    /// Of which the log is told.
+    told: BTreeSet<String>,
     converter: RowConverter,
     /// By the bytes of a row how many more of it there are to be; below zero, how many fewer. In the order in which they came.
     net: IndexMap<Box<[u8]>, i64>,
@@ -128,6 +130,7 @@ impl RowChange {
         Ok(Self {
             names: names.collect(),
             known: shape.names().clone(),
+            told: shape.told().clone(),
             converter: RowConverter::new(sorts)?,
             schema,
             net: IndexMap::new(),
@@ -302,7 +305,7 @@ impl RowChange {
         let sink = BufWriter::with_capacity(table.objects().clone(), key.clone(), PART_BYTES);
         let mut out = AsyncArrowWriter::try_new(sink, self.schema.clone(), Some(properties))
             .map_err(unwritten)?;
-        let mut tally = Tally::default();
+        let mut tally = Tally::only(self.told.clone());
         let filled = self
             .fill(table, from, with_more, &mut out, &mut tally)
             .await;

@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::diff::{copies, vector_end};
+use crate::diff::{copies, is_reserved, vector_end};
 use crate::files::CopyItem;
 use crate::foresee::Moves;
 use crate::interval::{Touched, follow, is_in_the_way, paths};
@@ -317,6 +317,10 @@ async fn work(
     }
     if let Some(why) = set.broken {
         return copied(why);
+    }
+    // A file of the replica's own is written beside the first of them. Copying refuses it by name.
+    if set.ends.iter().any(|end| is_reserved(end.key.as_ref())) {
+        return copied("the source has files where a replica keeps its own");
     }
     let groups: Vec<&Group> = set.groups.iter().filter_map(|at| groups.get(*at)).collect();
     if groups.iter().any(|group| group.stands.is_empty()) {
