@@ -231,6 +231,31 @@ impl Table {
         Ok(mark_of(&listing, range))
     }
 
+    /// Bytes of the commits of a range, as stored; `None` when one is not there. Takes no more than a listing from the range's
+    /// beginning on.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], [`LogError::Budget`].
+    pub async fn bytes_of_commits(
+        &self,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, LogError> {
+        if range.is_empty() {
+            return Ok(Some(0));
+        }
+        let objects = self.objects().as_ref();
+        let listing = Listing::read(objects, Some(*range.start()), self.budgets()).await?;
+        let (mut wanted, mut bytes) = (*range.start(), 0_u64);
+        for (version, meta) in listing.commits.range(range.clone()) {
+            if *version != wanted {
+                return Ok(None);
+            }
+            wanted = wanted.saturating_add(1);
+            bytes = bytes.saturating_add(meta.size);
+        }
+        Ok((wanted > *range.end()).then_some(bytes))
+    }
+
     /// Where `time` lies among the versions of `history`. Looks at a few commits only, by halves, for versions are
     /// committed one after the other; where a writer's clock went wrong meanwhile it is one of the possible answers.
     ///

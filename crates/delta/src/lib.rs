@@ -24,6 +24,7 @@ pub mod fuzzing;
 mod inspect;
 mod lines;
 mod listing;
+mod odd;
 mod replay;
 mod rewrite;
 mod rows;

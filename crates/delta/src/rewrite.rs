@@ -11,10 +11,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_null_array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Float32Type, Float64Type};
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
-use arrow_schema::{ArrowError, DataType, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use futures::FutureExt;
 use indexmap::IndexMap;
 use object_store::buffered::BufWriter;
@@ -26,6 +25,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::actions::AddFile;
 use crate::budgets::count;
+use crate::odd::{has_nanos, has_odd_numbers, is_before_calendars};
 use crate::rows::{Batches, RowsError};
 use crate::shape::{Shape, fit};
 use crate::write::stats::Tally;
@@ -36,6 +36,9 @@ const KIND: &str = "_change_type";
 
 /// Bytes of rows of a feed that are held at once.
 const FEED_BYTES: u64 = 256 << 20;
+/// Rows of a feed, and of a file of the clone: a few bytes can stand for more rows than anybody can wait for.
+const FEED_ROWS: u64 = 1 << 26;
+const FILE_ROWS: u64 = 1 << 30;
 /// Bytes of a row group, as stored, above which a file is not read.
 const GROUP_BYTES: u64 = 256 << 20;
 /// Bytes of a row group that is written.
@@ -89,16 +92,23 @@ pub struct NewFile {
     pub stats: String,
 }
 
+/// A place among the rows to be written.
+type Place = (usize, i64);
+
 /// What is to become of the rows of some files of one partition.
 pub struct RowChange {
     schema: SchemaRef,
     names: BTreeSet<String>,
     /// Of all columns of the table, also those of partitions.
     known: BTreeSet<String>,
+    /// Of which the log is told.
+    told: BTreeSet<String>,
     converter: RowConverter,
     /// By the bytes of a row how many more of it there are to be; below zero, how many fewer. In the order in which they came.
     net: IndexMap<Box<[u8]>, i64>,
     bytes: u64,
+    /// Rows of the feed, as its files say.
+    taken: u64,
     /// Sums over `net`.
     fewer: u64,
     more: u64,
@@ -120,10 +130,12 @@ impl RowChange {
         Ok(Self {
             names: names.collect(),
             known: shape.names().clone(),
+            told: shape.told().clone(),
             converter: RowConverter::new(sorts)?,
             schema,
             net: IndexMap::new(),
             bytes: 0,
+            taken: 0,
             fewer: 0,
             more: 0,
         })
@@ -177,6 +189,13 @@ impl RowChange {
         let is_feed = names.contains(KIND);
         let mut batches = table.batches(file, names).await?;
         self.check(&batches)?;
+        self.taken = self.taken.saturating_add(batches.told);
+        if self.taken > FEED_ROWS {
+            return Err(Unfit::Rows(format!(
+                "the change feed has {} rows, and at most {FEED_ROWS} are applied at once",
+                self.taken
+            )));
+        }
         while let Some((first, batch)) = batches.next(table, file).await? {
             let kinds = match batch.column_by_name(KIND) {
                 Some(kinds) if is_feed => Some(fit(kinds, &DataType::Utf8)?),
@@ -286,7 +305,7 @@ impl RowChange {
         let sink = BufWriter::with_capacity(table.objects().clone(), key.clone(), PART_BYTES);
         let mut out = AsyncArrowWriter::try_new(sink, self.schema.clone(), Some(properties))
             .map_err(unwritten)?;
-        let mut tally = Tally::default();
+        let mut tally = Tally::only(self.told.clone());
         let filled = self
             .fill(table, from, with_more, &mut out, &mut tally)
             .await;
@@ -330,7 +349,7 @@ impl RowChange {
             }
         }
         if with_more {
-            let mut at = 0;
+            let mut at = (0, 0);
             while let Some((rows, next)) = self.rows_to_write(at)? {
                 put(out, tally, &rows).await?;
                 at = next;
@@ -343,18 +362,21 @@ impl RowChange {
         Ok(())
     }
 
-    /// Rows to be written, from this place among them all on, and the place behind them.
-    fn rows_to_write(&self, from: usize) -> Result<Option<(RecordBatch, usize)>, Unfit> {
+    /// Rows to be written, from this place among them all on, and the place behind them: which of the different ones, and how
+    /// often it has been written by then.
+    fn rows_to_write(&self, from: Place) -> Result<Option<(RecordBatch, Place)>, Unfit> {
         let parser = self.converter.parser();
-        let (mut rows, mut next) = (Vec::new(), from);
+        let (mut rows, (mut next, mut written)) = (Vec::new(), from);
         while rows.len() < ROWS {
             let Some((bytes, net)) = self.net.get_index(next) else {
                 break;
             };
-            for _ in 0..(*net).max(0) {
-                rows.push(parser.parse(bytes));
+            if written >= *net {
+                (next, written) = (next + 1, 0);
+                continue;
             }
-            next += 1;
+            rows.push(parser.parse(bytes));
+            written += 1;
         }
         if rows.is_empty() {
             return Ok(None);
@@ -365,7 +387,7 @@ impl RowChange {
             .map(|(column, field)| fit(column, field.data_type()))
             .collect();
         let rows = RecordBatch::try_new(self.schema.clone(), columns?)?;
-        Ok(Some((rows, next)))
+        Ok(Some((rows, (next, written))))
     }
 
     /// Whether a file can be read here at all.
@@ -374,6 +396,12 @@ impl RowChange {
             return Err(Unfit::Rows(format!(
                 "a row group of {} bytes is too large to be held at once",
                 batches.largest
+            )));
+        }
+        if batches.told > FILE_ROWS {
+            return Err(Unfit::Rows(format!(
+                "a file of {} rows takes too long to be looked through",
+                batches.told
             )));
         }
         // Some readers do not tell upper from lower case; here such a column would be none.
@@ -422,6 +450,15 @@ async fn put(
     if rows.num_rows() == 0 {
         return Ok(());
     }
+    if rows
+        .columns()
+        .iter()
+        .any(|column| is_before_calendars(column.as_ref()))
+    {
+        return Err(Unfit::Rows(
+            "it has days so long ago that readers disagree about them".to_owned(),
+        ));
+    }
     tally.include(rows);
     out.write(rows).await.map_err(unwritten)?;
     if out.in_progress_size() > WRITTEN_GROUP_BYTES {
@@ -446,37 +483,6 @@ fn change_of(kinds: &arrow::array::StringArray, at: usize) -> Result<i64, Unfit>
     }
 }
 
-fn has_nanos(of: &DataType) -> bool {
-    match of {
-        DataType::Timestamp(unit, _) => *unit == TimeUnit::Nanosecond,
-        DataType::List(element) => has_nanos(element.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_nanos(field.data_type())),
-        _ => false,
-    }
-}
-
-/// Writers normalise these in their feeds, or do not; so that no row could be found by them.
-fn has_odd_numbers(column: &dyn Array) -> bool {
-    match column.data_type() {
-        DataType::Float32 => {
-            let values = column.as_primitive::<Float32Type>().values();
-            values.iter().any(|v| v.is_nan() || v.to_bits() == 1 << 31)
-        }
-        DataType::Float64 => {
-            let values = column.as_primitive::<Float64Type>().values();
-            values.iter().any(|v| v.is_nan() || v.to_bits() == 1 << 63)
-        }
-        DataType::List(_) => has_odd_numbers(column.as_list::<i32>().values().as_ref()),
-        DataType::Struct(_) => {
-            let columns = column.as_struct().columns();
-            columns
-                .iter()
-                .any(|column| has_odd_numbers(column.as_ref()))
-        }
-        _ => false,
-    }
-}
-
 fn unwritten(error: ParquetError) -> Unfit {
     match error {
         ParquetError::External(source) => {
@@ -496,3 +502,6 @@ async fn unbroken<T>(work: impl Future<Output = Result<T, Unfit>>) -> Result<T, 
         Err(_) => Err(Unfit::Rows("a file cannot be decoded".to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests;

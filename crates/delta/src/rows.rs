@@ -76,7 +76,7 @@ impl Table {
     async fn count_all(&self, file: &AddFile) -> Result<(u64, u64), RowsError> {
         let (footer, _) = self.footer(file).await?;
         let told = rows_of_groups(&footer);
-        let deleted = self.deleted(file, told, |_| ()).await?;
+        let (deleted, _) = self.deleted(file, told).await?;
         Ok((told, deleted))
     }
 
@@ -118,9 +118,7 @@ impl Table {
         let failed = |error: ParquetError| of_parquet(file, error);
         let (footer, path) = self.footer(file).await?;
         let told = rows_of_groups(&footer);
-        // In order.
-        let mut gone: Vec<u64> = Vec::new();
-        self.deleted(file, told, |row| gone.push(row)).await?;
+        let (_, hides) = self.deleted(file, told).await?;
         let groups = footer.row_groups().iter();
         let largest =
             groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(u64::MAX));
@@ -148,7 +146,7 @@ impl Table {
         Ok(Batches {
             stream,
             told,
-            gone,
+            hides,
             row: 0,
             largest,
             roots,
@@ -172,16 +170,10 @@ impl Table {
         Ok((footer, there.location))
     }
 
-    /// Hands out the rows that the deletion vector of a file deletes, and says how many they are, which has to be what the log
-    /// says. The file has `of` rows.
-    async fn deleted(
-        &self,
-        file: &AddFile,
-        of: u64,
-        each: impl FnMut(u64),
-    ) -> Result<u64, RowsError> {
+    /// How many rows the deletion vector of a file deletes, which has to be what the log says, and which. The file has `of` rows.
+    async fn deleted(&self, file: &AddFile, of: u64) -> Result<(u64, Option<Hides>), RowsError> {
         let Some(vector) = &file.deletion_vector else {
-            return Ok(0);
+            return Ok((0, None));
         };
         let wrong = |what: &str| unreadable(file, what);
         let number = |name: &str| vector.get(name).and_then(Value::as_u64);
@@ -230,18 +222,22 @@ impl Table {
                 "its deletion vector deletes another number of rows than the log says",
             ));
         }
-        rows.into_iter().for_each(each);
-        Ok(cardinality)
+        // As it is: a short vector can stand for more rows than there is memory for their numbers.
+        let hides: Hides = Box::new(move |row| rows.contains(row));
+        Ok((cardinality, Some(hides)))
     }
 }
+
+/// Whether a deletion vector deletes the row with this number.
+type Hides = Box<dyn Fn(u64) -> bool + Send + Sync>;
 
 /// The rows of a file that is being read.
 pub(crate) struct Batches {
     stream: ParquetRecordBatchStream<Input>,
     /// Rows, as the footer says.
-    told: u64,
-    /// Rows that the deletion vector deletes, ascending.
-    gone: Vec<u64>,
+    pub(crate) told: u64,
+    /// None: there is no deletion vector.
+    hides: Option<Hides>,
     /// Rows that were handed out.
     row: u64,
     /// Bytes of the largest row group, as stored: so many are held at a time.
@@ -280,7 +276,7 @@ impl Batches {
 
     /// Whether the deletion vector leaves a row.
     pub(crate) fn lives(&self, row: u64) -> bool {
-        self.gone.binary_search(&row).is_err()
+        self.hides.as_ref().is_none_or(|hides| !hides(row))
     }
 }
 

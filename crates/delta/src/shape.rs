@@ -16,6 +16,9 @@ use crate::actions::Metadata;
 
 const UTC: &str = "UTC";
 
+/// Columns that have statistics where the table does not say which.
+const USUALLY_TOLD: usize = 32;
+
 /// The columns of a table, by the names that they have in its files.
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -23,6 +26,8 @@ pub struct Shape {
     names: BTreeSet<String>,
     /// Those that files have, in the table's order, as far as their types are known here. All may be null.
     fields: Vec<FieldRef>,
+    /// Those of which the table wants statistics in its log: what it does not want told there, nobody tells for it.
+    told: BTreeSet<String>,
     unfit: Option<String>,
 }
 
@@ -45,8 +50,10 @@ impl Metadata {
         let mut shape = Shape {
             names: BTreeSet::new(),
             fields: Vec::new(),
+            told: BTreeSet::new(),
             unfit: None,
         };
+        let mut wanted = Wanted::of(self);
         if mode.is_some_and(|mode| mode.eq_ignore_ascii_case("id")) {
             shape.unfit = Some("columns are found by their numbers".to_owned());
         }
@@ -60,7 +67,12 @@ impl Metadata {
                 continue;
             }
             match field_of(column, is_mapped) {
-                Some(field) => shape.fields.push(field),
+                Some(field) => {
+                    if wanted.takes(logical, leaves(field.data_type())) {
+                        shape.told.insert(field.name().clone());
+                    }
+                    shape.fields.push(field);
+                }
                 None => {
                     let why = format!(
                         "the column {} has a type whose values cannot be compared",
@@ -93,6 +105,10 @@ impl Shape {
             .map(|field| field.name().as_str())
     }
 
+    pub(crate) fn told(&self) -> &BTreeSet<String> {
+        &self.told
+    }
+
     pub(crate) fn names(&self) -> &BTreeSet<String> {
         &self.names
     }
@@ -107,6 +123,52 @@ impl Shape {
         columns
             .map(|field| (field.name().clone(), widest(field.data_type())))
             .collect()
+    }
+}
+
+/// Which columns have statistics: those that are named, or the first so many, counted within structs.
+enum Wanted {
+    Named(BTreeSet<String>),
+    First(usize),
+    All,
+}
+
+impl Wanted {
+    fn of(metadata: &Metadata) -> Self {
+        let property = |name: &str| metadata.configuration.get(name).map(String::as_str);
+        if let Some(named) = property("delta.dataSkippingStatsColumns") {
+            let names = named
+                .split(',')
+                .map(|name| name.trim().trim_matches('`').to_lowercase());
+            return Self::Named(names.collect());
+        }
+        match property("delta.dataSkippingNumIndexedCols").map(str::parse::<i64>) {
+            None => Self::First(USUALLY_TOLD),
+            Some(Ok(-1)) => Self::All,
+            Some(count) => {
+                Self::First(count.map_or(0, |count| usize::try_from(count).unwrap_or(0)))
+            }
+        }
+    }
+
+    /// Whether the next column is one of them.
+    fn takes(&mut self, name: &str, leaves: usize) -> bool {
+        match self {
+            Self::Named(names) => names.contains(&name.to_lowercase()),
+            Self::First(left) => {
+                let is_one = *left > 0;
+                *left = left.saturating_sub(leaves);
+                is_one
+            }
+            Self::All => true,
+        }
+    }
+}
+
+fn leaves(of: &DataType) -> usize {
+    match of {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        _ => 1,
     }
 }
 
@@ -210,8 +272,16 @@ pub(crate) fn fit(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowErr
             let from = column.as_struct();
             let mut columns = Vec::with_capacity(fields.len());
             for field in fields {
+                let is_close = |known: &FieldRef| known.name().eq_ignore_ascii_case(field.name());
                 columns.push(match from.column_by_name(field.name()) {
                     Some(found) => fit(found, field.data_type())?,
+                    // Some readers do not tell upper from lower case, and find it.
+                    None if from.fields().iter().any(is_close) => {
+                        let name = crate::contain::shown(field.name());
+                        return Err(ArrowError::SchemaError(format!(
+                            "a file spells the field {name} in another way than the table"
+                        )));
+                    }
                     None => new_null_array(field.data_type(), from.len()),
                 });
             }
@@ -300,6 +370,30 @@ mod tests {
     }
 
     #[test]
+    fn statistics_are_of_the_columns_that_the_table_says() {
+        let column =
+            |name: &str| json!({"name": name, "type": "long", "nullable": true, "metadata": {}});
+        let inner = json!({"type": "struct", "fields": [column("x"), column("y")]});
+        let inner = json!({"name": "s", "type": inner, "nullable": true, "metadata": {}});
+        let columns = json!([column("a"), column("p"), inner, column("b"), column("c")]);
+        let schema = json!({"type": "struct", "fields": columns});
+        let told = |property: Option<(&str, &str)>| {
+            let mut metadata = metadata(&schema, None);
+            let property = property.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            metadata.configuration.extend(property);
+            let told = metadata.shape().unwrap().told().clone();
+            told.into_iter().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(None), "a b c s");
+        let first = "delta.dataSkippingNumIndexedCols";
+        for (count, columns) in [("4", "a b s"), ("1", "a"), ("0", ""), ("-1", "a b c s")] {
+            assert_eq!(told(Some((first, count))), columns);
+        }
+        let named = Some(("delta.dataSkippingStatsColumns", "`B`, p,s.x"));
+        assert_eq!(told(named), "b");
+    }
+
+    #[test]
     fn older_files_hold_what_readers_see() {
         let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None]));
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
@@ -322,6 +416,9 @@ mod tests {
             made.column(1).as_primitive::<arrow::datatypes::Int64Type>(),
             &expected
         );
+
+        let other = DataType::Struct(Fields::from(vec![Field::new("N", DataType::Int64, true)]));
+        assert!(fit(&old, &other).is_err());
 
         let nanos: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1_500_000]));
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()));

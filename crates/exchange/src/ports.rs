@@ -175,7 +175,8 @@ pub enum Foreseen {
     Work(Box<Foresight>),
 }
 
-/// Plans the next run of a replica table as the run itself would. Reads logs and writes nothing.
+/// Plans the next run of a replica table as the run itself would. Reads logs and writes nothing. `beside`: the worker that will do it
+/// stands where the replica lies.
 #[async_trait]
 pub trait Foreseer: Send + Sync {
     async fn foresee(
@@ -183,6 +184,7 @@ pub trait Foreseer: Send + Sync {
         task: &SyncTask,
         source: &StorageAccess,
         target: &StorageAccess,
+        beside: bool,
         at: Timestamp,
     ) -> Result<Foreseen, Problem>;
 }
@@ -198,6 +200,7 @@ impl Foreseer for Unforeseen {
         _: &SyncTask,
         _: &StorageAccess,
         _: &StorageAccess,
+        _: bool,
         _: Timestamp,
     ) -> Result<Foreseen, Problem> {
         Err(Problem::new("This part of Entrepôt does not plan syncs."))

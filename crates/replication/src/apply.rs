@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::choose::{Base, Ways, Work};
+use crate::choose::{Base, Ways, Work, rows_of};
 use crate::files::CopyItem;
 use crate::plan::{Plan, PlanSummary};
 use crate::stands::{Stand, same_tags, tagged};
@@ -111,6 +111,8 @@ async fn apply_one(
     let mut applied = Applied::default();
     let stay = sought.iter().map(|sought| sought.stay);
     let mut rows = stay.fold(0, u64::saturating_add);
+    // Before a file is written for nothing.
+    counted(rows.saturating_add(change.more()), work)?;
     for part in parts(work, &sought, pack) {
         let from: Vec<(&AddFile, &Sought)> = part
             .iter()
@@ -129,7 +131,8 @@ async fn apply_one(
             continue;
         }
         let made = write(target, &mut change, &from, with_more, work, &name).await?;
-        rows = rows.saturating_add(made.1.rows.saturating_sub(stay));
+        // Of a file that did not have to be read there was only the writer's word until now.
+        rows = rows.saturating_sub(stay).saturating_add(made.1.rows);
         applied.own.push(made.0);
     }
     if change.more() > 0 {
@@ -208,6 +211,16 @@ async fn write(
     Ok((own, made))
 }
 
+fn counted(rows: u64, work: &Work) -> Result<(), Unfit> {
+    if rows == work.rows {
+        return Ok(());
+    }
+    Err(Unfit::Rows(format!(
+        "after the changes there would be {rows} rows, and the source has {}",
+        work.rows
+    )))
+}
+
 /// The rows and their bounds have to be those that the source says its files have.
 fn check(
     plan: &Plan,
@@ -216,12 +229,7 @@ fn check(
     rows: u64,
     shape: &Shape,
 ) -> Result<(), Unfit> {
-    if rows != work.rows {
-        return Err(Unfit::Rows(format!(
-            "after the changes there would be {rows} rows, and the source has {}",
-            work.rows
-        )));
-    }
+    counted(rows, work)?;
     if rows == 0 || applied.gone.len() == work.bases.len() && applied.own.is_empty() {
         return Err(Unfit::Rows("no row would be left".to_owned()));
     }
@@ -229,6 +237,10 @@ fn check(
         .into_iter()
         .map(|(file, _)| file)
         .collect();
+    // What the files say is what is verified after the commit.
+    if let Some(told) = rows_of(ours.iter()) {
+        counted(told, work)?;
+    }
     match differing(shape, &ours, &work.ends) {
         Some(column) => Err(Unfit::Rows(format!(
             "after the changes the column {} would reach from elsewhere to elsewhere",

@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::diff::{copies, vector_end};
+use crate::diff::{copies, is_reserved, vector_end};
 use crate::files::CopyItem;
 use crate::foresee::Moves;
 use crate::interval::{Touched, follow, is_in_the_way, paths};
@@ -57,6 +57,17 @@ impl Default for Ways {
 }
 
 impl Ways {
+    /// For who does not stand beside the replica. To change rows its files are read and written, and all of that would cross: more
+    /// than the files of the source, which cross once.
+    #[must_use]
+    pub const fn from_elsewhere(self) -> Self {
+        Self {
+            feed: false,
+            pack: usize::MAX,
+            ..self
+        }
+    }
+
     /// Files, and nothing else.
     pub const FILES: Self = Self {
         feed: false,
@@ -215,9 +226,19 @@ pub(crate) async fn choose(
         return Ok(chosen);
     }
     let paths = paths(source);
+    let sets = sets.unwrap_or_default();
+    let there: HashSet<&str> = match sets.iter().all(|set| set.inputs.is_empty()) {
+        true => HashSet::new(),
+        false => held.files.keys().map(|key| key.path.as_str()).collect(),
+    };
     let mut touched = HashSet::new();
-    for set in sets.into_iter().flatten() {
+    for mut set in sets {
         touched.extend(set.groups.iter().copied());
+        // The source let it go and took it up again, and here it never went: one entry of the log cannot stand for its rows twice.
+        let mut inputs = set.inputs.iter();
+        if inputs.any(|input| there.contains(input.path.as_str())) {
+            set.broken = set.broken.or(Some("a file of it went and came back"));
+        }
         let found = work(pair, source, &chosen.view.groups, &paths, &set).await?;
         match found {
             Found::Copied(why) => {
@@ -296,6 +317,10 @@ async fn work(
     }
     if let Some(why) = set.broken {
         return copied(why);
+    }
+    // A file of the replica's own is written beside the first of them. Copying refuses it by name.
+    if set.ends.iter().any(|end| is_reserved(end.key.as_ref())) {
+        return copied("the source has files where a replica keeps its own");
     }
     let groups: Vec<&Group> = set.groups.iter().filter_map(|at| groups.get(*at)).collect();
     if groups.iter().any(|group| group.stands.is_empty()) {

@@ -125,6 +125,7 @@ impl Draft {
             source_version: summary.source_version,
             source_table: summary.source_table.clone(),
             source_fingerprint: summary.source_fingerprint.clone(),
+            files_for: summary.files_for,
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",

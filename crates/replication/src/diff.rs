@@ -159,12 +159,7 @@ pub(crate) fn copies(
     let mut copies = Vec::with_capacity(adds.len());
     for file in adds {
         let key = file.key.as_ref();
-        let first = key.split('/').next().unwrap_or_default();
-        // Some file systems do not tell upper from lower case.
-        if ["_delta_log", "_entrepot", STAGED]
-            .iter()
-            .any(|own| first.eq_ignore_ascii_case(own))
-        {
+        if is_reserved(key) {
             return Err(PlanError::Reserved {
                 path: file.path.clone(),
             });
@@ -183,6 +178,15 @@ pub(crate) fn copies(
     Ok(copies)
 }
 
+/// Whether an object would lie where a replica keeps its own affairs, or what it deletes when it has read it.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    let first = key.split('/').next().unwrap_or_default();
+    // Some file systems do not tell upper from lower case.
+    ["_delta_log", "_entrepot", STAGED]
+        .iter()
+        .any(|own| first.eq_ignore_ascii_case(own))
+}
+
 /// The objects of deletion vectors to copy for the files to add: each once, for it may serve many files; none that the
 /// replica's own files use already. The log does not say how large they are, so each is looked at.
 pub(crate) async fn vectors(
@@ -197,6 +201,11 @@ pub(crate) async fn vectors(
         let Some(key) = &file.deletion_vector_key else {
             continue;
         };
+        if is_reserved(key.as_ref()) {
+            return Err(PlanError::Reserved {
+                path: key.to_string(),
+            });
+        }
         let bytes = least.entry(key).or_insert_with(|| {
             order.push(key);
             0

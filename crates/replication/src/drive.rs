@@ -497,7 +497,8 @@ impl Driver<'_> {
             }
             model::crash_point!("sync.checkpoint.after");
         }
-        if !plan.choice.is_empty() {
+        // Of a plan that was given up, too.
+        if !plan.choice.is_empty() || self.record.files_only {
             self.unstage().await;
         }
         self.save(RunState::Done).await

@@ -16,6 +16,8 @@ use crate::stands::{Stand, View};
 /// More commits, or more actions in all of them, are not followed: the difference of states does without them.
 const MOST_COMMITS: u64 = 2_000;
 const MOST_ACTIONS: usize = 500_000;
+/// Nor are so many bytes of them: the state was put together from them already, so that they cross twice.
+const MOST_LOG: u64 = 64 << 20;
 
 /// Commits that are read at the same time.
 const READS: usize = 8;
@@ -53,6 +55,14 @@ pub(crate) async fn follow(
     let versions = from.saturating_add(1)..=source.version;
     if source.version.saturating_sub(from) > MOST_COMMITS {
         return Ok(None);
+    }
+    match pair.source.bytes_of_commits(versions.clone()).await {
+        Ok(Some(bytes)) if bytes <= MOST_LOG => {}
+        Err(LogError::Storage(error)) => {
+            return Err(PlanError::Source(LogError::Storage(error)));
+        }
+        // Cleaned away, or too much.
+        _ => return Ok(None),
     }
     let reads = versions.map(|version| {
         let table = pair.source.clone();
@@ -450,6 +460,11 @@ fn take(set: &mut Touched, node: Node, source: &Snapshot) -> Option<()> {
                     .or(Some("a file of it went with a deletion vector"));
             }
             Some(found) => set.without.push(found),
+            None if node.stand.is_some() => {
+                set.broken = set
+                    .broken
+                    .or(Some("a file of it went that cannot be read here"));
+            }
             // By itself: it just goes.
             None => {}
         }

@@ -31,6 +31,9 @@ pub(crate) struct Mark {
     pub(crate) source_table: String,
     /// Of the source's commit file, so that a table made anew up to the same version is noticed.
     pub(crate) source_fingerprint: String,
+    /// So many runs after this one copy files, because rows could not be changed.
+    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+    pub(crate) files_for: u64,
 }
 
 /// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.

@@ -26,6 +26,10 @@ use crate::say::say;
 /// Actions below which a commit is surely small enough to be read back.
 const MANY: usize = 5_000;
 
+/// Runs that copy files after one that could not change rows as it had planned: it fetched the feed, and then the files all the same,
+/// and where values are what keeps rows from being found, each run would.
+const REST: u64 = 4;
+
 /// A source table and its replica table, both rooted at their folders.
 #[derive(Clone)]
 pub struct Pair {
@@ -98,9 +102,12 @@ pub struct PlanSummary {
     /// Which, and how; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
+    /// So many more runs copy files, because rows could not be changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files_for: u64,
 }
 
-fn is_zero(number: &u64) -> bool {
+pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
@@ -360,10 +367,17 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         Some(_) => pair.mend.is_some().then_some(FullReason::Mended),
     };
     let origins = bring_home(&mut source)?;
+    let rest = standing.as_ref().map_or(0, |(_, mark)| mark.files_for);
     let chosen = match &held {
         Some(held) if full.is_none() => {
             let from = standing.as_ref().map(|(_, mark)| mark.source_version);
-            choose(pair, &source, held, from.filter(|_| !ask.files_only)).await?
+            let from = from.filter(|_| !ask.files_only && rest == 0);
+            let mut chosen = choose(pair, &source, held, from).await?;
+            if rest > 0 {
+                let why = "the change feed could not be applied lately; a later run tries it again";
+                chosen.why.get_or_insert_with(|| why.to_owned());
+            }
+            chosen
         }
         // All is looked at again, so that nothing is taken for something else.
         Some(held) => Chosen::of_files(held),
@@ -421,6 +435,10 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         domains_digest: Some(intent::domains_digest(&draft.all_domains)),
         sets_by_rows: chosen.works.len() as u64,
         choice: chosen.digest(),
+        files_for: match ask.files_only {
+            true => REST,
+            false => rest.saturating_sub(1),
+        },
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;

@@ -16,8 +16,13 @@ use super::stores::{Lake, TableAt};
 /// Somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The two tables of a replica table, as its runs are planned.
-pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pair {
+/// The two tables of a replica table, as its runs are planned; `beside` the replica, or from elsewhere.
+pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, beside: bool) -> Pair {
+    let ways = Ways {
+        feed: task.fetches() != Fetches::Files,
+        skip: task.fetches() == Fetches::Least,
+        ..Ways::default()
+    };
     let hours = task.retention() / model::time::HOUR;
     Pair {
         source: source.table.clone(),
@@ -28,11 +33,7 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt) -> Pa
         mend: task.suspects().map(|suspects| Mend {
             suspects: suspects.into_iter().collect(),
         }),
-        ways: Ways {
-            feed: task.fetches() != Fetches::Files,
-            skip: task.fetches() == Fetches::Least,
-            ..Ways::default()
-        },
+        ways: if beside { ways } else { ways.from_elsewhere() },
     }
 }
 
@@ -53,11 +54,11 @@ impl LakeForeseer {
         task: &SyncTask,
         (source, target): (&StorageAccess, &StorageAccess),
         (from, to): (&Meter, &Meter),
-        at: Timestamp,
+        (beside, at): (bool, Timestamp),
     ) -> Result<Foreseen, Problem> {
         let source = self.lake.table(source, &task.source_path, from)?;
         let target = self.lake.table(target, &task.target_path, to)?;
-        let mut pair = pair_of(task, &source, &target);
+        let mut pair = pair_of(task, &source, &target, beside);
         let mut expected = task.replica_version;
         // As a run does: what somebody emptied is cloned anew.
         if task.table_state == ReplicaState::Diverged
@@ -80,10 +81,11 @@ impl Foreseer for LakeForeseer {
         task: &SyncTask,
         source: &StorageAccess,
         target: &StorageAccess,
+        beside: bool,
         at: Timestamp,
     ) -> Result<Foreseen, Problem> {
         let (from, to) = (meter(task), meter(task));
-        let plan = self.plan(task, (source, target), (&from, &to), at);
+        let plan = self.plan(task, (source, target), (&from, &to), (beside, at));
         let plan = tokio::time::timeout(PATIENCE, plan);
         let plan = self.reads.noting(&to, &target.location, None, plan);
         let plan = self.reads.noting(&from, &source.location, None, plan);

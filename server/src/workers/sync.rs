@@ -301,7 +301,8 @@ impl Lakehand {
             .await?;
         let source = self.lake.table(&from, &task.source_path, source)?;
         let target = self.lake.table(&to, &task.target_path, target)?;
-        let pair = pair_of(task, &source, &target);
+        let beside = task.is_beside_replica(self.reads.here())?;
+        let pair = pair_of(task, &source, &target, beside);
         Ok(Opened {
             source,
             target,

@@ -2,6 +2,7 @@
 //! that may be wider than the data but never narrower.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use arrow::array::{Array, AsArray};
 use arrow::compute::{max, max_string, min, min_string};
@@ -36,6 +37,8 @@ pub(super) fn stats(rows: &RecordBatch) -> Value {
 /// Statistics of rows that come in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// Of these columns alone anything is told; `None`: of all.
+    only: Option<BTreeSet<String>>,
     rows: u64,
     columns: Map<String, Value>,
     bounds: Vec<(String, Bound, Bound)>,
@@ -83,11 +86,22 @@ fn compare(a: &Value, b: &Value, is_text: bool) -> Option<Ordering> {
 }
 
 impl Tally {
+    pub(crate) fn only(columns: BTreeSet<String>) -> Self {
+        Self {
+            only: Some(columns),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn include(&mut self, rows: &RecordBatch) {
         self.rows = self.rows.saturating_add(count(rows.num_rows()));
         let schema = rows.schema();
         let flat = schema.fields().iter().zip(rows.columns());
-        let flat = flat.filter(|(field, _)| !field.data_type().is_nested());
+        let only = &self.only;
+        let flat = flat.filter(|(field, _)| {
+            let is_told = only.as_ref().is_none_or(|only| only.contains(field.name()));
+            is_told && !field.data_type().is_nested()
+        });
         for (at, (field, column)) in flat.enumerate() {
             let known = self.columns.get(field.name()).and_then(Value::as_u64);
             let nulls = known.unwrap_or(0) + count(column.null_count());
@@ -239,6 +253,13 @@ mod tests {
                 "numRecords": 5, "minValues": {"n": -1, "s": "a"}, "maxValues": {"n": 9},
                 "nullCount": {"n": 2, "s": 0},
             })
+        );
+        let mut tally = Tally::only(["s".to_owned()].into());
+        tally.include(&batch(column(vec![Some(9)]), texts(vec!["d"])));
+        let s = json!({"s": "d"});
+        assert_eq!(
+            tally.told(),
+            json!({"numRecords": 1, "minValues": s, "maxValues": s, "nullCount": {"s": 0}})
         );
     }
 }

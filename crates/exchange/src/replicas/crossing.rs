@@ -1,7 +1,7 @@
 //! How often the bytes of a sync cross from one location to another: once where the worker stands at either end, twice where it
 //! stands at neither. Said in the plan, of the workers that live now.
 
-use model::Route;
+use model::{Location, Route};
 
 use crate::pulse::WorkerPlace;
 
@@ -52,6 +52,14 @@ pub(super) fn crossing(route: &Route, workers: &[WorkerPlace]) -> String {
     }
 }
 
+/// Whether the worker that does it stands beside the replica, or counts as standing there.
+pub(super) fn is_beside(route: &Route, workers: &[WorkerPlace]) -> bool {
+    let stands = |end: &Location| workers.iter().any(|worker| worker.at.as_ref() == Some(end));
+    let is_unplaced = workers.iter().any(|worker| worker.at.is_none());
+    let is_elsewhere = workers.iter().any(|worker| worker.takes_all);
+    stands(&route.to) || (!stands(&route.from) && (is_unplaced || !is_elsewhere))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +96,21 @@ mod tests {
         ] {
             let sentence = crossing(&route, &workers);
             assert!(sentence.contains(said), "{sentence}");
+        }
+        for (workers, beside) in [
+            (
+                vec![
+                    worker("azure:westeurope", false),
+                    worker("aws:eu-central-1", false),
+                ],
+                true,
+            ),
+            (vec![worker("aws:eu-central-1", false)], false),
+            (vec![worker("gcp:europe-west3", true)], false),
+            (vec![worker("", true)], true),
+            (vec![], true),
+        ] {
+            assert_eq!(is_beside(&route, &workers), beside);
         }
         let local: Route = "aws:eu-central-1->aws:eu-central-1".parse().unwrap();
         let sentence = crossing(&local, &[worker("aws:eu-central-1", false)]);

@@ -9,7 +9,7 @@ use model::dto::{Money, Replica, SyncPlan, SyncWay, TablePlan, WayPlan};
 use model::{Location, Micro, ReplicaTableId, Route, Timestamp};
 use serde_json::json;
 
-use super::crossing::crossing;
+use super::crossing::{crossing, is_beside};
 use super::records::ReplicaRecord;
 use super::sight::Sight;
 use super::task::SyncTask;
@@ -154,6 +154,7 @@ impl Exchange {
 
     async fn planned(&self, replica: &ReplicaRecord, at: Timestamp) -> Result<Vec<Planned>, Error> {
         let system = Principal::system();
+        let workers = self.worker_places().await?;
         let mut all = Vec::new();
         for table in self.replica_tables(self.db(), replica.id).await? {
             if !table.follows() {
@@ -162,7 +163,12 @@ impl Exchange {
             let Some(task) = self.sync_task(&system, table.id).await? else {
                 continue;
             };
-            let found = match self.foresee(&task, at).await {
+            let route = Route {
+                from: task.from_location()?,
+                to: task.to_location()?,
+            };
+            let beside = is_beside(&route, &workers);
+            let found = match self.foresee(&task, beside, at).await {
                 Ok(found) => Ok(found),
                 // Of one table: the others are planned all the same.
                 Err(Error::Unavailable(sentence)) => Err(Problem::new(sentence)),
@@ -173,7 +179,12 @@ impl Exchange {
         Ok(all)
     }
 
-    async fn foresee(&self, task: &SyncTask, at: Timestamp) -> Result<Foreseen, Error> {
+    async fn foresee(
+        &self,
+        task: &SyncTask,
+        beside: bool,
+        at: Timestamp,
+    ) -> Result<Foreseen, Error> {
         let system = Principal::system();
         let source = self
             .storage_access_for_system(&system, task.source_storage)
@@ -182,7 +193,7 @@ impl Exchange {
             .storage_access_for_system(&system, task.target_storage)
             .await?;
         let foreseer = &self.ports().foreseer;
-        let found = foreseer.foresee(task, &source, &target, at).await;
+        let found = foreseer.foresee(task, &source, &target, beside, at).await;
         found.map_err(|problem| Error::Unavailable(problem.sentence))
     }
 }

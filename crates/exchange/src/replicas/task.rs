@@ -79,6 +79,12 @@ impl SyncTask {
         Location::new(self.target_cloud, &self.target_region).map_err(Error::internal)
     }
 
+    /// Whether who stands `here` stands beside the replica. Who does not say where counts as standing there.
+    pub fn is_beside_replica(&self, here: Option<&Location>) -> Result<bool, Error> {
+        let to = self.to_location()?;
+        Ok(here.is_none_or(|here| *here == to))
+    }
+
     /// Whether it is to follow its source: not while it drains. One whose source cannot be cloned any more tries to, so that
     /// its runs say why it stays behind.
     pub fn wants_sync(&self) -> bool {

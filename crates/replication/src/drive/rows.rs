@@ -35,19 +35,31 @@ impl Driver<'_> {
                     applied
                 }
                 Err(Unfit::Log(error)) => return Err(RunError::Commit(error)),
-                Err(Unfit::Rows(why)) => {
-                    tracing::info!(
-                        replica_table = %self.pair.replica_table, run = %self.run.id, why = %why,
-                        "rows could not be changed by the change feed; their files are copied"
-                    );
-                    self.record.files_only = true;
-                    self.again().await?;
-                    return Ok(false);
-                }
+                Err(Unfit::Rows(why)) => return self.by_files(&why).await,
             },
         };
         settle(plan, &applied);
+        // What could not be read back must not be written; how much it says of groups is known only now.
+        let (at, limits) = (plan.summary.planned_at, self.pair.target.budgets());
+        let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
+        let mut lines = body.split(|byte| *byte == b'\n');
+        let is_readable = (body.len() as u64) < limits.commit_bytes
+            && lines.all(|line| (line.len() as u64) < limits.line_bytes);
+        if !is_readable {
+            return self.by_files("the commit would be too large").await;
+        }
         Ok(true)
+    }
+
+    /// Plans anew, for files alone.
+    async fn by_files(&mut self, why: &str) -> Result<bool, RunError> {
+        tracing::info!(
+            replica_table = %self.pair.replica_table, run = %self.run.id, why = %why,
+            "rows could not be changed by the change feed; their files are copied"
+        );
+        self.record.files_only = true;
+        self.again().await?;
+        Ok(false)
     }
 
     /// What was fetched only to be read has done its duty. What is left all the same is vacuumed.

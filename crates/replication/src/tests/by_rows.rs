@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use delta::{AddFile, RowChange, Sought};
 use model::Timestamp;
 use model::time::HOUR;
 use serde_json::{Value, json};
@@ -226,7 +227,26 @@ async fn copied_after(to: u64, ways: Ways, change: impl Fn(&World, &mut Commits)
     let plan = world.sync_done().await;
     assert_eq!(plan.sets_by_rows, 0);
     is_equal_rows(&world).await;
+    // What had been fetched to be read is gone, too.
+    assert!(
+        !world
+            .target
+            .data()
+            .iter()
+            .any(|key| key.starts_with(STAGED))
+    );
     plan
+}
+
+/// Says of the files of a commit that they have so many rows more.
+fn lie(commits: &mut Commits, version: u64, more: i64) {
+    for line in commits.get_mut(&version).unwrap() {
+        if let Some(add) = line.get_mut("add") {
+            let mut stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+            stats["numRecords"] = json!(stats["numRecords"].as_i64().unwrap() + more);
+            add["stats"] = stats.to_string().into();
+        }
+    }
 }
 
 async fn is_equal_rows(world: &World) {
@@ -291,15 +311,91 @@ async fn what_does_not_fit_is_copied() {
     let (world, mut commits) = world("rows", BOTH);
     (0..7).for_each(|version| commit(&world, &commits, version));
     world.sync_done().await;
-    for line in commits.get_mut(&7).unwrap() {
-        if let Some(add) = line.get_mut("add") {
-            let mut stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
-            stats["numRecords"] = json!(stats["numRecords"].as_u64().unwrap() - 1);
-            add["stats"] = stats.to_string().into();
-        }
-    }
+    lie(&mut commits, 7, -1);
     commit(&world, &commits, 7);
     let plan = world.sync_done().await;
+    assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
+}
+
+#[tokio::test]
+async fn after_a_feed_that_could_not_be_applied_some_runs_fetch_none() {
+    let (world, commits) = world("rows", Ways::default());
+    (0..=1).for_each(|version| commit(&world, &commits, version));
+    world.sync_done().await;
+    let (path, size) = feed_of(&commits, 2);
+    let junk = vec![7_u8; usize::try_from(size).unwrap()];
+    world.source.put_now(&path, junk);
+    commit(&world, &commits, 2);
+    assert_eq!(world.sync_done().await.sets_by_rows, 0);
+    for version in 3..=6 {
+        commit(&world, &commits, version);
+        assert_eq!(sync(&world).await.sets_by_rows, 0);
+        let asked = world.source.asked();
+        assert!(!asked.iter().any(|asked| asked.contains("_change_data")));
+    }
+    (7..=8).for_each(|version| commit(&world, &commits, version));
+    assert_eq!(sync(&world).await.files_for, 0);
+    commit(&world, &commits, 9);
+    sync(&world).await;
+    commit(&world, &commits, 10);
+    assert_eq!(sync(&world).await.sets_by_rows, 1);
+}
+
+#[tokio::test]
+async fn a_writer_that_counts_wrong_is_found_out_before_the_commit() {
+    let (world, mut commits) = world("rows", Ways { pack: 2, ..BOTH });
+    // Appended, and compacted: both with a row that is not there. What is put together here is counted.
+    lie(&mut commits, 6, 1);
+    lie(&mut commits, 7, 1);
+    (0..=6).for_each(|version| commit(&world, &commits, version));
+    world.sync_done().await;
+    commit(&world, &commits, 7);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
+    is_equal_rows(&world).await;
+}
+
+/// Writes a file with all rows of others into the source. Answers what its log is to say of it.
+async fn compacted(world: &World, files: &[&AddFile]) -> Value {
+    let source = world.pair().source;
+    let shape = source.snapshot(None).await.unwrap().metadata.shape();
+    let mut change = RowChange::new(&shape.unwrap()).unwrap();
+    let (all, name) = (Sought::default(), "compacted.parquet");
+    let from: Vec<(&AddFile, &Sought)> = files.iter().map(|file| (*file, &all)).collect();
+    let made = change.write(&source, &from, false, &name.into()).await;
+    let made = made.unwrap();
+    json!({ "add": {
+        "path": name, "partitionValues": {}, "size": made.size, "modificationTime": 1_700_000_000_009_i64,
+        "dataChange": false, "stats": made.stats,
+    } })
+}
+
+#[tokio::test]
+async fn a_file_that_comes_back_counts_beside_the_rows_it_still_stands_for_here() {
+    let (world, mut commits) = world("rows", BOTH);
+    for version in 0..=7 {
+        commit(&world, &commits, version);
+        sync(&world).await;
+    }
+    let source = world.pair().source;
+    let appended = commits[&6].iter().find(|line| line.get("add").is_some());
+    let appended = appended.unwrap().clone();
+    let path = appended["add"]["path"].as_str().unwrap().to_owned();
+    // The compaction was not copied: the file is one of those that have its rows.
+    assert!(world.replica_paths().await.contains(&path));
+    let before = source.snapshot(Some(6)).await.unwrap();
+    let again = before.files.values().find(|file| file.path == path);
+    let (again, now) = (again.unwrap(), source.snapshot(Some(7)).await.unwrap());
+    let whole = now.files.values().next().unwrap();
+    let add = compacted(&world, &[whole, again]).await;
+    let remove = |path: &str| json!({ "remove": { "path": path, "dataChange": false, "deletionTimestamp": 5, "partitionValues": {} } });
+    let says = |operation: &str| json!({ "commitInfo": { "operation": operation } });
+    // Restored, so that its rows are there twice, and compacted with all others.
+    commits.insert(8, vec![says("RESTORE"), appended]);
+    let lines = vec![says("OPTIMIZE"), remove(&path), remove(&whole.path), add];
+    commits.insert(9, lines);
+    (8..=9).for_each(|version| commit(&world, &commits, version));
+    let plan = sync(&world).await;
     assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
 }
 

@@ -235,3 +235,32 @@ async fn two_sizes_of_one_object_are_no_commit() {
             .any(|key| key.ends_with(".json") && key != MARKER)
     );
 }
+
+#[tokio::test]
+async fn nothing_of_a_source_is_put_where_a_replica_keeps_its_own() {
+    let vectors = json!({ "protocol": {
+        "minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"],
+    } });
+    let hidden = json!({
+        "storageType": "u", "pathOrInlineDv": "_entrepot_staged^-aqEH.-t@S}K{vb[*k^", "offset": 1,
+        "sizeInBytes": 10, "cardinality": 1,
+    });
+    for (path, vector) in [
+        ("_Entrepot/a", None),
+        ("_entrepot_staged/a", None),
+        ("a", Some(hidden)),
+    ] {
+        let world = World::new();
+        let mut file = world.add(path, 10);
+        if let Some(vector) = vector {
+            file["add"]["deletionVector"] = vector;
+        }
+        world.commit(0, &[vectors.clone(), metadata("source-1"), file]);
+        match world.sync().await {
+            Outcome::Failed { why } => assert!(why.contains("keeps its own files"), "{why}"),
+            other => panic!("{path}: {other:?}"),
+        }
+        assert_eq!(world.target.data(), Vec::<String>::new());
+    }
+}
