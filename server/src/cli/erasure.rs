@@ -161,6 +161,8 @@ impl Check {
                 "replicas": checked.replicas,
                 "objects": checked.objects,
                 "public_key": checked.public_key,
+                // Without one given the file says by itself who signed it.
+                "key_was_given": self.key.is_some(),
                 "head": checked.head,
             }))
         } else {
