@@ -61,7 +61,8 @@ pub(crate) const NO_CERTIFICATE_YET: &str =
 pub(crate) const KEY: &str = "Public key of this installation (Ed25519)";
 pub(crate) const HOW_TO_CHECK: &str = "To check a certificate without asking anybody:";
 pub(crate) const WHAT_IT_DOES_NOT_PROVE: &str = "It proves what this installation deleted and what the store answered then. It says nothing of the source, of copies that readers made, \
-     of backups, and of copies that a store makes by itself elsewhere.";
+     of backups, and of copies that a store makes by itself elsewhere. And it names the paths of objects, and with them the values that a table is \
+     partitioned by.";
 
 pub(crate) fn command(key: &dyn Display) -> String {
     format!("entrepot erasure check FILE --key {key}")

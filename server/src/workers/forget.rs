@@ -309,6 +309,7 @@ fn seen(task: &SyncTask, left: &Residue, remains: Remains, reasons: Vec<String>)
                 "hidden_rows": left.hidden_rows,
                 "older_log_objects": left.history,
                 "staged_objects": left.staged,
+                "tombstones_that_name_partitions": left.naming,
             },
         }),
         versions: remains.versions,

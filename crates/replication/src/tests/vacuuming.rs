@@ -335,6 +335,13 @@ async fn what_is_forgotten_is_written_down_and_nothing_of_it_is_left() {
     world.commit(2, &[world.add("c", 5)]);
     world.sync_done().await;
     assert_eq!(world.replica_paths().await, ["b", "c"]);
+    // A path that tells the value of a partition stays in the log as a tombstone, and is counted.
+    world.commit(3, &[world.add("p=7/d", 5)]);
+    world.sync_done().await;
+    world.commit(4, &[remove("p=7/d", 1)]);
+    world.sync_done().await;
+    let left = residue(&target, table, 1, &forget).await.unwrap();
+    assert_eq!(left.naming, 1, "{left:?}");
 
     let book = Book::default();
     let proof = Proof::new(&book, clock);
