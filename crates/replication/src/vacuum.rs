@@ -297,7 +297,8 @@ pub(crate) async fn known(
             // We always write the time; without one the file would be kept for ever.
             let at = file.deletion_timestamp.unwrap_or(i64::MAX);
             let values = file.raw.get("partitionValues").and_then(Value::as_object);
-            let names = file.path.contains('=') || values.is_some_and(|values| !values.is_empty());
+            let names = file.path.contains('=')
+                || values.is_some_and(|values| values.values().any(|value| !value.is_null()));
             known.naming += u64::from(names);
             let vector = file.deletion_vector_key.as_ref();
             for key in [Some(&file.key), vector].into_iter().flatten() {
