@@ -97,7 +97,7 @@ pub(crate) const VERIFY_OBJECTS: &str = "Check every object";
 pub(crate) const VERIFY_OBJECTS_HINT: &str =
     "A period such as 1w, or a cron line. Empty: only when somebody asks.";
 pub(crate) const VERIFY_ROWS: &str = "Check every row";
-pub(crate) const VERIFY_ROWS_HINT: &str = "The same. It reads the whole of the source and of the replica; what lies elsewhere than the worker crosses, and is counted.";
+pub(crate) const VERIFY_ROWS_HINT: &str = "The same. It reads the whole of the source and of the replica, each where it lies if a worker stands there; else it crosses, and is counted.";
 pub(crate) const TIME_ZONE: &str = "Time zone";
 pub(crate) const TIME_ZONE_HINT: &str =
     "For example Europe/Berlin. Times and cron lines are meant in it, over clock changes.";
