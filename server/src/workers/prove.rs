@@ -194,10 +194,13 @@ impl Lakehand {
         let summing = replication::sums(&opened.pair.source, plan.source_version);
         let summed = self.reads.noting(meter, from, None, summing).await;
         let why = match summed {
-            Ok(sums) => match sums.unreadable.values().next().cloned() {
-                None => return Ok(Ok(sums)),
-                Some(why) => VerifyError::Wrong(why),
-            },
+            Ok(sums) => {
+                let unread = sums.unreadable.values().next().cloned();
+                match unread {
+                    None => return Ok(Ok(sums)),
+                    Some(why) => VerifyError::Wrong(why),
+                }
+            }
             Err(error) => error,
         };
         unknown(why, plan.source_version).map(Err)
