@@ -31,9 +31,10 @@ pub(crate) const FIRST_AT_THE_SOURCE: &str =
 pub(crate) const TABLE_HINT: &str = "As schema.name; empty for all tables of the product.";
 pub(crate) const SINCE_VERSION: &str = "Gone since version of the table";
 pub(crate) const SINCE_VERSION_HINT: &str =
-    "The source's first version without the rows; takes the table. Or say a time below.";
+    "The source's first version without the rows; name the table above, too. Or say a time below.";
 pub(crate) const SINCE: &str = "Gone since";
-pub(crate) const SINCE_HINT: &str = "A day or an instant in UTC; empty for now.";
+pub(crate) const SINCE_HINT: &str =
+    "A day, which counts to its end, or an instant in UTC; empty for now.";
 pub(crate) const WHEN: &str = "When the objects go";
 pub(crate) const WHEN_THE_RETENTION_IS_OVER: &str = "When the retention is over";
 pub(crate) const AT_ONCE: &str = "At once: who reads an older version gets an error";
@@ -53,14 +54,15 @@ pub(crate) const DOWNLOAD: &str = "Download the certificate (JSON)";
 pub(crate) const ISSUED: &str = "Issued";
 pub(crate) const HEAD: &str = "End of its chain of hashes, which the audit log has, too";
 pub(crate) const IS_SOUND: &str = "As it is kept here it is as it was signed.";
-pub(crate) const IS_NOT_SOUND: &str =
-    "As it is kept here it is not as it was signed: somebody changed it in the database.";
+pub(crate) const IS_NOT_SOUND: &str = "As it is kept here it is not as it was signed with this installation's key: somebody changed it, or the key, in the database. Ask \
+     whoever got it for their copy, and an admin for the key that was there before.";
 pub(crate) const NO_CERTIFICATE_YET: &str =
     "There is none before every replica has come to an end. The page looks again by itself.";
 pub(crate) const KEY: &str = "Public key of this installation (Ed25519)";
 pub(crate) const HOW_TO_CHECK: &str = "To check a certificate without asking anybody:";
 pub(crate) const WHAT_IT_DOES_NOT_PROVE: &str = "It proves what this installation deleted and what the store answered then. It says nothing of the source, of copies that readers made, \
-     of backups, and of copies that a store makes by itself elsewhere.";
+     of backups, and of copies that a store makes by itself elsewhere. And it names the paths of objects, and with them the values that a table is \
+     partitioned by.";
 
 pub(crate) fn command(key: &dyn Display) -> String {
     format!("entrepot erasure check FILE --key {key}")

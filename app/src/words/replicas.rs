@@ -81,7 +81,8 @@ pub(crate) const IT_RUNS: &str = "It runs";
 pub(crate) const IT_IS_PAUSED: &str = "It is paused";
 pub(crate) const CHANGE_THE_SCHEDULE: &str = "Change the schedule";
 pub(crate) const EVERY: &str = "Every";
-pub(crate) const EVERY_HINT: &str = "For example 2d, 6h or 30m; empty to run by hand or by cron.";
+pub(crate) const EVERY_HINT: &str =
+    "For example 2d, 6h or 30m. Empty where a field below says when, or to run by hand only.";
 pub(crate) const AT: &str = "At";
 pub(crate) const AT_HINT: &str = "A time of day, 03:00, for whole days.";
 pub(crate) const CRON: &str = "Cron";
@@ -96,8 +97,7 @@ pub(crate) const VERIFY_OBJECTS: &str = "Check every object";
 pub(crate) const VERIFY_OBJECTS_HINT: &str =
     "A period such as 1w, or a cron line. Empty: only when somebody asks.";
 pub(crate) const VERIFY_ROWS: &str = "Check every row";
-pub(crate) const VERIFY_ROWS_HINT: &str =
-    "The same. It reads the whole of the source and of the replica, each where it lies.";
+pub(crate) const VERIFY_ROWS_HINT: &str = "The same. It reads the whole of the source and of the replica, each where it lies if a worker stands there; else it crosses, and is counted.";
 pub(crate) const TIME_ZONE: &str = "Time zone";
 pub(crate) const TIME_ZONE_HINT: &str =
     "For example Europe/Berlin. Times and cron lines are meant in it, over clock changes.";

@@ -89,6 +89,14 @@ impl Exchange {
         Ok(places)
     }
 
+    /// Whether a worker lives that stands there.
+    pub async fn worker_stands_at(&self, place: &Location) -> Result<bool, Error> {
+        let places = self.worker_places().await?;
+        Ok(places
+            .iter()
+            .any(|worker| worker.at.as_ref() == Some(place)))
+    }
+
     /// How many workers were heard of within the last `within` microseconds.
     pub async fn workers_alive(&self, within: i64) -> Result<i64, Error> {
         let since = self.db().now().await?.plus(-within);

@@ -41,6 +41,9 @@ pub struct Residue {
     pub history: u64,
     /// Objects of our own beside the marker.
     pub staged: u64,
+    /// Removed files that the version's own log still names with the values of their partition, in the path or beside it. They leave it
+    /// by themselves, with a checkpoint after the time that the table keeps its tombstones.
+    pub naming: u64,
 }
 
 impl Residue {
@@ -71,6 +74,7 @@ pub async fn residue(
         version: known.version,
         hiding_files: known.hiding.0,
         hidden_rows: known.hiding.1,
+        naming: known.naming,
         ..Residue::default()
     };
     let mut listing = target.objects().list(None);

@@ -18,6 +18,7 @@ use model::{ReplicaTableId, Timestamp};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::journal::RunRecord;
 use crate::mark::mark_of;
@@ -238,6 +239,8 @@ pub(crate) struct Known {
     removed: HashMap<String, i64>,
     /// Live files with rows that only a deletion vector hides, and how many rows these are.
     pub(crate) hiding: (u64, u64),
+    /// Tombstones that name the values of a partition.
+    pub(crate) naming: u64,
 }
 
 impl Known {
@@ -269,6 +272,7 @@ pub(crate) async fn known(
         live: HashSet::new(),
         removed: HashMap::new(),
         hiding: (0, 0),
+        naming: 0,
     };
     if let Some(version) = version {
         let mark = mark_of(target, version, replica_table).await;
@@ -292,6 +296,10 @@ pub(crate) async fn known(
         for file in &snapshot.tombstones {
             // We always write the time; without one the file would be kept for ever.
             let at = file.deletion_timestamp.unwrap_or(i64::MAX);
+            let values = file.raw.get("partitionValues").and_then(Value::as_object);
+            let names = file.path.contains('=')
+                || values.is_some_and(|values| values.values().any(|value| !value.is_null()));
+            known.naming += u64::from(names);
             let vector = file.deletion_vector_key.as_ref();
             for key in [Some(&file.key), vector].into_iter().flatten() {
                 let known = known.removed.entry(key.to_string()).or_insert(at);

@@ -225,6 +225,8 @@ impl Store {
                 .await?;
             ended.aborted += 1;
         }
+        // Pages that were not looked at are left.
+        ended.left += u64::from(text_of(&answer, "IsTruncated").as_deref() == Some("true"));
         Ok(ended)
     }
 

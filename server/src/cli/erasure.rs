@@ -47,7 +47,7 @@ pub(super) struct Request {
     /// The source's version without the rows; takes --table
     #[arg(long, requires = "table", conflicts_with = "since")]
     since_version: Option<u64>,
-    /// The day or the instant since which they are gone; now where neither is said
+    /// The day, which counts to its end, or the instant since which they are gone; now where neither is said
     #[arg(long)]
     since: Option<String>,
     /// Do not wait for the retention: who reads an older version of a replica gets an error
@@ -161,6 +161,8 @@ impl Check {
                 "replicas": checked.replicas,
                 "objects": checked.objects,
                 "public_key": checked.public_key,
+                // Without one given the file says by itself who signed it.
+                "key_was_given": self.key.is_some(),
                 "head": checked.head,
             }))
         } else {

@@ -1,6 +1,8 @@
 //! Forgetting as an erasure wants it: what a vacuum deletes is written down, what is left after it is counted, and the store is
 //! asked what it keeps. Told to the exchange, which makes the certificate of it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use delta::{LogError, Table};
 use exchange::erasures::{ErasedGone, ErasedNew, ErasureSeen, ErasureTask};
@@ -142,7 +144,13 @@ impl Lakehand {
         let mut report = VacuumReport::default();
         for task in tasks {
             let seen = match task.upto {
-                None => waits("a sync that holds the source as it is without the rows".to_owned()),
+                None if forgetting.task.wants_sync() => {
+                    waits("a sync that holds the source as it is without the rows".to_owned())
+                }
+                None => waits(
+                    "the end of the replica: nobody reads it any more, so it is not synced, and its folder is emptied when its time is over"
+                        .to_owned(),
+                ),
                 Some(upto) => self.forget_up_to(upto, forgetting, &mut report).await?,
             };
             let kept = self
@@ -199,21 +207,16 @@ impl Lakehand {
             .await
             .map_err(unreachable)?;
         reasons.extend(left_behind(&left));
-        match Uploads::of(with.target).await? {
+        match Uploads::of(with.target, wall_clock().plus(-HOUR)).await? {
             Uploads::None => {}
             Uploads::Open(open) => {
                 return Ok(waits(format!(
                     "the end of {open} uploads that were begun and not finished (on Azure within a week)"
                 )));
             }
-            Uploads::Unknown => reasons.push(
-                "whether uploads were begun and not finished was not answered (s3:ListBucketMultipartUploads)"
-                    .to_owned(),
-            ),
+            Uploads::Unknown => reasons.push(UPLOADS_UNKNOWN.to_owned()),
         }
-        if let Keeps::Old(why) | Keeps::Unknown(why) = &remains.keeps {
-            reasons.push(why.clone());
-        }
+        reasons.extend(kept_anyway(&remains));
         Ok(seen(with.task, &left, remains, reasons))
     }
 }
@@ -229,19 +232,46 @@ fn waits(reason: String) -> ErasureSeen {
 }
 
 /// What an erasure comes to where the whole folder was emptied.
-pub(super) async fn emptied(at: &TableAt) -> Result<ErasureSeen, WorkFailed> {
+pub(super) async fn emptied(at: &TableAt, id: ReplicaTableId) -> Result<ErasureSeen, WorkFailed> {
     let unreachable = |error| WorkFailed::from(problem_of_store(error));
-    let remains = at.store.remains(&at.folder).await.map_err(unreachable)?;
     let mut reasons = Vec::new();
-    if let Keeps::Old(why) | Keeps::Unknown(why) = &remains.keeps {
-        reasons.push(why.clone());
+    // Somebody whose run was ended may have written once more.
+    match replication::is_vacant(at.objects.as_ref(), id).await {
+        Ok(true) => {}
+        Err(error) if error.is_passing() => return Err(WorkFailed::passing(error.to_string())),
+        Ok(false) | Err(_) => {
+            reasons.push("objects stand in the folder again after it was emptied".to_owned());
+        }
     }
+    // Nobody is to finish any of them: none is too young to be ended.
+    match Uploads::of(at, wall_clock().plus(DAY)).await? {
+        Uploads::None => {}
+        Uploads::Open(open) => reasons.push(format!(
+            "{open} uploads that were begun and not finished could not be ended (Azure drops them within a week)"
+        )),
+        Uploads::Unknown => reasons.push(UPLOADS_UNKNOWN.to_owned()),
+    }
+    let remains = at.store.remains(&at.folder).await.map_err(unreachable)?;
+    reasons.extend(kept_anyway(&remains));
     Ok(ErasureSeen {
         state: verdict(&reasons),
         reasons,
         facts: json!({ "emptied": true, "store_keeps": kept(&remains.keeps) }),
         versions: remains.versions,
     })
+}
+
+/// What the store keeps of what was deleted, or that it does not say.
+fn kept_anyway(remains: &Remains) -> Option<String> {
+    let listed = remains.versions.as_ref().map_or(0, BTreeMap::len);
+    match &remains.keeps {
+        Keeps::Old(why) | Keeps::Unknown(why) => Some(why.clone()),
+        // Also of what was deleted before anybody wrote that down.
+        Keeps::Nothing if listed > 0 => Some(format!(
+            "the store lists versions, snapshots or deleted copies of {listed} objects"
+        )),
+        Keeps::Nothing => None,
+    }
 }
 
 fn verdict(reasons: &[String]) -> ErasureState {
@@ -279,11 +309,15 @@ fn seen(task: &SyncTask, left: &Residue, remains: Remains, reasons: Vec<String>)
                 "hidden_rows": left.hidden_rows,
                 "older_log_objects": left.history,
                 "staged_objects": left.staged,
+                "tombstones_that_name_partitions": left.naming,
             },
         }),
         versions: remains.versions,
     }
 }
+
+const UPLOADS_UNKNOWN: &str =
+    "whether uploads were begun and not finished was not answered (s3:ListBucketMultipartUploads)";
 
 /// Uploads into the folder that nobody finished: what of them is still there, or that it cannot be said.
 enum Uploads {
@@ -294,8 +328,8 @@ enum Uploads {
 }
 
 impl Uploads {
-    async fn of(at: &TableAt) -> Result<Self, WorkFailed> {
-        let before = wall_clock().plus(-HOUR);
+    /// Ends those that were begun before `before`.
+    async fn of(at: &TableAt, before: Timestamp) -> Result<Self, WorkFailed> {
         let on_s3 = at.store.end_unfinished(&at.folder, before).await;
         let on_azure = at.store.uncommitted(&at.folder).await;
         match (on_s3, on_azure) {

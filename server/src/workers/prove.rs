@@ -1,14 +1,19 @@
 //! Checks of a replica table that look at its data: level 2 at every object, level 3 at every row, on both sides. What is found to
 //! differ is put in quarantine.
+//!
+//! Rows are read where they lie, as far as workers stand there: one beside the source keeps what its rows come to in the run's journal,
+//! and one beside the replica compares. Nothing but these sums crosses.
 
 use delta::LogError;
 use exchange::Principal;
 use exchange::jobs::Leased;
 use exchange::replicas::{RunBegun, RunProgress, RunStart, SyncTask};
-use model::{Purpose, RunKind, RunState, crash_point};
+use model::{Location, Purpose, RunKind, RunState, crash_point};
 use replication::{PlanSummary, Sums, VerifyError};
+use storage::Meter;
 
 use super::handlers::Lakehand;
+use super::sync::Opened;
 use super::upkeep::meter;
 use super::{Outcome as Ended, WorkFailed};
 
@@ -19,6 +24,8 @@ enum Proved {
     Differs(String, Vec<String>),
     /// It cannot be said, and trying again does not help.
     Unknown(String),
+    /// What is left of it is done by a worker that stands elsewhere.
+    Moved,
 }
 
 /// The level that a check is asked for; only the log and the counts where nothing is said.
@@ -62,11 +69,12 @@ impl Lakehand {
             return Ok(Ended::Done);
         };
         let proved = match self.promise(&task).await? {
-            Some(plan) => self.prove_table(&task, run, &plan, level).await?,
+            Some(plan) => self.prove_table(&task, (leased, run), &plan, level).await?,
             None => Proved::Unknown("nothing was synced yet that could be checked".to_owned()),
         };
         crash_point!("verify.finish.before");
         let finished = match proved {
+            Proved::Moved => return Ok(Ended::Later(0)),
             Proved::InOrder => self.exchange.run_proved(&system, &task, run).await?,
             Proved::Differs(why, suspects) => {
                 self.exchange
@@ -90,7 +98,7 @@ impl Lakehand {
     async fn prove_table(
         &self,
         task: &SyncTask,
-        run: &RunStart,
+        (leased, run): (&Leased, &RunStart),
         plan: &PlanSummary,
         level: u64,
     ) -> Result<Proved, WorkFailed> {
@@ -107,6 +115,19 @@ impl Lakehand {
             ..RunProgress::default()
         };
         self.keep(run, &progress).await?;
+        // An earlier attempt may have read the source already; it is read once.
+        let kept = serde_json::from_str::<Sums>(&run.journal).ok();
+        let kept = kept.filter(|sums| sums.version == plan.source_version);
+        if level >= 3 && kept.is_none() && self.is_beside(&from, &to).await? {
+            let theirs = match self.sums_of_source(&opened, &source, &from, plan).await? {
+                Ok(theirs) => theirs,
+                Err(unknown) => return Ok(unknown),
+            };
+            progress.journal = serde_json::to_string(&theirs).unwrap_or_default();
+            self.keep(run, &progress).await?;
+            self.exchange.work_move(leased, &to).await?;
+            return Ok(Proved::Moved);
+        }
 
         // What every check asks comes first: it is cheap.
         let promised = replication::verify(replica, plan);
@@ -132,21 +153,17 @@ impl Lakehand {
             return Ok(Proved::InOrder);
         }
 
-        // An earlier attempt may have read the source already; it is read once.
-        let kept = serde_json::from_str::<Sums>(&run.journal).ok();
-        let theirs = match kept.filter(|sums| sums.version == plan.source_version) {
-            Some(sums) => sums,
-            None => {
-                let summing = replication::sums(&opened.pair.source, plan.source_version);
-                match self.reads.noting(&source, &from, None, summing).await {
-                    Ok(sums) => sums,
-                    Err(error) => return unknown(error, plan.source_version),
-                }
-            }
-        };
-        if let Some(why) = theirs.unreadable.values().next() {
-            return unknown(VerifyError::Wrong(why.clone()), plan.source_version);
+        if kept.is_none() && self.is_beside(&to, &from).await? {
+            self.exchange.work_move(leased, &from).await?;
+            return Ok(Proved::Moved);
         }
+        let theirs = match kept {
+            Some(sums) => sums,
+            None => match self.sums_of_source(&opened, &source, &from, plan).await? {
+                Ok(theirs) => theirs,
+                Err(unknown) => return Ok(unknown),
+            },
+        };
         progress.journal = serde_json::to_string(&theirs).unwrap_or_default();
         self.keep(run, &progress).await?;
         let summing = replication::sums(replica, plan.target_version);
@@ -158,6 +175,35 @@ impl Lakehand {
             Ok(_) => Ok(Proved::InOrder),
             Err(error) => differs(error, theirs.differing(&ours)),
         }
+    }
+
+    /// Whether this process stands at the one end, and another one that lives at the other.
+    async fn is_beside(&self, one: &Location, other: &Location) -> Result<bool, WorkFailed> {
+        let is_here = one != other && self.reads.here() == Some(one);
+        Ok(is_here && self.exchange.worker_stands_at(other).await?)
+    }
+
+    /// What the rows of the source come to, or that it cannot be said.
+    async fn sums_of_source(
+        &self,
+        opened: &Opened,
+        meter: &Meter,
+        from: &Location,
+        plan: &PlanSummary,
+    ) -> Result<Result<Sums, Proved>, WorkFailed> {
+        let summing = replication::sums(&opened.pair.source, plan.source_version);
+        let summed = self.reads.noting(meter, from, None, summing).await;
+        let why = match summed {
+            Ok(sums) => {
+                let unread = sums.unreadable.values().next().cloned();
+                match unread {
+                    None => return Ok(Ok(sums)),
+                    Some(why) => VerifyError::Wrong(why),
+                }
+            }
+            Err(error) => error,
+        };
+        unknown(why, plan.source_version).map(Err)
     }
 
     async fn keep(&self, run: &RunStart, progress: &RunProgress) -> Result<(), WorkFailed> {

@@ -299,7 +299,7 @@ impl Lakehand {
             let report = erased.await.map_err(vacuum_failure)?;
             let system = Principal::system();
             if !exchange.erasure_tasks(&system, table.id).await?.is_empty() {
-                let seen = emptied(&opened).await?;
+                let seen = emptied(&opened, table.id).await?;
                 exchange.erasures_emptied(&system, table.id, &seen).await?;
             }
             Ok::<_, WorkFailed>(report)

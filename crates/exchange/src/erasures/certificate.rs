@@ -2,10 +2,18 @@
 //!
 //! The chain goes through the document as it stands: first all that stands outside `replicas`, then of each replica what stands
 //! outside its `objects`, then each of these. A link is the JSON of that part without white space, its fields in their order and
-//! without `hash`; its hash is SHA-256 over the hash before it (64 zeros at first), a line feed, and the link. The last hash is
-//! `head`; signed (Ed25519) is the text `entrepot-erasure/1`, a line feed, and `head`.
+//! without `hash`; its hash is SHA-256 over the hash before it (64 zeros at first), a line feed, what it is a link of (`certificate`,
+//! `replica` or `object`), a line feed, and the link. The last hash is `head`; signed (Ed25519) is the text `entrepot-erasure/1`, a line
+//! feed, and `head`.
+//!
+//! What is checked has to mean the same to everybody who reads it: a file that names a field twice is none, for of two values one
+//! reader takes the first and another the last.
 
+use std::fmt;
+
+use model::{ProductName, Timestamp};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use serde::de::{Deserialize, Deserializer, Error as DeError, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -75,7 +83,7 @@ pub fn check(text: &str, key: Option<&str>) -> Result<Checked, CertificateError>
     if text.len() > LARGEST {
         return Err(form("it is too large"));
     }
-    let mut document: Value =
+    let Once(mut document) =
         serde_json::from_str(text).map_err(|error| form(&error.to_string()))?;
     if document["format"] != FORMAT {
         return Err(form("it does not say that it is one of this kind"));
@@ -86,7 +94,12 @@ pub fn check(text: &str, key: Option<&str>) -> Result<Checked, CertificateError>
             .map(str::to_owned)
             .ok_or_else(|| form(&format!("it has no {}", pointer.trim_start_matches('/'))))
     };
-    let public_key = said(&document, "/key/public_key")?;
+    let bytes = |name: &str, text: String| {
+        hex::decode(text).map_err(|_| form(&format!("its {name} is not in hexadecimal digits")))
+    };
+    let signer = bytes("key", said(&document, "/key/public_key")?)?;
+    // As we write it: the file's own text is not repeated to whoever checks it.
+    let public_key = hex::encode(&signer);
     if let Some(expected) = key
         && !expected.trim().eq_ignore_ascii_case(&public_key)
     {
@@ -115,18 +128,25 @@ pub fn check(text: &str, key: Option<&str>) -> Result<Checked, CertificateError>
     if said(&document, "/head")? != head {
         return Err(CertificateError::Chain("its end".to_owned()));
     }
-    let bytes = |name: &str, text: String| {
-        hex::decode(text).map_err(|_| form(&format!("its {name} is not in hexadecimal digits")))
-    };
     let signature = bytes("signature", said(&document, "/signature")?)?;
-    let key = bytes("key", public_key.clone())?;
-    UnparsedPublicKey::new(&ED25519, key)
+    UnparsedPublicKey::new(&ED25519, signer)
         .verify(signed(&head).as_bytes(), &signature)
         .map_err(|_| CertificateError::Signature)?;
+    // Who signs with a key of his own writes what he likes, but not to somebody's terminal.
+    let product: Result<ProductName, _> = said(&document, "/product")?.parse();
+    let verdict = said(&document, "/verdict")?;
+    if !["proven", "not_provable"].contains(&verdict.as_str()) {
+        return Err(form("it has another verdict than there are"));
+    }
+    let issued_at = Timestamp::parse(&said(&document, "/issued_at")?);
     Ok(Checked {
-        product: said(&document, "/product")?,
-        verdict: said(&document, "/verdict")?,
-        issued_at: said(&document, "/issued_at")?,
+        product: product
+            .map_err(|_| form("its product is no name of one"))?
+            .to_string(),
+        verdict,
+        issued_at: issued_at
+            .map_err(|_| form("it does not say when it was issued"))?
+            .to_string(),
         public_key,
         head,
         replicas,
@@ -146,6 +166,26 @@ enum What {
     Object,
 }
 
+impl What {
+    /// As it stands in the chain: without it what is said of a replica could be passed off as an object of the one before it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "certificate",
+            Self::Replica => "replica",
+            Self::Object => "object",
+        }
+    }
+
+    /// What of such a part is not in its link: what the chain goes through by itself, and what comes of it.
+    const fn without(self) -> &'static [&'static str] {
+        match self {
+            Self::Head => &["replicas", "head", "signature"],
+            Self::Replica => &["objects"],
+            Self::Object => &[],
+        }
+    }
+}
+
 /// Goes through the links in their order, hands each part and its hash to `each`, and answers the last hash.
 fn walk(
     document: &mut Value,
@@ -156,7 +196,7 @@ fn walk(
         .as_object_mut()
         .ok_or_else(|| form("it is not an object"))?;
     let mut hash = "0".repeat(64);
-    hash = link(&hash, document, &["replicas", "head", "signature"]);
+    hash = link(&hash, document, What::Head);
     each(document, &hash, What::Head)?;
     let replicas = document
         .get_mut("replicas")
@@ -166,7 +206,7 @@ fn walk(
         let replica = replica
             .as_object_mut()
             .ok_or_else(|| form("one of its replicas is not an object"))?;
-        hash = link(&hash, replica, &["objects"]);
+        hash = link(&hash, replica, What::Replica);
         each(replica, &hash, What::Replica)?;
         let objects = replica
             .get_mut("objects")
@@ -176,26 +216,88 @@ fn walk(
             let object = object
                 .as_object_mut()
                 .ok_or_else(|| form("one of its objects is not one"))?;
-            hash = link(&hash, object, &[]);
+            hash = link(&hash, object, What::Object);
             each(object, &hash, What::Object)?;
         }
     }
     Ok(hash)
 }
 
-/// The hash of a part that follows `previous`; `without` and `hash` are not in it.
-fn link(previous: &str, part: &Map<String, Value>, without: &[&str]) -> String {
+/// The hash of a part that follows `previous`; `hash` is not in it.
+fn link(previous: &str, part: &Map<String, Value>, what: What) -> String {
     let fields = part
         .iter()
-        .filter(|(name, _)| *name != "hash" && !without.contains(&name.as_str()));
+        .filter(|(name, _)| *name != "hash" && !what.without().contains(&name.as_str()));
     let part: Map<String, Value> = fields
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let mut hasher = Sha256::new();
     hasher.update(previous.as_bytes());
     hasher.update(b"\n");
+    hasher.update(what.as_str().as_bytes());
+    hasher.update(b"\n");
     hasher.update(Value::Object(part).to_string().as_bytes());
     hex::encode(hasher.finalize())
+}
+
+/// JSON that says one thing only: each object names a field once, and numbers are whole.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OnceVisitor)
+    }
+}
+
+struct OnceVisitor;
+
+impl<'de> Visitor<'de> for OnceVisitor {
+    type Value = Once;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON with whole numbers")
+    }
+
+    fn visit_unit<E: DeError>(self) -> Result<Once, E> {
+        Ok(Once(Value::Null))
+    }
+
+    fn visit_bool<E: DeError>(self, value: bool) -> Result<Once, E> {
+        Ok(Once(value.into()))
+    }
+
+    fn visit_u64<E: DeError>(self, value: u64) -> Result<Once, E> {
+        Ok(Once(value.into()))
+    }
+
+    fn visit_i64<E: DeError>(self, value: i64) -> Result<Once, E> {
+        Ok(Once(value.into()))
+    }
+
+    fn visit_str<E: DeError>(self, value: &str) -> Result<Once, E> {
+        Ok(Once(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Once, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Once(value)) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Once(values.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Once, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, Once(value))) = map.next_entry::<String, Once>()? {
+            if fields.contains_key(&name) {
+                return Err(DeError::custom(format_args!(
+                    "the field {name:?} stands there twice"
+                )));
+            }
+            fields.insert(name, value);
+        }
+        Ok(Once(fields.into()))
+    }
 }
 
 #[cfg(test)]
@@ -257,6 +359,59 @@ mod tests {
             "whose key it is the file cannot say"
         );
         assert!(check(&forged, Some(&checked.public_key)).is_err());
+        // What is said of a replica is not passed off as an object of the one before it, nor an object as a replica.
+        let mut one = document.clone();
+        let mut replicas = one["replicas"].as_array().unwrap().clone();
+        let mut second = replicas.pop().unwrap();
+        second.as_object_mut().unwrap().shift_remove("objects");
+        replicas[0]["objects"].as_array_mut().unwrap().push(second);
+        one["replicas"] = replicas.into();
+        let mut three = document.clone();
+        let mut replicas = three["replicas"].as_array().unwrap().clone();
+        let mut object = replicas[0]["objects"]
+            .as_array_mut()
+            .unwrap()
+            .pop()
+            .unwrap();
+        object["objects"] = json!([]);
+        replicas.insert(1, object);
+        three["replicas"] = replicas.into();
+        for moved in [one, three] {
+            let refused = check(&moved.to_string(), None).unwrap_err();
+            assert!(matches!(refused, CertificateError::Chain(_)), "{refused}");
+        }
+        // What one reader takes for the one thing and another for the other.
+        let plain = document.to_string();
+        for (there, instead) in [
+            (
+                r#""verdict":"proven""#,
+                r#""verdict":"not_provable","verdict":"proven""#,
+            ),
+            (r#""size":1"#, r#""size":7,"size":1"#),
+            (r#""size":1"#, r#""size":1.0"#),
+            (r#""signature":""#, r#""signature":"00","signature":""#),
+        ] {
+            let twice = plain.replacen(there, instead, 1);
+            assert_ne!(twice, plain);
+            let refused = check(&twice, None).unwrap_err();
+            assert!(matches!(refused, CertificateError::Form(_)), "{refused}");
+        }
+        // Another spelling of the same says the same.
+        let spelled = plain.replacen(r#""proven""#, r#""\u0070roven""#, 1);
+        assert_eq!(check(&spelled, None).unwrap(), checked);
+        // Who signs with a key of his own does not write to the terminal of whoever checks it.
+        for (pointer, new) in [
+            ("/product", "\u{1b}[2J"),
+            ("/verdict", "all is well"),
+            ("/issued_at", "\u{1b}[2J"),
+        ] {
+            let mut own = document.clone();
+            *own.pointer_mut(pointer).unwrap() = new.into();
+            let own = seal(own, &[9; 32]).unwrap();
+            let refused = check(&own, None).unwrap_err();
+            assert!(matches!(refused, CertificateError::Form(_)), "{refused}");
+            assert!(!refused.to_string().contains(new));
+        }
         for text in ["", "{}", "[]", r#"{"format":"entrepot-erasure/1"}"#] {
             let refused = check(text, None).unwrap_err();
             assert!(matches!(refused, CertificateError::Form(_)), "{text}");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use model::time::DAY;
 use model::{
     Cloud, ErasureId, ErasureState, Location, Name, ProductName, ReplicaTableId, Timestamp,
 };
@@ -17,6 +18,10 @@ use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::replicas::{RunStart, SyncTask};
 use crate::{Exchange, from_row, sql};
+
+/// What was deleted so long before the rows are said to be gone is named, too: a day is taken as its end, and the rows may have
+/// gone from the replica on it.
+const BEFORE: i64 = DAY;
 
 /// An erasure that waits for a replica table.
 #[derive(Clone, Debug)]
@@ -127,10 +132,11 @@ impl Exchange {
         .await?;
         let mut tasks = Vec::new();
         for row in rows {
-            let holds_it = match row.since_version {
-                Some(wanted) => row.source_version.is_some_and(|version| version >= wanted),
-                None => row.synced_since,
-            };
+            // A version alone does not say it: a source that was made anew begins to count anew, and the replica may still stand at
+            // a higher one of the table that was there before.
+            let is_reached =
+                |wanted: u64| row.source_version.is_some_and(|version| version >= wanted);
+            let holds_it = row.synced_since && row.since_version.is_none_or(is_reached);
             let mut upto = row.upto;
             if upto.is_none() && holds_it {
                 upto = row.replica_version;
@@ -238,11 +244,12 @@ impl Exchange {
             "select object_key, byte_count, etag, why, erased_object.since_at, removal_version, source_version, source_at, deleted_at,
                     not_found_at
              from erased_object join erasure on erasure.id = $1
-             where replica_table_id = $2 and not_found_at is not null and meant_at >= erasure.since_at
+             where replica_table_id = $2 and not_found_at is not null and meant_at >= erasure.since_at - $3
              order by not_found_at, object_key, erased_object.id"
         )
         .bind(erasure)
         .bind(id)
+        .bind(BEFORE)
         .all(change.tx())
         .await?;
         let mut seen = seen.clone();

@@ -3,7 +3,7 @@
 use model::dto::{Erasure, ErasureCertificate, ErasureKey, ErasureNew, ErasurePart};
 use model::{
     Cloud, ErasureId, ErasureState, Location, Name, ProductName, ReplicaTableId, Role, TableId,
-    TeamId, Timestamp,
+    TeamId, Timestamp, Until,
 };
 use serde_json::json;
 
@@ -147,7 +147,8 @@ impl Exchange {
                     );
                     None
                 }
-                Ok(at) => Some(at),
+                // Some time on a day is, for sure, only at its end: a sync in its early hours does not hold what was deleted at noon.
+                Ok(at) => Some(text.parse().map_or(at, |Until(end)| end).min(now)),
                 Err(_) => {
                     check.fail(
                         "since",

@@ -340,6 +340,19 @@ impl Exchange {
         Ok(())
     }
 
+    /// Leaves what is still to be done of this work to workers at `place`, and to nobody else; the lease holds on until it is ended. Who
+    /// wishes for the work anew says anew where it is done.
+    pub async fn work_move(&self, leased: &Leased, place: &Location) -> Result<(), Error> {
+        sql!("update work set location = $1, beside = null where id = $2 and attempt = $3 and wanted = $4")
+            .bind(place.to_string())
+            .bind(leased.id)
+            .bind(leased.attempt)
+            .bind(leased.wanted)
+            .execute(self.db())
+            .await?;
+        Ok(())
+    }
+
     /// Ends a lease with an error: tried again after a pause that doubles, or parked for a person when it is terminal or
     /// has failed too often. If it was wished for anew meanwhile it is tried at once, as if it had never failed: what was
     /// wrong may have been mended.

@@ -48,6 +48,7 @@ impl Exchange {
         job: &JobRecord,
         herd: &mut Herd,
     ) -> Result<(), Error> {
+        let database_now = self.db().now().await?;
         let mut change = self.change(principal).await?;
         hold(change.tx(), replica.id).await?;
         let Some(level) = take_due(&mut change, job).await? else {
@@ -67,9 +68,9 @@ impl Exchange {
                 if level == 3 {
                     change.wake(wake);
                 } else {
-                    // A closer check that waits is not to become this one.
+                    // A closer check that waits is not to become this one; one that was given up is tried again.
                     let at = change.at();
-                    jobs::ensure(change.tx(), &wake, at).await?;
+                    jobs::look(change.tx(), &wake, at, database_now).await?;
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! What is known is one instant for each table: when it was last seen to lack nothing of its source. What is older than promised
 //! since then breaks the promise, also where nobody could look.
 
-use model::time::{DAY, SECOND};
+use model::time::{DAY, HOUR, SECOND};
 use model::{ReplicaState, Timestamp};
 use serde_json::{Value, json};
 
@@ -26,6 +26,12 @@ const LOOK: &str = "look";
 /// So long after its last sync a table is synced all the same, though its version has not moved.
 const WHOLE_AFTER: i64 = DAY;
 
+/// So long after one that came to nothing it is tried again, however long the pause is: as long as work that was given up is left alone.
+const FAILED_PAUSE: i64 = HOUR;
+
+/// A look comes on a beat of its own. One that comes so little before the pause is over does not leave it to the next.
+const EARLY: i64 = 30 * SECOND;
+
 /// Whether a piece of work is to look first.
 pub fn is_look(leased: &Leased) -> bool {
     leased.payload.get(LOOK) == Some(&Value::Bool(true))
@@ -37,8 +43,10 @@ struct Standing {
     level_at: Option<Timestamp>,
     synced_at: Option<Timestamp>,
     created_at: Timestamp,
-    /// When the last sync began that copied something or did not go through.
-    last_begun: Option<Timestamp>,
+    /// When the last sync began that copied something.
+    last_copied: Option<Timestamp>,
+    /// When the last one began that did not go through.
+    last_failed: Option<Timestamp>,
     /// A sync was begun, and its worker is gone.
     is_open: bool,
 }
@@ -46,7 +54,8 @@ from_row!(Standing {
     level_at,
     synced_at,
     created_at,
-    last_begun,
+    last_copied,
+    last_failed,
     is_open
 });
 
@@ -117,8 +126,9 @@ impl Exchange {
         let standing: Option<Standing> = sql!(
             "select level_at, synced_at, created_at,
                  (select cast(max(started_at) as bigint) from sync_run where replica_table_id = replica_table.id and kind = 'sync'
-                     and (sync_run.state in ('failed', 'parked') or (sync_run.state = 'done' and sync_run.replica_version is not null))
-                 ) as last_begun,
+                     and sync_run.state = 'done' and sync_run.replica_version is not null) as last_copied,
+                 (select cast(max(started_at) as bigint) from sync_run where replica_table_id = replica_table.id and kind = 'sync'
+                     and sync_run.state in ('failed', 'parked')) as last_failed,
                  case when exists (select 1 from sync_run where replica_table_id = replica_table.id and kind = 'sync'
                      and sync_run.state in ('planned', 'copying', 'committing', 'verifying')) then true else false end as is_open
              from replica_table where id = $1"
@@ -173,10 +183,12 @@ fn is_time(schedule: &Schedule, state: ReplicaState, standing: &Standing, now: T
     if standing.is_open {
         return true;
     }
+    let is_over = |begun: Option<Timestamp>, pause: i64| {
+        begun.is_none_or(|begun| now.since(begun) + EARLY >= pause)
+    };
     let pause = |micros: i64| {
-        standing
-            .last_begun
-            .is_none_or(|begun| now.since(begun) >= micros)
+        is_over(standing.last_copied, micros)
+            && is_over(standing.last_failed, micros.min(FAILED_PAUSE))
     };
     match schedule {
         Schedule::NewVersion { seconds } => pause(seconds * SECOND),
@@ -195,7 +207,7 @@ fn is_time(schedule: &Schedule, state: ReplicaState, standing: &Standing, now: T
 
 #[cfg(test)]
 mod tests {
-    use model::time::{HOUR, MINUTE};
+    use model::time::MINUTE;
 
     use super::*;
 
@@ -205,7 +217,7 @@ mod tests {
         let ago = |minutes: i64| Some(now.plus(-minutes * MINUTE));
         let hourly = Schedule::NewVersion { seconds: 3_600 };
         let fresh = Schedule::Fresh { seconds: 21_600 };
-        for (schedule, level_at, last_begun, is_open, expected) in [
+        for (schedule, level_at, last_copied, is_open, expected) in [
             (&hourly, ago(5), ago(90), false, true),
             (&hourly, ago(5), ago(59), false, false),
             (&hourly, ago(5), None, false, true),
@@ -223,18 +235,38 @@ mod tests {
                 level_at,
                 synced_at: level_at,
                 created_at: now.plus(-24 * HOUR),
-                last_begun,
+                last_copied,
+                last_failed: None,
                 is_open,
             };
             let wanted = is_time(schedule, ReplicaState::Ready, &standing, now);
             assert_eq!(wanted, expected, "{schedule:?} {standing:?}");
+        }
+        // What came to nothing is not left for the whole pause, and not tried at every look either.
+        let weekly = Schedule::NewVersion { seconds: 604_800 };
+        for (last_copied, last_failed, expected) in [
+            (ago(8 * 24 * 60), ago(30), false),
+            (ago(8 * 24 * 60), ago(61), true),
+            (ago(61), ago(61), false),
+        ] {
+            let standing = Standing {
+                level_at: last_copied,
+                synced_at: last_copied,
+                created_at: now.plus(-30 * DAY),
+                last_copied,
+                last_failed,
+                is_open: false,
+            };
+            let wanted = is_time(&weekly, ReplicaState::Ready, &standing, now);
+            assert_eq!(wanted, expected, "{standing:?}");
         }
         // The first copy does not wait.
         let new = Standing {
             level_at: None,
             synced_at: None,
             created_at: now,
-            last_begun: None,
+            last_copied: None,
+            last_failed: None,
             is_open: false,
         };
         assert!(is_time(&fresh, ReplicaState::Pending, &new, now));

@@ -53,7 +53,7 @@ pub struct ErasureNew {
     /// The source's version without the rows; takes `table`.
     #[serde(default)]
     pub since_version: Option<u64>,
-    /// A day or an instant since which they are gone; now where neither is said.
+    /// A day, which counts to its end, or an instant since which they are gone; now where neither is said.
     #[serde(default)]
     pub since: Option<String>,
     /// Do not wait for the retention: who reads an older version of the replica gets an error.

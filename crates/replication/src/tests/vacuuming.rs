@@ -335,6 +335,35 @@ async fn what_is_forgotten_is_written_down_and_nothing_of_it_is_left() {
     world.commit(2, &[world.add("c", 5)]);
     world.sync_done().await;
     assert_eq!(world.replica_paths().await, ["b", "c"]);
+    // A path that tells the value of a partition stays in the log as a tombstone, and is counted.
+    let mut personal = world.add("p=7/d", 5);
+    personal["add"]["stats"] = json!("{\"numRecords\":3,\"maxValues\":{\"x\":\"Erika-4711\"}}");
+    world.commit(3, &[personal]);
+    world.sync_done().await;
+    let telling = || {
+        let tells = |key: &String| {
+            let bytes = world.target.bytes_now(key);
+            bytes.windows(10).any(|part| part == b"Erika-4711")
+        };
+        world.target.keys().into_iter().filter(tells).count()
+    };
+    assert_eq!(telling(), 1, "the commit that added it");
+    world.commit(4, &[remove("p=7/d", 1)]);
+    world.sync_done().await;
+    let left = residue(&target, table, 1, &forget).await.unwrap();
+    assert_eq!(left.naming, 1, "{left:?}");
+    // Of its values no object of the whole folder tells, byte by byte, once it is forgotten.
+    let all = Keep {
+        forget: Some(4),
+        ..forget.clone()
+    };
+    let plan = plan_vacuum_keeping(&target, table, &all, world.clock.now()).await;
+    let report = vacuum_proved(&target, &plan.unwrap(), &fence, &proof).await;
+    assert_eq!(report.unwrap().deleted, 1);
+    assert_eq!(telling(), 1);
+    let forgotten = forget_history(&target, table, &fence, &proof).await;
+    forgotten.unwrap();
+    assert_eq!(telling(), 0);
 
     let book = Book::default();
     let proof = Proof::new(&book, clock);

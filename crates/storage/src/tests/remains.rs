@@ -58,6 +58,10 @@ async fn versions_and_unfinished_uploads_are_found_by_asking_the_store() {
     assert_eq!((ended.aborted, ended.left), (1, 1));
     let asked = server.counts.ended.lock().unwrap().clone();
     assert_eq!(asked, ["/lake/root/t/x%20y u1"]);
+    // Where there is more than a page of them, not all are ended yet.
+    say("uploads", &UPLOADS.replace("false", "true"));
+    let more = store.end_unfinished(&folder, before).await.unwrap();
+    assert_eq!((more.aborted, more.left), (1, 2));
     assert_eq!(store.uncommitted(&folder).await.unwrap(), 0);
     // Counted like everything else.
     assert_eq!(meter.requests(), server.requests());

@@ -4,6 +4,7 @@ mod asking;
 mod binding;
 mod deciding;
 mod ended;
+mod erasing;
 mod following;
 mod history;
 mod later;

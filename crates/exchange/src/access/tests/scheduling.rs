@@ -320,6 +320,18 @@ async fn work_goes_where_an_end_is_and_no_more_of_it_to_a_store_than_it_takes() 
             .unwrap();
         assert_eq!(world.sync_for(None).await.as_ref(), Some(&table));
 
+        // What was moved is done there and nowhere else, until somebody wishes for it anew.
+        let leased = world.due(WorkKind::Sync).await.unwrap();
+        exchange.work_move(&leased, &far).await.unwrap();
+        exchange.work_later(&leased, 0).await.unwrap();
+        assert_eq!(world.sync_for(Some(&beside)).await, None);
+        assert_eq!(world.sync_for(Some(&far)).await.as_ref(), Some(&table));
+        let anew = Wake::new(WorkKind::Sync, &table).at(Some(place("azure:westeurope")));
+        exchange.wake(&world.system, &anew).await.unwrap();
+        assert_eq!(world.sync_for(Some(&far)).await, None);
+        assert!(exchange.worker_places().await.unwrap().is_empty());
+        assert!(!exchange.worker_stands_at(&beside).await.unwrap());
+
         // One that takes work of other places does so only where nobody stands nearer.
         let options = Options {
             elsewhere: true,
@@ -338,6 +350,7 @@ async fn work_goes_where_an_end_is_and_no_more_of_it_to_a_store_than_it_takes() 
             [(Some(beside), false), (Some(far.clone()), true)]
         );
         assert_eq!(world.sync_for(Some(&far)).await, None);
+        assert!(exchange.worker_stands_at(&far).await.unwrap());
         exchange.worker_gone("near").await.unwrap();
         assert_eq!(world.sync_for(Some(&far)).await, Some(table));
     }

@@ -1,0 +1,103 @@
+//! Erasures as the exchange keeps them: since when the rows are gone, which sync holds that, and who wakes what was given up.
+
+use model::dto::ErasureNew;
+use model::time::HOUR;
+use model::{ReplicaTableId, Timestamp};
+
+use super::World;
+use crate::jobs::{Lane, WorkKind};
+use crate::sql;
+
+impl World {
+    async fn replica_table(&self) -> ReplicaTableId {
+        let row = sql!("select id from replica_table").row(self.exchange().db());
+        row.await.unwrap().unwrap().get("id").unwrap()
+    }
+
+    /// The replica's version that an erasure waits for, of each that waits.
+    async fn upto(&self) -> Vec<Option<u64>> {
+        let id = self.replica_table().await;
+        let tasks = self.exchange().erasure_tasks(&self.system, id).await;
+        tasks.unwrap().iter().map(|task| task.upto).collect()
+    }
+}
+
+#[tokio::test]
+async fn rows_that_went_on_a_day_are_gone_with_a_sync_after_it() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let clock = |text: &str| {
+            let at = Timestamp::parse(text).unwrap();
+            world.test.clock.set(at);
+            at
+        };
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let ask = async |since: &str| {
+            let new = ErasureNew {
+                product: "vehicle-visits".to_owned(),
+                since: Some(since.to_owned()),
+                reason: "request 2026-118".to_owned(),
+                ..ErasureNew::default()
+            };
+            exchange.erasure_request(&world.operator, new).await
+        };
+
+        // The sync at noon may not hold what was deleted in the evening.
+        clock("2026-06-16T09:00:00Z");
+        let asked = ask("2026-06-15").await.unwrap();
+        let end = Timestamp::parse("2026-06-16T00:00:00Z").unwrap();
+        assert_eq!(asked.since, end);
+        assert_eq!(world.upto().await, [None]);
+        world.sync(4).await;
+        assert_eq!(world.upto().await, [Some(4)]);
+        // Today is not over.
+        let now = clock("2026-06-16T10:00:00Z");
+        let today = ask("2026-06-16").await.unwrap();
+        assert_eq!(today.since, now);
+        assert!(ask("2026-06-17").await.is_err(), "this is to come");
+        assert_eq!(world.upto().await, [Some(4), None]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_tried_again_for_an_erasure() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let new = ErasureNew {
+            product: "vehicle-visits".to_owned(),
+            reason: "request 2026-118".to_owned(),
+            ..ErasureNew::default()
+        };
+        let asked = exchange.erasure_request(&world.operator, new).await;
+        asked.unwrap();
+        world.sync(4).await;
+        assert_eq!(world.upto().await, [Some(4)]);
+        let vacuum = async || {
+            let leased = exchange.work_lease(&world.system, "w", None, HOUR, Lane::Data);
+            let leased = leased.await.unwrap();
+            leased.filter(|leased| leased.kind == WorkKind::Vacuum)
+        };
+        let tick = async |micros: i64| {
+            world.test.clock.set(exchange.now().plus(micros));
+            exchange.erasures_tick(&world.system).await.unwrap();
+        };
+        // While the retention goes on, not at every look.
+        tick(HOUR / 2).await;
+        assert!(vacuum().await.is_none());
+        tick(HOUR).await;
+        let leased = vacuum().await.unwrap();
+        let failed = exchange.work_failed(&leased, "the store is away", true);
+        failed.await.unwrap();
+        tick(HOUR).await;
+        assert!(vacuum().await.is_none(), "it was given up just now");
+        sql!("update work set run_at = 1 where parked")
+            .execute(exchange.db())
+            .await
+            .unwrap();
+        tick(HOUR).await;
+        assert!(vacuum().await.is_some());
+    }
+}
