@@ -31,6 +31,7 @@ use storage::{Cause, Meter, MeterKey};
 
 use self::listing::entitled;
 pub(crate) use self::listing::{listed, shares_of};
+pub(crate) use self::part::still_opens;
 use super::reads::{Reads, record};
 use super::stores::{Lake, TableAt};
 use crate::gateway::Gateway;
@@ -98,6 +99,8 @@ pub(crate) struct Reading {
     /// Where the recipient is.
     to: Location,
     until: Timestamp,
+    /// The rows that the grant opened when the answer was begun; see [`part::mark`].
+    rows: u64,
     meter: Meter,
     /// Whether URLs of the store itself were handed out: what is read through them we do not see.
     signed_by_store: AtomicBool,
@@ -219,6 +222,7 @@ impl ShareGate {
             storage,
             to,
             until: found.until_at,
+            rows: part::mark(rows.as_deref()),
             meter,
             signed_by_store: AtomicBool::new(false),
             noted_until: AtomicI64::new(i64::MIN),
