@@ -1,7 +1,7 @@
 //! Azure without the account's key: an application of Entra ID asks for a token, opens the storage with it, and has the account give
 //! it a key to sign with for some hours (a user delegation key): what is signed with it opens no more than the application may, where
 //! the account's own key opens everything. Token and key are kept for all who open a storage with the same application, and asked for
-//! anew before they end: one request in hours, however many URLs are signed.
+//! anew before they end: one request in an hour, however many URLs are signed.
 //! <https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas>
 
 use std::fmt;
@@ -22,8 +22,9 @@ use crate::StorageError;
 use crate::sign::{CLOCK_SKEW, MAX_TTL, SAS_VERSION, rfc3339, wall_clock};
 use crate::temporary::{form, post, send, tag, token_of};
 
-/// So long a key is asked for; Azure gives one for seven days at most, and takes it back with all others of the account only.
-const KEY_LIFE: Duration = Duration::from_secs(6 * 3_600);
+/// So long a key is asked for. Azure gives one for seven days; but an account may take all of its keys back, which nobody tells us,
+/// and what is signed with them opens nothing until there is another.
+const KEY_LIFE: Duration = Duration::from_secs(2 * 3_600);
 /// A token is not used so shortly before its end.
 const TOKEN_REST: Duration = Duration::from_secs(5 * 60);
 /// What a token is for.
@@ -117,6 +118,10 @@ impl Delegate {
             .and_then(|at| u64::try_from(at.micros()).ok())
             .map(Duration::from_micros)
             .ok_or_else(|| other("the account says no end of its key"))?;
+        // It would be asked for with every URL, and URLs would end sooner than is said of them.
+        if until <= now + MAX_TTL {
+            return Err(other("the account gives a key that ends too soon"));
+        }
         *kept = Some((Arc::clone(&key), until));
         Ok(key)
     }

@@ -375,14 +375,15 @@ fn assertion(
     Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// A token and how long it lives, where that is said.
+/// A token and how long it lives, where that is said; no longer than a day, whatever is said.
 pub(crate) fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
     let answer: Value = serde_json::from_str(answer)
         .map_err(|_| other("the token service's answer is not JSON"))?;
     let token = answer.get("access_token").and_then(Value::as_str);
     let token = token.ok_or_else(|| other("the token service gave no token"))?;
     let lives = answer.get("expires_in").and_then(Value::as_u64);
-    Ok((token.to_owned(), lives.map(Duration::from_secs)))
+    let lives = lives.map(|seconds| Duration::from_secs(seconds.min(86_400)));
+    Ok((token.to_owned(), lives))
 }
 
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
@@ -450,7 +451,8 @@ async fn asked(
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(unreachable());
     }
-    let word = tag(&body, "Code").filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let word = tag(&body, "Code")
+        .filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
     Ok(Err(Refusal {
         status: status.as_u16(),
         word,
@@ -489,6 +491,9 @@ mod tests {
             (token.as_str(), lives),
             ("t", Some(Duration::from_secs(3_599)))
         );
+        let forever = format!(r#"{{"access_token":"t","expires_in":{}}}"#, u64::MAX);
+        let (_, lives) = token_of(&forever).unwrap();
+        assert_eq!(lives, Some(Duration::from_secs(86_400)));
         assert!(token_of("{}").is_err());
     }
 }

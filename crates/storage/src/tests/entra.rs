@@ -2,7 +2,7 @@
 //! server checks what is asked as Azure documents it; signatures are checked with the key that it gave.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::Router;
 use axum::extract::{Path as At, RawQuery, State};
@@ -29,6 +29,8 @@ const URL: &str = "abfss://c01@acct1.dfs.core.windows.net/x";
 struct Asked {
     tokens: AtomicU32,
     keys: AtomicU32,
+    /// Keys end as they begin.
+    ends_at_once: AtomicBool,
 }
 
 fn field(pairs: &str, name: &str) -> String {
@@ -72,7 +74,10 @@ async fn delegation(
     assert_eq!(headers["x-ms-version"], "2023-11-03");
     asked.keys.fetch_add(1, Ordering::SeqCst);
     let start = between(&sent, "<Start>", "</Start>");
-    let expiry = between(&sent, "<Expiry>", "</Expiry>");
+    let mut expiry = between(&sent, "<Expiry>", "</Expiry>");
+    if asked.ends_at_once.load(Ordering::SeqCst) {
+        expiry = start;
+    }
     format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><UserDelegationKey><SignedOid>the-oid</SignedOid>\
          <SignedTid>the-tid</SignedTid><SignedStart>{start}</SignedStart><SignedExpiry>{expiry}</SignedExpiry>\
@@ -205,4 +210,11 @@ async fn one_key_signs_for_all_who_open_a_storage() {
         Err(error) => error.into(),
     };
     assert!(matches!(refused, StorageError::Denied { .. }), "{refused}");
+
+    // A key that is over signs nothing.
+    asked.ends_at_once.store(true, Ordering::SeqCst);
+    let other = at(&endpoint, "fabrikam.example", SECRET);
+    let store = stores.open(&other, &meter()).unwrap();
+    let refused = store.sign_get(&key("a"), MIN_TTL).await.unwrap_err();
+    assert!(refused.to_string().contains("too soon"), "{refused}");
 }
