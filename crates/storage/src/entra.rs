@@ -79,7 +79,7 @@ fn other(why: &str) -> StorageError {
 
 impl Delegate {
     /// What opens the storage.
-    async fn token(&self) -> Result<Arc<AzureCredential>, StorageError> {
+    pub(crate) async fn token(&self) -> Result<Arc<AzureCredential>, StorageError> {
         // Held while it is asked for: of all who need one, one asks.
         let mut kept = self.kept.token.lock().await;
         let now = wall_clock();

@@ -380,6 +380,8 @@ pub(crate) fn token_of(answer: &str) -> Result<(String, Option<Duration>), Stora
     let answer: Value = serde_json::from_str(answer)
         .map_err(|_| other("the token service's answer is not JSON"))?;
     let token = answer.get("access_token").and_then(Value::as_str);
+    // It stands in a header.
+    let token = token.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
     let token = token.ok_or_else(|| other("the token service gave no token"))?;
     let lives = answer.get("expires_in").and_then(Value::as_u64);
     let lives = lives.map(|seconds| Duration::from_secs(seconds.min(86_400)));
@@ -494,6 +496,8 @@ mod tests {
         let forever = format!(r#"{{"access_token":"t","expires_in":{}}}"#, u64::MAX);
         let (_, lives) = token_of(&forever).unwrap();
         assert_eq!(lives, Some(Duration::from_secs(86_400)));
-        assert!(token_of("{}").is_err());
+        for none in ["{}", r#"{"access_token":"t\nx: y"}"#] {
+            assert!(token_of(none).is_err(), "{none}");
+        }
     }
 }

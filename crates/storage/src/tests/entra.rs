@@ -95,12 +95,22 @@ async fn object(headers: HeaderMap) -> Response {
     (answer, "abc").into_response()
 }
 
+/// One blob that was never committed.
+async fn list(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    assert_eq!(headers["authorization"], "Bearer the-token");
+    assert!(query.is_some_and(|query| query.starts_with("comp=list&")));
+    "<EnumerationResults><Blobs><Blob><Name>x/t/a</Name><Properties><Etag></Etag></Properties></Blob></Blobs>\
+     <NextMarker/></EnumerationResults>"
+        .into_response()
+}
+
 /// An account that is its own token service, and how to open its storage.
 async fn account() -> (String, Stores, Arc<Asked>) {
     let asked = Arc::new(Asked::default());
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/acct1/", post(delegation))
+        .route("/acct1/c01", get(list))
         .route("/acct1/c01/{*key}", get(object))
         .with_state(Arc::clone(&asked));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,6 +198,8 @@ async fn one_key_signs_for_all_who_open_a_storage() {
         ["rl", "d", "3"]
     );
     assert_eq!(field(&sas, "sig"), signature(&sas, "x/sales/t 1"));
+    // And what the store keeps of what was deleted is asked with it.
+    assert_eq!(store.uncommitted(&key("t")).await.unwrap(), 1);
     assert_eq!(counts(), (1, 1));
 
     // A token that ends soon is not used for long; the key that it brought is.
