@@ -23,6 +23,8 @@ use crate::{Credential, MAX_TTL, MIN_TTL, StorageError, StorageUrl, Store};
 
 /// Of an answer of a token service no more is read.
 const MAX_ANSWER: usize = 256 << 10;
+/// And it is waited for no longer: others wait for it, too.
+const PATIENCE: Duration = Duration::from_secs(30);
 const GOOGLE_READS: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
@@ -442,11 +444,15 @@ async fn asked(
         what: "the store's token service".to_owned(),
         why: "no answer came".to_owned(),
     };
-    let answer = client.execute(request).await.map_err(|_| unreachable())?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map_err(|_| unreachable())?.to_bytes();
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let answering = async {
+        let answer = client.execute(request).await.map_err(|_| unreachable())?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|_| unreachable())?.to_bytes();
+        Ok::<_, StorageError>((status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    let answered = tokio::time::timeout(PATIENCE, answering).await;
+    let (status, body) = answered.map_err(|_| unreachable())??;
     if status.is_success() {
         return Ok(Ok(body));
     }

@@ -28,6 +28,7 @@ const URL: &str = "abfss://c01@acct1.dfs.core.windows.net/x";
 #[derive(Default)]
 struct Asked {
     tokens: AtomicU32,
+    refused: AtomicU32,
     keys: AtomicU32,
     /// Keys end as they begin.
     ends_at_once: AtomicBool,
@@ -51,6 +52,7 @@ async fn token(State(asked): State<Arc<Asked>>, At(tenant): At<String>, sent: St
     assert_eq!(field(&sent, "scope"), "https://storage.azure.com/.default");
     assert_eq!(field(&sent, "client_id"), "reader");
     if field(&sent, "client_secret") != SECRET {
+        asked.refused.fetch_add(1, Ordering::SeqCst);
         return (StatusCode::UNAUTHORIZED, "{\"error\":\"invalid_client\"}").into_response();
     }
     asked.tokens.fetch_add(1, Ordering::SeqCst);
@@ -214,9 +216,20 @@ async fn one_key_signs_for_all_who_open_a_storage() {
     // Another secret is another application, whatever was given to the first.
     let wrong = at(&endpoint, "contoso.example", "s3cr3t-of-nobody");
     let store = stores.open(&wrong, &meter()).unwrap();
-    let refused = store.sign_get(&key("a"), MIN_TTL).await.unwrap_err();
-    assert!(matches!(refused, StorageError::Denied { .. }), "{refused}");
-    assert!(!format!("{refused} {refused:?}").contains("s3cr3t"));
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move {
+            store.sign_get(&key("a"), MIN_TTL).await.unwrap_err()
+        }));
+    }
+    for task in tasks {
+        let refused = task.await.unwrap();
+        assert!(matches!(refused, StorageError::Denied { .. }), "{refused}");
+        assert!(!format!("{refused} {refused:?}").contains("s3cr3t"));
+    }
+    // Who waits while it is refused does not ask again; who comes later does.
+    assert_eq!(asked.refused.load(Ordering::SeqCst), 1);
     let refused: StorageError = match store.objects().get(&key("a")).await {
         Ok(_) => panic!("it was opened"),
         Err(error) => error.into(),
