@@ -19,7 +19,7 @@ use http::StatusCode;
 use object_store::path::Path as Key;
 use serde_json::Value;
 
-use self::chunk::{Ahead, Rows};
+use self::chunk::{Ahead, Rows, Work};
 pub(crate) use self::content::{Content, Item};
 use self::shelf::Shelf;
 use crate::access_log::Entry;
@@ -435,16 +435,13 @@ async fn in_chunks(
     for chunk in keys.chunks(CHUNK) {
         let (app, readable) = (app.clone(), readable.clone());
         let chunk = chunk.to_vec();
-        signing.push(tokio::spawn(async move {
+        signing.push(Work::begin(async move {
             chunk::sign(&app, &readable, &chunk).await
         }));
     }
     let mut signed = Vec::with_capacity(keys.len());
     for chunk in signing {
-        let chunk = chunk
-            .await
-            .map_err(|error| Failure::internal(error.to_string()))?;
-        signed.extend(chunk?);
+        signed.extend(chunk.done().await?);
     }
     Ok(signed)
 }
