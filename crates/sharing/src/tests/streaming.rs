@@ -158,6 +158,6 @@ async fn pieces_are_short_where_a_log_says_much_of_its_files() {
     let answer = world.send(query(&[])).await;
     assert!(!answer.broken);
     assert_eq!(answer.lines().len(), 2 + 4);
-    assert_eq!(world.sign_calls(), 2);
+    assert!(world.sign_calls() > 1, "all in one piece");
     assert_eq!(world.record().files, 4);
 }
