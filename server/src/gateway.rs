@@ -5,7 +5,8 @@
 //! its storage, which is nobody's business. The signature covers ticket and file name.
 //!
 //! Each request looks anew whether the grant is open and the credential counts that the URL was made with, so that an end of
-//! either is felt at once even by those who hold a URL. What the client receives is counted, aborted answers included, as a leg from the store to the recipient (`receipt`).
+//! either, or a grant that was narrowed, is felt at once even by those who hold a URL. What the client receives is counted, aborted
+//! answers included, as a leg from the store to the recipient (`receipt`).
 
 mod range;
 mod receipt;
@@ -32,7 +33,7 @@ use storage::{Cause, Meter, MeterKey, StorageError};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::adapters::gate::Look;
+use crate::adapters::gate::{Look, still_opens};
 use crate::adapters::stores::Lake;
 use crate::listen::{Caller, Delivery};
 use crate::middleware::observe::RequestId;
@@ -190,15 +191,20 @@ impl Gateway {
             .ok_or_else(invalid)?;
         let exchange = &self.0.exchange;
         let system = Principal::system();
-        let open = exchange
-            .reading_is_open(&system, ticket.grant, ticket.look.token())
+        let opened = exchange
+            .reading_opens(&system, ticket.grant, ticket.look.token())
             .await;
-        if !open.map_err(|error| ours(&error))? {
+        let Some(opened) = opened.map_err(|error| ours(&error))? else {
             let end = exchange.ended_grant(&system, ticket.grant).await;
             return Err(match (end.map_err(|error| ours(&error))?, ticket.look) {
                 (None, Look::Consumer(_)) => not_taken(),
                 (end, _) => ended(end),
             });
+        };
+        let still = still_opens(exchange, &opened, ticket.recipient, ticket.rows).await;
+        if !still.map_err(|error| ours(&error))? {
+            let sentence = "The access that this URL was made for opens other rows by now. Query the table again for new ones.";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
         }
         // After the grant and the credential: with one of them over there is no use in asking for new URLs.
         if exchange.now() >= ticket.expires_at {

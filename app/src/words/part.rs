@@ -18,7 +18,7 @@ pub(crate) const DIRECTORY_HINT: &str = "For clients that read a table’s files
 pub(crate) const KEEP_PART: &str = "Change the part";
 pub(crate) const SAID_SO_FAR: &str = "So far it was said that only rows are opened where ";
 pub(crate) const PART_IS_CHANGED: &str =
-    "Changed. It holds from the next answer on; URLs that were handed out work until they end.";
+    "Changed. It holds at once; only URLs that stores have signed work until they end.";
 /// Of a decision on live access: over what is folded.
 pub(crate) const CONDITIONS: &str =
     "Conditions: some rows only, credentials for folders, bytes a day";

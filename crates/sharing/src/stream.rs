@@ -3,6 +3,7 @@
 //! the next of them while the client takes the last.
 
 mod chunk;
+mod content;
 mod shelf;
 
 use std::collections::{HashMap, HashSet};
@@ -13,18 +14,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use delta::{ChangedFile, State};
 use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
 use serde_json::Value;
 
-use self::chunk::{Ahead, Rows};
+use self::chunk::{Ahead, Rows, Work};
+pub(crate) use self::content::{Content, Item};
 use self::shelf::Shelf;
 use crate::access_log::Entry;
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
-use crate::lines::{Committed, Urls};
+use crate::lines::Urls;
 use crate::request::Call;
 use crate::routes::App;
 use crate::slots::Slot;
@@ -36,47 +37,9 @@ const CHUNK: usize = 500;
 /// So many chunks are signed at a time, and written in one piece; of the first piece there is one, for an answer is to begin
 /// soon.
 const CHUNKS: usize = 4;
-
-/// What an answer holds after its two first lines.
-pub(crate) enum Content {
-    /// Files of a state, by their numbers; with its version, where one was asked for.
-    State(Arc<State>, Arc<[u32]>, Option<Committed>),
-    /// Changes, in the order of the log.
-    Changes(Arc<[Item]>),
-}
-
-impl Content {
-    /// The bytes of the files in a range, by the table's log.
-    fn bytes(&self, range: Range<usize>) -> u64 {
-        match self {
-            // Of a million files the sum takes a while, and is known.
-            Self::State(state, rows, _)
-                if Arc::ptr_eq(rows, state.rows()) && range == (0..rows.len()) =>
-            {
-                state.bytes()
-            }
-            Self::State(state, rows, _) => {
-                let rows = rows.get(range).unwrap_or_default().iter();
-                total(rows.map(|row| state.size(*row)))
-            }
-            Self::Changes(items) => {
-                let files = items.get(range).unwrap_or_default().iter();
-                total(files.filter_map(Item::file).filter_map(|file| file.size()))
-            }
-        }
-    }
-}
-
-fn total(sizes: impl Iterator<Item = u64>) -> u64 {
-    sizes.fold(0, u64::saturating_add)
-}
-
-/// One line of changes.
-pub(crate) enum Item {
-    File(Committed, ChangedFile),
-    /// A protocol or metadata, with its line's end.
-    Line(Vec<u8>),
-}
+/// Once a log says so many bytes of a piece's files, no more are taken into it: their lines say the same, and a piece is held twice,
+/// in each answer. Usual files do not come to it.
+const PIECE_BYTES: usize = 16 << 20;
 
 /// An answer that is ready to be written.
 pub(crate) struct Ready {
@@ -282,10 +245,16 @@ impl Files {
         }
     }
 
-    /// Which files stand in the next piece, of so many chunks.
+    /// Which files stand in the next piece, of so many chunks; at least one, if any are left.
     fn following(&self, chunks: usize) -> Range<usize> {
         let until = self.end.min(self.next.saturating_add(CHUNK * chunks));
-        self.next..until.max(self.next)
+        let mut room = PIECE_BYTES;
+        let fitting = (self.next..until).take_while(|at| {
+            let fits = room > 0;
+            room = room.saturating_sub(self.content.said(*at));
+            fits
+        });
+        self.next..self.next + fitting.count()
     }
 
     /// What is written of a state; None: changes are.
@@ -466,25 +435,13 @@ async fn in_chunks(
     for chunk in keys.chunks(CHUNK) {
         let (app, readable) = (app.clone(), readable.clone());
         let chunk = chunk.to_vec();
-        signing.push(tokio::spawn(async move {
+        signing.push(Work::begin(async move {
             chunk::sign(&app, &readable, &chunk).await
         }));
     }
     let mut signed = Vec::with_capacity(keys.len());
     for chunk in signing {
-        let chunk = chunk
-            .await
-            .map_err(|error| Failure::internal(error.to_string()))?;
-        signed.extend(chunk?);
+        signed.extend(chunk.done().await?);
     }
     Ok(signed)
-}
-
-impl Item {
-    fn file(&self) -> Option<&ChangedFile> {
-        match self {
-            Self::File(_, file) => Some(file),
-            Self::Line(_) => None,
-        }
-    }
 }

@@ -1,12 +1,12 @@
 //! Azure without the account's key: an application of Entra ID asks for a token, opens the storage with it, and has the account give
 //! it a key to sign with for some hours (a user delegation key): what is signed with it opens no more than the application may, where
 //! the account's own key opens everything. Token and key are kept for all who open a storage with the same application, and asked for
-//! anew before they end: one request in hours, however many URLs are signed.
+//! anew before they end: one request in an hour, however many URLs are signed.
 //! <https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas>
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::{HeaderValue, header};
@@ -22,8 +22,9 @@ use crate::StorageError;
 use crate::sign::{CLOCK_SKEW, MAX_TTL, SAS_VERSION, rfc3339, wall_clock};
 use crate::temporary::{form, post, send, tag, token_of};
 
-/// So long a key is asked for; Azure gives one for seven days at most, and takes it back with all others of the account only.
-const KEY_LIFE: Duration = Duration::from_secs(6 * 3_600);
+/// So long a key is asked for. Azure gives one for seven days; but an account may take all of its keys back, which nobody tells us,
+/// and what is signed with them opens nothing until there is another.
+const KEY_LIFE: Duration = Duration::from_secs(2 * 3_600);
 /// A token is not used so shortly before its end.
 const TOKEN_REST: Duration = Duration::from_secs(5 * 60);
 /// What a token is for.
@@ -41,8 +42,59 @@ pub(crate) struct DelegationKey {
     pub(crate) value: SecretString,
 }
 
-/// Something that was given, and until when it is good, since 1970.
-type Given<T> = Mutex<Option<(Arc<T>, Duration)>>;
+/// Something that is asked for when it is needed, and kept while it is good.
+struct Given<T>(Mutex<Held<T>>);
+
+struct Held<T> {
+    /// And until when it is good, since 1970.
+    given: Option<(Arc<T>, Duration)>,
+    /// When it was refused last, and why.
+    refused: Option<(Instant, StorageError)>,
+}
+
+impl<T> Default for Given<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Held {
+            given: None,
+            refused: None,
+        }))
+    }
+}
+
+impl<T> Given<T> {
+    /// What is good for longer than until `needed`: what is kept, or what `ask` is given now, and until when.
+    async fn get(
+        &self,
+        needed: Duration,
+        ask: impl Future<Output = Result<(T, Duration), StorageError>>,
+    ) -> Result<Arc<T>, StorageError> {
+        let since = Instant::now();
+        // Held while it is asked for: of all who need one, one asks.
+        let mut held = self.0.lock().await;
+        if let Some((given, until)) = &held.given
+            && needed < *until
+        {
+            return Ok(Arc::clone(given));
+        }
+        // Who waited while it was refused does not ask again: hundreds who do look like somebody who guesses.
+        if let Some((at, why)) = &held.refused
+            && *at >= since
+        {
+            return Err(why.clone());
+        }
+        match ask.await {
+            Ok((given, until)) => {
+                let given = Arc::new(given);
+                held.given = Some((Arc::clone(&given), until));
+                Ok(given)
+            }
+            Err(why) => {
+                held.refused = Some((Instant::now(), why.clone()));
+                Err(why)
+            }
+        }
+    }
+}
 
 /// What an application was given. `Debug` shows none of it.
 #[derive(Default)]
@@ -78,15 +130,13 @@ fn other(why: &str) -> StorageError {
 
 impl Delegate {
     /// What opens the storage.
-    async fn token(&self) -> Result<Arc<AzureCredential>, StorageError> {
-        // Held while it is asked for: of all who need one, one asks.
-        let mut kept = self.kept.token.lock().await;
+    pub(crate) async fn token(&self) -> Result<Arc<AzureCredential>, StorageError> {
+        let needed = wall_clock() + TOKEN_REST;
+        self.kept.token.get(needed, self.asked_for_token()).await
+    }
+
+    async fn asked_for_token(&self) -> Result<(AzureCredential, Duration), StorageError> {
         let now = wall_clock();
-        if let Some((token, until)) = &*kept
-            && now + TOKEN_REST < *until
-        {
-            return Ok(Arc::clone(token));
-        }
         let body = form(&[
             ("grant_type", "client_credentials"),
             ("client_id", self.client_id.as_str()),
@@ -98,27 +148,26 @@ impl Delegate {
         let answer = answer.map_err(|error| error.about("a token of Entra ID"))?;
         let (token, lives) = token_of(&answer)?;
         let lives = lives.ok_or_else(|| other("the token service says no end"))?;
-        let token = Arc::new(AzureCredential::BearerToken(token));
-        *kept = Some((Arc::clone(&token), now + lives));
-        Ok(token)
+        Ok((AzureCredential::BearerToken(token), now + lives))
     }
 
     /// What signs; good for as long as anything that is signed now.
     pub(crate) async fn key(&self, now: Duration) -> Result<Arc<DelegationKey>, StorageError> {
-        let mut kept = self.kept.key.lock().await;
-        if let Some((key, until)) = &*kept
-            && now + MAX_TTL < *until
-        {
-            return Ok(Arc::clone(key));
-        }
-        let key = Arc::new(self.asked_for_key(now).await?);
-        let until = Timestamp::parse(&key.expiry)
-            .ok()
-            .and_then(|at| u64::try_from(at.micros()).ok())
-            .map(Duration::from_micros)
-            .ok_or_else(|| other("the account says no end of its key"))?;
-        *kept = Some((Arc::clone(&key), until));
-        Ok(key)
+        let needed = now + MAX_TTL;
+        let asked = async {
+            let key = self.asked_for_key(now).await?;
+            let until = Timestamp::parse(&key.expiry)
+                .ok()
+                .and_then(|at| u64::try_from(at.micros()).ok())
+                .map(Duration::from_micros)
+                .ok_or_else(|| other("the account says no end of its key"))?;
+            // It would be asked for with every URL, and URLs would end sooner than is said of them.
+            if until <= needed {
+                return Err(other("the account gives a key that ends too soon"));
+            }
+            Ok((key, until))
+        };
+        self.kept.key.get(needed, asked).await
     }
 
     async fn asked_for_key(&self, now: Duration) -> Result<DelegationKey, StorageError> {

@@ -23,6 +23,8 @@ use crate::{Credential, MAX_TTL, MIN_TTL, StorageError, StorageUrl, Store};
 
 /// Of an answer of a token service no more is read.
 const MAX_ANSWER: usize = 256 << 10;
+/// And it is waited for no longer: others wait for it, too.
+const PATIENCE: Duration = Duration::from_secs(30);
 const GOOGLE_READS: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
@@ -375,14 +377,17 @@ fn assertion(
     Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// A token and how long it lives, where that is said.
+/// A token and how long it lives, where that is said; no longer than a day, whatever is said.
 pub(crate) fn token_of(answer: &str) -> Result<(String, Option<Duration>), StorageError> {
     let answer: Value = serde_json::from_str(answer)
         .map_err(|_| other("the token service's answer is not JSON"))?;
     let token = answer.get("access_token").and_then(Value::as_str);
+    // It stands in a header.
+    let token = token.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
     let token = token.ok_or_else(|| other("the token service gave no token"))?;
     let lives = answer.get("expires_in").and_then(Value::as_u64);
-    Ok((token.to_owned(), lives.map(Duration::from_secs)))
+    let lives = lives.map(|seconds| Duration::from_secs(seconds.min(86_400)));
+    Ok((token.to_owned(), lives))
 }
 
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
@@ -439,18 +444,23 @@ async fn asked(
         what: "the store's token service".to_owned(),
         why: "no answer came".to_owned(),
     };
-    let answer = client.execute(request).await.map_err(|_| unreachable())?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map_err(|_| unreachable())?.to_bytes();
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let answering = async {
+        let answer = client.execute(request).await.map_err(|_| unreachable())?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|_| unreachable())?.to_bytes();
+        Ok::<_, StorageError>((status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    let answered = tokio::time::timeout(PATIENCE, answering).await;
+    let (status, body) = answered.map_err(|_| unreachable())??;
     if status.is_success() {
         return Ok(Ok(body));
     }
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(unreachable());
     }
-    let word = tag(&body, "Code").filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let word = tag(&body, "Code")
+        .filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
     Ok(Err(Refusal {
         status: status.as_u16(),
         word,
@@ -489,6 +499,11 @@ mod tests {
             (token.as_str(), lives),
             ("t", Some(Duration::from_secs(3_599)))
         );
-        assert!(token_of("{}").is_err());
+        let forever = format!(r#"{{"access_token":"t","expires_in":{}}}"#, u64::MAX);
+        let (_, lives) = token_of(&forever).unwrap();
+        assert_eq!(lives, Some(Duration::from_secs(86_400)));
+        for none in ["{}", r#"{"access_token":"t\nx: y"}"#] {
+            assert!(token_of(none).is_err(), "{none}");
+        }
     }
 }

@@ -3,25 +3,22 @@
 
 mod listing;
 mod part;
+mod refusals;
 mod side;
 mod signing;
+mod written;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::access::{
-    EndedAccess, NotServed, QueryLogNew, ReadFrom, ReaderRefused, SharedTable, TurnedAway,
-};
-use exchange::billing::MeterEventNew;
-use exchange::catalog::LogEscape;
-use exchange::ports::Problem;
-use exchange::{Error, Exchange, Principal};
+use exchange::access::{NotServed, ReadFrom, SharedTable};
+use exchange::{Exchange, Principal};
 use model::{
-    GrantId, Location, Method, Name, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId,
-    StorageId, TableId, Timestamp,
+    GrantId, Location, Name, ProductId, Purpose, QueryId, RecipientId, RecipientTokenId, StorageId,
+    TableId, Timestamp,
 };
 use object_store::path::Path;
 use sharing::{
@@ -31,12 +28,14 @@ use storage::{Cause, Meter, MeterKey};
 
 use self::listing::entitled;
 pub(crate) use self::listing::{listed, shares_of};
-use super::reads::{Reads, record};
+pub(crate) use self::part::still_opens;
+pub(crate) use self::refusals::refused;
+use self::refusals::{cannot_open, ended, not_taken, turned_away, unbelieved};
+use super::reads::Reads;
 use super::stores::{Lake, TableAt};
 use crate::gateway::Gateway;
-use crate::metrics;
 use crate::middleware::limiter::{Limiter, Pace};
-use crate::oidc::{Issuers, ProviderError};
+use crate::oidc::Issuers;
 
 /// So many calls of one recipient that are turned away at the door leave a line in a minute, in this process: nothing else limits
 /// who holds a credential that is over. The others are counted only.
@@ -98,6 +97,8 @@ pub(crate) struct Reading {
     /// Where the recipient is.
     to: Location,
     until: Timestamp,
+    /// The rows that the grant opened when the answer was begun; see [`part::mark`].
+    rows: u64,
     meter: Meter,
     /// Whether URLs of the store itself were handed out: what is read through them we do not see.
     signed_by_store: AtomicBool,
@@ -219,6 +220,7 @@ impl ShareGate {
             storage,
             to,
             until: found.until_at,
+            rows: part::mark(rows.as_deref()),
             meter,
             signed_by_store: AtomicBool::new(false),
             noted_until: AtomicI64::new(i64::MIN),
@@ -271,62 +273,6 @@ impl ShareGate {
             }
             Err(other) => Err(other),
         }
-    }
-
-    /// Writes down what this process itself has read for a request, where that crossed a border.
-    pub(crate) async fn count_own_reads(&self, reading: &Reading) {
-        let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
-        let from = reading.at.store.location();
-        let Some(here) = self.reads.to_here(from) else {
-            return;
-        };
-        if bytes > 0 {
-            let purpose = reading.meter.key().purpose;
-            let key = format!("query/{}/log", reading.query);
-            self.count(reading, key, bytes, here.clone(), Method::Measured, purpose)
-                .await;
-        }
-    }
-
-    /// A table that points out of itself is an incident (C-13).
-    pub(crate) async fn note_escape(&self, record: &QueryRecord, reading: &Reading) {
-        if let Some(found) = &record.escape {
-            let found = LogEscape {
-                storage: reading.storage,
-                path: reading.at.folder.to_string(),
-                version: found.version,
-                sentence: found.sentence.clone(),
-            };
-            let system = Principal::system();
-            self.exchange.log_escaped(&system, &found).await;
-        }
-    }
-
-    async fn count(
-        &self,
-        reading: &Reading,
-        key: String,
-        bytes: u64,
-        to: Location,
-        method: Method,
-        purpose: Purpose,
-    ) {
-        let event = MeterEventNew {
-            key,
-            product: Some(reading.product),
-            table: Some(reading.table),
-            grant: Some(reading.grant),
-            recipient: Some(reading.recipient),
-            run: None,
-            query: Some(reading.query),
-            from: reading.at.store.location().clone(),
-            to,
-            bytes,
-            busy: 0,
-            method,
-            purpose,
-        };
-        record(&self.exchange, &event).await;
     }
 }
 
@@ -425,143 +371,10 @@ impl Gate for ShareGate {
     }
 
     async fn record(&self, record: QueryRecord) {
-        // Strangers are counted; a line each would let them write as much as they like.
-        let Some(reader) = &record.reader else {
-            return metrics::share_refused(record.endpoint.as_str());
-        };
-        let recipient_id = reader.recipient;
-        if record.at_the_door {
-            metrics::share_refused(record.endpoint.as_str());
-            let recipient = recipient_id.to_string();
-            if self.lines_at_the_door.take(&recipient).is_err() {
-                return;
-            }
-        }
-        let now = self.exchange.now();
-        let reading = record
-            .handle
-            .as_ref()
-            .and_then(|handle| handle.downcast_ref::<Reading>());
-        if let Some(reading) = reading {
-            self.note_escape(&record, reading).await;
-        }
-        if record.is_producers
-            && let Some(grant) = record.grant
-        {
-            let us = Principal::system();
-            if let Err(error) = self.exchange.grant_doubted(&us, grant).await {
-                tracing::error!(error = &error as &dyn std::error::Error, %grant, "a grant that fails its reader could not be looked at");
-            }
-        }
-        let line = QueryLogNew {
-            id: record.query.unwrap_or_else(|| QueryId::new(now)),
-            recipient_id,
-            endpoint: record.endpoint.as_str(),
-            share: record.share,
-            schema: record.schema,
-            table: record.table,
-            table_id: record.table_id,
-            grant_id: record.grant,
-            version: record.version,
-            files: record.files,
-            bytes_signed: record.bytes_signed,
-            files_dropped: record.files_dropped,
-            actions: record.actions,
-            duration: micros(record.duration),
-            source: record.side.map(Side::as_str),
-            stale_since: record.stale_since,
-            outcome: record.outcome.as_str(),
-            error_code: record.error_code,
-            reason: record.reason,
-            status: record.status,
-            user_agent: record.user_agent,
-        };
-        if let Err(error) = self
-            .exchange
-            .query_logged(&Principal::system(), &line)
-            .await
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, query = %line.id, "an access was not logged");
-        }
-        let Some(reading) = reading else { return };
-        // What goes through the gateway is measured there.
-        if reading.signed_by_store.load(Ordering::Relaxed) && record.bytes_signed > 0 {
-            let key = format!("query/{}", reading.query);
-            let to = reading.to.clone();
-            let (method, purpose) = (Method::Signed, Purpose::Query);
-            self.count(reading, key, record.bytes_signed, to, method, purpose)
-                .await;
-        }
-        self.count_own_reads(reading).await;
+        self.write_down(record).await;
     }
 }
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-fn ended(end: EndedAccess) -> Refused {
-    Refused::Ended {
-        at: end.at,
-        revoked: end.revoked,
-        urls_until: end.urls_until,
-    }
-}
-
-/// Why a token of an issuer says nothing: for the caller it is none, for the log why.
-fn unbelieved(error: ProviderError) -> Refused {
-    match error {
-        ProviderError::Refused(why) => {
-            tracing::debug!(why, "a token of an issuer was refused");
-            Refused::Unknown
-        }
-        ProviderError::Unreachable(why) => {
-            tracing::warn!(why, "an issuer of tokens cannot be asked");
-            Refused::Unavailable("the issuer of this token cannot be asked".to_owned())
-        }
-    }
-}
-
-/// The same at the door, where it may be known whose the credential is.
-fn turned_away(away: TurnedAway) -> Refused {
-    let refused = not_taken(away.why);
-    match away.whose {
-        Some((recipient, name)) => refused.to_reader(Reader {
-            recipient,
-            name: name.to_string(),
-            token: None,
-        }),
-        None => refused,
-    }
-}
-
-fn not_taken(why: ReaderRefused) -> Refused {
-    match why {
-        ReaderRefused::Unknown => Refused::Unknown,
-        ReaderRefused::Expired { urls_until } => Refused::Expired { urls_until },
-        ReaderRefused::Revoked { urls_until } => Refused::Revoked { urls_until },
-        ReaderRefused::Elsewhere => Refused::Forbidden {
-            why: why.to_string(),
-        },
-    }
-}
-
-pub(crate) fn refused(error: Error) -> Refused {
-    match error {
-        Error::NotFound(_) => Refused::NotFound,
-        Error::Unavailable(why) => Refused::Unavailable(why),
-        error => Refused::Internal(error.to_string()),
-    }
-}
-
-/// A storage whose row or credential is no good. Asking again does not mend it, so it is no 5xx; what is wrong is for the
-/// owner alone.
-fn cannot_open(problem: &Problem) -> Refused {
-    tracing::warn!(
-        problem = problem.sentence,
-        "a storage cannot be opened for sharing"
-    );
-    Refused::Forbidden {
-        why: "the provider's storage cannot be opened; its owner has to look at it".to_owned(),
-    }
 }

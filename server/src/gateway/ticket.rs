@@ -19,7 +19,7 @@ use crate::adapters::gate::Look;
 
 const NONCE: usize = 12;
 /// The layout below. What was sealed in an earlier one is refused: it lives for an hour at most, and its holder queries again.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 /// So many identifiers.
 const IDS: usize = 7;
 
@@ -34,6 +34,8 @@ pub(crate) struct Ticket {
     pub(crate) recipient: RecipientId,
     pub(crate) query: QueryId,
     pub(crate) expires_at: Timestamp,
+    /// The rows that the grant opened when it was made; see [`crate::adapters::gate::still_opens`].
+    pub(crate) rows: u64,
     /// Where the recipient is.
     pub(crate) to: Location,
     /// Relative to the storage.
@@ -142,6 +144,7 @@ impl Ticket {
             bytes.extend_from_slice(id.as_bytes());
         }
         bytes.extend_from_slice(&self.expires_at.micros().to_be_bytes());
+        bytes.extend_from_slice(&self.rows.to_be_bytes());
         bytes.push(length);
         bytes.extend_from_slice(to.as_bytes());
         bytes.extend_from_slice(self.key.as_ref().as_bytes());
@@ -162,6 +165,7 @@ impl Ticket {
             _ => return None,
         };
         let (expires_at, rest) = rest.split_first_chunk::<8>()?;
+        let (rows, rest) = rest.split_first_chunk::<8>()?;
         let (&length, rest) = rest.split_first()?;
         let (to, key) = rest.split_at_checked(usize::from(length))?;
         Some(Self {
@@ -173,6 +177,7 @@ impl Ticket {
             recipient: id(4)?.into(),
             query: id(5)?.into(),
             expires_at: Timestamp::from_micros(i64::from_be_bytes(*expires_at)),
+            rows: u64::from_be_bytes(*rows),
             to: std::str::from_utf8(to).ok()?.parse().ok()?,
             key: Path::parse(std::str::from_utf8(key).ok()?).ok()?,
         })
@@ -230,6 +235,7 @@ mod tests {
             recipient: RecipientId::new(at),
             query: QueryId::new(at),
             expires_at: at,
+            rows: 7,
             to: Location::new(Cloud::Azure, "westeurope").unwrap(),
             key: Path::parse(key).unwrap(),
         }
@@ -326,7 +332,7 @@ mod tests {
         let whole = ticket("a/part.parquet").to_bytes().unwrap();
         assert!(Ticket::from_bytes(&whole).is_some());
         // Up to the location; from there on less is only a shorter key.
-        for length in 0..2 + IDS * 16 + 8 + 1 + "azure:westeurope".len() {
+        for length in 0..2 + IDS * 16 + 16 + 1 + "azure:westeurope".len() {
             assert_eq!(Ticket::from_bytes(&whole[..length]), None, "{length}");
         }
         // An earlier layout, no look that there is, and one of ours with a credential.

@@ -14,6 +14,9 @@ use crate::contain::contain;
 /// What makes an added file an unusual one.
 const UNUSUAL: [&str; 3] = ["deletionVector", "baseRowId", "defaultRowCommitVersion"];
 
+/// Of more values than these a row is no usual one: it is held against the budgets before anything is made of it.
+const MOST_VALUES: usize = 1_000;
+
 /// A file without a deletion vector. Its path is contained.
 pub(crate) struct PlainAdd<'a> {
     pub(crate) path: &'a str,
@@ -28,7 +31,9 @@ impl PlainAdd<'_> {
     /// Bytes of what it says, about those of its line in a commit.
     pub(super) fn bytes(&self) -> usize {
         let values = self.partition_values.iter();
-        let values = values.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
+        // With quotes, colon and comma.
+        let values =
+            values.map(|(name, value)| 6 + name.len() + value.as_ref().map_or(0, String::len));
         self.path.len() + self.stats.map_or(0, str::len) + values.sum::<usize>() + 100
     }
 }
@@ -131,6 +136,9 @@ impl Values<'_> {
         let offsets = self.map.value_offsets();
         let from = usize::try_from(*offsets.get(row)?).ok()?;
         let to = usize::try_from(*offsets.get(row + 1)?).ok()?;
+        if to.saturating_sub(from) > MOST_VALUES {
+            return None;
+        }
         let mut values = BTreeMap::new();
         for at in from..to {
             if self.keys.is_null(at) {
@@ -152,5 +160,41 @@ fn optional<'a, T>(
     match add.column_by_name(name) {
         None => Some(None),
         Some(column) => of_type(column).map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{MapBuilder, StringBuilder};
+
+    use super::*;
+
+    #[test]
+    fn a_row_of_very_many_values_is_held_against_the_budgets_first() {
+        let mut values = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        for count in [2, MOST_VALUES, MOST_VALUES + 1] {
+            for name in 0..count {
+                values.keys().append_value(name.to_string());
+                values.values().append_value("");
+            }
+            values.append(true).unwrap();
+        }
+        let paths: ArrayRef = Arc::new(StringArray::from(vec!["a"; 3]));
+        let sizes: ArrayRef = Arc::new(Int64Array::from(vec![1; 3]));
+        let values: ArrayRef = Arc::new(values.finish());
+        let columns = vec![
+            ("path", paths),
+            ("size", sizes),
+            ("partitionValues", values),
+        ];
+        let add: ArrayRef = Arc::new(StructArray::try_from(columns).unwrap());
+        let batch = RecordBatch::try_from_iter([("add", add)]).unwrap();
+        let rows = PlainRows::of(&batch).unwrap();
+        let read = [0, 1, 2].map(|row| rows.get(row).map(|file| file.partition_values.len()));
+        assert_eq!(read, [Some(2), Some(MOST_VALUES), None]);
+        let bytes = rows.get(1).map(|file| file.bytes());
+        assert!(bytes > Some(7 * MOST_VALUES), "{bytes:?}");
     }
 }

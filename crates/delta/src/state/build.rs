@@ -23,6 +23,8 @@ pub(super) struct Growing {
     open: Columns,
     /// The number of the open columns' first row.
     first: u32,
+    /// Bytes of the partition values of columns that were closed.
+    values: u64,
 }
 
 impl Growing {
@@ -32,6 +34,7 @@ impl Growing {
             parts,
             open: Columns::default(),
             first,
+            values: 0,
         }
     }
 
@@ -48,6 +51,7 @@ impl Growing {
         }
         let mut columns = std::mem::take(&mut self.open);
         columns.fit();
+        self.values = self.values.saturating_add(columns.values_bytes());
         let part = Part {
             first: self.first,
             columns: Arc::new(columns),
@@ -64,6 +68,10 @@ impl Growing {
     fn rows(&self) -> usize {
         self.first as usize + self.open.len()
     }
+
+    fn values_bytes(&self) -> u64 {
+        self.values.saturating_add(self.open.values_bytes())
+    }
 }
 
 /// Stands for a file: nobody outside can choose two files with one of these.
@@ -72,6 +80,8 @@ type Name = (u64, u64);
 pub(super) struct Builder {
     /// Of active files.
     most: u64,
+    /// Of bytes that their partition values take: in a log these may be a tenth of that, and in a checkpoint next to nothing.
+    most_bytes: u64,
     growing: Growing,
     /// Rows that do not count.
     gone: HashSet<u32>,
@@ -86,6 +96,7 @@ impl Builder {
     pub(super) fn new(budgets: &Budgets) -> Self {
         Self {
             most: budgets.files,
+            most_bytes: budgets.total_log_bytes,
             growing: Growing::default(),
             gone: HashSet::new(),
             removed: HashMap::new(),
@@ -110,6 +121,8 @@ impl Builder {
             }
             Row::Action(action) => return head.apply(action),
         }
+        let values = self.growing.values_bytes();
+        within("bytes of partition values", self.most_bytes, values)?;
         if self.growing.rows() > self.next_look {
             return self.settle();
         }

@@ -7,6 +7,7 @@ use object_store::path::Path;
 use serde_json::{Map, Value};
 
 use crate::actions::{AddFile, FileKey, live_rows};
+use crate::budgets::count;
 use crate::checkpoint::PlainAdd;
 use crate::contain::contain;
 
@@ -22,6 +23,14 @@ type Values = BTreeMap<String, Option<String>>;
 
 /// Where a file has nothing of [`KEPT`].
 static NOTHING: Value = Value::Null;
+
+/// A value of one letter takes as much as one of fifty.
+fn bytes_of(values: &Values) -> usize {
+    let texts = values
+        .iter()
+        .map(|(name, value)| 64 + name.len() + value.as_ref().map_or(0, String::len));
+    64 + texts.sum::<usize>()
+}
 
 /// One file of a table, as it is held: an [`AddFile`] for who only looks.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +80,8 @@ pub(super) struct Columns {
     partitions: Vec<u32>,
     values: Vec<Arc<Values>>,
     known: HashMap<Arc<Values>, u32>,
+    /// Bytes that `values` take, about.
+    values_bytes: usize,
     extras: BTreeMap<usize, Extra>,
     has_vectors: bool,
     bytes: u64,
@@ -176,6 +187,7 @@ impl Columns {
             None => {
                 let values = Arc::new(found.clone());
                 let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+                self.values_bytes = self.values_bytes.saturating_add(bytes_of(found));
                 self.values.push(Arc::clone(&values));
                 self.known.insert(values, next);
                 next
@@ -199,16 +211,6 @@ impl Columns {
         self.values.shrink_to_fit();
         self.known = HashMap::new();
         let row = 8 + 8 + 1 + 4 + 16;
-        let values: usize = self
-            .values
-            .iter()
-            .map(|values| {
-                let texts = values
-                    .iter()
-                    .map(|(name, value)| 64 + name.len() + value.as_ref().map_or(0, String::len));
-                64 + texts.sum::<usize>()
-            })
-            .sum();
         let extras: usize = self
             .extras
             .values()
@@ -217,12 +219,21 @@ impl Columns {
                 512 + vector.map_or(0, |vector| 2 * vector.to_string().len())
             })
             .sum();
-        let all = self.paths.weight() + self.stats.weight() + self.len() * row + values + extras;
+        let all = self.paths.weight()
+            + self.stats.weight()
+            + self.len() * row
+            + self.values_bytes
+            + extras;
         self.bytes = u64::try_from(all).unwrap_or(u64::MAX);
     }
 
     pub(super) fn len(&self) -> usize {
         self.sizes.len()
+    }
+
+    /// Bytes that the partition values take, about.
+    pub(super) fn values_bytes(&self) -> u64 {
+        count(self.values_bytes)
     }
 
     /// Bytes that are held, the index that may come among them.

@@ -336,6 +336,38 @@ async fn what_a_log_says_twice_counts_as_it_was_said_last() {
     }
 }
 
+/// What differs in one value of a hundred is held whole.
+#[tokio::test]
+async fn partition_values_count_as_what_they_take() {
+    let budgets = Budgets {
+        total_log_bytes: 100_000,
+        ..Budgets::default()
+    };
+    let columns: Vec<String> = (0..100).map(|n| format!(r#""c{n}":"""#)).collect();
+    let columns = columns.join(",");
+    for (differ, fits) in [(false, true), (true, false)] {
+        let probe = Probe::memory();
+        let lines = (0..20).map(|n| {
+            let day = if differ { n } else { 0 };
+            format!(
+                r#"{{"add":{{"path":"f{n}","partitionValues":{{"day":"{day}",{columns}}},"size":1,"modificationTime":1,"dataChange":true}}}}"#
+            )
+        });
+        let lines: Vec<String> = lines.collect();
+        let mut all = vec![PROTOCOL, METADATA];
+        all.extend(lines.iter().map(String::as_str));
+        probe.put_commit(0, &all).await;
+        let table = Table::new(probe.clone(), budgets.clone());
+        match table.state(None).await {
+            Ok(state) => assert!(fits && state.rows().len() == 20),
+            Err(error) => assert!(
+                !fits && error.to_string().contains("partition values"),
+                "{error}"
+            ),
+        }
+    }
+}
+
 /// Files that come and go, more often than are there at a time: what no longer counts is let go of on the way.
 #[tokio::test]
 async fn a_long_log_without_a_checkpoint_is_read_in_the_room_of_its_files() {

@@ -13,6 +13,7 @@ mod leaks;
 mod limits;
 mod moving;
 mod offers;
+mod open;
 mod queries;
 mod quota;
 mod reading;
@@ -40,6 +41,7 @@ pub use later::{Later, LaterNew, LaterState};
 pub use leaks::could_be_leaked;
 pub(crate) use limits::{MOST_ADDRESSES, MOST_REQUESTS};
 pub(crate) use moving::STAYS;
+pub use open::Opened;
 pub use queries::{QueryLogNew, ShareAnswer, ShareQueryFilter};
 pub use quota::{LiveRead, parse_bytes};
 pub use reading::{

@@ -40,14 +40,25 @@ pub(super) struct Chunk {
 
 /// Chunks that are being written.
 pub(super) struct Ahead {
-    chunks: Vec<Writing>,
+    chunks: Vec<Work<Chunk>>,
     since: Instant,
 }
 
-/// Given up when it is dropped.
-struct Writing(JoinHandle<Result<Chunk, Failure>>);
+/// Something that is done beside others, and given up when it is dropped.
+pub(super) struct Work<T>(JoinHandle<Result<T, Failure>>);
 
-impl Drop for Writing {
+impl<T: Send + 'static> Work<T> {
+    pub(super) fn begin(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+
+    pub(super) async fn done(mut self) -> Result<T, Failure> {
+        let ended = (&mut self.0).await;
+        ended.map_err(|error| Failure::internal(error.to_string()))?
+    }
+}
+
+impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -67,9 +78,9 @@ impl Ahead {
         while from < range.end {
             let to = range.end.min(from.saturating_add(length));
             let (app, readable, rows) = (app.clone(), readable.clone(), rows.clone());
-            chunks.push(Writing(tokio::spawn(async move {
+            chunks.push(Work::begin(async move {
                 rows.write(&app, &readable, from..to).await
-            })));
+            }));
             from = to;
         }
         Self {
@@ -85,9 +96,8 @@ impl Ahead {
     /// All of them, or why one failed.
     pub(super) async fn written(self) -> Result<Vec<Chunk>, Failure> {
         let mut written = Vec::with_capacity(self.chunks.len());
-        for mut chunk in self.chunks {
-            let ended = (&mut chunk.0).await;
-            written.push(ended.map_err(|error| Failure::internal(error.to_string()))??);
+        for chunk in self.chunks {
+            written.push(chunk.done().await?);
         }
         Ok(written)
     }

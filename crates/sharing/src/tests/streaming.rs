@@ -145,3 +145,19 @@ async fn an_answer_that_fails_half_way_says_so_or_breaks_off() {
         assert_eq!(world.given_back(), 3 * 573, "nothing of it came");
     }
 }
+
+/// The statistics of a file may have megabytes; a piece has no more of them than one that is too many.
+#[tokio::test]
+async fn pieces_are_short_where_a_log_says_much_of_its_files() {
+    let files = ["a", "b", "c", "d"].map(|name| {
+        let mut file = add(&format!("{name}.parquet"), Some("2021-04-28"), None);
+        file["add"]["stats"] = Value::String(format!("{{\"much\":\"{}\"}}", "x".repeat(6 << 20)));
+        file
+    });
+    let world = World::of(&[&[protocol(), metadata()], &files]).await;
+    let answer = world.send(query(&[])).await;
+    assert!(!answer.broken);
+    assert_eq!(answer.lines().len(), 2 + 4);
+    assert!(world.sign_calls() > 1, "all in one piece");
+    assert_eq!(world.record().files, 4);
+}

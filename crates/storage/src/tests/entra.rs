@@ -2,7 +2,7 @@
 //! server checks what is asked as Azure documents it; signatures are checked with the key that it gave.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::Router;
 use axum::extract::{Path as At, RawQuery, State};
@@ -28,7 +28,10 @@ const URL: &str = "abfss://c01@acct1.dfs.core.windows.net/x";
 #[derive(Default)]
 struct Asked {
     tokens: AtomicU32,
+    refused: AtomicU32,
     keys: AtomicU32,
+    /// Keys end as they begin.
+    ends_at_once: AtomicBool,
 }
 
 fn field(pairs: &str, name: &str) -> String {
@@ -49,6 +52,7 @@ async fn token(State(asked): State<Arc<Asked>>, At(tenant): At<String>, sent: St
     assert_eq!(field(&sent, "scope"), "https://storage.azure.com/.default");
     assert_eq!(field(&sent, "client_id"), "reader");
     if field(&sent, "client_secret") != SECRET {
+        asked.refused.fetch_add(1, Ordering::SeqCst);
         return (StatusCode::UNAUTHORIZED, "{\"error\":\"invalid_client\"}").into_response();
     }
     asked.tokens.fetch_add(1, Ordering::SeqCst);
@@ -72,7 +76,10 @@ async fn delegation(
     assert_eq!(headers["x-ms-version"], "2023-11-03");
     asked.keys.fetch_add(1, Ordering::SeqCst);
     let start = between(&sent, "<Start>", "</Start>");
-    let expiry = between(&sent, "<Expiry>", "</Expiry>");
+    let mut expiry = between(&sent, "<Expiry>", "</Expiry>");
+    if asked.ends_at_once.load(Ordering::SeqCst) {
+        expiry = start;
+    }
     format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><UserDelegationKey><SignedOid>the-oid</SignedOid>\
          <SignedTid>the-tid</SignedTid><SignedStart>{start}</SignedStart><SignedExpiry>{expiry}</SignedExpiry>\
@@ -90,12 +97,22 @@ async fn object(headers: HeaderMap) -> Response {
     (answer, "abc").into_response()
 }
 
+/// One blob that was never committed.
+async fn list(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    assert_eq!(headers["authorization"], "Bearer the-token");
+    assert!(query.is_some_and(|query| query.starts_with("comp=list&")));
+    "<EnumerationResults><Blobs><Blob><Name>x/t/a</Name><Properties><Etag></Etag></Properties></Blob></Blobs>\
+     <NextMarker/></EnumerationResults>"
+        .into_response()
+}
+
 /// An account that is its own token service, and how to open its storage.
 async fn account() -> (String, Stores, Arc<Asked>) {
     let asked = Arc::new(Asked::default());
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/acct1/", post(delegation))
+        .route("/acct1/c01", get(list))
         .route("/acct1/c01/{*key}", get(object))
         .with_state(Arc::clone(&asked));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -183,6 +200,8 @@ async fn one_key_signs_for_all_who_open_a_storage() {
         ["rl", "d", "3"]
     );
     assert_eq!(field(&sas, "sig"), signature(&sas, "x/sales/t 1"));
+    // And what the store keeps of what was deleted is asked with it.
+    assert_eq!(store.uncommitted(&key("t")).await.unwrap(), 1);
     assert_eq!(counts(), (1, 1));
 
     // A token that ends soon is not used for long; the key that it brought is.
@@ -197,12 +216,30 @@ async fn one_key_signs_for_all_who_open_a_storage() {
     // Another secret is another application, whatever was given to the first.
     let wrong = at(&endpoint, "contoso.example", "s3cr3t-of-nobody");
     let store = stores.open(&wrong, &meter()).unwrap();
-    let refused = store.sign_get(&key("a"), MIN_TTL).await.unwrap_err();
-    assert!(matches!(refused, StorageError::Denied { .. }), "{refused}");
-    assert!(!format!("{refused} {refused:?}").contains("s3cr3t"));
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move {
+            store.sign_get(&key("a"), MIN_TTL).await.unwrap_err()
+        }));
+    }
+    for task in tasks {
+        let refused = task.await.unwrap();
+        assert!(matches!(refused, StorageError::Denied { .. }), "{refused}");
+        assert!(!format!("{refused} {refused:?}").contains("s3cr3t"));
+    }
+    // Who waits while it is refused does not ask again; who comes later does.
+    assert_eq!(asked.refused.load(Ordering::SeqCst), 1);
     let refused: StorageError = match store.objects().get(&key("a")).await {
         Ok(_) => panic!("it was opened"),
         Err(error) => error.into(),
     };
     assert!(matches!(refused, StorageError::Denied { .. }), "{refused}");
+
+    // A key that is over signs nothing.
+    asked.ends_at_once.store(true, Ordering::SeqCst);
+    let other = at(&endpoint, "fabrikam.example", SECRET);
+    let store = stores.open(&other, &meter()).unwrap();
+    let refused = store.sign_get(&key("a"), MIN_TTL).await.unwrap_err();
+    assert!(refused.to_string().contains("too soon"), "{refused}");
 }

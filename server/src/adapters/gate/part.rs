@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use exchange::Principal;
-use exchange::access::SharedTable;
+use exchange::access::{Opened, SharedTable};
+use exchange::{Error, Exchange, Principal};
 use model::RecipientId;
+use sha2::{Digest as _, Sha256};
 use sharing::{Narrow, Refused, Temporary};
 use storage::StorageError;
 
@@ -68,6 +69,30 @@ impl ShareGate {
         let why = self.exchange.token_refused(&system, token).await;
         Err(why.map_err(refused)?.map_or(Refused::NotFound, not_taken))
     }
+}
+
+/// Tells the rows that a grant opens from those that it opens at another time; 0: all of them.
+pub(super) fn mark(rows: Option<&Narrow>) -> u64 {
+    let Some(rows) = rows else { return 0 };
+    let hash: [u8; 32] = Sha256::digest(format!("{rows:?}")).into();
+    u64::from_be_bytes(std::array::from_fn(|at| hash[at])) | 1
+}
+
+/// Whether the rows of `mark`, with which an answer was begun, may still be read: a grant may have been narrowed since, and of its
+/// recipient something else be noted.
+pub(crate) async fn still_opens(
+    exchange: &Exchange,
+    opened: &Opened,
+    recipient: RecipientId,
+    mark: u64,
+) -> Result<bool, Error> {
+    let Some(filter) = &opened.rows else {
+        return Ok(true);
+    };
+    let system = Principal::system();
+    let properties = exchange.reader_properties(&system, recipient).await?;
+    let now = Narrow::new(filter, &properties);
+    Ok(self::mark(Some(&now)) == mark)
 }
 
 /// What is wrong with a storage is for its owner alone; asking again mends nothing, so it is no 5xx.

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use sharing::{Refused, SignedFile};
 use storage::{MAX_TTL, MIN_TTL, StorageError, Tags};
 
-use super::{Look, Reading, ShareGate, ended, micros, not_taken, refused};
+use super::{Look, Reading, ShareGate, ended, micros, not_taken, refused, still_opens};
 use crate::gateway::Ticket;
 
 impl ShareGate {
@@ -56,31 +56,37 @@ impl ShareGate {
                 (signed, expires_at, None)
             }
         };
-        // Noted once in an answer for as long as no URL of it lives longer; asked whether all is still open, before any is handed
-        // out.
+        // Noted once in an answer for as long as no URL of it lives longer. Nobody outside gets those of a verification, so that
+        // nothing is left to wait for.
         let noted = reading.noted_until.load(Ordering::Acquire);
-        let open = match reading.look {
-            Look::Consumer(token) if last.micros() <= noted => {
-                self.exchange
-                    .reading_is_open(&system, reading.grant, Some(token))
-                    .await
+        let is_noted = match reading.look {
+            Look::Consumer(token) if last.micros() > noted => {
+                let issued =
+                    self.exchange
+                        .urls_issued(&system, reading.grant, token, last, last_by_store);
+                issued.await.map_err(refused)?
             }
-            Look::Consumer(token) => {
-                self.exchange
-                    .urls_issued(&system, reading.grant, token, last, last_by_store)
-                    .await
-            }
-            // Nobody outside gets them, so nothing is left to wait for.
-            Look::Verification => {
-                self.exchange
-                    .reading_is_open(&system, reading.grant, None)
-                    .await
-            }
+            Look::Consumer(_) | Look::Verification => true,
         };
-        if open.map_err(refused)? {
-            let noted = last.micros();
-            reading.noted_until.fetch_max(noted, Ordering::AcqRel);
-            return Ok(signed);
+        // Asked before any is handed out, whether all is still open, and opens what it did when the answer was begun.
+        let opened = if is_noted {
+            let token = reading.look.token();
+            let opened = self.exchange.reading_opens(&system, reading.grant, token);
+            opened.await.map_err(refused)?
+        } else {
+            None
+        };
+        if let Some(opened) = opened {
+            reading
+                .noted_until
+                .fetch_max(last.micros(), Ordering::AcqRel);
+            let still = still_opens(&self.exchange, &opened, reading.recipient, reading.rows);
+            if still.await.map_err(refused)? {
+                return Ok(signed);
+            }
+            return Err(Refused::Unavailable(
+                "this access opens other rows than when the answer was begun".to_owned(),
+            ));
         }
         let end = self.exchange.ended_grant(&system, reading.grant).await;
         if let Some(end) = end.map_err(refused)? {
@@ -109,6 +115,7 @@ impl ShareGate {
             query: reading.query,
             to: reading.to.clone(),
             expires_at,
+            rows: reading.rows,
             key,
         };
         let url = self

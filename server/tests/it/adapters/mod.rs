@@ -64,6 +64,8 @@ pub(super) struct World {
     pub(super) exchange: Exchange,
     /// The protocol at `/delta-sharing`, and the gateway.
     pub(super) router: Router,
+    /// What stands behind the protocol.
+    pub(super) gate: Arc<dyn sharing::Gate>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) lake: Lake,
     pub(super) reads: Reads,
@@ -224,6 +226,7 @@ impl World {
         .unwrap();
         Self {
             router: connected.machines(),
+            gate: connected.gate,
             reads: connected.reads,
             exchange: connected.exchange,
             clock,

@@ -12,6 +12,8 @@ use exchange::Principal;
 use http::{Method, StatusCode};
 use model::GrantId;
 use model::dto::{GrantScopeNew, RecipientProperties, RecipientProperty};
+use object_store::path::Path;
+use sharing::Refused;
 
 use super::tables::meter;
 use super::{VISITS, VISITS_PATH, World, files_of};
@@ -77,12 +79,25 @@ async fn what_is_noted_of_a_recipient_says_which_rows_it_reads() {
             .await;
         let grant = world.grant(VISITS, "rnd_weu", "live").await;
         let token = world.token("rnd_weu").await;
-        assert_eq!(world.files(&token).await.len(), 2);
+        let whole = world.files(&token).await;
+        assert_eq!(whole.len(), 2);
+        let reader = world.gate.authenticate(&token, None).await.unwrap();
+        let open = || world.gate.open(&reader, VISITS, "default", "visits");
+        let begun = open().await.unwrap();
+        let keys = [Path::from("country=DE/part.parquet")];
+        assert!(world.gate.sign(&begun, &keys).await.is_ok());
 
         narrow(&world, grant, Some("country = ${recipient.country}"), false).await;
         assert!(world.files(&token).await.is_empty());
+        // An answer that is under way ends there, and so do URLs that we serve ourselves.
+        let refused = world.gate.sign(&begun, &keys).await;
+        assert!(matches!(refused, Err(Refused::Unavailable(_))));
+        let mut held = whole[0].url.clone();
         for (country, own, other, rows) in [("DE", "DE", "FR", 3), ("FR", "FR", "DE", 2)] {
             note(&world, country).await;
+            let refused = world.get(&held, None).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+            assert!(refused.text().contains("other rows"), "{}", refused.text());
             let answer = world.query(VISITS, "visits", &token).await;
             assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
             assert_eq!(files_of(&answer).len(), 1, "{}", answer.text());
@@ -91,12 +106,17 @@ async fn what_is_noted_of_a_recipient_says_which_rows_it_reads() {
             assert!(!answer.text().contains(&format!("\"{other}\"")));
             let counted = format!("\\\"numRecords\\\":{rows}");
             assert!(answer.text().contains(&counted), "{}", answer.text());
+            held = files_of(&answer)[0].url.clone();
+            assert_eq!(world.get(&held, None).await.status, StatusCode::OK);
+            let begun = open().await.unwrap();
+            assert!(world.gate.sign(&begun, &keys).await.is_ok());
         }
         note(&world, "AT").await;
         assert!(world.files(&token).await.is_empty());
 
         // A folder on this machine has no credentials, whatever the grant says.
         narrow(&world, grant, None, true).await;
+        assert_eq!(world.get(&held, None).await.status, StatusCode::OK);
         let table = format!("/shares/{VISITS}/schemas/default/tables");
         let list = world.share(Method::GET, &table, &token).await;
         assert_eq!(list.json()["items"][0].get("accessModes"), None);

@@ -183,8 +183,12 @@ async fn a_grant_opens_what_was_decided_and_a_renewal_no_more() {
         assert!(lend().await.unwrap());
         let noted = exchange.grant(&world.jonas, grant).await.unwrap();
         assert_eq!(noted.urls_until, Some(until));
+        let opens = || exchange.reading_opens(&world.system, grant, Some(token));
+        assert_eq!(opens().await.unwrap().unwrap().rows, None);
         world.narrow(grant, rows("year = 2024")).await.unwrap();
         assert!(!lend().await.unwrap());
+        let opened = opens().await.unwrap().unwrap().rows.unwrap();
+        assert_eq!(opened.to_string(), "year = '2024'");
     }
 }
 
