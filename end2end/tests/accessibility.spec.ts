@@ -127,7 +127,7 @@ const PAGES: Page[] = [
     open: async (portal) => {
       await portal.as(JONAS);
       await portal.open("/erasures");
-      await portal.page.getByText("Ask for an erasure").first().click();
+      await portal.page.locator("summary", { hasText: "Ask for an erasure" }).click();
       await expect(portal.page.getByLabel("Why")).toBeVisible();
     },
   },

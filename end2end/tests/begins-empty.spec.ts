@@ -219,7 +219,7 @@ test("a replica is watched, found to differ, taken from its readers and mended",
   };
   const root = join(world.clouds, "az_weu");
   mkdirSync(root);
-  const place = { name: "az_weu", cloud: "azure", region: "westeurope", url: `file://${root}`, replicas: "true" };
+  const place = { name: "az_weu", cloud: "azure", region: "westeurope", url: `file://${root}`, replicas: "yes" };
   await make("storages/create_storage", place);
   await register(portal);
   await portal.signIn(MARA);

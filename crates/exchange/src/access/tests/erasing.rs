@@ -2,18 +2,13 @@
 
 use model::dto::ErasureNew;
 use model::time::HOUR;
-use model::{ReplicaTableId, Timestamp};
+use model::Timestamp;
 
 use super::World;
 use crate::jobs::{Lane, WorkKind};
 use crate::sql;
 
 impl World {
-    async fn replica_table(&self) -> ReplicaTableId {
-        let row = sql!("select id from replica_table").row(self.exchange().db());
-        row.await.unwrap().unwrap().get("id").unwrap()
-    }
-
     /// The replica's version that an erasure waits for, of each that waits.
     async fn upto(&self) -> Vec<Option<u64>> {
         let id = self.replica_table().await;

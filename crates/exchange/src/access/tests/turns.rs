@@ -17,7 +17,7 @@ use crate::sql;
 
 impl World {
     /// The replica table of the product's only table.
-    async fn replica_table(&self) -> ReplicaTableId {
+    pub(super) async fn replica_table(&self) -> ReplicaTableId {
         let replica = self
             .exchange()
             .replica(&self.jonas, "vehicle-visits@az_weu")
