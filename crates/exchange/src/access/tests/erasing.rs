@@ -1,8 +1,8 @@
 //! Erasures as the exchange keeps them: since when the rows are gone, which sync holds that, and who wakes what was given up.
 
+use model::Timestamp;
 use model::dto::ErasureNew;
 use model::time::HOUR;
-use model::Timestamp;
 
 use super::World;
 use crate::jobs::{Lane, WorkKind};
