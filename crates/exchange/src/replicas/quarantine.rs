@@ -54,6 +54,16 @@ impl Exchange {
             Object::new("replica_table", task.replica_table_id),
             json!({ "verified": false, "quarantined": true }),
         );
+        // Who reads it is told now that it does not work, and not when the grant is looked at next.
+        let readers = sql!(
+            "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' order by id"
+        )
+        .bind(task.product_id)
+        .rows(change.tx())
+        .await?;
+        for row in readers {
+            change.wake(Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?));
+        }
         change.commit().await?;
         Ok(true)
     }
