@@ -132,6 +132,20 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "an erasure and its certificate",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/erasures");
+      await portal.page.locator("summary", { hasText: "Ask for an erasure" }).click();
+      await portal.page.getByLabel("Product").fill("vehicle-parts-orders");
+      await portal.page.getByLabel("Why").fill("A customer asked to be forgotten.");
+      await portal.page.getByRole("button", { name: "Ask for an erasure" }).click();
+      await portal.page.waitForURL(/\/erasures\/[0-9a-f-]{36}/);
+      await portal.settled();
+      await expect(portal.page.getByRole("link", { name: /certificate/i }).first()).toBeVisible();
+    },
+  },
+  {
     name: "a replica with its schedule open",
     open: async (portal) => {
       await portal.as(JONAS);
