@@ -60,6 +60,6 @@ pub use shape::Shape;
 pub use state::{FileView, State};
 pub use support::Support;
 pub use survey::{Folder, Format, Survey, survey};
-pub use table::{Commit, Table};
+pub use table::{Commit, Latest, Table};
 pub use vectors::{end_of as end_of_vector, relative_vector};
 pub use walk::{Begun, Logged, LoggedFile};

@@ -33,6 +33,14 @@ pub struct Table {
     homes: Arc<[String]>,
 }
 
+/// The newest version of a table.
+#[derive(Clone, Debug)]
+pub struct Latest {
+    pub version: u64,
+    /// Its commit; None where only a checkpoint of it is there.
+    pub commit: Option<ObjectMeta>,
+}
+
 /// Where the rows of a checkpoint and the actions of commits go; all that is not of files belongs to the replay.
 pub(crate) type Each<'a> =
     &'a mut (dyn FnMut(Row<'_>, &mut Replay<'_>) -> Result<(), LogError> + Send);
@@ -124,14 +132,28 @@ impl Table {
     /// # Errors
     /// [`LogError::Gap`] and its like when the newest version cannot be put together.
     pub async fn latest_version(&self) -> Result<Option<u64>, LogError> {
+        Ok(self.latest().await?.map(|latest| latest.version))
+    }
+
+    /// The same, with what the listing says of its commit.
+    ///
+    /// # Errors
+    /// As [`Self::latest_version`].
+    pub async fn latest(&self) -> Result<Option<Latest>, LogError> {
         let nothing = BTreeSet::new();
-        let (listing, partial) = self.listing(None).await?;
+        let (mut listing, partial) = self.listing(None).await?;
         let planned = match listing.plan(None, &nothing) {
-            Err(_) if partial => self.whole_listing().await?.plan(None, &nothing),
+            Err(_) if partial => {
+                listing = self.whole_listing().await?;
+                listing.plan(None, &nothing)
+            }
             planned => planned,
         };
         match planned {
-            Ok(plan) => Ok(Some(plan.version)),
+            Ok(plan) => Ok(Some(Latest {
+                version: plan.version,
+                commit: listing.commits.remove(&plan.version),
+            })),
             Err(LogError::NotATable) => Ok(None),
             Err(error) => Err(error),
         }

@@ -3,7 +3,8 @@
 //! Memory is bounded by one budget for all parts in flight, whatever the files' sizes: a file larger than one part goes
 //! through as ranged reads, in order, each uploaded as soon as it is there. Every range is asked for with the first
 //! one's etag, so a file that changes in between is noticed and begun anew. No object is read whose receipt says it is
-//! finished, or that already stands at the target with the right size and is not older than the source's file.
+//! finished, or that already stands at the target with the right size and is not older than the source's file; and no
+//! part of an upload that an earlier copier of the run has sent, where the target's uploads outlive their process.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -16,14 +17,18 @@ use futures::stream::{self, FuturesOrdered, StreamExt as _, TryStreamExt as _};
 use model::Timestamp;
 use object_store::path::Path;
 use object_store::{
-    Error as StoreError, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt as _, PutPayload, PutResult,
+    Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    PutPayload, PutResult,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use storage::Part;
+
+use crate::engine::Ends;
 use crate::files::{Copied, CopyFailure, CopyItem, FailureKind, Manifest, Receipt, Receipts};
 use crate::say::say;
+use crate::uploads::{Lasting, Sent, Upload, Uploads};
 
 /// S3 takes 10,000 parts per object; Azure 50,000 blocks.
 const MOST_PARTS: u64 = 9_000;
@@ -68,6 +73,7 @@ pub enum CopyError {
 struct Copier {
     source: Arc<dyn ObjectStore>,
     target: Arc<dyn ObjectStore>,
+    lasting: Option<Lasting>,
     receipts: Receipts,
     options: CopyOptions,
     /// In KiB.
@@ -79,19 +85,25 @@ struct Copier {
     progress: Arc<dyn Fn(Copied) + Send + Sync>,
 }
 
-/// Copies what `manifest` names from `source` to `target` and appends a receipt per object to `receipts`. Both stores
-/// are rooted at their table's folder. On a failure nothing new is begun, what is under way is finished, and the
+/// Copies what `manifest` names from one end to the other and appends a receipt per object to `receipts`. On a failure nothing new is begun, what is under way is finished, and the
 /// reason is also appended as a line. Running it again copies only what is missing.
 pub async fn copy(
-    source: Arc<dyn ObjectStore>,
-    target: Arc<dyn ObjectStore>,
+    ends: Ends,
     manifest: &FilePath,
     receipts: &FilePath,
     options: CopyOptions,
     progress: Arc<dyn Fn(Copied) + Send + Sync>,
 ) -> Result<Copied, CopyError> {
     let manifest = Manifest::open(manifest).await?;
+    let beside = receipts;
     let receipts = Receipts::open(receipts).await?;
+    let lasting = match ends.parts {
+        Some(parts) => Some(Lasting {
+            parts,
+            uploads: Arc::new(Uploads::open(beside).await?),
+        }),
+        None => None,
+    };
     let options = CopyOptions {
         files: options.files.max(1),
         read_ahead: options.read_ahead.max(1),
@@ -103,8 +115,9 @@ pub async fn copy(
     let copier = Arc::new(Copier {
         budget: Arc::new(Semaphore::new(kib(options.budget_bytes) as usize)),
         read: AtomicU64::new(receipts.before.bytes_read),
-        source,
-        target,
+        source: ends.source,
+        target: ends.target,
+        lasting,
         receipts,
         options,
         stopped: AtomicBool::new(false),
@@ -133,6 +146,9 @@ pub async fn copy(
 
 /// A share of the budget; `None` would mean a closed semaphore, and it is never closed.
 type Permit = Option<OwnedSemaphorePermit>;
+
+/// What was read of an object, and where it begins there.
+type Piece = (u64, PutPayload, Permit);
 
 fn part_of(part_bytes: u64, size: u64) -> u64 {
     part_bytes.max(size.div_ceil(MOST_PARTS))
@@ -271,92 +287,133 @@ impl Copier {
                 .await
                 .map_err(|error| other(item, "writing it", &error).into());
         }
-        let first_permit = self.permit(part).await;
-        let (first, meta) = self.range(item, src, 0..part, None).await?;
-        let mut upload = self
-            .target
-            .put_multipart(dst)
-            .await
-            .map_err(|error| other(item, "writing it", &error))?;
-        let result = self
-            .parts(
-                item,
-                src,
-                part,
-                (first, first_permit),
-                meta,
-                upload.as_mut(),
-            )
-            .await;
-        if result.is_err() {
-            // Parts of an upload that is never completed would be paid for.
-            if let Err(error) = upload.abort().await {
-                tracing::warn!(object = %item.dst, error = %say(&error), "an upload could not be aborted");
+        let object = (item.dst.as_str(), item.size);
+        let resumed = match &self.lasting {
+            Some(lasting) => lasting.resumed(dst, object, part).await,
+            None => None,
+        };
+        if let Some(upload) = resumed {
+            let etag = upload.etag();
+            match self.parts(item, src, part, None, etag, upload).await {
+                Ok(written) => return Ok(written),
+                // The store may have forgotten the upload, or the source's object is another one: all of it, anew.
+                Err(
+                    Read::Changed
+                    | Read::Failed(CopyFailure {
+                        kind: FailureKind::Other,
+                        ..
+                    }),
+                ) => {}
+                Err(failed) => return Err(failed),
             }
         }
-        result
+        let first_permit = self.permit(part).await;
+        let (first, meta) = self.range(item, src, 0..part, None).await?;
+        // Without an etag nobody could tell later whether the object is still the same.
+        let upload = match (&self.lasting, &meta.e_tag) {
+            (Some(lasting), Some(etag)) => lasting.begin(dst, object, (part, etag.clone())).await,
+            _ => self.target.put_multipart(dst).await.map(Upload::Passing),
+        };
+        let upload = upload.map_err(|error| other(item, "writing it", &error))?;
+        let first = Some((first, first_permit));
+        self.parts(item, src, part, first, meta.e_tag, upload).await
     }
 
-    /// The parts of a large object, in order: each is uploaded while the next ones are read.
+    /// The parts of a large object that do not stand yet, in order: each is uploaded while the next ones are read. An upload that
+    /// fails is given up.
     async fn parts(
         self: &Arc<Self>,
         item: &CopyItem,
         src: &Path,
         part: u64,
-        first: (PutPayload, Permit),
-        meta: ObjectMeta,
-        upload: &mut dyn MultipartUpload,
+        first: Option<(PutPayload, Permit)>,
+        etag: Option<String>,
+        mut upload: Upload,
     ) -> Result<PutResult, Read> {
+        let sent = self
+            .send_parts(item, src, part, first, etag, &mut upload)
+            .await;
+        let completed = match sent {
+            Ok(()) => upload
+                .complete()
+                .await
+                .map_err(|error| other(item, "finishing the upload", &error).into()),
+            Err(error) => Err(error),
+        };
+        if completed.is_err() {
+            upload.give_up().await;
+        }
+        completed
+    }
+
+    async fn send_parts(
+        self: &Arc<Self>,
+        item: &CopyItem,
+        src: &Path,
+        part: u64,
+        first: Option<(PutPayload, Permit)>,
+        etag: Option<String>,
+        upload: &mut Upload,
+    ) -> Result<(), Read> {
+        let place = |at: u64| Part {
+            index: usize::try_from(at / part).unwrap_or(usize::MAX),
+            at,
+        };
         let mut uploads = JoinSet::new();
-        let mut send = |upload: &mut dyn MultipartUpload, (bytes, permit): (PutPayload, Permit)| {
-            let sent = upload.put_part(bytes);
+        let send = |uploads: &mut JoinSet<Result<Sent, StoreError>>,
+                    upload: &mut Upload,
+                    (at, bytes, permit): Piece| {
+            let sent = upload.put(place(at), bytes);
             uploads.spawn(async move {
                 let _permit = permit;
                 sent.await
             });
-            uploads.try_join_next()
         };
-        let mut sent = send(upload, first);
-        let mut reads: FuturesOrdered<BoxFuture<'static, Result<(PutPayload, Permit), Read>>> =
+        let mut reads: FuturesOrdered<BoxFuture<'static, Result<Piece, Read>>> =
             FuturesOrdered::new();
-        let mut from = part;
+        let mut from = 0;
+        if let Some((bytes, permit)) = first {
+            send(&mut uploads, upload, (0, bytes, permit));
+            from = part;
+        }
         loop {
-            if let Some(done) = sent {
-                uploaded(item, done)?;
+            if let Some(done) = uploads.try_join_next() {
+                upload.took(uploaded(item, done)?);
             }
             while from < item.size && reads.len() < self.options.read_ahead {
-                let end = from.saturating_add(part).min(item.size);
+                let (at, end) = (from, from.saturating_add(part).min(item.size));
+                if upload.has(place(at).index) {
+                    from = end;
+                    continue;
+                }
                 // Only who holds nothing but running uploads may wait for budget; else all files could wait for one
                 // another, each with a part read and not sent.
                 let permit = if reads.is_empty() {
-                    self.permit(end - from).await
+                    self.permit(end - at).await
                 } else {
-                    let Some(permit) = self.permit_now(end - from) else {
+                    let Some(permit) = self.permit_now(end - at) else {
                         break;
                     };
                     Some(permit)
                 };
                 let (copier, item, src) = (Arc::clone(self), item.clone(), src.clone());
-                let (range, etag) = (from..end, meta.e_tag.clone());
+                let etag = etag.clone();
                 let read = async move {
-                    let (bytes, _) = copier.range(&item, &src, range, etag).await?;
-                    Ok((bytes, permit))
+                    let (bytes, _) = copier.range(&item, &src, at..end, etag).await?;
+                    Ok((at, bytes, permit))
                 };
                 reads.push_back(read.boxed());
                 from = end;
             }
             match reads.next().await {
-                Some(read) => sent = send(upload, read?),
+                Some(read) => send(&mut uploads, upload, read?),
                 None => break,
             }
         }
         while let Some(done) = uploads.join_next().await {
-            uploaded(item, done)?;
+            upload.took(uploaded(item, done)?);
         }
-        upload
-            .complete()
-            .await
-            .map_err(|error| other(item, "finishing the upload", &error).into())
+        Ok(())
     }
 
     fn permit_now(&self, bytes: u64) -> Permit {
@@ -428,11 +485,11 @@ impl Copier {
     }
 }
 
-type Uploaded = Result<Result<(), StoreError>, tokio::task::JoinError>;
+type Uploaded = Result<Result<Sent, StoreError>, tokio::task::JoinError>;
 
-fn uploaded(item: &CopyItem, done: Uploaded) -> Result<(), CopyFailure> {
+fn uploaded(item: &CopyItem, done: Uploaded) -> Result<Sent, CopyFailure> {
     match done {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(sent)) => Ok(sent),
         Ok(Err(error)) => Err(other(item, "writing it", &error)),
         Err(_) => {
             let message = format!("copying `{}`: an upload was broken off", item.src);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
+use storage::Parts;
 use tokio::sync::watch;
 
 use crate::copy::{CopyError, CopyOptions, copy};
@@ -102,6 +103,9 @@ pub trait CopyEngine: Send + Sync {
 pub struct Ends {
     pub source: Arc<dyn ObjectStore>,
     pub target: Arc<dyn ObjectStore>,
+    /// Uploads at the target that outlive their process, where it has them: a copy that was cut off in the middle of an object
+    /// then goes on there.
+    pub parts: Option<Arc<dyn Parts>>,
 }
 
 /// How an engine in this process comes by the stores of a job: metered and limited by whoever implements it.
@@ -175,15 +179,7 @@ impl CopyEngine for LocalEngine {
             let running = Arc::new(move |copied| {
                 told.send_replace(Progress::Running(copied));
             });
-            let copied = copy(
-                ends.source,
-                ends.target,
-                &manifest,
-                &receipts,
-                options,
-                running,
-            )
-            .await;
+            let copied = copy(ends, &manifest, &receipts, options, running).await;
             tell.send_replace(match copied {
                 Ok(copied) => Progress::Done(copied),
                 Err(CopyError::Object(why)) => Progress::failed(why),
@@ -279,6 +275,7 @@ mod tests {
         let ends = Ends {
             source: source.clone(),
             target: target.clone(),
+            parts: None,
         };
         let engine = LocalEngine::new(Arc::new(ends), CopyOptions::default());
         let unknown = engine.poll(&ExternalRef::of(&job)).await;

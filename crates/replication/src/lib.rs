@@ -32,6 +32,7 @@ mod prove;
 mod residue;
 mod say;
 mod stands;
+mod uploads;
 mod vacuum;
 mod verify;
 

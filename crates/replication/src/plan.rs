@@ -5,10 +5,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use delta::{AddFile, LogError, Shape, Table};
+use delta::{AddFile, Latest, LogError, Shape, Table};
 use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt as _};
+use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::choose::{Chosen, Ways, choose};
@@ -277,19 +277,31 @@ async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanErro
     }
 }
 
-/// Tells one commit file from another of the same version, without reading it. None: the log begins after it.
-async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, PlanError> {
+/// Tells one commit file from another of the same version, without reading it: what a listing says of it, which some stores
+/// write without the quotes that its own answer has.
+fn print_of(commit: &ObjectMeta) -> String {
+    let tag = match &commit.e_tag {
+        Some(tag) => tag.replace('"', ""),
+        None => commit.last_modified.timestamp().to_string(),
+    };
+    format!("{tag}/{}", commit.size)
+}
+
+/// The same of any version; None: the log begins after it.
+async fn fingerprint(
+    source: &Table,
+    version: u64,
+    latest: &Latest,
+) -> Result<Option<String>, PlanError> {
+    if version == latest.version {
+        return Ok(latest.commit.as_ref().map(print_of));
+    }
     match source
         .objects()
         .head(&Path::from(format!("_delta_log/{version:020}.json")))
         .await
     {
-        Ok(meta) => {
-            let tag = meta
-                .e_tag
-                .unwrap_or_else(|| meta.last_modified.to_rfc3339());
-            Ok(Some(format!("{tag}/{}", meta.size)))
-        }
+        Ok(commit) => Ok(Some(print_of(&commit))),
         Err(StoreError::NotFound { .. }) => Ok(None),
         Err(error) => Err(PlanError::Store(format!("Source: {}", say(&error)))),
     }
@@ -297,34 +309,31 @@ async fn fingerprint(source: &Table, version: u64) -> Result<Option<String>, Pla
 
 /// Whether the source's newest version is another than the one that was planned for.
 pub(crate) async fn has_moved_on(source: &Table, plan: &PlanSummary) -> Result<bool, PlanError> {
-    let latest = source.latest_version().await.map_err(PlanError::Source)?;
-    if latest != Some(plan.source_version) {
+    let latest = source.latest().await.map_err(PlanError::Source)?;
+    let Some(latest) = latest.filter(|latest| latest.version == plan.source_version) else {
         return Ok(true);
-    }
-    let print = fingerprint(source, plan.source_version).await?;
-    Ok(print.unwrap_or_default() != plan.source_fingerprint)
+    };
+    let print = latest.commit.as_ref().map(print_of).unwrap_or_default();
+    Ok(print != plan.source_fingerprint)
 }
 
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
     let standing = standing(pair, ask).await?;
-    let latest = pair
-        .source
-        .latest_version()
-        .await
-        .map_err(PlanError::Source)?;
+    let latest = pair.source.latest().await.map_err(PlanError::Source)?;
     let latest = latest.ok_or(PlanError::Source(LogError::NotATable))?;
     let version = match ask.pin {
-        Some(pin) if pin > latest => return Err(PlanError::PinGone { version: pin }),
+        Some(pin) if pin > latest.version => return Err(PlanError::PinGone { version: pin }),
         Some(pin) => pin,
-        None => latest,
+        None => latest.version,
     };
-    let print = fingerprint(&pair.source, version)
+    let print = fingerprint(&pair.source, version, &latest)
         .await?
         .unwrap_or_default();
     if let Some((target_version, mark)) = &standing
         && mark.source_version == version
         && !print.is_empty()
-        && mark.source_fingerprint == print
+        // Of marks from before, with the quotes.
+        && mark.source_fingerprint.replace('"', "") == print
         && pair.mend.is_none()
     {
         return Ok(Planned::Nothing {

@@ -178,6 +178,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::copy::{CopyOptions, copy};
+    use crate::engine::Ends;
     use crate::files::{CopyItem, write_manifest};
 
     const FOLDER: &str = "ENTREPOT_TEST_COPY_FOLDER";
@@ -203,15 +204,12 @@ pub(crate) mod tests {
             ..CopyOptions::default()
         };
         let (source, target) = (store("source"), store("target"));
-        let copied = copy(
+        let ends = Ends {
             source,
             target,
-            &manifest,
-            &receipts,
-            options,
-            Arc::new(|_| {}),
-        )
-        .await;
+            parts: None,
+        };
+        let copied = copy(ends, &manifest, &receipts, options, Arc::new(|_| {})).await;
         assert!(copied.unwrap().files > 0);
     }
 

@@ -10,6 +10,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::HttpClient;
 use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::multipart::MultipartStore;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use secrecy::ExposeSecret as _;
@@ -20,6 +21,7 @@ use crate::entra::{Delegate, Kept, Tokens};
 use crate::files::FileStore;
 use crate::http_service::{Clients, Connector, Gate, Lookup, authority_of};
 use crate::limits::{Endpoints, FileRoots};
+use crate::parts::{Below, CloudParts};
 use crate::sign::{AzureSecret, AzureSigner, Signing};
 use crate::store::{Cloud, Inner, Kind};
 use crate::temporary::Lender;
@@ -131,11 +133,11 @@ impl Stores {
         let service = match self.plan(spec)? {
             Plan::File(root) => {
                 let files = FileStore::new(root, gate, meter.clone());
-                let objects = Arc::new(files.clone());
                 return Ok(Store::new(Inner {
                     spec: spec.clone(),
                     meter: meter.clone(),
-                    objects,
+                    objects: Arc::new(files.clone()),
+                    parts: Arc::new(files.clone()),
                     kind: Kind::File(files),
                 }));
             }
@@ -164,8 +166,8 @@ impl Stores {
             authority,
         };
         let delegate = self.delegate(spec, &service, &connector);
-        let (bucket, signing) =
-            build(spec, &service, connector.clone(), delegate).map_err(|error| match error {
+        let (Built { bucket, parts }, signing) = build(spec, &service, connector.clone(), delegate)
+            .map_err(|error| match error {
                 // object_store's text may hold what it was given.
                 object_store::Error::Generic { .. } => {
                     failed("its credential cannot be used; give it anew".to_owned())
@@ -174,7 +176,12 @@ impl Stores {
             })?;
         let lender = lender(spec, &connector);
         let prefix = spec.url.prefix();
-        let objects: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix));
+        let objects: Arc<dyn ObjectStore> =
+            Arc::new(PrefixStore::new(Arc::clone(&bucket), prefix.clone()));
+        let parts = Arc::new(Below {
+            parts: Arc::new(CloudParts(parts)),
+            folder: prefix,
+        });
         let kind = Kind::Cloud(Box::new(Cloud {
             bucket,
             address: address_of(spec, service),
@@ -186,6 +193,7 @@ impl Stores {
             spec: spec.clone(),
             meter: meter.clone(),
             objects,
+            parts,
             kind,
         }))
     }
@@ -309,12 +317,28 @@ fn service_of(spec: &StorageSpec) -> Result<Url, StorageError> {
     Url::parse(&text).or_else(|_| refuse("it is no URL"))
 }
 
+/// One store, as object_store's two ways to write to it.
+struct Built {
+    bucket: Arc<dyn ObjectStore>,
+    parts: Arc<dyn MultipartStore>,
+}
+
+impl Built {
+    fn of(store: impl ObjectStore + MultipartStore) -> Self {
+        let store = Arc::new(store);
+        Self {
+            bucket: store.clone(),
+            parts: store,
+        }
+    }
+}
+
 fn build(
     spec: &StorageSpec,
     service: &Url,
     connector: Connector,
     delegate: Option<Delegate>,
-) -> object_store::Result<(Arc<dyn ObjectStore>, Signing)> {
+) -> object_store::Result<(Built, Signing)> {
     let options = ClientOptions::new().with_allow_http(service.scheme() == "http");
     let retry = RetryConfig {
         backoff: BackoffConfig {
@@ -351,7 +375,7 @@ fn build(
                 builder = builder.with_token(token.expose_secret());
             }
             let store = builder.build()?;
-            Ok((Arc::new(store.clone()), Signing::S3(Box::new(store))))
+            Ok((Built::of(store.clone()), Signing::S3(Box::new(store))))
         }
         (
             StorageUrl::Azure {
@@ -392,7 +416,7 @@ fn build(
                 ),
                 _ => return Err(no_credential()),
             };
-            Ok((Arc::new(builder.build()?), signing))
+            Ok((Built::of(builder.build()?), signing))
         }
         (
             StorageUrl::Gcs { bucket, .. },
@@ -422,7 +446,7 @@ fn build(
             } else {
                 Signing::No
             };
-            Ok((Arc::new(store), signing))
+            Ok((Built::of(store), signing))
         }
         _ => Err(no_credential()),
     }

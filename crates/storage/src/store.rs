@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::Tags;
 use crate::files::FileStore;
+use crate::parts::{Below, Parts};
 use crate::sign::{Signed, SignedMany, Signing};
 use crate::storage_url::is_plain_segment;
 use crate::temporary::Lender;
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) spec: StorageSpec,
     pub(crate) meter: Meter,
     pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) parts: Arc<dyn Parts>,
     pub(crate) kind: Kind,
 }
 
@@ -79,6 +81,16 @@ impl Store {
             return Ok(self.objects());
         }
         Ok(Arc::new(PrefixStore::new(self.objects(), path)))
+    }
+
+    /// Uploads that outlive this process, below a table's folder.
+    pub fn parts_at(&self, path: &str) -> Result<Arc<dyn Parts>, StorageError> {
+        let parts = Arc::clone(&self.0.parts);
+        let folder = check_relative(path)?;
+        if folder.is_root() {
+            return Ok(parts);
+        }
+        Ok(Arc::new(Below { parts, folder }))
     }
 
     /// A URL to read exactly this object, or None where the store cannot sign: a `file:` store, an Azure store

@@ -10,8 +10,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use secrecy::ExposeSecret as _;
 use storage::{
-    Credential, Limits, Meter, SignedMany, StorageError, StorageSpec, StorageUrl, Store, Stores,
-    Tags, check_relative,
+    Credential, Limits, Meter, Parts, SignedMany, StorageError, StorageSpec, StorageUrl, Store,
+    Stores, Tags, check_relative,
 };
 use url::Url;
 
@@ -98,6 +98,13 @@ impl TableAt {
     ) -> Result<Option<SignedMany>, StorageError> {
         let store = &self.store;
         store.sign_gets_for(&self.folder, keys, ttl, tags).await
+    }
+
+    /// Uploads into the folder that outlive this process.
+    pub fn parts(&self) -> Result<Arc<dyn Parts>, Problem> {
+        self.store
+            .parts_at(self.folder.as_ref())
+            .map_err(problem_of_store)
     }
 
     /// A key of the table as a key of its storage.

@@ -12,8 +12,8 @@ use exchange::ports::StorageAccess;
 use exchange::replicas::Counted;
 use model::{Cloud, Location, Purpose, StorageId, Timestamp};
 use object_store::ObjectStore;
-use replication::CopyOptions;
-use storage::{Cause, Meter, MeterKey};
+use replication::{CopyOptions, Ends};
+use storage::{Cause, Meter, MeterKey, Parts};
 
 use super::Globals;
 use crate::adapters::stores::Lake;
@@ -65,12 +65,17 @@ pub(super) async fn copy(globals: &Globals, copy: Copy) -> anyhow::Result<ExitCo
     });
     // The target is counted apart: what is read there did not come from the source.
     let elsewhere = Meter::new(meter.key().clone());
-    let source = open(node.as_ref(), &lake, &copy.source, &meter)
+    let (source, _) = open(node.as_ref(), &lake, &copy.source, &meter)
         .await
         .context("source")?;
-    let target = open(node.as_ref(), &lake, &copy.target, &elsewhere)
+    let (target, parts) = open(node.as_ref(), &lake, &copy.target, &elsewhere)
         .await
         .context("target")?;
+    let ends = Ends {
+        source,
+        target,
+        parts: Some(parts),
+    };
     let options = CopyOptions {
         attempt: copy.attempt,
         ..CopyOptions::default()
@@ -92,8 +97,7 @@ pub(super) async fn copy(globals: &Globals, copy: Copy) -> anyhow::Result<ExitCo
         }
     };
     let copying = replication::copy(
-        source,
-        target,
+        ends,
         &copy.manifest,
         &copy.receipts,
         options,
@@ -131,7 +135,7 @@ async fn open(
     lake: &Lake,
     end: &str,
     meter: &Meter,
-) -> anyhow::Result<Arc<dyn ObjectStore>> {
+) -> anyhow::Result<(Arc<dyn ObjectStore>, Arc<dyn Parts>)> {
     if let (Some(words), Some(node)) = (end.strip_prefix(STORAGE_WORD), node) {
         let (id, path) = words.split_once('/').context("write storage:ID/PATH")?;
         let id: StorageId = id.parse().context("not a storage's id")?;
@@ -139,7 +143,9 @@ async fn open(
             .exchange()
             .storage_access_for_system(&Principal::system(), id)
             .await?;
-        return Ok(lake.table(&access, path, meter)?.objects);
+        let table = lake.table(&access, path, meter)?;
+        let parts = table.parts()?;
+        return Ok((table.objects, parts));
     }
     if !end.starts_with("file:///") {
         bail!("write storage:ID/PATH, or file:///FOLDER");
@@ -153,5 +159,6 @@ async fn open(
         credential: None,
         replicas: false,
     };
-    Ok(lake.open(&access, meter)?.objects())
+    let store = lake.open(&access, meter)?;
+    Ok((store.objects(), store.parts_at("")?))
 }

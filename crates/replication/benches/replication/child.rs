@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use replication::CopyOptions;
+use replication::{CopyOptions, Ends};
 use serde_json::{Value, json};
 
 use crate::server;
@@ -22,8 +22,11 @@ pub(crate) async fn copy(source: &str, manifest: &str, receipts: &str, target: &
     };
     let target = Metered::folder(Path::new(target))?;
     replication::copy(
-        Arc::clone(&source.objects),
-        Arc::clone(&target.objects),
+        Ends {
+            source: source.objects,
+            target: target.objects,
+            parts: Some(target.parts),
+        },
         Path::new(manifest),
         Path::new(receipts),
         CopyOptions::default(),

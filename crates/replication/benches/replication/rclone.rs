@@ -104,6 +104,8 @@ async fn run(folder: &Path, server: &Server, arguments: &[&str]) -> Result<()> {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        // Settings of this machine for AWS's own tools, which rclone would take for its own.
+        .env_remove("AWS_CA_BUNDLE")
         .env("RCLONE_CONFIG", folder.join("rclone.conf"))
         .env("RCLONE_CONFIG_SRC_TYPE", "s3")
         .env("RCLONE_CONFIG_SRC_PROVIDER", "Other")

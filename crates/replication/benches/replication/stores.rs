@@ -15,7 +15,8 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
-use storage::{Cause, Credential, Limits, Meter, MeterKey, StorageSpec, StorageUrl, Stores};
+use replication::MARKER;
+use storage::{Cause, Credential, Limits, Meter, MeterKey, Parts, StorageSpec, StorageUrl, Stores};
 use url::Url;
 
 /// What the meters counted since they were made.
@@ -40,6 +41,7 @@ impl Counts {
 #[derive(Clone)]
 pub(crate) struct Metered {
     pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) parts: Arc<dyn Parts>,
     data: Meter,
     log: Meter,
 }
@@ -105,19 +107,21 @@ impl Metered {
         };
         let (data, log) = (meter(), meter());
         let stores = Stores::new(limits);
+        let store = stores.open(&spec, &data)?;
         let split = Split {
-            data: stores.open(&spec, &data)?.objects(),
+            data: store.objects(),
             log: stores.open(&spec, &log)?.objects(),
         };
         Ok(Self {
             objects: Arc::new(split),
+            parts: store.parts_at("")?,
             data,
             log,
         })
     }
 }
 
-/// One store opened twice: what lies in a log is asked of one, the rest of the other.
+/// One store opened twice: what lies in a log, and the marker of a replica, is asked of one, the rest of the other.
 #[derive(Debug)]
 struct Split {
     data: Arc<dyn ObjectStore>,
@@ -126,7 +130,7 @@ struct Split {
 
 impl Split {
     fn of(&self, key: &str) -> &Arc<dyn ObjectStore> {
-        if key.split('/').any(|part| part == "_delta_log") {
+        if key.split('/').any(|part| part == "_delta_log") || key.ends_with(MARKER) {
             &self.log
         } else {
             &self.data

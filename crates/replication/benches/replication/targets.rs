@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use model::time::HOUR;
 use object_store::ObjectStoreExt as _;
-use replication::{CopyOptions, look, vacuum, verify};
+use replication::{CopyOptions, Ends, look, vacuum, verify};
 
 use crate::Measured;
 use crate::child::{FROM, Job, write_manifest};
@@ -295,8 +295,11 @@ pub(crate) async fn copy_all(
     let (manifest, receipts) = (folder.join("manifest"), folder.join("receipts"));
     write_manifest(&manifest, objects)?;
     replication::copy(
-        Arc::clone(&source.objects),
-        Arc::clone(&target.objects),
+        Ends {
+            source: Arc::clone(&source.objects),
+            target: Arc::clone(&target.objects),
+            parts: Some(Arc::clone(&target.parts)),
+        },
         &manifest,
         &receipts,
         CopyOptions::default(),

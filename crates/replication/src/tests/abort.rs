@@ -120,6 +120,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         let ends = Ends {
             source: source.clone(),
             target: target.clone(),
+            parts: None,
         };
         let options = CopyOptions {
             part_bytes: 1024,

@@ -1,12 +1,15 @@
 //! The copying: budgets, parts, objects that change or break off, what is found finished.
 
 use std::ops::Range;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt as _};
+use model::Purpose;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -15,9 +18,12 @@ use object_store::{
     MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions,
     PutPayload, PutResult, Result,
 };
+use serde_json::json;
+use storage::{Cause, Credential, Limits, Meter, MeterKey, Parts, StorageSpec, StorageUrl, Stores};
 
 use super::world::body;
 use crate::copy::{CopyError, CopyOptions, copy};
+use crate::engine::Ends;
 use crate::files::{Copied, CopyItem, FailureKind, write_manifest};
 
 struct Job {
@@ -56,16 +62,17 @@ impl Job {
         target: Arc<dyn ObjectStore>,
         options: CopyOptions,
     ) -> Result<Copied, CopyError> {
-        let (manifest, receipts) = (self.folder.path().join("m"), self.folder.path().join("r"));
-        copy(
+        let ends = Ends {
             source,
             target,
-            &manifest,
-            &receipts,
-            options,
-            Arc::new(|_| {}),
-        )
-        .await
+            parts: None,
+        };
+        self.between(ends, options).await
+    }
+
+    async fn between(&self, ends: Ends, options: CopyOptions) -> Result<Copied, CopyError> {
+        let (manifest, receipts) = (self.folder.path().join("m"), self.folder.path().join("r"));
+        copy(ends, &manifest, &receipts, options, Arc::new(|_| {})).await
     }
 
     async fn assert_whole(&self, target: &dyn ObjectStore) {
@@ -220,6 +227,128 @@ async fn folders_as_stores() {
     };
     let copied = job.run(source, target.clone(), options).await.unwrap();
     assert_eq!(copied.bytes_read, 3_100_001);
+    job.assert_whole(target.as_ref()).await;
+}
+
+/// A folder as a storage, with uploads that outlive their process.
+fn lasting(folder: &FilePath) -> (Arc<dyn ObjectStore>, Arc<dyn Parts>) {
+    let target = folder.join("target");
+    std::fs::create_dir_all(&target).unwrap();
+    let limits = Limits {
+        file_roots: vec![folder.to_owned()],
+        ..Limits::default()
+    };
+    let url = StorageUrl::parse(&format!("file://{}", target.display())).unwrap();
+    let spec = StorageSpec {
+        name: "target".to_owned(),
+        location: "aws:eu-central-1".parse().unwrap(),
+        credential: Credential::parse(&url, "").unwrap(),
+        url,
+        endpoint: None,
+    };
+    let meter = Meter::new(MeterKey {
+        product: None,
+        table: None,
+        cause: Cause::Operation("test"),
+        purpose: Purpose::Sync,
+    });
+    let store = Stores::new(limits).open(&spec, &meter).unwrap();
+    (store.objects(), store.parts_at("").unwrap())
+}
+
+/// How many parts are known to stand.
+fn parts_noted(job: &Job) -> u64 {
+    let noted = std::fs::read_to_string(job.folder.path().join("r.uploads")).unwrap_or_default();
+    noted
+        .lines()
+        .filter(|line| line.contains("\"part\""))
+        .count() as u64
+}
+
+#[tokio::test]
+async fn a_copy_that_is_cut_off_in_an_object_goes_on_there() {
+    const SIZE: usize = 2_000 * 1024 + 5;
+    let options = CopyOptions {
+        part_bytes: 1024,
+        ..CopyOptions::default()
+    };
+    for changed in [false, true] {
+        let source = Odd::new(0, 0);
+        let job = Job::of(&source.inner, &[SIZE]).await;
+        let ends = || {
+            let (target, parts) = lasting(job.folder.path());
+            Ends {
+                source: source.clone(),
+                target,
+                parts: Some(parts),
+            }
+        };
+        tokio::select! {
+            _ = job.between(ends(), options) => panic!("it ended too soon"),
+            () = async {
+                while parts_noted(&job) < 20 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            } => {}
+        }
+        let stand = parts_noted(&job) * 1024;
+        if changed {
+            let anew = body("replaced", SIZE);
+            source
+                .inner
+                .put(&Path::from("f0"), anew.into())
+                .await
+                .unwrap();
+        }
+        let copied = job.between(ends(), options).await.unwrap();
+        let (target, _) = lasting(job.folder.path());
+        let got = target
+            .get(&Path::from("f0"))
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap();
+        match changed {
+            true => {
+                assert!(
+                    got == body("replaced", SIZE),
+                    "never half of one and half of the other"
+                );
+                assert_eq!(copied.bytes_read, SIZE as u64);
+            }
+            false => {
+                assert!(got == body("f0", SIZE));
+                assert_eq!(copied.bytes_read, SIZE as u64 - stand, "no part twice");
+            }
+        }
+        let left = std::fs::read_dir(job.folder.path().join("target"))
+            .unwrap()
+            .count();
+        assert_eq!(left, 1, "nothing half written stays behind");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_the_store_has_forgotten_is_begun_anew() {
+    let source = Odd::new(0, 0);
+    let job = Job::of(&source.inner, &[10_000]).await;
+    let (target, parts) = lasting(job.folder.path());
+    let begun = json!({ "dst": "f0", "what": { "begun": { "upload": ".entrepot-staging-0@x", "size": 10_000,
+        "part_bytes": 1024, "etag": "0" } } });
+    let part = json!({ "dst": "f0", "what": { "part": [0, "1024"] } });
+    let torn = format!("{begun}\n{part}\n{{\"dst\":");
+    std::fs::write(job.folder.path().join("r.uploads"), torn).unwrap();
+    let options = CopyOptions {
+        part_bytes: 1024,
+        ..CopyOptions::default()
+    };
+    let ends = Ends {
+        source,
+        target: target.clone(),
+        parts: Some(parts),
+    };
+    job.between(ends, options).await.unwrap();
     job.assert_whole(target.as_ref()).await;
 }
 

@@ -186,6 +186,7 @@ impl World {
         let ends = Ends {
             source: self.source.clone(),
             target: self.target.clone(),
+            parts: None,
         };
         LocalEngine::new(Arc::new(ends), self.options)
     }

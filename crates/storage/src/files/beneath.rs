@@ -215,7 +215,8 @@ pub(crate) struct Staged {
     name: String,
     target: String,
     pub(crate) file: File,
-    published: bool,
+    /// It is not removed with this value.
+    kept: bool,
 }
 
 impl Staged {
@@ -233,13 +234,47 @@ impl Staged {
                         name,
                         target: target.to_owned(),
                         file: file.into(),
-                        published: false,
+                        kept: false,
                     });
                 }
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+
+    /// Leaves the file for whoever takes it up again, until it is swept; its name.
+    pub(crate) fn keep(mut self) -> String {
+        self.kept = true;
+        self.name.clone()
+    }
+
+    /// A file that was kept, with the name that [`Self::keep`] gave.
+    pub(crate) fn again(beneath: &Beneath, key: &Path, name: &str) -> Result<Self, FileError> {
+        let plain = name
+            .strip_prefix(STAGING)
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if !plain {
+            return Err(FileError::NotFound);
+        }
+        let (folder, target) = beneath.parent(key, false)?;
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&folder, name, flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(EscapeError.into());
+        }
+        Ok(Self {
+            folder,
+            name: name.to_owned(),
+            target: target.to_owned(),
+            file,
+            kept: true,
+        })
+    }
+
+    /// Removes it.
+    pub(crate) fn give_up(mut self) {
+        self.kept = false;
     }
 
     /// Makes the file durable and puts it in its place; with `replace` over whatever stands there, else only where
@@ -250,7 +285,7 @@ impl Staged {
         not_a_link(&self.folder, &self.target)?;
         if replace {
             rustix::fs::renameat(&self.folder, &self.name, &self.folder, &self.target)?;
-            self.published = true;
+            self.kept = true;
         } else {
             // A link is made only where no name stands: the one atomic put-if-absent that every file system has.
             rustix::fs::linkat(
@@ -268,7 +303,7 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.kept {
             let _ = rustix::fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
         }
     }

@@ -1,5 +1,5 @@
 //! Writing a large file in parts: each part goes straight to its place in the staged file, so that nothing is kept in
-//! memory; the whole is made durable and renamed at the end.
+//! memory; the whole is made durable and renamed at the end. As an upload of this process, and as one that outlives it.
 
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use object_store::path::Path;
-use object_store::{MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
 use super::beneath::Staged;
 use super::{FileStore, generic, put_result};
+use crate::parts::{Part, Parts};
 
 #[derive(Debug)]
 pub(crate) struct FileUpload {
@@ -82,5 +83,82 @@ impl MultipartUpload for FileUpload {
 
     async fn abort(&mut self) -> Result<()> {
         self.staged.take().map(drop).ok_or_else(over)
+    }
+}
+
+/// Which start of the machine this is. What was written and not made durable outlives a process and not the machine, so
+/// an upload is of one start.
+fn start_of_machine() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// The name of the staged file, if the upload is of this start of the machine.
+fn staged_of(upload: &str) -> Result<String> {
+    let (name, start) = upload.split_once('@').unwrap_or((upload, ""));
+    if start.is_empty() || start != start_of_machine() {
+        return Err(Error::NotFound {
+            path: name.to_owned(),
+            source: "the upload was begun before the machine was started".into(),
+        });
+    }
+    Ok(name.to_owned())
+}
+
+#[async_trait]
+impl Parts for FileStore {
+    async fn begin(&self, key: &Path) -> Result<String> {
+        self.meter.count_request();
+        let at = key.clone();
+        let name = self
+            .run(key, false, move |beneath| {
+                Ok(Staged::create(beneath, &at)?.keep())
+            })
+            .await?;
+        Ok(format!("{name}@{}", start_of_machine()))
+    }
+
+    async fn put(&self, key: &Path, upload: &str, part: Part, data: PutPayload) -> Result<String> {
+        self.meter.count_request();
+        self.meter.count_sent(data.content_length());
+        let (name, to) = (staged_of(upload)?, key.clone());
+        let length = data.content_length();
+        let work = move |beneath: &_| {
+            let staged = Staged::again(beneath, &to, &name)?;
+            let mut at = part.at;
+            for chunk in &data {
+                staged.file.write_all_at(chunk, at)?;
+                at += chunk.len() as u64;
+            }
+            Ok(())
+        };
+        self.run(key, false, work).await?;
+        Ok(length.to_string())
+    }
+
+    async fn complete(&self, key: &Path, upload: &str, parts: Vec<String>) -> Result<PutResult> {
+        let (name, to) = (staged_of(upload)?, key.clone());
+        let whole = parts.iter().map(|part| part.parse::<u64>().ok());
+        let whole = whole
+            .sum::<Option<u64>>()
+            .ok_or_else(|| generic("a part of the upload is of another one".into()))?;
+        let done = self.run(key, false, move |beneath| {
+            let mut staged = Staged::again(beneath, &to, &name)?;
+            if staged.file.metadata()?.len() != whole {
+                return Ok(None);
+            }
+            Ok(Some(put_result(&staged.publish(true)?)))
+        });
+        done.await?
+            .ok_or_else(|| generic("a part of the upload is missing".into()))
+    }
+
+    async fn abort(&self, key: &Path, upload: &str) -> Result<()> {
+        let (name, to) = (staged_of(upload)?, key.clone());
+        self.run(key, false, move |beneath| {
+            Staged::again(beneath, &to, &name)?.give_up();
+            Ok(())
+        })
+        .await
     }
 }

@@ -11,7 +11,7 @@ use super::s3_server::{BUSY, S3Server};
 use super::{NAMES, body, key, meter, spec};
 use crate::doctor::{self, Outcome};
 use crate::sign::MIN_TTL;
-use crate::{Limits, StorageError, Stores, Tags};
+use crate::{Limits, Part, StorageError, Stores, Tags};
 
 #[tokio::test]
 async fn the_meter_agrees_with_the_server_to_the_byte() {
@@ -78,6 +78,41 @@ async fn the_meter_agrees_with_the_server_to_the_byte() {
     assert_eq!(meter.received(), server.sent());
     assert_eq!(meter.requests(), server.requests());
     assert!(meter.sent() >= (6 << 20) + 10_000);
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_in_another_process() {
+    let server = S3Server::start().await;
+    let part = |index: usize| Part {
+        index,
+        at: (index as u64) * (5 << 20),
+    };
+    let (big, other) = (key("big"), key("other"));
+    let pieces = [vec![1; 5 << 20], vec![2; 5 << 20], vec![3; 7]];
+    let (upload, last) = {
+        let (store, _) = server.open("s3://lake/aftersales");
+        let parts = store.parts_at("t").unwrap();
+        let upload = parts.begin(&big).await.unwrap();
+        let last = parts.put(&big, &upload, part(2), pieces[2].clone().into());
+        let last = last.await.unwrap();
+        (upload, last)
+    };
+    let (store, meter) = server.open("s3://lake/aftersales");
+    let parts = store.parts_at("t").unwrap();
+    let mut all = Vec::new();
+    for index in [0, 1] {
+        let put = parts.put(&big, &upload, part(index), pieces[index].clone().into());
+        all.push(put.await.unwrap());
+    }
+    all.push(last);
+    parts.complete(&big, &upload, all).await.unwrap();
+    assert!(meter.sent() >= 10 << 20);
+    assert_eq!(body(&*store.objects(), "t/big").await, pieces.concat());
+
+    let given_up = parts.begin(&other).await.unwrap();
+    parts.abort(&other, &given_up).await.unwrap();
+    let late = parts.put(&other, &given_up, part(0), pieces[2].clone().into());
+    assert!(late.await.is_err(), "nobody adds to what was given up");
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ async fn sync(world: &World, lie: u64) {
             };
             let source = open(task.source_storage, &task.source_path).await;
             let target = open(task.target_storage, &task.target_path).await;
+            let parts = target.parts().unwrap();
             let pair = Pair {
                 source: source.table,
                 target: target.table,
@@ -72,6 +73,7 @@ async fn sync(world: &World, lie: u64) {
                 ways: replication::Ways::default(),
             };
             let ends = Ends {
+                parts: Some(parts),
                 source: source.objects,
                 target: target.objects,
             };

@@ -1,0 +1,294 @@
+//! Uploads of large objects in parts. Beside the receipts lies a file of its own with what became of each part, so that a
+//! copier that takes up a run after a crash sends only the parts that are missing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use object_store::path::Path;
+use object_store::{Error as StoreError, MultipartUpload, PutPayload, PutResult};
+use serde::{Deserialize, Serialize};
+use storage::{Part, Parts};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+/// An upload that was begun, and the parts that stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) upload: String,
+    pub(crate) size: u64,
+    pub(crate) part_bytes: u64,
+    /// Of the source's object: parts of another one do not go together with these.
+    pub(crate) etag: String,
+    #[serde(skip)]
+    pub(crate) parts: BTreeMap<usize, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Begun(Begun),
+    Part(usize, String),
+    Over,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    dst: String,
+    what: What,
+}
+
+/// What is known of the uploads of a run. Opened by whoever holds the receipts, which one copier does.
+pub(crate) struct Uploads {
+    file: tokio::sync::Mutex<File>,
+    begun: std::sync::Mutex<HashMap<String, Begun>>,
+}
+
+impl Uploads {
+    /// Beside the receipts, so that it goes with them.
+    fn beside(receipts: &FilePath) -> PathBuf {
+        let mut name = receipts.as_os_str().to_owned();
+        name.push(".uploads");
+        name.into()
+    }
+
+    /// A line that is none can only be one torn by a crash: it says nothing.
+    pub(crate) async fn open(receipts: &FilePath) -> std::io::Result<Self> {
+        let path = Self::beside(receipts);
+        let known = match tokio::fs::read(&path).await {
+            Ok(known) => known,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let mut begun: HashMap<String, Begun> = HashMap::new();
+        for line in known.split(|byte| *byte == b'\n') {
+            let Ok(Line { dst, what }) = serde_json::from_slice(line) else {
+                continue;
+            };
+            match what {
+                What::Begun(new) => drop(begun.insert(dst, new)),
+                What::Part(index, part) => {
+                    if let Some(begun) = begun.get_mut(&dst) {
+                        begun.parts.insert(index, part);
+                    }
+                }
+                What::Over => drop(begun.remove(&dst)),
+            }
+        }
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .await?;
+        if known.last().is_some_and(|byte| *byte != b'\n') {
+            file.write_all(b"\n").await?;
+        }
+        Ok(Self {
+            file: tokio::sync::Mutex::new(file),
+            begun: std::sync::Mutex::new(begun),
+        })
+    }
+
+    /// Takes out what is known of an object's upload.
+    fn take(&self, dst: &str) -> Option<Begun> {
+        let mut begun = self
+            .begun
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        begun.remove(dst)
+    }
+
+    async fn note(&self, dst: &str, what: What) -> Result<(), StoreError> {
+        let line = Line {
+            dst: dst.to_owned(),
+            what,
+        };
+        let written = async {
+            let mut line = serde_json::to_vec(&line)?;
+            line.push(b'\n');
+            let mut file = self.file.lock().await;
+            file.write_all(&line).await?;
+            file.flush().await
+        };
+        // A part that nobody remembers is sent again.
+        written.await.map_err(|error| StoreError::Generic {
+            store: "uploads",
+            source: error.into(),
+        })
+    }
+}
+
+/// Where the uploads of a copy go that outlive their process.
+#[derive(Clone)]
+pub(crate) struct Lasting {
+    pub(crate) parts: Arc<dyn Parts>,
+    pub(crate) uploads: Arc<Uploads>,
+}
+
+impl Lasting {
+    /// The upload of this object that an earlier copier began, where its parts are those that would be sent now.
+    pub(crate) async fn resumed(
+        &self,
+        key: &Path,
+        (dst, size): (&str, u64),
+        part_bytes: u64,
+    ) -> Option<Upload> {
+        let begun = self.uploads.take(dst)?;
+        let upload = LastingUpload {
+            lasting: self.clone(),
+            key: key.clone(),
+            dst: dst.to_owned(),
+            begun,
+        };
+        if upload.begun.size == size && upload.begun.part_bytes == part_bytes {
+            return Some(Upload::Lasting(Box::new(upload)));
+        }
+        upload.give_up().await;
+        None
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        key: &Path,
+        (dst, size): (&str, u64),
+        (part_bytes, etag): (u64, String),
+    ) -> Result<Upload, StoreError> {
+        let begun = Begun {
+            upload: self.parts.begin(key).await?,
+            size,
+            part_bytes,
+            etag,
+            parts: BTreeMap::new(),
+        };
+        self.uploads.note(dst, What::Begun(begun.clone())).await?;
+        Ok(Upload::Lasting(Box::new(LastingUpload {
+            lasting: self.clone(),
+            key: key.clone(),
+            dst: dst.to_owned(),
+            begun,
+        })))
+    }
+}
+
+/// One upload.
+pub(crate) enum Upload {
+    /// Gone with this process.
+    Passing(Box<dyn MultipartUpload>),
+    Lasting(Box<LastingUpload>),
+}
+
+pub(crate) struct LastingUpload {
+    lasting: Lasting,
+    key: Path,
+    dst: String,
+    begun: Begun,
+}
+
+/// A part that stands, and what completing needs of it.
+pub(crate) type Sent = Option<(usize, String)>;
+
+impl Upload {
+    pub(crate) fn etag(&self) -> Option<String> {
+        match self {
+            Self::Passing(_) => None,
+            Self::Lasting(upload) => Some(upload.begun.etag.clone()),
+        }
+    }
+
+    /// Whether this part stands already.
+    pub(crate) fn has(&self, index: usize) -> bool {
+        match self {
+            Self::Passing(_) => false,
+            Self::Lasting(upload) => upload.begun.parts.contains_key(&index),
+        }
+    }
+
+    /// Parts are put in order where the upload goes with this process.
+    pub(crate) fn put(
+        &mut self,
+        part: Part,
+        data: PutPayload,
+    ) -> BoxFuture<'static, Result<Sent, StoreError>> {
+        match self {
+            Self::Passing(upload) => {
+                let sent = upload.put_part(data);
+                async move { sent.await.map(|()| None) }.boxed()
+            }
+            Self::Lasting(upload) => {
+                let (lasting, key) = (upload.lasting.clone(), upload.key.clone());
+                let (name, dst) = (upload.begun.upload.clone(), upload.dst.clone());
+                let put = async move {
+                    let id = lasting.parts.put(&key, &name, part, data).await?;
+                    let what = What::Part(part.index, id.clone());
+                    lasting.uploads.note(&dst, what).await?;
+                    Ok(Some((part.index, id)))
+                };
+                put.boxed()
+            }
+        }
+    }
+
+    pub(crate) fn took(&mut self, sent: Sent) {
+        if let (Self::Lasting(upload), Some((index, id))) = (self, sent) {
+            upload.begun.parts.insert(index, id);
+        }
+    }
+
+    pub(crate) async fn complete(&mut self) -> Result<PutResult, StoreError> {
+        match self {
+            Self::Passing(upload) => upload.complete().await,
+            Self::Lasting(upload) => {
+                let parts = upload.begun.parts.values().cloned().collect();
+                let LastingUpload {
+                    lasting,
+                    key,
+                    dst,
+                    begun,
+                } = upload.as_ref();
+                let put = lasting.parts.complete(key, &begun.upload, parts).await?;
+                lasting.uploads.note(dst, What::Over).await?;
+                Ok(put)
+            }
+        }
+    }
+
+    /// Parts of an upload that is never completed would be paid for.
+    pub(crate) async fn give_up(self) {
+        match self {
+            Self::Passing(mut upload) => {
+                if let Err(error) = upload.abort().await {
+                    tracing::warn!(
+                        error = %crate::say::say(&error),
+                        "an upload could not be aborted"
+                    );
+                }
+            }
+            Self::Lasting(upload) => upload.give_up().await,
+        }
+    }
+}
+
+impl LastingUpload {
+    async fn give_up(self) {
+        let over = self.lasting.uploads.note(&self.dst, What::Over).await;
+        let given_up = self
+            .lasting
+            .parts
+            .abort(&self.key, &self.begun.upload)
+            .await;
+        // One that the store has forgotten is what is wanted.
+        let given_up = match given_up {
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            given_up => given_up,
+        };
+        if let Err(error) = over.and(given_up) {
+            tracing::warn!(
+                object = %self.dst,
+                error = %crate::say::say(&error),
+                "an upload could not be aborted"
+            );
+        }
+    }
+}
