@@ -122,7 +122,8 @@ const PAGE: u32 = 6_000;
 
 pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
     let server = world.serve()?;
-    let whole = server.get(FEED.name, "changes?startingVersion=0");
+    // Kept as the pages are.
+    let whole = server.get(FEED.name, "changes?startingVersion=0").keeping();
     server.ask(&whole)?;
     let whole = server.median(&whole, ROUNDS, |answer| answer.whole)?;
     let asked = format!("changes?startingVersion=0&maxFiles={PAGE}");
