@@ -19,6 +19,7 @@ mod open;
 mod policy;
 mod presign;
 mod remains;
+mod share;
 mod sign;
 mod storage_url;
 mod store;

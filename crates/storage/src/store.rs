@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::Tags;
 use crate::files::FileStore;
+use crate::share::ShareStore;
 use crate::sign::{Signed, SignedMany, Signing};
 use crate::storage_url::is_plain_segment;
 use crate::temporary::Lender;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
 pub(crate) enum Kind {
     File(FileStore),
     Cloud(Box<Cloud>),
+    Share(ShareStore),
 }
 
 /// What only cloud stores have.
@@ -113,6 +115,7 @@ impl Store {
         keys.iter().try_for_each(check_object)?;
         match &self.0.kind {
             Kind::File(_) => Ok(None),
+            Kind::Share(_) => Err(only_replicas()),
             Kind::Cloud(cloud) => {
                 let folder = self.full(folder);
                 cloud.signing.sign_all(&folder, keys, ttl, Some(tags)).await
@@ -129,6 +132,7 @@ impl Store {
         check_object(key)?;
         match &self.0.kind {
             Kind::File(_) => Ok(None),
+            Kind::Share(_) => Err(only_replicas()),
             Kind::Cloud(cloud) => cloud.signing.sign_get(&self.full(key), ttl, tags).await,
         }
     }
@@ -138,7 +142,7 @@ impl Store {
     pub fn file(&self, key: &Path) -> Option<Result<File, StorageError>> {
         match &self.0.kind {
             Kind::File(files) => Some(files.open(key).map_err(StorageError::from)),
-            Kind::Cloud(_) => None,
+            Kind::Cloud(_) | Kind::Share(_) => None,
         }
     }
 
@@ -177,6 +181,15 @@ impl Store {
             .parts()
             .chain(key.parts())
             .collect()
+    }
+}
+
+/// What another shares is not handed on by URLs that are not ours to give: it is cloned, and the clone is read.
+fn only_replicas() -> StorageError {
+    StorageError::NotAllowed {
+        what: "reading a Delta Share live".to_owned(),
+        why: "what another company shares is read by a replica alone; ask for the mode replica"
+            .to_owned(),
     }
 }
 
