@@ -171,6 +171,9 @@ async fn another_entrepots_share_is_cloned_and_followed() {
 
     // A new version: its new file alone crosses.
     there.world.append(VISITS_PATH, &[rows(90_000, 700)]).await;
+    // The catalog looks by itself, and would do so beside the run.
+    let refreshed = world.exchange.product_refresh(&operator, VISITS).await;
+    refreshed.unwrap();
     let before = there.proxy.counted();
     world.sync().await;
     let passed = there.proxy.passed_since(before);
