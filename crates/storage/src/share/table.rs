@@ -27,6 +27,9 @@ use crate::StorageError;
 /// The 13 digits of an instant between 2001 and 2286: what is written for the time of a commit is as long, whatever it is.
 const MILLIS: std::ops::RangeInclusive<i64> = 1_000_000_000_000..=9_999_999_999_999;
 
+/// Lines behind a table's metadata that are passed over: the protocol has none.
+const REST: usize = 8;
+
 pub(super) struct Table {
     client: Arc<Client>,
     /// Share, schema and table.
@@ -105,8 +108,9 @@ impl Table {
             return Err(missing(location));
         };
         let mut state = self.state.lock().await;
-        let head = match &state.head {
-            Some(head) => head.clone(),
+        let kept = state.head.clone();
+        let head = match kept {
+            Some(head) => head,
             None => {
                 let head = self.ask_head().await.map_err(failed)?;
                 state.head.insert(head).clone()
@@ -175,7 +179,14 @@ impl Table {
 
     async fn ask_head(&self) -> Result<Head, StorageError> {
         let mut lines = self.client.metadata(&self.names).await?;
-        read_head(&mut lines).await
+        let head = read_head(&mut lines).await?;
+        // To its end, which is here, so that the connection can be used again and all of it is counted.
+        for _ in 0..REST {
+            if lines.next().await?.is_none() {
+                break;
+            }
+        }
+        Ok(head)
     }
 
     async fn ask(&self, body: &Value) -> Result<Answer, StorageError> {
@@ -282,7 +293,15 @@ impl Table {
             let fetched = self.client.fetch(url, conditions, &what).await;
             match fetched.map_err(failed)? {
                 Fetched::Got(answer) => {
-                    return got(location, &remote, answer, range.as_ref(), what).map_err(failed);
+                    let found = got(location, &remote, answer, range.as_ref(), what);
+                    let found = found.map_err(failed)?;
+                    if !options.head {
+                        return Ok(found);
+                    }
+                    // The byte has crossed.
+                    let meta = found.meta.clone();
+                    found.bytes().await?;
+                    return Ok(result(stream::empty().boxed(), meta, 0..0));
                 }
                 Fetched::Gone => return Err(missing(location)),
                 Fetched::Changed => {

@@ -198,7 +198,10 @@ async fn log(objects: &dyn ObjectStore) -> Result<(Vec<String>, Vec<Value>), Err
 
 fn sentence(error: Error) -> String {
     let said = StorageError::from(error).to_string();
-    assert!(!said.contains("s3cr3t") && !said.contains("first"), "{said}");
+    assert!(
+        !said.contains("s3cr3t") && !said.contains("first"),
+        "{said}"
+    );
     said
 }
 

@@ -82,9 +82,9 @@ impl There {
         self.world.root("aws_eu").join(VISITS_PATH)
     }
 
-    async fn end(self) {
+    fn end(self) {
         self.stop.cancel();
-        self.serving.await.unwrap();
+        self.serving.abort();
     }
 }
 
@@ -194,7 +194,7 @@ async fn another_entrepots_share_is_cloned_and_followed() {
     assert!(why.contains(&format!("{VISITS}/default/visits")), "{why}");
     assert_eq!(stands.tables[0].source_version, Some(4));
     assert_eq!(contents(&replica), contents(&there.source()));
-    there.end().await;
+    there.end();
 }
 
 /// Without the operator's word no share's server is asked, nor one that a profile names beside it.
@@ -230,5 +230,5 @@ async fn a_share_is_asked_where_the_operator_allows_it_alone() {
     let refused = format!("{:?}", refused.unwrap_err());
     assert!(refused.contains("nothing can be written"), "{refused}");
     assert_eq!(there.proxy.counted(), before);
-    there.end().await;
+    there.end();
 }
