@@ -54,8 +54,8 @@ pub(super) struct Remote {
 /// A table's files at one version.
 pub(super) struct Answer {
     pub(super) head: Head,
-    /// Lines of `add` actions; handed out once, for they are large and read once.
-    pub(super) adds: Option<Bytes>,
+    /// The log's checkpoint, as lines; handed out once, for it is large and read once.
+    pub(super) rows: Option<Bytes>,
     /// By name within the table's folder.
     pub(super) objects: HashMap<String, Remote>,
     pub(super) refresh: Option<SecretString>,
@@ -91,11 +91,15 @@ pub(super) async fn read(mut lines: Lines, home: &str) -> Result<Answer, Storage
     let head = read_head(&mut lines).await?;
     let mut reader = Reader {
         home,
-        adds: Vec::new(),
+        rows: self::lines(&[
+            json!({ "checkpointMetadata": { "version": head.version } }),
+            json!({ "protocol": head.protocol }),
+            json!({ "metaData": head.metadata }),
+        ]),
         urls: 0,
         answer: Answer {
             head,
-            adds: None,
+            rows: None,
             objects: HashMap::new(),
             refresh: None,
             newest: 0,
@@ -117,8 +121,14 @@ pub(super) async fn read(mut lines: Lines, home: &str) -> Result<Answer, Storage
         });
     }
     let mut answer = reader.answer;
-    answer.adds = Some(reader.adds.into());
+    answer.rows = Some(reader.rows.into());
     Ok(answer)
+}
+
+/// Lines of a log.
+pub(super) fn lines(lines: &[Value]) -> Vec<u8> {
+    let lines = lines.iter().map(|line| format!("{line}\n"));
+    lines.collect::<String>().into_bytes()
 }
 
 fn misread(what: &str, why: &str) -> StorageError {
@@ -158,7 +168,7 @@ impl Answer {
 
 struct Reader<'a> {
     home: &'a str,
-    adds: Vec<u8>,
+    rows: Vec<u8>,
     /// Bytes of the URLs that are kept.
     urls: usize,
     answer: Answer,
@@ -231,11 +241,11 @@ impl Reader<'_> {
     fn push(&mut self, add: Map<String, Value>) -> Result<(), &'static str> {
         let line = Map::from_iter([("add".to_owned(), Value::Object(add))]);
         let line = Value::Object(line).to_string();
-        if self.adds.len() + line.len() > MAX_KEPT {
+        if self.rows.len() + line.len() > MAX_KEPT {
             return Err("it says more of its files than is kept at once (256 MiB)");
         }
-        self.adds.extend_from_slice(line.as_bytes());
-        self.adds.push(b'\n');
+        self.rows.extend_from_slice(line.as_bytes());
+        self.rows.push(b'\n');
         Ok(())
     }
 

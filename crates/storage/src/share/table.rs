@@ -19,7 +19,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::answer::{Answer, Head, Remote, read, read_head, uuid};
+use super::answer::{Answer, Head, Remote, lines, read, read_head, uuid};
 use super::client::{Client, Fetched, broken, other, text_of};
 use super::{LOG, NAME, failed, missing};
 use crate::StorageError;
@@ -127,8 +127,8 @@ impl Table {
             }
             Some(Part::Checkpoint) if options.head => Bytes::new(),
             Some(Part::Checkpoint) => {
-                let adds = self.adds_at(&mut state, version).await.map_err(failed)?;
-                adds.ok_or_else(|| missing(location))?
+                let rows = self.rows_at(&mut state, version).await.map_err(failed)?;
+                rows.ok_or_else(|| missing(location))?
             }
         };
         let meta = ObjectMeta {
@@ -141,40 +141,26 @@ impl Table {
         whole(body, meta, options)
     }
 
-    /// The checkpoint's lines at a version; None: the server stands at another by now, and does not tell of this one.
-    async fn adds_at(
+    /// The checkpoint of a version; None: the server stands at another by now, and does not tell of this one.
+    async fn rows_at(
         &self,
         state: &mut State,
         version: u64,
     ) -> Result<Option<Bytes>, StorageError> {
         let kept = state.answer.as_mut();
         let kept = kept.filter(|answer| answer.head.version == version);
-        let adds = match kept.and_then(|answer| answer.adds.take()) {
-            Some(adds) => adds,
-            None => {
-                let mut answer = self.ask(&latest()).await?;
-                if answer.head.version != version {
-                    match self.ask(&json!({ "version": version })).await {
-                        Ok(older) if older.head.version == version => answer = older,
-                        Ok(_) | Err(StorageError::NotAllowed { .. }) => return Ok(None),
-                        Err(error) => return Err(error),
-                    }
-                }
-                let answer = state.put(answer);
-                answer.adds.take().unwrap_or_default()
+        if let Some(rows) = kept.and_then(|answer| answer.rows.take()) {
+            return Ok(Some(rows));
+        }
+        let mut answer = self.ask(&latest()).await?;
+        if answer.head.version != version {
+            match self.ask(&json!({ "version": version })).await {
+                Ok(older) if older.head.version == version => answer = older,
+                Ok(_) | Err(StorageError::NotAllowed { .. }) => return Ok(None),
+                Err(error) => return Err(error),
             }
-        };
-        let Some(answer) = &state.answer else {
-            return Ok(None);
-        };
-        let head = &answer.head;
-        let mut body = lines(&[
-            json!({ "checkpointMetadata": { "version": version } }),
-            json!({ "protocol": head.protocol }),
-            json!({ "metaData": head.metadata }),
-        ]);
-        body.extend_from_slice(&adds);
-        Ok(Some(body.into()))
+        }
+        Ok(state.put(answer).rows.take())
     }
 
     async fn ask_head(&self) -> Result<Head, StorageError> {
@@ -215,7 +201,7 @@ impl Table {
         let mut state = self.state.lock().await;
         let answer = self.ask(&latest()).await?;
         let answer = state.put(answer);
-        answer.adds = None;
+        answer.rows = None;
         let mut objects = answer.objects.iter();
         let found = objects.find(|(_, remote)| remote.size.is_some_and(|size| size > 0));
         Ok(found.map(|(name, _)| name.clone()))
@@ -257,7 +243,7 @@ impl Table {
             answer = older;
         }
         // Nobody reads the log by it.
-        answer.adds = None;
+        answer.rows = None;
         state.put(answer);
         Ok(())
     }
@@ -365,11 +351,6 @@ fn commit_of(head: &Head, newest: i64) -> Vec<u8> {
         json!({ "protocol": head.protocol }),
         json!({ "metaData": head.metadata }),
     ])
-}
-
-fn lines(lines: &[Value]) -> Vec<u8> {
-    let lines = lines.iter().map(|line| format!("{line}\n"));
-    lines.collect::<String>().into_bytes()
 }
 
 fn result(
