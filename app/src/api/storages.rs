@@ -84,6 +84,8 @@ pub struct CredentialForm {
     pub client_secret: String,
     /// A service account's key file, as Google hands it out.
     pub service_account: String,
+    /// A profile file, as the provider of a Delta Share hands it out.
+    pub profile: String,
     /// The name of a variable of the server's environment.
     pub variable: String,
 }
@@ -117,8 +119,14 @@ impl CredentialForm {
         .collect();
         let variable = self.variable.trim();
         let variable = variable.strip_prefix("env:").unwrap_or(variable);
-        let file = self.service_account.trim();
-        match (keys.is_empty(), file.is_empty(), variable.is_empty()) {
+        let (account, profile) = (self.service_account.trim(), self.profile.trim());
+        let file = if account.is_empty() { profile } else { account };
+        let is_both = !account.is_empty() && !profile.is_empty();
+        match (
+            keys.is_empty() && !is_both,
+            file.is_empty(),
+            variable.is_empty(),
+        ) {
             (true, true, true) => Ok(None),
             (false, true, true) => Ok(Some(CredentialNew(keys.into()))),
             (true, false, true) => Ok(Some(file.into())),

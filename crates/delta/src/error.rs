@@ -91,6 +91,14 @@ struct Failure<'a>(&'a object_store::Error);
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use object_store::Error as E;
+        // Said for people already, where the store is another's share.
+        if let E::Generic {
+            store: "a Delta Share",
+            source,
+        } = self.0
+        {
+            return write!(f, "{source}.");
+        }
         f.write_str(match self.0 {
             E::NotFound { .. } => "The store has no such object. It may have been deleted while it was being read; try again.",
             E::PermissionDenied { .. } => "The store refused: the credential may not do this. Run the doctor on this storage.",

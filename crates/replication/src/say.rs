@@ -22,6 +22,11 @@ pub(crate) fn say(error: &Error) -> String {
         Error::NotSupported { .. } | Error::NotImplemented { .. } => {
             "the storage cannot do what is needed".to_owned()
         }
+        // Said for people already, where the storage is another's share.
+        Error::Generic {
+            store: "a Delta Share",
+            source,
+        } => source.to_string(),
         _ => "the storage did not answer as it should: try again later".to_owned(),
     }
 }

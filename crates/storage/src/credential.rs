@@ -6,8 +6,10 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use model::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::StorageUrl;
 
@@ -39,6 +41,14 @@ pub enum Credential {
         private_key: SecretString,
         private_key_id: String,
     },
+    /// A recipient's profile of a Delta Sharing server.
+    Share {
+        /// Where the server answers: `http` or `https`, and the host that the storage's URL names.
+        endpoint: Url,
+        token: SecretString,
+        /// As the profile says it. The server's word counts.
+        until: Option<Timestamp>,
+    },
 }
 
 impl fmt::Debug for Credential {
@@ -50,6 +60,7 @@ impl fmt::Debug for Credential {
             Self::AzureSas { .. } => "AzureSas(****)",
             Self::AzureApp { .. } => "AzureApp(****)",
             Self::Gcs { .. } => "Gcs(****)",
+            Self::Share { .. } => "Share(****)",
         })
     }
 }
@@ -83,6 +94,8 @@ const AZURE_FIELDS: &str =
 const GCS_FIELDS: &str =
     "the fields of a Google service-account key: client_email, private_key, private_key_id";
 
+const SHARE_FIELDS: &str = "the fields of a Delta Sharing profile: shareCredentialsVersion, endpoint, bearerToken, expirationTime";
+
 /// What a service-account file also holds; known, not used.
 const GCS_IGNORED: [&str; 7] = [
     "type",
@@ -104,6 +117,7 @@ impl Credential {
             StorageUrl::S3 { .. } => S3_FIELDS,
             StorageUrl::Azure { .. } => AZURE_FIELDS,
             StorageUrl::Gcs { .. } => GCS_FIELDS,
+            StorageUrl::Share { .. } => SHARE_FIELDS,
         };
         if absent {
             return Err(CredentialError::Missing {
@@ -118,6 +132,7 @@ impl Credential {
             StorageUrl::S3 { .. } => fields.s3()?,
             StorageUrl::Azure { .. } => fields.azure()?,
             StorageUrl::Gcs { .. } => fields.gcs()?,
+            StorageUrl::Share { .. } => return fields.share(url),
             StorageUrl::File { .. } => return Err(CredentialError::NotTaken),
         };
         fields.nothing_left()?;
@@ -171,6 +186,16 @@ impl Credential {
                 "client_email": client_email,
                 "private_key": private_key.expose_secret(),
                 "private_key_id": private_key_id,
+            }),
+            Self::Share {
+                endpoint,
+                token,
+                until,
+            } => serde_json::json!({
+                "shareCredentialsVersion": 1,
+                "endpoint": endpoint.as_str(),
+                "bearerToken": token.expose_secret(),
+                "expirationTime": until.map(|until| until.to_string()),
             }),
         };
         value.to_string().into()
@@ -323,6 +348,44 @@ impl Fields {
         }
     }
 
+    /// What else a profile holds is not used: other servers write other things into it.
+    fn share(&mut self, url: &StorageUrl) -> Result<Credential, CredentialError> {
+        let refuse = |field, wanted| Err(CredentialError::Field { field, wanted });
+        let version = self.fields.shift_remove("shareCredentialsVersion");
+        if !matches!(version.as_ref().and_then(Value::as_u64), Some(1 | 2)) {
+            return refuse(
+                "shareCredentialsVersion",
+                "1 or 2; other profiles are not known",
+            );
+        }
+        if self
+            .ascii("type")?
+            .is_some_and(|kind| kind != "bearer_token")
+        {
+            return refuse(
+                "type",
+                "only profiles with a bearerToken are read; ask the provider for one",
+            );
+        }
+        let token = self.required("bearerToken")?;
+        let until = self.ascii("expirationTime")?;
+        let endpoint = Url::parse(&self.required("endpoint")?).ok();
+        // The token goes to the server that the storage's URL names, and to none else.
+        match endpoint {
+            Some(endpoint) if StorageUrl::of_profile(&endpoint).as_ref() == Ok(url) => {
+                Ok(Credential::Share {
+                    endpoint,
+                    token: token.into(),
+                    until: until.and_then(|until| Timestamp::parse(&until).ok()),
+                })
+            }
+            _ => refuse(
+                "endpoint",
+                "the server that the storage's URL names: share://host/path for https://host/path",
+            ),
+        }
+    }
+
     fn nothing_left(&self) -> Result<(), CredentialError> {
         match self.fields.keys().next() {
             None => Ok(()),
@@ -345,151 +408,4 @@ impl Fields {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> StorageUrl {
-        StorageUrl::parse(text).unwrap()
-    }
-
-    const AZURE: &str = "abfss://c01@acct.dfs.core.windows.net/x";
-
-    #[test]
-    fn known_fields_are_taken_and_come_back() {
-        for (place, json) in [
-            (
-                "s3://bbb/a",
-                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t"}"#,
-            ),
-            (
-                "s3://bbb/a",
-                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","session_token":"s3cr3t"}"#,
-            ),
-            (
-                "s3://bbb/a",
-                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t","role_arn":"arn:aws:iam::1:role/r"}"#,
-            ),
-            (AZURE, r#"{"account_key":"czNjcjN0czNjcjN0"}"#),
-            (AZURE, r#"{"sas":"?sv=2023-11-03&sp=r&sig=s3cr3t"}"#),
-            (
-                AZURE,
-                r#"{"tenant_id":"contoso.example","client_id":"00-1","client_secret":"s3cr3t~"}"#,
-            ),
-            (
-                "gs://bbb/a",
-                r#"{"client_email":"a@b.iam","private_key":"-----BEGIN s3cr3t","private_key_id":"1"}"#,
-            ),
-            ("file:///srv/x", "null"),
-        ] {
-            let credential = Credential::parse(&url(place), json).unwrap();
-            assert!(!format!("{credential:?} {credential:#?}").contains("s3cr3t"));
-            let again =
-                Credential::parse(&url(place), credential.to_json().expose_secret()).unwrap();
-            assert_eq!(
-                again.to_json().expose_secret(),
-                credential.to_json().expose_secret()
-            );
-        }
-    }
-
-    #[test]
-    fn dangerous_and_unknown_fields_are_refused() {
-        let keys = [
-            "aws_endpoint",
-            "endpoint",
-            "endpoint_url",
-            "metadata_endpoint",
-            "proxy_url",
-            "proxy_ca_certificate",
-            "allow_http",
-            "allow_invalid_certificates",
-            "azure_msi_endpoint",
-            "azure_identity_endpoint",
-            "authority_host",
-            "federated_token_file",
-            "web_identity_token_file",
-            "container_credentials_relative_uri",
-            "container_credentials_full_uri",
-            "google_service_account",
-            "google_service_account_path",
-            "google_application_credentials",
-            "use_azure_cli",
-            "skip_signature",
-            "use_emulator",
-            "google_base_url",
-            "gcs_base_url",
-            "disable_oauth",
-            "",
-            "x",
-        ];
-        for key in keys {
-            for (place, json) in [
-                (
-                    "s3://bbb/a",
-                    serde_json::json!({"access_key_id": "AKIA", "secret_access_key": "k", key: "http://127.0.0.1"}),
-                ),
-                (
-                    AZURE,
-                    serde_json::json!({"account_key": "czNjcjN0", key: true}),
-                ),
-                (
-                    "gs://bbb/a",
-                    serde_json::json!({"client_email": "a@b", "private_key": "-----BEGIN", key: "x"}),
-                ),
-            ] {
-                let error = Credential::parse(&url(place), &json.to_string()).unwrap_err();
-                assert!(
-                    matches!(error, CredentialError::Unknown { .. }),
-                    "{key}: {error}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn messages_repeat_no_value() {
-        for (place, json) in [
-            (
-                "s3://bbb/a",
-                r#"{"access_key_id":"AKIA","secret_access_key":["s3cr3t"]}"#,
-            ),
-            (
-                "s3://bbb/a",
-                r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t\r\nX-Evil: 1"}"#,
-            ),
-            ("s3://bbb/a", r#"{"access_key_id":"AKIA"}"#),
-            ("s3://bbb/a", r#""s3cr3t""#),
-            (
-                "s3://bbb/a",
-                r#"{"s3cr3t/+AB":"AKIA","access_key_id":"a","secret_access_key":"b"}"#,
-            ),
-            (AZURE, r#"{"account_key":"s3cr3t!"}"#),
-            (
-                AZURE,
-                r#"{"account_key":"czNjcjN0","sas":"sv=1&sig=s3cr3t"}"#,
-            ),
-            (
-                AZURE,
-                r#"{"account_key":"czNjcjN0","tenant_id":"t","client_id":"c","client_secret":"s3cr3t"}"#,
-            ),
-            (AZURE, r#"{"client_id":"c","client_secret":"s3cr3t"}"#),
-            (
-                AZURE,
-                r#"{"tenant_id":"../s3cr3t","client_id":"c","client_secret":"k"}"#,
-            ),
-            (
-                "gs://bbb/a",
-                r#"{"client_email":"a@b","private_key":"s3cr3t"}"#,
-            ),
-            (
-                "gs://bbb/a",
-                r#"{"client_email":"a@b","private_key":"-----BEGIN","token_uri":"http://127.0.0.1/s3cr3t"}"#,
-            ),
-            ("s3://bbb/a", ""),
-            ("file:///srv/x", r#"{"a":"s3cr3t"}"#),
-        ] {
-            let error = Credential::parse(&url(place), json).unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::files::random;
+use crate::share::{self, Seen};
 use crate::sign::MIN_TTL;
 use crate::store::{Cloud, Kind};
 use crate::{StorageError, StorageUrl, Store, Tags, policy};
@@ -102,6 +103,21 @@ pub async fn examine(store: &Store, write: bool) -> Report {
         least_policy: least_policy(url, write),
     };
     let names = Permissions::of(url);
+    if let Kind::Share(share) = store.kind() {
+        for (name, seen) in share::look(share).await {
+            match seen {
+                Seen::Well(sentence) => report.say(name, Outcome::Ok, sentence),
+                Seen::Warned(sentence) => report.say(name, Outcome::Warned, sentence),
+                Seen::Nothing(sentence) => report.say(name, Outcome::Skipped, sentence),
+                Seen::Failed(error) => report.failed(name, names.read, &error),
+            }
+        }
+        if write {
+            let sentence = "A share is only read.";
+            report.say("write", Outcome::Skipped, sentence);
+        }
+        return report;
+    }
     let objects = store.objects();
 
     let found = match first_object(&*objects).await {
@@ -152,6 +168,8 @@ pub async fn examine(store: &Store, write: bool) -> Report {
             .await;
             parent(&mut report, store, cloud).await;
         }
+        // Looked at above.
+        Kind::Share(_) => {}
         Kind::File(_) => {
             let sentence = "A folder signs no URLs; its files are served by the gateway.";
             report.say("sign", Outcome::Skipped, sentence);
@@ -409,6 +427,12 @@ impl Permissions {
                 read: "storage.objects.get",
                 write: "storage.objects.create",
                 delete: "storage.objects.delete",
+            },
+            StorageUrl::Share { .. } => Self {
+                list: "reading the shares of the provider",
+                read: "reading the files of the shares",
+                write: "none",
+                delete: "none",
             },
             StorageUrl::File { .. } => Self {
                 list: "reading and entering the folder",

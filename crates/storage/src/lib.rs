@@ -20,6 +20,7 @@ mod parts;
 mod policy;
 mod presign;
 mod remains;
+mod share;
 mod sign;
 mod storage_url;
 mod store;

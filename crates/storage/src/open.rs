@@ -22,6 +22,7 @@ use crate::files::FileStore;
 use crate::http_service::{Clients, Connector, Gate, Lookup, authority_of};
 use crate::limits::{Endpoints, FileRoots};
 use crate::parts::{Below, CloudParts};
+use crate::share::{Client as ShareClient, ShareStore};
 use crate::sign::{AzureSecret, AzureSigner, Signing};
 use crate::store::{Cloud, Inner, Kind};
 use crate::temporary::Lender;
@@ -89,6 +90,19 @@ impl Stores {
             }
             return Ok(Plan::File(self.0.roots.locate(root)?));
         }
+        if spec.url.is_share() {
+            if spec.endpoint.is_some() {
+                return refuse(
+                    "a share's address stands in its URL and its profile; remove the endpoint"
+                        .to_owned(),
+                );
+            }
+            let Credential::Share { endpoint, .. } = &spec.credential else {
+                return refuse("a share is opened by a recipient's profile".to_owned());
+            };
+            self.0.endpoints.check(endpoint)?;
+            return Ok(Plan::Share(endpoint.clone()));
+        }
         let fits = matches!(
             (&spec.url, &spec.credential),
             (StorageUrl::S3 { .. }, Credential::S3 { .. })
@@ -137,11 +151,11 @@ impl Stores {
                     spec: spec.clone(),
                     meter: meter.clone(),
                     objects: Arc::new(files.clone()),
-                    parts: Arc::new(files.clone()),
+                    parts: Some(Arc::new(files.clone())),
                     kind: Kind::File(files),
                 }));
             }
-            Plan::Cloud(service) => service,
+            Plan::Cloud(service) | Plan::Share(service) => service,
         };
         let failed = |why: String| StorageError::Other {
             what: format!("opening the storage `{}`", spec.name),
@@ -165,6 +179,26 @@ impl Stores {
             gate,
             authority,
         };
+        if let Credential::Share { token, until, .. } = &spec.credential {
+            let share = ShareStore::new(
+                ShareClient {
+                    connector,
+                    clients: clients.clone(),
+                    endpoints: self.0.endpoints.clone(),
+                    endpoint: service,
+                    token: token.clone(),
+                    until: *until,
+                },
+                spec.url.to_string(),
+            );
+            return Ok(Store::new(Inner {
+                spec: spec.clone(),
+                meter: meter.clone(),
+                objects: Arc::new(share.clone()),
+                parts: None,
+                kind: Kind::Share(share),
+            }));
+        }
         let delegate = self.delegate(spec, &service, &connector);
         let (Built { bucket, parts }, signing) = build(spec, &service, connector.clone(), delegate)
             .map_err(|error| match error {
@@ -193,7 +227,7 @@ impl Stores {
             spec: spec.clone(),
             meter: meter.clone(),
             objects,
-            parts,
+            parts: Some(parts),
             kind,
         }))
     }
@@ -256,7 +290,7 @@ fn address_of(spec: &StorageSpec, mut service: Url) -> Url {
         }
         StorageUrl::S3 { bucket, .. } | StorageUrl::Gcs { bucket, .. } => bucket,
         StorageUrl::Azure { container, .. } => container,
-        StorageUrl::File { .. } => return service,
+        StorageUrl::File { .. } | StorageUrl::Share { .. } => return service,
     };
     let path = format!("{}/{name}", service.path().trim_end_matches('/'));
     service.set_path(&path);
@@ -267,6 +301,8 @@ enum Plan {
     File(crate::limits::Rooted),
     /// The URL of the service.
     Cloud(Url),
+    /// Where the share's server answers.
+    Share(Url),
 }
 
 /// Where the store answers: what object_store will be told, and where alone its requests may go.

@@ -14,6 +14,12 @@ pub(crate) fn least_policy(url: &StorageUrl, write: bool) -> String {
             prefix,
         } => azure(account, container, prefix, write),
         StorageUrl::Gcs { bucket, prefix } => gcs(bucket, prefix, write),
+        StorageUrl::Share { .. } => {
+            "The provider grants: this recipient needs to be able to read the shares that tables are registered from (on Databricks: SELECT \
+             on the share to the recipient), with their history where versions are to be told apart while they are read. Calls and reads \
+             come from this installation's own addresses, if the provider keeps a list of such."
+                .to_owned()
+        }
         StorageUrl::File { root } => {
             let rights = if write {
                 "read, write and enter"

@@ -67,6 +67,11 @@ impl Store {
         };
         let cloud = match self.kind() {
             Kind::Cloud(cloud) => cloud,
+            Kind::Share(_) => {
+                return Ok(unknown(
+                    "a share says nothing of it; nothing is ever written there",
+                ));
+            }
             // A folder's files have one version; of snapshots of the disk nobody can tell.
             Kind::File(_) => {
                 return Ok(Remains {
@@ -81,7 +86,7 @@ impl Store {
             StorageUrl::Gcs { .. } => Ok(unknown(
                 "whether this bucket keeps versions or deletes softly is not asked of Google's stores; look at it there",
             )),
-            StorageUrl::File { .. } => Ok(unknown("this is no store")),
+            StorageUrl::File { .. } | StorageUrl::Share { .. } => Ok(unknown("this is no store")),
         }
     }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// Where a storage's tables lie. The prefix has no leading and no trailing `/` and may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +29,12 @@ pub enum StorageUrl {
     File {
         root: PathBuf,
     },
+    /// What a Delta Sharing server shares with the recipient whose profile is the credential: read, and never written.
+    Share {
+        /// `host`, or `host:port` where that is not 443, in lower case.
+        authority: String,
+        prefix: String,
+    },
 }
 
 /// The host that ADLS Gen2 URLs carry after the account's name.
@@ -39,7 +46,7 @@ const MAX_PREFIX: usize = 1024;
 pub enum UrlError {
     #[error(
         "not a storage: write s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, \
-         gs://bucket/prefix or file:///folder"
+         gs://bucket/prefix, file:///folder, or share://host/path for a Delta Share"
     )]
     Scheme,
     #[error(
@@ -48,6 +55,10 @@ pub enum UrlError {
     Bucket,
     #[error("not an Azure place: write abfss://container@account.dfs.core.windows.net/prefix")]
     Azure,
+    #[error(
+        "not a Delta Sharing server: write share://host/path, or share://host:port/path, as the profile's endpoint has it"
+    )]
+    Share,
     #[error(
         "the path in the URL is not plain: no `.`, `..` or empty parts, no backslash, `%`, `?`, `#`, `*` or invisible \
          characters, and at most 1024 bytes"
@@ -60,7 +71,7 @@ pub enum UrlError {
 }
 
 impl StorageUrl {
-    /// Takes `s3://`, `s3a://` (which becomes `s3://`), `abfss://`, `gs://` and `file:///`.
+    /// Takes `s3://`, `s3a://` (which becomes `s3://`), `abfss://`, `gs://`, `file:///` and `share://`.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         match scheme {
@@ -106,8 +117,39 @@ impl StorageUrl {
                     root: PathBuf::from(format!("/{path}")),
                 })
             }
+            "share" => {
+                let (authority, prefix) = split(rest)?;
+                let url = Url::parse(&format!("https://{authority}/"));
+                let url = url.map_err(|_| UrlError::Share)?;
+                let is_plain = url.path() == "/"
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+                    && url.fragment().is_none();
+                let authority = authority_of(&url).filter(|_| is_plain);
+                Ok(Self::Share {
+                    authority: authority.ok_or(UrlError::Share)?,
+                    prefix,
+                })
+            }
             _ => Err(UrlError::Scheme),
         }
+    }
+
+    /// The storage that a profile of this endpoint opens.
+    pub fn of_profile(endpoint: &Url) -> Result<Self, UrlError> {
+        if !matches!(endpoint.scheme(), "https" | "http") {
+            return Err(UrlError::Share);
+        }
+        Ok(Self::Share {
+            authority: authority_of(endpoint).ok_or(UrlError::Share)?,
+            prefix: plain_prefix(endpoint.path().trim_start_matches('/'))?,
+        })
+    }
+
+    /// Whether nothing can ever be written here.
+    pub const fn is_share(&self) -> bool {
+        matches!(self, Self::Share { .. })
     }
 
     /// Whether one is the other, contains it, or lies under it. Endpoints are not looked at: two stores that hold a
@@ -146,6 +188,16 @@ impl StorageUrl {
                     prefix: q,
                 },
             ) => a == b && c == d && nested(p, q),
+            (
+                Self::Share {
+                    authority: a,
+                    prefix: p,
+                },
+                Self::Share {
+                    authority: b,
+                    prefix: q,
+                },
+            ) => a == b && nested(p, q),
             (Self::File { root: a }, Self::File { root: b }) => {
                 a.starts_with(b) || b.starts_with(a)
             }
@@ -159,6 +211,7 @@ impl StorageUrl {
             Self::Azure { .. } => "abfss",
             Self::Gcs { .. } => "gs",
             Self::File { .. } => "file",
+            Self::Share { .. } => "share",
         }
     }
 
@@ -171,7 +224,7 @@ impl StorageUrl {
         let others: &[&str] = match self {
             Self::S3 { .. } => &["s3a://", "s3n://"],
             Self::Azure { .. } => &["abfs://"],
-            Self::Gcs { .. } => &[],
+            Self::Gcs { .. } | Self::Share { .. } => &[],
             Self::File { .. } => &["file:", ""],
         };
         let rest = canonical.split_once("://").map_or("", |(_, rest)| rest);
@@ -183,16 +236,25 @@ impl StorageUrl {
         all
     }
 
-    /// The storage's root as a key of its bucket or container; empty for `file:`.
+    /// The storage's root as a key of its bucket or container; empty for `file:` and for shares, whose keys begin with the name of a share.
     pub(crate) fn prefix(&self) -> Path {
         let prefix = match self {
             Self::S3 { prefix, .. } | Self::Azure { prefix, .. } | Self::Gcs { prefix, .. } => {
                 prefix.as_str()
             }
-            Self::File { .. } => "",
+            Self::File { .. } | Self::Share { .. } => "",
         };
         // `plain_prefix` has refused whatever Path refuses.
         Path::parse(prefix).unwrap_or_default()
+    }
+}
+
+/// `host`, or `host:port` where that is not 443, as it is written once parsed.
+fn authority_of(url: &Url) -> Option<String> {
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    match url.port_or_known_default()? {
+        443 => Some(host.to_owned()),
+        port => Some(format!("{host}:{port}")),
     }
 }
 
@@ -283,6 +345,10 @@ impl fmt::Display for StorageUrl {
                 prefix
             }
             Self::File { root } => return write!(f, "file://{}", root.display()),
+            Self::Share { authority, prefix } => {
+                write!(f, "share://{authority}")?;
+                prefix
+            }
         };
         if prefix.is_empty() {
             Ok(())
@@ -313,147 +379,4 @@ impl From<StorageUrl> for String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_round_trip_in_one_form() {
-        for (text, canonical) in [
-            ("s3://lake/aftersales", "s3://lake/aftersales"),
-            ("s3a://lake/aftersales/", "s3://lake/aftersales"),
-            ("s3://lake", "s3://lake"),
-            ("s3://lake/", "s3://lake"),
-            ("gs://lake/a b/ü", "gs://lake/a b/ü"),
-            (
-                "abfss://c01@acct.dfs.core.windows.net/x/y/",
-                "abfss://c01@acct.dfs.core.windows.net/x/y",
-            ),
-            ("file:///srv/az_weu/", "file:///srv/az_weu"),
-        ] {
-            let url = StorageUrl::parse(text).unwrap();
-            assert_eq!(url.to_string(), canonical);
-            assert_eq!(StorageUrl::parse(canonical).unwrap(), url);
-        }
-    }
-
-    #[test]
-    fn a_folder_has_several_spellings() {
-        for (root, folder, expected) in [
-            (
-                "s3://lake",
-                "t",
-                vec!["s3a://lake/t/", "s3n://lake/t/", "s3://lake/t/"],
-            ),
-            (
-                "abfss://lake@account.dfs.core.windows.net/p",
-                "",
-                vec![
-                    "abfs://lake@account.dfs.core.windows.net/p/",
-                    "abfss://lake@account.dfs.core.windows.net/p/",
-                ],
-            ),
-            ("gs://lake/p", "a/t", vec!["gs://lake/p/a/t/"]),
-            (
-                "file:///srv/x",
-                "t",
-                vec!["file:/srv/x/t/", "/srv/x/t/", "file:///srv/x/t/"],
-            ),
-        ] {
-            let root = StorageUrl::parse(root).unwrap();
-            assert_eq!(root.spellings(&Path::from(folder)), expected);
-        }
-    }
-
-    #[test]
-    fn what_is_not_plain_is_refused() {
-        for text in [
-            "",
-            "lake/a",
-            "http://lake/a",
-            "https://lake/a",
-            "S3://lake/a",
-            "s3:/lake/a",
-            "s3://",
-            "s3://B/a",
-            "s3://B0B/a",
-            "s3://b//a",
-            "s3://lake//a",
-            "s3://lake/a//b",
-            "s3://lake/a/../b",
-            "s3://lake/./a",
-            "s3://lake/..",
-            "s3://lake/%2e%2e/a",
-            "s3://lake/a?x=1",
-            "s3://lake/a#b",
-            "s3://lake/a\\b",
-            "s3://lake/a\0b",
-            "s3://lake/a\u{200b}b",
-            "s3://lake/a\u{202e}b",
-            "s3://user@lake/a",
-            "s3://lake:9000/a",
-            "s3://-lake/a",
-            "s3://la..ke/a",
-            "s3://lake./a",
-            "gs://",
-            "gs://a",
-            "abfss://c01@acct.blob.core.windows.net/x",
-            "abfss://acct.dfs.core.windows.net/x",
-            "abfss://c01@evil.example/x",
-            "abfss://c01@acct.dfs.core.windows.net.evil.example/x",
-            "abfss://c01@AC.dfs.core.windows.net/",
-            "file://",
-            "file:///",
-            "file://host/share",
-            "file://localhost/srv",
-            "file:///srv/../etc",
-            "file:///srv//x",
-            "file:/srv",
-            "file:///srv/%2e%2e/etc",
-            &format!("s3://lake/{}", "a/".repeat(600)),
-        ] {
-            assert!(StorageUrl::parse(text).is_err(), "{text:?} was taken");
-        }
-    }
-
-    #[test]
-    fn overlap_is_on_the_boundary_of_parts() {
-        let url = |text: &str| StorageUrl::parse(text).unwrap();
-        for (a, b) in [
-            ("s3://bbb/a", "s3://bbb/a"),
-            ("s3://bbb/a", "s3://bbb/a/b"),
-            ("s3://bbb/a", "s3a://bbb/a/"),
-            ("s3://bbb", "s3://bbb/a"),
-            ("gs://bbb/x", "gs://bbb"),
-            ("file:///srv/x", "file:///srv"),
-            ("file:///srv/x", "file:///srv/x/y"),
-            (
-                "abfss://ccc@acct.dfs.core.windows.net/a",
-                "abfss://ccc@acct.dfs.core.windows.net/a/b",
-            ),
-        ] {
-            assert!(
-                url(a).overlaps(&url(b)) && url(b).overlaps(&url(a)),
-                "{a} {b}"
-            );
-        }
-        for (a, b) in [
-            ("s3://bbb/a", "s3://bbb/ab"),
-            ("s3://bbb/a", "s3://bbc/a"),
-            ("s3://bbb/a", "gs://bbb/a"),
-            ("file:///srv/x", "file:///srv/xy"),
-            (
-                "abfss://ccc@acct.dfs.core.windows.net/a",
-                "abfss://ccd@acct.dfs.core.windows.net/a",
-            ),
-            (
-                "abfss://ccc@acct.dfs.core.windows.net/a",
-                "abfss://ccc@acct2.dfs.core.windows.net/a",
-            ),
-        ] {
-            assert!(
-                !url(a).overlaps(&url(b)) && !url(b).overlaps(&url(a)),
-                "{a} {b}"
-            );
-        }
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use url::Url;
 use crate::Tags;
 use crate::files::FileStore;
 use crate::parts::{Below, Parts};
+use crate::share::ShareStore;
 use crate::sign::{Signed, SignedMany, Signing};
 use crate::storage_url::is_plain_segment;
 use crate::temporary::Lender;
@@ -39,13 +40,14 @@ pub(crate) struct Inner {
     pub(crate) spec: StorageSpec,
     pub(crate) meter: Meter,
     pub(crate) objects: Arc<dyn ObjectStore>,
-    pub(crate) parts: Arc<dyn Parts>,
+    pub(crate) parts: Option<Arc<dyn Parts>>,
     pub(crate) kind: Kind,
 }
 
 pub(crate) enum Kind {
     File(FileStore),
     Cloud(Box<Cloud>),
+    Share(ShareStore),
 }
 
 /// What only cloud stores have.
@@ -83,14 +85,14 @@ impl Store {
         Ok(Arc::new(PrefixStore::new(self.objects(), path)))
     }
 
-    /// Uploads that outlive this process, below a table's folder.
-    pub fn parts_at(&self, path: &str) -> Result<Arc<dyn Parts>, StorageError> {
-        let parts = Arc::clone(&self.0.parts);
+    /// Uploads that outlive this process, below a table's folder, where the store takes any.
+    pub fn parts_at(&self, path: &str) -> Result<Option<Arc<dyn Parts>>, StorageError> {
         let folder = check_relative(path)?;
+        let parts = self.0.parts.clone();
         if folder.is_root() {
             return Ok(parts);
         }
-        Ok(Arc::new(Below { parts, folder }))
+        Ok(parts.map(|parts| Arc::new(Below { parts, folder }) as Arc<dyn Parts>))
     }
 
     /// A URL to read exactly this object, or None where the store cannot sign: a `file:` store, an Azure store
@@ -125,6 +127,7 @@ impl Store {
         keys.iter().try_for_each(check_object)?;
         match &self.0.kind {
             Kind::File(_) => Ok(None),
+            Kind::Share(_) => Err(only_replicas()),
             Kind::Cloud(cloud) => {
                 let folder = self.full(folder);
                 cloud.signing.sign_all(&folder, keys, ttl, Some(tags)).await
@@ -141,6 +144,7 @@ impl Store {
         check_object(key)?;
         match &self.0.kind {
             Kind::File(_) => Ok(None),
+            Kind::Share(_) => Err(only_replicas()),
             Kind::Cloud(cloud) => cloud.signing.sign_get(&self.full(key), ttl, tags).await,
         }
     }
@@ -150,7 +154,7 @@ impl Store {
     pub fn file(&self, key: &Path) -> Option<Result<File, StorageError>> {
         match &self.0.kind {
             Kind::File(files) => Some(files.open(key).map_err(StorageError::from)),
-            Kind::Cloud(_) => None,
+            Kind::Cloud(_) | Kind::Share(_) => None,
         }
     }
 
@@ -189,6 +193,15 @@ impl Store {
             .parts()
             .chain(key.parts())
             .collect()
+    }
+}
+
+/// What another shares is not handed on by URLs that are not ours to give: it is cloned, and the clone is read.
+fn only_replicas() -> StorageError {
+    StorageError::NotAllowed {
+        what: "reading a Delta Share live".to_owned(),
+        why: "what another company shares is read by a replica alone; ask for the mode replica"
+            .to_owned(),
     }
 }
 

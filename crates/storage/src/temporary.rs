@@ -91,7 +91,7 @@ impl Store {
     /// Whether this store gives temporary credentials at all.
     pub fn lends(&self) -> bool {
         match self.kind() {
-            Kind::File(_) => false,
+            Kind::File(_) | Kind::Share(_) => false,
             Kind::Cloud(cloud) => !matches!(cloud.lender, Lender::No),
         }
     }
@@ -114,7 +114,7 @@ impl Store {
             return refuse("ask for 900 to 3600 s");
         }
         let Kind::Cloud(cloud) = self.kind() else {
-            return refuse("a file storage gives none");
+            return refuse("a storage of this kind gives none");
         };
         let key = self.full(folder);
         if key.is_root() {
@@ -124,7 +124,9 @@ impl Store {
         let bucket = match &spec.url {
             StorageUrl::S3 { bucket, .. } | StorageUrl::Gcs { bucket, .. } => bucket,
             StorageUrl::Azure { container, .. } => container,
-            StorageUrl::File { .. } => return refuse("a file storage gives none"),
+            StorageUrl::File { .. } | StorageUrl::Share { .. } => {
+                return refuse("a storage of this kind gives none");
+            }
         };
         let folder = Folder {
             bucket,

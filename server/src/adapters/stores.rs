@@ -101,7 +101,7 @@ impl TableAt {
     }
 
     /// Uploads into the folder that outlive this process.
-    pub fn parts(&self) -> Result<Arc<dyn Parts>, Problem> {
+    pub fn parts(&self) -> Result<Option<Arc<dyn Parts>>, Problem> {
         self.store
             .parts_at(self.folder.as_ref())
             .map_err(problem_of_store)
@@ -151,6 +151,13 @@ fn spec(access: &StorageAccess) -> Result<StorageSpec, Problem> {
 
 /// Which field of a storage's form the allow-lists do not take.
 fn at_fault(spec: &StorageSpec) -> &'static str {
+    if spec.url.is_share() && !spec.credential.is_none() {
+        return if spec.endpoint.is_some() {
+            "endpoint"
+        } else {
+            "url"
+        };
+    }
     let is_file = matches!(spec.url, StorageUrl::File { .. });
     if spec.credential.is_none() != is_file {
         "credential"
@@ -241,6 +248,7 @@ mod tests {
             Budgets::default(),
         );
         let keys = r#"{"access_key_id":"AKIA","secret_access_key":"s3cr3t"}"#;
+        let profile = r#"{"shareCredentialsVersion":1,"endpoint":"https://sharing.example/x/","bearerToken":"s3cr3t"}"#;
         let elsewhere = StorageAccess {
             location: Location::new(Cloud::Gcp, "europe-west3").unwrap(),
             ..access("s3://lake/x", None, Some(keys))
@@ -275,6 +283,21 @@ mod tests {
             ),
             (elsewhere, "endpoint", "needs an endpoint"),
             (access("file:///etc/x", None, None), "url", "not allowed"),
+            (
+                access("share://sharing.example/x", None, None),
+                "credential",
+                "needs a credential",
+            ),
+            (
+                access("share://sharing.example/x", None, Some(profile)),
+                "url",
+                "not allowed",
+            ),
+            (
+                access("share://other.example/x", None, Some(profile)),
+                "credential",
+                "endpoint",
+            ),
             (
                 access(&inside, Some("https://store.example"), None),
                 "endpoint",

@@ -74,7 +74,7 @@ pub(super) async fn copy(globals: &Globals, copy: Copy) -> anyhow::Result<ExitCo
     let ends = Ends {
         source,
         target,
-        parts: Some(parts),
+        parts,
     };
     let options = CopyOptions {
         attempt: copy.attempt,
@@ -135,7 +135,7 @@ async fn open(
     lake: &Lake,
     end: &str,
     meter: &Meter,
-) -> anyhow::Result<(Arc<dyn ObjectStore>, Arc<dyn Parts>)> {
+) -> anyhow::Result<(Arc<dyn ObjectStore>, Option<Arc<dyn Parts>>)> {
     if let (Some(words), Some(node)) = (end.strip_prefix(STORAGE_WORD), node) {
         let (id, path) = words.split_once('/').context("write storage:ID/PATH")?;
         let id: StorageId = id.parse().context("not a storage's id")?;

@@ -28,9 +28,10 @@ pub(super) enum Storage {
         cloud: String,
         #[arg(long)]
         region: String,
-        /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder
-        #[arg(long)]
-        url: String,
+        /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder,
+        /// share://host/path; a Delta Sharing profile says it itself
+        #[arg(long, required_unless_present = "profile")]
+        url: Option<String>,
         /// For stores that are not at their cloud's own address; must be on the allow-list of the configuration
         #[arg(long)]
         endpoint: Option<String>,
@@ -73,6 +74,9 @@ pub(super) struct Credential {
     /// A file that holds the secret as JSON, to be sealed; - is standard input
     #[arg(long, value_name = "FILE")]
     credential_file: Option<PathBuf>,
+    /// The profile that a Delta Sharing provider gave, to be sealed; - is standard input. Its tables are then sources of replicas
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
 }
 
 impl Credential {
@@ -85,7 +89,7 @@ impl Credential {
             }
             return Ok(Some(Value::from(reference)));
         }
-        let Some(path) = self.credential_file else {
+        let Some(path) = self.credential_file.or(self.profile) else {
             return Ok(None);
         };
         let mut text = String::new();
@@ -101,6 +105,16 @@ impl Credential {
         }
         Ok(Some(Value::from(text)))
     }
+}
+
+/// The storage that a profile opens.
+fn url_of(profile: Option<&Value>) -> anyhow::Result<String> {
+    let text = profile.and_then(Value::as_str).unwrap_or_default();
+    let profile: Value = serde_json::from_str(text).context("the profile is not JSON")?;
+    let endpoint = profile.get("endpoint").and_then(Value::as_str);
+    let endpoint = endpoint.context("the profile names no endpoint")?;
+    let endpoint = url::Url::parse(endpoint).context("the profile's endpoint is not an address")?;
+    Ok(storage::StorageUrl::of_profile(&endpoint)?.to_string())
 }
 
 const STORAGE: Show = Show::Fields(&[
@@ -135,19 +149,26 @@ impl Storage {
                 endpoint,
                 credential,
                 replicas,
-            } => Act::post(&["storages"])
-                .body(json!({
-                    "name": name,
-                    "cloud": cloud,
-                    "region": region,
-                    "url": url,
-                    "endpoint": endpoint,
-                    "credential": credential.read()?,
-                    "replicas": replicas,
-                }))
-                .show(Show::said(format!(
-                    "The storage {name} is made. Try it with: entrepot doctor {name}"
-                ))),
+            } => {
+                let credential = credential.read()?;
+                let url = match url {
+                    Some(url) => url,
+                    None => url_of(credential.as_ref())?,
+                };
+                Act::post(&["storages"])
+                    .body(json!({
+                        "name": name,
+                        "cloud": cloud,
+                        "region": region,
+                        "url": url,
+                        "endpoint": endpoint,
+                        "credential": credential,
+                        "replicas": replicas,
+                    }))
+                    .show(Show::said(format!(
+                        "The storage {name} is made. Try it with: entrepot doctor {name}"
+                    )))
+            }
             Self::Update {
                 name,
                 cloud,

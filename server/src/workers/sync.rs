@@ -498,7 +498,7 @@ impl Lakehand {
         let ends = Ends {
             source: opened.source.objects.clone(),
             target: opened.target.objects.clone(),
-            parts: Some(opened.target.parts()?),
+            parts: opened.target.parts()?,
         };
         let engine: Box<dyn CopyEngine> = match &self.engine {
             Engine::Local => Box::new(LocalEngine::new(Arc::new(ends), CopyOptions::default())),

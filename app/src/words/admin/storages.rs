@@ -1,7 +1,7 @@
 //! The pages of storages, and what the doctor says of one.
 
 // All storages.
-pub(crate) const ADDRESS_HINT: &str = "s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix or file:///folder";
+pub(crate) const ADDRESS_HINT: &str = "s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder, or share://host/path for a Delta Share";
 pub(crate) const REGION_HINT: &str =
     "As the cloud writes it, for example eu-central-1. Prices depend on it.";
 pub(crate) const ENDPOINT_HINT: &str = "Only for a store that is not at its cloud’s own address.";
@@ -41,7 +41,7 @@ pub(crate) const WHEN_A_STORAGE_MOVES: &str =
 
 // The fields of a credential.
 pub(crate) const CREDENTIAL_STAYS_HINT: &str = "It stays as it is where you fill in nothing. It is kept sealed and shown to nobody; if something else is refused, type it anew.";
-pub(crate) const CREDENTIAL_HINT: &str = "Of one cloud, or of none for a folder. It is kept sealed and shown to nobody; if something else is refused, type it anew.";
+pub(crate) const CREDENTIAL_HINT: &str = "Of one cloud, of a Delta Share, or of none for a folder. It is kept sealed and shown to nobody; if something else is refused, type it anew.";
 pub(crate) const KEYS_OF_AWS: &str = "Keys of AWS, or of a store that speaks S3";
 pub(crate) const ACCESS_KEY_ID: &str = "Access key id";
 pub(crate) const SECRET_ACCESS_KEY: &str = "Secret access key";
@@ -60,6 +60,9 @@ pub(crate) const SHARED_ACCESS_SIGNATURE_HINT: &str =
     "It signs no addresses, so what lies there cannot be shared.";
 pub(crate) const KEY_OF_GOOGLE_CLOUD: &str = "Key of Google Cloud";
 pub(crate) const SERVICE_ACCOUNT_KEY: &str = "Service account’s key, the JSON file";
+pub(crate) const PROFILE_OF_A_DELTA_SHARE: &str = "Profile of a Delta Share";
+pub(crate) const PROFILE: &str = "Profile, the JSON file";
+pub(crate) const PROFILE_HINT: &str = "As the provider gave it. Its endpoint, with share:// in the place of https://, is the storage’s address.";
 pub(crate) const FROM_THE_SERVERS_ENVIRONMENT: &str = "From the server’s environment";
 pub(crate) const NAME_OF_THE_VARIABLE: &str = "Name of the variable";
 pub(crate) const NAME_OF_THE_VARIABLE_HINT: &str =

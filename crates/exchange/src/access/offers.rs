@@ -23,6 +23,7 @@ struct TableSize {
     committed_at: Option<Timestamp>,
     refused_for: Option<String>,
     clone_refused_for: Option<String>,
+    url: String,
 }
 from_row!(TableSize {
     cloud,
@@ -31,7 +32,8 @@ from_row!(TableSize {
     recent_byte_count,
     committed_at,
     refused_for,
-    clone_refused_for
+    clone_refused_for,
+    url
 });
 
 /// The tables that nothing stands against, and, where there is none, why.
@@ -90,7 +92,7 @@ impl Exchange {
         let at = self.now();
         let to = recipient.location()?;
         let tables: Vec<TableSize> = sql!(
-            "select cloud, region, byte_count, recent_byte_count, committed_at, refused_for, clone_refused_for
+            "select cloud, region, byte_count, recent_byte_count, committed_at, refused_for, clone_refused_for, url
              from product_table
              join storage on storage.id = storage_id where product_id = $1 and removed_at is null"
         )
@@ -98,6 +100,14 @@ impl Exchange {
         .all(self.db())
         .await?;
         let (shared, not_shared) = usable(&tables, "shared", |table| &table.refused_for);
+        // URLs that another hands out are not ours to hand on.
+        let not_shared = not_shared.or_else(|| {
+            let of_a_share = tables.iter().any(|table| table.url.starts_with("share://"));
+            of_a_share.then(|| {
+                "it comes from another company's Delta Share, which is read by a replica alone"
+                    .to_owned()
+            })
+        });
         let (cloned, not_cloned) = usable(&tables, "cloned", |table| &table.clone_refused_for);
         let live = self
             .live_offer(product, &shared, &to, at, not_shared)

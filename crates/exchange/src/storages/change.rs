@@ -262,6 +262,12 @@ impl Exchange {
             ),
             _ => {}
         }
+        if access.replicas && url.starts_with("share://") {
+            check.fail(
+                "replicas",
+                "nothing can be written into another's share; choose a storage of your own for replicas",
+            );
+        }
         // A wrong cloud would price every byte wrongly. With an endpoint of its own a store can be anywhere.
         let usual = match url.split_once("://") {
             Some(("s3", _)) => Some(Cloud::Aws),

@@ -52,7 +52,7 @@ pub struct StorageNew {
     pub cloud: String,
     pub region: String,
     /// `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `gs://bucket/prefix`,
-    /// `file:///folder`.
+    /// `file:///folder`; `share://host/path` for what a Delta Sharing server shares, with its profile as the credential.
     pub url: String,
     /// For stores that are not at their cloud's own address; must be on the configured allow-list.
     #[serde(default)]

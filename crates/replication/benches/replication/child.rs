@@ -25,7 +25,7 @@ pub(crate) async fn copy(source: &str, manifest: &str, receipts: &str, target: &
         Ends {
             source: source.objects,
             target: target.objects,
-            parts: Some(target.parts),
+            parts: target.parts,
         },
         Path::new(manifest),
         Path::new(receipts),

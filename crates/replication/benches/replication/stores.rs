@@ -41,7 +41,7 @@ impl Counts {
 #[derive(Clone)]
 pub(crate) struct Metered {
     pub(crate) objects: Arc<dyn ObjectStore>,
-    pub(crate) parts: Arc<dyn Parts>,
+    pub(crate) parts: Option<Arc<dyn Parts>>,
     data: Meter,
     log: Meter,
 }

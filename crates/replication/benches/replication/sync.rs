@@ -111,7 +111,7 @@ impl Replica {
         let ends = Ends {
             source: Arc::clone(&source.objects),
             target: Arc::clone(&target.objects),
-            parts: Some(Arc::clone(&target.parts)),
+            parts: target.parts.clone(),
         };
         Ok(Self {
             pair: pair(mode, &source.objects, &target.objects, &budgets, at)?,

@@ -298,7 +298,7 @@ pub(crate) async fn copy_all(
         Ends {
             source: Arc::clone(&source.objects),
             target: Arc::clone(&target.objects),
-            parts: Some(Arc::clone(&target.parts)),
+            parts: target.parts.clone(),
         },
         &manifest,
         &receipts,

@@ -231,7 +231,7 @@ async fn folders_as_stores() {
 }
 
 /// A folder as a storage, with uploads that outlive their process.
-fn lasting(folder: &FilePath) -> (Arc<dyn ObjectStore>, Arc<dyn Parts>) {
+fn lasting(folder: &FilePath) -> (Arc<dyn ObjectStore>, Option<Arc<dyn Parts>>) {
     let target = folder.join("target");
     std::fs::create_dir_all(&target).unwrap();
     let limits = Limits {
@@ -280,7 +280,7 @@ async fn a_copy_that_is_cut_off_in_an_object_goes_on_there() {
             Ends {
                 source: source.clone(),
                 target,
-                parts: Some(parts),
+                parts,
             }
         };
         tokio::select! {
@@ -346,7 +346,7 @@ async fn an_upload_that_the_store_has_forgotten_is_begun_anew() {
     let ends = Ends {
         source,
         target: target.clone(),
-        parts: Some(parts),
+        parts,
     };
     job.between(ends, options).await.unwrap();
     job.assert_whole(target.as_ref()).await;

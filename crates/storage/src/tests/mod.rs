@@ -7,6 +7,7 @@ mod faulty;
 mod remains;
 mod s3;
 mod s3_server;
+mod share;
 mod signatures;
 mod ssrf;
 mod temporary;

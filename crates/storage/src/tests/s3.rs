@@ -91,14 +91,14 @@ async fn an_upload_goes_on_in_another_process() {
     let pieces = [vec![1; 5 << 20], vec![2; 5 << 20], vec![3; 7]];
     let (upload, last) = {
         let (store, _) = server.open("s3://lake/aftersales");
-        let parts = store.parts_at("t").unwrap();
+        let parts = store.parts_at("t").unwrap().unwrap();
         let upload = parts.begin(&big).await.unwrap();
         let last = parts.put(&big, &upload, part(2), pieces[2].clone().into());
         let last = last.await.unwrap();
         (upload, last)
     };
     let (store, meter) = server.open("s3://lake/aftersales");
-    let parts = store.parts_at("t").unwrap();
+    let parts = store.parts_at("t").unwrap().unwrap();
     let mut all = Vec::new();
     for index in [0, 1] {
         let put = parts.put(&big, &upload, part(index), pieces[index].clone().into());

@@ -16,6 +16,7 @@ mod reads;
 mod replica;
 mod s3;
 mod schedules;
+mod share;
 mod tables;
 mod wire;
 mod worker;

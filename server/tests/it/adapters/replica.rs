@@ -73,7 +73,7 @@ async fn sync(world: &World, lie: u64) {
                 ways: replication::Ways::default(),
             };
             let ends = Ends {
-                parts: Some(parts),
+                parts,
                 source: source.objects,
                 target: target.objects,
             };

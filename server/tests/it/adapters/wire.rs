@@ -36,6 +36,14 @@ struct Served {
 pub(super) async fn serve() -> (World, SocketAddr, CancellationToken, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    serve_at(listener, address).await
+}
+
+/// The same where its public address is another's, of whoever stands in front of it.
+pub(super) async fn serve_at(
+    listener: TcpListener,
+    address: SocketAddr,
+) -> (World, SocketAddr, CancellationToken, JoinHandle<()>) {
     let build = Build {
         public_url: Some(format!("http://{address}")),
         ..Build::default()

@@ -41,6 +41,9 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 const BUSY: &str =
     "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
 
+/// What a store answers with 403 to a signed URL whose time is over.
+const OVER: &str = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+
 /// Bytes of bodies, headers not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
@@ -107,6 +110,8 @@ struct Shared {
     log: Mutex<Vec<Passed>>,
     /// So many of the next requests are answered with [`BUSY`].
     busy: AtomicU32,
+    /// So many of the next requests for files (`/data/…`) are refused, as where a signed URL's time is over.
+    closed: AtomicU32,
     /// Requests whose path ends like this wait.
     held: watch::Sender<Option<String>>,
     /// How many wait.
@@ -190,6 +195,7 @@ impl Proxy {
             sent: AtomicU64::new(0),
             log: Mutex::default(),
             busy: AtomicU32::new(0),
+            closed: AtomicU32::new(0),
             held: watch::Sender::new(None),
             waiting: watch::Sender::new(0),
             unsettled: watch::Sender::new(0),
@@ -225,6 +231,11 @@ impl Proxy {
     /// Answers so many of the next requests as an overloaded store does.
     pub(crate) fn be_busy(&self, requests: u32) {
         self.shared.busy.store(requests, Ordering::SeqCst);
+    }
+
+    /// Refuses so many of the next requests for files, as a store does with a signed URL whose time is over.
+    pub(crate) fn be_closed(&self, requests: u32) {
+        self.shared.closed.store(requests, Ordering::SeqCst);
     }
 
     /// Lets requests wait whose path ends like this, until [`Self::release`].
@@ -278,18 +289,26 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             .wait_for(|end| end.as_ref().is_none_or(|end| !path.ends_with(end)))
             .await;
     }
-    let busy = shared
-        .busy
-        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+    let one_less = |left: &AtomicU32| {
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
             left.checked_sub(1)
-        });
-    if busy.is_ok() && parts.method != Method::HEAD {
-        let length = BUSY.len() as u64;
+        })
+        .is_ok()
+    };
+    let refused = if path.starts_with("/data/") && one_less(&shared.closed) {
+        Some((StatusCode::FORBIDDEN, OVER))
+    } else if one_less(&shared.busy) {
+        Some((StatusCode::SERVICE_UNAVAILABLE, BUSY))
+    } else {
+        None
+    };
+    if let Some((status, text)) = refused.filter(|_| parts.method != Method::HEAD) {
+        let length = text.len() as u64;
         shared.received.fetch_add(length, Ordering::SeqCst);
         let passed = &mut shared.log.lock().unwrap()[at];
-        (passed.status, passed.promised) = (StatusCode::SERVICE_UNAVAILABLE, length);
+        (passed.status, passed.promised) = (status, length);
         passed.received = length;
-        return (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response();
+        return (status, text).into_response();
     }
     let client = match &shared.way {
         Way::Passed(client) => client.clone(),

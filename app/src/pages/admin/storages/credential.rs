@@ -48,6 +48,10 @@ pub(super) fn Credential(#[prop(optional)] kept: bool) -> impl IntoView {
                 <TextArea label=words::admin::storages::SERVICE_ACCOUNT_KEY name="credential.service_account"/>
             </details>
             <details class="fold">
+                <summary>{words::admin::storages::PROFILE_OF_A_DELTA_SHARE}</summary>
+                <TextArea label=words::admin::storages::PROFILE name="credential.profile" hint=words::admin::storages::PROFILE_HINT/>
+            </details>
+            <details class="fold">
                 <summary>{words::admin::storages::FROM_THE_SERVERS_ENVIRONMENT}</summary>
                 <Field label=words::admin::storages::NAME_OF_THE_VARIABLE name="credential.variable" hint=words::admin::storages::NAME_OF_THE_VARIABLE_HINT autocomplete="off"/>
             </details>
