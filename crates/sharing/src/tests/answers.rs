@@ -28,7 +28,7 @@ const PARQUET_HEAD: [&str; 2] = [
 
 const DELTA_HEAD: [&str; 2] = [
     r#"{"protocol":{"deltaProtocol":{"minReaderVersion":1,"minWriterVersion":2}}}"#,
-    r#"{"metaData":{"deltaMetadata":{"id":"f8d5c169-3d01-4ca3-ad9e-7dc3355aedb2","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"eventTime\",\"type\":\"timestamp\",\"nullable\":true,\"metadata\":{\"comment\":\"when\",\"owner\":\"internal\"}},{\"name\":\"date\",\"type\":\"date\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":["date"],"configuration":{},"createdTime":1619652806000}}}"#,
+    r#"{"metaData":{"deltaMetadata":{"id":"f8d5c169-3d01-4ca3-ad9e-7dc3355aedb2","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"eventTime\",\"type\":\"timestamp\",\"nullable\":true,\"metadata\":{\"comment\":\"when\",\"owner\":\"internal\"}},{\"name\":\"date\",\"type\":\"date\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":["date"],"configuration":{},"createdTime":1619652806000},"size":1146,"numFiles":2}}"#,
 ];
 
 #[tokio::test]
