@@ -269,6 +269,7 @@ impl World {
                     audience: "entrepot".to_owned(),
                     claim: None,
                     subject: name.clone(),
+                    beside: false,
                 };
                 let set = self.exchange().federation_set(&consumer, &name, new);
                 set.await.unwrap();

@@ -36,6 +36,7 @@ fn federation(subject: &str) -> FederationNew {
         audience: "entrepot".to_owned(),
         claim: Some("azp".to_owned()),
         subject: subject.to_owned(),
+        beside: false,
     }
 }
 
@@ -296,7 +297,7 @@ async fn a_word_lets_in_whom_it_names_as_long_as_it_counts() {
             .federation_set(&world.mara, NAME, federation("machine"))
             .await
             .unwrap();
-        assert_eq!(set.federation.unwrap().subject, "machine");
+        assert_eq!(set.federation[0].subject, "machine");
 
         let reads = async |word: &Word| {
             let found = exchange.reader_of_word(&world.system, word, None).await;
@@ -346,8 +347,11 @@ async fn a_word_lets_in_whom_it_names_as_long_as_it_counts() {
         assert!(open().await && issue().await);
         let refused = exchange.token_refused(&world.system, id).await;
         assert_eq!(refused.unwrap(), None);
-        let ended = exchange.federation_end(&world.mara, NAME).await.unwrap();
-        assert_eq!(ended.federation, None);
+        let ended = exchange
+            .federation_end(&world.mara, NAME, None)
+            .await
+            .unwrap();
+        assert_eq!(ended.federation, []);
         assert!(!open().await && !issue().await);
         assert_eq!(reads(&good).await.unwrap_err(), ReaderRefused::Unknown);
         let refused = exchange.token_refused(&world.system, id).await;
@@ -356,7 +360,7 @@ async fn a_word_lets_in_whom_it_names_as_long_as_it_counts() {
             refused.unwrap(),
             Some(ReaderRefused::Revoked { urls_until })
         );
-        let again = exchange.federation_end(&world.mara, NAME).await;
+        let again = exchange.federation_end(&world.mara, NAME, None).await;
         assert!(matches!(again, Err(Error::NotFound(_))));
         // Now the other may be that machine.
         exchange
@@ -364,6 +368,71 @@ async fn a_word_lets_in_whom_it_names_as_long_as_it_counts() {
             .await
             .unwrap();
         assert_eq!(reads(&good).await.unwrap().0.name.as_str(), "other");
+    }
+}
+
+#[tokio::test]
+async fn several_words_let_a_recipient_in_and_each_ends_by_itself() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let set = async |new: FederationNew| {
+            let set = exchange.federation_set(&world.mara, NAME, new).await;
+            set.map(|recipient| recipient.federation)
+        };
+        let reads = async |word: &Word| {
+            let found = exchange.reader_of_word(&world.system, word, None).await;
+            found.unwrap().map(|(_, policy)| policy).ok()
+        };
+        let of_groups = |groups: Value| {
+            let mut word = word(&["entrepot"], json!("somebody"));
+            word.claims.insert("groups".to_owned(), groups);
+            word
+        };
+        let machine = word(&["entrepot"], json!("machine"));
+        let first = set(federation("machine")).await.unwrap()[0].id;
+        let mut readers = federation("readers");
+        readers.claim = Some("groups".to_owned());
+        readers.beside = true;
+        let both = set(readers.clone()).await.unwrap();
+        assert_eq!((both.len(), both[0].id), (2, first));
+        let group = both[1].id;
+        // Said once more, nothing is another.
+        assert_eq!(set(readers).await.unwrap(), both);
+        assert_eq!(reads(&machine).await, Some(first));
+        for (groups, expected) in [
+            (json!(["writers", 7, "readers"]), Some(group)),
+            (json!("readers"), Some(group)),
+            (json!(["writers"]), None),
+            (json!([]), None),
+            (json!({ "readers": true }), None),
+        ] {
+            assert_eq!(
+                reads(&of_groups(groups.clone())).await,
+                expected,
+                "{groups}"
+            );
+        }
+        let one = exchange
+            .federation_end(&world.mara, NAME, Some(first))
+            .await;
+        assert_eq!(one.unwrap().federation.len(), 1);
+        assert_eq!(reads(&machine).await, None);
+        assert_eq!(reads(&of_groups(json!(["readers"]))).await, Some(group));
+        let again = exchange
+            .federation_end(&world.mara, NAME, Some(first))
+            .await;
+        assert!(matches!(again, Err(Error::NotFound(_))), "{again:?}");
+        // In the place of all that is there.
+        let left = set(federation("machine")).await.unwrap();
+        assert_eq!((left.len(), left[0].subject.as_str()), (1, "machine"));
+        for n in 0..19 {
+            let mut more = federation(&format!("machine-{n}"));
+            more.beside = true;
+            set(more).await.unwrap();
+        }
+        let mut more = federation("one-too-many");
+        more.beside = true;
+        assert!(matches!(set(more).await, Err(Error::Invalid(_))));
     }
 }
 
