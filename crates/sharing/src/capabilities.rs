@@ -55,6 +55,8 @@ impl Capabilities {
                     .filter(|value| !value.is_empty())
                     .map(str::to_owned);
                 match key.trim() {
+                    // Without a value it asks for none.
+                    "responseformat" if value.trim().is_empty() => {}
                     "responseformat" => formats.get_or_insert_default().extend(values),
                     "readerfeatures" => reader_features.extend(values),
                     "includeendstreamaction" => end_stream_action = value.trim() == "true",
@@ -184,6 +186,17 @@ mod tests {
                 .end_stream_action
         );
         assert!(parse("responseformat=iceberg,delta").unwrap().delta);
+        for value in ["", ";;", "responseformat=", "responseformat= ;x", "=delta"] {
+            let nothing = parse(value).unwrap();
+            assert!(nothing.parquet && !nothing.delta, "{value}");
+        }
+        for value in [
+            "responseformat=delta,parquet",
+            " ResponseFormat = PARQUET , delta ",
+        ] {
+            let both = parse(value).unwrap();
+            assert!(both.parquet && both.delta, "{value}");
+        }
         assert_eq!(
             parse("responseformat=iceberg").unwrap_err().code(),
             "UNSUPPORTED_OPERATION"
