@@ -33,6 +33,8 @@ impl Format {
 pub(crate) struct Capabilities {
     parquet: bool,
     delta: bool,
+    /// It names its formats; one that does not is answered as clients were before there were several.
+    is_named: bool,
     /// In lower case.
     reader_features: BTreeSet<String>,
     pub(crate) end_stream_action: bool,
@@ -65,6 +67,7 @@ impl Capabilities {
                 }
             }
         }
+        let is_named = formats.is_some();
         let (parquet, delta) = match formats {
             None => (true, false),
             Some(formats) => (formats.contains("parquet"), formats.contains("delta")),
@@ -77,6 +80,7 @@ impl Capabilities {
         Ok(Self {
             parquet,
             delta,
+            is_named,
             reader_features,
             end_stream_action,
             async_query,
@@ -101,6 +105,15 @@ impl Capabilities {
             (true, _) if needs.is_plain() => Ok(Format::Parquet),
             _ => Err(needs.lacking(&self.reader_features)),
         }
+    }
+
+    /// Whether it asks for this format by its name, and for no other.
+    pub(crate) fn is_only(&self, format: Format) -> bool {
+        self.is_named
+            && match format {
+                Format::Parquet => !self.delta,
+                Format::Delta => !self.parquet,
+            }
     }
 
     /// H3: a client that names no reader features is told a protocol without any.

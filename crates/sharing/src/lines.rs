@@ -69,17 +69,19 @@ fn push(out: &mut Vec<u8>, line: &Line<'_>) {
 /// What the metadata of one state says beside what its log does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct About<'a> {
-    /// Bytes and files of what the recipient sees. Delta's connector for Spark plans by the bytes and fails without them; the parquet
-    /// format does without, as the reference server's answers do, which client tests compare to the letter.
+    /// Bytes and files of what the recipient sees. Spark plans by the bytes: without them Delta's own connector stops, and the older
+    /// one, which asks for the parquet format by its name, lists all files first. Others are not told them in that format, as by the
+    /// reference server: their tests compare to the letter.
     weight: Option<(u64, u64)>,
     /// Where the table's folder lies, if the recipient may have a credential for that.
     directory: Option<&'a str>,
 }
 
 impl<'a> About<'a> {
-    fn new(readable: &'a Readable, state: &State, format: Format) -> Self {
+    fn new(readable: &'a Readable, state: &State, format: Format, client: &Capabilities) -> Self {
+        let is_weighed = format == Format::Delta || client.is_only(format);
         Self {
-            weight: (format == Format::Delta).then(|| narrow::weight(readable, state)),
+            weight: is_weighed.then(|| narrow::weight(readable, state)),
             directory: lend::allowed(readable),
         }
     }
@@ -104,7 +106,7 @@ pub(crate) fn head(
     } = state.outline();
     let mut out = Vec::with_capacity(1_024);
     protocol_of(&mut out, protocol, None, format, client);
-    let about = About::new(readable, state, format);
+    let about = About::new(readable, state, format, client);
     metadata_about(&mut out, metadata, version, about, format)?;
     Ok(out)
 }
@@ -209,6 +211,7 @@ fn parquet_metadata<'a>(
     about: About<'a>,
     schema_string: &'a str,
 ) -> MetadataLine<'a> {
+    let (size, num_files) = about.weight.unzip();
     MetadataLine::Parquet(PlainMetadata {
         id: &metadata.id,
         name: metadata.name.as_deref(),
@@ -226,6 +229,8 @@ fn parquet_metadata<'a>(
         },
         created_time: None,
         version,
+        size,
+        num_files,
         location: about.directory,
         access_modes: about.access_modes(),
     })
@@ -266,6 +271,8 @@ fn delta_metadata<'a>(
                 .get("createdTime")
                 .filter(|value| value.is_i64()),
             version: None,
+            size: None,
+            num_files: None,
             location: None,
             access_modes: None,
         },

@@ -80,6 +80,10 @@ pub(crate) struct PlainMetadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) num_files: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) access_modes: Option<[&'static str; 2]>,
