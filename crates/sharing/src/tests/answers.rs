@@ -413,6 +413,7 @@ async fn names_are_decoded_and_compared_without_regard_to_case() {
     for path in [
         "/shares/SALES/schemas/Default/tables/VISITS",
         "/shares/sale%73/schemas/%64efault/tables/vis%49ts",
+        "//shares/sales/schemas/default/tables/visits",
     ] {
         assert_eq!(
             world.get(&format!("{path}/metadata")).await.lines(),
