@@ -146,6 +146,11 @@ pub struct PersonChangeForm {
     pub title: Option<String>,
     #[serde(default, deserialize_with = "sent")]
     pub email: Option<String>,
+    /// What the form showed of the two: with these only another change of them is in its way, and none of the roles.
+    #[serde(default, deserialize_with = "sent")]
+    pub was_title: Option<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub was_email: Option<String>,
     /// `yes` or `no`: whether the person may sign in.
     #[serde(default)]
     pub active: Option<String>,
@@ -155,11 +160,14 @@ pub struct PersonChangeForm {
 pub async fn update_person(form: PersonChangeForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let disabled = form.active.map(|word| word != TICKED);
+    let is_told = form.was_title.is_some() || form.was_email.is_some();
     let change = PersonChange {
         title: form.title,
         email: form.email,
         disabled,
-        revision: form.revision,
+        revision: form.revision.filter(|_| !is_told),
+        was_title: form.was_title,
+        was_email: form.was_email,
     };
     let person = exchange
         .person_update(&principal, &form.person, change)

@@ -76,6 +76,8 @@ pub async fn set_federation(form: FederationForm) -> Result<Done, AppError> {
         audience: form.audience,
         claim: Some(form.claim),
         subject: form.subject,
+        // In the place of another: that one is ended by itself, so that nobody is shut out in between.
+        beside: true,
     };
     let recipient = exchange
         .federation_set(&principal, &form.recipient, new)
@@ -92,6 +94,9 @@ pub async fn set_federation(form: FederationForm) -> Result<Done, AppError> {
 #[serde(deny_unknown_fields)]
 pub struct EndForm {
     pub recipient: String,
+    /// Which of the words that let it in; empty: all of them.
+    #[serde(default)]
+    pub policy: String,
     #[serde(default)]
     pub confirm: String,
 }
@@ -101,8 +106,15 @@ pub async fn end_federation(form: EndForm) -> Result<Done, AppError> {
     let (exchange, principal) = call()?;
     let recipient = exchange.recipient(&principal, &form.recipient).await;
     confirmed(&form.confirm, recipient.map_err(said)?.name.as_str())?;
+    let policy = match form.policy.as_str() {
+        "" => None,
+        policy => {
+            let policy = policy.parse::<model::RecipientTokenId>();
+            Some(policy.map_err(|_| said(exchange::Error::NotFound("federation")))?)
+        }
+    };
     let recipient = exchange
-        .federation_end(&principal, &form.recipient)
+        .federation_end(&principal, &form.recipient, policy)
         .await
         .map_err(said)?;
     Ok(Done::new(

@@ -48,7 +48,8 @@ pub(crate) const ISSUER: &str = "Issuer";
 pub(crate) const AUDIENCE: &str = "Audience";
 pub(crate) const AUDIENCE_HINT: &str = "For whom the platform makes the tokens, as they say it.";
 pub(crate) const CLAIM: &str = "Claim";
-pub(crate) const CLAIM_HINT: &str = "What tells one machine from another there.";
+pub(crate) const CLAIM_HINT: &str =
+    "What tells one machine from another there. Of a list, such as groups, one has to say it.";
 pub(crate) const WHAT_IT_SAYS: &str = "What it says";
 pub(crate) const WHAT_IT_SAYS_HINT: &str = "To the letter.";
 pub(crate) const LET_IT_IN: &str = "Let it in that way";

@@ -20,7 +20,7 @@ fn ids_are_different_and_cover_every_rule() {
     let wanted = numbered('C', 7)
         .chain(numbered('E', 12))
         .chain(numbered('H', 9))
-        .chain(numbered('T', 9))
+        .chain(numbered('T', 10))
         .chain("LQAFYKJR".chars().map(String::from));
     for rule in wanted {
         assert!(rules.contains(rule.as_str()), "no case of {rule}");

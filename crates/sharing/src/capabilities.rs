@@ -33,6 +33,8 @@ impl Format {
 pub(crate) struct Capabilities {
     parquet: bool,
     delta: bool,
+    /// It names its formats; one that does not is answered as clients were before there were several.
+    is_named: bool,
     /// In lower case.
     reader_features: BTreeSet<String>,
     pub(crate) end_stream_action: bool,
@@ -55,6 +57,8 @@ impl Capabilities {
                     .filter(|value| !value.is_empty())
                     .map(str::to_owned);
                 match key.trim() {
+                    // Without a value it asks for none.
+                    "responseformat" if value.trim().is_empty() => {}
                     "responseformat" => formats.get_or_insert_default().extend(values),
                     "readerfeatures" => reader_features.extend(values),
                     "includeendstreamaction" => end_stream_action = value.trim() == "true",
@@ -63,6 +67,7 @@ impl Capabilities {
                 }
             }
         }
+        let is_named = formats.is_some();
         let (parquet, delta) = match formats {
             None => (true, false),
             Some(formats) => (formats.contains("parquet"), formats.contains("delta")),
@@ -75,6 +80,7 @@ impl Capabilities {
         Ok(Self {
             parquet,
             delta,
+            is_named,
             reader_features,
             end_stream_action,
             async_query,
@@ -99,6 +105,15 @@ impl Capabilities {
             (true, _) if needs.is_plain() => Ok(Format::Parquet),
             _ => Err(needs.lacking(&self.reader_features)),
         }
+    }
+
+    /// Whether it asks for this format by its name, and for no other.
+    pub(crate) fn is_only(&self, format: Format) -> bool {
+        self.is_named
+            && match format {
+                Format::Parquet => !self.delta,
+                Format::Delta => !self.parquet,
+            }
     }
 
     /// H3: a client that names no reader features is told a protocol without any.
@@ -184,6 +199,17 @@ mod tests {
                 .end_stream_action
         );
         assert!(parse("responseformat=iceberg,delta").unwrap().delta);
+        for value in ["", ";;", "responseformat=", "responseformat= ;x", "=delta"] {
+            let nothing = parse(value).unwrap();
+            assert!(nothing.parquet && !nothing.delta, "{value}");
+        }
+        for value in [
+            "responseformat=delta,parquet",
+            " ResponseFormat = PARQUET , delta ",
+        ] {
+            let both = parse(value).unwrap();
+            assert!(both.parquet && both.delta, "{value}");
+        }
         assert_eq!(
             parse("responseformat=iceberg").unwrap_err().code(),
             "UNSUPPORTED_OPERATION"

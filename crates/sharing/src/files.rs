@@ -126,14 +126,8 @@ impl Asked<'_> {
             app.pager
                 .pin_token(Pinned::Refresh, reader, &of_table(table), pin)
         });
-        let outline = state.outline();
-        let head = lines::head(
-            &outline.protocol,
-            &outline.metadata,
-            at.map(|(version, _)| version),
-            format,
-            client,
-        )?;
+        let of = at.map(|(version, _)| version);
+        let head = lines::head(readable, &state, of, format, client)?;
         let ready = Ready {
             version,
             head,

@@ -48,7 +48,7 @@ pub(crate) async fn temporary_credentials(
 }
 
 /// The folder that may be read as a whole. Asked once more here, whatever the gate says: a credential knows no rows and no versions.
-fn allowed(readable: &Readable) -> Option<&str> {
+pub(crate) fn allowed(readable: &Readable) -> Option<&str> {
     let is_whole = readable.rows.is_none() && readable.history_start.is_none();
     readable.directory.as_deref().filter(|_| is_whole)
 }

@@ -3,21 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use delta::{ChangedFile, FileView, Metadata, Protocol};
+use delta::{ChangedFile, FileView, Metadata, Protocol, Snapshot, State};
 use object_store::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::Formatter;
 
-use crate::SignedFile;
 use crate::capabilities::{Capabilities, FileIds, Format};
 use crate::error::Failure;
-use crate::schema;
 use crate::wire::{
     DeltaAdd, DeltaCdc, DeltaProtocol, DeltaRemove, DeltaSingleAction, DeltaVector,
     EndStreamAction, FileLine, Line, MetadataLine, PlainFile, PlainMetadata, PlainValues,
     ProtocolLine, Provider, QueryStatus,
 };
+use crate::{Readable, SignedFile, lend, narrow, schema};
 
 /// Compact JSON that no client can take for two lines: the Python connector splits where Unicode does, so that the three
 /// line separators which JSON lets stand are escaped too (C2).
@@ -67,18 +66,48 @@ fn push(out: &mut Vec<u8>, line: &Line<'_>) {
     out.push(b'\n');
 }
 
-/// The two lines that every answer begins with: the protocol, then the metadata. `version`: of the metadata, said only where
-/// versions are asked about.
+/// What the metadata of one state says beside what its log does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About<'a> {
+    /// Bytes and files of what the recipient sees. Spark plans by the bytes: without them Delta's own connector stops, and the older
+    /// one, which asks for the parquet format by its name, lists all files first. Others are not told them in that format, as by the
+    /// reference server: their tests compare to the letter.
+    weight: Option<(u64, u64)>,
+    /// Where the table's folder lies, if the recipient may have a credential for that.
+    directory: Option<&'a str>,
+}
+
+impl<'a> About<'a> {
+    fn new(readable: &'a Readable, state: &State, format: Format, client: &Capabilities) -> Self {
+        let is_weighed = format == Format::Delta || client.is_only(format);
+        Self {
+            weight: is_weighed.then(|| narrow::weight(readable, state)),
+            directory: lend::allowed(readable),
+        }
+    }
+
+    /// Said only where it is more than by URL: clients take URLs where nothing is said.
+    fn access_modes(self) -> Option<[&'static str; 2]> {
+        self.directory.map(|_| ["url", "dir"])
+    }
+}
+
+/// The two lines that every answer of one state begins with: the protocol, then the metadata. `version`: of the metadata, said
+/// only where versions are asked about.
 pub(crate) fn head(
-    protocol: &Protocol,
-    metadata: &Metadata,
+    readable: &Readable,
+    state: &State,
     version: Option<u64>,
     format: Format,
     client: &Capabilities,
 ) -> Result<Vec<u8>, Failure> {
+    let Snapshot {
+        protocol, metadata, ..
+    } = state.outline();
     let mut out = Vec::with_capacity(1_024);
     protocol_of(&mut out, protocol, None, format, client);
-    metadata_of(&mut out, metadata, version, format)?;
+    let about = About::new(readable, state, format, client);
+    metadata_about(&mut out, metadata, version, about, format)?;
     Ok(out)
 }
 
@@ -96,20 +125,33 @@ pub(crate) fn protocol_of(
     );
 }
 
-/// Appends the line of a table's metadata.
+/// Appends the line of a table's metadata, as its log has it.
 pub(crate) fn metadata_of(
     out: &mut Vec<u8>,
     metadata: &Metadata,
     version: Option<u64>,
     format: Format,
 ) -> Result<(), Failure> {
+    metadata_about(out, metadata, version, About::default(), format)
+}
+
+fn metadata_about(
+    out: &mut Vec<u8>,
+    metadata: &Metadata,
+    version: Option<u64>,
+    about: About<'_>,
+    format: Format,
+) -> Result<(), Failure> {
     match format {
         Format::Parquet => {
             let schema_string = schema::trimmed(&metadata.schema_string)?;
-            let line = parquet_metadata(metadata, version, &schema_string);
+            let line = parquet_metadata(metadata, version, about, &schema_string);
             push(out, &Line::MetaData(line));
         }
-        Format::Delta => push(out, &Line::MetaData(delta_metadata(metadata, version))),
+        Format::Delta => {
+            let line = delta_metadata(metadata, version, about);
+            push(out, &Line::MetaData(line));
+        }
     }
     Ok(())
 }
@@ -166,8 +208,10 @@ fn listed<'a>(protocol: &Protocol, field: &str, features: &'a BTreeSet<String>) 
 fn parquet_metadata<'a>(
     metadata: &'a Metadata,
     version: Option<u64>,
+    about: About<'a>,
     schema_string: &'a str,
 ) -> MetadataLine<'a> {
+    let (size, num_files) = about.weight.unzip();
     MetadataLine::Parquet(PlainMetadata {
         id: &metadata.id,
         name: metadata.name.as_deref(),
@@ -185,14 +229,27 @@ fn parquet_metadata<'a>(
         },
         created_time: None,
         version,
+        size,
+        num_files,
+        location: about.directory,
+        access_modes: about.access_modes(),
     })
 }
 
 /// As in the log, with the column metadata that column mapping lives in; of the configuration what Delta itself defines,
 /// not what the producer's tools noted beside it.
-fn delta_metadata(metadata: &Metadata, version: Option<u64>) -> MetadataLine<'_> {
+fn delta_metadata<'a>(
+    metadata: &'a Metadata,
+    version: Option<u64>,
+    about: About<'a>,
+) -> MetadataLine<'a> {
+    let (size, num_files) = about.weight.unzip();
     MetadataLine::Delta {
         version,
+        size,
+        num_files,
+        location: about.directory,
+        access_modes: about.access_modes(),
         delta_metadata: PlainMetadata {
             id: &metadata.id,
             name: metadata.name.as_deref(),
@@ -214,6 +271,10 @@ fn delta_metadata(metadata: &Metadata, version: Option<u64>) -> MetadataLine<'_>
                 .get("createdTime")
                 .filter(|value| value.is_i64()),
             version: None,
+            size: None,
+            num_files: None,
+            location: None,
+            access_modes: None,
         },
     }
 }

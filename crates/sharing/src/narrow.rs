@@ -5,7 +5,7 @@
 //! nothing: of another type than the column, null, of a column that is no partition column at that version.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use delta::{Change, ChangedFile, Metadata, State};
 use model::RowFilter;
@@ -70,6 +70,27 @@ impl Narrow {
 pub(crate) fn sieve(readable: &Readable, state: &State) -> Option<Sieve> {
     let rows = readable.rows.as_ref()?;
     Some(rows.on(&state.outline().metadata))
+}
+
+/// Bytes and files of what is visible of a state.
+pub(crate) fn weight(readable: &Readable, state: &State) -> (u64, u64) {
+    let Some(sieve) = sieve(readable, state) else {
+        return (state.bytes(), state.rows().len() as u64);
+    };
+    // A state has the values of a partition once.
+    let mut judged = HashMap::new();
+    let (mut bytes, mut files) = (0_u64, 0);
+    for row in state.rows().iter().copied() {
+        let values = state.partition_values(row);
+        let is_visible = judged
+            .entry(std::ptr::from_ref(values))
+            .or_insert_with(|| sieve.admits(values));
+        if *is_visible {
+            bytes = bytes.saturating_add(state.size(row));
+            files += 1;
+        }
+    }
+    (bytes, files)
 }
 
 /// The same put to the columns of a table; None: nothing passes.

@@ -257,6 +257,18 @@ pub(crate) async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>
         }
         read.extend_from_slice(&piece);
     }
+    let coding = headers
+        .get(header::CONTENT_ENCODING)
+        .map(|coding| String::from_utf8_lossy(coding.as_bytes()));
+    if let Some(coding) = coding
+        && !read.is_empty()
+        && !coding.trim().eq_ignore_ascii_case("identity")
+    {
+        return Err(Failure::malformed(format!(
+            "the body is encoded as '{}': send it as it is",
+            shortened(&coding)
+        )));
+    }
     Ok(read)
 }
 

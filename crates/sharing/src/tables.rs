@@ -207,13 +207,7 @@ pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath
         entry.version(snapshot.version);
         let format = client.choose(snapshot)?;
         let version = point.map(|_| snapshot.version);
-        let head = lines::head(
-            &snapshot.protocol,
-            &snapshot.metadata,
-            version,
-            format,
-            &client,
-        )?;
+        let head = lines::head(&readable, &state, version, format, &client)?;
         let mut response = Body::from(head).into_response();
         // The line that ends a stream belongs to queries: not negotiated here, though it may have been asked for.
         say_side(

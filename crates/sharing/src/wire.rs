@@ -51,6 +51,14 @@ pub(crate) enum MetadataLine<'a> {
         delta_metadata: PlainMetadata<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         version: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        num_files: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access_modes: Option<[&'static str; 2]>,
     },
 }
 
@@ -68,9 +76,17 @@ pub(crate) struct PlainMetadata<'a> {
     pub(crate) configuration: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_time: Option<&'a Value>,
-    /// Only in the parquet format; the other says it beside.
+    /// Only in the parquet format, as what follows it; the other says them beside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) num_files: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) access_modes: Option<[&'static str; 2]>,
 }
 
 #[derive(Serialize)]

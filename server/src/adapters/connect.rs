@@ -61,7 +61,7 @@ impl Connected {
 
     /// The same behind a gate that stands before this process's own.
     pub fn machines_behind(&self, gate: Arc<dyn sharing::Gate>, per_second: u32) -> Router {
-        self.machines_of(Arc::new(LimitedGate::new(gate, per_second)))
+        self.machines_of(Arc::new(LimitedGate::before(gate, per_second)))
     }
 
     fn machines_of(&self, gate: Arc<dyn sharing::Gate>) -> Router {

@@ -5,6 +5,7 @@ pub mod assess;
 pub mod clock;
 pub mod connect;
 pub mod foresee;
+pub mod front;
 pub mod gate;
 pub mod inspector;
 pub mod keyring;

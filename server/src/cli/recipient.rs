@@ -94,12 +94,20 @@ pub(super) enum Recipient {
         /// What the claim says of the machine
         #[arg(long)]
         subject: String,
-        /// The claim that tells machines apart; sub if not said
+        /// The claim that tells machines apart; sub if not said. Of a list, such as groups, one has to be the subject
         #[arg(long)]
         claim: Option<String>,
+        /// Beside the tokens that let it in already, not in their place
+        #[arg(long)]
+        beside: bool,
     },
     /// Let nobody in by tokens of other platforms any more
-    EndFederation { recipient: String },
+    EndFederation {
+        recipient: String,
+        /// Only by these, by the policy's id
+        #[arg(long)]
+        policy: Option<String>,
+    },
     /// Make a link that gives the profile once, to whoever opens it first, without an account
     Activation {
         recipient: String,
@@ -269,6 +277,7 @@ impl Recipient {
                 audience,
                 subject,
                 claim,
+                beside,
             } => Act::put(&["recipients", &recipient, "federation"])
                 .body(
                     given([
@@ -276,13 +285,20 @@ impl Recipient {
                         ("audience", Some(audience.into())),
                         ("claim", claim.map(Value::from)),
                         ("subject", Some(subject.into())),
+                        ("beside", beside.then_some(Value::Bool(true))),
                     ])
                     .into(),
                 )
                 .show(Show::words(words)),
-            Self::EndFederation { recipient } => {
+            Self::EndFederation { recipient, policy } => {
+                let said = if policy.is_some() {
+                    "These tokens let it in no more."
+                } else {
+                    "No platform's tokens let it in any more."
+                };
                 Act::delete(&["recipients", &recipient, "federation"])
-                    .show(Show::said("No platform's tokens let it in any more."))
+                    .query("policy", policy)
+                    .show(Show::said(said))
             }
             Self::Activation {
                 recipient,
@@ -429,13 +445,10 @@ fn words(recipient: &Value) -> String {
             ("Requests per minute", |r| {
                 or(at(r, "/limits/requests_per_minute"), "no limit of its own")
             }),
-            ("Let in by tokens of", |r| {
-                or(at(r, "/federation/issuer"), "nobody else")
-            }),
-            ("… made for", |r| at(r, "/federation/audience")),
-            ("… whose", |r| match at(r, "/federation/claim").as_str() {
-                "-" => "-".to_owned(),
-                claim => format!("{claim} is {}", at(r, "/federation/subject")),
+            ("Let in by tokens", |r| match list(r, "federation").len() {
+                0 => "of nobody else".to_owned(),
+                1 => "of one platform".to_owned(),
+                several => format!("of {several} platforms"),
             }),
             ("Link waits until", |r| time(r, "/activation/expires_at")),
         ],
@@ -452,5 +465,20 @@ fn words(recipient: &Value) -> String {
         ],
         list(recipient, "tokens"),
     ));
+    let federation = list(recipient, "federation");
+    if !federation.is_empty() {
+        text.push('\n');
+        text.push_str(&rows(
+            &[
+                ("POLICY", |f| at(f, "/id")),
+                ("TOKENS OF", |f| at(f, "/issuer")),
+                ("MADE FOR", |f| at(f, "/audience")),
+                ("WHOSE", |f| at(f, "/claim")),
+                ("IS", |f| at(f, "/subject")),
+                ("SINCE", |f| time(f, "/created_at")),
+            ],
+            federation,
+        ));
+    }
     text
 }

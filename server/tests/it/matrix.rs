@@ -5,6 +5,7 @@
 
 mod doors;
 mod functions;
+mod made;
 pub(crate) mod samples;
 
 use std::fmt::Write as _;

@@ -213,6 +213,16 @@ async fn roles_and_mail() {
     for role in ["roles][finance", "roles][auditor"] {
         assert_eq!(roles.value(role), Some("yes"), "{role}");
     }
+    // Nor one of the roles in the way of the name, nor the name in that of the address.
+    admin.send(&roles.with("roles][auditor", "")).await;
+    let other = person.clone().with("email", "zoe@other.example");
+    for form in [person.with("title", "Zoe Wright"), other] {
+        let done = admin.send(&form).await;
+        assert!(!done.location().contains('#'), "{}", done.location());
+    }
+    let person = Form::of(&admin.text(path).await, "person");
+    let both = (person.value("title"), person.value("email"));
+    assert_eq!(both, (Some("Zoe Wright"), Some("zoe@other.example")));
 
     let zoe = Browser::of(&world, "zoe").await;
     let told = zoe

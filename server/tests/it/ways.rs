@@ -306,6 +306,7 @@ async fn a_platforms_tokens_let_its_machine_in() {
             audience: "entrepot-sharing".to_owned(),
             claim: Some("azp".to_owned()),
             subject: "job-7".to_owned(),
+            beside: false,
         };
         let operator = Principal::operator();
         let set = world.exchange().federation_set(&operator, NAME, new);
@@ -374,7 +375,7 @@ async fn a_platforms_tokens_let_its_machine_in() {
         assert_eq!(reads(app, &good).await.status, StatusCode::FORBIDDEN);
         limit(&world, &[], None).await;
         let operator = Principal::operator();
-        let ended = world.exchange().federation_end(&operator, NAME);
+        let ended = world.exchange().federation_end(&operator, NAME, None);
         ended.await.unwrap();
         assert_eq!(reads(app, &good).await.status, StatusCode::UNAUTHORIZED);
     }

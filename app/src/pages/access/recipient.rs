@@ -281,7 +281,7 @@ mod tests {
             location: "azure:westeurope".parse().unwrap(),
             revision: 1,
             limits: RecipientLimits::default(),
-            federation: None,
+            federation: Vec::new(),
             activation: None,
             tokens: vec![token("gone", -1, false), token("took", DAY, true)],
         };

@@ -130,20 +130,22 @@ fn limits(name: &str, limits: &RecipientLimits) -> impl IntoView + use<> {
 
 fn federation(
     name: &str,
-    federation: Option<Federation>,
+    federation: Vec<Federation>,
     issuers: Vec<String>,
 ) -> impl IntoView + use<> {
     let form = format!("federation-{name}");
-    let end_form = format!("end-federation-{name}");
+    let end_form = |federation: &Federation| format!("end-federation-{name}-{}", federation.id);
     let flash = ctx::flash();
-    let returned = flash.is_of(&form) || flash.is_of(&end_form);
-    let said = if federation.is_some() {
-        words::ways::ON
-    } else {
+    let ends = |federation: &Federation| flash.is_of(&end_form(federation));
+    let returned = flash.is_of(&form) || federation.iter().any(ends);
+    let said = if federation.is_empty() {
         words::ways::OFF
+    } else {
+        words::ways::ON
     };
-    let end = federation.clone().map(|federation| {
+    let one = |federation: Federation| {
         let action = wire::form::<api::ways::EndFederation>();
+        let (end_form, policy) = (end_form(&federation), federation.id.to_string());
         let recipient = name.to_owned();
         let label = words::ways::write_to_confirm(&name);
         view! {
@@ -154,11 +156,13 @@ fn federation(
             </p>
             <Form id=end_form action stay=true>
                 <Hidden name="recipient" value=recipient/>
+                <Hidden name="policy" value=policy/>
                 <Field label name="confirm" required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Danger>{words::ways::LET_NOBODY_IN}</Submit></div>
             </Form>
         }
-    });
+    };
+    let end = federation.into_iter().map(one).collect_view();
     let set = if issuers.is_empty() {
         view! { <p class="muted">{words::ways::NO_OTHER_PLATFORM}<span class="code">"sharing.issuers"</span>"."</p> }.into_any()
     } else {
@@ -168,18 +172,13 @@ fn federation(
             .into_iter()
             .map(|issuer| (issuer.clone(), issuer))
             .collect();
-        let there = federation.as_ref();
-        let issuer = there.map(|there| there.issuer.clone());
-        let audience = there.map(|there| there.audience.clone());
-        let claim = there.map_or_else(|| "sub".to_owned(), |there| there.claim.clone());
-        let subject = there.map(|there| there.subject.clone());
         view! {
             <Form id=form action stay=true>
                 <Hidden name="recipient" value=recipient/>
-                <Select label=words::ways::ISSUER name="issuer" options value=issuer/>
-                <Field label=words::ways::AUDIENCE name="audience" value=audience hint=words::ways::AUDIENCE_HINT required=true autocomplete="off"/>
-                <Field label=words::ways::CLAIM name="claim" value=Some(claim) hint=words::ways::CLAIM_HINT required=true autocomplete="off"/>
-                <Field label=words::ways::WHAT_IT_SAYS name="subject" value=subject hint=words::ways::WHAT_IT_SAYS_HINT required=true autocomplete="off"/>
+                <Select label=words::ways::ISSUER name="issuer" options/>
+                <Field label=words::ways::AUDIENCE name="audience" hint=words::ways::AUDIENCE_HINT required=true autocomplete="off"/>
+                <Field label=words::ways::CLAIM name="claim" value=Some("sub".to_owned()) hint=words::ways::CLAIM_HINT required=true autocomplete="off"/>
+                <Field label=words::ways::WHAT_IT_SAYS name="subject" hint=words::ways::WHAT_IT_SAYS_HINT required=true autocomplete="off"/>
                 <div class="actions"><Submit weight=Weight::Secondary>{words::ways::LET_IT_IN}</Submit></div>
             </Form>
         }

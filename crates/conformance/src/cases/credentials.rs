@@ -16,6 +16,7 @@ cases! {
     "K.other-location" "PROTOCOL.md, Generate Temporary Table Credential" "For a location that is not the table's there are none: 400" other_location;
     "K.sibling" "OpenSharing server" "A location that begins as the table's and is not within it gets none: /t1 does not open /t10" sibling;
     "K.not-allowed" "PROTOCOL.md, Generate Temporary Table Credential" "A table without directory access gives none: 4xx" not_allowed;
+    "K.metadata" "PROTOCOL.md, Metadata" "The metadata of a table with directory access says so, and where the directory lies" metadata;
 }
 
 fn ask(table: &Table, body: &Value) -> Ask {
@@ -126,4 +127,25 @@ async fn not_allowed(world: &World) -> Checked {
     };
     let answer = world.send(ask(table, &json!({}))).await?;
     answer.refused_for_good()
+}
+
+async fn metadata(world: &World) -> Checked {
+    let table = world.directory()?;
+    let data = world.data(table.get("metadata").can(&table.able())).await?;
+    let line = &data.lines[1]["metaData"];
+    let modes = line["accessModes"].as_array();
+    let has_mode = modes.is_some_and(|modes| modes.iter().any(|mode| mode == "dir"));
+    let location = line["location"].as_str().unwrap_or_default();
+    let fits = match &table.location {
+        Some(listed) => location.trim_end_matches('/') == listed.trim_end_matches('/'),
+        None => location.contains("://"),
+    };
+    ensure(
+        has_mode && fits,
+        format!(
+            "accessModes with dir, and the location {:?}",
+            table.location
+        ),
+        format!("accessModes {}, location '{location}'", line["accessModes"]),
+    )
 }

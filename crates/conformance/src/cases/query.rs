@@ -17,6 +17,7 @@ cases! {
     "Q.json-hints-unreadable" "PROTOCOL.md, JSON predicates" "JSON predicate hints that cannot be read are ignored, never an error" json_unreadable;
     "Q.limit-gives-rows" "PROTOCOL.md, Read Data from a Table" "A limitHint never leaves out rows within the limit" limit_gives;
     "Q.limit-large" "PROTOCOL.md, Read Data from a Table" "A limitHint above the table's rows gives all files" limit_large;
+    "Q.limit-zero" "PROTOCOL.md, Read Data from a Table" "A limitHint of 0 is taken" limit_zero;
     "Q.limit-deleted-rows" "Delta PROTOCOL.md, Deletion Vectors" "Rows that a deletion vector deletes do not count for a limitHint" limit_deleted;
     "Q.version" "PROTOCOL.md, Read Data from a Table" "A version gives the files of that version" version;
     "Q.timestamp" "PROTOCOL.md, Read Data from a Table" "A timestamp gives the files of the version then" timestamp;
@@ -31,6 +32,7 @@ cases! {
     "Q.starting-advanced" "PROTOCOL.md, Read Data from a Table" "startingVersion is answered for a table with advanced features, too" starting_advanced;
     "Q.starting-metadata" "PROTOCOL.md, Read Data from a Table" "Metadata that later versions have set comes among the lines, with its version" starting_metadata;
     "Q.starting-no-rewrites" "PROTOCOL.md, Read Data from a Table" "Files that were only rewritten are no change" starting_rewrites;
+    "Q.starting-after-latest" "DeltaSharingServiceSuite" "A startingVersion that is still to come is 400" starting_after;
     "Q.ending-before-start" "DeltaSharingServiceSuite" "An endingVersion before the startingVersion is 400" ending_before;
     "Q.ending-version" "PROTOCOL.md, Read Data from a Table" "endingVersion ends the range, itself included" ending_version;
     "Q.historical-protocol" "PROTOCOL.md, Read Data from a Table" "includeHistoricalProtocol is taken with startingVersion" historical_protocol;
@@ -86,7 +88,8 @@ async fn sql_unreadable(world: &World) -> Checked {
 
 async fn json_unreadable(world: &World) -> Checked {
     let unknown = r#"{"op":"like","children":[]}"#;
-    for hints in ["{", "7", unknown, r#"{"op":"equal"}"#] {
+    let of_null = r#"{"op":"equal","children":[{"op":"column","name":"conformance","valueType":"int"},{"op":"literal","value":null,"valueType":"int"}]}"#;
+    for hints in ["{", "7", "null", unknown, of_null, r#"{"op":"equal"}"#] {
         all_files(world, json!({ "jsonPredicateHints": hints })).await?;
     }
     Ok(())
@@ -122,6 +125,12 @@ async fn limit_gives(world: &World) -> Checked {
         )?;
     }
     Ok(())
+}
+
+async fn limit_zero(world: &World) -> Checked {
+    let table = world.plain()?;
+    let body = json!({ "limitHint": 0 });
+    world.data(table.query(body)).await.map(|_| ())
 }
 
 async fn limit_deleted(world: &World) -> Checked {
@@ -360,6 +369,12 @@ async fn starting_rewrites(world: &World) -> Checked {
         format!("no file of version {rewrite}, which only rewrote"),
         format!("{} files", data.files().len()),
     )
+}
+
+async fn starting_after(world: &World) -> Checked {
+    let (table, _) = world.history()?;
+    let body = json!({ "startingVersion": table.version + 1_000_000 });
+    refused(world, table, body).await.map(|_| ())
 }
 
 async fn ending_before(world: &World) -> Checked {

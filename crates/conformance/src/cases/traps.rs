@@ -21,6 +21,7 @@ cases! {
     "T7.uuid" "delta-io/delta-sharing#259" "Ids of shares and tables are UUIDs, as Databricks as a recipient wants them" uuids;
     "T8.localhost" "rest_client.py" "The endpoint is https; on this machine it answers to the name localhost, too" localhost;
     "T9.large-page" "DeltaSharingClient.scala" "maxFiles=100000, which Spark sends, is taken" large_page;
+    "T10.size" "DeltaSharingFileIndex.scala" "In the delta format metadata says how many bytes the table has: Delta's connector for Spark cannot plan without" size;
 }
 
 async fn first_file(world: &World) -> Checked<(String, u64)> {
@@ -170,6 +171,27 @@ async fn metadata_agrees(world: &World) -> Checked {
         metadata.lines[0] == query.lines[0] && bare(&metadata.lines[1]) == bare(&query.lines[1]),
         "the same protocol and metadata",
         shortened(&format!("{} {}", query.lines[0], query.lines[1])),
+    )
+}
+
+async fn size(world: &World) -> Checked {
+    const DELTA: &str = "responseformat=delta";
+    let table = world.plain()?;
+    let metadata = world.data(table.get("metadata").can(DELTA)).await?;
+    let line = &metadata.lines[1]["metaData"];
+    if !line["deltaMetadata"].is_object() {
+        return skip("the delta format is not served");
+    }
+    let query = before(world.data(table.query(json!({})).can(DELTA)).await)?;
+    let files = query.files();
+    let sizes = files
+        .iter()
+        .filter_map(|(_, file)| file["deltaSingleAction"]["add"]["size"].as_u64());
+    let bytes: u64 = sizes.sum();
+    ensure(
+        line["size"].as_u64() == Some(bytes),
+        format!("size {bytes}, which its files have together"),
+        format!("size {}", line["size"]),
     )
 }
 

@@ -9,7 +9,7 @@ use super::ask::Ask;
 use super::lists::invalid;
 use super::log::{self, State};
 use super::reply::{Reply, error};
-use super::{CLEANED, Server, files};
+use super::{CLEANED, Server, files, location};
 
 #[expect(
     clippy::disallowed_methods,
@@ -297,10 +297,18 @@ pub(crate) fn head(
     let always = server
         .wrong("A.metadata-version")
         .then(|| log::latest(table));
-    let mut lines = vec![
-        protocol(server, ask, state, format),
-        metadata_line(server, &state.metadata, format, version.or(always)),
-    ];
+    let mut metadata = metadata_line(server, &state.metadata, format, version.or(always));
+    let line = &mut metadata["metaData"];
+    if format == "delta" && !server.wrong("T10.size") {
+        let sizes = state.files.iter().filter_map(|add| add["size"].as_u64());
+        line["size"] = json!(sizes.sum::<u64>());
+        line["numFiles"] = json!(state.files.len());
+    }
+    if table.directory && !server.wrong("K.metadata") {
+        line["location"] = json!(location(table));
+        line["accessModes"] = json!(["url", "dir"]);
+    }
+    let mut lines = vec![protocol(server, ask, state, format), metadata];
     if server.wrong("A.protocol-first") {
         lines.reverse();
     }

@@ -88,6 +88,11 @@ fn try_query(server: &Server, ask: &Ask, table: &Table) -> Result<Reply, Reply> 
         "limitHint is negative",
     )?;
     refuse(
+        "",
+        limit == Some(0) && server.wrong("Q.limit-zero"),
+        "limitHint is 0",
+    )?;
+    refuse(
         "Q.max-files-positive",
         most.is_some_and(|most| most <= 0),
         "maxFiles must be positive",
@@ -139,13 +144,11 @@ fn try_query(server: &Server, ask: &Ask, table: &Table) -> Result<Reply, Reply> 
         return reply;
     }
     if let Some(start) = start {
-        check(
-            server,
-            table,
-            start,
-            "Q.needs-history",
-            "Q.before-shared-history",
-        )?;
+        let is_there = start <= log::latest(table);
+        if is_there || !server.wrong("Q.starting-after-latest") {
+            let late = "Q.before-shared-history";
+            check(server, table, start, "Q.needs-history", late)?;
+        }
         if given("includeHistoricalProtocol") {
             refuse("", server.wrong("Q.historical-protocol"), "no")?;
         }

@@ -36,7 +36,7 @@ impl Exchange {
         .await?;
         let location = info.location()?;
         Ok(Recipient {
-            federation: self.federation_of(info.id).await?,
+            federation: self.federations_of(info.id).await?,
             activation: self.activation_of(info.id).await?,
             limits: info.limits(),
             name: info.name,
@@ -176,7 +176,7 @@ impl Exchange {
             revision: 1,
             tokens: Vec::new(),
             limits: RecipientLimits::default(),
-            federation: None,
+            federation: Vec::new(),
             activation: None,
         })
     }

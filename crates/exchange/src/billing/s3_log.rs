@@ -34,7 +34,9 @@ pub(super) struct Entry {
 /// None: it is no such line.
 pub(super) fn parse(line: &str) -> Option<Entry> {
     let line = line.trim_end_matches(['\r', '\n']);
-    if line.len() > LONGEST || line.chars().any(char::is_control) {
+    // In what a client says of itself there may be tabs, and anything beyond ASCII: that hides no read.
+    let is_strange = |c: char| c.is_ascii_control() && c != '\t';
+    if line.len() > LONGEST || line.contains(is_strange) {
         return None;
     }
     let mut rest = line;
@@ -56,7 +58,11 @@ pub(super) fn parse(line: &str) -> Option<Entry> {
         }
         None => token(&mut rest)?,
     };
-    let status: u16 = token(&mut rest)?.parse().ok()?;
+    let status: u16 = match token(&mut rest)? {
+        // The client went before there was one.
+        "-" => 0,
+        status => status.parse().ok()?,
+    };
     token(&mut rest)?;
     let bytes = match token(&mut rest)? {
         "-" => 0,
@@ -76,7 +82,7 @@ pub(super) fn parse(line: &str) -> Option<Entry> {
         at: instant(time)?,
         request_id: request_id.to_owned(),
         is_read: operation == "REST.GET.OBJECT" && matches!(status, 200 | 206),
-        key: decoded(key)?,
+        key: key_of(key, address)?,
         bytes,
         is_presigned: authentication(rest).map(|kind| kind == "QueryString"),
         query,
@@ -110,10 +116,34 @@ fn authentication(rest: &str) -> Option<&str> {
     own.split(' ').nth(4)
 }
 
+/// What is asked for with `GET /bucket/key?query HTTP/1.1`: path and query.
+fn target(address: &str) -> (&str, &str) {
+    let target = address.split(' ').nth(1).unwrap_or("");
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// The object's key. Some stores encode it as the client has, some once more: the address says which it is.
+fn key_of(field: &str, address: &str) -> Option<String> {
+    let once = decoded(field)?;
+    let asked = decoded(target(address).0)?;
+    let is_asked = |key: &str| {
+        asked
+            .strip_suffix(key)
+            .is_some_and(|before| before.ends_with('/'))
+    };
+    if is_asked(&once) {
+        return Some(once);
+    }
+    Some(
+        decoded(&once)
+            .filter(|twice| is_asked(twice))
+            .unwrap_or(once),
+    )
+}
+
 /// Query and recipient of `GET /key?…&x-entrepot-query=… HTTP/1.1`. None: said twice, so that nobody knows which is meant.
 fn marks(address: &str) -> Option<(Option<String>, Option<String>)> {
-    let target = address.split(' ').nth(1).unwrap_or("");
-    let (_, query) = target.split_once('?').unwrap_or((target, ""));
+    let (_, query) = target(address);
     let mut found = (None, None);
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -202,6 +232,72 @@ mod tests {
         let whole = line(&address, "-", "");
         let (old, _) = whole.split_once(" SigV4").unwrap();
         assert_eq!(parse(old).unwrap().is_presigned, None);
+    }
+
+    #[test]
+    fn a_key_is_the_one_that_was_asked_for_however_often_it_is_encoded() {
+        let line = |key: &str, address: &str| {
+            let good = line(&format!("GET {address} HTTP/1.1"), "-", "QueryString");
+            parse(&good.replace("aftersales/t/a%2520b.parquet", key))
+                .unwrap()
+                .key
+        };
+        for (key, address, expected) in [
+            // The bucket in the path, and in the host's name.
+            ("t%C3%A4/x%20y", "/lake/t%C3%A4/x%20y?a=b", "tä/x y"),
+            ("t%25C3%25A4/x%2520y", "/lake/t%C3%A4/x%20y?a=b", "tä/x y"),
+            ("t%25C3%25A4/x%2520y", "/t%C3%A4/x%20y", "tä/x y"),
+            // As Delta names files of a partition.
+            ("t/d=a%252520b", "/lake/t/d=a%2520b", "t/d=a%20b"),
+            ("t/d=a%2520b", "/lake/t/d=a%2520b", "t/d=a%20b"),
+            ("t/100%25", "/lake/t/100%25", "t/100%"),
+            ("t/plain", "/elsewhere", "t/plain"),
+        ] {
+            assert_eq!(line(key, address), expected, "{key} {address}");
+        }
+    }
+
+    /// Each as stores write them; so many bytes of an object were sent.
+    #[test]
+    fn what_was_sent_counts_to_the_byte() {
+        let good = line(&marked("a=b"), "-", "QueryString");
+        for (from, to, expected) in [
+            (" 206 - 113 ", " 206 - 113 ", Some(113)),
+            (" 206 - 113 ", " 200 - 7000 ", Some(7_000)),
+            // Nothing was sent, or the client went away.
+            (" 206 - 113 ", " 200 - - ", Some(0)),
+            (" 206 - 113 ", " - - - ", None),
+            (" 206 - 113 ", " 304 - - ", None),
+            (" 206 - 113 ", " 403 AccessDenied 243 ", None),
+            (" 206 - 113 ", " 416 InvalidRange 250 ", None),
+            (" 206 - 113 ", " 503 SlowDown 300 ", None),
+            ("REST.GET.OBJECT", "REST.HEAD.OBJECT", None),
+            ("REST.GET.OBJECT", "REST.GET.BUCKET", None),
+            (" 7 6 ", " - - ", Some(113)),
+            (
+                "192.0.2.3 -",
+                "- arn:aws:sts::123456789012:assumed-role/reader/session",
+                Some(113),
+            ),
+            (
+                "S3Console/0.4",
+                "Mozilla \"quoted\" (x; \"y\" 200 - 5)",
+                Some(113),
+            ),
+            ("S3Console/0.4", "tab\there and \u{85}", Some(113)),
+            ("S3Console/0.4", "", Some(113)),
+            (
+                "TLSV1.2 - -",
+                "TLSv1.3 arn:aws:s3:eu-central-1:123456789012:accesspoint/x Yes",
+                Some(113),
+            ),
+        ] {
+            assert!(good.contains(from), "{from}");
+            let entry = parse(&good.replacen(from, to, 1)).unwrap();
+            let sent = entry.is_read.then_some(entry.bytes);
+            assert_eq!(sent, expected, "{from} -> {to}");
+            assert_eq!(entry.is_presigned, Some(true), "{from} -> {to}");
+        }
     }
 
     /// What a client says of itself is not taken for what the store says of it.

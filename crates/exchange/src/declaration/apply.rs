@@ -149,7 +149,7 @@ impl Exchange {
                 .await?;
         }
         if let Some(federation) = ways.federation {
-            self.federation_set(principal, recipient, federation)
+            self.federations_set(principal, recipient, &federation)
                 .await?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::dto::{DeclarationExport, ProductDraft};
+use model::dto::{DeclarationExport, Federation, ProductDraft};
 use model::{Name, ProductState};
 use serde::Serialize;
 
@@ -113,7 +113,26 @@ struct RecipientOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     requests_per_minute: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    federation: Option<FederationOut>,
+    federation: Option<FederationsOut>,
+}
+
+/// One stands by itself, as most do.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum FederationsOut {
+    One(FederationOut),
+    Several(Vec<FederationOut>),
+}
+
+impl FederationsOut {
+    fn of(all: &[Federation]) -> Option<Self> {
+        let mut out: Vec<FederationOut> = all.iter().map(FederationOut::of).collect();
+        match out.len() {
+            0 => None,
+            1 => out.pop().map(Self::One),
+            _ => Some(Self::Several(out)),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -122,6 +141,17 @@ struct FederationOut {
     audience: String,
     claim: String,
     subject: String,
+}
+
+impl FederationOut {
+    fn of(there: &Federation) -> Self {
+        Self {
+            issuer: there.issuer.clone(),
+            audience: there.audience.clone(),
+            claim: there.claim.clone(),
+            subject: there.subject.clone(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -283,12 +313,7 @@ fn write(principal: &Principal, live: &Live) -> Result<File, Error> {
             let out = RecipientOut {
                 addresses: limits.addresses,
                 requests_per_minute: limits.requests_per_minute,
-                federation: federation.map(|there| FederationOut {
-                    issuer: there.issuer.clone(),
-                    audience: there.audience.clone(),
-                    claim: there.claim.clone(),
-                    subject: there.subject.clone(),
-                }),
+                federation: federation.and_then(|all| FederationsOut::of(all)),
                 ..recipient_out(&recipient.team, &recipient.location()?)
             };
             recipients.insert(recipient.name.to_string(), out);

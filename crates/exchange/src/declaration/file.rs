@@ -3,9 +3,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use model::dto::DeclarationProblem;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::{
     DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, MessageFormatter as _, Spanned,
     UserMessageFormatter,
@@ -139,7 +142,40 @@ pub(super) struct RecipientEntry {
     pub(super) region: Option<Text>,
     pub(super) addresses: Option<Vec<Text>>,
     pub(super) requests_per_minute: Option<Spanned<i64>>,
-    pub(super) federation: Option<FederationEntry>,
+    pub(super) federation: Option<Federations>,
+}
+
+/// Whose word lets a recipient in: one, or a list of them.
+#[derive(Debug)]
+pub(super) struct Federations(pub(super) Vec<FederationEntry>);
+
+impl<'de> Deserialize<'de> for Federations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Federations;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an issuer with audience and subject, or a list of them")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Federations, A::Error> {
+                let one = FederationEntry::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Federations(vec![one]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Federations, A::Error> {
+                let mut found = Vec::new();
+                while let Some(one) = all.next_element()? {
+                    found.push(one);
+                }
+                Ok(Federations(found))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMore)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

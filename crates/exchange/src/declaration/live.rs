@@ -35,7 +35,7 @@ pub(super) struct Live {
     /// Those that stay where they are: something was asked for them, or they have a credential.
     pub(super) fixed_recipients: BTreeSet<RecipientId>,
     /// Whose word lets them in, where somebody's does.
-    pub(super) federations: BTreeMap<RecipientId, Federation>,
+    pub(super) federations: BTreeMap<RecipientId, Vec<Federation>>,
     /// Oldest first.
     pub(super) asks: Vec<Ask>,
     pub(super) jobs: Vec<LiveJob>,
@@ -370,16 +370,17 @@ impl Exchange {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    async fn live_federations(&self) -> Result<BTreeMap<RecipientId, Federation>, Error> {
+    async fn live_federations(&self) -> Result<BTreeMap<RecipientId, Vec<Federation>>, Error> {
         let rows = sql!(
-            "select recipient_id, issuer, audience, claim, subject, created_at from recipient_federation
-             where ended_at is null"
+            "select recipient_id, id, issuer, audience, claim, subject, created_at from recipient_federation
+             where ended_at is null order by created_at, id"
         )
         .rows(self.db())
         .await?;
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<RecipientId, Vec<Federation>> = BTreeMap::new();
         for row in &rows {
-            found.insert(row.get("recipient_id")?, Federation::from_row(row)?);
+            let of = found.entry(row.get("recipient_id")?).or_default();
+            of.push(Federation::from_row(row)?);
         }
         Ok(found)
     }

@@ -40,7 +40,7 @@ pub(super) struct Step {
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     pub(super) limits: Option<RecipientLimits>,
-    pub(super) federation: Option<FederationNew>,
+    pub(super) federation: Option<Vec<FederationNew>>,
 }
 
 /// What a step does: the forms of the portal's own operations.

@@ -94,7 +94,7 @@ pub(super) struct WantedRecipient {
     pub(super) location: Location,
     pub(super) addresses: Option<Addresses>,
     pub(super) requests_per_minute: Option<u32>,
-    pub(super) federation: Option<FederationNew>,
+    pub(super) federation: Option<Vec<FederationNew>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -145,34 +145,64 @@ impl Exchange {
             .await?
             .ok_or(Error::NotFound("person"))?;
         let mut check = Check::new();
-        if let Some(title) = &new.title {
-            record.title = check.text("title", title, 1, 200, false);
-        }
-        if let Some(email) = &new.email {
-            record.email = check_email(&mut check, email);
-        }
+        // What is sent as it was looked at is not to be changed.
+        let title = new
+            .title
+            .filter(|title| new.was_title.as_ref() != Some(title));
+        let title = title.map(|title| check.text("title", &title, 1, 200, false));
+        let email = new
+            .email
+            .filter(|email| new.was_email.as_ref() != Some(email));
+        let email = email.map(|email| check_email(&mut check, &email));
         if new.disabled == Some(true) && principal.person_id() == Some(record.id) {
             check.fail("disabled", "one cannot disable oneself; ask another admin");
         }
         check.done()?;
-        record.disabled = new.disabled.unwrap_or(record.disabled);
-        let seen = new.revision.unwrap_or(record.revision);
         let mut change = self.change(principal).await?;
-        let changed = sql!(
-            "update person set title = $1, email = $2, disabled = $3, revision = revision + 1, updated_at = $4
-             where id = $5 and revision = $6"
+        // Taken before it is looked at: who changes the person at the same time waits.
+        let now = sql!(
+            "update person set revision = revision + 1, updated_at = $1
+             where id = $2 and (revision = $3 or $3 is null) returning revision, title, email, disabled"
         )
-        .bind(&record.title)
-        .bind(&record.email)
-        .bind(record.disabled)
         .bind(change.at())
         .bind(record.id)
-        .bind(seen)
-        .execute(change.tx())
+        .bind(new.revision)
+        .row(change.tx())
         .await?;
-        if changed == 0 {
+        let Some(now) = now else {
             return Err(Error::changed("person"));
+        };
+        record.revision = now.get("revision")?;
+        record.disabled = now.get("disabled")?;
+        let fields = [
+            (
+                &mut record.title,
+                now.get::<String>("title")?,
+                title,
+                new.was_title,
+            ),
+            (
+                &mut record.email,
+                now.get::<String>("email")?,
+                email,
+                new.was_email,
+            ),
+        ];
+        for (field, is, wanted, was) in fields {
+            let is_other = was.is_some_and(|was| was != is);
+            if is_other && wanted.as_ref().is_some_and(|wanted| *wanted != is) {
+                return Err(Error::changed("person"));
+            }
+            *field = wanted.unwrap_or(is);
         }
+        record.disabled = new.disabled.unwrap_or(record.disabled);
+        sql!("update person set title = $1, email = $2, disabled = $3 where id = $4")
+            .bind(&record.title)
+            .bind(&record.email)
+            .bind(record.disabled)
+            .bind(record.id)
+            .execute(change.tx())
+            .await?;
         if record.disabled {
             end_sessions(&mut change, record.id).await?;
         }
@@ -182,7 +212,6 @@ impl Exchange {
             json!({ "disabled": record.disabled }),
         );
         change.commit().await?;
-        record.revision = seen + 1;
         self.person_of(record).await
     }
 

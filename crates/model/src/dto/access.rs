@@ -15,8 +15,8 @@ pub struct Recipient {
     pub revision: i64,
     pub tokens: Vec<RecipientToken>,
     pub limits: RecipientLimits,
-    /// Whose word lets it in besides its own credentials.
-    pub federation: Option<Federation>,
+    /// Whose word lets it in besides its own credentials; each of them does.
+    pub federation: Vec<Federation>,
     /// A link that waits to be opened, without the link.
     pub activation: Option<ActivationOpen>,
 }
@@ -34,9 +34,10 @@ pub struct RecipientLimits {
 }
 
 /// Tokens of OpenID Connect that let a recipient in: of this issuer, for this audience, in which this claim says this, each to the
-/// letter.
+/// letter. A claim that is a list, such as groups, says what each of its texts does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Federation {
+    pub id: RecipientTokenId,
     pub issuer: String,
     pub audience: String,
     pub claim: String,
@@ -54,6 +55,9 @@ pub struct FederationNew {
     #[serde(default)]
     pub claim: Option<String>,
     pub subject: String,
+    /// Beside what lets it in already; in its place when absent.
+    #[serde(default)]
+    pub beside: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

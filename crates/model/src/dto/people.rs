@@ -126,6 +126,13 @@ pub struct PersonChange {
     /// The revision that was looked at; 409 when it has moved on.
     #[serde(default)]
     pub revision: Option<i64>,
+    /// The title that was looked at; 409 when it is to be changed and is another now, whatever else of the person was changed
+    /// meanwhile.
+    #[serde(default)]
+    pub was_title: Option<String>,
+    /// The same of the address.
+    #[serde(default)]
+    pub was_email: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,10 +9,11 @@ use model::dto::{
     Activation, ActivationNew, FederationNew, LeakNew, LeakReport, Profile, ProfileNew, Recipient,
     RecipientChange, RecipientLimits, RecipientNew, RecipientProperties, RotationNew,
 };
+use serde::Deserialize;
 
 use crate::answer::{Result, created, ok};
 use crate::body::Body;
-use crate::call::{At, Call, Paged};
+use crate::call::{At, Call, Filter, Paged};
 use crate::endpoint::Endpoints;
 use crate::problem::Problem;
 
@@ -30,7 +31,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::RecipientPropertiesRead, properties).answers::<RecipientProperties>()
         .on(Operation::RecipientPropertiesSet, set_properties).takes::<RecipientProperties>().answers::<RecipientProperties>()
         .on(Operation::FederationSet, federate).takes::<FederationNew>().answers::<Recipient>()
-        .on(Operation::FederationEnd, end_federation).answers::<Recipient>()
+        .on(Operation::FederationEnd, end_federation).query(&["policy"]).answers::<Recipient>()
         .on(Operation::ActivationCreate, activation).takes::<ActivationNew>().answers::<Activation>().created().secret()
         .on(Operation::ActivationEnd, end_activation).answers::<Recipient>()
         .on(Operation::TokenReport, report_tokens).takes::<LeakNew>().answers::<LeakReport>()
@@ -145,10 +146,22 @@ async fn federate(
         .await?)
 }
 
-async fn end_federation(call: Call, At(recipient): At<String>) -> Result<Recipient> {
+/// One of them, or all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfPolicy {
+    #[serde(default)]
+    policy: Option<RecipientTokenId>,
+}
+
+async fn end_federation(
+    call: Call,
+    At(recipient): At<String>,
+    Filter(filter): Filter<OfPolicy>,
+) -> Result<Recipient> {
     ok(call
         .exchange
-        .federation_end(&call.principal, &recipient)
+        .federation_end(&call.principal, &recipient, filter.policy)
         .await?)
 }
 

@@ -6,6 +6,7 @@ mod actions;
 mod answers;
 mod changes;
 mod counting;
+mod edges;
 mod features;
 mod gate;
 mod hints;

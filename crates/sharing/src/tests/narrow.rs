@@ -96,7 +96,11 @@ async fn a_filtered_grant_opens_its_rows_alone_and_tells_of_no_other() {
             ["de1.parquet", "de1.parquet", "de2.parquet"],
             "{format}"
         );
-        files(&world.get_with(&visits("/metadata"), &headers).await);
+        let metadata = world.get_with(&visits("/metadata"), &headers).await;
+        files(&metadata);
+        let told: Value = serde_json::from_str(metadata.lines()[1]).unwrap();
+        let told = ["size", "numFiles"].map(|name| told["metaData"][name].as_u64());
+        assert_eq!(told, [Some(573), Some(1)], "{format}");
     }
     // What was held back was not "left out" either.
     world.post(&query, "{}").await;
@@ -187,6 +191,16 @@ async fn credentials_are_for_whole_tables_whose_grant_gives_them() {
     let item = &world.get(list).await.json()["items"][0];
     assert_eq!(item["accessModes"], json!(["url", "dir"]));
     assert_eq!(item["location"], "s3://lake/visits");
+    for path in [visits("/metadata"), visits("/query")] {
+        let answer = if path.ends_with("query") {
+            world.post(&path, "{}").await
+        } else {
+            world.get(&path).await
+        };
+        let line: Value = serde_json::from_str(answer.lines()[1]).unwrap();
+        assert_eq!(line["metaData"]["accessModes"], json!(["url", "dir"]));
+        assert_eq!(line["metaData"]["location"], "s3://lake/visits");
+    }
     for body in ["{}", "", r#"{"location":"s3://lake/visits/"}"#] {
         let answer = world.post(&path, body).await;
         assert_eq!(answer.status.as_u16(), 200, "{body} {}", answer.body);

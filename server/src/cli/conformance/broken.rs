@@ -2,16 +2,15 @@
 //! signed, and no more. What the server then says is its own; everything else is as the gate behind this one says.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{QueryId, Timestamp};
+use model::QueryId;
 use object_store::path::Path;
-use sharing::{
-    Gate, QueryRecord, Readable, Reader, Refused, ShareInfo, Shared, Side, SignedFile, Temporary,
-};
+use sharing::{Gate, Readable, Refused, SignedFile};
+
+use crate::adapters::front::{Front, InFront};
 
 /// The table's share and name.
 pub(super) const SHARE: &str = "conformance-broken";
@@ -29,11 +28,11 @@ pub(super) struct BrokenGate {
 }
 
 impl BrokenGate {
-    pub(super) fn new(gate: Arc<dyn Gate>) -> Self {
-        Self {
+    pub(super) fn before(gate: Arc<dyn Gate>) -> InFront<Self> {
+        InFront(Self {
             gate,
             begun: Mutex::default(),
-        }
+        })
     }
 
     fn is_over(&self, table: &Readable) -> bool {
@@ -43,46 +42,9 @@ impl BrokenGate {
 }
 
 #[async_trait]
-impl Gate for BrokenGate {
-    async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Reader, Refused> {
-        self.gate.authenticate(bearer, peer).await
-    }
-
-    async fn tables(&self, reader: &Reader) -> Result<Vec<Shared>, Refused> {
-        self.gate.tables(reader).await
-    }
-
-    async fn shares(&self, reader: &Reader) -> Result<Vec<ShareInfo>, Refused> {
-        self.gate.shares(reader).await
-    }
-
-    async fn open(
-        &self,
-        reader: &Reader,
-        share: &str,
-        schema: &str,
-        table: &str,
-    ) -> Result<Readable, Refused> {
-        self.gate.open(reader, share, schema, table).await
-    }
-
-    async fn open_on(
-        &self,
-        reader: &Reader,
-        share: &str,
-        schema: &str,
-        table: &str,
-        side: Side,
-    ) -> Result<Readable, Refused> {
-        self.gate.open_on(reader, share, schema, table, side).await
-    }
-
-    async fn allow(&self, table: &Readable, bytes: u64) -> Result<(), Refused> {
-        self.gate.allow(table, bytes).await
-    }
-
-    async fn give_back(&self, table: &Readable, bytes: u64) {
-        self.gate.give_back(table, bytes).await;
+impl Front for BrokenGate {
+    fn behind(&self) -> &dyn Gate {
+        &*self.gate
     }
 
     async fn sign(&self, table: &Readable, keys: &[Path]) -> Result<Vec<SignedFile>, Refused> {
@@ -92,17 +54,5 @@ impl Gate for BrokenGate {
             return Err(Refused::Unavailable(why.to_owned()));
         }
         self.gate.sign(table, keys).await
-    }
-
-    async fn temporary(&self, table: &Readable) -> Result<Temporary, Refused> {
-        self.gate.temporary(table).await
-    }
-
-    fn now(&self) -> Timestamp {
-        self.gate.now()
-    }
-
-    async fn record(&self, record: QueryRecord) {
-        self.gate.record(record).await;
     }
 }

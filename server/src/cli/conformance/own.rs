@@ -162,7 +162,7 @@ async fn serve(
 
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
-    let gate = Arc::new(BrokenGate::new(node.connected.gate.clone()));
+    let gate = Arc::new(BrokenGate::before(node.connected.gate.clone()));
     let per_second = node.settings.sharing.requests_per_second;
     let routes = run::routes_with(node, node.connected.machines_behind(gate, per_second))?;
     let connections = node.settings.connections;

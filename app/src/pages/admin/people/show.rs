@@ -95,6 +95,8 @@ fn details(person: &Person) -> impl IntoView + use<> {
     view! {
         <Form id="person" action class="form form--grid" revision=person.revision stay=true>
             <Hidden name="person" value=name/>
+            <Hidden name="was_title" value=title.clone()/>
+            <Hidden name="was_email" value=email.clone()/>
             <Field label=words::admin::people::NAME_FOR_OTHERS_TO_READ name="title" value=Some(title) required=true autocomplete="off"/>
             <Field label=words::admin::people::E_MAIL name="email" value=Some(email) autocomplete="off"/>
             <div class="actions"><Submit weight=Weight::Secondary>{words::admin::people::CHANGE_THE_ACCOUNT}</Submit></div>

@@ -22,6 +22,7 @@ mod telling;
 mod turns;
 mod waiting;
 mod ways;
+mod words;
 
 use model::dto::{
     CredentialNew, DecisionNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,

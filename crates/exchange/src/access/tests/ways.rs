@@ -1,21 +1,20 @@
-//! How recipients get in besides their profiles, and what limits them: C-27, C-30, C-33, federation.
+//! How recipients get in besides their profiles, and what limits them: C-27, C-30, C-33.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use model::dto::{
-    ActivationNew, ActivationState, FederationNew, LeakNew, NotificationsChange, ProfileNew,
-    RecipientLimits, RecipientNew, TokenNew,
+    ActivationNew, ActivationState, LeakNew, NotificationsChange, ProfileNew, RecipientLimits,
+    TokenNew,
 };
-use model::time::{HOUR, MINUTE};
-use serde_json::{Value, json};
+use model::time::HOUR;
+use serde_json::Value;
 
 use super::World;
-use crate::access::{ReaderRefused, Word};
+use crate::access::ReaderRefused;
 use crate::error::Error;
 use crate::secret::{self, TokenKind};
 use crate::sql;
-use crate::testing::ISSUER;
 
 const NAME: &str = "rnd_weu";
 
@@ -27,26 +26,6 @@ fn limits(addresses: &[&str], requests_per_minute: Option<u32>) -> RecipientLimi
     RecipientLimits {
         addresses: addresses.iter().map(|one| (*one).to_owned()).collect(),
         requests_per_minute,
-    }
-}
-
-fn federation(subject: &str) -> FederationNew {
-    FederationNew {
-        issuer: ISSUER.to_owned(),
-        audience: "entrepot".to_owned(),
-        claim: Some("azp".to_owned()),
-        subject: subject.to_owned(),
-    }
-}
-
-fn word(audiences: &[&str], azp: Value) -> Word {
-    let Value::Object(claims) = json!({ "azp": azp, "sub": "machine" }) else {
-        unreachable!()
-    };
-    Word {
-        issuer: ISSUER.to_owned(),
-        audiences: audiences.iter().map(|one| (*one).to_owned()).collect(),
-        claims,
     }
 }
 
@@ -271,99 +250,6 @@ async fn a_link_is_taken_back() {
         let shown = exchange.activation_end(&world.operator, NAME).await;
         assert_eq!(shown.unwrap().activation, None);
         assert_eq!(world.state(&link).await, ActivationState::Ended);
-    }
-}
-
-#[tokio::test]
-async fn a_word_lets_in_whom_it_names_as_long_as_it_counts() {
-    for world in World::each().await {
-        let exchange = world.exchange();
-        let mut strange = federation("machine");
-        strange.issuer = "https://evil.example".to_owned();
-        let mut everybody = federation("machine");
-        everybody.claim = Some("aud".to_owned());
-        for (wrong, field) in [(strange, "issuer"), (everybody, "claim")] {
-            match exchange.federation_set(&world.mara, NAME, wrong).await {
-                Err(Error::Invalid(fields)) => assert_eq!(fields[0].field, field),
-                other => panic!("{other:?}"),
-            }
-        }
-        let refused = exchange
-            .federation_set(&world.jonas, NAME, federation("machine"))
-            .await;
-        assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
-        let set = exchange
-            .federation_set(&world.mara, NAME, federation("machine"))
-            .await
-            .unwrap();
-        assert_eq!(set.federation.unwrap().subject, "machine");
-
-        let reads = async |word: &Word| {
-            let found = exchange.reader_of_word(&world.system, word, None).await;
-            found.unwrap().map_err(|away| away.why)
-        };
-        let good = word(&["other", "entrepot"], json!("machine"));
-        let (reader, id) = reads(&good).await.unwrap();
-        assert_eq!(reader.name.as_str(), NAME);
-        for (what, wrong) in [
-            ("another audience", word(&["other"], json!("machine"))),
-            ("no audience", word(&[], json!("machine"))),
-            ("another machine", word(&["entrepot"], json!("Machine"))),
-            ("a list", word(&["entrepot"], json!(["machine"]))),
-            ("nothing", word(&["entrepot"], json!(null))),
-        ] {
-            let refused = reads(&wrong).await.unwrap_err();
-            assert_eq!(refused, ReaderRefused::Unknown, "{what}");
-        }
-        let mut strange = good.clone();
-        strange.issuer.push('/');
-        assert_eq!(reads(&strange).await.unwrap_err(), ReaderRefused::Unknown);
-
-        // One machine is one recipient.
-        let other = RecipientNew {
-            name: "other".into(),
-            team: "rnd".into(),
-            cloud: "azure".into(),
-            region: "northeurope".into(),
-        };
-        exchange.recipient_create(&world.mara, other).await.unwrap();
-        let taken = exchange
-            .federation_set(&world.mara, "other", federation("machine"))
-            .await;
-        assert!(matches!(taken, Err(Error::Invalid(_))), "{taken:?}");
-
-        // What is handed out on a word ends with it, as with a credential.
-        let grant = world.granted("vehicle-visits", "live").await;
-        let open = async || {
-            let open = exchange.reading_is_open(&world.system, grant, Some(id));
-            open.await.unwrap()
-        };
-        let until = exchange.now().plus(30 * MINUTE);
-        let issue = async || {
-            let issued = exchange.urls_issued(&world.system, grant, id, until, Some(until));
-            issued.await.unwrap()
-        };
-        assert!(open().await && issue().await);
-        let refused = exchange.token_refused(&world.system, id).await;
-        assert_eq!(refused.unwrap(), None);
-        let ended = exchange.federation_end(&world.mara, NAME).await.unwrap();
-        assert_eq!(ended.federation, None);
-        assert!(!open().await && !issue().await);
-        assert_eq!(reads(&good).await.unwrap_err(), ReaderRefused::Unknown);
-        let refused = exchange.token_refused(&world.system, id).await;
-        let urls_until = Some(until);
-        assert_eq!(
-            refused.unwrap(),
-            Some(ReaderRefused::Revoked { urls_until })
-        );
-        let again = exchange.federation_end(&world.mara, NAME).await;
-        assert!(matches!(again, Err(Error::NotFound(_))));
-        // Now the other may be that machine.
-        exchange
-            .federation_set(&world.mara, "other", federation("machine"))
-            .await
-            .unwrap();
-        assert_eq!(reads(&good).await.unwrap().0.name.as_str(), "other");
     }
 }
 

@@ -8,7 +8,8 @@ use model::{AddressRange, Addresses, Mode, Name, RowFilter, Until};
 use serde_saphyr::{Location as At, Spanned};
 
 use super::super::file::{
-    FederationEntry, File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry, Text,
+    FederationEntry, Federations, File, GrantEntry, Key, RecipientEntry, Section, SyncJobEntry,
+    Text,
 };
 use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, WantedSchedule};
 use super::{Checker, Place};
@@ -44,16 +45,23 @@ impl Checker {
             &entry.requests_per_minute,
             1..=i64::from(MOST_REQUESTS),
         );
-        let federation = entry
-            .federation
-            .as_ref()
-            .map(|federation| self.federation(place, federation));
+        let federation = entry.federation.as_ref().and_then(|Federations(all)| {
+            let mut federations = Some(Vec::new());
+            for one in all {
+                let one = self.federation(place, one);
+                federations = federations.zip(one).map(|(mut all, one)| {
+                    all.push(one);
+                    all
+                });
+            }
+            federations
+        });
         Some(WantedRecipient {
             team: team?,
             location: location?,
             addresses: addresses.flatten(),
             requests_per_minute: requests.and_then(|requests| u32::try_from(requests).ok()),
-            federation: federation.flatten(),
+            federation,
         })
     }
 
@@ -80,6 +88,7 @@ impl Checker {
             audience: audience?,
             claim,
             subject: subject?,
+            beside: false,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Recipients: whose they are and where, what limits them, and whose word lets them in.
 
+use std::collections::BTreeSet;
+
 use model::dto::{Federation, FederationNew, RecipientChange, RecipientLimits, RecipientNew};
 use model::{Name, TeamId};
 
@@ -55,10 +57,10 @@ impl Planner<'_> {
                 requests_per_minute: requests.or(there),
             });
             let federation = self.live.federations.get(&live.id);
-            let said = federation.map(said_live).unwrap_or_default();
+            let said = federation.map(|all| said_live(all)).unwrap_or_default();
             let federation = wanted.federation.as_ref();
             let federation = federation
-                .filter(|wanted| fields.compare("federation", &said, said_new(wanted)))
+                .filter(|wanted| fields.compare("federation", &said, said_new(wanted.as_slice())))
                 .cloned();
             Ways { limits, federation }
         } else if has_ways(wanted) {
@@ -113,7 +115,8 @@ impl Planner<'_> {
         let addresses = wanted.addresses.as_ref().filter(|some| !some.is_empty());
         fields.set_if("addresses", addresses);
         fields.set_if("requests_per_minute", wanted.requests_per_minute);
-        fields.set_if("federation", wanted.federation.as_ref().map(said_new));
+        let federation = wanted.federation.as_ref().filter(|some| !some.is_empty());
+        fields.set_if("federation", federation.map(|all| said_new(all)));
         let is_limited = addresses.is_some() || wanted.requests_per_minute.is_some();
         let ways = Ways {
             limits: is_limited.then(|| RecipientLimits {
@@ -124,7 +127,7 @@ impl Planner<'_> {
                     .collect(),
                 requests_per_minute: wanted.requests_per_minute,
             }),
-            federation: wanted.federation.clone(),
+            federation: federation.cloned(),
         };
         if self.is_strange(&ways) {
             return self.refuse("recipient", name, fields, STRANGE_ISSUER);
@@ -146,9 +149,8 @@ impl Planner<'_> {
     }
 
     fn is_strange(&self, ways: &Ways) -> bool {
-        ways.federation
-            .as_ref()
-            .is_some_and(|federation| !self.exchange.takes_tokens_of(&federation.issuer))
+        let mut all = ways.federation.iter().flatten();
+        all.any(|federation| !self.exchange.takes_tokens_of(&federation.issuer))
     }
 }
 
@@ -171,13 +173,23 @@ fn has_ways(wanted: &WantedRecipient) -> bool {
         || wanted.federation.is_some()
 }
 
-fn said_live(there: &Federation) -> String {
-    said(&there.issuer, &there.audience, &there.claim, &there.subject)
+fn said_live(all: &[Federation]) -> String {
+    let one =
+        |there: &Federation| said(&there.issuer, &there.audience, &there.claim, &there.subject);
+    in_order(all.iter().map(one).collect())
 }
 
-fn said_new(new: &FederationNew) -> String {
-    let claim = new.claim.as_deref().unwrap_or("sub");
-    said(&new.issuer, &new.audience, claim, &new.subject)
+fn said_new(all: &[FederationNew]) -> String {
+    let one = |new: &FederationNew| {
+        let claim = new.claim.as_deref().unwrap_or("sub");
+        said(&new.issuer, &new.audience, claim, &new.subject)
+    };
+    in_order(all.iter().map(one).collect())
+}
+
+/// The same whatever the order in which they stand.
+fn in_order(all: BTreeSet<String>) -> String {
+    Vec::from_iter(all).join("; ")
 }
 
 fn said(issuer: &str, audience: &str, claim: &str, subject: &str) -> String {

@@ -130,7 +130,22 @@ async fn what_a_file_says_of_ways_in() {
             .unwrap();
         assert_eq!(there.limits.addresses, ["192.0.2.0/24", "2001:db8::/32"]);
         assert_eq!(there.limits.requests_per_minute, Some(60));
-        assert_eq!(there.federation.unwrap().claim, "sub");
+        assert_eq!(there.federation[0].claim, "sub");
+        let one = format!("{{ issuer: \"{ISSUER}\", audience: entrepot, subject: machine }}");
+        let other = format!(
+            "{{ issuer: \"{ISSUER}\", audience: entrepot, claim: groups, subject: readers }}"
+        );
+        let several = full.replace(&one, &format!("[{other}, {one}]"));
+        stage.deploy(&stage.operator, &several).await.unwrap();
+        let plan = stage.plan(&stage.operator, &several).await;
+        assert_eq!(plan.exit_status(), 0);
+        let now = exchange
+            .recipient(&stage.operator, "rnd_weu")
+            .await
+            .unwrap();
+        // What is said again keeps its row.
+        let kept = there.federation[0].id;
+        assert!(now.federation.len() == 2 && now.federation.iter().any(|one| one.id == kept));
         // What is left out stays; what is exported is what is there.
         assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
         let export = exchange
