@@ -126,6 +126,7 @@ impl Draft {
             source_table: summary.source_table.clone(),
             source_fingerprint: summary.source_fingerprint.clone(),
             files_for: summary.files_for,
+            committed_at: None,
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",

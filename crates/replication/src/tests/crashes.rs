@@ -6,7 +6,7 @@ use model::{RunState, Timestamp};
 use super::probe::Mode;
 use super::world::{Holds, World, body, metadata, protocol, remove};
 use crate::drive::{Outcome, Run, RunError};
-use crate::{Copied, CopyOptions, VacuumError, vacuum};
+use crate::{Copied, CopyOptions, Keep, Removal, VacuumError, plan_vacuum_keeping, vacuum};
 
 /// A first sync and an incremental one with copies in one piece and in parts, a remove and a file to copy.
 fn world() -> World {
@@ -303,6 +303,68 @@ async fn a_run_taken_up_before_its_commit_copies_again_what_was_vacuumed_meanwhi
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!(world.target.bytes_now("c"), body("c", 5_000));
     assert_eq!(world.replica_paths().await, ["a", "b", "c"]);
+}
+
+/// A run that is taken up days later commits now: tombstones of days ago would be over before they stand, and whoever reads the
+/// version before would be left without its files. What the journal keeps is what the commit says.
+#[tokio::test]
+async fn a_commit_that_is_taken_up_days_later_has_the_time_it_is_made_at() {
+    let table = World::replica_table();
+    let (mut anew, mut found) = (0, 0);
+    for n in 0.. {
+        let world = World::with_two_files();
+        world.sync_done().await;
+        world.commit(1, &[remove("a", 1)]);
+        let faults = std::sync::Arc::clone(&world.faults);
+        *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
+            if record.state == RunState::Committing {
+                faults.arm(n, Mode::DiesAfter);
+            }
+        }));
+        let run = world.run();
+        let first = world.drive(&run).await;
+        *world.journal.hook.lock().unwrap() = None;
+        world.faults.disarm();
+        if !world.faults.fired() {
+            break;
+        }
+        let began = model::Clock::now(&world.clock);
+        let was_made =
+            (world.target.keys()).contains(&"_delta_log/00000000000000000001.json".to_owned());
+        world.clock.advance(10 * model::time::DAY);
+        let now = model::Clock::now(&world.clock);
+        let again = Run { attempt: 2, ..run };
+        let outcome = world.drive(&again).await.unwrap();
+        assert!(
+            matches!(outcome, Outcome::Done(_)),
+            "effect {n}: {first:?}, {outcome:?}"
+        );
+
+        let record = world.journal.record(again.id);
+        let expected = if was_made { began } else { now };
+        *(if was_made { &mut found } else { &mut anew }) += 1;
+        assert_eq!(record.commit_at, Some(expected), "effect {n}");
+        let removed = world.replica_actions(1, "remove");
+        assert_eq!(
+            removed[0]["deletionTimestamp"],
+            expected.millis(),
+            "effect {n}"
+        );
+        if was_made {
+            continue;
+        }
+        let keep = Keep {
+            retention_hours: 168,
+            removals: Removal::of(&record).into_iter().collect(),
+            forget: None,
+        };
+        let planned = plan_vacuum_keeping(&world.pair().target, table, &keep, now).await;
+        assert!(
+            planned.unwrap().delete.is_empty(),
+            "effect {n}: readers have an hour"
+        );
+    }
+    assert!(anew > 0 && found > 0, "{anew} made anew, {found} found");
 }
 
 /// A source may vacuum more than once under a run; corrupt it is only where its newest version names what is not there.
