@@ -109,7 +109,7 @@ impl Residue {
                 }
                 _ => self.orphans += 1,
             }
-            let due = keep.due(why);
+            let due = keep.due(why, known.gone(object));
             self.next = Some(self.next.map_or(due, |next| next.min(due)));
         }
     }

@@ -18,6 +18,8 @@ use crate::diff::Digest;
 const OURS: &str = "entrepot.";
 const GROUP: &str = "entrepot.group";
 const STANDS: &str = "entrepot.stands";
+/// In tags of a `remove`: when the source removed the file, in milliseconds.
+pub(crate) const GONE: &str = "entrepot.gone";
 
 /// A file of the source that a group stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
