@@ -104,6 +104,8 @@ pub(crate) const TIME_ZONE_HINT: &str =
 pub(crate) const KEEP_WHAT_THE_SOURCE_REMOVED: &str = "Keep what the source removed";
 pub(crate) const HOURS: &str = "Hours.";
 pub(crate) const KEEP_THE_REPLICA_WITHOUT_READERS: &str = "Keep the replica without readers";
+pub(crate) const FORGET_WITHIN: &str = "What the source deleted is gone within";
+pub(crate) const FORGET_WITHIN_HINT: &str = "Hours from the source’s commit, 8 or more; 0 for no deadline. It is then kept for half of them at most.";
 pub(crate) const OF_REWRITTEN_FILES: &str = "Of files the source has rewritten, fetch";
 pub(crate) const WHETHER_IT_RUNS: &str = "Whether it runs";
 pub(crate) const NO_RUN_YET: &str = "No run yet.";
@@ -131,6 +133,16 @@ pub(crate) fn how_long_it_is_kept(removed_hours: u64, whole_hours: u64) -> Strin
     let whole = plural(whole_hours, "hour", "hours");
     format!(
         "What the source removed is kept for {removed}, the whole replica for {whole} after its last reader."
+    )
+}
+
+/// Follows [`how_long_it_is_kept`].
+pub(crate) fn forget_within(hours: u64) -> String {
+    let kept = plural(hours / 2, "hour", "hours");
+    let hours = plural(hours, "hour", "hours");
+    format!(
+        " What the source deletes is gone from here within {hours} of its commit: it is kept for {kept} at most, and a sync comes in time \
+         whatever the schedule says."
     )
 }
 

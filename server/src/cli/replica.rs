@@ -79,6 +79,10 @@ pub(super) struct Timetable {
     /// How long a replica that nobody may read any more is kept
     #[arg(long, value_name = "HOURS")]
     keep_hours: Option<i64>,
+    /// What the source deleted is gone from the replica within so long of its commit, whatever the retention and the schedule say: from
+    /// 8; 0 for no deadline
+    #[arg(long, value_name = "HOURS")]
+    forget_hours: Option<i64>,
     /// What is fetched of files that the source has rewritten: files; changes, where its change feed is less; least, and nothing for
     /// what was only compacted
     #[arg(long, value_name = "WHAT")]
@@ -295,6 +299,7 @@ impl Timetable {
             ("timezone", self.timezone.map(Value::from)),
             ("retention_hours", self.retention_hours.map(Value::from)),
             ("keep_hours", self.keep_hours.map(Value::from)),
+            ("forget_hours", self.forget_hours.map(Value::from)),
             ("paused", paused),
             ("fetches", self.fetches.map(Value::from)),
         ]);
@@ -351,6 +356,7 @@ fn words(replica: &Value) -> String {
             ("Fetches", |r| at(r, "/job/fetches")),
             ("Retention, hours", |r| at(r, "/job/retention_hours")),
             ("Kept at the end, hours", |r| at(r, "/job/keep_hours")),
+            ("Forgotten within, hours", |r| at(r, "/job/forget_hours")),
             ("Revision of the job", |r| at(r, "/job/revision")),
         ],
         replica,

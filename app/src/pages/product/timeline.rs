@@ -329,6 +329,7 @@ mod tests {
             next_rows_at: None,
             retention_hours: 168,
             keep_hours: 336,
+            forget_hours: None,
             paused,
             fetches: model::Fetches::Changes,
             next_due_at: None,

@@ -7,6 +7,7 @@ mod begin;
 mod checks;
 mod counts;
 mod crossing;
+mod deadline;
 mod ends;
 mod ensure;
 mod foresee;
@@ -27,6 +28,7 @@ mod telling;
 
 pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
+pub(crate) use deadline::FORGET_HOURS;
 pub use ends::ReplicaStep;
 pub use look::is_look;
 pub use records::{ReplicaRecord, ReplicaTableRecord};

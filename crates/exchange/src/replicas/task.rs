@@ -41,6 +41,7 @@ pub struct SyncTask {
     pub quarantined_at: Option<Timestamp>,
     suspects: Option<String>,
     retention_hours: Option<i64>,
+    forget_hours: Option<i64>,
     fetches: Option<Fetches>,
 }
 from_row!(SyncTask {
@@ -67,6 +68,7 @@ from_row!(SyncTask {
     quarantined_at,
     suspects,
     retention_hours,
+    forget_hours,
     fetches
 });
 
@@ -109,9 +111,11 @@ impl SyncTask {
         self.fetches.unwrap_or(Fetches::Changes)
     }
 
-    /// How long the replica keeps what the source removed; microseconds.
+    /// How long the replica keeps what the source removed; microseconds. Not longer than half of its deadline for forgetting.
     pub fn retention(&self) -> i64 {
-        self.retention_hours.unwrap_or(usual::RETENTION_HOURS) * HOUR
+        let hours = self.retention_hours.unwrap_or(usual::RETENTION_HOURS);
+        let most = self.forget_hours.map_or(hours, |hours| hours / 2);
+        hours.min(most) * HOUR
     }
 }
 
@@ -130,7 +134,7 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours, fetches
+                    quarantined_at, suspects, retention_hours, forget_hours, fetches
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id

@@ -104,6 +104,10 @@ pub struct SyncJob {
     pub retention_hours: i64,
     /// How long a replica that nobody may read any more is kept before it is deleted.
     pub keep_hours: i64,
+    /// Within so many hours of the source's commit what it deleted is gone from the replica: the retention is at most half of them, and
+    /// a sync comes at least each quarter.
+    #[serde(default)]
+    pub forget_hours: Option<i64>,
     pub paused: bool,
     /// What its runs fetch of files that the source has rewritten.
     pub fetches: Fetches,
@@ -139,6 +143,9 @@ pub struct SyncJobChange {
     pub retention_hours: Option<i64>,
     #[serde(default)]
     pub keep_hours: Option<i64>,
+    /// 0 takes the deadline away.
+    #[serde(default)]
+    pub forget_hours: Option<i64>,
     #[serde(default)]
     pub paused: Option<bool>,
     #[serde(default)]
