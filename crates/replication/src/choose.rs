@@ -42,6 +42,9 @@ pub struct Ways {
     pub skip: bool,
     /// So many small files of a set that is not copied are put together, here.
     pub pack: usize,
+    /// Write rows away that only a deletion vector hides, though the source still has them in its files, unless that was done less
+    /// than so many microseconds ago.
+    pub purge: Option<i64>,
 }
 
 impl Default for Ways {
@@ -52,6 +55,7 @@ impl Default for Ways {
             feed: true,
             skip: false,
             pack: 16,
+            purge: None,
         }
     }
 }
@@ -64,6 +68,7 @@ impl Ways {
         Self {
             feed: false,
             pack: usize::MAX,
+            purge: None,
             ..self
         }
     }
@@ -73,6 +78,7 @@ impl Ways {
         feed: false,
         skip: false,
         pack: usize::MAX,
+        purge: None,
     };
 }
 
@@ -112,6 +118,8 @@ pub(crate) struct Work {
     /// What the group stands for.
     pub(crate) ends: Vec<Arc<AddFile>>,
     pub(crate) rows: u64,
+    /// Files with rows that a vector hides are written anew, also where the source goes on hiding them.
+    pub(crate) purges: bool,
 }
 
 /// What was chosen.
@@ -124,6 +132,8 @@ pub(crate) struct Chosen {
     pub(crate) keeps: HashSet<FileKey>,
     pub(crate) works: Vec<Work>,
     pub(crate) options: Vec<Choice>,
+    /// Files that are written anew only for the rows that a vector hides in them.
+    pub(crate) purged: u64,
     /// Why nothing but copying was thought of, or of some set the first reason.
     pub(crate) why: Option<String>,
 }
@@ -147,6 +157,14 @@ impl Chosen {
             items.extend(work.feeds.iter().chain(&work.without).cloned());
         }
         Ok(items)
+    }
+
+    /// Sets that are not copied.
+    pub(crate) fn sets(&self) -> u64 {
+        self.options
+            .iter()
+            .filter(|option| option.is_chosen)
+            .count() as u64
     }
 
     /// One text for all that was chosen; empty for nothing.
@@ -177,7 +195,7 @@ impl Chosen {
 }
 
 /// Why no set of such a table is anything but copied.
-fn unfit(source: &Snapshot) -> Option<String> {
+pub(crate) fn unfit(source: &Snapshot) -> Option<String> {
     let is_tracked = source.protocol.writer_features.contains("rowTracking");
     if is_tracked {
         // A row that is written here would have another id.
@@ -190,8 +208,22 @@ fn unfit(source: &Snapshot) -> Option<String> {
 }
 
 /// Chooses for the commits of the source behind version `from`. Without it, groups that the source has not touched stay, and
-/// everything else is copied.
+/// everything else is copied. With `purge` rows go that only a vector hides.
 pub(crate) async fn choose(
+    pair: &Pair,
+    source: &Snapshot,
+    held: &Snapshot,
+    from: Option<u64>,
+    purge: bool,
+) -> Result<Chosen, PlanError> {
+    let mut chosen = choose_sets(pair, source, held, from).await?;
+    if purge && from.is_some() && unfit(source).is_none() {
+        chosen.purge(source, held);
+    }
+    Ok(chosen)
+}
+
+async fn choose_sets(
     pair: &Pair,
     source: &Snapshot,
     held: &Snapshot,
@@ -404,6 +436,7 @@ async fn work(
         without,
         ends: set.ends.clone(),
         rows,
+        purges: false,
     };
     Ok(Found::Other(option, Box::new(work)))
 }
@@ -492,7 +525,7 @@ pub(crate) fn is_staged(item: &CopyItem) -> bool {
     rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn id_of(ends: &[Arc<AddFile>]) -> String {
+pub(crate) fn id_of(ends: &[Arc<AddFile>]) -> String {
     let keys: BTreeSet<FileKey> = ends.iter().map(|end| end.file_key()).collect();
     let mut hash = Sha256::new();
     for key in keys {

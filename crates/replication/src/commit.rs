@@ -129,6 +129,7 @@ impl Draft {
             source_table: summary.source_table.clone(),
             source_fingerprint: summary.source_fingerprint.clone(),
             files_for: summary.files_for,
+            purged_at: summary.purged_at,
             committed_at: None,
         };
         let mode = match summary.full {

@@ -34,6 +34,9 @@ pub(crate) struct Mark {
     /// So many runs after this one copy files, because rows could not be changed.
     #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
     pub(crate) files_for: u64,
+    /// When rows that only a vector hides were last written away, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) purged_at: Option<i64>,
     /// When the commit was made, which is what its tombstones say. Stands beside the mark, not in it.
     #[serde(skip)]
     pub(crate) committed_at: Option<Timestamp>,

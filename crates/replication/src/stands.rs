@@ -147,6 +147,11 @@ fn stands_of(file: &AddFile) -> Vec<Stand> {
     told.unwrap_or_default()
 }
 
+/// Whether a file stands for one of the source's with rows that a vector hides there, and not here.
+pub(crate) fn stands_for_hidden(file: &AddFile) -> bool {
+    file.deletion_vector.is_none() && stands_of(file).iter().any(|stand| stand.dv.is_some())
+}
+
 pub(crate) fn is_ours_in_tags(file: &AddFile) -> bool {
     let tags = file.raw.get("tags").and_then(Value::as_object);
     tags.is_some_and(|tags| tags.keys().any(|name| name.starts_with(OURS)))

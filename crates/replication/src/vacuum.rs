@@ -26,7 +26,7 @@ use crate::mark::mark_of;
 use crate::marker::{Marker, MarkerError};
 use crate::proof::{Proof, Unproved};
 use crate::say::say;
-use crate::stands::GONE;
+use crate::stands::{GONE, stands_for_hidden};
 
 /// Deletes between two looks at the fence and the replica's version.
 const BATCH: usize = 100;
@@ -251,6 +251,8 @@ pub(crate) struct Known {
     removed: HashMap<String, Tombstone>,
     /// Live files with rows that only a deletion vector hides, and how many rows these are.
     pub(crate) hiding: (u64, u64),
+    /// Live files that stand for files of the source in which a vector hides rows, and do not have these.
+    pub(crate) purged: u64,
     /// Tombstones that name the values of a partition.
     pub(crate) naming: u64,
 }
@@ -290,6 +292,7 @@ pub(crate) async fn known(
         live: HashSet::new(),
         removed: HashMap::new(),
         hiding: (0, 0),
+        purged: 0,
         naming: 0,
     };
     if let Some(version) = version {
@@ -305,6 +308,7 @@ pub(crate) async fn known(
             known.live.insert(file.key.to_string());
             let vector = file.deletion_vector_key.as_ref();
             known.live.extend(vector.map(Path::to_string));
+            known.purged += u64::from(stands_for_hidden(file));
             if let Some(vector) = &file.deletion_vector {
                 let rows = vector.get("cardinality").and_then(|rows| rows.as_u64());
                 known.hiding.0 += 1;

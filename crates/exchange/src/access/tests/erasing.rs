@@ -38,6 +38,23 @@ async fn rows_that_went_on_a_day_are_gone_with_a_sync_after_it() {
             exchange.erasure_request(&world.operator, new).await
         };
 
+        // What only a vector hides was not written away by a sync that knew of no erasure, however long ago the rows are gone.
+        let id = world.replica_table().await;
+        let purges = async || {
+            let task = exchange.sync_task(&world.system, id).await.unwrap();
+            task.unwrap().purge_after()
+        };
+        assert_eq!(purges().await, None);
+        clock("2026-06-15T20:00:00Z");
+        ask("2026-06-01").await.unwrap();
+        assert_eq!((world.upto().await, purges().await), (vec![None], Some(0)));
+        world.sync(3).await;
+        assert_eq!(world.upto().await, [Some(3)]);
+        sql!("update erasure_part set state = 'proven'")
+            .execute(exchange.db())
+            .await
+            .unwrap();
+
         // The sync at noon may not hold what was deleted in the evening.
         clock("2026-06-16T09:00:00Z");
         let asked = ask("2026-06-15").await.unwrap();

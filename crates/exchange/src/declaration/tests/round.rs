@@ -1,7 +1,7 @@
 //! Deploying, deploying again, what changed by hand, and exporting.
 
-use model::{Fetches, MemberRole};
 use model::dto::{DeclarationAction, ProductChange, SyncJobChange, TableNew};
+use model::{Fetches, MemberRole};
 
 use super::{CONTRACT, LAKE, Stage, acts, contract, inspection, line};
 use crate::error::Error;
