@@ -1,3 +1,7 @@
 -- Within how many hours of the source's commit what it deleted is to be gone from a replica, whatever the retention and the schedule say;
 -- null: there is no such deadline.
 alter table sync_job add column forget_hours bigint check (forget_hours >= 8);
+
+-- How a run brings what the source has rewritten, as its plan says, in JSON; null for runs from before it was kept and for such as had nothing
+-- to bring.
+alter table sync_run add column how text collate "C";

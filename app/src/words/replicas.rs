@@ -226,6 +226,12 @@ pub(crate) const OF: &str = " of ";
 pub(crate) const WHAT_IT_MOVED: &str = "What it moved";
 pub(crate) const LESS_BY: &str = "Less by";
 pub(crate) const CAME_FROM_THE_SOURCE: &str = "Came from the source";
+pub(crate) const OF_THE_PLAN: &str = "Of the plan";
+pub(crate) const OF_IT_NOT_USED: &str = "Of it not used";
+pub(crate) const BY_THE_CHANGE_FEED: &str = "By the change feed";
+pub(crate) const LEFT_ALONE: &str = "Left alone";
+pub(crate) const COPIED_ALL_THE_SAME: &str = "Copied though rewritten";
+pub(crate) const WRITTEN_ANEW: &str = "Written anew here";
 pub(crate) const DELETED: &str = "Deleted";
 pub(crate) const VERSIONS_OF_THE_SOURCE: &str = "Versions of the source";
 pub(crate) const VERSION_OF_THE_REPLICA: &str = "Version of the replica";
@@ -253,6 +259,30 @@ pub(crate) fn attempt(number: &dyn Display) -> String {
 
 pub(crate) fn bytes_that_are_billed(bytes: &dyn Display) -> String {
     format!("{bytes}, log reads and repeated requests included: what is billed")
+}
+
+/// `99.8 % of 21.6 kB`.
+pub(crate) fn of_what_was_planned(share: &dyn Display, bytes: &dyn Display) -> String {
+    format!("{share} of {bytes}")
+}
+
+pub(crate) fn bytes_not_used(bytes: &dyn Display) -> String {
+    format!("{bytes}: logs, and requests that were repeated or broken off")
+}
+
+pub(crate) fn sets(count: u64) -> String {
+    plural(count, "set of rewritten files", "sets of rewritten files")
+}
+
+/// `2 sets of rewritten files, 1.4 kB fetched`.
+pub(crate) fn sets_and_bytes(count: u64, bytes: &dyn Display) -> String {
+    let sets = sets(count);
+    format!("{sets}, {bytes} fetched")
+}
+
+pub(crate) fn files_without_hidden(count: u64) -> String {
+    let files = plural(count, "file", "files");
+    format!("{files}, without rows that a deletion vector hides")
 }
 
 pub(crate) fn bytes_in_files(bytes: &dyn Display, files: u64) -> String {

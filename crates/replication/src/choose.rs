@@ -132,6 +132,8 @@ pub(crate) struct Chosen {
     pub(crate) keeps: HashSet<FileKey>,
     pub(crate) works: Vec<Work>,
     pub(crate) options: Vec<Choice>,
+    /// Sets of rewritten files of which there is nothing to choose.
+    pub(crate) copied: u64,
     /// Files that are written anew only for the rows that a vector hides in them.
     pub(crate) purged: u64,
     /// Why nothing but copying was thought of, or of some set the first reason.
@@ -159,12 +161,20 @@ impl Chosen {
         Ok(items)
     }
 
-    /// Sets that are not copied.
-    pub(crate) fn sets(&self) -> u64 {
-        self.options
-            .iter()
-            .filter(|option| option.is_chosen)
-            .count() as u64
+    /// How many sets of rewritten files are not copied, and how many are.
+    pub(crate) fn sets(&self) -> (u64, u64) {
+        let chosen = self.options.iter().filter(|option| option.is_chosen);
+        let chosen = chosen.count() as u64;
+        (chosen, self.copied + self.options.len() as u64 - chosen)
+    }
+
+    /// How many sets the feed is applied to, and the bytes that are fetched for them.
+    pub(crate) fn fed(&self) -> (u64, u64) {
+        let options = self.options.iter();
+        let fed = options.filter(|option| option.is_chosen && option.way == Way::Feed);
+        fed.fold((0, 0), |(sets, bytes), option| {
+            (sets + 1, bytes + option.other.bytes)
+        })
     }
 
     /// One text for all that was chosen; empty for nothing.
@@ -188,6 +198,9 @@ impl Chosen {
             }
             for end in &work.ends {
                 part(&end.path);
+            }
+            if work.purges {
+                part("purges");
             }
         }
         hex::encode(hash.finalize())
@@ -274,6 +287,7 @@ async fn choose_sets(
         let found = work(pair, source, &chosen.view.groups, &paths, &set).await?;
         match found {
             Found::Copied(why) => {
+                chosen.copied += u64::from(why.is_some());
                 if let Some(why) = why {
                     chosen.why.get_or_insert(why);
                 }

@@ -99,6 +99,17 @@ pub struct PlanSummary {
     /// Sets of rewritten files that are not copied: their rows are changed by the feed, or stand already.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sets_by_rows: u64,
+    /// Of these, such as the feed is applied to, and the bytes that are fetched for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sets_fed: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_fed: u64,
+    /// Sets of rewritten files that are copied.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sets_copied: u64,
+    /// Why nothing but copying was thought of, or of some set the first reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Which, and how; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
@@ -434,6 +445,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         let known: HashSet<String> = copies.iter().map(|item| item.dst.clone()).collect();
         copies.extend(again.into_iter().filter(|item| !known.contains(&item.dst)));
     }
+    let fed = chosen.fed();
     let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
     let summary = PlanSummary {
         run: ask.run,
@@ -463,7 +475,11 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
         domains_digest: Some(intent::domains_digest(&draft.all_domains)),
-        sets_by_rows: chosen.sets(),
+        sets_by_rows: chosen.sets().0,
+        sets_fed: fed.0,
+        bytes_fed: fed.1,
+        sets_copied: chosen.sets().1,
+        why: chosen.why.clone(),
         choice: chosen.digest(),
         files_for: match ask.files_only {
             true => REST,

@@ -171,8 +171,17 @@ const RUN: &[Column] = &[
     ("Files deleted", |r| {
         counted(r, "/files_deleted", "/bytes_deleted")
     }),
+    ("Copied of the plan", |r| of_plan(r)),
+    ("How", |r| at(r, "/how/because")),
+    ("Sets by the feed", |r| {
+        counted(r, "/how/sets_fed", "/how/bytes_fed")
+    }),
+    ("Sets left alone", |r| at(r, "/how/sets_skipped")),
+    ("Sets copied", |r| at(r, "/how/sets_copied")),
+    ("Files written anew", |r| at(r, "/how/files_purged")),
     ("A full copy", |r| bytes(r, "/bytes_full")),
     ("Received", |r| bytes(r, "/bytes_received")),
+    ("Of it not used", |r| bytes(r, "/bytes_unused")),
     ("Started", |r| time(r, "/started_at")),
     ("Finished", |r| time(r, "/finished_at")),
     ("Busy", |r| duration(r, "/busy_micros")),
@@ -246,6 +255,16 @@ pub(super) fn table_of(run: &Value) -> String {
 
 fn versions(run: &Value) -> String {
     format!("{} to {}", at(run, "/from_version"), at(run, "/to_version"))
+}
+
+/// `99.8 %`; nothing where nothing was planned.
+fn of_plan(run: &Value) -> String {
+    let number = |name: &str| run[name].as_u64().unwrap_or_default();
+    let (copied, planned) = (number("bytes_copied"), number("bytes_planned"));
+    match u128::from(copied) * 1_000 / u128::from(planned.max(1)) {
+        _ if planned == 0 => String::new(),
+        tenths => format!("{}.{} %", tenths / 10, tenths % 10),
+    }
 }
 
 fn counted(run: &Value, files: &str, size: &str) -> String {

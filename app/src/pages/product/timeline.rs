@@ -284,12 +284,14 @@ mod tests {
             bytes_copied: 0,
             bytes_full: 0,
             bytes_received: 0,
+            bytes_unused: 0,
             files_deleted: 0,
             bytes_deleted: 0,
             error: None,
             started_at: at(started),
             finished_at: Some(at(finished)),
             busy_micros: 0,
+            how: None,
             steps: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Sync runs as they stand in the database: saved with the lease's `attempt` as fencing token, finished in one change with
 //! what the replica now is and what was metered. How they begin is told in `begin`.
 
+use model::dto::RunHow;
 use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
@@ -32,6 +33,8 @@ pub struct RunProgress {
     pub files_copied: u64,
     pub bytes_copied: u64,
     pub bytes_full: u64,
+    /// None: it stays as it is.
+    pub how: Option<RunHow>,
     pub error: Option<String>,
 }
 
@@ -62,11 +65,13 @@ impl Exchange {
     ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let now = self.now();
+        let how = progress.how.as_ref().map(serde_json::to_string);
+        let how: Option<String> = how.transpose().map_err(Error::internal)?;
         let mut tx = self.db().begin().await?;
         let changed = sql!(
             "update sync_run set state = coalesce($1, state), journal = $2, from_version = $3, to_version = $4,
                  replica_version = $5, files_planned = $6, bytes_planned = $7, files_copied = $8, bytes_copied = $9,
-                 bytes_full = $10, error = $11, updated_at = $12
+                 bytes_full = $10, error = $11, updated_at = $12, how = coalesce($15, how)
              where id = $13 and attempt = $14 and state in ('planned', 'copying', 'committing', 'verifying')"
         )
         .bind(progress.state)
@@ -83,6 +88,7 @@ impl Exchange {
         .bind(now)
         .bind(run.id)
         .bind(run.attempt)
+        .bind(how)
         .execute(&mut tx)
         .await?;
         if changed == 0 {
