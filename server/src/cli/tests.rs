@@ -516,6 +516,7 @@ fn commands_are_calls() {
             none(),
         ),
         ("erasure key", "GET", "erasure-key", none()),
+        ("erasure rotate-key", "POST", "erasure-key/rotate", none()),
         (
             "billing issue rnd 2026-06",
             "POST",
