@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::hold::{hold, hold_table};
 use super::steps::note_step;
-use super::tables::settle;
+use super::tables::{Readers, settle, wake_readers};
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
 use crate::catalog::note_commit;
@@ -159,17 +159,7 @@ impl Exchange {
         settle(&mut change, task.replica_id).await?;
         self.sync_works(change.tx(), at, task).await?;
         self.promise_kept(change.tx(), at, task).await?;
-        // In one order whoever wakes them, so that two who do wait for each other once and not crosswise.
-        let waiting = sql!(
-            "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'
-             order by id"
-        )
-        .bind(task.product_id)
-        .rows(change.tx())
-        .await?;
-        for row in waiting {
-            change.wake(Wake::new(WorkKind::Grant, row.get::<model::GrantId>("id")?));
-        }
+        wake_readers(&mut change, task.product_id, Readers::Waiting).await?;
         let row = sql!("select version from product_table where id = $1")
             .bind(task.table_id)
             .row(change.tx())
