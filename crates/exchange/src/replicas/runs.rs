@@ -193,21 +193,15 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         let at = change.at();
         hold_table(change.tx(), task.replica_table_id).await?;
-        let changed = sql!(
-            "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3, error = null
-             where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
-        )
-        .bind(files)
-        .bind(bytes)
-        .bind(at)
-        .bind(run.id)
-        .bind(run.attempt)
-        .execute(change.tx())
-        .await?;
-        if changed == 0 {
+        if !end(&mut change, run, RunState::Done, None).await? {
             return Ok(false);
         }
-        note_step(change.tx(), run.id, RunState::Done, at).await?;
+        sql!("update sync_run set files_deleted = $1, bytes_deleted = $2 where id = $3")
+            .bind(files)
+            .bind(bytes)
+            .bind(run.id)
+            .execute(change.tx())
+            .await?;
         sql!("update replica_table set vacuumed_at = $1, updated_at = $1 where id = $2")
             .bind(at)
             .bind(task.replica_table_id)
