@@ -49,6 +49,25 @@ async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Two syncs in a fresh world for each effect in turn, which goes wrong in this way, until none does. `after` is given each world once
+/// all goes well again, with its runs and the effect. Answers how many went wrong.
+async fn at_each_effect(mode: Mode, after: impl AsyncFn(World, [Run; 2], i64)) -> i64 {
+    let mut n = 0;
+    loop {
+        let world = world();
+        let runs = [world.run(), world.run()];
+        world.faults.arm(n, mode);
+        let result = two_syncs(&world, &runs).await;
+        if !world.faults.fired() {
+            result.unwrap();
+            return n;
+        }
+        world.faults.disarm();
+        after(world, runs, n).await;
+        n += 1;
+    }
+}
+
 #[tokio::test]
 async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_twice() {
     let calm = world();
@@ -57,18 +76,7 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
     let expected = state(&calm).await;
 
     for mode in [Mode::Dies, Mode::DiesAfter, Mode::Fails, Mode::Lost] {
-        let mut fired = 0;
-        for n in 0.. {
-            let world = world();
-            let runs = [world.run(), world.run()];
-            world.faults.arm(n, mode);
-            let result = two_syncs(&world, &runs).await;
-            if !world.faults.fired() {
-                result.unwrap();
-                break;
-            }
-            fired += 1;
-            world.faults.disarm();
+        let taken_up = async |world: World, runs: [Run; 2], n: i64| {
             let finished = world.target.data();
             world.source.forget();
             // The next attempt, on the same machine or on another one without the receipts.
@@ -80,7 +88,7 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
             for run in &runs {
                 world.journal.lease(run.id, 2);
             }
-            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            let again = runs.map(|run| Run { attempt: 2, ..run });
             two_syncs(&world, &again).await.unwrap();
             assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
             for key in &finished {
@@ -90,7 +98,8 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
             for run in &again {
                 assert_eq!(world.journal.record(run.id).state, RunState::Done);
             }
-        }
+        };
+        let fired = at_each_effect(mode, taken_up).await;
         assert!(fired > 60, "only {fired} effects");
     }
 }
@@ -105,18 +114,7 @@ async fn a_store_that_answers_late_short_or_stale_leaves_nothing_wrong() {
     let (_, paths, _) = state(&calm).await;
 
     for mode in [Mode::Late, Mode::Short, Mode::Stale] {
-        let mut fired = 0;
-        for n in 0.. {
-            let world = world();
-            let runs = [world.run(), world.run()];
-            world.faults.arm(n, mode);
-            let result = two_syncs(&world, &runs).await;
-            if !world.faults.fired() {
-                result.unwrap();
-                break;
-            }
-            fired += 1;
-            world.faults.disarm();
+        let anew = async |world: World, runs: [Run; 2], n: i64| {
             for run in &runs {
                 world.journal.lease(run.id, 2);
             }
@@ -133,7 +131,8 @@ async fn a_store_that_answers_late_short_or_stale_leaves_nothing_wrong() {
                 matches!(world.sync().await, Outcome::Nothing { .. }),
                 "{at}"
             );
-        }
+        };
+        let fired = at_each_effect(mode, anew).await;
         assert!(fired > 60, "only {fired} effects");
     }
 }
