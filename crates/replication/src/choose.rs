@@ -208,7 +208,7 @@ impl Chosen {
 }
 
 /// Why no set of such a table is anything but copied.
-pub(crate) fn unfit(source: &Snapshot) -> Option<String> {
+fn unfit(source: &Snapshot) -> Option<String> {
     let is_tracked = source.protocol.writer_features.contains("rowTracking");
     if is_tracked {
         // A row that is written here would have another id.

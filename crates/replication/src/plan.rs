@@ -325,7 +325,7 @@ pub(crate) async fn has_moved_on(source: &Table, plan: &PlanSummary) -> Result<b
 /// Whether rows that only a vector hides are to go with this plan.
 fn is_purging(pair: &Pair, mark: &Mark, at: Timestamp) -> bool {
     let last = mark.purged_at.map(Timestamp::from_millis);
-    let is_due = |pause: i64| last.is_none_or(|last| at.since(last) >= pause);
+    let is_due = |pause: i64| pause == 0 || last.is_none_or(|last| at.since(last) >= pause);
     pair.ways.purge.is_some_and(is_due)
 }
 

@@ -103,7 +103,7 @@ async fn sync(world: &World) -> PlanSummary {
     assert_eq!(plan.bytes_copy, found.run.bytes);
     assert_eq!(found.sets_fed + found.sets_skipped, plan.sets_by_rows);
     assert_eq!(found.sets_fed, plan.sets_fed);
-    assert!(plan.bytes_fed <= plan.bytes_copy && (plan.sets_fed > 0 || plan.bytes_fed == 0));
+    assert!(plan.sets_fed > 0 || plan.bytes_fed == 0);
     assert!(found.run.bytes <= found.files.bytes && found.files.bytes <= found.full.bytes);
     is_equal(world).await;
     *plan
