@@ -328,8 +328,10 @@ async fn a_commit_that_is_taken_up_days_later_has_the_time_it_is_made_at() {
             break;
         }
         let began = model::Clock::now(&world.clock);
-        let was_made =
-            (world.target.keys()).contains(&"_delta_log/00000000000000000001.json".to_owned());
+        let was_made = world
+            .target
+            .keys()
+            .contains(&"_delta_log/00000000000000000001.json".to_owned());
         world.clock.advance(10 * model::time::DAY);
         let now = model::Clock::now(&world.clock);
         let again = Run { attempt: 2, ..run };
