@@ -227,6 +227,8 @@ pub struct SyncJobForm {
     pub retention_hours: Option<i64>,
     #[serde(default)]
     pub keep_hours: Option<i64>,
+    #[serde(default)]
+    pub forget_hours: Option<i64>,
     /// `yes` or `no`.
     #[serde(default)]
     pub paused: Option<String>,
@@ -256,6 +258,7 @@ pub async fn change_sync_job(form: SyncJobForm) -> Result<Done, AppError> {
         timezone: form.timezone,
         retention_hours: form.retention_hours,
         keep_hours: form.keep_hours,
+        forget_hours: form.forget_hours,
         paused,
         fetches: form.fetches,
         revision: Some(form.revision),

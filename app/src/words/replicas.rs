@@ -104,6 +104,8 @@ pub(crate) const TIME_ZONE_HINT: &str =
 pub(crate) const KEEP_WHAT_THE_SOURCE_REMOVED: &str = "Keep what the source removed";
 pub(crate) const HOURS: &str = "Hours.";
 pub(crate) const KEEP_THE_REPLICA_WITHOUT_READERS: &str = "Keep the replica without readers";
+pub(crate) const FORGET_WITHIN: &str = "What the source deleted is gone within";
+pub(crate) const FORGET_WITHIN_HINT: &str = "Hours from the source’s commit, 8 or more; 0 for no deadline. It is then kept for half of them at most.";
 pub(crate) const OF_REWRITTEN_FILES: &str = "Of files the source has rewritten, fetch";
 pub(crate) const WHETHER_IT_RUNS: &str = "Whether it runs";
 pub(crate) const NO_RUN_YET: &str = "No run yet.";
@@ -131,6 +133,16 @@ pub(crate) fn how_long_it_is_kept(removed_hours: u64, whole_hours: u64) -> Strin
     let whole = plural(whole_hours, "hour", "hours");
     format!(
         "What the source removed is kept for {removed}, the whole replica for {whole} after its last reader."
+    )
+}
+
+/// Follows [`how_long_it_is_kept`].
+pub(crate) fn forget_within(hours: u64) -> String {
+    let kept = plural(hours / 2, "hour", "hours");
+    let hours = plural(hours, "hour", "hours");
+    format!(
+        " What the source deletes is gone from here within {hours} of its commit: it is kept for {kept} at most, and a sync comes in time \
+         whatever the schedule says."
     )
 }
 
@@ -214,6 +226,12 @@ pub(crate) const OF: &str = " of ";
 pub(crate) const WHAT_IT_MOVED: &str = "What it moved";
 pub(crate) const LESS_BY: &str = "Less by";
 pub(crate) const CAME_FROM_THE_SOURCE: &str = "Came from the source";
+pub(crate) const OF_THE_PLAN: &str = "Of the plan";
+pub(crate) const OF_IT_NOT_USED: &str = "Of it not used";
+pub(crate) const BY_THE_CHANGE_FEED: &str = "By the change feed";
+pub(crate) const LEFT_ALONE: &str = "Left alone";
+pub(crate) const COPIED_ALL_THE_SAME: &str = "Copied though rewritten";
+pub(crate) const WRITTEN_ANEW: &str = "Written anew here";
 pub(crate) const DELETED: &str = "Deleted";
 pub(crate) const VERSIONS_OF_THE_SOURCE: &str = "Versions of the source";
 pub(crate) const VERSION_OF_THE_REPLICA: &str = "Version of the replica";
@@ -241,6 +259,30 @@ pub(crate) fn attempt(number: &dyn Display) -> String {
 
 pub(crate) fn bytes_that_are_billed(bytes: &dyn Display) -> String {
     format!("{bytes}, log reads and repeated requests included: what is billed")
+}
+
+/// `99.8 % of 21.6 kB`.
+pub(crate) fn of_what_was_planned(share: &dyn Display, bytes: &dyn Display) -> String {
+    format!("{share} of {bytes}")
+}
+
+pub(crate) fn bytes_not_used(bytes: &dyn Display) -> String {
+    format!("{bytes}: logs, and requests that were repeated or broken off")
+}
+
+pub(crate) fn sets(count: u64) -> String {
+    plural(count, "set of rewritten files", "sets of rewritten files")
+}
+
+/// `2 sets of rewritten files, 1.4 kB fetched`.
+pub(crate) fn sets_and_bytes(count: u64, bytes: &dyn Display) -> String {
+    let sets = sets(count);
+    format!("{sets}, {bytes} fetched")
+}
+
+pub(crate) fn files_without_hidden(count: u64) -> String {
+    let files = plural(count, "file", "files");
+    format!("{files}, without rows that a deletion vector hides")
 }
 
 pub(crate) fn bytes_in_files(bytes: &dyn Display, files: u64) -> String {

@@ -209,6 +209,11 @@ fn type_of(value: &Value, is_mapped: bool) -> Option<DataType> {
             _ => None,
         };
     };
+    primitive(name)
+}
+
+/// A type of the protocol that has a name and no parts. None: of another name, or a decimal that cannot be.
+pub(crate) fn primitive(name: &str) -> Option<DataType> {
     Some(match name {
         "boolean" => DataType::Boolean,
         "byte" => DataType::Int8,

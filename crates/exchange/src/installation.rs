@@ -3,6 +3,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::change::Change;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
@@ -43,25 +44,64 @@ impl Exchange {
     ) -> Result<[u8; 32], Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let name = format!("{KEYS}{usage}");
-        let place = place_of(&name);
-        let keys = &self.ports().keys;
         if self.setting(&name).await?.is_none() {
-            let mut fresh = [0_u8; 32];
-            getrandom::fill(&mut fresh).map_err(|error| Error::internal(error.to_string()))?;
-            let sealed = keys
-                .seal(&place, &SecretString::from(hex::encode(fresh)))
-                .map_err(unavailable)?;
+            let (_, sealed) = self.fresh_key(&name)?;
             // Two processes start at once: the first one's key counts.
             sql!("insert into setting (name, value, updated_at) values ($1, $2, $3) on conflict (name) do nothing")
                 .bind(&name)
-                .bind(text_of(&sealed))
+                .bind(sealed)
                 .bind(self.now())
                 .execute(self.db())
                 .await?;
         }
         let stored = self.setting(&name).await?.unwrap_or_default();
+        self.opened_key(&name, &stored)
+    }
+
+    /// Puts a new key in the place of one that is there, as part of a change. Answers both; of the old one nothing is kept.
+    pub(crate) async fn installation_key_replace(
+        &self,
+        change: &mut Change,
+        usage: &str,
+    ) -> Result<([u8; 32], [u8; 32]), Error> {
+        let name = format!("{KEYS}{usage}");
+        // Held, so that it is this one that goes.
+        sql!("update setting set updated_at = updated_at where name = $1")
+            .bind(&name)
+            .execute(change.tx())
+            .await?;
+        let row = sql!("select value from setting where name = $1")
+            .bind(&name)
+            .row(change.tx())
+            .await?;
+        let stored: Option<String> = row.map(|row| row.get("value")).transpose()?;
+        let old = self.opened_key(&name, &stored.unwrap_or_default())?;
+        let (new, sealed) = self.fresh_key(&name)?;
+        let at = change.at();
+        sql!("update setting set value = $1, updated_at = $2 where name = $3")
+            .bind(sealed)
+            .bind(at)
+            .bind(&name)
+            .execute(change.tx())
+            .await?;
+        Ok((old, new))
+    }
+
+    /// 32 random bytes, and as a setting holds them.
+    fn fresh_key(&self, name: &str) -> Result<([u8; 32], String), Error> {
+        let mut fresh = [0_u8; 32];
+        getrandom::fill(&mut fresh).map_err(|error| Error::internal(error.to_string()))?;
+        let keys = &self.ports().keys;
+        let sealed = keys
+            .seal(&place_of(name), &SecretString::from(hex::encode(fresh)))
+            .map_err(unavailable)?;
+        Ok((fresh, text_of(&sealed)))
+    }
+
+    fn opened_key(&self, name: &str, stored: &str) -> Result<[u8; 32], Error> {
+        let keys = &self.ports().keys;
         let opened = keys
-            .open(&place, &sealed_of(&stored)?)
+            .open(&place_of(name), &sealed_of(stored)?)
             .map_err(unavailable)?;
         let mut key = [0_u8; 32];
         hex::decode_to_slice(opened.expose_secret(), &mut key).map_err(Error::internal)?;

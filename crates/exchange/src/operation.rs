@@ -188,6 +188,7 @@ operations! {
     ErasureCertificate [OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/erasures/{erasure}/certificate")) cli("erasure certificate") page "/erasures/{id}";
     /// With it anybody checks a certificate.
     ErasureKeyRead [SignedIn] rest(("GET", "/erasure-key")) cli("erasure key") page "/erasures";
+    ErasureKeyRotate [Admin] rest(("POST", "/erasure-key/rotate")) cli("erasure rotate-key");
 
     // Billing.
     RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates") page "/admin/rates";

@@ -181,10 +181,11 @@ fn parts(work: &Work, sought: &[Sought], pack: usize) -> Vec<Vec<usize>> {
     parts
 }
 
-/// Whether a file has rows that are deleted and still in it, and that the source has got rid of: so must the replica.
+/// Whether a file has rows that are deleted and still in it, and that the source has got rid of: so must the replica. Or it must
+/// though the source has not.
 fn hides(base: &Base, work: &Work) -> bool {
     let is_there = |end: &Arc<AddFile>| end.key == base.file.key;
-    base.file.deletion_vector.is_some() && !work.ends.iter().any(is_there)
+    base.file.deletion_vector.is_some() && (work.purges || !work.ends.iter().any(is_there))
 }
 
 async fn write(

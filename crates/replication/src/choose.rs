@@ -42,6 +42,9 @@ pub struct Ways {
     pub skip: bool,
     /// So many small files of a set that is not copied are put together, here.
     pub pack: usize,
+    /// Write rows away that only a deletion vector hides, though the source still has them in its files, unless that was done less
+    /// than so many microseconds ago.
+    pub purge: Option<i64>,
 }
 
 impl Default for Ways {
@@ -52,6 +55,7 @@ impl Default for Ways {
             feed: true,
             skip: false,
             pack: 16,
+            purge: None,
         }
     }
 }
@@ -64,6 +68,7 @@ impl Ways {
         Self {
             feed: false,
             pack: usize::MAX,
+            purge: None,
             ..self
         }
     }
@@ -73,6 +78,7 @@ impl Ways {
         feed: false,
         skip: false,
         pack: usize::MAX,
+        purge: None,
     };
 }
 
@@ -112,6 +118,8 @@ pub(crate) struct Work {
     /// What the group stands for.
     pub(crate) ends: Vec<Arc<AddFile>>,
     pub(crate) rows: u64,
+    /// Files with rows that a vector hides are written anew, also where the source goes on hiding them.
+    pub(crate) purges: bool,
 }
 
 /// What was chosen.
@@ -124,6 +132,10 @@ pub(crate) struct Chosen {
     pub(crate) keeps: HashSet<FileKey>,
     pub(crate) works: Vec<Work>,
     pub(crate) options: Vec<Choice>,
+    /// Sets of rewritten files of which there is nothing to choose.
+    pub(crate) copied: u64,
+    /// Files that are written anew only for the rows that a vector hides in them.
+    pub(crate) purged: u64,
     /// Why nothing but copying was thought of, or of some set the first reason.
     pub(crate) why: Option<String>,
 }
@@ -149,6 +161,22 @@ impl Chosen {
         Ok(items)
     }
 
+    /// How many sets of rewritten files are not copied, and how many are.
+    pub(crate) fn sets(&self) -> (u64, u64) {
+        let chosen = self.options.iter().filter(|option| option.is_chosen);
+        let chosen = chosen.count() as u64;
+        (chosen, self.copied + self.options.len() as u64 - chosen)
+    }
+
+    /// How many sets the feed is applied to, and the bytes that are fetched for them.
+    pub(crate) fn fed(&self) -> (u64, u64) {
+        let options = self.options.iter();
+        let fed = options.filter(|option| option.is_chosen && option.way == Way::Feed);
+        fed.fold((0, 0), |(sets, bytes), option| {
+            (sets + 1, bytes + option.other.bytes)
+        })
+    }
+
     /// One text for all that was chosen; empty for nothing.
     pub(crate) fn digest(&self) -> String {
         if self.works.is_empty() {
@@ -171,6 +199,9 @@ impl Chosen {
             for end in &work.ends {
                 part(&end.path);
             }
+            if work.purges {
+                part("purges");
+            }
         }
         hex::encode(hash.finalize())
     }
@@ -190,8 +221,22 @@ fn unfit(source: &Snapshot) -> Option<String> {
 }
 
 /// Chooses for the commits of the source behind version `from`. Without it, groups that the source has not touched stay, and
-/// everything else is copied.
+/// everything else is copied. With `purge` rows go that only a vector hides.
 pub(crate) async fn choose(
+    pair: &Pair,
+    source: &Snapshot,
+    held: &Snapshot,
+    from: Option<u64>,
+    purge: bool,
+) -> Result<Chosen, PlanError> {
+    let mut chosen = choose_sets(pair, source, held, from).await?;
+    if purge && from.is_some() && unfit(source).is_none() {
+        chosen.purge(source, held);
+    }
+    Ok(chosen)
+}
+
+async fn choose_sets(
     pair: &Pair,
     source: &Snapshot,
     held: &Snapshot,
@@ -242,6 +287,7 @@ pub(crate) async fn choose(
         let found = work(pair, source, &chosen.view.groups, &paths, &set).await?;
         match found {
             Found::Copied(why) => {
+                chosen.copied += u64::from(why.is_some());
                 if let Some(why) = why {
                     chosen.why.get_or_insert(why);
                 }
@@ -404,6 +450,7 @@ async fn work(
         without,
         ends: set.ends.clone(),
         rows,
+        purges: false,
     };
     Ok(Found::Other(option, Box::new(work)))
 }
@@ -492,7 +539,7 @@ pub(crate) fn is_staged(item: &CopyItem) -> bool {
     rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn id_of(ends: &[Arc<AddFile>]) -> String {
+pub(crate) fn id_of(ends: &[Arc<AddFile>]) -> String {
     let keys: BTreeSet<FileKey> = ends.iter().map(|end| end.file_key()).collect();
     let mut hash = Sha256::new();
     for key in keys {

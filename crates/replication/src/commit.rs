@@ -1,11 +1,11 @@
 //! The replica's commit as raw JSON lines: `commitInfo` first, then `txn`, protocol, metadata, domains, removes and adds. The
 //! same plan and the same time give the same bytes, so that a run that is driven again recognises its own commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use delta::AddFile;
+use delta::{AddFile, FileKey};
 use model::{ReplicaTableId, Timestamp};
 use serde_json::{Value, json};
 
@@ -33,6 +33,8 @@ pub(crate) struct Draft {
     /// Files the replica holds, of which the source says something new.
     pub(crate) updates: Vec<Arc<AddFile>>,
     pub(crate) removes: Vec<Arc<AddFile>>,
+    /// When the source removed what the replica holds, in milliseconds.
+    pub(crate) gone: HashMap<FileKey, i64>,
     /// Files in groups that are new to the replica: its own, and the source's that the source has rewritten since.
     pub(crate) own: Vec<Arc<AddFile>>,
     /// Files the replica holds, of whose group it says something new.
@@ -94,7 +96,8 @@ impl Draft {
             line("domainMetadata", domain);
         }
         for file in &self.removes {
-            line("remove", &intent::remove_action(file, at.millis()));
+            let gone = self.gone.get(&file.file_key()).copied();
+            line("remove", &intent::remove_action(file, at.millis(), gone));
         }
         for file in &self.adds {
             line("add", &intent::add_action(file, true));
@@ -126,6 +129,8 @@ impl Draft {
             source_table: summary.source_table.clone(),
             source_fingerprint: summary.source_fingerprint.clone(),
             files_for: summary.files_for,
+            purged_at: summary.purged_at,
+            committed_at: None,
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use delta::{AddFile, Snapshot, end_of_vector, relative_vector};
+use delta::{AddFile, FileKey, Snapshot, end_of_vector, relative_vector};
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use model::Timestamp;
@@ -19,6 +19,7 @@ use crate::files::CopyItem;
 use crate::intent::{self, Needs};
 use crate::plan::{Pair, PlanError};
 use crate::say::say;
+use crate::stands::View;
 
 /// HEAD requests at the same time.
 const LOOKS: usize = 16;
@@ -72,6 +73,7 @@ pub(crate) fn draft(
         adds: Vec::new(),
         updates: Vec::new(),
         removes: Vec::new(),
+        gone: held.map_or_else(HashMap::new, |held| gone(source, held, &chosen.view)),
         own: Vec::new(),
         retold: Vec::new(),
     };
@@ -99,6 +101,36 @@ pub(crate) fn draft(
         draft.removes.extend(gone.map(|(_, file)| Arc::clone(file)));
     }
     Ok(draft)
+}
+
+/// When the source removed what the replica still holds, as the source's tombstones say: at least that late as the version that the
+/// replica was made from, and not later than the one that it is to be made from.
+fn gone(source: &Snapshot, held: &Snapshot, view: &View) -> HashMap<FileKey, i64> {
+    let mut gone = HashMap::new();
+    let info = held.commit_info.as_ref();
+    let Some(since) = info.and_then(|info| info.get("sourceTimestamp")?.as_i64()) else {
+        return gone;
+    };
+    let until = source.timestamp.millis();
+    for tombstone in &source.tombstones {
+        let Some(said) = tombstone.deletion_timestamp else {
+            continue;
+        };
+        let at = said.max(since).min(until);
+        let key = tombstone.file_key();
+        let group = view.group_of(&key).and_then(|at| view.groups.get(at));
+        let held: Vec<FileKey> = match group {
+            Some(group) => group.members.iter().map(|file| file.file_key()).collect(),
+            None if view.direct(held, &key).is_some() => vec![key],
+            None => Vec::new(),
+        };
+        // Of a group that stands for several the first that went.
+        for key in held {
+            let known = gone.entry(key).or_insert(at);
+            *known = at.min(*known);
+        }
+    }
+    gone
 }
 
 /// Vectors that the source names by an absolute path get a relative name in the replica (rule 12). Answers from where each of

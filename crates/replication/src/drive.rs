@@ -439,6 +439,14 @@ impl Driver<'_> {
             self.plan = Some(plan).filter(|plan| !plan.is_settled);
             return self.save(RunState::Copying).await;
         }
+        let mut at = at;
+        if is_taken_up {
+            // Since it was fixed days may have gone by: tombstones as old as that would be over before they stand, and whoever
+            // reads the version before this one would be left without its files.
+            at = self.clock.now();
+            self.record.commit_at = Some(at);
+            self.save(RunState::Committing).await?;
+        }
         let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
         model::crash_point!("sync.commit.before");
         let written = self
@@ -448,8 +456,9 @@ impl Driver<'_> {
             .await;
         model::crash_point!("sync.commit.after");
         match written.map_err(RunError::Commit)? {
-            Written::Ours => self.save(RunState::Verifying).await,
-            Written::Taken => self.taken(&kept).await,
+            Written::Ours if !is_taken_up => self.save(RunState::Verifying).await,
+            // It may be what an earlier attempt wrote, at another time.
+            Written::Ours | Written::Taken => self.taken(&kept).await,
         }
     }
 
@@ -459,6 +468,7 @@ impl Driver<'_> {
         let mark = mark_of(&self.pair.target, version, self.pair.replica_table).await;
         match mark.map_err(|error| RunError::Commit(error.into()))? {
             Some(mark) if mark.run == self.run.id && mark.source_version == plan.source_version => {
+                self.record.commit_at = mark.committed_at.or(self.record.commit_at);
                 self.save(RunState::Verifying).await
             }
             // Another run, or an earlier plan of this one by a driver that was fenced too late.

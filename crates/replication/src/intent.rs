@@ -8,7 +8,7 @@ use model::ReplicaTableId;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::stands::{foreign_tags, is_ours_in_tags};
+use crate::stands::{GONE, foreign_tags, is_ours_in_tags};
 
 /// Fields of an `add` that only a checkpoint has.
 const ADD_LEFT_OUT: &[&str] = &["stats_parsed", "partitionValues_parsed"];
@@ -237,7 +237,9 @@ pub(crate) fn own_action(file: &AddFile, data_change: bool) -> Value {
 
 /// The tombstone of a file the replica held. `at` is the replica's time: readers of the replica need the retention
 /// (rule 31).
-pub(crate) fn remove_action(file: &AddFile, at_millis: i64) -> Value {
+///
+/// `gone_millis` is when the source removed it, where that is known: the retention counts from there.
+pub(crate) fn remove_action(file: &AddFile, at_millis: i64, gone_millis: Option<i64>) -> Value {
     let mut remove = json!({
         "path": file.path,
         "deletionTimestamp": at_millis,
@@ -255,6 +257,11 @@ pub(crate) fn remove_action(file: &AddFile, at_millis: i64) -> Value {
     // What it stood for is over.
     if is_ours_in_tags(file) {
         remove["tags"] = foreign_tags(file).unwrap_or_default().into();
+    }
+    if let Some(gone) = gone_millis {
+        let mut tags = foreign_tags(file).unwrap_or_default();
+        tags.insert(GONE.to_owned(), gone.to_string().into());
+        remove["tags"] = tags.into();
     }
     remove
 }

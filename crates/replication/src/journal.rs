@@ -23,7 +23,7 @@ pub struct RunRecord {
     /// What was to be done beside copying could not be: the run copies all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub files_only: bool,
-    /// The replica's time of the commit, fixed before the first try.
+    /// The replica's time of the commit: fixed before each try, and once the commit stands what it says itself.
     pub commit_at: Option<Timestamp>,
     pub copied: Copied,
     /// With nothing new: the source version at which the replica was found.

@@ -29,6 +29,7 @@ mod plan;
 mod process;
 mod proof;
 mod prove;
+mod purge;
 mod residue;
 mod say;
 mod stands;

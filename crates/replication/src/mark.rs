@@ -3,7 +3,7 @@
 //! free, the latest commit being ours means that all are.
 
 use delta::Table;
-use model::{ReplicaTableId, SyncRunId};
+use model::{ReplicaTableId, SyncRunId, Timestamp};
 use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,12 @@ pub(crate) struct Mark {
     /// So many runs after this one copy files, because rows could not be changed.
     #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
     pub(crate) files_for: u64,
+    /// When rows that only a vector hides were last written away, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) purged_at: Option<i64>,
+    /// When the commit was made, which is what its tombstones say. Stands beside the mark, not in it.
+    #[serde(skip)]
+    pub(crate) committed_at: Option<Timestamp>,
 }
 
 /// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.
@@ -64,7 +70,9 @@ fn parse(head: &[u8], replica_table: ReplicaTableId) -> Option<Mark> {
     let mut line = || serde_json::from_slice::<Value>(lines.next()?).ok();
     let (info, txn) = (line()?, line()?);
     let (info, txn) = (info.get("commitInfo")?, txn.get("txn")?);
-    let mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
+    let mut mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
+    let made = info.get("timestamp").and_then(Value::as_i64);
+    mark.committed_at = made.map(Timestamp::from_millis);
     let is_ours = info.get("operation")?.as_str()? == OPERATION
         && mark.replica_table == replica_table
         && txn.get("appId")?.as_str()? == app_id(replica_table)

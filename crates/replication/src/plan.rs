@@ -99,12 +99,29 @@ pub struct PlanSummary {
     /// Sets of rewritten files that are not copied: their rows are changed by the feed, or stand already.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sets_by_rows: u64,
+    /// Of these, such as the feed is applied to, and the bytes that are fetched for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sets_fed: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_fed: u64,
+    /// Sets of rewritten files that are copied.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sets_copied: u64,
+    /// Why nothing but copying was thought of, or of some set the first reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Which, and how; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
     /// So many more runs copy files, because rows could not be changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files_for: u64,
+    /// Files that are written anew, at the replica, for nothing but the rows that a vector hides in them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files_purged: u64,
+    /// When that was last looked for, with this plan or before; milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<i64>,
 }
 
 pub(crate) fn is_zero(number: &u64) -> bool {
@@ -317,6 +334,13 @@ pub(crate) async fn has_moved_on(source: &Table, plan: &PlanSummary) -> Result<b
     Ok(print != plan.source_fingerprint)
 }
 
+/// Whether rows that only a vector hides are to go with this plan.
+fn is_purging(pair: &Pair, mark: &Mark, at: Timestamp) -> bool {
+    let last = mark.purged_at.map(Timestamp::from_millis);
+    let is_due = |pause: i64| pause == 0 || last.is_none_or(|last| at.since(last) >= pause);
+    pair.ways.purge.is_some_and(is_due)
+}
+
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
     let standing = standing(pair, ask).await?;
     let latest = pair.source.latest().await.map_err(PlanError::Source)?;
@@ -326,6 +350,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         Some(pin) => pin,
         None => latest.version,
     };
+    let purges = |mark: &Mark| is_purging(pair, mark, at);
     let print = fingerprint(&pair.source, version, &latest)
         .await?
         .unwrap_or_default();
@@ -335,6 +360,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         // Of marks from before, with the quotes.
         && mark.source_fingerprint.replace('"', "") == print
         && pair.mend.is_none()
+        && !purges(mark)
     {
         return Ok(Planned::Nothing {
             source_version: version,
@@ -377,11 +403,16 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     };
     let origins = bring_home(&mut source)?;
     let rest = standing.as_ref().map_or(0, |(_, mark)| mark.files_for);
+    let purged_at = standing.as_ref().and_then(|(_, mark)| mark.purged_at);
+    let purge = !ask.files_only
+        && rest == 0
+        && full.is_none()
+        && standing.as_ref().is_some_and(|(_, mark)| purges(mark));
     let chosen = match &held {
         Some(held) if full.is_none() => {
             let from = standing.as_ref().map(|(_, mark)| mark.source_version);
             let from = from.filter(|_| !ask.files_only && rest == 0);
-            let mut chosen = choose(pair, &source, held, from).await?;
+            let mut chosen = choose(pair, &source, held, from, purge).await?;
             if rest > 0 {
                 let why = "the change feed could not be applied lately; a later run tries it again";
                 chosen.why.get_or_insert_with(|| why.to_owned());
@@ -392,7 +423,15 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         Some(held) => Chosen::of_files(held),
         None => Chosen::default(),
     };
-    let draft = draft(pair, &source, held.as_ref(), &chosen, at)?;
+    let mut draft = draft(pair, &source, held.as_ref(), &chosen, at)?;
+    if purge && pair.ways.purge > Some(0) {
+        // By a deadline: since when they are hidden is known only to lie behind the last time.
+        let bases = chosen.works.iter().flat_map(|work| &work.bases);
+        for base in bases.filter(|base| base.file.deletion_vector.is_some()) {
+            let since = purged_at.unwrap_or_default();
+            draft.gone.entry(base.file.file_key()).or_insert(since);
+        }
+    }
     if let Some((target_version, mark)) = &standing
         && full.is_none()
         && mark.source_version == version
@@ -405,7 +444,9 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         });
     }
     let mut copies = copies(&draft.adds, held.as_ref())?;
-    copies.extend(vectors(pair, &draft.adds, held.as_ref(), &origins).await?);
+    let mut hiding = draft.adds.clone();
+    hiding.extend(chosen.read_with_vectors());
+    copies.extend(vectors(pair, &hiding, held.as_ref(), &origins).await?);
     copies.extend(chosen.items(held.as_ref())?);
     let reused = reusable(pair, held.as_ref(), &copies).await?;
     if let Some(mend) = pair.mend.as_ref().filter(|_| held.is_some()) {
@@ -413,6 +454,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         let known: HashSet<String> = copies.iter().map(|item| item.dst.clone()).collect();
         copies.extend(again.into_iter().filter(|item| !known.contains(&item.dst)));
     }
+    let fed = chosen.fed();
     let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
     let summary = PlanSummary {
         run: ask.run,
@@ -442,11 +484,20 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&source.metadata, &draft.configuration),
         domains_digest: Some(intent::domains_digest(&draft.all_domains)),
-        sets_by_rows: chosen.works.len() as u64,
+        sets_by_rows: chosen.sets().0,
+        sets_fed: fed.0,
+        bytes_fed: fed.1,
+        sets_copied: chosen.sets().1,
+        why: chosen.why.clone(),
         choice: chosen.digest(),
         files_for: match ask.files_only {
             true => REST,
             false => rest.saturating_sub(1),
+        },
+        files_purged: chosen.purged,
+        purged_at: match purge {
+            true => Some(at.millis()),
+            false => purged_at,
         },
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.

@@ -37,6 +37,9 @@ pub struct Residue {
     /// Live files with rows that only a deletion vector hides, and how many rows.
     pub hiding_files: u64,
     pub hidden_rows: u64,
+    /// Live files without rows that their source's files still have, hidden by a vector.
+    #[serde(default)]
+    pub purged_files: u64,
     /// Objects of the log that are older than the replica's version, and such as belong to no version.
     pub history: u64,
     /// Objects of our own beside the marker.
@@ -74,6 +77,7 @@ pub async fn residue(
         version: known.version,
         hiding_files: known.hiding.0,
         hidden_rows: known.hiding.1,
+        purged_files: known.purged,
         naming: known.naming,
         ..Residue::default()
     };
@@ -109,7 +113,7 @@ impl Residue {
                 }
                 _ => self.orphans += 1,
             }
-            let due = keep.due(why);
+            let due = keep.due(why, known.gone(object));
             self.next = Some(self.next.map_or(due, |next| next.min(due)));
         }
     }

@@ -18,6 +18,8 @@ use crate::diff::Digest;
 const OURS: &str = "entrepot.";
 const GROUP: &str = "entrepot.group";
 const STANDS: &str = "entrepot.stands";
+/// In tags of a `remove`: when the source removed the file, in milliseconds.
+pub(crate) const GONE: &str = "entrepot.gone";
 
 /// A file of the source that a group stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +145,11 @@ fn tag<'a>(file: &'a AddFile, name: &str) -> Option<&'a str> {
 fn stands_of(file: &AddFile) -> Vec<Stand> {
     let told = tag(file, STANDS).and_then(|text| serde_json::from_str(text).ok());
     told.unwrap_or_default()
+}
+
+/// Whether a file stands for one of the source's with rows that a vector hides there, and not here.
+pub(crate) fn stands_for_hidden(file: &AddFile) -> bool {
+    file.deletion_vector.is_none() && stands_of(file).iter().any(|stand| stand.dv.is_some())
 }
 
 pub(crate) fn is_ours_in_tags(file: &AddFile) -> bool {

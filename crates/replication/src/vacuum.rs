@@ -5,8 +5,9 @@
 //! `_delta_log/` and `_entrepot/`. Names come from the store's own listing, never from a log, so nothing outside the
 //! folder can be meant.
 //!
-//! The retention counts from the source's commit, as far as it is known which one that was ([`Removal`]), so that a replica that
-//! is synced seldom forgets no later than others; but who began to read the replica before it has so long as a signed URL lives.
+//! The retention counts from the source's commit, as far as it is known which one that was ([`Removal`], and of several that one run
+//! brings what the tombstone itself says), so that a replica that is synced seldom forgets no later than others; but who began to
+//! read the replica before it has so long as a signed URL lives.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,6 +26,7 @@ use crate::mark::mark_of;
 use crate::marker::{Marker, MarkerError};
 use crate::proof::{Proof, Unproved};
 use crate::say::say;
+use crate::stands::{GONE, stands_for_hidden};
 
 /// Deletes between two looks at the fence and the replica's version.
 const BATCH: usize = 100;
@@ -107,8 +109,8 @@ impl Keep {
             .min_by_key(|removal| removal.version)
     }
 
-    /// When an object that is not live is to go.
-    pub(crate) fn due(&self, why: Why) -> Timestamp {
+    /// When an object that is not live is to go. `gone`: when the source removed it, as its tombstone says.
+    pub(crate) fn due(&self, why: Why, gone: Option<Timestamp>) -> Timestamp {
         let retention = i64::from(self.retention_hours).saturating_mul(HOUR);
         let since = why.since();
         match (why, self.forget) {
@@ -119,7 +121,10 @@ impl Keep {
                 if is_forgotten {
                     return at;
                 }
-                let of_source = removal.map_or(at, |removal| removal.source_at.min(at));
+                let of_source = removal.map_or(at, |removal| {
+                    let gone = gone.unwrap_or(removal.source_at);
+                    gone.min(removal.source_at).min(at)
+                });
                 let of_readers = at.plus(retention.min(READERS));
                 of_source.plus(retention).max(of_readers)
             }
@@ -230,15 +235,24 @@ pub(crate) fn is_own(key: &str) -> bool {
         .any(|own| first.eq_ignore_ascii_case(own))
 }
 
+/// Milliseconds.
+#[derive(Clone, Copy)]
+struct Tombstone {
+    at: i64,
+    /// When the source removed the file.
+    gone: Option<i64>,
+}
+
 /// What the replica's log knows of objects.
 pub(crate) struct Known {
     /// None before the first commit.
     pub(crate) version: Option<u64>,
     pub(crate) live: HashSet<String>,
-    /// With the time of the tombstone, in milliseconds.
-    removed: HashMap<String, i64>,
+    removed: HashMap<String, Tombstone>,
     /// Live files with rows that only a deletion vector hides, and how many rows these are.
     pub(crate) hiding: (u64, u64),
+    /// Live files that stand for files of the source in which a vector hides rows, and do not have these.
+    pub(crate) purged: u64,
     /// Tombstones that name the values of a partition.
     pub(crate) naming: u64,
 }
@@ -248,9 +262,15 @@ impl Known {
     pub(crate) fn why(&self, object: &ObjectMeta) -> Why {
         let key: &str = object.location.as_ref();
         match self.removed.get(key) {
-            Some(&at) => Why::Tombstoned(Timestamp::from_millis(at)),
+            Some(tombstone) => Why::Tombstoned(Timestamp::from_millis(tombstone.at)),
             None => Why::Orphan(Timestamp::from_datetime(object.last_modified)),
         }
+    }
+
+    /// When the source removed it, where the tombstone says.
+    pub(crate) fn gone(&self, object: &ObjectMeta) -> Option<Timestamp> {
+        let tombstone = self.removed.get(object.location.as_ref())?;
+        tombstone.gone.map(Timestamp::from_millis)
     }
 }
 
@@ -272,6 +292,7 @@ pub(crate) async fn known(
         live: HashSet::new(),
         removed: HashMap::new(),
         hiding: (0, 0),
+        purged: 0,
         naming: 0,
     };
     if let Some(version) = version {
@@ -287,6 +308,7 @@ pub(crate) async fn known(
             known.live.insert(file.key.to_string());
             let vector = file.deletion_vector_key.as_ref();
             known.live.extend(vector.map(Path::to_string));
+            known.purged += u64::from(stands_for_hidden(file));
             if let Some(vector) = &file.deletion_vector {
                 let rows = vector.get("cardinality").and_then(|rows| rows.as_u64());
                 known.hiding.0 += 1;
@@ -301,9 +323,14 @@ pub(crate) async fn known(
                 || values.is_some_and(|values| values.values().any(|value| !value.is_null()));
             known.naming += u64::from(names);
             let vector = file.deletion_vector_key.as_ref();
+            let tags = file.raw.get("tags");
+            let gone = tags.and_then(|tags| tags.get(GONE)?.as_str()?.parse().ok());
+            let tombstone = Tombstone { at, gone };
             for key in [Some(&file.key), vector].into_iter().flatten() {
-                let known = known.removed.entry(key.to_string()).or_insert(at);
-                *known = at.max(*known);
+                let known = known.removed.entry(key.to_string()).or_insert(tombstone);
+                if known.at < at {
+                    *known = tombstone;
+                }
             }
         }
     }
@@ -347,7 +374,7 @@ pub async fn plan_vacuum_keeping(
             continue;
         }
         let why = known.why(&object);
-        if known.live.contains(key) || keep.due(why) > now {
+        if known.live.contains(key) || keep.due(why, known.gone(&object)) > now {
             plan.kept += 1;
         } else {
             plan.bytes += object.size;

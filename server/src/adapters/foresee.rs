@@ -21,6 +21,7 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, besid
     let ways = Ways {
         feed: task.fetches() != Fetches::Files,
         skip: task.fetches() == Fetches::Least,
+        purge: task.purge_after(),
         ..Ways::default()
     };
     let hours = task.retention() / model::time::HOUR;

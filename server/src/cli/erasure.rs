@@ -32,8 +32,10 @@ pub(super) enum Erasure {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// The public key that certificates of this installation are checked with
+    /// The public key that certificates of this installation are checked with, and below it those that were replaced
     Key,
+    /// Make a new key that signs certificates from now on; those that are out are checked with the old one, which stays published
+    RotateKey,
     /// Check a certificate without asking anybody; exit status 1 when it is not in order
     Check(Check),
 }
@@ -62,9 +64,9 @@ pub(super) struct Request {
 pub(super) struct Check {
     /// The certificate
     file: PathBuf,
-    /// The public key that it must be signed with: entrepot erasure key says which
+    /// The public key that it must be signed with: entrepot erasure key says which; given more than once, one of them
     #[arg(long, value_name = "HEX")]
-    key: Option<String>,
+    key: Vec<String>,
 }
 
 const LIST: &[Column] = &[
@@ -111,10 +113,21 @@ impl Erasure {
                     .save(save)
                     .show(Show::words(text))
             }
-            Self::Key => Act::get(&["erasure-key"]).show(Show::words(|key| at(key, "/public_key"))),
+            Self::Key => Act::get(&["erasure-key"]).show(Show::words(keys)),
+            Self::RotateKey => Act::post(&["erasure-key", "rotate"]).show(Show::words(keys)),
             Self::Check(_) => anyhow::bail!("checking asks nobody"),
         })
     }
+}
+
+/// The key that signs in the first line, then each that did.
+fn keys(key: &Value) -> String {
+    let mut text = at(key, "/public_key");
+    for retired in list(key, "retired") {
+        let (key, until) = (at(retired, "/public_key"), time(retired, "/retired_at"));
+        text.push_str(&format!("\n{key} until {until}"));
+    }
+    text
 }
 
 /// The certificate as it is.
@@ -152,7 +165,17 @@ impl Check {
     /// Reads the file and says what is in it, or that it was changed.
     pub(super) fn check(&self, globals: &Globals) -> anyhow::Result<ExitCode> {
         let text = read(&self.file)?;
-        let checked = erasures::check(&text, self.key.as_deref())?;
+        let checked = match self.key.as_slice() {
+            [] => erasures::check(&text, None)?,
+            [first, others @ ..] => {
+                let found = erasures::check(&text, Some(first));
+                let by = |key: &String| erasures::check(&text, Some(key)).ok();
+                match others.iter().find_map(by) {
+                    Some(checked) if found.is_err() => checked,
+                    _ => found?,
+                }
+            }
+        };
         let told = if globals.json {
             show::json(&json!({
                 "product": checked.product,
@@ -162,7 +185,7 @@ impl Check {
                 "objects": checked.objects,
                 "public_key": checked.public_key,
                 // Without one given the file says by itself who signed it.
-                "key_was_given": self.key.is_some(),
+                "key_was_given": !self.key.is_empty(),
                 "head": checked.head,
             }))
         } else {
@@ -186,7 +209,7 @@ impl Check {
             checked.issued_at,
             checked.public_key
         );
-        if self.key.is_none() {
+        if self.key.is_empty() {
             text.push_str(
                 "Whose key that is the file cannot say: compare it with what the installation shows, or give it with --key.\n",
             );

@@ -79,6 +79,10 @@ pub(super) struct Timetable {
     /// How long a replica that nobody may read any more is kept
     #[arg(long, value_name = "HOURS")]
     keep_hours: Option<i64>,
+    /// What the source deleted is gone from the replica within so long of its commit, whatever the retention and the schedule say: from
+    /// 8; 0 for no deadline
+    #[arg(long, value_name = "HOURS")]
+    forget_hours: Option<i64>,
     /// What is fetched of files that the source has rewritten: files; changes, where its change feed is less; least, and nothing for
     /// what was only compacted
     #[arg(long, value_name = "WHAT")]
@@ -167,8 +171,17 @@ const RUN: &[Column] = &[
     ("Files deleted", |r| {
         counted(r, "/files_deleted", "/bytes_deleted")
     }),
+    ("Copied of the plan", |r| of_plan(r)),
+    ("How", |r| at(r, "/how/because")),
+    ("Sets by the feed", |r| {
+        counted(r, "/how/sets_fed", "/how/bytes_fed")
+    }),
+    ("Sets left alone", |r| at(r, "/how/sets_skipped")),
+    ("Sets copied", |r| at(r, "/how/sets_copied")),
+    ("Files written anew", |r| at(r, "/how/files_purged")),
     ("A full copy", |r| bytes(r, "/bytes_full")),
     ("Received", |r| bytes(r, "/bytes_received")),
+    ("Of it not used", |r| bytes(r, "/bytes_unused")),
     ("Started", |r| time(r, "/started_at")),
     ("Finished", |r| time(r, "/finished_at")),
     ("Busy", |r| duration(r, "/busy_micros")),
@@ -244,6 +257,16 @@ fn versions(run: &Value) -> String {
     format!("{} to {}", at(run, "/from_version"), at(run, "/to_version"))
 }
 
+/// `99.8 %`; nothing where nothing was planned.
+fn of_plan(run: &Value) -> String {
+    let number = |name: &str| run[name].as_u64().unwrap_or_default();
+    let (copied, planned) = (number("bytes_copied"), number("bytes_planned"));
+    match u128::from(copied) * 1_000 / u128::from(planned.max(1)) {
+        _ if planned == 0 => String::new(),
+        tenths => format!("{}.{} %", tenths / 10, tenths % 10),
+    }
+}
+
 fn counted(run: &Value, files: &str, size: &str) -> String {
     format!("{}, {}", at(run, files), bytes(run, size))
 }
@@ -295,6 +318,7 @@ impl Timetable {
             ("timezone", self.timezone.map(Value::from)),
             ("retention_hours", self.retention_hours.map(Value::from)),
             ("keep_hours", self.keep_hours.map(Value::from)),
+            ("forget_hours", self.forget_hours.map(Value::from)),
             ("paused", paused),
             ("fetches", self.fetches.map(Value::from)),
         ]);
@@ -351,6 +375,7 @@ fn words(replica: &Value) -> String {
             ("Fetches", |r| at(r, "/job/fetches")),
             ("Retention, hours", |r| at(r, "/job/retention_hours")),
             ("Kept at the end, hours", |r| at(r, "/job/keep_hours")),
+            ("Forgotten within, hours", |r| at(r, "/job/forget_hours")),
             ("Revision of the job", |r| at(r, "/job/revision")),
         ],
         replica,

@@ -307,6 +307,7 @@ fn seen(task: &SyncTask, left: &Residue, remains: Remains, reasons: Vec<String>)
                 "unknown_objects": left.orphans,
                 "files_with_hidden_rows": left.hiding_files,
                 "hidden_rows": left.hidden_rows,
+                "files_written_without_hidden_rows": left.purged_files,
                 "older_log_objects": left.history,
                 "staged_objects": left.staged,
                 "tombstones_that_name_partitions": left.naming,
@@ -350,8 +351,9 @@ fn left_behind(left: &Residue) -> Vec<String> {
     let mut reasons = Vec::new();
     if left.hiding_files > 0 {
         reasons.push(format!(
-            "{} rows in {} files are hidden by deletion vectors alone and stand in the files, here as at the source: purge the \
-             table there (REORG TABLE … APPLY (PURGE)), then ask again",
+            "{} rows in {} files are hidden by deletion vectors alone and stand in the files, here as at the source, for files of such a \
+             table are not written anew here, or only by a worker in the replica's region: purge the table there (REORG TABLE … APPLY \
+             (PURGE)), then ask again",
             left.hidden_rows, left.hiding_files
         ));
     }

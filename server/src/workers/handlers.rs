@@ -151,6 +151,7 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
             async move {
                 let system = Principal::system();
                 exchange.vacuums_tick(&system).await?;
+                exchange.deadlines_tick(&system).await?;
                 exchange.erasures_tick(&system).await
             }
         }),

@@ -9,16 +9,18 @@ use async_trait::async_trait;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{
-    Counted, RunBegun, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask, is_look,
+    Counted, RunBegun, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask, explained,
+    is_look,
 };
 use exchange::{Exchange, Principal};
+use model::dto::RunHow;
 use model::time::MINUTE;
 use model::{
     Location, Purpose, ReplicaState, ReplicaTableId, RunKind, RunState, SyncRunId, crash_point,
 };
 use replication::{
-    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, ProcessEngine, Run,
-    RunJournal, RunRecord,
+    CopyEngine, CopyOptions, Ends, Fence, LocalEngine, Outcome, Pair, PlanSummary, ProcessEngine,
+    Run, RunJournal, RunRecord,
 };
 use storage::{Cause, Meter, MeterKey};
 
@@ -229,6 +231,7 @@ impl RunJournal for Journal<'_> {
                 .map(|plan| plan.bytes_full)
                 .or(standing(task.bytes))
                 .unwrap_or(0),
+            how: plan.map(|plan| how_of(plan, record.files_only)),
             error: record.why.clone(),
         };
         // What comes after copying is written down at the run's end, with the time that it took.
@@ -242,6 +245,19 @@ impl RunJournal for Journal<'_> {
             .await
             .map_err(|found| error(&found))
     }
+}
+
+/// How a plan brings what the source has rewritten.
+fn how_of(plan: &PlanSummary, by_files: bool) -> RunHow {
+    let how = RunHow {
+        sets_fed: plan.sets_fed,
+        bytes_fed: plan.bytes_fed,
+        sets_skipped: plan.sets_by_rows.saturating_sub(plan.sets_fed),
+        sets_copied: plan.sets_copied,
+        files_purged: plan.files_purged,
+        because: String::new(),
+    };
+    explained(how, plan.why.as_deref(), by_files)
 }
 
 /// The most bytes of files that the sync may move, where whoever asked for it said so.

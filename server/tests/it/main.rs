@@ -8,6 +8,7 @@ mod administration;
 mod api;
 mod assess;
 mod bad_input;
+mod broken_wires;
 mod by_hand;
 mod cli;
 mod command_line;

@@ -112,8 +112,10 @@ fn certificate(erasure: &Erasure, key: &ErasureKey) -> impl IntoView + use<> {
     let href = format!("/erasures/{}/certificate.json", erasure.id);
     let (issued, head) = (erasure.issued_at, erasure.head.clone());
     let sound = erasure.is_sound;
-    let command = words::erasures::command(&key.public_key);
-    let public_key = key.public_key.clone();
+    // Of one that is out what signed it, which may have been replaced since.
+    let public_key = erasure.public_key.clone();
+    let public_key = public_key.unwrap_or_else(|| key.public_key.clone());
+    let command = words::erasures::command(&public_key);
     let kept = issued.map(|at| {
         let notice = match sound {
             Some(false) => view! { <Notice tone=Tone::Bad><p>{words::erasures::IS_NOT_SOUND}</p></Notice> }.into_any(),

@@ -284,12 +284,14 @@ mod tests {
             bytes_copied: 0,
             bytes_full: 0,
             bytes_received: 0,
+            bytes_unused: 0,
             files_deleted: 0,
             bytes_deleted: 0,
             error: None,
             started_at: at(started),
             finished_at: Some(at(finished)),
             busy_micros: 0,
+            how: None,
             steps: Vec::new(),
         }
     }
@@ -329,6 +331,7 @@ mod tests {
             next_rows_at: None,
             retention_hours: 168,
             keep_hours: 336,
+            forget_hours: None,
             paused,
             fetches: model::Fetches::Changes,
             next_due_at: None,

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_params_map;
 use model::RunKind;
 use model::RunState;
 use model::Timestamp;
-use model::dto::SyncRun;
+use model::dto::{RunHow, SyncRun};
 
 use super::show::versions;
 use crate::api;
@@ -43,6 +43,8 @@ fn page(run: SyncRun) -> impl IntoView {
     let is_under_way = run.finished_at.is_none();
     let copied = run.bytes_copied.min(run.bytes_planned);
     let share = less(run.bytes_copied, run.bytes_full);
+    let how = run.how.clone();
+    let because = run.how.clone().map(|how| how.because);
     view! {
         <section class="page">
             <p class="crumbs"><A href="/replicas">{words::replicas::REPLICAS}</A><A href=replica>{here}</A></p>
@@ -65,9 +67,12 @@ fn page(run: SyncRun) -> impl IntoView {
                     <h2 id="figures">{words::replicas::WHAT_IT_MOVED}</h2>
                     <dl class="facts">
                         {fact(words::replicas::COPIED, words::replicas::bytes_in_files(&words::bytes(run.bytes_copied), run.files_copied))}
+                        {of_plan(run.bytes_copied, run.bytes_planned).map(|share| fact(words::replicas::OF_THE_PLAN, words::replicas::of_what_was_planned(&share, &words::bytes(run.bytes_planned))))}
+                        {how.as_ref().map(|how| sets(how).into_iter().map(|(title, text)| fact(title, text)).collect_view())}
                         {fact(words::replicas::A_FULL_COPY, words::bytes(run.bytes_full))}
                         {share.map(|share| fact(words::replicas::LESS_BY, share))}
                         {fact(words::replicas::CAME_FROM_THE_SOURCE, words::replicas::bytes_that_are_billed(&words::bytes(run.bytes_received)))}
+                        {(run.bytes_unused > 0).then(|| fact(words::replicas::OF_IT_NOT_USED, words::replicas::bytes_not_used(&words::bytes(run.bytes_unused))))}
                         {(run.files_deleted > 0).then(|| fact(words::replicas::DELETED, words::replicas::bytes_in_files(&words::bytes(run.bytes_deleted), run.files_deleted)))}
                         {fact(words::replicas::VERSIONS_OF_THE_SOURCE, versions(&run))}
                         {run.replica_version.map(|version| fact(words::replicas::VERSION_OF_THE_REPLICA, version.to_string()))}
@@ -75,6 +80,7 @@ fn page(run: SyncRun) -> impl IntoView {
                         <div><dt>{words::replicas::BEGAN}</dt><dd><Time at=run.started_at/></dd></div>
                         {run.finished_at.map(|at| view! { <div><dt>{words::replicas::ENDED}</dt><dd><Time at/></dd></div> })}
                     </dl>
+                    {because.map(|because| view! { <p class="muted">{because}</p> })}
                 </section>
             </div>
         </section>
@@ -83,6 +89,39 @@ fn page(run: SyncRun) -> impl IntoView {
 
 fn fact(title: &'static str, text: String) -> impl IntoView {
     view! { <div><dt>{title}</dt><dd>{text}</dd></div> }
+}
+
+/// Of the sets of files that the source has rewritten, how many come how; nothing of what there is none.
+fn sets(how: &RunHow) -> Vec<(&'static str, String)> {
+    let fed = words::replicas::sets_and_bytes(how.sets_fed, &words::bytes(how.bytes_fed));
+    let all = [
+        (how.sets_fed, words::replicas::BY_THE_CHANGE_FEED, fed),
+        (
+            how.sets_skipped,
+            words::replicas::LEFT_ALONE,
+            words::replicas::sets(how.sets_skipped),
+        ),
+        (
+            how.sets_copied,
+            words::replicas::COPIED_ALL_THE_SAME,
+            words::replicas::sets(how.sets_copied),
+        ),
+        (
+            how.files_purged,
+            words::replicas::WRITTEN_ANEW,
+            words::replicas::files_without_hidden(how.files_purged),
+        ),
+    ];
+    let some = all.into_iter().filter(|(count, _, _)| *count > 0);
+    some.map(|(_, title, text)| (title, text)).collect()
+}
+
+/// What was copied of what was planned, in percent. None where nothing was planned.
+fn of_plan(copied: u64, planned: u64) -> Option<String> {
+    (planned > 0).then(|| {
+        let tenths = u128::from(copied) * 1_000 / u128::from(planned);
+        format!("{}.{} %", tenths / 10, tenths % 10)
+    })
 }
 
 /// How much less than a full copy, in percent. None where there is nothing to compare with.
@@ -201,6 +240,32 @@ mod tests {
         assert_eq!(less(5, 0), None);
     }
 
+    #[test]
+    fn what_was_copied_is_held_against_the_plan_and_sets_are_told() {
+        assert_eq!(of_plan(999, 1_000).as_deref(), Some("99.9 %"));
+        assert_eq!(of_plan(21_600, 21_600).as_deref(), Some("100.0 %"));
+        assert_eq!(of_plan(5, 0), None);
+        let how = RunHow {
+            sets_fed: 2,
+            bytes_fed: 1_400,
+            files_purged: 1,
+            ..RunHow::default()
+        };
+        let told = sets(&how);
+        let titles: Vec<&str> = told.iter().map(|(title, _)| *title).collect();
+        assert_eq!(
+            titles,
+            [
+                words::replicas::BY_THE_CHANGE_FEED,
+                words::replicas::WRITTEN_ANEW
+            ]
+        );
+        assert!(
+            told[0].1.starts_with("2 sets of rewritten files"),
+            "{told:?}"
+        );
+    }
+
     fn run(state: RunState, steps: &[(RunState, i64)]) -> SyncRun {
         let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
         SyncRun {
@@ -222,12 +287,14 @@ mod tests {
             bytes_copied: 0,
             bytes_full: 0,
             bytes_received: 0,
+            bytes_unused: 0,
             files_deleted: 0,
             bytes_deleted: 0,
             error: None,
             started_at: at(0),
             finished_at: None,
             busy_micros: 0,
+            how: None,
             steps: steps
                 .iter()
                 .map(|(state, second)| RunStep {

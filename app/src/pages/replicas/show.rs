@@ -299,6 +299,7 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
             {checks}
             <p class="muted">
                 {words::replicas::how_long_it_is_kept(job.retention_hours.unsigned_abs(), job.keep_hours.unsigned_abs())}
+                {job.forget_hours.map(|hours| words::replicas::forget_within(hours.unsigned_abs()))}
             </p>
             {halt}
             {form}
@@ -356,6 +357,7 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
                 <Field label=words::replicas::VERIFY_ROWS name="verify_rows" value=job.verify_rows hint=words::replicas::VERIFY_ROWS_HINT autocomplete="off"/>
                 <Field label=words::replicas::KEEP_WHAT_THE_SOURCE_REMOVED name="retention_hours" kind=Kind::Number value=Some(job.retention_hours.to_string()) hint=words::replicas::HOURS required=true/>
                 <Field label=words::replicas::KEEP_THE_REPLICA_WITHOUT_READERS name="keep_hours" kind=Kind::Number value=Some(job.keep_hours.to_string()) hint=words::replicas::HOURS required=true/>
+                <Field label=words::replicas::FORGET_WITHIN name="forget_hours" kind=Kind::Number value=Some(job.forget_hours.unwrap_or_default().to_string()) hint=words::replicas::FORGET_WITHIN_HINT required=true/>
                 <Select label=words::replicas::OF_REWRITTEN_FILES name="fetches" options=fetches value=Some(fetched)/>
                 <Select label=words::replicas::WHETHER_IT_RUNS name="paused" options=choices.to_vec() value=Some(paused.to_owned())/>
                 <div class="actions"><Submit weight=Weight::Secondary>{words::replicas::CHANGE_THE_SCHEDULE}</Submit></div>

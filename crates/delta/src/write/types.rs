@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
 use serde_json::{Value, json};
 
 use super::WriteError;
+use crate::shape::primitive;
 
 const UTC: &str = "UTC";
 
@@ -116,33 +117,7 @@ fn type_from_json(value: &Value) -> Result<DataType, WriteError> {
             _ => Err(unsupported(value)),
         };
     };
-    Ok(match name {
-        "boolean" => DataType::Boolean,
-        "byte" => DataType::Int8,
-        "short" => DataType::Int16,
-        "integer" => DataType::Int32,
-        "long" => DataType::Int64,
-        "float" => DataType::Float32,
-        "double" => DataType::Float64,
-        "string" => DataType::Utf8,
-        "binary" => DataType::Binary,
-        "date" => DataType::Date32,
-        "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
-        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
-        other => {
-            let numbers = other
-                .strip_prefix("decimal(")
-                .and_then(|rest| rest.strip_suffix(')'));
-            let (precision, scale) = numbers
-                .and_then(|text| text.split_once(','))
-                .ok_or_else(|| unsupported(other))?;
-            let precision = precision.trim().parse().map_err(|_| unsupported(other))?;
-            DataType::Decimal128(
-                precision,
-                scale.trim().parse().map_err(|_| unsupported(other))?,
-            )
-        }
-    })
+    primitive(name).ok_or_else(|| unsupported(name))
 }
 
 pub(super) fn has_timestamp_ntz(schema: &Schema) -> bool {

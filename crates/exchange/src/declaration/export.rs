@@ -196,6 +196,9 @@ struct JobOut {
     verify_rows: Option<String>,
     retention_hours: i64,
     keep_hours: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forget_hours: Option<i64>,
+    fetches: String,
     paused: bool,
 }
 
@@ -482,6 +485,8 @@ fn job_out(job: &LiveJob) -> JobOut {
         verify_rows: job.verify_rows.clone(),
         retention_hours: job.retention_hours,
         keep_hours: job.keep_hours,
+        forget_hours: job.forget_hours,
+        fetches: job.fetches.to_string(),
         paused: job.paused,
     }
 }

@@ -222,6 +222,8 @@ pub(super) struct SyncJobEntry {
     pub(super) verify_rows: Option<Text>,
     pub(super) retention_hours: Option<Spanned<i64>>,
     pub(super) keep_hours: Option<Spanned<i64>>,
+    pub(super) forget_hours: Option<Spanned<i64>>,
+    pub(super) fetches: Option<Text>,
     pub(super) paused: Option<bool>,
 }
 

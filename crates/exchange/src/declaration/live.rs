@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Domain, Federation};
 use model::{
-    Cloud, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName, ProductState,
-    RecipientId, RequestId, RequestState, SyncJobId, TeamId, Timestamp,
+    Cloud, Fetches, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
+    ProductState, RecipientId, RequestId, RequestState, SyncJobId, TeamId, Timestamp,
 };
 
 use crate::access::{RecipientInfo, recipient_rows};
@@ -184,6 +184,8 @@ pub(super) struct LiveJob {
     pub(super) verify_rows: Option<String>,
     pub(super) retention_hours: i64,
     pub(super) keep_hours: i64,
+    pub(super) forget_hours: Option<i64>,
+    pub(super) fetches: Fetches,
     pub(super) paused: bool,
     pub(super) revision: i64,
 }
@@ -202,6 +204,8 @@ from_row!(LiveJob {
     verify_rows,
     retention_hours,
     keep_hours,
+    forget_hours,
+    fetches,
     paused,
     revision
 });
@@ -410,7 +414,8 @@ impl Exchange {
     async fn live_jobs(&self) -> Result<Vec<LiveJob>, Error> {
         Ok(sql!(
             "select sync_job.id, product.name as product, storage.name as storage, sync_job.name, every_seconds, at_time, cron,
-                    new_version_seconds, fresh_seconds, timezone, verify_objects, verify_rows, retention_hours, keep_hours, paused, sync_job.revision
+                    new_version_seconds, fresh_seconds, timezone, verify_objects, verify_rows, retention_hours, keep_hours,
+                    forget_hours, fetches, paused, sync_job.revision
              from sync_job join replica on replica.id = replica_id join product on product.id = replica.product_id
                  join storage on storage.id = replica.storage_id
              where replica.state <> 'deleted' order by product.name, storage.name"

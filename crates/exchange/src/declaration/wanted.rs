@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use model::dto::FederationNew;
 use model::{
-    AccessPolicy, Addresses, Classification, Currency, Location, Mode, Name, Nano, Payer,
+    AccessPolicy, Addresses, Classification, Currency, Fetches, Location, Mode, Name, Nano, Payer,
     ProductName, Timestamp, Unit,
 };
 
@@ -124,6 +124,9 @@ pub(super) struct WantedJob {
     pub(super) verify_rows: Option<String>,
     pub(super) retention_hours: Option<i64>,
     pub(super) keep_hours: Option<i64>,
+    /// 0 takes the deadline away.
+    pub(super) forget_hours: Option<i64>,
+    pub(super) fetches: Option<Fetches>,
     pub(super) paused: Option<bool>,
 }
 

@@ -58,12 +58,20 @@ pub(super) fn public_key(seed: &[u8; 32]) -> Result<String, String> {
     Ok(hex::encode(pair.public_key().as_ref()))
 }
 
+/// How a key is called in certificates and where keys are published.
+pub(super) fn key_id(public_key: &str) -> String {
+    let hash = hex::encode(Sha256::digest(public_key.as_bytes()));
+    hash[..16].to_owned()
+}
+
 /// Puts key, hashes, head and signature into a document. `document` is an object with `replicas`, each an object with `objects`.
 pub(super) fn seal(mut document: Value, seed: &[u8; 32]) -> Result<String, String> {
     let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|error| error.to_string())?;
+    let public_key = hex::encode(pair.public_key().as_ref());
     document["key"] = json!({
+        "id": key_id(&public_key),
         "algorithm": ALGORITHM,
-        "public_key": hex::encode(pair.public_key().as_ref()),
+        "public_key": public_key,
     });
     let head = walk(&mut document, |part, hash, _| {
         part.insert("hash".to_owned(), hash.into());
@@ -107,6 +115,11 @@ pub fn check(text: &str, key: Option<&str>) -> Result<Checked, CertificateError>
             found: public_key,
             expected: expected.trim().to_owned(),
         });
+    }
+    // The first ones do not say it.
+    let id = document.pointer("/key/id");
+    if id.is_some_and(|id| *id != key_id(&public_key)) {
+        return Err(form("it calls its key by another key's name"));
     }
     let (mut replicas, mut objects) = (0, 0);
     let head = walk(&mut document, |part, hash, what| {
@@ -340,6 +353,7 @@ mod tests {
             ("/replicas/0/objects/0/hash", json!("00")),
             ("/head", json!("00")),
             ("/key/public_key", json!(other)),
+            ("/key/id", json!(key_id(&other))),
             ("/signature", json!("00")),
         ] {
             let mut changed = document.clone();

@@ -6,12 +6,13 @@
 //! crate's; a worker of the server brings the two together while it vacuums.
 
 mod certificate;
+mod keys;
 mod ledger;
 mod overdue;
 mod parts;
 mod requests;
 
 pub use certificate::{CertificateError, Checked, check};
+pub use keys::KEY;
 pub use ledger::{ErasedGone, ErasedNew};
 pub use parts::{ErasureSeen, ErasureTask};
-pub use requests::KEY;

@@ -122,9 +122,13 @@ impl Exchange {
         let rows: Vec<TaskRow> = sql!(
             "select erasure.id as erasure, at_once, upto, since_version, source_version, replica_version,
                     case when exists (select 1 from sync_run where sync_run.replica_table_id = replica_table.id and kind = 'sync'
-                                          and sync_run.state = 'done' and started_at >= since_at)
+                                          and sync_run.state = 'done' and started_at >= case
+                                              when replica.state in ('pending', 'ready', 'diverged')
+                                                  and replica_table.state in ('pending', 'ready', 'diverged') then requested_at
+                                              else since_at end)
                          then true else false end as synced_since
              from erasure_part join erasure on erasure.id = erasure_id join replica_table on replica_table.id = replica_table_id
+                 join replica on replica.id = replica_table.replica_id
              where replica_table_id = $1 and erasure_part.state = 'waiting' order by erasure.id"
         )
         .bind(id)
@@ -132,7 +136,8 @@ impl Exchange {
         .await?;
         let mut tasks = Vec::new();
         for row in rows {
-            // A version alone does not say it: a source that was made anew begins to count anew, and the replica may still stand at
+            // Only a sync that knew of the erasure wrote away what a deletion vector hides; where none comes any more, one since then will
+            // do. A version alone does not say it: a source that was made anew begins to count anew, and the replica may still stand at
             // a higher one of the table that was there before.
             let is_reached =
                 |wanted: u64| row.source_version.is_some_and(|version| version >= wanted);

@@ -1,6 +1,6 @@
 //! Asking for an erasure, and looking at what came of it.
 
-use model::dto::{Erasure, ErasureCertificate, ErasureKey, ErasureNew, ErasurePart};
+use model::dto::{Erasure, ErasureCertificate, ErasureNew, ErasurePart};
 use model::{
     Cloud, ErasureId, ErasureState, Location, Name, ProductName, ReplicaTableId, Role, TableId,
     TeamId, Timestamp, Until,
@@ -17,8 +17,9 @@ use crate::policy::{Scope, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
-/// The usage of the installation's key that signs certificates.
-pub const KEY: &str = "erasure";
+/// Erasures of one team's products that may wait at the same time: each wakes a sync and a vacuum of every replica table that it is
+/// about, and goes on looking at them.
+const MOST_WAITING: i64 = 20;
 
 pub(super) struct ErasureRecord {
     pub(super) id: ErasureId,
@@ -169,6 +170,23 @@ impl Exchange {
         // Before the change begins, for it may have to write.
         let seed = self.erasure_seed().await?;
         let mut change = self.change(principal).await?;
+        let waiting = sql!(
+            "select count(*) as count from erasure join product on product.id = erasure.product_id
+             where product.team_id = $1 and erasure.state = 'waiting'"
+        )
+        .bind(product.team_id)
+        .row(change.tx())
+        .await?;
+        let waiting: i64 = waiting
+            .map(|row| row.get("count"))
+            .transpose()?
+            .unwrap_or(0);
+        if waiting >= MOST_WAITING {
+            return Err(Error::conflict(format!(
+                "{waiting} erasures of this team's products wait already, and more than {MOST_WAITING} may not: one that is asked for later, of \
+                 the whole product, holds for what went before it too; or wait until one has come to its end"
+            )));
+        }
         let at = change.at();
         let id = ErasureId::new(at);
         sql!("insert into erasure (id, product_id, table_id, since_version, since_at, at_once, reason, actor, state, requested_at)
@@ -260,21 +278,6 @@ impl Exchange {
         Ok(row.map(|row| row.get("at")).transpose()?.flatten())
     }
 
-    /// The key that signs certificates.
-    pub(super) async fn erasure_seed(&self) -> Result<[u8; 32], Error> {
-        self.installation_key(&Principal::system(), KEY).await
-    }
-
-    /// What certificates of this installation are checked with.
-    pub async fn erasure_key(&self, principal: &Principal) -> Result<ErasureKey, Error> {
-        can(principal, Operation::ErasureKeyRead, &Scope::NONE)?;
-        let seed = self.erasure_seed().await?;
-        Ok(ErasureKey {
-            algorithm: certificate::ALGORITHM.to_owned(),
-            public_key: certificate::public_key(&seed).map_err(Error::internal)?,
-        })
-    }
-
     /// Erasures that the caller may see, newest first; of one product where `product` is given.
     pub async fn erasures(
         &self,
@@ -318,14 +321,18 @@ impl Exchange {
         let record = self
             .erasure_for(principal, Operation::ErasureRead, id)
             .await?;
-        let seed = self.erasure_seed().await?;
-        let key = certificate::public_key(&seed).map_err(Error::internal)?;
-        let is_sound = record
+        let keys = self.erasure_keys().await?;
+        let is_ours = |key: &str| {
+            keys.public_key == key || keys.retired.iter().any(|retired| retired.public_key == key)
+        };
+        let checked = record
             .certificate
             .as_deref()
-            .map(|text| certificate::check(text, Some(&key)).is_ok());
+            .map(|text| certificate::check(text, None).ok())
+            .map(|checked| checked.filter(|checked| is_ours(&checked.public_key)));
         Ok(Erasure {
-            is_sound,
+            is_sound: checked.as_ref().map(Option::is_some),
+            public_key: checked.flatten().map(|checked| checked.public_key),
             ..self.erasure_shown(record).await?
         })
     }
@@ -404,6 +411,7 @@ impl Exchange {
             issued_at: record.issued_at,
             head: record.head,
             is_sound: None,
+            public_key: None,
             parts: parts?,
         })
     }

@@ -39,6 +39,8 @@ impl RunRecord {
 
 impl FromRow for RunRecord {
     fn from_row(row: &Row) -> Result<Self, DbError> {
+        let (received, copied): (u64, u64) = (row.get("bytes_received")?, row.get("bytes_copied")?);
+        let how: Option<String> = row.get("how")?;
         let run = SyncRun {
             id: row.get("id")?,
             kind: row.get("kind")?,
@@ -55,15 +57,17 @@ impl FromRow for RunRecord {
             files_planned: row.get("files_planned")?,
             bytes_planned: row.get("bytes_planned")?,
             files_copied: row.get("files_copied")?,
-            bytes_copied: row.get("bytes_copied")?,
+            bytes_copied: copied,
             bytes_full: row.get("bytes_full")?,
-            bytes_received: row.get("bytes_received")?,
+            bytes_received: received,
+            bytes_unused: received.saturating_sub(copied),
             files_deleted: row.get("files_deleted")?,
             bytes_deleted: row.get("bytes_deleted")?,
             error: row.get("error")?,
             started_at: row.get("started_at")?,
             finished_at: row.get("finished_at")?,
             busy_micros: row.get("busy_micros")?,
+            how: how.and_then(|how| serde_json::from_str(&how).ok()),
             steps: Vec::new(),
         };
         Ok(Self {
@@ -81,7 +85,7 @@ macro_rules! visible_runs {
             "select sync_run.id, kind, product.name as product, schema_name, product_table.name as table_name,
                 storage.name as storage, storage.cloud, storage.region, sync_run.state, attempt, from_version, to_version,
                 sync_run.replica_version, files_planned, bytes_planned, files_copied, bytes_copied, bytes_full, bytes_received,
-                files_deleted, bytes_deleted, error, started_at, finished_at, busy_micros, product.team_id,
+                files_deleted, bytes_deleted, error, started_at, finished_at, busy_micros, how, product.team_id,
                 case when classification = 'personal' then true else false end as personal
          from sync_run join replica_table on replica_table.id = replica_table_id join replica on replica.id = replica_id
              join product on product.id = sync_run.product_id join product_table on product_table.id = table_id

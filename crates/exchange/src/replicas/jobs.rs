@@ -4,6 +4,7 @@ use model::dto::{Replica, SyncJob, SyncJobChange};
 use model::{Fetches, Name, ReplicaId, ReplicaState, SyncJobId, Timestamp};
 use serde_json::json;
 
+use super::deadline::FORGET_HOURS;
 use super::hold::hold;
 use super::schedule::{self, Parts, Schedule};
 use crate::audit::Object;
@@ -33,6 +34,7 @@ pub(crate) struct JobRecord {
     pub verify_rows_due_at: Option<Timestamp>,
     pub retention_hours: i64,
     pub keep_hours: i64,
+    pub forget_hours: Option<i64>,
     pub paused: bool,
     pub fetches: Fetches,
     pub next_due_at: Option<Timestamp>,
@@ -56,6 +58,7 @@ from_row!(JobRecord {
     verify_rows_due_at,
     retention_hours,
     keep_hours,
+    forget_hours,
     paused,
     fetches,
     next_due_at,
@@ -113,6 +116,7 @@ impl From<JobRecord> for SyncJob {
             next_rows_at: record.verify_rows_due_at,
             retention_hours: record.retention_hours,
             keep_hours: record.keep_hours,
+            forget_hours: record.forget_hours,
             paused: record.paused,
             fetches: record.fetches,
             next_due_at: record.next_due_at,
@@ -129,8 +133,8 @@ impl Exchange {
     ) -> Result<Option<JobRecord>, Error> {
         Ok(sql!(
             "select id, name, every_seconds, at_time, cron, new_version_seconds, fresh_seconds, timezone, verify_objects,
-                    verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, paused, fetches, next_due_at,
-                    last_due_at, scheduled_at, revision from sync_job where replica_id = $1"
+                    verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, forget_hours, paused, fetches,
+                    next_due_at, last_due_at, scheduled_at, revision from sync_job where replica_id = $1"
         )
         .bind(replica)
         .first(on)
@@ -161,6 +165,10 @@ impl Exchange {
             job.next_due_at = schedule.next_due(now).filter(|_| !job.paused);
             job.scheduled_at = Some(now);
         }
+        if job.forget_hours != before.forget_hours {
+            // Of what was before it the deadline promises nothing.
+            job.scheduled_at = Some(now);
+        }
         let is_checked_otherwise = job.timezone != before.timezone || job.paused != before.paused;
         if is_checked_otherwise || job.verify_objects != before.verify_objects {
             job.verify_objects_due_at = job.checks_due(job.verify_objects.as_deref(), now);
@@ -174,7 +182,8 @@ impl Exchange {
             "update sync_job set name = $1, every_seconds = $2, at_time = $3, cron = $4, timezone = $5, retention_hours = $6,
                  keep_hours = $7, paused = $8, next_due_at = $9, revision = revision + 1, updated_at = $10,
                  new_version_seconds = $13, fresh_seconds = $14, verify_objects = $15, verify_objects_due_at = $16,
-                 verify_rows = $17, verify_rows_due_at = $18, scheduled_at = $19, fetches = $20
+                 verify_rows = $17, verify_rows_due_at = $18, scheduled_at = $19, fetches = $20,
+                 forget_hours = $21
              where id = $11 and revision = $12"
         )
         .bind(job.name.as_ref().map(ToString::to_string))
@@ -197,6 +206,7 @@ impl Exchange {
         .bind(job.verify_rows_due_at)
         .bind(job.scheduled_at)
         .bind(job.fetches)
+        .bind(job.forget_hours)
         .execute(change.tx())
         .await?;
         if changed == 0 {
@@ -207,7 +217,7 @@ impl Exchange {
             Object::new("replica", replica.id),
             json!({ "schedule": schedule.describe(), "retention_hours": job.retention_hours,
                     "keep_hours": job.keep_hours, "paused": job.paused, "verify_objects": job.verify_objects,
-                    "verify_rows": job.verify_rows, "fetches": job.fetches }),
+                    "verify_rows": job.verify_rows, "fetches": job.fetches, "forget_hours": job.forget_hours }),
         );
         change.commit().await?;
         self.replica(principal, &replica.id.to_string()).await
@@ -338,6 +348,12 @@ fn apply(job: &mut JobRecord, new: SyncJobChange) -> Result<(), Error> {
         job.keep_hours = hours;
         if !(0..=24 * 3650).contains(&hours) {
             check.fail("keep_hours", "from 0 to 87600");
+        }
+    }
+    if let Some(hours) = new.forget_hours {
+        job.forget_hours = Some(hours).filter(|hours| *hours != 0);
+        if hours != 0 && !FORGET_HOURS.contains(&hours) {
+            check.fail("forget_hours", "0 for no deadline, or from 8 to 87600");
         }
     }
     if let Some(text) = new.verify_objects {

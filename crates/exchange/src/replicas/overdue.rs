@@ -24,7 +24,7 @@ from_row!(Overdue { id, cloud, region });
 
 impl Exchange {
     /// Wakes the vacuum of every replica table that is kept and was not vacuumed for a day, or for its retention where that is
-    /// shorter. What waits already, also for a person, is left to its turn.
+    /// shorter, or for a quarter of its deadline for forgetting. What waits already, also for a person, is left to its turn.
     pub async fn vacuums_tick(&self, principal: &Principal) -> Result<(), Error> {
         can(principal, Operation::WorkRun, &Scope::NONE)?;
         let now = self.now();
@@ -33,8 +33,9 @@ impl Exchange {
                  join storage on storage.id = replica.storage_id left join sync_job on sync_job.replica_id = replica.id
              where replica.state in ('pending', 'ready', 'diverged', 'draining')
                  and replica_table.state in ('pending', 'ready', 'diverged', 'draining') and replica_version is not null
-                 and coalesce(vacuumed_at, synced_at, replica_table.created_at)
-                     <= $1 - (case when coalesce(retention_hours, $2) * $3 < $4 then coalesce(retention_hours, $2) * $3 else $4 end)
+                 and (coalesce(vacuumed_at, synced_at, replica_table.created_at)
+                         <= $1 - (case when coalesce(retention_hours, $2) * $3 < $4 then coalesce(retention_hours, $2) * $3 else $4 end)
+                     or coalesce(vacuumed_at, synced_at, replica_table.created_at) <= $1 - forget_hours * $3 / 4)
              order by coalesce(vacuumed_at, synced_at, replica_table.created_at), replica_table.id limit $5"
         )
         .bind(now)

@@ -2,16 +2,15 @@
 //! says that it is in order. What the check looks at is not told here.
 
 use model::dto::Replica;
-use model::{GrantId, ReplicaTableId, RunState};
+use model::{ReplicaTableId, RunState};
 use serde_json::json;
 
 use super::hold::{hold, hold_table};
 use super::runs::end;
-use super::tables::settle;
+use super::tables::{Readers, settle, wake_readers};
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
 use crate::error::Error;
-use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
@@ -55,15 +54,7 @@ impl Exchange {
             json!({ "verified": false, "quarantined": true }),
         );
         // Who reads it is told now that it does not work, and not when the grant is looked at next.
-        let readers = sql!(
-            "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' order by id"
-        )
-        .bind(task.product_id)
-        .rows(change.tx())
-        .await?;
-        for row in readers {
-            change.wake(Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?));
-        }
+        wake_readers(&mut change, task.product_id, Readers::All).await?;
         change.commit().await?;
         Ok(true)
     }
@@ -122,16 +113,7 @@ impl Exchange {
         }
         if !released.is_empty() {
             settle(&mut change, replica.id).await?;
-            let waiting = sql!(
-                "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'
-                 order by id"
-            )
-            .bind(replica.product_id)
-            .rows(change.tx())
-            .await?;
-            for row in waiting {
-                change.wake(Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?));
-            }
+            wake_readers(&mut change, replica.product_id, Readers::Waiting).await?;
         }
         change.note(
             Operation::ReplicaRelease,

@@ -1,12 +1,13 @@
 //! Sync runs as they stand in the database: saved with the lease's `attempt` as fencing token, finished in one change with
 //! what the replica now is and what was metered. How they begin is told in `begin`.
 
+use model::dto::RunHow;
 use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
 use super::hold::{hold, hold_table};
 use super::steps::note_step;
-use super::tables::settle;
+use super::tables::{Readers, settle, wake_readers};
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
 use crate::catalog::note_commit;
@@ -32,6 +33,8 @@ pub struct RunProgress {
     pub files_copied: u64,
     pub bytes_copied: u64,
     pub bytes_full: u64,
+    /// None: it stays as it is.
+    pub how: Option<RunHow>,
     pub error: Option<String>,
 }
 
@@ -62,11 +65,13 @@ impl Exchange {
     ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let now = self.now();
+        let how = progress.how.as_ref().map(serde_json::to_string);
+        let how: Option<String> = how.transpose().map_err(Error::internal)?;
         let mut tx = self.db().begin().await?;
         let changed = sql!(
             "update sync_run set state = coalesce($1, state), journal = $2, from_version = $3, to_version = $4,
                  replica_version = $5, files_planned = $6, bytes_planned = $7, files_copied = $8, bytes_copied = $9,
-                 bytes_full = $10, error = $11, updated_at = $12
+                 bytes_full = $10, error = $11, updated_at = $12, how = coalesce($15, how)
              where id = $13 and attempt = $14 and state in ('planned', 'copying', 'committing', 'verifying')"
         )
         .bind(progress.state)
@@ -83,6 +88,7 @@ impl Exchange {
         .bind(now)
         .bind(run.id)
         .bind(run.attempt)
+        .bind(how)
         .execute(&mut tx)
         .await?;
         if changed == 0 {
@@ -153,17 +159,7 @@ impl Exchange {
         settle(&mut change, task.replica_id).await?;
         self.sync_works(change.tx(), at, task).await?;
         self.promise_kept(change.tx(), at, task).await?;
-        // In one order whoever wakes them, so that two who do wait for each other once and not crosswise.
-        let waiting = sql!(
-            "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and actual <> 'active'
-             order by id"
-        )
-        .bind(task.product_id)
-        .rows(change.tx())
-        .await?;
-        for row in waiting {
-            change.wake(Wake::new(WorkKind::Grant, row.get::<model::GrantId>("id")?));
-        }
+        wake_readers(&mut change, task.product_id, Readers::Waiting).await?;
         let row = sql!("select version from product_table where id = $1")
             .bind(task.table_id)
             .row(change.tx())
@@ -197,21 +193,15 @@ impl Exchange {
         let mut change = self.change(principal).await?;
         let at = change.at();
         hold_table(change.tx(), task.replica_table_id).await?;
-        let changed = sql!(
-            "update sync_run set state = 'done', files_deleted = $1, bytes_deleted = $2, finished_at = $3, updated_at = $3, error = null
-             where id = $4 and attempt = $5 and state in ('planned', 'copying', 'committing', 'verifying')"
-        )
-        .bind(files)
-        .bind(bytes)
-        .bind(at)
-        .bind(run.id)
-        .bind(run.attempt)
-        .execute(change.tx())
-        .await?;
-        if changed == 0 {
+        if !end(&mut change, run, RunState::Done, None).await? {
             return Ok(false);
         }
-        note_step(change.tx(), run.id, RunState::Done, at).await?;
+        sql!("update sync_run set files_deleted = $1, bytes_deleted = $2 where id = $3")
+            .bind(files)
+            .bind(bytes)
+            .bind(run.id)
+            .execute(change.tx())
+            .await?;
         sql!("update replica_table set vacuumed_at = $1, updated_at = $1 where id = $2")
             .bind(at)
             .bind(task.replica_table_id)

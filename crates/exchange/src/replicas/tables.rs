@@ -3,7 +3,8 @@
 
 use model::time::HOUR;
 use model::{
-    Cloud, Location, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, TableId,
+    Cloud, GrantId, Location, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    TableId,
 };
 use serde_json::json;
 
@@ -231,6 +232,35 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// Which readers of a replica are to learn that something has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    All,
+    /// Those who wait for it.
+    Waiting,
+}
+
+/// Wakes the grants that a product's replicas are read by. In one order whoever wakes them, so that two who do wait for each other
+/// once and not crosswise.
+pub(super) async fn wake_readers(
+    change: &mut Change,
+    product: ProductId,
+    readers: Readers,
+) -> Result<(), Error> {
+    let rows = sql!(
+        "select id from access_grant where product_id = $1 and mode = 'replica' and desired = 'active' and ($2 or actual <> 'active')
+         order by id"
+    )
+    .bind(product)
+    .bind(readers == Readers::All)
+    .rows(change.tx())
+    .await?;
+    for row in rows {
+        change.wake(Wake::new(WorkKind::Grant, row.get::<GrantId>("id")?));
+    }
+    Ok(())
 }
 
 /// A replica is ready once all tables that it follows are.

@@ -41,6 +41,8 @@ pub struct SyncTask {
     pub quarantined_at: Option<Timestamp>,
     suspects: Option<String>,
     retention_hours: Option<i64>,
+    forget_hours: Option<i64>,
+    erasing: bool,
     fetches: Option<Fetches>,
 }
 from_row!(SyncTask {
@@ -67,6 +69,8 @@ from_row!(SyncTask {
     quarantined_at,
     suspects,
     retention_hours,
+    forget_hours,
+    erasing,
     fetches
 });
 
@@ -109,9 +113,20 @@ impl SyncTask {
         self.fetches.unwrap_or(Fetches::Changes)
     }
 
-    /// How long the replica keeps what the source removed; microseconds.
+    /// Rows that only a deletion vector hides are written away at the replica, unless that was done less than so many microseconds
+    /// ago. None: they stay as long as the source has them, for then nothing has to cross again when more rows of their files go.
+    pub fn purge_after(&self) -> Option<i64> {
+        match self.erasing {
+            true => Some(0),
+            false => self.forget_hours.map(|hours| hours * HOUR / 4),
+        }
+    }
+
+    /// How long the replica keeps what the source removed; microseconds. Not longer than half of its deadline for forgetting.
     pub fn retention(&self) -> i64 {
-        self.retention_hours.unwrap_or(usual::RETENTION_HOURS) * HOUR
+        let hours = self.retention_hours.unwrap_or(usual::RETENTION_HOURS);
+        let most = self.forget_hours.map_or(hours, |hours| hours / 2);
+        hours.min(most) * HOUR
     }
 }
 
@@ -130,7 +145,10 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours, fetches
+                    quarantined_at, suspects, retention_hours, forget_hours, fetches,
+                    case when exists (select 1 from erasure_part where erasure_part.replica_table_id = replica_table.id
+                                          and erasure_part.state = 'waiting')
+                         then true else false end as erasing
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id

@@ -25,6 +25,9 @@ pub struct Erasure {
     pub head: Option<String>,
     /// Whether chain and signature of the certificate, as it is kept, are in order; None before there is one.
     pub is_sound: Option<bool>,
+    /// Of the key that signed the certificate; told where one erasure is asked for.
+    #[serde(default)]
+    pub public_key: Option<String>,
     pub parts: Vec<ErasurePart>,
 }
 
@@ -72,8 +75,21 @@ pub struct ErasureCertificate {
 /// What certificates of this installation are checked with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureKey {
+    /// As certificates say it: the first 16 digits of the SHA-256 of the public key's digits.
+    pub id: String,
     /// `Ed25519`.
     pub algorithm: String,
     /// In hexadecimal digits.
     pub public_key: String,
+    /// Keys that were replaced, newest first.
+    #[serde(default)]
+    pub retired: Vec<RetiredKey>,
+}
+
+/// A key that was replaced. What it signed before is checked with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetiredKey {
+    pub id: String,
+    pub public_key: String,
+    pub retired_at: Timestamp,
 }

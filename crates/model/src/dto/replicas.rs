@@ -104,6 +104,10 @@ pub struct SyncJob {
     pub retention_hours: i64,
     /// How long a replica that nobody may read any more is kept before it is deleted.
     pub keep_hours: i64,
+    /// Within so many hours of the source's commit what it deleted is gone from the replica: the retention is at most half of them, and
+    /// a sync comes at least each quarter.
+    #[serde(default)]
+    pub forget_hours: Option<i64>,
     pub paused: bool,
     /// What its runs fetch of files that the source has rewritten.
     pub fetches: Fetches,
@@ -139,6 +143,9 @@ pub struct SyncJobChange {
     pub retention_hours: Option<i64>,
     #[serde(default)]
     pub keep_hours: Option<i64>,
+    /// 0 takes the deadline away.
+    #[serde(default)]
+    pub forget_hours: Option<i64>,
     #[serde(default)]
     pub paused: Option<bool>,
     #[serde(default)]
@@ -169,6 +176,9 @@ pub struct SyncRun {
     pub bytes_full: u64,
     /// What came from the source store, log reads and retries included: what is billed.
     pub bytes_received: u64,
+    /// What of it is no part of what was copied: logs, repeated requests, and bodies that were broken off.
+    #[serde(default)]
+    pub bytes_unused: u64,
     pub files_deleted: u64,
     pub bytes_deleted: u64,
     /// What went wrong; those who only read the replica learn no more than that something did.
@@ -177,9 +187,27 @@ pub struct SyncRun {
     pub finished_at: Option<Timestamp>,
     /// Time the workers were busy with it, over all attempts; microseconds.
     pub busy_micros: i64,
+    #[serde(default)]
+    pub how: Option<RunHow>,
     /// Each state that it came into, in order. Lists leave it out, and runs from before it was kept have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<RunStep>,
+}
+
+/// How a run brings what its source has rewritten, as its plan says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHow {
+    /// Sets of rewritten files whose rows are changed by the change feed, and what of that is fetched.
+    pub sets_fed: u64,
+    pub bytes_fed: u64,
+    /// Sets that were only compacted, for which nothing is fetched.
+    pub sets_skipped: u64,
+    /// Sets of which the new files are copied.
+    pub sets_copied: u64,
+    /// Files that are written anew at the replica, without rows that only a deletion vector hides.
+    pub files_purged: u64,
+    /// The same in words, with the reason.
+    pub because: String,
 }
 
 /// A run came into a state.

@@ -16,12 +16,13 @@ use crate::choose::STAGED;
 use crate::drive::{Outcome, Run, RunError};
 use crate::foresee::{Foreseen, foresee};
 use crate::prove::{compare, look, sums};
-use crate::{PlanSummary, Ways, vacuum};
+use crate::{Keep, PlanSummary, Ways, residue, vacuum};
 
 const BOTH: Ways = Ways {
     feed: true,
     skip: true,
     pack: 16,
+    purge: None,
 };
 
 /// Commits of a table, by version, in lines of JSON.
@@ -101,6 +102,8 @@ async fn sync(world: &World) -> PlanSummary {
     assert_eq!(world.source.reads() as u64, found.run.requests);
     assert_eq!(plan.bytes_copy, found.run.bytes);
     assert_eq!(found.sets_fed + found.sets_skipped, plan.sets_by_rows);
+    assert_eq!(found.sets_fed, plan.sets_fed);
+    assert!(plan.sets_fed > 0 || plan.bytes_fed == 0);
     assert!(found.run.bytes <= found.files.bytes && found.files.bytes <= found.full.bytes);
     is_equal(world).await;
     *plan
@@ -178,6 +181,71 @@ async fn rows_that_a_vector_hides_do_not_outlive_the_sources() {
     assert!(!replica.has_deletion_vectors());
     let (_, plans) = follow("vectors", &[1, 6], BOTH).await;
     assert!(plans[1].0 <= 1, "{plans:?}");
+}
+
+/// What an erasure or a deadline demands: rows that only a vector hides go from the replica's files while the source still has them,
+/// without a byte that crosses for it; and what comes after is followed.
+#[tokio::test]
+async fn rows_that_only_a_vector_hides_are_written_away_where_that_is_asked_for() {
+    let (mut world, commits) = world("vectors", BOTH);
+    let left = async |world: &World| {
+        let keep = Keep::default();
+        let left = residue(&world.pair().target, World::replica_table(), 9, &keep).await;
+        let left = left.unwrap();
+        (left.hiding_files, left.hidden_rows, left.purged_files)
+    };
+    for version in 0..=2 {
+        commit(&world, &commits, version);
+        sync(&world).await;
+    }
+    assert_eq!(left(&world).await, (1, 2, 0));
+    let before = world.target.data();
+    // The source is as it was: it is the replica's own file that is written anew.
+    world.ways.purge = Some(0);
+    let plan = sync(&world).await;
+    assert_eq!((plan.files_purged, plan.sets_by_rows), (1, 0));
+    assert_eq!((plan.files_copy, plan.bytes_copy), (0, 0));
+    assert_eq!(left(&world).await, (0, 0, 1));
+    assert!(matches!(world.sync().await, Outcome::Nothing { .. }));
+    world.clock.advance(200 * HOUR);
+    let now = model::Clock::now(&world.clock);
+    let (target, fence) = (world.pair().target, Holds::for_ever());
+    let report = vacuum(&target, World::replica_table(), 168, now, &fence).await;
+    assert_eq!(report.unwrap().deleted, 1, "the file that had them");
+    let after = world.target.data();
+    assert!(!before.iter().any(|key| after.contains(key)), "{after:?}");
+    is_equal(&world).await;
+
+    // The feed is applied to what stands for the source's file; and what hides rows from now on is written without them at once.
+    for (version, sets, purged) in [(3, 1, 0), (4, 0, 0), (5, 0, 1), (6, 1, 0)] {
+        commit(&world, &commits, version);
+        let plan = sync(&world).await;
+        assert_eq!(
+            (plan.sets_by_rows, plan.files_purged),
+            (sets, purged),
+            "{version}"
+        );
+        let (files, rows, _) = left(&world).await;
+        assert_eq!((files, rows), (0, 0), "{version}");
+    }
+
+    // By a deadline not more often than it takes.
+    let (mut world, commits) = self::world("vectors", BOTH);
+    (0..=1).for_each(|version| commit(&world, &commits, version));
+    world.sync_done().await;
+    world.ways.purge = Some(10 * HOUR);
+    commit(&world, &commits, 2);
+    assert_eq!(world.sync_done().await.files_purged, 1);
+    commit(&world, &commits, 3);
+    commit(&world, &commits, 4);
+    world.sync_done().await;
+    commit(&world, &commits, 5);
+    assert_eq!(world.sync_done().await.files_purged, 0);
+    assert_eq!(left(&world).await.1, 2);
+    world.clock.advance(10 * HOUR);
+    assert_eq!(world.sync_done().await.files_purged, 1);
+    assert_eq!(left(&world).await.1, 0);
+    is_equal_rows(&world).await;
 }
 
 #[tokio::test]

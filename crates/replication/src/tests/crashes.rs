@@ -6,7 +6,7 @@ use model::{RunState, Timestamp};
 use super::probe::Mode;
 use super::world::{Holds, World, body, metadata, protocol, remove};
 use crate::drive::{Outcome, Run, RunError};
-use crate::{Copied, CopyOptions, VacuumError, vacuum};
+use crate::{Copied, CopyOptions, Keep, Removal, VacuumError, plan_vacuum_keeping, vacuum};
 
 /// A first sync and an incremental one with copies in one piece and in parts, a remove and a file to copy.
 fn world() -> World {
@@ -49,6 +49,25 @@ async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Two syncs in a fresh world for each effect in turn, which goes wrong in this way, until none does. `after` is given each world once
+/// all goes well again, with its runs and the effect. Answers how many went wrong.
+async fn at_each_effect(mode: Mode, after: impl AsyncFn(World, [Run; 2], i64)) -> i64 {
+    let mut n = 0;
+    loop {
+        let world = world();
+        let runs = [world.run(), world.run()];
+        world.faults.arm(n, mode);
+        let result = two_syncs(&world, &runs).await;
+        if !world.faults.fired() {
+            result.unwrap();
+            return n;
+        }
+        world.faults.disarm();
+        after(world, runs, n).await;
+        n += 1;
+    }
+}
+
 #[tokio::test]
 async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_twice() {
     let calm = world();
@@ -57,18 +76,7 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
     let expected = state(&calm).await;
 
     for mode in [Mode::Dies, Mode::DiesAfter, Mode::Fails, Mode::Lost] {
-        let mut fired = 0;
-        for n in 0.. {
-            let world = world();
-            let runs = [world.run(), world.run()];
-            world.faults.arm(n, mode);
-            let result = two_syncs(&world, &runs).await;
-            if !world.faults.fired() {
-                result.unwrap();
-                break;
-            }
-            fired += 1;
-            world.faults.disarm();
+        let taken_up = async |world: World, runs: [Run; 2], n: i64| {
             let finished = world.target.data();
             world.source.forget();
             // The next attempt, on the same machine or on another one without the receipts.
@@ -80,7 +88,7 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
             for run in &runs {
                 world.journal.lease(run.id, 2);
             }
-            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            let again = runs.map(|run| Run { attempt: 2, ..run });
             two_syncs(&world, &again).await.unwrap();
             assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
             for key in &finished {
@@ -90,7 +98,8 @@ async fn rule_34_a_run_cut_off_at_any_effect_ends_the_same_and_copies_nothing_tw
             for run in &again {
                 assert_eq!(world.journal.record(run.id).state, RunState::Done);
             }
-        }
+        };
+        let fired = at_each_effect(mode, taken_up).await;
         assert!(fired > 60, "only {fired} effects");
     }
 }
@@ -105,18 +114,7 @@ async fn a_store_that_answers_late_short_or_stale_leaves_nothing_wrong() {
     let (_, paths, _) = state(&calm).await;
 
     for mode in [Mode::Late, Mode::Short, Mode::Stale] {
-        let mut fired = 0;
-        for n in 0.. {
-            let world = world();
-            let runs = [world.run(), world.run()];
-            world.faults.arm(n, mode);
-            let result = two_syncs(&world, &runs).await;
-            if !world.faults.fired() {
-                result.unwrap();
-                break;
-            }
-            fired += 1;
-            world.faults.disarm();
+        let anew = async |world: World, runs: [Run; 2], n: i64| {
             for run in &runs {
                 world.journal.lease(run.id, 2);
             }
@@ -133,7 +131,8 @@ async fn a_store_that_answers_late_short_or_stale_leaves_nothing_wrong() {
                 matches!(world.sync().await, Outcome::Nothing { .. }),
                 "{at}"
             );
-        }
+        };
+        let fired = at_each_effect(mode, anew).await;
         assert!(fired > 60, "only {fired} effects");
     }
 }
@@ -303,6 +302,70 @@ async fn a_run_taken_up_before_its_commit_copies_again_what_was_vacuumed_meanwhi
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!(world.target.bytes_now("c"), body("c", 5_000));
     assert_eq!(world.replica_paths().await, ["a", "b", "c"]);
+}
+
+/// A run that is taken up days later commits now: tombstones of days ago would be over before they stand, and whoever reads the
+/// version before would be left without its files. What the journal keeps is what the commit says.
+#[tokio::test]
+async fn a_commit_that_is_taken_up_days_later_has_the_time_it_is_made_at() {
+    let table = World::replica_table();
+    let (mut anew, mut found) = (0, 0);
+    for n in 0.. {
+        let world = World::with_two_files();
+        world.sync_done().await;
+        world.commit(1, &[remove("a", 1)]);
+        let faults = std::sync::Arc::clone(&world.faults);
+        *world.journal.hook.lock().unwrap() = Some(Box::new(move |record| {
+            if record.state == RunState::Committing {
+                faults.arm(n, Mode::DiesAfter);
+            }
+        }));
+        let run = world.run();
+        let first = world.drive(&run).await;
+        *world.journal.hook.lock().unwrap() = None;
+        world.faults.disarm();
+        if !world.faults.fired() {
+            break;
+        }
+        let began = model::Clock::now(&world.clock);
+        let was_made = world
+            .target
+            .keys()
+            .contains(&"_delta_log/00000000000000000001.json".to_owned());
+        world.clock.advance(10 * model::time::DAY);
+        let now = model::Clock::now(&world.clock);
+        let again = Run { attempt: 2, ..run };
+        let outcome = world.drive(&again).await.unwrap();
+        assert!(
+            matches!(outcome, Outcome::Done(_)),
+            "effect {n}: {first:?}, {outcome:?}"
+        );
+
+        let record = world.journal.record(again.id);
+        let expected = if was_made { began } else { now };
+        *(if was_made { &mut found } else { &mut anew }) += 1;
+        assert_eq!(record.commit_at, Some(expected), "effect {n}");
+        let removed = world.replica_actions(1, "remove");
+        assert_eq!(
+            removed[0]["deletionTimestamp"],
+            expected.millis(),
+            "effect {n}"
+        );
+        if was_made {
+            continue;
+        }
+        let keep = Keep {
+            retention_hours: 168,
+            removals: Removal::of(&record).into_iter().collect(),
+            forget: None,
+        };
+        let planned = plan_vacuum_keeping(&world.pair().target, table, &keep, now).await;
+        assert!(
+            planned.unwrap().delete.is_empty(),
+            "effect {n}: readers have an hour"
+        );
+    }
+    assert!(anew > 0 && found > 0, "{anew} made anew, {found} found");
 }
 
 /// A source may vacuum more than once under a run; corrupt it is only where its newest version names what is not there.

@@ -11,7 +11,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 use serde_json::json;
 
-use super::world::{Holds, World, add, remove};
+use super::world::{Holds, START, World, add, remove};
 use crate::vacuum::Why;
 use crate::{
     Doomed, Gone, Keep, Ledger, MARKER, Proof, Removal, VacuumError, erase, erase_proved,
@@ -248,12 +248,55 @@ impl Ledger for Book {
     }
 }
 
+/// Of several commits that a run brings at once the retention counts from the one that removed a file, not from the last.
+#[tokio::test]
+async fn the_retention_counts_from_the_commit_that_removed_the_file() {
+    let world = synced().await;
+    world.clock.advance(6 * HOUR);
+    let (first, last) = (START - 999_999, START + 5 * 3_600_000);
+    world.commit(1, &[remove("a", first)]);
+    let info = json!({ "commitInfo": { "timestamp": last } });
+    let late = format!("{info}\n{}\n{}\n", remove("b", last), world.add("c", 5));
+    world
+        .source
+        .put_now("_delta_log/00000000000000000002.json", late);
+    let run = world.run();
+    world.drive(&run).await.unwrap();
+    let removed = world.replica_actions(1, "remove");
+    let said = |path: &str| {
+        let of = removed.iter().find(|remove| remove["path"] == path);
+        of.unwrap()["tags"]["entrepot.gone"].clone()
+    };
+    assert_eq!(said("a"), first.to_string());
+    assert_eq!(said("b"), last.to_string());
+    let keep = Keep {
+        retention_hours: RETENTION,
+        removals: Removal::of(&world.journal.record(run.id))
+            .into_iter()
+            .collect(),
+        forget: None,
+    };
+    let (target, table) = (world.pair().target, World::replica_table());
+    for (since, gone) in [(first, "a"), (last, "b")] {
+        let due = Timestamp::from_millis(since).plus(168 * HOUR);
+        let planned = async |at: Timestamp| {
+            let plan = plan_vacuum_keeping(&target, table, &keep, at)
+                .await
+                .unwrap();
+            let keys = plan.delete.into_iter().map(|object| object.key);
+            keys.collect::<Vec<String>>()
+        };
+        assert!(!planned(due.plus(-1)).await.contains(&gone.to_owned()));
+        assert!(planned(due).await.contains(&gone.to_owned()));
+    }
+}
+
 /// Deadline by the source's commit, the ledger before and after, the history's end, and nothing left.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_forgotten_is_written_down_and_nothing_of_it_is_left() {
     let world = synced().await;
     world.clock.advance(HOUR);
-    world.commit(1, &[remove("a", 1)]);
+    world.commit(1, &[remove("a", START - 999_999)]);
     let plan = world.sync_done().await;
     let (target, table) = (world.pair().target, World::replica_table());
     let removed = world.clock.now();

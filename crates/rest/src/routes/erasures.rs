@@ -18,6 +18,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::ErasureRequest, request).takes::<ErasureNew>().answers::<Erasure>().created()
         .on(Operation::ErasureCertificate, certificate).answers::<ErasureCertificate>()
         .on(Operation::ErasureKeyRead, key).answers::<ErasureKey>()
+        .on(Operation::ErasureKeyRotate, rotate_key).answers::<ErasureKey>()
 }
 
 async fn list(
@@ -48,4 +49,8 @@ async fn certificate(call: Call, At(erasure): At<ErasureId>) -> Result<ErasureCe
 
 async fn key(call: Call) -> Result<ErasureKey> {
     ok(call.exchange.erasure_key(&call.principal).await?)
+}
+
+async fn rotate_key(call: Call) -> Result<ErasureKey> {
+    ok(call.exchange.erasure_key_rotate(&call.principal).await?)
 }

@@ -74,5 +74,6 @@ pub(super) fn cases() -> Vec<Case> {
             none(),
         ),
         ("erasure key", "GET", "erasure-key", none()),
+        ("erasure rotate-key", "POST", "erasure-key/rotate", none()),
     ]
 }

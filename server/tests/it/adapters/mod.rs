@@ -4,6 +4,7 @@
 mod changes;
 mod check;
 mod ended;
+mod erasing;
 mod escapes;
 mod features;
 mod gate;

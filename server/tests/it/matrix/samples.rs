@@ -346,6 +346,7 @@ impl World {
             | Operation::SyncRunList
             | Operation::ErasureList
             | Operation::ErasureKeyRead
+            | Operation::ErasureKeyRotate
             | Operation::RateList
             | Operation::MeterList
             | Operation::ChargeList

@@ -5,6 +5,7 @@
 //! that an answer given up half-way counts half. In front of a server that counts itself what was received, what the proxy
 //! received is counted instead ([`Proxy::start_receiving`]).
 
+pub(crate) mod faults;
 mod tap;
 
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
+
+use faults::Faults;
 
 /// What is on its way to a client at most: it is to leave before a large answer is whole.
 const SEND_BUFFER: u32 = 64 << 10;
@@ -112,6 +115,8 @@ struct Shared {
     busy: AtomicU32,
     /// So many of the next requests for files (`/data/…`) are refused, as where a signed URL's time is over.
     closed: AtomicU32,
+    /// What goes wrong on purpose.
+    faults: Mutex<Option<Arc<Faults>>>,
     /// Requests whose path ends like this wait.
     held: watch::Sender<Option<String>>,
     /// How many wait.
@@ -196,6 +201,7 @@ impl Proxy {
             log: Mutex::default(),
             busy: AtomicU32::new(0),
             closed: AtomicU32::new(0),
+            faults: Mutex::default(),
             held: watch::Sender::new(None),
             waiting: watch::Sender::new(0),
             unsettled: watch::Sender::new(0),
@@ -236,6 +242,11 @@ impl Proxy {
     /// Refuses so many of the next requests for files, as a store does with a signed URL whose time is over.
     pub(crate) fn be_closed(&self, requests: u32) {
         self.shared.closed.store(requests, Ordering::SeqCst);
+    }
+
+    /// From now on requests go wrong as these say. Not of a proxy that counts what it received.
+    pub(crate) fn go_wrong_by(&self, faults: &Arc<Faults>) {
+        *self.shared.faults.lock().unwrap() = Some(Arc::clone(faults));
     }
 
     /// Lets requests wait whose path ends like this, until [`Self::release`].
@@ -310,6 +321,16 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         passed.received = length;
         return (status, text).into_response();
     }
+    let faults = shared.faults.lock().unwrap().clone();
+    let wrong = faults.as_ref().and_then(|faults| faults.hit());
+    let range = parts.headers.get(header::RANGE);
+    let question = (parts.method == Method::GET).then(|| format!("{} {range:?}", parts.uri));
+    if let Some(faults) = &faults
+        && let Some(answer) = faults::before(faults, wrong, question.as_deref()).await
+    {
+        shared.log.lock().unwrap()[at].status = answer.status();
+        return answer;
+    }
     let client = match &shared.way {
         Way::Passed(client) => client.clone(),
         Way::Received(upstream) => {
@@ -349,6 +370,9 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             Method::HEAD => 0,
             _ => answer.content_length().unwrap_or_default(),
         };
+    }
+    if let Some(faults) = &faults {
+        return faults::after((shared.as_ref(), at), faults, wrong, question, answer).await;
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status();

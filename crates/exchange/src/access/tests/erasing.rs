@@ -5,6 +5,8 @@ use model::dto::ErasureNew;
 use model::time::HOUR;
 
 use super::World;
+use crate::erasures::check;
+use crate::error::Error;
 use crate::jobs::{Lane, WorkKind};
 use crate::sql;
 
@@ -37,6 +39,23 @@ async fn rows_that_went_on_a_day_are_gone_with_a_sync_after_it() {
             };
             exchange.erasure_request(&world.operator, new).await
         };
+
+        // What only a vector hides was not written away by a sync that knew of no erasure, however long ago the rows are gone.
+        let id = world.replica_table().await;
+        let purges = async || {
+            let task = exchange.sync_task(&world.system, id).await.unwrap();
+            task.unwrap().purge_after()
+        };
+        assert_eq!(purges().await, None);
+        clock("2026-06-15T20:00:00Z");
+        ask("2026-06-01").await.unwrap();
+        assert_eq!((world.upto().await, purges().await), (vec![None], Some(0)));
+        world.sync(3).await;
+        assert_eq!(world.upto().await, [Some(3)]);
+        sql!("update erasure_part set state = 'proven'")
+            .execute(exchange.db())
+            .await
+            .unwrap();
 
         // The sync at noon may not hold what was deleted in the evening.
         clock("2026-06-16T09:00:00Z");
@@ -94,5 +113,81 @@ async fn what_was_given_up_is_tried_again_for_an_erasure() {
             .unwrap();
         tick(HOUR).await;
         assert!(vacuum().await.is_some());
+    }
+}
+
+/// A key that is replaced goes on vouching for what it signed, and signs nothing more.
+#[tokio::test]
+async fn certificates_outlive_the_key_that_signed_them() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let certified = async || {
+            let new = ErasureNew {
+                product: "vehicle-visits".to_owned(),
+                reason: "request 2026-118".to_owned(),
+                ..ErasureNew::default()
+            };
+            // No replica has to be looked at, so that it is issued at once.
+            let asked = exchange
+                .erasure_request(&world.operator, new)
+                .await
+                .unwrap();
+            let shown = exchange
+                .erasure_certificate(&world.operator, asked.id)
+                .await;
+            (asked.id, shown.unwrap().certificate)
+        };
+        let first = exchange.erasure_key(&world.operator).await.unwrap();
+        assert!(first.retired.is_empty());
+        let (before, old) = certified().await;
+        let denied = exchange.erasure_key_rotate(&world.jonas).await;
+        assert!(matches!(denied, Err(Error::Forbidden(_))), "{denied:?}");
+        let second = exchange.erasure_key_rotate(&world.operator).await.unwrap();
+        assert_ne!(second.public_key, first.public_key);
+        assert_eq!(second.retired[0].public_key, first.public_key);
+        assert_eq!(second.retired[0].id, first.id);
+        let (after, new) = certified().await;
+        for (id, text, key, other) in [
+            (before, &old, &first, &second),
+            (after, &new, &second, &first),
+        ] {
+            let shown = exchange.erasure(&world.operator, id).await.unwrap();
+            assert_eq!(shown.is_sound, Some(true));
+            assert_eq!(shown.public_key.as_deref(), Some(key.public_key.as_str()));
+            assert!(text.contains(&key.id), "{text}");
+            assert!(check(text, Some(&key.public_key)).is_ok());
+            assert!(check(text, Some(&other.public_key)).is_err());
+        }
+        let third = exchange.erasure_key_rotate(&world.operator).await.unwrap();
+        assert_eq!(third.retired.len(), 2);
+        let read = exchange.erasure_key(&world.operator).await.unwrap();
+        assert_eq!(read, third);
+    }
+}
+
+/// Each that waits has syncs and vacuums woken for it: a team may have so many at a time.
+#[tokio::test]
+async fn a_team_has_so_many_erasures_that_wait() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        let ask = async || {
+            let new = ErasureNew {
+                product: "vehicle-visits".to_owned(),
+                reason: "request 2026-118".to_owned(),
+                ..ErasureNew::default()
+            };
+            exchange.erasure_request(&world.operator, new).await
+        };
+        for _ in 0..20 {
+            ask().await.unwrap();
+        }
+        let refused = ask().await;
+        assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+        sql!("update erasure set state = 'proven' where requested_at = (select max(requested_at) from erasure)")
+            .execute(exchange.db())
+            .await
+            .unwrap();
+        ask().await.unwrap();
     }
 }

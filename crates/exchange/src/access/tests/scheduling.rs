@@ -355,3 +355,50 @@ async fn work_goes_where_an_end_is_and_no_more_of_it_to_a_store_than_it_takes() 
         assert_eq!(world.sync_for(Some(&far)).await, Some(table));
     }
 }
+
+/// What the source deletes is to be gone in time: a sync and a vacuum come each quarter of the deadline, whatever the schedule says, and
+/// of a replica that is not followed its readers are told.
+#[tokio::test]
+async fn a_deadline_for_forgetting_brings_syncs_and_vacuums_in_time() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let deadline = |hours| SyncJobChange {
+            every: Some(String::new()),
+            forget_hours: Some(hours),
+            ..SyncJobChange::default()
+        };
+        let refused = world.schedule(deadline(7)).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        let job = world.schedule(deadline(40)).await.unwrap();
+        assert_eq!(job.forget_hours, Some(40));
+        let id = world.replica_table().await;
+        let retention = async || {
+            let task = exchange.sync_task(&world.system, id).await.unwrap();
+            task.unwrap().retention()
+        };
+        assert_eq!(retention().await, 20 * HOUR);
+        let begun = exchange.now();
+        let woken = async |after: i64, kind: &str| {
+            world.test.clock.set(begun.plus(after));
+            exchange.vacuums_tick(&world.system).await.unwrap();
+            exchange.deadlines_tick(&world.system).await.unwrap();
+            let all = crate::page::PageRequest::all();
+            let work = exchange.work_list(&world.operator, &all).await.unwrap();
+            work.items.iter().any(|work| work.kind == kind)
+        };
+        assert!(!woken(10 * HOUR - 1, "sync").await);
+        assert!(!woken(10 * HOUR - 1, "vacuum").await);
+        assert!(woken(10 * HOUR, "sync").await);
+        assert!(woken(10 * HOUR, "vacuum").await);
+        assert_eq!(world.late_since().await, None);
+        assert!(woken(20 * HOUR + 1, "sync").await);
+        assert_eq!(world.late_since().await, Some(begun.plus(20 * HOUR)));
+        world.sync(4).await;
+        assert_eq!(world.late_since().await, None);
+
+        world.schedule(deadline(0)).await.unwrap();
+        assert_eq!(retention().await, 168 * HOUR);
+    }
+}

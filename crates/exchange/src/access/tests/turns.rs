@@ -1,6 +1,6 @@
 //! Sync and vacuum of one replica table take turns, and neither begins where nothing is to be done any more.
 
-use model::dto::{RevokeNew, SyncJobChange};
+use model::dto::{RevokeNew, RunHow, SyncJobChange};
 use model::time::{DAY, HOUR, SECOND};
 use model::{ReplicaState, ReplicaTableId, RunKind, RunState};
 use serde_json::json;
@@ -125,6 +125,11 @@ async fn a_run_keeps_when_it_came_into_each_state() {
             world.test.clock.advance(SECOND);
             let progress = RunProgress {
                 state: Some(state),
+                // What is not said again stays.
+                how: (state == Planned).then(|| RunHow {
+                    sets_fed: 2,
+                    ..RunHow::default()
+                }),
                 ..RunProgress::default()
             };
             exchange.run_save(&world.system, &run, &progress).await
@@ -138,6 +143,7 @@ async fn a_run_keeps_when_it_came_into_each_state() {
         assert!(ended.await.unwrap());
         assert!(!save(Planned).await.unwrap(), "it is over");
         let shown = exchange.sync_run(&world.jonas, run.id).await.unwrap();
+        assert_eq!(shown.how.as_ref().map(|how| how.sets_fed), Some(2));
         let steps: Vec<_> = shown
             .steps
             .iter()

@@ -14,7 +14,7 @@ use super::super::file::{
 use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, WantedSchedule};
 use super::{Checker, Place};
 use crate::access::{MOST_ADDRESSES, MOST_REQUESTS};
-use crate::replicas::{Schedule, ScheduleError, parse_every};
+use crate::replicas::{FORGET_HOURS, Schedule, ScheduleError, parse_every};
 
 /// How long what tokens are compared with may be, as in the form; characters.
 const WORDS: RangeInclusive<usize> = 1..=500;
@@ -215,6 +215,11 @@ impl Checker {
             1..=HOURS_MAX,
         );
         let keep_hours = self.number(place, "keep_hours", &entry.keep_hours, 0..=HOURS_MAX);
+        let forget_hours = match &entry.forget_hours {
+            Some(hours) if hours.value == 0 => Some(0),
+            hours => self.number(place, "forget_hours", hours, FORGET_HOURS),
+        };
+        let fetches = self.word(place, "fetches", &entry.fetches);
         Some(WantedJob {
             product: product?,
             to: to?,
@@ -224,6 +229,8 @@ impl Checker {
             verify_rows,
             retention_hours,
             keep_hours,
+            forget_hours,
+            fetches,
             paused: entry.paused,
         })
     }

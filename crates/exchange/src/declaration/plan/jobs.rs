@@ -185,6 +185,12 @@ fn compare(fields: &mut Fields, name: &Name, wanted: &WantedJob, live: &LiveJob)
         wanted.retention_hours.as_ref(),
     );
     change.keep_hours = fields.differs("keep_hours", live.keep_hours, wanted.keep_hours.as_ref());
+    change.forget_hours = fields.differs(
+        "forget_hours",
+        live.forget_hours.unwrap_or_default(),
+        wanted.forget_hours.as_ref(),
+    );
+    change.fetches = fields.differs("fetches", live.fetches, wanted.fetches.as_ref());
     change.paused = fields.differs("paused", live.paused, wanted.paused.as_ref());
     change
 }
@@ -195,6 +201,8 @@ fn new_job(fields: &mut Fields, name: &Name, wanted: &WantedJob) -> SyncJobChang
         timezone: wanted.timezone.clone(),
         retention_hours: wanted.retention_hours,
         keep_hours: wanted.keep_hours,
+        forget_hours: wanted.forget_hours,
+        fetches: wanted.fetches,
         paused: wanted.paused,
         verify_objects: wanted.verify_objects.clone(),
         verify_rows: wanted.verify_rows.clone(),
@@ -214,6 +222,9 @@ fn new_job(fields: &mut Fields, name: &Name, wanted: &WantedJob) -> SyncJobChang
     fields.set_if("verify_rows", wanted.verify_rows.as_ref());
     fields.set_if("retention_hours", wanted.retention_hours);
     fields.set_if("keep_hours", wanted.keep_hours);
+    let deadline = wanted.forget_hours.filter(|hours| *hours != 0);
+    fields.set_if("forget_hours", deadline);
+    fields.set_if("fetches", wanted.fetches);
     fields.set_if("paused", wanted.paused);
     change
 }

@@ -214,6 +214,16 @@ fn one_mistake_each() {
         ),
         (
             "every: 2d",
+            "every: 2d, fetches: little",
+            "17:sync_jobs.visits_weu.fetches: ",
+        ),
+        (
+            "every: 2d",
+            "every: 2d, forget_hours: 7",
+            "17:sync_jobs.visits_weu.forget_hours: from 8 to 87600",
+        ),
+        (
+            "every: 2d",
             "every: often",
             "17:sync_jobs.visits_weu.every: not a period",
         ),

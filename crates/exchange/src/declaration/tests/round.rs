@@ -1,7 +1,7 @@
 //! Deploying, deploying again, what changed by hand, and exporting.
 
-use model::MemberRole;
 use model::dto::{DeclarationAction, ProductChange, SyncJobChange, TableNew};
+use model::{Fetches, MemberRole};
 
 use super::{CONTRACT, LAKE, Stage, acts, contract, inspection, line};
 use crate::error::Error;
@@ -157,6 +157,45 @@ async fn what_was_changed_by_hand_is_shown_and_set_back() {
         assert_eq!(product.title, "Workshop visits");
         assert_eq!(product.description, "by hand");
         assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
+    }
+}
+
+/// What a job fetches and its deadline are declared like the rest of it, and stay where the file says nothing.
+#[tokio::test]
+async fn what_a_job_fetches_and_its_deadline_are_declared() {
+    for stage in Stage::each_deployed().await {
+        let exchange = stage.exchange();
+        let with = |words: &str| {
+            CONTRACT.replace(
+                "retention_hours: 168",
+                &format!("retention_hours: 168, {words}"),
+            )
+        };
+        let job = async || {
+            let replica = exchange.replica(&stage.operator, "vehicle-workshop-visits@az_weu");
+            let job = replica.await.unwrap().job.unwrap();
+            (job.fetches, job.forget_hours)
+        };
+        assert_eq!(job().await, (Fetches::Changes, None));
+        let declared = with("fetches: least, forget_hours: 48");
+        let plan = stage.plan(&stage.operator, &declared).await;
+        let (_, fields, _) = line(&plan, "sync_job", "visits_weu");
+        assert_eq!(
+            fields,
+            ["forget_hours: 0 -> 48", "fetches: changes -> least"]
+        );
+        stage.deploy(&stage.operator, &declared).await.unwrap();
+        assert_eq!(job().await, (Fetches::Least, Some(48)));
+        assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
+
+        let export = exchange.declaration_export(&stage.operator, None).await;
+        let yaml = export.unwrap().yaml;
+        assert!(yaml.contains("fetches: least"), "{yaml}");
+        assert!(yaml.contains("forget_hours: 48"), "{yaml}");
+        assert_eq!(stage.plan(&stage.operator, &yaml).await.exit_status(), 0);
+        let without = with("forget_hours: 0");
+        stage.deploy(&stage.operator, &without).await.unwrap();
+        assert_eq!(job().await, (Fetches::Least, None));
     }
 }
 
