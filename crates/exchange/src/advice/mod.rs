@@ -14,4 +14,7 @@ pub mod reckon;
 pub mod settle;
 mod store;
 
+#[cfg(test)]
+mod tests;
+
 pub use store::ADVICE_TICK;
