@@ -167,6 +167,19 @@ fn the_break_even_is_what_trying_every_number_finds() {
 }
 
 #[test]
+fn a_thousand_products_are_reckoned() {
+    let mut random = Random(3);
+    let histories: Vec<Facts> = (0..1_000).map(|_| history(&mut random)).collect();
+    let begun = std::time::Instant::now();
+    let found: usize = histories
+        .iter()
+        .map(|facts| reckon(facts).findings.len())
+        .sum();
+    println!("1,000 histories reckoned in {:?}", begun.elapsed());
+    assert!(found >= 1_000, "each has a replica, so that reading live is thought of");
+}
+
+#[test]
 fn more_readers_never_speak_for_reading_live() {
     let mut random = Random(11);
     for _ in 0..100 {
