@@ -104,6 +104,19 @@ impl Exchange {
             Operation::AdviceReckon,
             &Scope::owner(product.team_id),
         )?;
+        // That somebody asked is an event, whatever comes of it.
+        let mut change = self.change(principal).await?;
+        sql!("update product set advised_at = $1 where id = $2")
+            .bind(change.at())
+            .bind(product.id)
+            .execute(change.tx())
+            .await?;
+        change.note(
+            Operation::AdviceReckon,
+            Object::new("product", &product.name),
+            json!({}),
+        );
+        change.commit().await?;
         self.advise(principal, &product).await
     }
 

@@ -176,7 +176,10 @@ fn a_thousand_products_are_reckoned() {
         .map(|facts| reckon(facts).findings.len())
         .sum();
     println!("1,000 histories reckoned in {:?}", begun.elapsed());
-    assert!(found >= 1_000, "each has a replica, so that reading live is thought of");
+    assert!(
+        found >= 1_000,
+        "each has a replica, so that reading live is thought of"
+    );
 }
 
 #[test]
