@@ -36,9 +36,9 @@ pub enum Change {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Mode(mode) => mode.fmt(f),
+            Self::Mode(mode) => write!(f, "{mode}"),
             Self::Every(days) => write!(f, "{days}d"),
-            Self::Fetches(fetches) => fetches.fmt(f),
+            Self::Fetches(fetches) => write!(f, "{fetches}"),
         }
     }
 }
