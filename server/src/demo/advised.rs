@@ -93,7 +93,7 @@ fn search(recorded: &Recorded, standing: &AdviceStanding, product: &ProductLine)
     let days = since..since + WEEK * weeks;
     let price = of_route(product.location.cloud);
     let mut replica = 0_i128;
-    let stored = if standing.has_replica {
+    let stored: u64 = if standing.has_replica {
         for run in &recorded.runs {
             let is_sync = run.kind == RunKind::Sync && run.state == RunState::Done;
             let is_here = run.product == product.name && run.to_location == standing.to;

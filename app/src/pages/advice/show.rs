@@ -49,13 +49,14 @@ fn page(advice: Advice) -> impl IntoView {
     let title = heading.clone();
     let of_product = url::with_query("/advice", [("product", advice.product.as_str())]);
     let product = format!("/products/{}", url::encode(advice.product.as_str()));
+    let name = advice.product.to_string();
     view! {
         <Title text=title/>
         <section class="page">
             <p class="crumbs">
                 <A href="/advice">{words::advice::ALL_ADVICE}</A>
                 " / "
-                <A href=of_product>{advice.product.to_string()}</A>
+                <A href=of_product>{name}</A>
             </p>
             <div class="page-head">
                 <h1>{heading}</h1>
@@ -211,9 +212,10 @@ fn came_of_it(advice: &Advice) -> Option<AnyView> {
             } else {
                 (Tone::Warn, words::advice::LESS_THAN_PROMISED)
             };
+            let over = words::advice::over_weeks(advice.measured_weeks);
             view! {
                 <Notice tone>
-                    <p>{words::money(money)}" "{words::advice::over_weeks(advice.measured_weeks)}". "{said}</p>
+                    <p>{words::money(money)}" "{over}". "{said}</p>
                 </Notice>
             }
             .into_any()
