@@ -15,6 +15,8 @@ use crate::pages::account;
 use crate::pages::account::Account;
 use crate::pages::activate::Activate;
 use crate::pages::admin;
+use crate::pages::advice;
+use crate::pages::advice::Advice;
 use crate::pages::approvals::Approvals;
 use crate::pages::catalog::Catalog;
 use crate::pages::costs;
@@ -62,6 +64,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/costs") view=Costs ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month/line") view=costs::Line ssr=SsrMode::Async/>
+                    <Route path=path!("/advice") view=Advice ssr=SsrMode::Async/>
+                    <Route path=path!("/advice/:id") view=advice::Show ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=Account ssr=SsrMode::Async/>
                     <Route path=path!("/account/tokens") view=account::Tokens ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people") view=admin::People ssr=SsrMode::Async/>

@@ -123,6 +123,14 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "the advice on a product and how it stands",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/advice?product=vehicle-workshop-visits");
+      await expect(portal.page.getByRole("region", { name: "How it stands" })).toBeVisible();
+    },
+  },
+  {
     name: "erasures with the form open",
     open: async (portal) => {
       await portal.as(JONAS);

@@ -4,6 +4,7 @@
 //! the exchange's table of operations, it takes one argument `form`, a type that denies unknown fields, and answers [`Done`].
 
 pub mod access;
+pub mod advice;
 pub mod audit;
 pub mod billing;
 pub mod catalog;

@@ -1,6 +1,7 @@
 //! States and choices of the model in the portal's words: the one place that says what they are called.
 
 use leptos::prelude::*;
+use model::AdviceState;
 use model::Classification;
 use model::Cloud;
 use model::ErasureState;
@@ -97,6 +98,16 @@ pub const fn erasure(state: ErasureState) -> Said {
         ErasureState::Waiting => (words::states::UNDER_WAY, Tone::Warn),
         ErasureState::Proven => (words::states::PROVEN, Tone::Good),
         ErasureState::NotProvable => (words::states::NOT_PROVABLE, Tone::Bad),
+    }
+}
+
+pub const fn advice(state: AdviceState) -> Said {
+    match state {
+        AdviceState::Open => (words::states::OPEN, Tone::Warn),
+        AdviceState::Accepted => (words::states::ACCEPTED, Tone::Good),
+        AdviceState::Snoozed => (words::states::PUT_OFF, Tone::Plain),
+        AdviceState::Declined => (words::states::DECLINED, Tone::Plain),
+        AdviceState::Over => (words::states::OVER, Tone::Plain),
     }
 }
 

@@ -3,10 +3,12 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
+use model::AdviceState;
 use model::GrantActual;
 use model::GrantDesired;
 use model::MemberRole;
 use model::Role;
+use model::dto::Advice;
 use model::dto::Grant;
 use model::dto::Money;
 use model::dto::Replica;
@@ -33,6 +35,9 @@ use crate::pages::replicas::late;
 use crate::wire::load;
 use crate::wire::load_if;
 use crate::words;
+
+/// So many recommendations stand on the desk.
+const ADVICE_SHOWN: usize = 3;
 
 #[component]
 pub fn Home() -> impl IntoView {
@@ -72,6 +77,7 @@ fn Today() -> impl IntoView {
     let grants = load(api::access::grants(None, None));
     let replicas = load(api::replicas::all_replicas(None));
     let statements = load(api::billing::statements(None));
+    let advice = load(api::advice::advice(None, None));
     let is_admin = ctx::viewer().is_some_and(|viewer| viewer.is(Role::Admin));
     let jobs =
         load_if(is_admin.then(|| api::audit::jobs("parked".to_owned(), String::new(), None)));
@@ -95,6 +101,7 @@ fn Today() -> impl IntoView {
             {jobs.show(|page| parked(page.items).into_any())}
             {replicas.show(|replicas| copies(replicas).into_any())}
             {statements.show(|statements| month(statements.items).into_any())}
+            {advice.show(|advice| cheaper(advice.items).into_any())}
         </div>
     }
 }
@@ -239,6 +246,38 @@ fn parked(jobs: Vec<Job>) -> impl IntoView {
                 <p>{words::home::FAILED_TOO_OFTEN}</p>
                 <ul class="lines">{lines}</ul>
                 <p class="actions"><A href="/admin/jobs?state=parked" attr:class="button">{words::home::OPEN_THE_JOBS}</A></p>
+            </section>
+        }
+    })
+}
+
+/// What the advisor recommends and nobody has answered, the latest of it.
+fn cheaper(advice: Vec<Advice>) -> impl IntoView {
+    let open = advice
+        .into_iter()
+        .filter(|advice| advice.state == AdviceState::Open);
+    let lines = open
+        .take(ADVICE_SHOWN)
+        .map(|advice| {
+            let href = format!("/advice/{}", advice.id);
+            let what = words::advice::kind(advice.kind, &advice.change);
+            let saving = advice.saving;
+            let saves = words::advice::saves(&words::money(saving.low), &words::money(saving.high));
+            view! {
+                <li class="line">
+                    <A href=href>{what}</A>
+                    <span class="muted">{advice.product.to_string()}</span>
+                    <span class="muted">{saves}</span>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <section class="card" aria-labelledby="cheaper">
+                <h2 id="cheaper">{words::advice::WOULD_COST_LESS}</h2>
+                <ul class="lines">{lines}</ul>
+                <p class="actions"><A href="/advice" attr:class="button">{words::advice::OPEN_THE_ADVICE}</A></p>
             </section>
         }
     })

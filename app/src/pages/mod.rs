@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod activate;
 pub mod admin;
+pub mod advice;
 pub mod approvals;
 pub mod catalog;
 pub mod costs;

@@ -14,6 +14,8 @@ pub(crate) mod activate;
 #[cfg(feature = "ssr")]
 pub(crate) mod admin;
 #[cfg(feature = "ssr")]
+pub(crate) mod advice;
+#[cfg(feature = "ssr")]
 pub(crate) mod answers;
 #[cfg(feature = "ssr")]
 pub mod approvals;

@@ -5,6 +5,7 @@
 //! behind [`ports`].
 
 pub mod access;
+pub mod advice;
 pub mod audit;
 pub mod billing;
 pub mod catalog;

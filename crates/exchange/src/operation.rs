@@ -204,6 +204,16 @@ operations! {
     StatementIssue [Finance] rest(("POST", "/statements/{team}/{month}/issue")) cli("billing issue") page "billing/issue_statement";
     SavingRead [SignedIn] rest(("GET", "/savings")) cli("billing savings") page "/costs";
 
+    // Advice.
+    AdviceList [SignedIn] rest(("GET", "/advice")) cli("advice list") page "/advice";
+    /// Who may see what the product costs: its team, who reads it in that place, and those who see all costs.
+    AdviceRead [OwnerMember, Consumer, Finance, Auditor, Admin] rest(("GET", "/advice/{advice}")) cli("advice show") page "/advice/{id}";
+    /// What it does is asked of the operation that does it, too.
+    AdviceAccept [Producer, Consumer, Admin] rest(("POST", "/advice/{advice}/accept")) cli("advice accept") page "advice/accept_advice";
+    AdviceSnooze [Producer, Finance, Admin] rest(("POST", "/advice/{advice}/snooze")) cli("advice snooze") page "advice/snooze_advice";
+    AdviceDecline [Producer, Finance, Admin] rest(("POST", "/advice/{advice}/decline")) cli("advice decline") page "advice/decline_advice";
+    AdviceReckon [Producer, Finance, Admin, System] rest(("POST", "/products/{product}/advice")) cli("advice reckon");
+
     // Audit, work, declaration.
     AuditList [Auditor, Admin] rest(("GET", "/audit")) cli("audit list") page "/admin/audit";
     AuditVerify [Auditor, Admin] rest(("POST", "/audit/verify")) cli("audit verify") page "audit/verify_chain";

@@ -135,6 +135,8 @@ ids! {
     WorkId
     /// One deployment of a declaration.
     DeploymentId
+    /// What the advisor recommends.
+    AdviceId
     /// Something that people and the webhook are told.
     NoticeId
 }

@@ -84,6 +84,10 @@ words! {
     StatementState ("statement state") { Open = "open", Issued = "issued" }
     /// How far a replica has come with forgetting.
     ErasureState ("state of an erasure") { /** For a sync, or for the time when the objects may go. */ Waiting = "waiting", /** Everything is gone, and was looked for. */ Proven = "proven", /** It is said why. */ NotProvable = "not_provable" }
+    /// What the advisor recommends of a product in one place.
+    AdviceKind ("kind of advice") { /** Read a replica there. */ Replica = "replica", /** Read the producer's files. */ Live = "live", /** Sync less often. */ Cadence = "cadence", /** Let runs fetch the change feed. */ ChangeFeed = "change_feed", /** Leave the source's compactions alone, or make fewer of them. */ Compaction = "compaction" }
+    /// The life of a recommendation.
+    AdviceState ("state of advice") { Open = "open", /** Somebody acted on it; what came of it is measured. */ Accepted = "accepted", /** Until a day. */ Snoozed = "snoozed", /** With a reason. */ Declined = "declined", /** What it rested on is no longer so. */ Over = "over" }
     /// What people are told by mail; each can turn off what they do not want.
     NoticeKind ("kind of notice") { /** Somebody asks for what one decides on. */ RequestWaiting = "request_waiting", /** What one asked for was decided. */ RequestDecided = "request_decided", /** An access of one's team was seen to work. */ AccessVerified = "access_verified", /** An access of one's team ends soon. */ AccessEnding = "access_ending", /** A replica of one's product cannot be synced, or can again; or the product cannot be read. */ SyncFailing = "sync_failing", /** A replica is later than its schedule promises, or in time again. */ Freshness = "freshness", /** Most of the bytes that an access hands out in a day are gone. */ LiveQuota = "live_quota" }
     /// What happened to a product, as its history tells it.

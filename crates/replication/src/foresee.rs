@@ -2,12 +2,14 @@
 //! doing the same would take. Logs are read at both ends and objects looked at; nothing is written, not even the folder's marker, and
 //! no data file is read.
 
+use std::collections::HashSet;
+
 use model::{SyncRunId, Timestamp};
 
 use crate::choose::{Choice, Way, is_staged};
 use crate::copy::reads_of;
 use crate::files::CopyItem;
-use crate::plan::{Ask, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
+use crate::plan::{Ask, Pair, Plan, PlanError, PlanSummary, Planned, WaysMoved, plan_for};
 
 /// What one way would move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,28 +114,63 @@ pub async fn foresee(
     })
 }
 
-fn told(plan: Plan) -> Foresight {
-    let (mut run, mut vectors) = (Moves::default(), Moves::default());
-    for item in plan
-        .copies
-        .iter()
-        .filter(|item| !plan.reused.contains(&item.dst))
-    {
-        run.add(item.size);
-        if is_vector(item) {
-            vectors.add(item.size);
+/// What a plan's run moves, and what the ways that were thought of would.
+pub(crate) struct Weighed {
+    run: Moves,
+    /// The deletion vectors of it.
+    vectors: Moves,
+    files: Moves,
+    feed: Option<Moves>,
+    skip: Option<Moves>,
+}
+
+impl Weighed {
+    /// Of what is to be copied, save what the replica still holds.
+    pub(crate) fn of(copies: &[CopyItem], reused: &HashSet<String>, choices: &[Choice]) -> Self {
+        let (mut run, mut vectors) = (Moves::default(), Moves::default());
+        for item in copies.iter().filter(|item| !reused.contains(&item.dst)) {
+            run.add(item.size);
+            if is_vector(item) {
+                vectors.add(item.size);
+            }
+        }
+        let sum = |way: Option<Way>, of: fn(&Choice) -> Moves| sum_of(choices, way, of);
+        // What no choice is about crosses whichever is taken.
+        let rest = run.minus(sum(None, now));
+        let files = rest.plus(sum(None, |choice| choice.copy));
+        let by = |way: Way| {
+            let others = files.minus(sum(Some(way), |choice| choice.copy));
+            let is_any = choices.iter().any(|choice| choice.way == way);
+            is_any.then(|| others.plus(sum(Some(way), |choice| choice.other)))
+        };
+        Self {
+            run,
+            vectors,
+            files,
+            feed: by(Way::Feed),
+            skip: by(Way::Skip),
         }
     }
+
+    /// The bytes, for the record.
+    pub(crate) fn told(&self) -> WaysMoved {
+        WaysMoved {
+            files: self.files.bytes,
+            feed: self.feed.map(|moves| moves.bytes),
+            skip: self.skip.map(|moves| moves.bytes),
+        }
+    }
+}
+
+fn told(plan: Plan) -> Foresight {
     let choices = &plan.chosen.options;
-    let sum = |way: Option<Way>, of: fn(&Choice) -> Moves| sum_of(choices, way, of);
-    // What no choice is about crosses whichever is taken.
-    let rest = run.minus(sum(None, now));
-    let files = rest.plus(sum(None, |choice| choice.copy));
-    let by = |way: Way| {
-        let others = files.minus(sum(Some(way), |choice| choice.copy));
-        let is_any = choices.iter().any(|choice| choice.way == way);
-        is_any.then(|| others.plus(sum(Some(way), |choice| choice.other)))
-    };
+    let Weighed {
+        run,
+        vectors,
+        files,
+        feed,
+        skip,
+    } = Weighed::of(&plan.copies, &plan.reused, choices);
     let sets = |way: Way| {
         let chosen = choices.iter().filter(|c| c.is_chosen && c.way == way);
         chosen.count() as u64
@@ -141,8 +178,8 @@ fn told(plan: Plan) -> Foresight {
     Foresight {
         full: plan.full,
         files,
-        feed: by(Way::Feed),
-        skip: by(Way::Skip),
+        feed,
+        skip,
         run,
         sets_fed: sets(Way::Feed),
         sets_skipped: sets(Way::Skip),

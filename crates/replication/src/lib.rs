@@ -53,7 +53,7 @@ pub use journal::{JournalError, LogEscape, RunJournal, RunRecord};
 pub use mark::{OPERATION, app_id};
 pub use marker::{MARKER, Marker, MarkerError, is_vacant};
 pub use mend::Mend;
-pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, plan};
+pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, WaysMoved, plan};
 pub use process::ProcessEngine;
 pub use proof::{Gone, Ledger, Proof, Unproved, look_again};
 pub use prove::{Looked, Sums, compare, look, partition_of, sums};

@@ -15,7 +15,7 @@ use crate::choose::{Chosen, Ways, choose};
 use crate::commit::Draft;
 use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
-use crate::foresee::Moves;
+use crate::foresee::{Moves, Weighed};
 use crate::intent;
 use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
@@ -113,6 +113,9 @@ pub struct PlanSummary {
     /// Which, and how; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub choice: String,
+    /// What the ways that were thought of would have moved; None in plans from before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ways: Option<WaysMoved>,
     /// So many more runs copy files, because rows could not be changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files_for: u64,
@@ -122,6 +125,17 @@ pub struct PlanSummary {
     /// When that was last looked for, with this plan or before; milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged_at: Option<i64>,
+}
+
+/// Bytes of files that each way would have moved in place of what the run did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaysMoved {
+    /// Each object that the replica does not hold, and nothing else.
+    pub files: u64,
+    /// With the change feed in place of rewritten files wherever it can be. `None`: it was not thought of, or can be nowhere.
+    pub feed: Option<u64>,
+    /// With compactions left alone wherever they can be; likewise.
+    pub skip: Option<u64>,
 }
 
 pub(crate) fn is_zero(number: &u64) -> bool {
@@ -490,6 +504,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         sets_copied: chosen.sets().1,
         why: chosen.why.clone(),
         choice: chosen.digest(),
+        ways: Some(Weighed::of(&copies, &reused, &chosen.options).told()),
         files_for: match ask.files_only {
             true => REST,
             false => rest.saturating_sub(1),

@@ -5,6 +5,7 @@
 //! standard error, with `--json` a problem document on standard output instead.
 
 mod access_log;
+mod advice;
 mod assess;
 mod audit;
 mod billing;
@@ -182,6 +183,9 @@ enum Calls {
     /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
     Billing(billing::Billing),
+    /// What would cost less, from the access log and the sync history
+    #[command(subcommand)]
+    Advice(advice::Advice),
     /// See what is wrong with a declaration; exit status 1 when something is
     Validate(declaration::Declared),
     /// See what deploying a declaration would do; exit status 0 no changes, 1 it cannot be deployed, 2 changes
@@ -218,6 +222,7 @@ impl Calls {
             Self::Vacuum(target) => target.start(WorkKind::Vacuum)?,
             Self::Erasure(command) => command.act()?,
             Self::Billing(command) => command.act(),
+            Self::Advice(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,
             Self::Plan(declared) => declared.plan()?,
             Self::Deploy(deploy) => deploy.act()?,

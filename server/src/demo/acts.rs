@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use exchange::Principal;
 use model::dto::{DecisionNew, ModeOffer, Money, PurposeNew, Request, RequestNew, SyncJobChange};
 use model::time::DAY;
-use model::{GrantActual, Mode, Stage, StatementState};
+use model::{AdviceState, GrantActual, Mode, Stage, StatementState};
 
 use super::clouds::{CLAIMS, ORDERS, PARTS, Place, VISITS};
 use super::journey::{Journey, told};
@@ -157,7 +157,8 @@ pub(super) async fn of_today(journey: &mut Journey<'_, '_>) -> anyhow::Result<()
         },
     )
     .await?;
-    savings(journey).await
+    savings(journey).await?;
+    advice(journey).await
 }
 
 async fn ask(journey: &mut Journey<'_, '_>, wish: Wish) -> anyhow::Result<Request> {
@@ -379,6 +380,28 @@ async fn savings(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
             size(saving.baseline_bytes),
             percent(saving.saved_bytes.into(), saving.baseline_bytes.into()),
             saving.baseline
+        ));
+    }
+    Ok(())
+}
+
+/// What the advisor makes of the month, as everybody finds it on the page.
+async fn advice(journey: &mut Journey<'_, '_>) -> anyhow::Result<()> {
+    let page = exchange::page::PageRequest::all();
+    let operator = Principal::operator();
+    let found = journey.exchange().advice(&operator, None, &page).await?;
+    let open = found.items.into_iter().rev();
+    for advice in open.filter(|advice| advice.state == AdviceState::Open) {
+        let saving = advice.saving;
+        journey.tell(&format!(
+            "advice for {} in {}: {} ({}), which saves {} to {} {} a month",
+            advice.product,
+            advice.to,
+            advice.kind,
+            advice.change,
+            saving.low.amount,
+            saving.high.amount,
+            saving.high.currency,
         ));
     }
     Ok(())

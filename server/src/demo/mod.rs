@@ -2,6 +2,8 @@
 //! a product to the bill, played by the same operations as everybody's. What is in it is invented.
 
 mod acts;
+#[cfg(test)]
+mod advised;
 mod cars;
 mod clouds;
 mod journey;

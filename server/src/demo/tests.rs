@@ -92,6 +92,7 @@ async fn the_month_is_played() {
     for saving in &report.savings {
         assert!(saving.saved_bytes > 0, "{saving:?}");
     }
+    advised::the_break_even_is_what_a_search_finds(&stage.exchange, &report).await;
     for line in [
         "mara asks for",
         "jonas, the owner, says yes",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use exchange::access::NextLook;
+use exchange::advice::ADVICE_TICK;
 use exchange::catalog::REFRESH_TICK;
 use exchange::jobs::{Leased, Wake, WorkKind};
 use exchange::notices::Sent;
@@ -120,7 +121,8 @@ pub fn handlers(hand: Arc<Lakehand>) -> Handlers {
 
 /// Looking at the clock: what is due, what has ended, what a lost wake-up left behind.
 pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
-    let (due, ended, lost, report, catalog, vacuums, ends, ending, checks) = (
+    let (due, ended, lost, report, catalog, vacuums, ends, ending, checks, advisor) = (
+        exchange.clone(),
         exchange.clone(),
         exchange.clone(),
         exchange.clone(),
@@ -132,6 +134,7 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         exchange.clone(),
     );
     let refresh = Duration::from_micros(REFRESH_TICK.unsigned_abs());
+    let advise = Duration::from_micros(ADVICE_TICK.unsigned_abs());
     vec![
         Tick::new("schedules", Duration::from_secs(5), move || {
             let exchange = due.clone();
@@ -179,6 +182,10 @@ pub fn ticks(exchange: &Exchange) -> Vec<Tick> {
         Tick::new("refresh", refresh, move || {
             let exchange = catalog.clone();
             async move { exchange.refreshes_tick(&Principal::system()).await }
+        }),
+        Tick::new("advice", advise, move || {
+            let exchange = advisor.clone();
+            async move { exchange.advice_tick(&Principal::system()).await }
         }),
         Tick::new("report", Duration::from_secs(15 * 60), move || {
             let exchange = report.clone();

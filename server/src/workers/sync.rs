@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{
-    Counted, RunBegun, RunProgress, RunStart, SyncCommitted, SyncOutcome, SyncTask, explained,
-    is_look,
+    Counted, RunBegun, RunProgress, RunStart, RunWays, SyncCommitted, SyncOutcome, SyncTask,
+    explained, is_look,
 };
 use exchange::{Exchange, Principal};
 use model::dto::RunHow;
@@ -232,6 +232,12 @@ impl RunJournal for Journal<'_> {
                 .or(standing(task.bytes))
                 .unwrap_or(0),
             how: plan.map(|plan| how_of(plan, record.files_only)),
+            bytes_replaced: plan.map(|plan| plan.bytes_removed),
+            ways: plan.and_then(|plan| plan.ways).map(|ways| RunWays {
+                files: ways.files,
+                feed: ways.feed,
+                skip: ways.skip,
+            }),
             error: record.why.clone(),
         };
         // What comes after copying is written down at the run's end, with the time that it took.

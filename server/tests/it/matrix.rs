@@ -3,6 +3,7 @@
 //! The rows come from the exchange's table. A route without a sample here fails; so does a row that changed. To grow it: add a
 //! sample, run with `UPDATE_MATRIX=1`, and read the difference.
 
+mod advised;
 mod doors;
 mod functions;
 mod made;
@@ -115,7 +116,7 @@ impl World {
         &self.app.exchange
     }
 
-    fn fresh(&mut self, prefix: &str) -> String {
+    pub(crate) fn fresh(&mut self, prefix: &str) -> String {
         self.count += 1;
         format!("{prefix}{}", self.count)
     }

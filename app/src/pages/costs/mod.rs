@@ -192,6 +192,7 @@ fn Shown() -> impl IntoView {
             <section class="block">
                 <h2>{words::costs::SAVED_BY_REPLICAS}</h2>
                 {savings.show(|savings: Vec<Saving>| of_savings(savings, true).into_any())}
+                <p><A href="/advice">{words::advice::WOULD_COST_LESS}</A></p>
             </section>
             <section class="block" id="statements">
                 <h2>{words::costs::STATEMENTS}</h2>

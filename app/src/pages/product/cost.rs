@@ -24,10 +24,12 @@ use crate::words;
 pub(super) fn cost(product: &str, parts: Parts, place: Place) -> impl IntoView + use<> {
     let file = url::with_query("/costs/charges.csv", [("product", product)]);
     let calls = format!("/products/{}/usage", url::encode(product));
+    let advice = url::with_query("/advice", [("product", product)]);
     view! {
         <section class="block">
             <h2>{words::product_cost::SAVED_BY_REPLICAS}</h2>
             {parts.savings.show(|savings| of_savings(savings, false).into_any())}
+            <p><A href=advice>{words::advice::WHAT_WOULD_COST_LESS}</A></p>
         </section>
         <section class="block">
             <h2>{words::product_cost::CHARGES}</h2>

@@ -195,6 +195,7 @@ ids!(
     model::NoticeId,
     model::ErasureId,
     model::ErasedObjectId,
+    model::AdviceId,
 );
 
 macro_rules! words {
@@ -256,6 +257,8 @@ words!(
     model::Payer,
     model::StatementState,
     model::ErasureState,
+    model::AdviceKind,
+    model::AdviceState,
     model::NoticeKind,
     model::NoticeEvent,
     model::Addresses,

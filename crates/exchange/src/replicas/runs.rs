@@ -35,7 +35,21 @@ pub struct RunProgress {
     pub bytes_full: u64,
     /// None: it stays as it is.
     pub how: Option<RunHow>,
+    /// Of files that the replica had and the source has no more. None: nobody planned.
+    pub bytes_replaced: Option<u64>,
+    /// What the ways that its plan thought of would have moved.
+    pub ways: Option<RunWays>,
     pub error: Option<String>,
+}
+
+/// Bytes of files that each way would have moved in place of what a run did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunWays {
+    pub files: u64,
+    /// By the change feed. None: it was not thought of, or nothing could be done by it.
+    pub feed: Option<u64>,
+    /// With compactions left alone; likewise.
+    pub skip: Option<u64>,
 }
 
 /// What a finished sync has made of the replica table.
@@ -71,7 +85,8 @@ impl Exchange {
         let changed = sql!(
             "update sync_run set state = coalesce($1, state), journal = $2, from_version = $3, to_version = $4,
                  replica_version = $5, files_planned = $6, bytes_planned = $7, files_copied = $8, bytes_copied = $9,
-                 bytes_full = $10, error = $11, updated_at = $12, how = coalesce($15, how)
+                 bytes_full = $10, error = $11, updated_at = $12, how = coalesce($15, how),
+                 bytes_replaced = $16, bytes_by_files = $17, bytes_by_feed = $18, bytes_by_skip = $19
              where id = $13 and attempt = $14 and state in ('planned', 'copying', 'committing', 'verifying')"
         )
         .bind(progress.state)
@@ -89,6 +104,10 @@ impl Exchange {
         .bind(run.id)
         .bind(run.attempt)
         .bind(how)
+        .bind(progress.bytes_replaced)
+        .bind(progress.ways.map(|ways| ways.files))
+        .bind(progress.ways.and_then(|ways| ways.feed))
+        .bind(progress.ways.and_then(|ways| ways.skip))
         .execute(&mut tx)
         .await?;
         if changed == 0 {

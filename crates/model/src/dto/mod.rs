@@ -3,6 +3,7 @@
 //! A `…New` or `…Change` comes in and denies unknown fields; the others go out.
 
 mod access;
+mod advice;
 mod assess;
 mod billing;
 mod catalog;
@@ -15,6 +16,7 @@ mod replicas;
 mod storages;
 
 pub use access::*;
+pub use advice::*;
 pub use assess::*;
 pub use billing::*;
 pub use catalog::*;

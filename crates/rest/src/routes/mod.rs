@@ -3,6 +3,7 @@
 //! To add an operation: an `.on(Operation::X, handler)` line with what it takes and answers, and the handler. Method and path
 //! come from the exchange's table; the test of the table says what is still missing.
 
+mod advice;
 mod audit;
 mod billing;
 mod csv;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Endpoints {
         .and(replicas::endpoints())
         .and(erasures::endpoints())
         .and(billing::endpoints())
+        .and(advice::endpoints())
         .and(declaration::endpoints())
         .and(audit::endpoints())
         .and(delivery::endpoints())

@@ -67,5 +67,21 @@ pub(super) fn cases() -> Vec<Case> {
             none(),
         ),
         ("billing savings", "GET", "savings", none()),
+        ("advice list", "GET", "advice", none()),
+        ("advice show 7", "GET", "advice/7", none()),
+        ("advice accept 7", "POST", "advice/7/accept", json!({})),
+        (
+            "advice snooze 7 --until 2027-01-31",
+            "POST",
+            "advice/7/snooze",
+            json!({ "until": "2027-01-31" }),
+        ),
+        (
+            "advice decline 7 --reason known",
+            "POST",
+            "advice/7/decline",
+            json!({ "reason": "known" }),
+        ),
+        ("advice reckon v-a", "POST", "products/v-a/advice", none()),
     ]
 }

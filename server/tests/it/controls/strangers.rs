@@ -97,7 +97,7 @@ async fn every_request_is_replayed_by_strangers() {
             .replay(&method, &path, sample.body.as_ref(), refused)
             .await;
     }
-    assert!(replayed > 60 && open < 30, "{open} of {replayed} are open");
+    assert!(replayed > 60 && open < 35, "{open} of {replayed} are open");
 }
 
 /// What is not published is not there: 404, whatever is asked of it.

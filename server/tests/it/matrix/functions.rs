@@ -116,6 +116,9 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("valid_from", text("/valid_from")),
             ("source", text("/source")),
         ],
+        "advice/accept_advice" => vec![("advice", name(0))],
+        "advice/snooze_advice" => vec![("advice", name(0)), ("until", text("/until"))],
+        "advice/decline_advice" => vec![("advice", name(0)), ("reason", text("/reason"))],
         "billing/issue_statement" => {
             vec![("team", name(0)), ("month", name(1)), ("confirm", name(1))]
         }

@@ -351,7 +351,8 @@ impl World {
             | Operation::MeterList
             | Operation::ChargeList
             | Operation::StatementList
-            | Operation::SavingRead => none(),
+            | Operation::SavingRead
+            | Operation::AdviceList => none(),
             Operation::ReplicaRead
             | Operation::SyncStart
             | Operation::SyncPlanRead
@@ -404,6 +405,15 @@ impl World {
                     ..named(&["aftersales", "2026-05"])
                 }
             }
+            Operation::AdviceRead => named(&[&self.advised().await]),
+            Operation::AdviceAccept => named(&[&self.advised().await]).with(json!({})),
+            Operation::AdviceSnooze => {
+                named(&[&self.advised().await]).with(json!({ "until": "2026-12-31" }))
+            }
+            Operation::AdviceDecline => {
+                named(&[&self.advised().await]).with(json!({ "reason": "known already" }))
+            }
+            Operation::AdviceReckon => named(&["vehicle-visits"]),
             Operation::StatementIssue => {
                 self.month_to_bill().await;
                 named(&["aftersales", "2026-05"])

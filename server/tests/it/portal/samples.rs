@@ -90,6 +90,9 @@ pub(super) fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[valid_from]", "2026-01-01"),
             ("form[source]", "list price"),
         ],
+        "advice/accept_advice" => vec![("form[advice]", ID)],
+        "advice/snooze_advice" => vec![("form[advice]", ID), ("form[until]", "2027-01-31")],
+        "advice/decline_advice" => vec![("form[advice]", ID), ("form[reason]", "known already")],
         "billing/issue_statement" => vec![
             ("form[team]", "rnd"),
             ("form[month]", "2026-05"),

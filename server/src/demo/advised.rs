@@ -1,0 +1,199 @@
+//! What the advisor says of the demo world, against a search over the same history: line by line of the access log and run by run, once
+//! for every number of readers, until a replica costs less.
+
+use std::collections::BTreeSet;
+
+use exchange::access::ShareQueryFilter;
+use exchange::page::PageRequest;
+use exchange::{Exchange, Principal};
+use model::dto::{AdviceStanding, ShareQuery, SyncRun};
+use model::time::{DAY, HOUR};
+use model::{AdviceState, Cloud, Location, RunKind, RunState, Timestamp};
+
+use super::report::{ProductLine, Report, every};
+
+/// Days of a week; whole ones are looked at.
+const WEEK: i64 = 7;
+/// No demo world has more readers.
+const MOST: i128 = 1_000;
+
+/// Prices of the declaration, in billionths: per GB of a route, per hour, per GB and month.
+fn of_route(from: Cloud) -> i128 {
+    match from {
+        Cloud::Aws => 90_000_000,
+        Cloud::Gcp => 120_000_000,
+        Cloud::Azure | Cloud::Onprem => 87_000_000,
+    }
+}
+const COMPUTE: i128 = 120_000_000;
+const STORAGE: i128 = 21_000_000;
+
+/// All that was recorded, as lists give it.
+struct Recorded {
+    calls: Vec<ShareQuery>,
+    runs: Vec<SyncRun>,
+    /// What each replica holds.
+    held: Vec<(String, Location, u64)>,
+    /// Where each recipient reads.
+    recipients: Vec<(String, Location)>,
+}
+
+impl Recorded {
+    async fn of(exchange: &Exchange) -> Self {
+        let operator = Principal::operator();
+        let calls = exchange.all_share_queries(&operator, &ShareQueryFilter::default());
+        let calls = calls.await.unwrap().items;
+        let runs = every(async |page| exchange.sync_runs(&operator, None, &page).await);
+        let replicas = exchange
+            .replicas(&operator, None, &PageRequest::all())
+            .await;
+        let held = replicas.unwrap().items.into_iter().map(|replica| {
+            let bytes: u64 = replica.tables.iter().filter_map(|table| table.bytes).sum();
+            (replica.product.to_string(), replica.location, bytes)
+        });
+        let recipients = exchange.recipients(&operator, &PageRequest::all()).await;
+        let recipients = recipients.unwrap().items.into_iter();
+        Self {
+            calls,
+            runs: runs.await.unwrap(),
+            held: held.collect(),
+            recipients: recipients
+                .map(|recipient| (recipient.name.to_string(), recipient.location))
+                .collect(),
+        }
+    }
+
+    /// Lines of the log that handed out rows of a product in a place on one of those days.
+    fn calls_at<'a>(
+        &'a self,
+        standing: &'a AdviceStanding,
+        days: &'a std::ops::Range<i64>,
+    ) -> impl Iterator<Item = &'a ShareQuery> {
+        self.calls.iter().filter(move |call| {
+            let is_there = self
+                .recipients
+                .iter()
+                .any(|(name, at)| *name == call.recipient.as_str() && *at == standing.to);
+            is_there
+                && call.share == standing.product.as_str()
+                && call.endpoint == "query"
+                && call.status == 200
+                && days.contains(&call.at.utc_day())
+        })
+    }
+}
+
+/// The least number of readers, each like the mean of those who were seen, that costs more than the replica did. Amounts are in a unit
+/// in which nothing is rounded but what a month and an hour are divided by.
+fn search(recorded: &Recorded, standing: &AdviceStanding, product: &ProductLine) -> Option<u64> {
+    let since = Timestamp::parse(standing.since.as_ref().unwrap())
+        .unwrap()
+        .utc_day();
+    let weeks = i64::try_from(standing.weeks).unwrap();
+    let days = since..since + WEEK * weeks;
+    let price = of_route(product.location.cloud);
+    let mut replica = 0_i128;
+    let stored: u64 = if standing.has_replica {
+        for run in &recorded.runs {
+            let is_sync = run.kind == RunKind::Sync && run.state == RunState::Done;
+            let is_here = run.product == product.name && run.to_location == standing.to;
+            // A first copy is made once.
+            let counts = run.from_version.is_some() && days.contains(&run.started_at.utc_day());
+            if is_sync && is_here && counts {
+                replica += i128::from(run.bytes_received) * price;
+                replica += i128::from(run.busy_micros) * COMPUTE * 1_000_000_000 / i128::from(HOUR);
+            }
+        }
+        let held = recorded.held.iter();
+        let held =
+            held.filter(|(name, at, _)| *name == product.name.as_str() && *at == standing.to);
+        held.map(|(_, _, bytes)| *bytes).sum()
+    } else {
+        // At worst each sync, once a week, copies all.
+        replica += i128::from(product.bytes) * price * i128::from(weeks);
+        product.bytes
+    };
+    replica += i128::from(stored) * STORAGE * i128::from(WEEK) / 30 * i128::from(weeks);
+    let seen: BTreeSet<&str> = recorded
+        .calls_at(standing, &days)
+        .map(|call| call.recipient.as_str())
+        .collect();
+    let seen = i128::try_from(seen.len()).unwrap();
+    let cheaper = |readers: &i128| {
+        let mut live = 0_i128;
+        for day in days.clone() {
+            for call in recorded.calls_at(standing, &(day..day + 1)) {
+                live += i128::from(call.bytes_signed) * price * readers;
+            }
+        }
+        live > replica * seen
+    };
+    (1..=MOST)
+        .find(cheaper)
+        .map(|readers| u64::try_from(readers).unwrap())
+}
+
+/// Whoever reads the orders comes once a week: that is how often a replica of them would be synced.
+fn is_read_weekly(recorded: &Recorded, standing: &AdviceStanding) -> bool {
+    let all = i64::MIN / DAY..i64::MAX / DAY;
+    let days: BTreeSet<i64> = recorded
+        .calls_at(standing, &all)
+        .map(|call| call.at.utc_day())
+        .collect();
+    let days: Vec<i64> = days.into_iter().collect();
+    let mut pauses: Vec<i64> = days.windows(2).map(|two| two[1] - two[0]).collect();
+    pauses.sort_unstable();
+    pauses.get((pauses.len().max(1) - 1) / 2) == Some(&WEEK)
+}
+
+/// The break-even of every place that is known for long enough.
+pub(super) async fn the_break_even_is_what_a_search_finds(exchange: &Exchange, report: &Report) {
+    let operator = Principal::operator();
+    let recorded = Recorded::of(exchange).await;
+    let (mut with, mut without) = (0, 0);
+    for product in &report.products {
+        let name = product.name.as_str();
+        for standing in exchange.advice_standing(&operator, name).await.unwrap() {
+            println!("{standing:?}");
+            if standing.weeks == 0 {
+                continue;
+            }
+            let found = search(&recorded, &standing, product);
+            let even = standing.break_even;
+            assert_eq!(even.map(|even| even.to), found, "{standing:?}");
+            if standing.has_replica {
+                assert_eq!(even.map(|even| even.from), found, "{standing:?}");
+                with += 1;
+            } else {
+                assert!(is_read_weekly(&recorded, &standing));
+                assert!(
+                    even.is_some_and(|even| even.from <= even.to),
+                    "{standing:?}"
+                );
+                without += 1;
+            }
+        }
+    }
+    assert!(
+        with >= 2 && without >= 1,
+        "{with} with a replica, {without} without"
+    );
+    let page = PageRequest::all();
+    let advice = exchange.advice(&operator, None, &page).await.unwrap().items;
+    let open: Vec<_> = advice
+        .iter()
+        .filter(|advice| advice.state == AdviceState::Open)
+        .collect();
+    assert!(!open.is_empty(), "nothing is recommended in the demo world");
+    for advice in open {
+        let saving = advice.saving;
+        println!(
+            "{}: {} in {} saves {saving:?}; {}",
+            advice.kind, advice.product, advice.to, advice.because
+        );
+        assert!(
+            saving.low.amount <= saving.mean.amount && saving.mean.amount <= saving.high.amount
+        );
+        assert!(advice.weeks.len() >= 3 && saving.mean.amount > model::Micro(0));
+    }
+}
