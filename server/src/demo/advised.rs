@@ -41,8 +41,9 @@ struct Recorded {
 impl Recorded {
     async fn of(exchange: &Exchange) -> Self {
         let operator = Principal::operator();
-        let calls = exchange.all_share_queries(&operator, &ShareQueryFilter::default());
-        let calls = calls.await.unwrap().items;
+        let all = ShareQueryFilter::default();
+        let calls = exchange.all_share_queries(&operator, &all).await;
+        let calls = calls.unwrap().items;
         let runs = every(async |page| exchange.sync_runs(&operator, None, &page).await);
         let replicas = exchange
             .replicas(&operator, None, &PageRequest::all())

@@ -147,6 +147,7 @@ impl Wires {
 
     fn pair(&self, name: &str, id: ReplicaTableId) -> (Pair, Ends) {
         let (source, target) = (self.source(), self.target(name));
+        let parts = target.parts().unwrap();
         let pair = Pair {
             source: source.table,
             target: target.table,
@@ -159,6 +160,7 @@ impl Wires {
         let ends = Ends {
             source: source.objects,
             target: target.objects,
+            parts,
         };
         (pair, ends)
     }
