@@ -37,6 +37,8 @@ pub(crate) struct Draft {
     pub(crate) own: Vec<Arc<AddFile>>,
     /// Files the replica holds, of whose group it says something new.
     pub(crate) retold: Vec<Arc<AddFile>>,
+    /// By which profile and key the replica is narrowed.
+    pub(crate) narrowed: Option<String>,
 }
 
 impl Draft {
@@ -126,6 +128,7 @@ impl Draft {
             source_table: summary.source_table.clone(),
             source_fingerprint: summary.source_fingerprint.clone(),
             files_for: summary.files_for,
+            narrowed: self.narrowed.clone(),
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",
@@ -152,6 +155,13 @@ impl Draft {
             "sourceTimestamp": summary.source_timestamp.millis(),
             "entrepot": mark,
         });
+        if self.narrowed.is_some() {
+            // How much the source has is not for who has less of it.
+            info["operationMetrics"] = json!({
+                "numRemovedFiles": self.removes.len().to_string(),
+                "numAddedFiles": self.own.len().to_string(),
+            });
+        }
         if self.timestamps {
             info["inCommitTimestamp"] = stamp.into();
         }

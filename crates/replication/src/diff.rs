@@ -74,6 +74,7 @@ pub(crate) fn draft(
         removes: Vec::new(),
         own: Vec::new(),
         retold: Vec::new(),
+        narrowed: None,
     };
     for (key, file) in &source.files {
         if chosen.stands.contains(key) {

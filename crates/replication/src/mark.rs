@@ -34,6 +34,9 @@ pub(crate) struct Mark {
     /// So many runs after this one copy files, because rows could not be changed.
     #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
     pub(crate) files_for: u64,
+    /// Of the profile that the replica is narrowed by and of its key, by which both are recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) narrowed: Option<String>,
 }
 
 /// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.

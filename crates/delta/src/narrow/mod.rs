@@ -80,6 +80,8 @@ pub struct Narrowed {
     /// On columns of files, and on those of partitions.
     tests: Vec<Test>,
     partitions: Vec<Test>,
+    /// The columns of partitions, by their names in the log.
+    partition_names: Vec<String>,
 }
 
 impl Narrowed {
@@ -167,8 +169,16 @@ impl Narrowed {
                 hashed: true,
             }));
         }
+        let is_partition = |field: &&Value| {
+            let mut names = metadata.partition_columns.iter();
+            names.any(|name| field["name"] == name.as_str())
+        };
+        let of_partitions = source.iter().filter(is_partition);
+        let of_partitions = of_partitions.filter_map(|field| name_of(field, is_mapped));
+        let partition_names = of_partitions.map(str::to_owned).collect();
         let roots = source.iter().filter_map(|field| name_of(field, is_mapped));
         Ok(Self {
+            partition_names,
             metadata,
             columns,
             dropped: pass.dropped,
@@ -193,6 +203,14 @@ impl Narrowed {
             let value = test.way.first().and_then(|name| partitions.get(name));
             test.admits(value.and_then(Option::as_deref))
         })
+    }
+
+    /// The values of a file that lies in no partition.
+    pub fn no_partition(&self) -> BTreeMap<String, Option<String>> {
+        self.partition_names
+            .iter()
+            .map(|name| (name.clone(), None))
+            .collect()
     }
 
     /// What decides which rows of a file are taken; with another the file would be written otherwise.

@@ -7,6 +7,7 @@ mod crashes;
 mod foresee;
 mod lies;
 mod machine;
+mod narrow;
 mod parity;
 mod probe;
 mod rules;
