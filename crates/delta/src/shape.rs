@@ -324,7 +324,7 @@ pub(crate) fn fit(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowErr
             let DataType::Struct(fields) = entries.data_type() else {
                 return Err(ArrowError::SchemaError("a map without entries".to_owned()));
             };
-            let [key, value] = fields.as_ref() else {
+            let [key, value] = &fields[..] else {
                 return Err(ArrowError::SchemaError("a map without entries".to_owned()));
             };
             let columns = vec![

@@ -83,7 +83,7 @@ pub struct Opened {
     leaves: Vec<usize>,
     /// Bytes of the footer, which were fetched already.
     pub footer_bytes: u64,
-    /// Bytes that are fetched to write it anew, and requests; of them, those of its deletion vector.
+    /// Bytes that are fetched to write it anew, and requests: of column chunks, and of its deletion vector.
     pub bytes: u64,
     pub requests: u64,
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 pub use self::file::{Opened, Unnarrowed};
 pub use self::pseudonym::Secret;
-use self::schema::{Act, Known, Node, Pass, levels};
+use self::schema::{Act, Known, Node, Pass};
 use self::sieve::Test;
 use crate::actions::Metadata;
 use crate::contain::shown;

@@ -148,7 +148,11 @@ impl Pass<'_> {
         let of = self.inner(
             of,
             &path,
-            &known.iter().map(|field| &field["type"]).collect::<Vec<_>>(),
+            &known
+                .iter()
+                .copied()
+                .map(|field| &field["type"])
+                .collect::<Vec<_>>(),
         );
         let made = clean(field, of, &HARMLESS);
         let Some(out) = field_of(&made, self.is_mapped) else {
@@ -200,7 +204,7 @@ impl Pass<'_> {
         known: &[&Value],
     ) -> Result<Option<(Value, Option<Node>)>, String> {
         let fields = of.get("fields").and_then(Value::as_array);
-        let below = levels(known.iter().map(|field| &field["type"]));
+        let below = levels(known.iter().copied().map(|field| &field["type"]));
         let fields = fields.map(Vec::as_slice).unwrap_or_default();
         let (made, nodes) = self.fields(fields, &path, &below)?;
         if nodes.is_empty() {
@@ -222,7 +226,8 @@ impl Pass<'_> {
 
     /// A type without the fields that are new somewhere in it.
     fn inner(&mut self, of: &Value, path: &str, known: &[&Value]) -> Value {
-        let below = |name: &str| -> Vec<&Value> { known.iter().map(|of| &of[name]).collect() };
+        let below =
+            |name: &str| -> Vec<&Value> { known.iter().copied().map(|of| &of[name]).collect() };
         let mut made = of.clone();
         match of.get("type").and_then(Value::as_str) {
             Some("array") => {
@@ -244,7 +249,8 @@ impl Pass<'_> {
                         self.left_out.push(path);
                         continue;
                     };
-                    let known: Vec<&Value> = known.iter().map(|field| &field["type"]).collect();
+                    let known: Vec<&Value> =
+                        known.iter().copied().map(|field| &field["type"]).collect();
                     let inner = self.inner(&field["type"], &path, &known);
                     kept.push(clean(field, inner, &HARMLESS));
                 }
@@ -268,12 +274,12 @@ impl Pass<'_> {
         }
         let name = self.name(field).map(str::to_lowercase);
         let same = |other: &Value| self.name(other).map(str::to_lowercase) == name;
-        let levels = known.iter();
+        let levels = known.iter().copied();
         let found: Vec<&'v Value> = levels
             .filter_map(|fields| fields.iter().find(|other| same(other)))
             .collect();
-        let mut kinds = found.iter().map(|field| field["metadata"][HASHED].as_str());
-        if let Some(kind) = kinds.find_map(|kind| kind) {
+        let mut all = found.iter().copied();
+        if let Some(kind) = all.find_map(|field| field["metadata"][HASHED].as_str()) {
             return Standing::Hashed(kind);
         }
         match found.is_empty() {

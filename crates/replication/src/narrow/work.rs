@@ -102,7 +102,7 @@ pub(crate) async fn write(
     let written = made
         .write(
             &narrow.secret,
-            (&pair.source, &file.source, &opened),
+            (&pair.source, file.source.as_ref(), &opened),
             (&pair.target, &key),
             &file.of,
         )
