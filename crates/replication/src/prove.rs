@@ -157,20 +157,25 @@ pub async fn sums(table: &Table, version: u64) -> Result<Sums, VerifyError> {
     let shape = state.metadata.shape();
     let shape = &shape.map_err(VerifyError::Log)?;
     let files: Vec<Arc<AddFile>> = state.files.values().cloned().collect();
-    sums_of(version, &files, |file| {
+    sums_of(version, &files, is_split(&state), |file| {
         async move { table.sum_rows(file, shape).await }.boxed()
     })
     .await
+}
+
+/// Whether the partitions of a table are few enough to be summed each by itself.
+pub(crate) fn is_split(state: &Snapshot) -> bool {
+    let names: HashSet<String> = state.files.values().map(|f| partition_of(f)).collect();
+    names.len() <= PARTITIONS
 }
 
 /// What the rows of files come to, each summed by `sum`.
 pub(crate) async fn sums_of<'a>(
     version: u64,
     files: &'a [Arc<AddFile>],
+    is_split: bool,
     sum: impl Fn(&'a AddFile) -> BoxFuture<'a, Result<RowSum, RowsError>>,
 ) -> Result<Sums, VerifyError> {
-    let names: HashSet<String> = files.iter().map(|file| partition_of(file)).collect();
-    let is_split = names.len() <= PARTITIONS;
     let reads = files.iter().map(|file| {
         let summed = sum(file.as_ref());
         async move {

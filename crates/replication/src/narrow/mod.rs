@@ -21,7 +21,7 @@ pub use self::plan::PlanNarrowed;
 pub(crate) use self::plan::{Found, plan};
 pub(crate) use self::view::represented;
 pub(crate) use self::work::{Work, count, done_before, lines, note, settle, write};
-use crate::prove::{Sums, sums_of};
+use crate::prove::{Sums, is_split, sums_of};
 use crate::verify::VerifyError;
 
 /// What a run leaves out, and with which key it hashes. A replica is made by exactly one of these.
@@ -164,7 +164,8 @@ pub async fn sums(
     let files = state.files.values();
     let files = files.filter(|file| made.admits(&file.partition_values));
     let files: Vec<_> = files.cloned().collect();
-    sums_of(version, &files, |file| {
+    // As the other side is summed.
+    sums_of(version, &files, is_split(&held), |file| {
         let secret = &narrow.secret;
         async move { made.sum(secret, source, file).await }.boxed()
     })

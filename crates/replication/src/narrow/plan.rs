@@ -317,10 +317,10 @@ async fn mended(pair: &Pair, wanted: &[Wanted], view: &View) -> Result<HashSet<S
                 if is_suspect {
                     return Ok(Some(of.clone()));
                 }
-                for wanted in held
-                    .iter()
-                    .flat_map(|held| looks_of(std::iter::once(held.as_ref())))
-                {
+                let Some(held) = held else {
+                    return Ok(None);
+                };
+                for wanted in looks_of(std::iter::once(held.as_ref())) {
                     match look(objects.as_ref(), &wanted).await {
                         Ok(()) => {}
                         Err(VerifyError::Wrong(_)) => return Ok(Some(of.clone())),
