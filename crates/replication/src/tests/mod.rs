@@ -8,6 +8,7 @@ mod foresee;
 mod lies;
 mod machine;
 mod narrow;
+mod narrow_parity;
 mod parity;
 mod probe;
 mod rules;
