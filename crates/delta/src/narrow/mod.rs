@@ -3,6 +3,7 @@
 //! either: what a decoder says of a value is not repeated.
 
 mod file;
+mod open;
 mod pseudonym;
 mod schema;
 mod sieve;
@@ -15,7 +16,7 @@ use model::Narrowing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use self::file::{Opened, Unnarrowed};
+pub use self::open::{Opened, Unnarrowed};
 pub use self::pseudonym::Secret;
 use self::schema::{Act, Known, Node, Pass};
 use self::sieve::Test;
