@@ -27,8 +27,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::footers::{Told, check_footers};
-pub(crate) use self::footers::{read_footer, rows_of_groups};
-pub(crate) use self::input::Input;
+pub(crate) use self::footers::{read_footer, rows_of_groups, sized_footer};
+pub(crate) use self::input::{Input, merged};
 pub(crate) use self::plain::PlainAdd;
 use self::plain::PlainRows;
 use crate::actions::{Action, parse_action, parse_line};
@@ -289,6 +289,7 @@ impl Reading<'_> {
             objects: self.objects.clone(),
             path: file.location.clone(),
             footer: metadata.metadata().clone(),
+            gap: None,
         };
         let mut batches = ParquetRecordBatchStreamBuilder::new_with_metadata(input, metadata)
             .with_projection(projection)

@@ -2,7 +2,7 @@
 //!
 //! Lives here: everything that reads or writes a `_delta_log`. This is the only crate that names deltalake and its
 //! kernel; they see a table only through a [`ContainedStore`], and only to write checkpoints. Rows of data files are read here,
-//! too: to be counted and summed, and to apply a change feed to the files of a clone.
+//! too: to be counted and summed, to apply a change feed to the files of a clone, and to write them anew with less in them.
 //! Does not live here: the database, credentials, what may be shared with whom.
 //!
 //! A log is hostile input. [`contain`] checks every path before anybody may touch what it names, [`Budgets`] hold
@@ -24,6 +24,7 @@ pub mod fuzzing;
 mod inspect;
 mod lines;
 mod listing;
+mod narrow;
 mod odd;
 mod replay;
 mod rewrite;
@@ -52,6 +53,7 @@ pub use contain::{Escape, MAX_KEY_BYTES, contain, deletion_vector_key, encode, s
 pub use contained::ContainedStore;
 pub use error::LogError;
 pub use inspect::{Inspection, inspect, scan};
+pub use narrow::{Before, NarrowColumn, Narrowed, Opened, Secret, Unnarrowed};
 pub use replay::Snapshot;
 pub use rewrite::{NewFile, RowChange, Sought, Unfit};
 pub use rows::{RowSum, RowsError};

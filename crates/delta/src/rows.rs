@@ -115,42 +115,22 @@ impl Table {
         file: &AddFile,
         names: &BTreeSet<String>,
     ) -> Result<Batches, RowsError> {
-        let failed = |error: ParquetError| of_parquet(file, error);
         let (footer, path) = self.footer(file).await?;
         let told = rows_of_groups(&footer);
         let (_, hides) = self.deleted(file, told).await?;
-        let groups = footer.row_groups().iter();
-        let largest =
-            groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(u64::MAX));
-        let largest = largest.max().unwrap_or(0);
         let schema = footer.file_metadata().schema_descr();
-        let roots = schema.root_schema().get_fields().iter();
-        let roots = roots.map(|root| root.name().to_owned()).collect();
         let wanted = schema.columns().iter().enumerate().filter(|(_, column)| {
             let root = column.path().parts().first();
             root.is_some_and(|root| names.contains(root))
         });
         let wanted: Vec<usize> = wanted.map(|(index, _)| index).collect();
-        let projection = ProjectionMask::leaves(schema, wanted);
-        let metadata = of_micros(Arc::new(footer)).map_err(failed)?;
         let input = Input {
             objects: self.objects().clone(),
             path,
-            footer: metadata.metadata().clone(),
+            footer: Arc::new(footer),
+            gap: None,
         };
-        let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(input, metadata)
-            .with_projection(projection)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(failed)?;
-        Ok(Batches {
-            stream,
-            told,
-            hides,
-            row: 0,
-            largest,
-            roots,
-        })
+        decode(file, input, wanted, hides)
     }
 
     /// The footer of a data file, which has to have the size that the log says.
@@ -171,7 +151,11 @@ impl Table {
     }
 
     /// How many rows the deletion vector of a file deletes, which has to be what the log says, and which. The file has `of` rows.
-    async fn deleted(&self, file: &AddFile, of: u64) -> Result<(u64, Option<Hides>), RowsError> {
+    pub(crate) async fn deleted(
+        &self,
+        file: &AddFile,
+        of: u64,
+    ) -> Result<(u64, Option<Hides>), RowsError> {
         let Some(vector) = &file.deletion_vector else {
             return Ok((0, None));
         };
@@ -228,8 +212,45 @@ impl Table {
     }
 }
 
+/// The rows of a file, of these leaves of its columns, and without what a deletion vector hides.
+pub(crate) fn decode(
+    file: &AddFile,
+    input: Input,
+    leaves: Vec<usize>,
+    hides: Option<Hides>,
+) -> Result<Batches, RowsError> {
+    let failed = |error: ParquetError| of_parquet(file, error);
+    let footer = input.footer.clone();
+    let told = rows_of_groups(&footer);
+    let groups = footer.row_groups().iter();
+    let largest = groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(u64::MAX));
+    let largest = largest.max().unwrap_or(0);
+    let schema = footer.file_metadata().schema_descr();
+    let roots = schema.root_schema().get_fields().iter();
+    let roots = roots.map(|root| root.name().to_owned()).collect();
+    let projection = ProjectionMask::leaves(schema, leaves);
+    let metadata = of_micros(footer.clone()).map_err(failed)?;
+    let input = Input {
+        footer: metadata.metadata().clone(),
+        ..input
+    };
+    let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(input, metadata)
+        .with_projection(projection)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(failed)?;
+    Ok(Batches {
+        stream,
+        told,
+        hides,
+        row: 0,
+        largest,
+        roots,
+    })
+}
+
 /// Whether a deletion vector deletes the row with this number.
-type Hides = Box<dyn Fn(u64) -> bool + Send + Sync>;
+pub(crate) type Hides = Box<dyn Fn(u64) -> bool + Send + Sync>;
 
 /// The rows of a file that is being read.
 pub(crate) struct Batches {
@@ -315,6 +336,9 @@ fn micros(field: &Field) -> Field {
 
 const VECTOR: &str = "its deletion vector is broken";
 
+/// What is said of an object that the store does not have.
+pub(crate) const GONE: &str = "it is not there";
+
 /// What the library is told a vector is called that was fetched already.
 const HERE: &str = "memory:///vector";
 
@@ -338,7 +362,7 @@ pub(crate) fn unreadable(file: &AddFile, what: &str) -> RowsError {
 
 fn of_store(file: &AddFile, error: object_store::Error) -> RowsError {
     match error {
-        object_store::Error::NotFound { .. } => unreadable(file, "it is not there"),
+        object_store::Error::NotFound { .. } => unreadable(file, GONE),
         error => RowsError::Log(LogError::Storage(error)),
     }
 }
@@ -356,14 +380,14 @@ fn of_parquet(file: &AddFile, error: ParquetError) -> RowsError {
 }
 
 /// The partition values belong to every row of the file.
-fn partition_text(file: &AddFile) -> Vec<u8> {
+pub(crate) fn partition_text(file: &AddFile) -> Vec<u8> {
     let values = file.partition_values.iter();
     let given: Vec<_> = values.filter(|(_, value)| value.is_some()).collect();
     serde_json::json!(given).to_string().into_bytes()
 }
 
 /// The columns of a batch, by name, in a form in which equal values are equal bytes.
-fn converted(
+pub(crate) fn converted(
     batch: &RecordBatch,
     types: &HashMap<String, DataType>,
 ) -> Result<Vec<(String, ArrayRef, Rows)>, ArrowError> {
@@ -384,7 +408,7 @@ fn converted(
     Ok(columns)
 }
 
-fn hash_of(partition: &[u8], columns: &[(String, ArrayRef, Rows)], at: usize) -> u128 {
+pub(crate) fn hash_of(partition: &[u8], columns: &[(String, ArrayRef, Rows)], at: usize) -> u128 {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update(count(bytes.len()).to_le_bytes());

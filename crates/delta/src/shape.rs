@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
@@ -66,7 +66,8 @@ impl Metadata {
             if self.partition_columns.iter().any(|known| known == logical) {
                 continue;
             }
-            match field_of(column, is_mapped) {
+            // The entries of a map have no order of their own, so that equal maps need not look alike.
+            match field_of(column, is_mapped).filter(|field| !has_map(field.data_type())) {
                 Some(field) => {
                     if wanted.takes(logical, leaves(field.data_type())) {
                         shape.told.insert(field.name().clone());
@@ -172,13 +173,14 @@ fn leaves(of: &DataType) -> usize {
     }
 }
 
-fn name_of(field: &Value, is_mapped: bool) -> Option<&str> {
+/// The name of a column in files.
+pub(crate) fn name_of(field: &Value, is_mapped: bool) -> Option<&str> {
     let physical = field["metadata"]["delta.columnMapping.physicalName"].as_str();
     physical.filter(|_| is_mapped).or(field["name"].as_str())
 }
 
 /// None: of a type that is not known here.
-fn field_of(field: &Value, is_mapped: bool) -> Option<FieldRef> {
+pub(crate) fn field_of(field: &Value, is_mapped: bool) -> Option<FieldRef> {
     let name = name_of(field, is_mapped)?;
     let made = Field::new(name, type_of(field.get("type")?, is_mapped)?, true);
     let id = field["metadata"]["delta.columnMapping.id"].as_i64();
@@ -188,7 +190,7 @@ fn field_of(field: &Value, is_mapped: bool) -> Option<FieldRef> {
     Some(Arc::new(made.with_metadata(id.into_iter().collect())))
 }
 
-fn type_of(value: &Value, is_mapped: bool) -> Option<DataType> {
+pub(crate) fn type_of(value: &Value, is_mapped: bool) -> Option<DataType> {
     let Some(name) = value.as_str() else {
         return match value.get("type").and_then(Value::as_str)? {
             "struct" => {
@@ -205,7 +207,16 @@ fn type_of(value: &Value, is_mapped: bool) -> Option<DataType> {
                 let element = Field::new("element", element, true);
                 Some(DataType::List(Arc::new(element)))
             }
-            // The entries of a map have no order of their own, so that equal maps need not look alike.
+            "map" => {
+                let key = type_of(value.get("keyType")?, is_mapped)?;
+                let inner = type_of(value.get("valueType")?, is_mapped)?;
+                let entries = Fields::from(vec![
+                    Field::new("key", key, false),
+                    Field::new("value", inner, true),
+                ]);
+                let entries = Field::new("key_value", DataType::Struct(entries), false);
+                Some(DataType::Map(Arc::new(entries), false))
+            }
             _ => None,
         };
     };
@@ -238,6 +249,15 @@ pub(crate) fn primitive(name: &str) -> Option<DataType> {
             DataType::Decimal128(precision, scale)
         }
     })
+}
+
+fn has_map(of: &DataType) -> bool {
+    match of {
+        DataType::Map(_, _) => true,
+        DataType::List(element) => has_map(element.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_map(field.data_type())),
+        _ => false,
+    }
 }
 
 fn widest(of: &DataType) -> DataType {
@@ -302,6 +322,24 @@ pub(crate) fn fit(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowErr
                 values,
                 from.nulls().cloned(),
             )?;
+            Ok(Arc::new(made))
+        }
+        (DataType::Map(_, _), DataType::Map(entries, is_sorted)) => {
+            let from = column.as_map();
+            let DataType::Struct(fields) = entries.data_type() else {
+                return Err(ArrowError::SchemaError("a map without entries".to_owned()));
+            };
+            let [key, value] = &fields[..] else {
+                return Err(ArrowError::SchemaError("a map without entries".to_owned()));
+            };
+            let columns = vec![
+                fit(from.keys(), key.data_type())?,
+                fit(from.values(), value.data_type())?,
+            ];
+            let made = StructArray::try_new(fields.clone(), columns, None)?;
+            let nulls = from.nulls().cloned();
+            let offsets = from.offsets().clone();
+            let made = MapArray::try_new(entries.clone(), offsets, made, nulls, *is_sorted)?;
             Ok(Arc::new(made))
         }
         (DataType::Timestamp(unit, zone), DataType::Timestamp(TimeUnit::Microsecond, wanted)) => {

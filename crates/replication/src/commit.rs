@@ -39,6 +39,8 @@ pub(crate) struct Draft {
     pub(crate) own: Vec<Arc<AddFile>>,
     /// Files the replica holds, of whose group it says something new.
     pub(crate) retold: Vec<Arc<AddFile>>,
+    /// By which profile and key the replica is narrowed.
+    pub(crate) narrowed: Option<String>,
 }
 
 impl Draft {
@@ -131,6 +133,7 @@ impl Draft {
             files_for: summary.files_for,
             purged_at: summary.purged_at,
             committed_at: None,
+            narrowed: self.narrowed.clone(),
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",
@@ -157,6 +160,13 @@ impl Draft {
             "sourceTimestamp": summary.source_timestamp.millis(),
             "entrepot": mark,
         });
+        if self.narrowed.is_some() {
+            // How much the source has is not for who has less of it.
+            info["operationMetrics"] = json!({
+                "numRemovedFiles": self.removes.len().to_string(),
+                "numAddedFiles": self.own.len().to_string(),
+            });
+        }
         if self.timestamps {
             info["inCommitTimestamp"] = stamp.into();
         }

@@ -76,6 +76,7 @@ pub(crate) fn draft(
         gone: held.map_or_else(HashMap::new, |held| gone(source, held, &chosen.view)),
         own: Vec::new(),
         retold: Vec::new(),
+        narrowed: None,
     };
     for (key, file) in &source.files {
         if chosen.stands.contains(key) {

@@ -4,6 +4,7 @@
 //! version, finished objects are recognised, the commit by its `txnId`. A driver whose `attempt` is no longer the run's
 //! stops at the next save. Errors that may pass leave the state as it is, for the next attempt.
 
+mod narrowed;
 mod rows;
 
 use std::path::PathBuf;
@@ -349,9 +350,7 @@ impl Driver<'_> {
             if let Err(error) = are_there(&self.pair.target, &plan).await {
                 if matches!(error, VerifyError::Wrong(_)) {
                     // The receipts claim what is not there: they are worth nothing.
-                    self.forget("receipts").await?;
-                    self.forget(&format!("{}.rows", plan.summary.ordinal))
-                        .await?;
+                    self.forget_work(plan.summary.ordinal).await?;
                 }
                 return Err(RunError::Verify(error));
             }
@@ -432,9 +431,7 @@ impl Driver<'_> {
             if !matches!(error, VerifyError::Wrong(_)) {
                 return Err(RunError::Verify(error));
             }
-            self.forget("receipts").await?;
-            self.forget(&format!("{}.rows", plan.summary.ordinal))
-                .await?;
+            self.forget_work(plan.summary.ordinal).await?;
             // What was written anew here is written again.
             self.plan = Some(plan).filter(|plan| !plan.is_settled);
             return self.save(RunState::Copying).await;

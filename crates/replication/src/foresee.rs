@@ -1,6 +1,6 @@
 //! What the next run would move, told before it does: the plan that [`crate::drive`] would make, summed up, beside what other ways of
 //! doing the same would take. Logs are read at both ends and objects looked at; nothing is written, not even the folder's marker, and
-//! no data file is read.
+//! no data file is read, but the footers of those of which a narrowed replica is made.
 
 use std::collections::HashSet;
 
@@ -56,7 +56,8 @@ pub struct Foresight {
     pub summary: PlanSummary,
     /// Every file of the table anew, without looking at what the replica holds; deletion vectors not counted.
     pub full: Moves,
-    /// Each object that the replica does not hold, and nothing else.
+    /// Each object that the replica does not hold, and nothing else. Of a narrowed replica: the files of the source that it lacks, whole,
+    /// beside the column chunks that the run fetches of them.
     pub files: Moves,
     /// With the change feed in place of rewritten files wherever it can be, though it were more. `None`: nowhere.
     pub feed: Option<Moves>,
@@ -127,6 +128,21 @@ pub(crate) struct Weighed {
 impl Weighed {
     /// Of what is to be copied, save what the replica still holds.
     pub(crate) fn of(copies: &[CopyItem], reused: &HashSet<String>, choices: &[Choice]) -> Self {
+        if let Some(work) = &plan.narrow {
+            return Foresight {
+                full: plan.full,
+                files: work.whole,
+                feed: None,
+                skip: None,
+                run: work.run,
+                sets_fed: 0,
+                sets_skipped: 0,
+                why: None,
+                vectors: Moves::default(),
+                are_vectors_enough: false,
+                summary: plan.summary,
+            };
+        }
         let (mut run, mut vectors) = (Moves::default(), Moves::default());
         for item in copies.iter().filter(|item| !reused.contains(&item.dst)) {
             run.add(item.size);

@@ -40,6 +40,9 @@ pub(crate) struct Mark {
     /// When the commit was made, which is what its tombstones say. Stands beside the mark, not in it.
     #[serde(skip)]
     pub(crate) committed_at: Option<Timestamp>,
+    /// Of the profile that the replica is narrowed by and of its key, by which both are recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) narrowed: Option<String>,
 }
 
 /// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.

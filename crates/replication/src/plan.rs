@@ -21,6 +21,7 @@ use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::mend::Mend;
+use crate::narrow::{self, Found, Narrow, PlanNarrowed, misfit};
 use crate::say::say;
 
 /// Actions below which a commit is surely small enough to be read back.
@@ -44,6 +45,8 @@ pub struct Pair {
     pub mend: Option<Mend>,
     /// What may be done beside copying files.
     pub ways: Ways,
+    /// What the replica has less than its source. A replica that was narrowed once is narrowed in every run, with the same key.
+    pub narrow: Option<Narrow>,
 }
 
 /// Why everything is compared and not only what is new.
@@ -125,6 +128,9 @@ pub struct PlanSummary {
     /// When that was last looked for, with this plan or before; milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged_at: Option<i64>,
+    /// What is moved of a narrowed replica's source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<PlanNarrowed>,
 }
 
 /// Bytes of files that each way would have moved in place of what the run did.
@@ -157,6 +163,8 @@ pub struct Plan {
     pub(crate) shape: Option<Shape>,
     /// What was chosen has been applied, and is in the draft.
     pub(crate) is_settled: bool,
+    /// What is written of a narrowed replica.
+    pub(crate) narrow: Option<narrow::Work>,
 }
 
 pub enum Planned {
@@ -188,6 +196,12 @@ pub enum PlanError {
         "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
     )]
     TooLarge { bytes: u64, limit: u64 },
+    #[error("The replica cannot be narrowed by its profile. {0}")]
+    Narrowing(String),
+    #[error(
+        "The replica cannot go on by this profile: {0}. Nothing was written. Sync it by the profile and key that it was made with, or make another replica."
+    )]
+    Profile(&'static str),
     #[error("The source's log no longer has version {version}.")]
     PinGone { version: u64 },
     #[error("Source: {0}")]
@@ -224,7 +238,8 @@ impl PlanError {
     pub(crate) fn fate(&self) -> Fate {
         match self {
             Self::Marker(error) if error.is_passing() => Fate::Retry,
-            Self::Marker(_) | Self::Diverged { .. } => Fate::Park,
+            Self::Marker(_) | Self::Diverged { .. } | Self::Profile(_) => Fate::Park,
+            Self::Narrowing(_) => Fate::Fail,
             Self::Unsupported { .. } | Self::Reserved { .. } | Self::TooLarge { .. } => Fate::Fail,
             Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
             Self::Source(_) => Fate::Fail,
@@ -254,8 +269,8 @@ pub(crate) struct Ask {
     pub(crate) files_only: bool,
 }
 
-/// Plans a run for the source's latest version. Reads logs only, never a data file; with nothing new, the tail of both
-/// logs.
+/// Plans a run for the source's latest version. Reads logs only, never a data file but, of a narrowed replica's source, footers;
+/// with nothing new, the tail of both logs.
 pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned, PlanError> {
     plan_for(
         pair,
@@ -357,6 +372,12 @@ fn is_purging(pair: &Pair, mark: &Mark, at: Timestamp) -> bool {
 
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
     let standing = standing(pair, ask).await?;
+    if let Some((_, mark)) = &standing {
+        let now = pair.narrow.as_ref().map(Narrow::print);
+        if let Some(why) = misfit(mark.narrowed.as_deref(), now.as_deref()) {
+            return Err(PlanError::Profile(why));
+        }
+    }
     let latest = pair.source.latest().await.map_err(PlanError::Source)?;
     let latest = latest.ok_or(PlanError::Source(LogError::NotATable))?;
     let version = match ask.pin {
@@ -415,6 +436,17 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         }
         Some(_) => pair.mend.is_some().then_some(FullReason::Mended),
     };
+    if let Some(narrow) = &pair.narrow {
+        let found = Found {
+            standing,
+            version,
+            print,
+            source,
+            held,
+            full,
+        };
+        return narrow::plan(pair, narrow, ask, at, found).await;
+    }
     let origins = bring_home(&mut source)?;
     let rest = standing.as_ref().map_or(0, |(_, mark)| mark.files_for);
     let purged_at = standing.as_ref().and_then(|(_, mark)| mark.purged_at);
@@ -514,6 +546,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             true => Some(at.millis()),
             false => purged_at,
         },
+        narrowed: None,
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;
@@ -535,5 +568,6 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         draft,
         chosen,
         is_settled: false,
+        narrow: None,
     })))
 }

@@ -3,8 +3,10 @@
 //! that neither their order nor the files they lie in count. Each side is read where it lies, and only the sums meet.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use delta::{AddFile, LogError, RowSum, RowsError, Snapshot, Table};
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use futures::{FutureExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -154,11 +156,30 @@ pub async fn sums(table: &Table, version: u64) -> Result<Sums, VerifyError> {
     let state = snapshot(table, version).await?;
     let shape = state.metadata.shape();
     let shape = &shape.map_err(VerifyError::Log)?;
+    let files: Vec<Arc<AddFile>> = state.files.values().cloned().collect();
+    sums_of(version, &files, is_split(&state), |file| {
+        async move { table.sum_rows(file, shape).await }.boxed()
+    })
+    .await
+}
+
+/// Whether the partitions of a table are few enough to be summed each by itself.
+pub(crate) fn is_split(state: &Snapshot) -> bool {
     let names: HashSet<String> = state.files.values().map(|f| partition_of(f)).collect();
-    let is_split = names.len() <= PARTITIONS;
-    let reads = state.files.values().map(|file| {
+    names.len() <= PARTITIONS
+}
+
+/// What the rows of files come to, each summed by `sum`.
+pub(crate) async fn sums_of<'a>(
+    version: u64,
+    files: &'a [Arc<AddFile>],
+    is_split: bool,
+    sum: impl Fn(&'a AddFile) -> BoxFuture<'a, Result<RowSum, RowsError>>,
+) -> Result<Sums, VerifyError> {
+    let reads = files.iter().map(|file| {
+        let summed = sum(file.as_ref());
         async move {
-            let found = match table.sum_rows(file, shape).await {
+            let found = match summed.await {
                 Ok(sum) => Ok(sum),
                 Err(error) => Err(unreadable(error)?),
             };

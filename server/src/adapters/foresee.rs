@@ -35,6 +35,7 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, besid
             suspects: suspects.into_iter().collect(),
         }),
         ways: if beside { ways } else { ways.from_elsewhere() },
+        narrow: None,
     }
 }
 

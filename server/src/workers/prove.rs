@@ -191,7 +191,17 @@ impl Lakehand {
         from: &Location,
         plan: &PlanSummary,
     ) -> Result<Result<Sums, Proved>, WorkFailed> {
-        let summing = replication::sums(&opened.pair.source, plan.source_version);
+        let pair = &opened.pair;
+        let summing = async {
+            match &pair.narrow {
+                None => replication::sums(&pair.source, plan.source_version).await,
+                Some(narrow) => {
+                    let replica = (&pair.target, plan.target_version);
+                    replication::narrow::sums(&pair.source, plan.source_version, narrow, replica)
+                        .await
+                }
+            }
+        };
         let summed = self.reads.noting(meter, from, None, summing).await;
         let why = match summed {
             Ok(sums) => {

@@ -25,6 +25,17 @@ pub(crate) async fn read_footer(
     file: &ObjectMeta,
     budgets: &Budgets,
 ) -> Result<ParquetMetaData, LogError> {
+    let read = sized_footer(objects, version, file, budgets).await;
+    read.map(|(footer, _)| footer)
+}
+
+/// The same, and how many bytes were fetched for it.
+pub(crate) async fn sized_footer(
+    objects: &dyn ObjectStore,
+    version: u64,
+    file: &ObjectMeta,
+    budgets: &Budgets,
+) -> Result<(ParquetMetaData, u64), LogError> {
     let broken = |what: &str| LogError::BrokenCheckpoint {
         version,
         what: what.to_owned(),
@@ -44,7 +55,9 @@ pub(crate) async fn read_footer(
         .ok_or_else(|| broken("its footer is broken"))?;
     let footer = objects.get_range(&file.location, from..start).await?;
     check_nesting(&footer).map_err(broken)?;
-    ParquetMetaDataReader::decode_metadata(&footer).map_err(|error| decoding(version, error))
+    let read = ParquetMetaDataReader::decode_metadata(&footer);
+    let footer = read.map_err(|error| decoding(version, error))?;
+    Ok((footer, len + 8))
 }
 
 /// A number of a footer; one below zero is as large as can be.

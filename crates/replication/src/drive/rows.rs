@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
+use super::narrowed::NARROWED;
 use super::{Driver, RunError};
 use crate::apply::{apply, keep, kept, settle};
 use crate::choose::STAGED;
@@ -20,10 +21,24 @@ impl Driver<'_> {
         }
     }
 
+    /// Forgets what is written down of work of which something is not there.
+    pub(super) async fn forget_work(&self, ordinal: u32) -> std::io::Result<()> {
+        self.forget("receipts").await?;
+        self.forget(NARROWED).await?;
+        self.forget(&format!("{ordinal}.rows")).await
+    }
+
     /// Applies what the plan does not copy, once what it takes is there. False: it cannot be, and the run is planning anew, for
     /// files alone.
     pub(super) async fn settled(&mut self, plan: &mut Plan) -> Result<bool, RunError> {
-        if plan.is_settled || plan.chosen.works.is_empty() {
+        if plan.is_settled {
+            return Ok(true);
+        }
+        let pair = self.pair;
+        if let Some(narrow) = &pair.narrow {
+            return self.narrowed(narrow, plan).await;
+        }
+        if plan.chosen.works.is_empty() {
             return Ok(true);
         }
         let path = self.file(&format!("{}.rows", plan.summary.ordinal));
@@ -39,16 +54,22 @@ impl Driver<'_> {
             },
         };
         settle(plan, &applied);
-        // What could not be read back must not be written; how much it says of groups is known only now.
-        let (at, limits) = (plan.summary.planned_at, self.pair.target.budgets());
-        let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
-        let mut lines = body.split(|byte| *byte == b'\n');
-        let is_readable = (body.len() as u64) < limits.commit_bytes
-            && lines.all(|line| (line.len() as u64) < limits.line_bytes);
-        if !is_readable {
+        // How much it says of groups is known only now.
+        if !self.is_readable(plan).1 {
             return self.by_files("the commit would be too large").await;
         }
         Ok(true)
+    }
+
+    /// Bytes of a plan's commit, and whether it could be read back: what cannot must not be written.
+    pub(super) fn is_readable(&self, plan: &Plan) -> (u64, bool) {
+        let (at, limits) = (plan.summary.planned_at, self.pair.target.budgets());
+        let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
+        let bytes = body.len() as u64;
+        let mut lines = body.split(|byte| *byte == b'\n');
+        let is_readable = bytes < limits.commit_bytes
+            && lines.all(|line| (line.len() as u64) < limits.line_bytes);
+        (bytes, is_readable)
     }
 
     /// Plans anew, for files alone.

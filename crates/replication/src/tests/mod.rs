@@ -7,6 +7,8 @@ mod crashes;
 mod foresee;
 mod lies;
 mod machine;
+mod narrow;
+mod narrow_parity;
 mod parity;
 mod probe;
 mod rules;

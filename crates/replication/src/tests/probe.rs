@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -81,6 +81,15 @@ impl Faults {
         self.armed.store(0, Ordering::SeqCst);
     }
 
+    /// For something that is no effect of what is tested; answers whether it was armed.
+    pub(crate) fn pause(&self) -> i64 {
+        self.armed.swap(0, Ordering::SeqCst)
+    }
+
+    pub(crate) fn go_on(&self, armed: i64) {
+        self.armed.store(armed, Ordering::SeqCst);
+    }
+
     /// Whether the fault came up since it was armed. A process that died does nothing more, so all effects after it
     /// fail too.
     pub(crate) fn fired(&self) -> bool {
@@ -137,6 +146,8 @@ pub(crate) struct Probe {
     pub(crate) asked: Mutex<Vec<String>>,
     /// When this is asked, an object is put first: key and content.
     pub(crate) before: Mutex<Option<(String, &'static str, String)>>,
+    /// Bytes of data objects that were handed out.
+    sent: AtomicU64,
     faults: Arc<Faults>,
 }
 
@@ -153,6 +164,7 @@ impl Probe {
             inner,
             asked,
             before,
+            sent: AtomicU64::new(0),
             faults: Arc::clone(faults),
         })
     }
@@ -170,6 +182,10 @@ impl Probe {
 
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::SeqCst)
     }
 
     pub(crate) fn forget(&self) {
@@ -327,7 +343,14 @@ impl ObjectStore for Probe {
                 }
                 self.inner.get_opts(at, options).await
             }
-            Hit::Passes | Hit::Stale => self.inner.get_opts(at, options).await,
+            Hit::Passes | Hit::Stale => {
+                let got = self.inner.get_opts(at, options).await?;
+                if !at.as_ref().starts_with("_delta_log/") {
+                    let bytes = got.range.end - got.range.start;
+                    self.sent.fetch_add(bytes, Ordering::SeqCst);
+                }
+                Ok(got)
+            }
         }
     }
 

@@ -113,6 +113,7 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) options: CopyOptions,
     pub(crate) ways: crate::Ways,
+    pub(crate) narrow: Option<crate::Narrow>,
     runs: AtomicI64,
 }
 
@@ -134,6 +135,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             options: CopyOptions::default(),
             ways: crate::Ways::default(),
+            narrow: None,
             runs: AtomicI64::new(0),
         }
     }
@@ -166,6 +168,7 @@ impl World {
             retention_hours: 168,
             mend: None,
             ways: self.ways,
+            narrow: self.narrow.clone(),
         }
     }
 

@@ -71,6 +71,7 @@ async fn sync(world: &World, lie: u64) {
                 retention_hours: 168,
                 mend: None,
                 ways: replication::Ways::default(),
+                narrow: None,
             };
             let ends = Ends {
                 parts,

@@ -1,0 +1,237 @@
+//! Runs of narrowed replicas that meet damage, are cut off, or find the source or the replica other than they left it.
+
+use std::sync::Arc;
+
+use delta::write::arrow::array::BooleanArray;
+use delta::write::arrow::record_batch::RecordBatch;
+use delta::write::arrow_schema::{DataType, Field, Schema};
+use delta::write::{NewTable, Writer};
+use model::RunState;
+
+use super::super::probe::Mode;
+use super::super::world::World;
+use super::{PLANTED, at, fields, is_narrowed, narrow, rows, source};
+use crate::drive::{Outcome, Run, RunError, drive};
+
+#[tokio::test]
+async fn a_damaged_file_fails_the_run_and_repeats_no_value() {
+    let mut world = World::new();
+    world.narrow = Some(narrow(""));
+    let mut writer = source(&world).await;
+    let schema = writer.schema().clone();
+    writer
+        .append(at(1), &[rows(&schema, 0..100, 0)])
+        .await
+        .unwrap();
+    let key = writer
+        .snapshot()
+        .files
+        .values()
+        .next()
+        .unwrap()
+        .key
+        .to_string();
+    let mut bytes = world.source.bytes_now(&key).to_vec();
+    for byte in &mut bytes[4..400] {
+        *byte ^= 0x5a;
+    }
+    world.source.put_now(&key, bytes);
+    let Outcome::Failed { why } = world.sync().await else {
+        panic!("not failed")
+    };
+    assert!(
+        why.contains("cannot be narrowed") && !why.contains(PLANTED),
+        "{why}"
+    );
+    assert!(
+        !world
+            .target
+            .keys()
+            .iter()
+            .any(|key| key.starts_with("_delta_log"))
+    );
+    // Gone altogether: it is planned again, and then the source is corrupt.
+    world.source.delete_now(&key);
+    let Outcome::Failed { why } = world.sync().await else {
+        panic!("not failed")
+    };
+    assert!(why.contains("is not there"), "{why}");
+}
+
+async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
+    world.drive(&runs[0]).await?;
+    let table = world.pair().source;
+    if table.latest_version().await.unwrap() == Some(1) {
+        let mut writer = Writer::open(table, 7).await.unwrap();
+        let schema = writer.schema().clone();
+        writer
+            .append(at(2), &[rows(&schema, 109..110, 0)])
+            .await
+            .unwrap();
+        writer
+            .append(at(3), &[rows(&schema, 120..123, 0)])
+            .await
+            .unwrap();
+    }
+    world.drive(&runs[1]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
+    let made = async || {
+        let mut world = World::new();
+        world.narrow = Some(narrow("plant = 'Leipzig'"));
+        let mut writer = source(&world).await;
+        let schema = writer.schema().clone();
+        writer
+            .append(at(1), &[rows(&schema, 0..50, 0)])
+            .await
+            .unwrap();
+        world
+    };
+    let state = |world: &World| {
+        let commits: Vec<_> = (0..2)
+            .map(|version| world.replica_commit(version))
+            .collect();
+        (world.target.keys(), commits)
+    };
+    let calm = made().await;
+    let runs = [calm.run(), calm.run()];
+    two_syncs(&calm, &runs).await.unwrap();
+    let expected = state(&calm);
+    is_narrowed(&calm).await;
+    // Parts of two partitions, then of two again, of which one leaves no row; and what that is noted at.
+    assert_eq!(calm.target.data().len(), 5);
+
+    for mode in [Mode::DiesAfter, Mode::Fails, Mode::Lost] {
+        let mut fired = 0;
+        for n in 0.. {
+            let world = made().await;
+            let runs = [world.run(), world.run()];
+            world.faults.arm(n, mode);
+            let result = two_syncs_under_faults(&world, &runs).await;
+            if !world.faults.fired() {
+                result.unwrap();
+                break;
+            }
+            fired += 1;
+            world.faults.disarm();
+            // The next attempt, on the same machine or on another one without its lines.
+            if n % 2 == 1 {
+                for file in std::fs::read_dir(world.folder.path()).unwrap() {
+                    std::fs::remove_file(file.unwrap().path()).unwrap();
+                }
+            }
+            for run in &runs {
+                world.journal.lease(run.id, 2);
+            }
+            let written = world.target.data();
+            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            two_syncs(&world, &again).await.unwrap();
+            assert_eq!(state(&world), expected, "effect {n}, {mode:?}");
+            assert!(written.iter().all(|key| world.target.keys().contains(key)));
+            for run in &again {
+                assert_eq!(world.journal.record(run.id).state, RunState::Done);
+            }
+        }
+        assert!(fired > 40, "only {fired} effects");
+    }
+}
+
+/// The source's own commit is no effect of a run.
+async fn two_syncs_under_faults(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
+    world.drive(&runs[0]).await?;
+    let dies = world.faults.pause();
+    let table = world.pair().source;
+    let mut writer = Writer::open(table, 7).await.unwrap();
+    let schema = writer.schema().clone();
+    writer
+        .append(at(2), &[rows(&schema, 109..110, 0)])
+        .await
+        .unwrap();
+    writer
+        .append(at(3), &[rows(&schema, 120..123, 0)])
+        .await
+        .unwrap();
+    world.faults.go_on(dies);
+    world.drive(&runs[1]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_source_made_anew_a_restored_file_and_a_damaged_replica_are_made_good() {
+    let mut world = World::new();
+    world.narrow = Some(narrow(""));
+    let mut writer = source(&world).await;
+    let schema = writer.schema().clone();
+    writer
+        .append(at(1), &[rows(&schema, 0..40, 0)])
+        .await
+        .unwrap();
+    world.sync_done().await;
+    let first = writer
+        .snapshot()
+        .files
+        .values()
+        .map(|file| file.raw.clone());
+    let first: Vec<_> = first.collect();
+    let nothing = |batch: &RecordBatch| Ok(BooleanArray::from(vec![false; batch.num_rows()]));
+    writer.delete_where(at(2), nothing).await.unwrap();
+    world.sync_done().await;
+    assert_eq!(is_narrowed(&world).await, 0);
+
+    // Restored: what is still there is used again.
+    let adds: Vec<_> = first
+        .iter()
+        .map(|raw| serde_json::json!({ "add": raw }))
+        .collect();
+    world.commit(3, &adds);
+    world.source.forget();
+    let plan = world.sync_done().await;
+    assert_eq!((plan.files_reused, plan.bytes_copy), (2, 0));
+    assert!(
+        !world
+            .source
+            .asked()
+            .iter()
+            .any(|asked| asked.starts_with("get country"))
+    );
+    assert_eq!(is_narrowed(&world).await, 40);
+
+    // Something of it is damaged, and found by its rows.
+    let lost = world.replica_paths().await.remove(0);
+    world.target.put_now(&lost, "not what it was");
+    let mut pair = world.pair();
+    pair.mend = Some(crate::Mend::default());
+    let run = world.run();
+    let mended = drive(&run, &pair, &world.engine(), &world.journal, &world.clock).await;
+    assert!(matches!(mended.unwrap(), Outcome::Done(_)));
+    assert_eq!(is_narrowed(&world).await, 40);
+
+    // Made anew: another table under the same name, with a column more.
+    for key in world.source.keys() {
+        world.source.delete_now(&key);
+    }
+    let mut fields = fields();
+    fields.push(Field::new("mail", DataType::Utf8, true));
+    let new = NewTable {
+        name: None,
+        description: None,
+        schema: Arc::new(Schema::new(fields)),
+        partition_columns: vec!["country".into()],
+        configuration: Default::default(),
+    };
+    let mut writer = Writer::create(world.pair().source, 8, at(4), new)
+        .await
+        .unwrap();
+    let schema = writer.schema().clone();
+    writer
+        .append(at(5), &[rows(&schema, 100..110, 5)])
+        .await
+        .unwrap();
+    let plan = world.sync_done().await;
+    assert_eq!(plan.full, Some(crate::FullReason::Recreated));
+    assert_eq!(plan.narrowed.unwrap().left_out, ["mail"]);
+    assert_eq!(is_narrowed(&world).await, 10);
+}
