@@ -3,7 +3,7 @@
 use model::dto::{Decision, Offer, Request, RequestNew};
 use model::time::DAY;
 use model::{
-    Cloud, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId, RequestId,
+    Cloud, CutId, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId, RequestId,
     RequestState, Stage, TeamId, Timestamp, Until, Verdict,
 };
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::scope::scope_dto;
 use super::{DeclaredAs, ProductInfo, RecipientInfo};
 use crate::audit::Object;
 use crate::change::Change;
+use crate::cuts::CutRecord;
 use crate::db::{DbError, On};
 use crate::error::{Check, Error};
 use crate::operation::Operation;
@@ -23,6 +24,9 @@ use crate::{Exchange, from_row, sql};
 /// The longest an access may last: everything has an end that somebody can foresee.
 pub(crate) const LONGEST: i64 = 5 * 366 * DAY;
 
+/// Why live access to a cut is none.
+pub(crate) const LIVE_CUT: &str = "a cut is read from its replica only: the producer's own files hold what it leaves out; choose replica";
+
 /// Requests with the names around them, as [`RequestRecord`] reads them.
 macro_rules! request_rows {
     () => {
@@ -30,16 +34,17 @@ macro_rules! request_rows {
          case when classification = 'personal' then true else false end as personal,
          request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
          recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
-         request.until_at, request.state, request.row_filter, request.directory_access, offer, declared, access_grant.id as grant_id, request.revision,
+         request.until_at, request.state, request.row_filter, request.directory_access, request.cut_id, cut.name as cut, offer, declared, access_grant.id as grant_id, request.revision,
          request.created_at,
          (select max(earlier.until_at) from access_grant as earlier
           where earlier.product_id = request.product_id and earlier.recipient_id = request.recipient_id
+              and (earlier.cut_id = request.cut_id or (earlier.cut_id is null and request.cut_id is null))
               and earlier.request_id <> request.id and earlier.created_at <= request.created_at
               and earlier.until_at > request.created_at
               and (earlier.desired = 'active' or coalesce(earlier.stopped_at, earlier.until_at) > request.created_at)) as renews_until
          from request join product on product.id = request.product_id
          join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
-         left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
+         left join cut on cut.id = request.cut_id left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
     };
 }
 pub(super) use request_rows;
@@ -67,6 +72,8 @@ pub(super) struct RequestRecord {
     pub state: RequestState,
     pub row_filter: Option<String>,
     pub directory_access: bool,
+    pub cut_id: Option<CutId>,
+    pub cut: Option<Name>,
     pub offer: String,
     pub declared: Option<String>,
     pub grant_id: Option<GrantId>,
@@ -95,6 +102,8 @@ from_row!(RequestRecord {
     state,
     row_filter,
     directory_access,
+    cut_id,
+    cut,
     offer,
     declared,
     grant_id,
@@ -137,6 +146,8 @@ pub(crate) struct RequestReady {
     pub product: ProductInfo,
     pub recipient: RecipientInfo,
     pub mode: Mode,
+    /// None: the whole product.
+    pub cut: Option<CutRecord>,
     pub until: Timestamp,
     pub purpose_code: String,
     pub purpose_text: String,
@@ -202,6 +213,7 @@ impl Exchange {
             team: record.team,
             requester: record.requester,
             mode: record.mode,
+            cut: record.cut,
             purpose_code: record.purpose_code,
             purpose_text: record.purpose_text,
             until: record.until_at,
@@ -305,7 +317,8 @@ impl Exchange {
                 ));
             }
         }
-        let offer = self.offer_for(&product, &recipient).await?;
+        let cut = self.cut_asked(&product, new.cut.as_deref(), mode).await?;
+        let offer = self.offer_for(&product, &recipient, cut.as_ref()).await?;
         if let Some(why_not) = offer
             .modes
             .iter()
@@ -319,11 +332,43 @@ impl Exchange {
             product,
             recipient,
             mode,
+            cut,
             until,
             purpose_code,
             purpose_text,
             offer,
         })
+    }
+
+    /// The cut that a request names, if one does: it is read from its replica, and from nothing else.
+    async fn cut_asked(
+        &self,
+        product: &ProductInfo,
+        name: Option<&str>,
+        mode: Mode,
+    ) -> Result<Option<CutRecord>, Error> {
+        let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let cut = self
+            .cut_record(self.db(), product.id, name)
+            .await?
+            .ok_or_else(|| {
+                Error::invalid(
+                    "cut",
+                    "the product has no such cut; look at its page for those that it has",
+                )
+            })?;
+        if cut.retired_at.is_some() {
+            return Err(Error::invalid(
+                "cut",
+                "it was retired; no new access is given by it",
+            ));
+        }
+        if mode != Mode::Replica {
+            return Err(Error::invalid("mode", LIVE_CUT));
+        }
+        Ok(Some(cut))
     }
 
     /// Holds the rows of product and recipient until the change ends, so that neither a retiring nor a move comes between
@@ -362,6 +407,13 @@ impl Exchange {
         .await?;
         if held == 0 {
             return Err(Error::changed("recipient"));
+        }
+        // Its product is held, so that it stays as it is.
+        if let Some(cut) = &ready.cut {
+            let is = self.cut_by_id(change.tx(), cut.id).await?;
+            if !is.is_some_and(|is| is.edition == cut.edition && is.retired_at.is_none()) {
+                return Err(Error::changed("cut"));
+            }
         }
         Ok(())
     }
@@ -425,8 +477,8 @@ impl Exchange {
         let at = change.at();
         let id = RequestId::new(at);
         sql!("insert into request (id, product_id, recipient_id, requester_id, purpose_code, purpose_text, mode, until_at,
-                  state, offer, declared, grant_name, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, $11, 1, $12, $12)")
+                  state, offer, declared, grant_name, revision, created_at, updated_at, cut_id)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, $11, 1, $12, $12, $13)")
         .bind(id)
         .bind(ready.product.id)
         .bind(ready.recipient.id)
@@ -439,6 +491,7 @@ impl Exchange {
         .bind(declared.map(|declared| declared.source.as_str()))
         .bind(declared.map(|declared| declared.name.as_str()))
         .bind(at)
+        .bind(ready.cut.as_ref().map(|cut| cut.id))
         .execute(change.tx())
         .await
         .map_err(|error| match error {
@@ -449,6 +502,7 @@ impl Exchange {
             Operation::RequestCreate,
             Object::new("request", id),
             json!({ "product": ready.product.name, "recipient": ready.recipient.name, "mode": ready.mode,
+                    "cut": ready.cut.as_ref().map(|cut| &cut.name), "edition": ready.cut.as_ref().map(|cut| cut.edition),
                     "until": ready.until, "purpose": ready.purpose_code, "declared": declared.map(|declared| &declared.source) }),
         );
         Ok(id)

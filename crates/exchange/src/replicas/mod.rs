@@ -7,6 +7,7 @@ mod begin;
 mod checks;
 mod counts;
 mod crossing;
+mod editions;
 mod ends;
 mod ensure;
 mod foresee;

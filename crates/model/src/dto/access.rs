@@ -203,6 +203,9 @@ pub struct Profile {
 pub struct Offer {
     pub product: ProductName,
     pub recipient: Name,
+    /// Of this cut; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub as_of: Timestamp,
     /// Who would decide, in order.
     pub stages: Vec<Stage>,
@@ -248,6 +251,9 @@ pub struct RequestNew {
     pub product: String,
     pub recipient: String,
     pub mode: String,
+    /// A cut of the product, which is read from a replica; the whole product when absent or empty.
+    #[serde(default)]
+    pub cut: Option<String>,
     /// An instant, or a day, which counts to its end in UTC.
     pub until: String,
     pub purpose: PurposeNew,
@@ -271,6 +277,9 @@ pub struct Request {
     /// Name and title of who asked; None for a declared one.
     pub requester: Option<Name>,
     pub mode: Mode,
+    /// The cut that it is for; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub purpose_code: String,
     pub purpose_text: String,
     pub until: Timestamp,
@@ -376,6 +385,9 @@ pub struct Grant {
     pub team: Name,
     pub location: Location,
     pub mode: Mode,
+    /// The cut of the product that it opens, and nothing else of it; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     /// As it was asked for.
     pub purpose_code: String,
     pub purpose_text: String,

@@ -386,6 +386,7 @@ impl World {
             product: product.into(),
             recipient: recipient.into(),
             mode: mode.into(),
+            cut: None,
             until: until.to_string(),
             purpose: PurposeNew {
                 code: "warranty".into(),

@@ -446,6 +446,7 @@ impl World {
             product: product.to_owned(),
             recipient: recipient.to_owned(),
             mode: mode.to_owned(),
+            cut: None,
             until: "2026-12-31".to_owned(),
             purpose: PurposeNew {
                 code: "warranty".to_owned(),

@@ -241,6 +241,7 @@ impl World {
             product: product.into(),
             recipient: "rnd_weu".into(),
             mode: mode.into(),
+            cut: None,
             until: "2026-12-31".into(),
             purpose: PurposeNew {
                 code: "warranty".into(),

@@ -545,6 +545,7 @@ fn request_of(wanted: &WantedGrant) -> RequestNew {
         product: wanted.product.to_string(),
         recipient: wanted.recipient.to_string(),
         mode: wanted.mode.to_string(),
+        cut: None,
         until: wanted.until.to_string(),
         purpose: PurposeNew {
             code: wanted.purpose_code.to_string(),
