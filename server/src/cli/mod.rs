@@ -13,6 +13,7 @@ mod check;
 mod columns;
 mod conformance;
 mod copy;
+mod cut;
 mod declaration;
 mod demo;
 mod doctor;
@@ -158,6 +159,9 @@ enum Calls {
     /// Data products
     #[command(subcommand)]
     Product(product::Product),
+    /// Cuts: what narrower replicas of a product hold, column by column
+    #[command(subcommand)]
+    Cut(cut::Cut),
     /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),
@@ -209,6 +213,7 @@ impl Calls {
             Self::Doctor(command) => command.act(),
             Self::Scan(command) => command.act(),
             Self::Product(command) => command.act()?,
+            Self::Cut(command) => command.act()?,
             Self::Recipient(command) => command.act()?,
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),

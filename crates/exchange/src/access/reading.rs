@@ -403,6 +403,16 @@ impl Exchange {
         principal: &Principal,
         recipient: RecipientId,
     ) -> Result<Vec<SharedTable>, Error> {
+        self.shared_tables_by(principal, recipient, None).await
+    }
+
+    /// The same of one grant alone, as if the recipient had no other; of all when `only` is None.
+    pub async fn shared_tables_by(
+        &self,
+        principal: &Principal,
+        recipient: RecipientId,
+        only: Option<GrantId>,
+    ) -> Result<Vec<SharedTable>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let mut rows: Vec<SharedTable> = sql!(
             "select access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
@@ -436,7 +446,7 @@ impl Exchange {
                  left join replica_table on replica_table.replica_id = replica.id and replica_table.table_id = product_table.id
                      and replica_table.state = 'ready'
              where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
-                 and product.state <> 'draft'
+                 and product.state <> 'draft' and (access_grant.id = $3 or $3 is null)
              order by product.name, schema_name, product_table.name,
                  case when access_grant.mode = 'replica' and replica_table.source_version is null then 1 else 0 end,
                  case when access_grant.cut_id is null then 0 else 1 end,
@@ -447,6 +457,7 @@ impl Exchange {
         )
         .bind(recipient)
         .bind(self.now())
+        .bind(only)
         .all(self.db())
         .await?;
         rows.dedup_by_key(|row| row.table_id);

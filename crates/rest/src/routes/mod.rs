@@ -6,6 +6,7 @@
 mod audit;
 mod billing;
 mod csv;
+mod cuts;
 mod declaration;
 mod delivery;
 mod domains;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Endpoints {
         .and(teams::endpoints())
         .and(storages::endpoints())
         .and(products::endpoints())
+        .and(cuts::endpoints())
         .and(recipients::endpoints())
         .and(requests::endpoints())
         .and(grants::endpoints())
