@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 pub mod billing;
 pub mod catalog;
+pub mod cuts;
 pub mod declaration;
 pub mod erasures;
 pub mod notices;

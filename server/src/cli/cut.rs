@@ -243,16 +243,22 @@ fn words(cut: &Value) -> String {
         cut,
     );
     for table in list(cut, "tables") {
-        text.push_str(&format!(
-            "\n{}.{}, {}\n",
-            at(table, "/schema"),
-            at(table, "/table"),
-            match table["rows"].as_str() {
-                Some(rows) => format!("rows where {rows}"),
-                None => "every row".to_owned(),
-            }
-        ));
-        text.push_str(&rows(COLUMNS, list(table, "columns")));
+        text.push('\n');
+        text.push_str(&table_words(table));
     }
     text
+}
+
+/// A table of a cut, column by column.
+pub(super) fn table_words(table: &Value) -> String {
+    let which = match table["rows"].as_str() {
+        Some(rows) => format!("rows where {rows}"),
+        None => "every row".to_owned(),
+    };
+    format!(
+        "{}.{}, {which}\n{}",
+        at(table, "/schema"),
+        at(table, "/table"),
+        rows(COLUMNS, list(table, "columns"))
+    )
 }

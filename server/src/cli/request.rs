@@ -177,6 +177,10 @@ fn words(request: &Value) -> String {
         ],
         request,
     );
+    for table in list(request, "gives") {
+        text.push('\n');
+        text.push_str(&super::cut::table_words(table));
+    }
     let decisions = list(request, "decisions");
     if !decisions.is_empty() {
         text.push('\n');

@@ -202,8 +202,13 @@ impl Exchange {
             }
             None => (Vec::new(), Vec::new()),
         };
+        let gives = match record.cut_id {
+            Some(cut) => self.cut_gives(cut).await?,
+            None => Vec::new(),
+        };
         Ok(Request {
             scope: scope_dto(&record),
+            gives,
             may_withdraw: is_open && allows(principal, Operation::RequestWithdraw, &record.scope()),
             may_decide,
             location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,

@@ -243,6 +243,21 @@ impl Exchange {
         })
     }
 
+    /// What the newest edition of a cut gives of each of its tables. Asks no policy: who sees a request for it sees that.
+    pub(crate) async fn cut_gives(&self, id: CutId) -> Result<Vec<CutTable>, Error> {
+        let Some(record) = self.cut_by_id(self.db(), id).await? else {
+            return Ok(Vec::new());
+        };
+        let content = self
+            .cut_content(self.db(), record.id, record.edition)
+            .await?;
+        let tables = self.tables_of(self.db(), record.product_id).await?;
+        Ok(tables
+            .iter()
+            .filter_map(|table| Some(shown(table, content.get(&table.id)?)))
+            .collect())
+    }
+
     /// How many accesses by a cut stand.
     async fn cut_grants<'a>(&self, on: impl Into<On<'a>>, cut: CutId) -> Result<u64, Error> {
         let row = sql!(

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CutTable;
 use crate::{
     Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName,
     QueryId, RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
@@ -280,6 +281,9 @@ pub struct Request {
     /// The cut that it is for; None for the whole product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Name>,
+    /// What that cut gives, as it is now: column by column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gives: Vec<CutTable>,
     pub purpose_code: String,
     pub purpose_text: String,
     pub until: Timestamp,
