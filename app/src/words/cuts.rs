@@ -67,15 +67,18 @@ pub(crate) fn table_of_cut(table: &str, cut: &dyn Display) -> String {
 // Making and changing one.
 pub(crate) const MAKE_A_CUT: &str = "Make a cut";
 pub(crate) const NAME: &str = "Name";
-pub(crate) const NAME_HINT: &str = "Lower case, such as without-names. Requests name it, so it stays.";
+pub(crate) const NAME_HINT: &str =
+    "Lower case, such as without-names. Requests name it, so it stays.";
 pub(crate) const DESCRIPTION: &str = "What it is for";
 pub(crate) const DESCRIPTION_HINT: &str = "Read by who asks and by who decides.";
 pub(crate) const TABLE_IS_IN_IT: &str = "This table is in the cut";
 pub(crate) const MORE_LEFT_OUT: &str = "Also left out";
 pub(crate) const MORE_HASHED: &str = "Also hashed";
-pub(crate) const IN_STRUCTS_HINT: &str = "Columns in structs, such as customer.name, with commas between them.";
+pub(crate) const IN_STRUCTS_HINT: &str =
+    "Columns in structs, such as customer.name, with commas between them.";
 pub(crate) const ROWS: &str = "Only rows where";
-pub(crate) const ROWS_HINT: &str = "country = 'DE' and year in (2024, 2025); columns of any kind. Empty: every row.";
+pub(crate) const ROWS_HINT: &str =
+    "country = 'DE' and year in (2024, 2025); columns of any kind. Empty: every row.";
 pub(crate) const CANNOT_BE_CLONED: &str = "This table cannot be cloned, so no cut has it.";
 pub(crate) const CHANGE_IT: &str = "Change this cut";
 pub(crate) const CHANGE_HINT: &str = "Other tables, columns or rows make another edition with replicas of its own, copied from the beginning. While somebody has access \
@@ -113,10 +116,8 @@ pub(crate) fn is_retired(name: &dyn Display) -> String {
 
 // Asking for one.
 pub(crate) const HOW_MUCH: &str = "How much of it";
-pub(crate) const HOW_MUCH_HINT: &str =
-    "The whole product, or a cut of it. A cut may be all that the purpose needs, and is easier to say yes to.";
+pub(crate) const HOW_MUCH_HINT: &str = "The whole product, or a cut of it. A cut may be all that the purpose needs, and is easier to say yes to.";
 pub(crate) const WHOLE_PRODUCT: &str = "The whole product";
 pub(crate) const WHAT_IT_GIVES: &str = "What it gives";
 pub(crate) const CUT: &str = "Cut";
-pub(crate) const BY_REPLICA_ALONE: &str =
-    "It opens this cut and nothing else of the product: read from its replica, never from the producer’s files.";
+pub(crate) const BY_REPLICA_ALONE: &str = "It opens this cut and nothing else of the product: read from its replica, never from the producer’s files.";

@@ -200,7 +200,9 @@ fn of_table(cut: &str, table: &CutTable) -> impl IntoView + use<> {
         Column::Text(words::cuts::IN_THE_CUT),
     ];
     let which = match table.rows.clone() {
-        Some(rows) => view! { <p>{words::cuts::ROWS_WHERE}<span class="code">{rows}</span></p> }.into_any(),
+        Some(rows) => {
+            view! { <p>{words::cuts::ROWS_WHERE}<span class="code">{rows}</span></p> }.into_any()
+        }
         None => view! { <p class="muted">{words::cuts::EVERY_ROW}</p> }.into_any(),
     };
     view! {
@@ -294,7 +296,9 @@ fn Content(form: String, tables: Vec<TableDetail>, cut: Option<Cut>) -> impl Int
             let (schema, name) = (table.schema.clone(), table.name.clone());
             let held = cut.as_ref().and_then(|cut| {
                 let mut tables = cut.tables.iter();
-                tables.find(|held| held.schema == schema && held.table == name).cloned()
+                tables
+                    .find(|held| held.schema == schema && held.table == name)
+                    .cloned()
             });
             let inputs = Inputs {
                 key: key_of(schema.as_str(), name.as_str()),

@@ -1,7 +1,9 @@
 //! Decisions: who may say yes or no to what, once per stage, to exactly the request that was shown.
 
 use model::dto::{DecisionNew, Request};
-use model::{CutId, GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict};
+use model::{
+    CutId, GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict,
+};
 use serde_json::json;
 
 use super::requests::{DecisionRecord, LIVE_CUT, RequestRecord};

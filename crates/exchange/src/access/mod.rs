@@ -49,7 +49,7 @@ pub use reading::{
     SharedTitle, TurnedAway,
 };
 pub use reconcile::NextLook;
-pub(crate) use requests::LONGEST;
+pub(crate) use requests::{LIVE_CUT, LONGEST};
 pub(crate) use scope::{Narrowed, check_scope};
 pub use waiting::RequestFilter;
 

@@ -26,8 +26,7 @@ pub(crate) const WARN_PERCENT: u64 = 80;
 const MOST: u64 = 1 << 60;
 
 /// Why a grant on a cut has no such number.
-pub(super) const NONE_OF_A_CUT: &str =
-    "access by a cut is read from its replica alone, however late that is; the producer's own files hold what it leaves out";
+pub(super) const NONE_OF_A_CUT: &str = "access by a cut is read from its replica alone, however late that is; the producer's own files hold what it leaves out";
 
 /// What was handed out of the producer's files today, with what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use model::dto::{Decision, Offer, Request, RequestNew};
 use model::time::DAY;
 use model::{
-    Cloud, CutId, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId, RequestId,
-    RequestState, Stage, TeamId, Timestamp, Until, Verdict,
+    Cloud, CutId, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId,
+    RequestId, RequestState, Stage, TeamId, Timestamp, Until, Verdict,
 };
 use serde_json::json;
 

@@ -127,8 +127,15 @@ impl Exchange {
         if is_other {
             self.refuse_more(&mut change, &record, &tables, (&old, &content))
                 .await?;
-            self.edition_follow(&mut change, &product, &record, (edition, "changed"), &content, new.at_once)
-                .await?;
+            self.edition_follow(
+                &mut change,
+                &product,
+                &record,
+                (edition, "changed"),
+                &content,
+                new.at_once,
+            )
+            .await?;
         }
         change.note(
             Operation::CutUpdate,
@@ -159,8 +166,15 @@ impl Exchange {
         hold_product(&mut change, product.id).await?;
         let edition = record.edition + 1;
         write(&mut change, &record, &record.description, edition).await?;
-        self.edition_follow(&mut change, &product, &record, (edition, "rotated"), &content, new.at_once)
-            .await?;
+        self.edition_follow(
+            &mut change,
+            &product,
+            &record,
+            (edition, "rotated"),
+            &content,
+            new.at_once,
+        )
+        .await?;
         change.note(
             Operation::CutRotate,
             object(&product, &record.name),
@@ -210,6 +224,50 @@ impl Exchange {
             .await
     }
 
+    /// What a declaration would make of a cut: the tables as they are, none where there is no such cut, and as they would be, each with
+    /// the columns as the schema calls them. An error says why it would be refused. Asks no policy.
+    pub(crate) async fn cut_foreseen(
+        &self,
+        product: ProductId,
+        name: &Name,
+        wanted: &[CutTableNew],
+    ) -> Result<(Vec<CutTableNew>, Vec<CutTableNew>), Error> {
+        let mut check = Check::new();
+        let tables = self.tables_of(self.db(), product).await?;
+        let new = asked(&mut check, &tables, wanted);
+        check.done()?;
+        let forms = |content: &Content| -> Vec<CutTableNew> {
+            let within = tables.iter().filter_map(|table| {
+                let narrowing = content.get(&table.id)?;
+                Some(CutTableNew {
+                    schema: table.schema.to_string(),
+                    table: table.name.to_string(),
+                    drop: narrowing.drop.clone(),
+                    pseudonymise: narrowing.pseudonymise.clone(),
+                    rows: narrowing.rows.as_ref().map(ToString::to_string),
+                })
+            });
+            within.collect()
+        };
+        let Some(record) = self.cut_record(self.db(), product, name.as_str()).await? else {
+            return Ok((Vec::new(), forms(&new)));
+        };
+        if record.retired_at.is_some() {
+            return Err(Error::conflict(
+                "a cut of that name was retired and stays so; choose another name",
+            ));
+        }
+        let old = self
+            .cut_content(self.db(), record.id, record.edition)
+            .await?;
+        let grants = self.cut_grants(self.db(), record.id).await?;
+        if let Some(more) = gives_more(&old, &new, |id| called(&tables, id)).filter(|_| grants > 0)
+        {
+            return Err(gives_too_much(&more, grants));
+        }
+        Ok((forms(&old), forms(&new)))
+    }
+
     async fn cut_for(
         &self,
         principal: &Principal,
@@ -242,10 +300,15 @@ impl Exchange {
         if grants == 0 {
             return Ok(());
         }
-        Err(Error::conflict(format!(
-            "it would give {more}, and {grants} accesses stand by it that were approved without that; make another cut, and let it be              asked for"
-        )))
+        Err(gives_too_much(&more, grants))
     }
+}
+
+fn gives_too_much(more: &str, grants: u64) -> Error {
+    Error::conflict(format!(
+        "it would give {more}, and {grants} accesses stand by it that were approved without that; make another cut, and let it be \
+         asked for"
+    ))
 }
 
 fn refuse_retired(product: &ProductRecord) -> Result<(), Error> {
@@ -343,7 +406,8 @@ fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> C
         let narrowed = narrowing(check, &prefix, table, new);
         content.insert(table.id, narrowed);
     }
-    let is_whole = content.len() == tables.len() && content.values().all(model::Narrowing::is_whole);
+    let is_whole =
+        content.len() == tables.len() && content.values().all(model::Narrowing::is_whole);
     if is_whole && !tables.is_empty() && check.is_clean() {
         check.fail(
             "tables",

@@ -182,7 +182,9 @@ fn column(
             (_, true) => (other, &name),
             _ => continue,
         };
-        return Err(format!("{inner} lies in {outer}, which is named already; name one of them"));
+        return Err(format!(
+            "{inner} lies in {outer}, which is named already; name one of them"
+        ));
     }
     if how == "pseudonymise" && !is_single(&found.type_text) {
         return Err(format!(
@@ -340,7 +342,9 @@ mod tests {
             ("", None),
         ] {
             let is = find(&columns, path);
-            let is = is.as_ref().map(|is| (is.name.as_str(), is.type_text.as_str()));
+            let is = is
+                .as_ref()
+                .map(|is| (is.name.as_str(), is.type_text.as_str()));
             assert_eq!(is, found, "{path}");
         }
     }

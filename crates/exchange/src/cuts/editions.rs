@@ -92,10 +92,11 @@ impl Exchange {
                 self.replica_supersede(change, old.id, at_once).await?;
             }
         }
-        for grant in sql!("select id from access_grant where cut_id = $1 and desired = 'active' order by id")
-            .bind(record.id)
-            .rows(change.tx())
-            .await?
+        for grant in
+            sql!("select id from access_grant where cut_id = $1 and desired = 'active' order by id")
+                .bind(record.id)
+                .rows(change.tx())
+                .await?
         {
             change.wake(Wake::new(
                 WorkKind::Grant,

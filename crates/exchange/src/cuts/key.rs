@@ -67,12 +67,13 @@ impl Exchange {
         cut: CutId,
         edition: i64,
     ) -> Result<Result<CutKey, String>, Error> {
-        let row = sql!("select key_sealed, key_id from cut_edition where cut_id = $1 and number = $2")
-            .bind(cut)
-            .bind(edition)
-            .row(self.db())
-            .await?
-            .ok_or(Error::NotFound("cut"))?;
+        let row =
+            sql!("select key_sealed, key_id from cut_edition where cut_id = $1 and number = $2")
+                .bind(cut)
+                .bind(edition)
+                .row(self.db())
+                .await?
+                .ok_or(Error::NotFound("cut"))?;
         let sealed = Sealed {
             bytes: row.get("key_sealed")?,
             key_id: row.get("key_id")?,

@@ -13,8 +13,6 @@ mod change;
 mod check;
 mod editions;
 mod key;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
@@ -36,7 +34,15 @@ use crate::{Exchange, from_row, sql};
 macro_rules! same_cut {
     ($one:literal, $other:literal) => {
         concat!(
-            "(", $one, ".cut_id = ", $other, ".cut_id or (", $one, ".cut_id is null and ", $other, ".cut_id is null))"
+            "(",
+            $one,
+            ".cut_id = ",
+            $other,
+            ".cut_id or (",
+            $one,
+            ".cut_id is null and ",
+            $other,
+            ".cut_id is null))"
         )
     };
 }
@@ -304,7 +310,9 @@ fn columns(table: &TableRecord, narrowing: &Narrowing) -> Vec<CutColumn> {
     let mut all = Vec::new();
     for column in &table.columns {
         let name = column.name.to_lowercase();
-        let own = treated.iter().position(|(path, _)| path.to_lowercase() == name);
+        let own = treated
+            .iter()
+            .position(|(path, _)| path.to_lowercase() == name);
         if let Some(at) = own {
             told[at] = true;
         }

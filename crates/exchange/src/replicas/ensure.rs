@@ -148,7 +148,10 @@ impl Exchange {
             .bind(job.id)
             .execute(change.tx())
             .await?;
-        let next_due = job.schedule().ok().and_then(|schedule| schedule.next_due(at));
+        let next_due = job
+            .schedule()
+            .ok()
+            .and_then(|schedule| schedule.next_due(at));
         sql!("insert into sync_job (id, name, replica_id, every_seconds, at_time, cron, new_version_seconds, fresh_seconds, timezone,
                   verify_objects, verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, paused, fetches,
                   next_due_at, scheduled_at, revision, created_at, updated_at)

@@ -3,7 +3,8 @@
 
 use model::time::HOUR;
 use model::{
-    Cloud, CutId, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, TableId,
+    Cloud, CutId, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    TableId,
 };
 use serde_json::json;
 
@@ -55,7 +56,11 @@ from_row!(Follower {
 });
 
 /// The cut that the columns of a replica name, with its name.
-pub(super) fn cut_of(id: Option<CutId>, name: Option<Name>, edition: Option<i64>) -> Option<CutRef> {
+pub(super) fn cut_of(
+    id: Option<CutId>,
+    name: Option<Name>,
+    edition: Option<i64>,
+) -> Option<CutRef> {
     Some(CutRef {
         id: id?,
         name: name?,
@@ -162,8 +167,13 @@ impl Exchange {
                 Vec::new()
             } else {
                 let cut = cut_of(replica.cut_id, replica.cut, replica.edition);
-                self.replica_tables_ensure(change, replica.id, (product, product_name), cut.as_ref())
-                    .await?
+                self.replica_tables_ensure(
+                    change,
+                    replica.id,
+                    (product, product_name),
+                    cut.as_ref(),
+                )
+                .await?
             };
             if made.is_empty() && ended == 0 {
                 continue;

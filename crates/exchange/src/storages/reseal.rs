@@ -45,10 +45,19 @@ pub struct LeftSealed {
 /// Where a sealed value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holder {
-    Storage { id: StorageId, name: Name },
-    Setting { name: String },
+    Storage {
+        id: StorageId,
+        name: Name,
+    },
+    Setting {
+        name: String,
+    },
     /// An edition of a cut, and how people call it.
-    Cut { id: CutId, edition: i64, called: String },
+    Cut {
+        id: CutId,
+        edition: i64,
+        called: String,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use exchange::jobs::{Lane, Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::{Operation, Principal};
 use model::dto::{
-    ActivationNew, DecisionNew, ErasureNew, FederationNew, IdentityNew, ProfileNew, PurposeNew,
-    RateNew, RecipientNew, Request, RequestNew, TokenNew,
+    ActivationNew, CutNew, CutTableNew, DecisionNew, ErasureNew, FederationNew, IdentityNew,
+    ProfileNew, PurposeNew, RateNew, RecipientNew, Request, RequestNew, TokenNew,
 };
 use model::{Clock as _, Method, Purpose, RunKind, Timestamp};
 use serde_json::{Value, json};
@@ -172,6 +172,17 @@ impl World {
             Operation::ProductRead | Operation::ProductHistory | Operation::ProductRefresh => {
                 named(&["vehicle-visits"])
             }
+            Operation::CutList => named(&["vehicle-visits"]),
+            Operation::CutCreate => named(&["vehicle-visits"]).with(json!({
+                "name": self.fresh("cut"),
+                "tables": [{ "table": "visits", "pseudonymise": ["id"] }],
+            })),
+            Operation::CutRead => self.cut().await,
+            Operation::CutUpdate => self.cut().await.with(json!({
+                "description": "for tests",
+                "tables": [{ "table": "visits", "pseudonymise": ["id"] }],
+            })),
+            Operation::CutRotate | Operation::CutRetire => self.cut().await.with(json!({})),
             Operation::ProductRegister => none().with(json!({
                 "name": self.fresh("vehicle-draft"),
                 "team": "aftersales",
@@ -194,6 +205,23 @@ impl World {
             }
             _ => return None,
         })
+    }
+
+    /// A new cut of the usual product.
+    async fn cut(&mut self) -> Sample {
+        let new = CutNew {
+            name: self.fresh("cut"),
+            description: String::new(),
+            tables: vec![CutTableNew {
+                schema: "default".to_owned(),
+                table: "visits".to_owned(),
+                pseudonymise: vec!["id".to_owned()],
+                ..CutTableNew::default()
+            }],
+        };
+        let operator = Principal::operator();
+        let made = self.exchange().cut_create(&operator, "vehicle-visits", new);
+        named(&["vehicle-visits", made.await.unwrap().name.as_str()])
     }
 
     /// Makes a credential of a recipient; answers its id.

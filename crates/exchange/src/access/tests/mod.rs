@@ -2,6 +2,7 @@
 
 mod asking;
 mod binding;
+mod cuts;
 mod deciding;
 mod ended;
 mod erasing;
