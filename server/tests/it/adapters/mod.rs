@@ -3,6 +3,7 @@
 
 mod changes;
 mod check;
+mod cut;
 mod ended;
 mod escapes;
 mod features;

@@ -98,7 +98,7 @@ impl Checker {
                 .0
                 .value
                 .split_once('.')
-                .unwrap_or(("default", &key.0.value));
+                .unwrap_or(("default", key.0.value.as_str()));
             let columns = |texts: &Option<Vec<Text>>| {
                 let texts = texts.iter().flatten();
                 texts.map(|text| text.value.clone()).collect::<Vec<_>>()
