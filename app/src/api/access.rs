@@ -220,10 +220,16 @@ pub async fn opened(grant: String) -> Result<Opened, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&grant)?;
     let grant = exchange.grant(&principal, id).await.map_err(said)?;
-    let product = exchange
-        .product(&principal, grant.product.as_str())
-        .await
-        .map_err(said)?;
+    let name = grant.product.as_str();
+    let mut product = exchange.product(&principal, name).await.map_err(said)?;
+    if let Some(cut) = &grant.cut {
+        let cut = exchange.cut(&principal, name, cut.as_str()).await;
+        let cut = cut.map_err(said)?;
+        product.tables.retain(|table| {
+            let mut tables = cut.tables.iter();
+            tables.any(|within| within.schema == table.schema && within.table == table.name)
+        });
+    }
     Ok(Opened { grant, product })
 }
 

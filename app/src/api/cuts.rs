@@ -107,6 +107,10 @@ fn by_table(error: exchange::Error, keys: &[String]) -> exchange::Error {
         return error;
     };
     for field in &mut fields {
+        if field.field == "tables" {
+            // Of the whole form.
+            field.field.clear();
+        }
         let found = field.field.strip_prefix("tables[").and_then(|rest| {
             let (index, name) = rest.split_once("].")?;
             let key = keys.get(index.parse::<usize>().ok()?)?;

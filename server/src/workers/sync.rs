@@ -293,8 +293,7 @@ impl Lakehand {
         let (source, target) = self.open_ends(task, source, target).await?;
         let beside = task.is_beside_replica(self.reads.here())?;
         // The key may be put back.
-        let pair =
-            pair_of(task, &source, &target, beside).map_err(|why| WorkFailed::passing(why))?;
+        let pair = pair_of(task, &source, &target, beside).map_err(WorkFailed::passing)?;
         Ok(Opened {
             source,
             target,
