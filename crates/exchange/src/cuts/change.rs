@@ -19,7 +19,7 @@ use crate::storages::hold_storages;
 use crate::{Exchange, sql};
 
 /// The most cuts of one product, and tables of one cut.
-const MOST: usize = 100;
+const MOST: usize = 1_000;
 const TABLES: usize = 500;
 
 /// How the audit log calls a cut.

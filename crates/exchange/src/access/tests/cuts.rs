@@ -288,7 +288,7 @@ async fn a_grant_on_a_cut_is_read_from_its_replica_and_from_nothing_else() {
         let decided = exchange.request_decide(&world.jonas, request.id, say).await;
         let grant = decided.unwrap().grant.unwrap();
 
-        assert_eq!(world.read_at().await, [None]);
+        assert_eq!(world.read_at().await, [None::<String>]);
         world.sync(3).await;
         let at = Some("vehicle-visits/plain.1/default/t".to_owned());
         assert_eq!(world.read_at().await, [at]);
@@ -471,7 +471,7 @@ async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was
             (3, "rotated")
         );
         assert_eq!(world.edition_state(2).await, ReplicaState::Draining);
-        assert_eq!(world.read_at().await, [None]);
+        assert_eq!(world.read_at().await, [None::<String>]);
         let row = sql!("select id from cut")
             .row(exchange.db())
             .await
@@ -483,6 +483,14 @@ async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was
             exchange.cut_key(id, 3).await.unwrap().unwrap(),
         );
         assert_ne!(second, third);
+
+        // Sealed anew with a newer key they are the same; without the older one, too.
+        world.test.world.put_keys(&["k1", "k2"]);
+        let sealed = exchange.credentials_reseal(&world.operator).await.unwrap();
+        assert_eq!((sealed.key.as_str(), sealed.left.len()), ("k2", 0));
+        world.test.world.put_keys(&["k2"]);
+        assert_eq!(exchange.cut_key(id, 2).await.unwrap(), Ok(second));
+        assert_eq!(exchange.cut_key(id, 3).await.unwrap(), Ok(third));
 
         // A key that is lost: said wherever it matters, and nothing is planned by it.
         let lost = sql!("update cut_edition set key_sealed = $1 where number = 3")
