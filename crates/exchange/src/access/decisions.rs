@@ -1,16 +1,13 @@
 //! Decisions: who may say yes or no to what, once per stage, to exactly the request that was shown.
 
 use model::dto::{DecisionNew, Request};
-use model::{
-    CutId, GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict,
-};
+use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict};
 use serde_json::json;
 
-use super::requests::{DecisionRecord, LIVE_CUT, RequestRecord};
+use super::requests::{DecisionRecord, RequestRecord};
 use super::{Narrowed, ProductInfo, RecipientInfo, check_scope, quota};
 use crate::audit::Object;
 use crate::change::Change;
-use crate::cuts::CutRef;
 use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
@@ -347,30 +344,6 @@ impl Exchange {
                     "cut": cut.as_ref().map(|cut| &cut.name), "edition": cut.as_ref().map(|cut| cut.edition) }),
         );
         Ok(id)
-    }
-
-    /// The cut of a request that is approved, by its newest edition. Never live, whatever was stored.
-    async fn cut_given(
-        &self,
-        change: &mut Change,
-        cut: Option<CutId>,
-        mode: Mode,
-    ) -> Result<Option<CutRef>, Error> {
-        let Some(cut) = cut else { return Ok(None) };
-        if mode != Mode::Replica {
-            return Err(Error::conflict(LIVE_CUT));
-        }
-        let cut = self
-            .cut_by_id(change.tx(), cut)
-            .await?
-            .ok_or(Error::NotFound("cut"))?;
-        if cut.retired_at.is_some() {
-            return Err(Error::conflict(format!(
-                "the cut {} was retired, and no new access is given by it; reject the request and say so",
-                cut.name
-            )));
-        }
-        Ok(Some(cut.newest()))
     }
 }
 

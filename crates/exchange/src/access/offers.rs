@@ -6,7 +6,7 @@ use model::{
     Currency, Location, Micro, Mode, Payer, ReplicaId, ReplicaState, Route, Timestamp, Unit,
 };
 
-use super::requests::LIVE_CUT;
+use super::by_cut::LIVE_CUT;
 use super::{ProductInfo, RecipientInfo};
 use crate::cuts::CutRecord;
 use crate::error::Error;

@@ -24,9 +24,6 @@ use crate::{Exchange, from_row, sql};
 /// The longest an access may last: everything has an end that somebody can foresee.
 pub(crate) const LONGEST: i64 = 5 * 366 * DAY;
 
-/// Why live access to a cut is none.
-pub(crate) const LIVE_CUT: &str = "a cut is read from its replica only: the producer's own files hold what it leaves out; choose replica";
-
 /// Requests with the names around them, as [`RequestRecord`] reads them.
 macro_rules! request_rows {
     () => {
@@ -343,37 +340,6 @@ impl Exchange {
             purpose_text,
             offer,
         })
-    }
-
-    /// The cut that a request names, if one does: it is read from its replica, and from nothing else.
-    async fn cut_asked(
-        &self,
-        product: &ProductInfo,
-        name: Option<&str>,
-        mode: Mode,
-    ) -> Result<Option<CutRecord>, Error> {
-        let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
-            return Ok(None);
-        };
-        let cut = self
-            .cut_record(self.db(), product.id, name)
-            .await?
-            .ok_or_else(|| {
-                Error::invalid(
-                    "cut",
-                    "the product has no such cut; look at its page for those that it has",
-                )
-            })?;
-        if cut.retired_at.is_some() {
-            return Err(Error::invalid(
-                "cut",
-                "it was retired; no new access is given by it",
-            ));
-        }
-        if mode != Mode::Replica {
-            return Err(Error::invalid("mode", LIVE_CUT));
-        }
-        Ok(Some(cut))
     }
 
     /// Holds the rows of product and recipient until the change ends, so that neither a retiring nor a move comes between
