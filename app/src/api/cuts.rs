@@ -103,29 +103,32 @@ impl ContentForm {
 
 /// The fields of tables are called in the form by the table, and not by its place in a list.
 fn by_table(error: exchange::Error, keys: &[String]) -> exchange::Error {
-    let exchange::Error::Invalid(mut fields) = error else {
-        return error;
-    };
-    for field in &mut fields {
-        if field.field == "tables" {
-            // Of the whole form.
-            field.field.clear();
+    match error {
+        exchange::Error::Invalid(mut fields) => {
+            for field in &mut fields {
+                if let Some(found) = called(&field.field, keys) {
+                    field.field = found;
+                }
+            }
+            exchange::Error::Invalid(fields)
         }
-        let found = field.field.strip_prefix("tables[").and_then(|rest| {
-            let (index, name) = rest.split_once("].")?;
-            let key = keys.get(index.parse::<usize>().ok()?)?;
-            let name = match name {
-                "pseudonymise" => "hash",
-                "table" => "within",
-                other => other,
-            };
-            Some(format!("content.{name}.{key}"))
-        });
-        if let Some(found) = found {
-            field.field = found;
-        }
+        other => other,
     }
-    exchange::Error::Invalid(fields)
+}
+
+/// `content.rows.default:visits` for `tables[0].rows`; what is wrong with all of them is of the whole form.
+fn called(field: &str, keys: &[String]) -> Option<String> {
+    if field == "tables" {
+        return Some(String::new());
+    }
+    let (index, name) = field.strip_prefix("tables[")?.split_once("].")?;
+    let key = keys.get(index.parse::<usize>().ok()?)?;
+    let name = match name {
+        "pseudonymise" => "hash",
+        "table" => "within",
+        other => other,
+    };
+    Some(format!("content.{name}.{key}"))
 }
 
 fn page_of(product: &str) -> String {
