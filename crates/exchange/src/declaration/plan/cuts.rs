@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::dto::{CutChange, CutNew, CutTableNew};
+use model::dto::{ColumnCut, Cut, CutChange, CutNew, CutTable, CutTableNew};
 use model::{Name, ProductName};
 
 use super::super::live::LiveProduct;
@@ -45,6 +45,24 @@ fn lines(tables: &[CutTableNew]) -> BTreeMap<String, String> {
             )
         })
         .collect()
+}
+
+/// What stands, in the order of an export.
+fn forms(cut: &Cut) -> Vec<CutTableNew> {
+    let form = |table: &CutTable| {
+        let columns = |how: ColumnCut| {
+            let columns = table.columns.iter().filter(|column| column.how == how);
+            columns.map(|column| column.name.clone()).collect()
+        };
+        CutTableNew {
+            schema: table.schema.to_string(),
+            table: table.table.to_string(),
+            drop: columns(ColumnCut::LeftOut),
+            pseudonymise: columns(ColumnCut::Hashed),
+            rows: table.rows.clone(),
+        }
+    };
+    cut.tables.iter().map(form).collect()
 }
 
 impl Planner<'_> {
@@ -99,8 +117,15 @@ impl Planner<'_> {
                 schema.as_str() == table.schema && name.as_str() == table.table
             })
         });
+        // As it was exported it is as it is, whatever has become of its columns since.
+        let is_same = live
+            .cuts
+            .get(name)
+            .is_some_and(|there| lines(&forms(there)) == lines(&wanted.tables));
         let mut tables = (lines(&[]), lines(&wanted.tables));
-        if has_all {
+        if is_same {
+            tables.0 = lines(&wanted.tables);
+        } else if has_all {
             match self
                 .exchange
                 .cut_foreseen(live.record.id, name, &wanted.tables)
