@@ -50,6 +50,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/catalog") view=Catalog ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name") view=Product ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/edit") view=product::Edit ssr=SsrMode::Async/>
+                    <Route path=path!("/products/:name/cuts") view=product::Cuts ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/request") view=Ask ssr=SsrMode::Async/>
                     <Route path=path!("/products/:name/usage") view=product::Usage ssr=SsrMode::Async/>
                     <Route path=path!("/requests/:id") view=Show ssr=SsrMode::Async/>

@@ -131,6 +131,30 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "cuts of a product, one made and its forms open",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/products/vehicle-parts-orders/cuts");
+      await portal.page.locator("summary", { hasText: "Make a cut" }).click();
+      const cut = `plain-${Date.now()}`;
+      const form = portal.page.locator("#cut-new");
+      await form.getByLabel("Name", { exact: true }).fill(cut);
+      await form.getByLabel("This table is in the cut").first().check();
+      await form.getByRole("combobox").first().selectOption("left_out");
+      await form.getByRole("button", { name: "Make a cut" }).click();
+      await expect(portal.page.getByRole("heading", { level: 2, name: cut })).toBeVisible();
+      await portal.page.locator(`section[aria-labelledby="cut-${cut}"] summary`, { hasText: "Change this cut" }).click();
+    },
+  },
+  {
+    name: "asking for a product that has cuts",
+    open: async (portal) => {
+      await portal.as(MARA);
+      await portal.open("/products/vehicle-parts-orders/request");
+      await expect(portal.page.getByRole("radio", { name: "Live" })).toBeVisible();
+    },
+  },
+  {
     name: "erasures with the form open",
     open: async (portal) => {
       await portal.as(JONAS);

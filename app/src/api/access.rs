@@ -5,6 +5,7 @@ use exchange::page::Page;
 use exchange::policy::{Scope, allows};
 use exchange::{Exchange, Operation, Principal};
 use leptos::prelude::*;
+use model::dto::Cut;
 use model::dto::Grant;
 use model::dto::Offer;
 use model::dto::ProductDetail;
@@ -93,12 +94,23 @@ pub struct Terms {
     pub recipients: Vec<Recipient>,
     /// Whether there are more of them than are offered to choose from.
     pub are_more: bool,
-    /// For the recipient that was named, else the first. None without recipients.
+    /// For the recipient that was named, else the first; of the cut that was named. None without recipients.
     pub offer: Option<Offer>,
+    /// The cuts that may be asked for.
+    pub cuts: Vec<Cut>,
+    /// The one that was named.
+    pub cut: Option<Cut>,
 }
 
-pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, AppError> {
+pub async fn terms(
+    product: String,
+    recipient: Option<String>,
+    cut: Option<String>,
+) -> Result<Terms, AppError> {
     let (exchange, principal) = call()?;
+    let mut cuts = exchange.cuts(&principal, &product).await.map_err(said)?;
+    cuts.retain(|cut| !cut.retired);
+    let cut = cut.and_then(|name| cuts.iter().find(|cut| cut.name.as_str() == name).cloned());
     let page = exchange::page::PageRequest::all();
     let found = exchange.own_recipients(&principal, &page).await;
     let found = found.map_err(said)?;
@@ -119,7 +131,8 @@ pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, 
         .or(recipients.first());
     let offer = match chosen {
         Some(chosen) => {
-            let offer = exchange.offer(&principal, &product, chosen.name.as_str());
+            let of = cut.as_ref().map(|cut| cut.name.as_str());
+            let offer = exchange.offer(&principal, &product, chosen.name.as_str(), of);
             Some(offer.await.map_err(said)?)
         }
         None => None,
@@ -128,6 +141,8 @@ pub async fn terms(product: String, recipient: Option<String>) -> Result<Terms, 
         recipients,
         are_more,
         offer,
+        cuts,
+        cut,
     })
 }
 
@@ -205,10 +220,16 @@ pub async fn opened(grant: String) -> Result<Opened, AppError> {
     let (exchange, principal) = call()?;
     let id = parse_id(&grant)?;
     let grant = exchange.grant(&principal, id).await.map_err(said)?;
-    let product = exchange
-        .product(&principal, grant.product.as_str())
-        .await
-        .map_err(said)?;
+    let name = grant.product.as_str();
+    let mut product = exchange.product(&principal, name).await.map_err(said)?;
+    if let Some(cut) = &grant.cut {
+        let cut = exchange.cut(&principal, name, cut.as_str()).await;
+        let cut = cut.map_err(said)?;
+        product.tables.retain(|table| {
+            let mut tables = cut.tables.iter();
+            tables.any(|within| within.schema == table.schema && within.table == table.name)
+        });
+    }
     Ok(Opened { grant, product })
 }
 

@@ -8,6 +8,7 @@ pub mod advice;
 pub mod audit;
 pub mod billing;
 pub mod catalog;
+pub mod cuts;
 pub mod declaration;
 pub mod erasures;
 pub mod notices;

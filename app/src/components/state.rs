@@ -219,6 +219,7 @@ mod tests {
             team: "rnd".parse().unwrap(),
             location: "azure:westeurope".parse().unwrap(),
             mode: Mode::Live,
+            cut: None,
             purpose_code: "warranty".to_owned(),
             purpose_text: "Warranty analysis".to_owned(),
             until: Timestamp::from_micros(1),

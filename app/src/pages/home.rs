@@ -30,6 +30,7 @@ use crate::ctx::Membership;
 use crate::ctx::Viewer;
 use crate::islands::icon::Icon;
 use crate::pages::access::SOON;
+use crate::pages::replicas::cut_of;
 use crate::pages::replicas::is_failing;
 use crate::pages::replicas::late;
 use crate::wire::load;
@@ -205,6 +206,7 @@ fn copies(page: Listed<Replica>) -> impl IntoView {
             view! {
                 <li class="line">
                     <A href=href>{product}</A>
+                    {cut_of(&replica)}
                     <span class="muted">{state::place(&replica.location)}</span>
                     {late(&replica)}
                     <State said=state::replica(replica.state)/>

@@ -31,6 +31,8 @@ pub(crate) mod components;
 #[cfg(feature = "ssr")]
 pub(crate) mod costs;
 #[cfg(feature = "ssr")]
+pub(crate) mod cuts;
+#[cfg(feature = "ssr")]
 pub(crate) mod erasures;
 #[cfg(feature = "ssr")]
 pub(crate) mod frame;

@@ -236,3 +236,7 @@ mod tests {
         );
     }
 }
+
+pub(crate) fn cut_with_summary(name: &str, summary: &str) -> String {
+    format!("{name}: {summary}")
+}

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod billing;
 pub mod catalog;
 pub mod change;
+pub mod cuts;
 pub mod db;
 pub mod declaration;
 pub mod erasures;

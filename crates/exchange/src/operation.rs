@@ -128,6 +128,15 @@ operations! {
     DeltaLogEscape [AnyProducer, Admin, System] rest() cli() why "noted by whoever reads a log that points out of its table";
     ProductRefresh [Producer, Admin, System] rest(("POST", "/products/{product}/refresh")) cli("product refresh");
 
+    // Cuts: what narrower replicas hold.
+    CutList [SignedIn] rest(("GET", "/products/{product}/cuts")) cli("cut list") page "/products/{name}/cuts";
+    CutRead [SignedIn] rest(("GET", "/products/{product}/cuts/{cut}")) cli("cut show") page "/products/{name}/cuts";
+    CutCreate [Producer, Admin] rest(("POST", "/products/{product}/cuts")) cli("cut create") page "cuts/create_cut";
+    CutUpdate [Producer, Admin] rest(("PATCH", "/products/{product}/cuts/{cut}")) cli("cut update") page "cuts/update_cut";
+    /// Another key, which makes its replicas anew.
+    CutRotate [Producer, Admin] rest(("POST", "/products/{product}/cuts/{cut}/rotate")) cli("cut rotate") page "cuts/rotate_cut";
+    CutRetire [Producer, Admin] rest(("POST", "/products/{product}/cuts/{cut}/retire")) cli("cut retire") page "cuts/retire_cut";
+
     // Access.
     RecipientList [SignedIn] rest(("GET", "/recipients")) cli("recipient list") page "/access";
     RecipientRead [Consumer, Admin, Auditor] rest(("GET", "/recipients/{recipient}")) cli("recipient show");

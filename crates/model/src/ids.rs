@@ -101,6 +101,8 @@ ids! {
     StorageId
     /// A data product.
     ProductId
+    /// A cut: what a narrower replica of a product holds.
+    CutId
     /// One table of a product.
     TableId
     /// The machine identity of a consumer team in one cloud region.

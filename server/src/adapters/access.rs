@@ -115,7 +115,8 @@ impl SharingTarget {
         at: Timestamp,
     ) -> Result<bool, Seen> {
         let tables = self.expected(grant).await?;
-        let granted = self.gate.granted(grant.recipient_id).await?;
+        let only = grant.cut_id.map(|_| grant.id);
+        let granted = self.gate.granted_by(grant.recipient_id, only).await?;
         self.wait_for_replica(grant, recipient, &granted).await?;
         let listed = looker.list(grant.product.as_str()).await?;
         for table in &tables {
@@ -133,11 +134,17 @@ impl SharingTarget {
 
     /// The product's tables that can be read through the grant, as the catalog has them, at least one.
     async fn expected(&self, grant: &GrantReading) -> Result<Vec<TableDetail>, Seen> {
-        let product = self
-            .gate
-            .exchange()
-            .product(&Principal::operator(), grant.product.as_str())
-            .await?;
+        let (exchange, operator) = (self.gate.exchange(), Principal::operator());
+        let mut product = exchange.product(&operator, grant.product.as_str()).await?;
+        if let Some(cut) = &grant.cut {
+            let product_name = grant.product.as_str();
+            let cut = exchange.cut(&operator, product_name, cut.as_str()).await?;
+            let is_in = |table: &TableDetail| {
+                let mut tables = cut.tables.iter();
+                tables.any(|within| within.schema == table.schema && within.table == table.name)
+            };
+            product.tables.retain(is_in);
+        }
         let refused_for = |table: &TableDetail| {
             let cloned = table.clone_refused_for.clone();
             let shared = table.refused_for.clone();
@@ -158,6 +165,9 @@ impl SharingTarget {
                     "none of the product's tables can be shared: reading them needs the feature {feature}, which is not \
                      supported here yet"
                 ),
+                (None, _) if grant.cut.is_some() => {
+                    "the cut has no table that the product still has".to_owned()
+                }
                 (None, _) => "the product has no table".to_owned(),
             }));
         }
@@ -195,10 +205,13 @@ impl SharingTarget {
                 &PageRequest::default(),
             )
             .await?;
+        // Of a cut the newest edition: it is what is waited for.
         let replica = replicas
             .items
             .into_iter()
-            .find(|replica| replica.location == location);
+            .filter(|replica| replica.location == location && replica.cut == grant.cut)
+            .rev()
+            .max_by_key(|replica| replica.edition);
         let Some(replica) = replica else {
             return Err(Seen::Broken(format!(
                 "there is no replica in {location}; a storage there must take replicas"

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
 use exchange::replicas::SyncTask;
 use model::{Fetches, Purpose, ReplicaState, Timestamp};
-use replication::{FullReason, Mend, Pair, PlanError, Ways};
+use replication::{FullReason, Mend, Narrow, Pair, PlanError, Ways};
 use storage::{Cause, Meter, MeterKey};
 
 use super::reads::Reads;
@@ -17,7 +17,16 @@ use super::stores::{Lake, TableAt};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The two tables of a replica table, as its runs are planned; `beside` the replica, or from elsewhere.
-pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, beside: bool) -> Pair {
+///
+/// # Errors
+/// Why what a cut hashes cannot be: then nothing is planned or written.
+pub(crate) fn pair_of(
+    task: &SyncTask,
+    source: &TableAt,
+    target: &TableAt,
+    beside: bool,
+) -> Result<Pair, String> {
+    let narrow = task.narrowed().map_err(str::to_owned)?;
     let ways = Ways {
         feed: task.fetches() != Fetches::Files,
         skip: task.fetches() == Fetches::Least,
@@ -25,7 +34,7 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, besid
         ..Ways::default()
     };
     let hours = task.retention() / model::time::HOUR;
-    Pair {
+    Ok(Pair {
         source: source.table.clone(),
         target: target.table.clone(),
         replica_table: task.replica_table_id,
@@ -35,8 +44,8 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, besid
             suspects: suspects.into_iter().collect(),
         }),
         ways: if beside { ways } else { ways.from_elsewhere() },
-        narrow: None,
-    }
+        narrow: narrow.map(|(what, key)| Narrow::new(what.clone(), key.bytes())),
+    })
 }
 
 /// [`Foreseer`] over the lake.
@@ -60,7 +69,7 @@ impl LakeForeseer {
     ) -> Result<Foreseen, Problem> {
         let source = self.lake.table(source, &task.source_path, from)?;
         let target = self.lake.table(target, &task.target_path, to)?;
-        let mut pair = pair_of(task, &source, &target, beside);
+        let mut pair = pair_of(task, &source, &target, beside).map_err(Problem::new)?;
         let mut expected = task.replica_version;
         // As a run does: what somebody emptied is cloned anew.
         if task.table_state == ReplicaState::Diverged

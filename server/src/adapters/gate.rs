@@ -137,8 +137,17 @@ impl ShareGate {
         &self,
         recipient: RecipientId,
     ) -> Result<Vec<SharedTable>, Refused> {
+        self.granted_by(recipient, None).await
+    }
+
+    /// The same of one grant alone, when `only` says which.
+    pub(crate) async fn granted_by(
+        &self,
+        recipient: RecipientId,
+        only: Option<GrantId>,
+    ) -> Result<Vec<SharedTable>, Refused> {
         self.exchange
-            .shared_tables(&Principal::system(), recipient)
+            .shared_tables_by(&Principal::system(), recipient, only)
             .await
             .map_err(refused)
     }

@@ -230,6 +230,7 @@ impl Billing {
                     .query("product", product)
                     .show(table(&[
                         ("PRODUCT", |s| at(s, "/product")),
+                        ("CUT", |s| at(s, "/cut")),
                         ("ROUTE", |s| at(s, "/route")),
                         ("DAYS", |s| at(s, "/days")),
                         ("BASELINE", |s| bytes(s, "/baseline_bytes")),

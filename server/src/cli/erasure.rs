@@ -82,6 +82,7 @@ const LIST: &[Column] = &[
 const PARTS: &[Column] = &[
     ("STORAGE", |p| at(p, "/storage")),
     ("LOCATION", |p| at(p, "/location")),
+    ("CUT", |p| at(p, "/cut")),
     ("TABLE", |p| {
         format!("{}.{}", at(p, "/schema"), at(p, "/table"))
     }),

@@ -123,14 +123,20 @@ impl Follow {
     /// The newest runs of this kind on this replica.
     async fn runs(&self, client: &Client) -> anyhow::Result<Vec<Value>> {
         let mut call = self.get("sync-runs", false);
+        // Of `product:cut`, the product.
+        let (product, cut) = match self.product.split_once(':') {
+            Some((product, cut)) => (product, Some(cut)),
+            None => (self.product.as_str(), None),
+        };
         call.query = vec![
-            ("product", self.product.clone()),
+            ("product", product.to_owned()),
             ("limit", NEWEST.to_string()),
         ];
         let answer = client.perform(&call).await?;
         let runs = list(&answer, "items")
             .iter()
-            .filter(|run| at(run, "/kind") == self.kind.as_str() && at(run, "/to") == self.storage);
+            .filter(|run| at(run, "/kind") == self.kind.as_str() && at(run, "/to") == self.storage)
+            .filter(|run| run["cut"].as_str() == cut);
         Ok(runs.cloned().collect())
     }
 

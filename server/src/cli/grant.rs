@@ -73,6 +73,7 @@ pub(super) fn some_bytes(text: &str) -> Result<u64, String> {
 const GRANT: &[Column] = &[
     ("Grant", |g| at(g, "/id")),
     ("Product", |g| at(g, "/product")),
+    ("Cut", |g| at(g, "/cut")),
     ("Recipient", |g| at(g, "/recipient")),
     ("Team", |g| at(g, "/team")),
     ("Location", |g| at(g, "/location")),
@@ -103,6 +104,7 @@ impl Grant {
                     .show(table(&[
                         ("ID", |g| at(g, "/id")),
                         ("PRODUCT", |g| at(g, "/product")),
+                        ("CUT", |g| at(g, "/cut")),
                         ("RECIPIENT", |g| at(g, "/recipient")),
                         ("MODE", |g| at(g, "/mode")),
                         ("WANTED", |g| at(g, "/desired")),

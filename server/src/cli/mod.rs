@@ -14,6 +14,7 @@ mod check;
 mod columns;
 mod conformance;
 mod copy;
+mod cut;
 mod declaration;
 mod demo;
 mod doctor;
@@ -159,6 +160,9 @@ enum Calls {
     /// Data products
     #[command(subcommand)]
     Product(product::Product),
+    /// Cuts: what narrower replicas of a product hold, column by column
+    #[command(subcommand)]
+    Cut(cut::Cut),
     /// Recipients: who reads, and the credentials
     #[command(subcommand)]
     Recipient(recipient::Recipient),
@@ -213,6 +217,7 @@ impl Calls {
             Self::Doctor(command) => command.act(),
             Self::Scan(command) => command.act(),
             Self::Product(command) => command.act()?,
+            Self::Cut(command) => command.act()?,
             Self::Recipient(command) => command.act()?,
             Self::Request(command) => command.act(),
             Self::Grant(command) => command.act(),

@@ -80,6 +80,9 @@ pub(super) enum Product {
         /// Who would read
         #[arg(long)]
         recipient: String,
+        /// A cut of the product, instead of all of it
+        #[arg(long)]
+        cut: Option<String>,
     },
 }
 
@@ -286,8 +289,13 @@ impl Product {
             Self::Inspect { storage, path } => Act::post(&["inspections"])
                 .body(json!({ "storage": storage, "path": path }))
                 .show(Show::words(inspection)),
-            Self::Offer { product, recipient } => Act::get(&["products", &product, "offer"])
+            Self::Offer {
+                product,
+                recipient,
+                cut,
+            } => Act::get(&["products", &product, "offer"])
                 .query("recipient", Some(recipient))
+                .query("cut", cut)
                 .show(Show::words(offer)),
         })
     }

@@ -100,7 +100,7 @@ pub(super) struct Timetable {
 /// The replica that a product has in a storage.
 #[derive(Debug, Args)]
 pub(super) struct Target {
-    /// The product, or PRODUCT@STORAGE
+    /// The product, or PRODUCT@STORAGE; PRODUCT:CUT for the replica of a cut
     product: String,
     #[arg(long, value_name = "STORAGE")]
     to: Option<String>,
@@ -245,12 +245,24 @@ fn steps(run: &Value) -> String {
 
 pub(super) fn table_of(run: &Value) -> String {
     let part = |pointer| at(run, pointer);
+    let cut = match run["cut"].as_str() {
+        Some(cut) => format!(":{cut}"),
+        None => String::new(),
+    };
     format!(
-        "{}.{}.{}",
+        "{}{cut}.{}.{}",
         part("/product"),
         part("/schema"),
         part("/table")
     )
+}
+
+/// `anonymous, edition 2`.
+fn cut(replica: &Value) -> String {
+    match replica["cut"].as_str() {
+        Some(cut) => format!("{cut}, edition {}", at(replica, "/edition")),
+        None => at(replica, "/cut"),
+    }
 }
 
 fn versions(run: &Value) -> String {
@@ -279,6 +291,7 @@ impl Replica {
                     .query("product", product)
                     .show(table(&[
                         ("PRODUCT", |r| at(r, "/product")),
+                        ("CUT", |r| cut(r)),
                         ("STORAGE", |r| at(r, "/storage")),
                         ("LOCATION", |r| at(r, "/location")),
                         ("STATE", |r| at(r, "/state")),
@@ -357,6 +370,7 @@ fn words(replica: &Value) -> String {
         &[
             ("Replica", |r| at(r, "/id")),
             ("Product", |r| at(r, "/product")),
+            ("Cut", |r| cut(r)),
             ("Storage", |r| {
                 format!("{} ({})", at(r, "/storage"), at(r, "/location"))
             }),

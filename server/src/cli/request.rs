@@ -30,6 +30,9 @@ pub(super) enum Request {
         /// live or replica; `entrepot product offer` prices both
         #[arg(long)]
         mode: String,
+        /// A cut of the product, read from a replica; `entrepot cut list` says which there are
+        #[arg(long)]
+        cut: Option<String>,
         /// An instant, or a day, which counts to its end in UTC: 2027-12-31
         #[arg(long)]
         until: String,
@@ -85,6 +88,7 @@ impl Request {
                     ("ID", |r| at(r, "/id")),
                     ("STATE", |r| at(r, "/state")),
                     ("PRODUCT", |r| at(r, "/product")),
+                    ("CUT", |r| at(r, "/cut")),
                     ("RECIPIENT", |r| at(r, "/recipient")),
                     ("MODE", |r| at(r, "/mode")),
                     ("UNTIL", |r| time(r, "/until")),
@@ -95,18 +99,25 @@ impl Request {
                 product,
                 recipient,
                 mode,
+                cut,
                 until,
                 purpose,
                 text,
-            } => Act::post(&["requests"])
-                .body(json!({
-                    "product": product,
-                    "recipient": recipient,
-                    "mode": mode,
-                    "until": until,
-                    "purpose": { "code": purpose, "text": text },
-                }))
-                .show(Show::words(words)),
+            } => {
+                let mut body = given([("cut", cut.map(Value::from))]);
+                for (field, value) in [
+                    ("product", Value::from(product)),
+                    ("recipient", recipient.into()),
+                    ("mode", mode.into()),
+                    ("until", until.into()),
+                    ("purpose", json!({ "code": purpose, "text": text })),
+                ] {
+                    body.insert(field.to_owned(), value);
+                }
+                Act::post(&["requests"])
+                    .body(body.into())
+                    .show(Show::words(words))
+            }
             Self::Withdraw { request } => Act::post(&["requests", &request, "withdraw"])
                 .show(Show::said("The request is withdrawn.")),
             Self::Decide {
@@ -148,6 +159,7 @@ fn words(request: &Value) -> String {
             ("State", |r| at(r, "/state")),
             ("Waits for", |r| at(r, "/open_stages")),
             ("Product", |r| at(r, "/product")),
+            ("Cut", |r| at(r, "/cut")),
             ("Recipient", |r| at(r, "/recipient")),
             ("Team", |r| at(r, "/team")),
             ("Location", |r| at(r, "/location")),
@@ -165,6 +177,10 @@ fn words(request: &Value) -> String {
         ],
         request,
     );
+    for table in list(request, "gives") {
+        text.push('\n');
+        text.push_str(&super::cut::table_words(table));
+    }
     let decisions = list(request, "decisions");
     if !decisions.is_empty() {
         text.push('\n');

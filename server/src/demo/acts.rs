@@ -165,7 +165,7 @@ async fn ask(journey: &mut Journey<'_, '_>, wish: Wish) -> anyhow::Result<Reques
     let product = wish.place.product;
     let offer = journey
         .exchange()
-        .offer(&journey.cast.mara, product, wish.recipient)
+        .offer(&journey.cast.mara, product, wish.recipient, None)
         .await?;
     let mode = offer
         .modes
@@ -185,6 +185,7 @@ async fn ask(journey: &mut Journey<'_, '_>, wish: Wish) -> anyhow::Result<Reques
         product: product.to_owned(),
         recipient: wish.recipient.to_owned(),
         mode: wish.mode.to_string(),
+        cut: None,
         until: until.to_string(),
         purpose: PurposeNew {
             code: wish.code.to_owned(),

@@ -312,6 +312,24 @@ impl Lakehand {
         source: &Meter,
         target: &Meter,
     ) -> Result<Opened, WorkFailed> {
+        let (source, target) = self.open_ends(task, source, target).await?;
+        let beside = task.is_beside_replica(self.reads.here())?;
+        // The key may be put back.
+        let pair = pair_of(task, &source, &target, beside).map_err(WorkFailed::passing)?;
+        Ok(Opened {
+            source,
+            target,
+            pair,
+        })
+    }
+
+    /// The same for what reads no row of the source and writes none to the replica.
+    pub(super) async fn open_ends(
+        &self,
+        task: &SyncTask,
+        source: &Meter,
+        target: &Meter,
+    ) -> Result<(TableAt, TableAt), WorkFailed> {
         let system = Principal::system();
         let from = self
             .exchange
@@ -323,13 +341,7 @@ impl Lakehand {
             .await?;
         let source = self.lake.table(&from, &task.source_path, source)?;
         let target = self.lake.table(&to, &task.target_path, target)?;
-        let beside = task.is_beside_replica(self.reads.here())?;
-        let pair = pair_of(task, &source, &target, beside);
-        Ok(Opened {
-            source,
-            target,
-            pair,
-        })
+        Ok((source, target))
     }
 
     fn meter(task: &SyncTask, run: SyncRunId, purpose: Purpose) -> Meter {

@@ -6,7 +6,7 @@ use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::ports::StorageAccess;
 use exchange::replicas::{ReplicaStep, ReplicaTableRecord, RunBegun, RunStart, SyncTask};
-use model::time::MINUTE;
+use model::time::{HOUR, MINUTE};
 use model::{ProductId, Purpose, RunKind, TableId, crash_point};
 use replication::{Fence, PlanSummary, Proof, RunRecord, VacuumReport};
 use storage::{Cause, Meter, MeterKey};
@@ -74,9 +74,9 @@ impl Lakehand {
     ) -> Result<Ended, WorkFailed> {
         let system = Principal::system();
         // Of the two only the target is read.
-        let opened = self.open_pair(task, meter, meter).await?;
-        let hours = opened.pair.retention_hours;
-        let target = &opened.pair.target;
+        let (_, folder) = self.open_ends(task, meter, meter).await?;
+        let hours = u32::try_from(task.retention() / HOUR).unwrap_or(u32::MAX);
+        let target = &folder.table;
         let id = task.replica_table_id;
         let now = self.exchange.now();
         let exchange = &self.exchange;
@@ -91,13 +91,13 @@ impl Lakehand {
             self.note_escape(task, error.escape_version(), error).await;
         }
         let planned = planned.map_err(vacuum_failure)?;
-        if let Err(error) = opened.target.sweep(model::time::DAY).await {
+        if let Err(error) = folder.sweep(model::time::DAY).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "staged files could not be swept"
             );
         }
-        let uploads = self.end_uploads(&opened.target, &tasks).await;
+        let uploads = self.end_uploads(&folder, &tasks).await;
         if uploads > 0 {
             tracing::info!(
                 uploads,
@@ -119,7 +119,7 @@ impl Lakehand {
             let forgetting = Forgetting {
                 task,
                 run,
-                target: &opened.target,
+                target: &folder,
                 table: target,
                 keep: &keep,
                 fence: &fence,
@@ -194,8 +194,8 @@ impl Lakehand {
             return Ok(Ended::Done);
         };
         let meter = meter((task.product_id, task.table_id), "verify", Purpose::Verify);
-        let opened = self.open_pair(&task, &meter, &meter).await?;
-        let verifying = replication::verify(&opened.pair.target, &plan);
+        let (_, folder) = self.open_ends(&task, &meter, &meter).await?;
+        let verifying = replication::verify(&folder.table, &plan);
         let to = task.to_location()?;
         match self.reads.noting(&meter, &to, None, verifying).await {
             Ok(_) => self.exchange.replica_verified(&system, &task, None).await?,

@@ -30,6 +30,7 @@ use crate::pages::access::PATH;
 use crate::pages::access::SOON;
 use crate::pages::access::ways::Ways;
 use crate::pages::request::limit::brief;
+use crate::pages::request::part::narrowed;
 use crate::url;
 use crate::wire;
 use crate::words;
@@ -163,11 +164,13 @@ fn Row(grant: Grant) -> impl IntoView {
     let now = ctx::now();
     let said = state::grant(&grant);
     let product = grant.product.to_string();
+    let cut = grant.cut.as_ref().map(ToString::to_string);
     let renew = url::with_query(
         &format!("/products/{product}/request"),
         [
             ("recipient", grant.recipient.as_str()),
             ("mode", grant.mode.as_str()),
+            ("cut", cut.as_deref().unwrap_or_default()),
         ],
     );
     let read = url::with_query(PATH, [("read", grant.id.to_string().as_str())]);
@@ -177,6 +180,7 @@ fn Row(grant: Grant) -> impl IntoView {
     let id = grant.id.to_string();
     let label = format!(" {product}");
     let bytes = brief(&grant);
+    let part = narrowed(&grant);
     let of = label.clone();
     let name = product.clone();
     view! {
@@ -198,7 +202,7 @@ fn Row(grant: Grant) -> impl IntoView {
                     view! { <span class="muted secondary"><Ago at=grant.until/></span> }.into_any()
                 }}
             </td>
-            <td>{state::mode(grant.mode)}{bytes}</td>
+            <td>{state::mode(grant.mode)}{part}{bytes}</td>
             <td>
                 <p class="actions actions--tight">
                     <a class="button button--small" href=read>{words::access::HOW_TO_READ}<span class="visually-hidden">{label}</span></a>

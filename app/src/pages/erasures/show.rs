@@ -94,9 +94,13 @@ fn page(erasure: Erasure, key: ErasureKey) -> impl IntoView {
 }
 
 fn part(part: &ErasurePart) -> impl IntoView + use<> {
+    let cut = part.cut.as_ref().map(|cut| {
+        let text = words::cuts::name_and_edition(cut, None);
+        view! { <span class="secondary">{text}</span> }
+    });
     view! {
         <tr>
-            <th scope="row">{state::place(&part.location)}<span class="secondary code muted">{part.storage.to_string()}</span></th>
+            <th scope="row">{state::place(&part.location)}<span class="secondary code muted">{part.storage.to_string()}</span>{cut}</th>
             <td class="code">{format!("{}.{}", part.schema, part.table)}</td>
             <td>
                 <State said=state::erasure(part.state)/>

@@ -66,6 +66,10 @@ pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
                     <th scope="row">
                         {named.then(|| view! { <span class="code">{saving.product.to_string()}</span>{words::product_cost::INTO} })}
                         {state::place(&saving.route.to)}
+                        {saving.cut.as_ref().map(|cut| {
+                            let text = words::cuts::name_and_edition(cut, None);
+                            view! { <span class="secondary">{text}</span> }
+                        })}
                         <span class="muted secondary">{words::sentence(&saving.baseline)}</span>
                     </th>
                     <td class="number">{saving.days}</td>
@@ -99,7 +103,10 @@ pub(crate) fn of_savings(savings: Vec<Saving>, named: bool) -> impl IntoView {
 }
 
 fn compared(saving: &Saving, named: bool) -> Against {
-    let place = state::place(&saving.route.to);
+    let mut place = state::place(&saving.route.to);
+    if let Some(cut) = &saving.cut {
+        place = words::product_cost::product_to(&words::cuts::name_and_edition(cut, None), &place);
+    }
     let worth = saving.saved.map(words::money).unwrap_or_default();
     let outcome = match (saving.saved_bytes < 0, worth.is_empty()) {
         (_, true) => words::product_cost::saved(&share(saving)),
@@ -268,6 +275,7 @@ mod tests {
     fn a_loss_is_shown_as_one() {
         let saving = |baseline: u64, saved: i64| Saving {
             product: "vehicle-visits".parse().unwrap(),
+            cut: None,
             route: "aws:eu-central-1->azure:westeurope".parse().unwrap(),
             days: 1,
             baseline_bytes: baseline,

@@ -84,7 +84,13 @@ fn of_replicas(replicas: Vec<Replica>) -> impl IntoView {
     let rows = replicas
         .into_iter()
         .flat_map(|replica| {
-            let place = state::place(&replica.location);
+            let place = match &replica.cut {
+                Some(cut) => words::product_cost::product_to(
+                    &words::cuts::name_and_edition(cut, replica.edition),
+                    &state::place(&replica.location),
+                ),
+                None => state::place(&replica.location),
+            };
             let href = format!("/replicas/{}", replica.id);
             let rhythm = replica.job.as_ref().map(rhythm);
             let next = replica

@@ -3,6 +3,7 @@
 
 mod access;
 pub(crate) mod cost;
+pub(crate) mod cuts;
 pub mod edit;
 mod freshness;
 mod history;
@@ -12,6 +13,7 @@ pub(crate) mod timeline;
 pub mod usage;
 mod yaml;
 
+pub use cuts::Cuts;
 pub use edit::Edit;
 pub use usage::Usage;
 
@@ -244,6 +246,7 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
     let is_published = product.state == ProductState::Published;
     let is_changeable = product.editable && product.state != ProductState::Retired;
     let edit = format!("{}/edit", path(&name));
+    let cuts = format!("{}/cuts", path(&name));
     let way = match (product.state, product.access) {
         (_, MyAccess::Active) => view! {
             <A href="/access" attr:class="button button--primary">{words::product::READ_IT}<Icon name="right"/></A>
@@ -276,6 +279,7 @@ fn head(product: &ProductDetail) -> impl IntoView + use<> {
             </div>
             <div class="actions">
                 {way}
+                <A href=cuts attr:class="button">{words::cuts::CUTS}</A>
                 {is_changeable.then(|| view! { <A href=edit attr:class="button">{words::product::CHANGE_IT}</A> })}
             </div>
         </div>

@@ -269,6 +269,7 @@ mod tests {
             id: ID.parse().unwrap(),
             kind: RunKind::Sync,
             product: "vehicle-visits".parse().unwrap(),
+            cut: None,
             schema: "default".parse().unwrap(),
             table: "visits".parse().unwrap(),
             to: "az_weu".parse().unwrap(),
@@ -430,6 +431,8 @@ mod tests {
         let replica = Replica {
             id: ID.parse().unwrap(),
             product: "vehicle-visits".parse().unwrap(),
+            cut: None,
+            edition: None,
             storage: "az_weu".parse().unwrap(),
             location: "azure:westeurope".parse().unwrap(),
             state: ReplicaState::Ready,

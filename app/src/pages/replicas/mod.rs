@@ -107,6 +107,7 @@ fn row(replica: Replica) -> impl IntoView {
         <tr>
             <th scope="row">
                 <A href=href>{product}</A>
+                {cut_of(&replica)}
                 <span class="secondary muted">{words::replicas::tables(replica.tables.len() as u64)}</span>
             </th>
             <td>{state::place(&replica.location)}<span class="secondary code muted">{replica.storage.to_string()}</span></td>
@@ -121,6 +122,14 @@ fn row(replica: Replica) -> impl IntoView {
             <td>{rhythm}{next.map(|at| view! { <span class="secondary muted">{words::replicas::NEXT_SYNC}<Ago at/></span> })}</td>
         </tr>
     }
+}
+
+/// Of which cut it is, in one line; nothing where it is of the whole product.
+pub(crate) fn cut_of(replica: &Replica) -> impl IntoView + use<> {
+    replica.cut.as_ref().map(|cut| {
+        let text = words::cuts::name_and_edition(cut, replica.edition);
+        view! { <span class="secondary"><Badge>{text}</Badge></span> }
+    })
 }
 
 /// That it is later than its schedule promises, in one line.

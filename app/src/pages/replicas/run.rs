@@ -37,7 +37,14 @@ fn Shown() -> impl IntoView {
 }
 
 fn page(run: SyncRun) -> impl IntoView {
-    let replica = format!("/replicas/{}@{}", run.product, run.to);
+    let replica = match &run.cut {
+        Some(cut) => format!("/replicas/{}:{cut}@{}", run.product, run.to),
+        None => format!("/replicas/{}@{}", run.product, run.to),
+    };
+    let cut = run.cut.as_ref().map(|cut| {
+        let text = words::cuts::name_and_edition(cut, None);
+        view! { <span class="muted">{text}</span> }
+    });
     let product = run.product.to_string();
     let here = words::replicas::product_in_place(&product, &run.to);
     let is_under_way = run.finished_at.is_none();
@@ -50,7 +57,7 @@ fn page(run: SyncRun) -> impl IntoView {
             <p class="crumbs"><A href="/replicas">{words::replicas::REPLICAS}</A><A href=replica>{here}</A></p>
             <div class="page-head">
                 <h1>{words::replicas::run_of_table(&state::run_kind(run.kind), &run.table)}</h1>
-                <p class="states"><State said=state::run(run.state)/><span class="muted">{words::replicas::attempt(&run.attempt)}</span></p>
+                <p class="states"><State said=state::run(run.state)/><span class="muted">{words::replicas::attempt(&run.attempt)}</span>{cut}</p>
             </div>
             <div class="columns" data-refresh=is_under_way.then_some("")>
                 <div class="stack">
@@ -272,6 +279,7 @@ mod tests {
             id: "018f3a6e-0000-7000-8000-000000000000".parse().unwrap(),
             kind: RunKind::Sync,
             product: "vehicle-visits".parse().unwrap(),
+            cut: None,
             schema: "default".parse().unwrap(),
             table: "visits".parse().unwrap(),
             to: "az_weu".parse().unwrap(),

@@ -15,6 +15,7 @@ use model::dto::SyncPlan;
 use model::dto::SyncRun;
 use model::dto::TableWork;
 
+use super::cut_of;
 use super::plan;
 use super::rhythm;
 use super::timetable;
@@ -104,7 +105,7 @@ fn page(
     let runs: Vec<SyncRun> = runs
         .items
         .into_iter()
-        .filter(|run| run.to == storage)
+        .filter(|run| run.to == storage && run.cut == replica.cut)
         .collect();
     view! {
         <section class="page">
@@ -115,6 +116,7 @@ fn page(
                     <p class="states">
                         <State said=state::replica(replica.state)/>
                         <span class="code muted">{replica.storage.to_string()}</span>
+                        {cut_of(&replica)}
                         {replica.drain_until.map(|at| view! { <span class="muted">{words::replicas::UNREAD_AND_DELETED_ON}<Ago at/></span> })}
                     </p>
                     {replica.reason.clone().map(|why| view! { <p class="reason">{words::sentence(&why)}</p> })}

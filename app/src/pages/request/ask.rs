@@ -9,6 +9,7 @@ use model::Cloud;
 use model::Mode;
 use model::ProductState;
 use model::Stage;
+use model::dto::Cut;
 use model::dto::Offer;
 use model::dto::ProductDetail;
 use model::dto::Recipient;
@@ -30,6 +31,7 @@ use crate::components::load::Members;
 use crate::components::state;
 use crate::components::text_area::TextArea;
 use crate::ctx;
+use crate::pages::product::cuts::content;
 use crate::pages::request::offer::Modes;
 use crate::wire;
 use crate::wire::Loaded;
@@ -50,14 +52,14 @@ fn Shown() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
     let name = params.with_untracked(|params| params.get("name").unwrap_or_default());
-    let (wanted, mode) = query.with_untracked(|query| {
+    let (wanted, cut, mode) = query.with_untracked(|query| {
         let mode = query
             .get_str("mode")
             .and_then(|word| word.parse::<Mode>().ok());
-        (query.get("recipient"), mode)
+        (query.get("recipient"), query.get("cut"), mode)
     });
     let product = load(api::catalog::product(name.clone()));
-    let terms = load(api::access::terms(name, wanted));
+    let terms = load(api::access::terms(name, wanted, cut));
     view! {
         <Title text=words::request::ASK_FOR_ACCESS/>
         {product.show(move |product| page(product, terms, mode).into_any())}
@@ -101,9 +103,14 @@ fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use
         .offer
         .as_ref()
         .map(|offer| offer.recipient.to_string());
-    let choice = (!has_none).then(|| choose(product, &terms.recipients, chosen.as_deref()));
-    let another = terms.are_more.then(|| by_name(product));
-    let form = terms.offer.map(|offer| form(product, offer, mode));
+    let cut = terms.cut;
+    let named = cut.as_ref().map(|cut| cut.name.to_string());
+    let choice = (!has_none).then(|| {
+        let cuts = cuts(&terms.cuts, named.as_deref());
+        choose(product, &terms.recipients, chosen.as_deref(), cuts)
+    });
+    let another = terms.are_more.then(|| by_name(product, named));
+    let form = terms.offer.map(|offer| form(product, offer, cut, mode));
     view! {
         <section class="block" aria-labelledby="who-reads">
             <h2 id="who-reads">{words::request::WHO_READS_IT}</h2>
@@ -116,7 +123,12 @@ fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use
 }
 
 /// Recipients as a form that only leads to another address: at once, without script by its button.
-fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl IntoView + use<> {
+fn choose<C: IntoView + 'static>(
+    product: &str,
+    recipients: &[Recipient],
+    chosen: Option<&str>,
+    cuts: C,
+) -> impl IntoView + use<C> {
     let action = format!("/products/{product}/request");
     let options = recipients
         .iter()
@@ -147,16 +159,45 @@ fn choose(product: &str, recipients: &[Recipient], chosen: Option<&str>) -> impl
                     {options}
                 </select>
             </div>
+            {cuts}
             <noscript><button class="button" type="submit">{words::request::SHOW_PRICES}</button></noscript>
         </form>
     }
 }
 
+/// The whole product, or which cut of it; nothing where it has none.
+fn cuts(cuts: &[Cut], chosen: Option<&str>) -> Option<impl IntoView + use<>> {
+    if cuts.is_empty() {
+        return None;
+    }
+    let options = cuts
+        .iter()
+        .map(|cut| {
+            let name = cut.name.to_string();
+            let is_chosen = chosen == Some(name.as_str());
+            let title = words::request::cut_with_summary(&name, &cut.summary());
+            view! { <option value=name selected=is_chosen>{title}</option> }
+        })
+        .collect_view();
+    let is_whole = chosen.is_none();
+    Some(view! {
+        <div class="field">
+            <label class="field__label" for="cut">{words::cuts::HOW_MUCH}</label>
+            <p class="field__hint" id="cut-hint">{words::cuts::HOW_MUCH_HINT}</p>
+            <select class="input" id="cut" name="cut" aria-describedby="cut-hint">
+                <option value="" selected=is_whole>{words::cuts::WHOLE_PRODUCT}</option>
+                {options}
+            </select>
+        </div>
+    })
+}
+
 /// Where there are too many to choose from.
-fn by_name(product: &str) -> impl IntoView + use<> {
+fn by_name(product: &str, cut: Option<String>) -> impl IntoView + use<> {
     let action = format!("/products/{product}/request");
     view! {
         <form class="form form--grid" method="get" action=action>
+            {cut.map(|cut| view! { <input type="hidden" name="cut" value=cut/> })}
             <Field label=words::request::NAME_OF_ANOTHER name="recipient" hint=words::request::NAME_OF_ANOTHER_HINT required=true autocomplete="off"/>
             <div class="actions"><Button>{words::request::TAKE_THIS_ONE}</Button></div>
         </form>
@@ -192,7 +233,22 @@ fn Create(product: String, open: bool) -> impl IntoView {
     }
 }
 
-fn form(product: &str, offer: Offer, mode: Option<Mode>) -> impl IntoView + use<> {
+fn form(
+    product: &str,
+    offer: Offer,
+    cut: Option<Cut>,
+    mode: Option<Mode>,
+) -> impl IntoView + use<> {
+    let given = cut.map(|cut| {
+        let name = cut.name.to_string();
+        let content = content(&name, &cut.tables);
+        view! {
+            <Hidden name="cut" value=name/>
+            <h2>{words::cuts::WHAT_IT_GIVES}</h2>
+            <p>{words::cuts::BY_REPLICA_ALONE}</p>
+            {content}
+        }
+    });
     let action = wire::form::<api::access::CreateRequest>();
     let product = product.to_owned();
     let now = ctx::now();
@@ -204,6 +260,7 @@ fn form(product: &str, offer: Offer, mode: Option<Mode>) -> impl IntoView + use<
             <Form id="request-new" action class="form form--wide">
                 <Hidden name="product" value=product/>
                 <Hidden name="recipient" value=recipient/>
+                {given}
                 <h2>{words::request::HOW}</h2>
                 <Modes offer chosen=mode/>
                 <h2>{words::request::WHAT_FOR}</h2>

@@ -19,6 +19,7 @@ use crate::components::time::Ago;
 use crate::components::time::LastDay;
 use crate::ctx;
 use crate::ctx::Flash;
+use crate::pages::product::cuts::brief;
 use crate::pages::request::offer;
 use crate::pages::request::part;
 use crate::pages::request::part::Narrowing;
@@ -36,6 +37,16 @@ pub fn Case(request: Request) -> impl IntoView {
             .iter()
             .find(|mode| mode.mode == request.mode)
             .cloned()
+    });
+    let cut = request.cut.as_ref().map(|cut| {
+        let href = format!("/products/{}/cuts#cut-{cut}", request.product);
+        let (name, gives) = (cut.to_string(), brief(&request.gives));
+        view! {
+            <div>
+                <dt>{words::cuts::CUT}</dt>
+                <dd><A href=href>{name}</A><span class="muted secondary">{words::cuts::BY_REPLICA_ALONE}</span>{gives}</dd>
+            </div>
+        }
     });
     let payer = request.offer.as_ref().map(|offer| {
         (
@@ -73,6 +84,7 @@ pub fn Case(request: Request) -> impl IntoView {
                 <div><dt>{words::request::RENEWS}</dt><dd>{words::request::AN_ACCESS_UNTIL}<LastDay at/></dd></div>
             })}
             <div><dt>{words::request::MODE}</dt><dd>{state::mode(request.mode)}</dd></div>
+            {cut}
             {offered.map(|offered| view! {
                 <div>
                     <dt>{words::request::COST}</dt>
@@ -150,11 +162,9 @@ pub fn Decide(
         ),
     };
     let written = has_conditions(&ctx::flash(), &form);
-    view! {
-        <Form id=form action class="form form--wide" stay>
-            <Hidden name="request" value=id/>
-            <Hidden name="revision" value=revision/>
-            {said}
+    // A cut is read from its replica alone: there is nothing to add.
+    let conditions = request.cut.is_none().then(|| {
+        view! {
             <details class="fold" open=written>
                 <summary>{folded}</summary>
                 <div class="stack">
@@ -167,6 +177,14 @@ pub fn Decide(
                     />
                 </div>
             </details>
+        }
+    });
+    view! {
+        <Form id=form action class="form form--wide" stay>
+            <Hidden name="request" value=id/>
+            <Hidden name="revision" value=revision/>
+            {said}
+            {conditions}
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
             <div class="actions">
                 <Submit says=("verdict", "approve") key="a">{words::request::APPROVE}</Submit>

@@ -153,6 +153,7 @@ mod tests {
         Offer {
             product: "vehicle-visits".parse().unwrap(),
             recipient: "rnd_weu".parse().unwrap(),
+            cut: None,
             as_of: model::Timestamp::default(),
             stages: vec![],
             payer: "aftersales".parse().unwrap(),

@@ -1,6 +1,7 @@
 //! What part of a product an access opens: which rows, and whether credentials for whole folders; and the form to say otherwise.
 
 use leptos::prelude::*;
+use leptos_router::components::A;
 use model::Mode;
 use model::dto::Grant;
 use model::dto::Request;
@@ -14,6 +15,7 @@ use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::tick::Tick;
 use crate::wire;
+use crate::words::cuts;
 use crate::words::part as words;
 
 /// In one line beside a grant that opens less than everything, or more than URLs do.
@@ -27,7 +29,12 @@ pub fn narrowed(grant: &Grant) -> impl IntoView + use<> {
     let directory = grant.directory.then(|| {
         view! { <span class="secondary"><Badge tone=Tone::Warn>{words::WHOLE_FOLDERS}</Badge></span> }
     });
+    let cut = grant.cut.as_ref().map(|cut| {
+        let text = cuts::name_and_edition(cut, None);
+        view! { <span class="secondary"><Badge tone=Tone::Plain>{text}</Badge></span> }
+    });
     view! {
+        {cut}
         {rows}
         {directory}
     }
@@ -35,7 +42,13 @@ pub fn narrowed(grant: &Grant) -> impl IntoView + use<> {
 
 /// The whole of it, on the page of the access.
 pub(super) fn part(grant: &Grant) -> impl IntoView + use<> {
+    let cut = grant.cut.as_ref().map(|cut| {
+        let href = format!("/products/{}/cuts#cut-{cut}", grant.product);
+        let name = cut.to_string();
+        view! { <p>{cuts::BY_REPLICA_ALONE}" "<A href=href>{name}</A></p> }
+    });
     let rows = match grant.rows.clone() {
+        _ if cut.is_some() => ().into_any(),
         Some(rows) => view! {
             <p>{words::SOME_ROWS}</p>
             <p class="code">{rows}</p>
@@ -67,6 +80,7 @@ pub(super) fn part(grant: &Grant) -> impl IntoView + use<> {
     view! {
         <section class="card" aria-labelledby="part">
             <h2 id="part">{words::PART}</h2>
+            {cut}
             {rows}
             <p>{how}</p>
             {form}

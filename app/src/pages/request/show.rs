@@ -83,7 +83,7 @@ fn page(request: Request, grant: Option<Grant>) -> impl IntoView {
     let bytes = grant
         .as_ref()
         .filter(|grant| grant.desired == GrantDesired::Active)
-        .map(|grant| (part(grant), limit(grant)));
+        .map(|grant| (part(grant), grant.cut.is_none().then(|| limit(grant))));
     let name = request.product.to_string();
     let recipient = request.recipient.to_string();
     let crumb = name.clone();

@@ -65,6 +65,9 @@ impl Exchange {
         if verdict == Some(Verdict::Reject) && per_day.is_some() {
             check.fail("live_bytes_per_day", "what is rejected hands out nothing");
         }
+        if record.cut_id.is_some() && per_day.is_some() {
+            check.fail("live_bytes_per_day", quota::NONE_OF_A_CUT);
+        }
         check.done()?;
         let Some(verdict) = verdict else {
             return Err(Error::invalid("verdict", "missing"));
@@ -237,30 +240,34 @@ impl Exchange {
         let at = change.at();
         self.request_close(change, request, RequestState::Approved)
             .await?;
-        let name: Option<Name> = sql!("select grant_name from request where id = $1")
+        let row = sql!("select grant_name, cut_id from request where id = $1")
             .bind(request)
             .row(change.tx())
             .await?
-            .ok_or(Error::NotFound("request"))?
-            .get("grant_name")?;
+            .ok_or(Error::NotFound("request"))?;
+        let name: Option<Name> = row.get("grant_name")?;
+        let cut = self.cut_given(change, row.get("cut_id")?, mode).await?;
+        let cut_id = cut.as_ref().map(|cut| cut.id);
         let replaced = sql!(
             "select id, product_id from access_grant where desired = 'active' and cast($1 as text) is not null
-                 and (name = $1 or (product_id = $2 and recipient_id = $3 and mode = $4)) order by id"
+                 and (name = $1 or (product_id = $2 and recipient_id = $3 and mode = $4
+                     and (cut_id = $5 or (cut_id is null and $5 is null)))) order by id"
         )
         .bind(name.as_ref().map(ToString::to_string))
         .bind(product.id)
         .bind(recipient.id)
         .bind(mode)
+        .bind(cut_id)
         .rows(change.tx())
         .await?;
         let id = GrantId::new(at);
         sql!("insert into access_grant (id, name, request_id, product_id, recipient_id, mode, until_at, desired, actual,
-                  generation, observed_generation, revision, created_at, updated_at, live_bytes_per_day)
+                  generation, observed_generation, revision, created_at, updated_at, live_bytes_per_day, cut_id)
               values ($1, $2, $3, $4, $5, $6, $7, 'active', 'pending', 1, 0, 1, $8, $8,
-                  coalesce((select request.live_bytes_per_day from request where request.id = $3),
+                  case when $9 then null else coalesce((select request.live_bytes_per_day from request where request.id = $3),
                       (select earlier.live_bytes_per_day from access_grant as earlier
-                       where earlier.product_id = $4 and earlier.recipient_id = $5 and earlier.mode = $6
-                       order by earlier.created_at desc, earlier.id desc limit 1)))")
+                       where earlier.product_id = $4 and earlier.recipient_id = $5 and earlier.mode = $6 and earlier.cut_id is null
+                       order by earlier.created_at desc, earlier.id desc limit 1)) end, $10)")
         .bind(id)
         // While another grant has the name it is that one's.
         .bind(name.as_ref().filter(|_| replaced.is_empty()).map(ToString::to_string))
@@ -270,6 +277,8 @@ impl Exchange {
         .bind(mode)
         .bind(until)
         .bind(at)
+        .bind(cut_id.is_some())
+        .bind(cut_id)
         .execute(change.tx())
         .await?;
         // A renewal is no way around what a day hands out.
@@ -301,8 +310,13 @@ impl Exchange {
             .ok_or_else(|| {
                 Error::conflict(format!("no storage in {location} takes replicas any more; ask an admin to add one"))
             })?;
-            self.replica_ensure(change, product.id, &product.name, storage.get("id")?)
-                .await?;
+            self.replica_ensure(
+                change,
+                (product.id, &product.name),
+                storage.get("id")?,
+                cut.as_ref(),
+            )
+            .await?;
         }
         // The new one is there before the old one goes, so that a replica that both need is not drained in between.
         for row in &replaced {
@@ -326,7 +340,8 @@ impl Exchange {
         change.note(
             Operation::RequestDecide,
             Object::new("grant", id),
-            json!({ "request": request, "product": product.name, "recipient": recipient.name, "mode": mode, "until": until }),
+            json!({ "request": request, "product": product.name, "recipient": recipient.name, "mode": mode, "until": until,
+                    "cut": cut.as_ref().map(|cut| &cut.name), "edition": cut.as_ref().map(|cut| cut.edition) }),
         );
         Ok(id)
     }

@@ -66,6 +66,8 @@ impl Exchange {
              where access_grant.recipient_id = $1 and product.name = $2 and product.state <> 'draft'
                  and schema_name = $3 and product_table.name = $4 and (desired = 'ended' or until_at <= $5)
                  and (removed_at is null or removed_at > access_grant.created_at)
+                 and (access_grant.cut_id is null or exists (select 1 from cut_table
+                     where cut_table.cut_id = access_grant.cut_id and cut_table.table_id = product_table.id))
                  and product_table.created_at <= case when desired = 'ended' then coalesce(stopped_at, until_at) else until_at end"
         )
         .bind(recipient)

@@ -2,7 +2,7 @@
 
 use model::dto::{Grant, RevokeNew};
 use model::{
-    Cloud, GrantActual, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
+    Cloud, CutId, GrantActual, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
     RequestId, TeamId, Timestamp,
 };
 use serde_json::json;
@@ -33,10 +33,11 @@ macro_rules! grant_rows {
           order by live_read.day desc limit 1) as live_bytes,
          (select min(replica.late_since) from replica join storage on storage.id = replica.storage_id
           where access_grant.mode = 'replica' and replica.product_id = access_grant.product_id
+              and (replica.cut_id = access_grant.cut_id or (replica.cut_id is null and access_grant.cut_id is null))
               and storage.cloud = recipient.cloud and storage.region = recipient.region
               and replica.state in ('pending', 'ready')) as stale_since,
-         access_grant.row_filter, access_grant.directory_access
-         from access_grant join request on request.id = access_grant.request_id
+         access_grant.row_filter, access_grant.directory_access, access_grant.cut_id, cut.name as cut
+         from access_grant left join cut on cut.id = access_grant.cut_id join request on request.id = access_grant.request_id
          join product on product.id = access_grant.product_id
          join recipient on recipient.id = access_grant.recipient_id
          join team on team.id = recipient.team_id"
@@ -74,6 +75,9 @@ pub(crate) struct GrantRecord {
     pub ended_reason: Option<String>,
     pub row_filter: Option<String>,
     pub directory_access: bool,
+    /// The cut that it opens; None for the whole product.
+    pub cut_id: Option<CutId>,
+    pub cut: Option<Name>,
     pub revision: i64,
     pub live_bytes_per_day: Option<u64>,
     /// The last day on which something of the producer's own was handed out, and how much.
@@ -111,6 +115,8 @@ from_row!(GrantRecord {
     ended_reason,
     row_filter,
     directory_access,
+    cut_id,
+    cut,
     revision,
     live_bytes_per_day,
     live_day,
@@ -139,8 +145,11 @@ fn grant_dto(principal: &Principal, today: i64, record: GrantRecord) -> Result<G
     let is_open = record.desired == GrantDesired::Active;
     let live_bytes = record.live_bytes.filter(|_| record.live_day == Some(today));
     Ok(Grant {
-        may_narrow: is_open && may_narrow(principal, &record),
-        may_limit: is_open && allows(principal, Operation::GrantLimit, &record.scope()),
+        // What is read from a replica is read as that holds it.
+        may_narrow: is_open && record.cut_id.is_none() && may_narrow(principal, &record),
+        may_limit: is_open
+            && record.cut_id.is_none()
+            && allows(principal, Operation::GrantLimit, &record.scope()),
         live_bytes_per_day: record.live_bytes_per_day,
         live_bytes_today: live_bytes.unwrap_or(0),
         stale_since: record.stale_since.filter(|_| is_open),
@@ -153,6 +162,7 @@ fn grant_dto(principal: &Principal, today: i64, record: GrantRecord) -> Result<G
         recipient: record.recipient,
         team: record.team,
         mode: record.mode,
+        cut: record.cut,
         purpose_code: record.purpose_code,
         purpose_text: record.purpose_text,
         until: record.until_at,

@@ -4,6 +4,7 @@
 //! People write what they want; only [`Exchange::grant_reconcile`](crate::Exchange::grant_reconcile) writes what is.
 
 mod activation;
+mod by_cut;
 mod decisions;
 mod ended;
 mod federation;
@@ -33,6 +34,7 @@ use model::{
     ProductState, RecipientId, Stage, TeamId,
 };
 
+pub(crate) use by_cut::LIVE_CUT;
 pub(crate) use decisions::REPLACED;
 pub use ended::EndedAccess;
 pub(crate) use federation::STRANGE_ISSUER;

@@ -6,7 +6,9 @@ use model::{
     Currency, Location, Micro, Mode, Payer, ReplicaId, ReplicaState, Route, Timestamp, Unit,
 };
 
+use super::by_cut::LIVE_CUT;
 use super::{ProductInfo, RecipientInfo};
+use crate::cuts::CutRecord;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can, can_see};
@@ -62,12 +64,13 @@ fn usable<'a>(
 const MONTH_DAYS: i64 = 30;
 
 impl Exchange {
-    /// Both modes, priced and dated.
+    /// Both modes, priced and dated; of a cut of the product when `cut` is given, which there is no live access to.
     pub async fn offer(
         &self,
         principal: &Principal,
         product: &str,
         recipient: &str,
+        cut: Option<&str>,
     ) -> Result<Offer, Error> {
         can(principal, Operation::OfferRead, &Scope::NONE)?;
         let product = self.visible_product(principal, product).await?;
@@ -81,22 +84,35 @@ impl Exchange {
             &Scope::consumer(recipient.team_id),
             "recipient",
         )?;
-        self.offer_for(&product, &recipient).await
+        let cut = match cut.filter(|cut| !cut.is_empty()) {
+            Some(cut) => Some(
+                self.cut_record(self.db(), product.id, cut)
+                    .await?
+                    .ok_or(Error::NotFound("cut"))?,
+            ),
+            None => None,
+        };
+        self.offer_for(&product, &recipient, cut.as_ref()).await
     }
 
     pub(super) async fn offer_for(
         &self,
         product: &ProductInfo,
         recipient: &RecipientInfo,
+        cut: Option<&CutRecord>,
     ) -> Result<Offer, Error> {
         let at = self.now();
         let to = recipient.location()?;
         let tables: Vec<TableSize> = sql!(
             "select cloud, region, byte_count, recent_byte_count, committed_at, refused_for, clone_refused_for, url
              from product_table
-             join storage on storage.id = storage_id where product_id = $1 and removed_at is null"
+             join storage on storage.id = storage_id where product_id = $1 and removed_at is null
+                 and (exists (select 1 from cut_table where cut_table.cut_id = $2 and number = $3
+                          and cut_table.table_id = product_table.id) or $2 is null)"
         )
         .bind(product.id)
+        .bind(cut.map(|cut| cut.id))
+        .bind(cut.map(|cut| cut.edition))
         .all(self.db())
         .await?;
         let (shared, not_shared) = usable(&tables, "shared", |table| &table.refused_for);
@@ -109,11 +125,15 @@ impl Exchange {
             })
         });
         let (cloned, not_cloned) = usable(&tables, "cloned", |table| &table.clone_refused_for);
+        let not_shared = match cut {
+            Some(_) => Some(LIVE_CUT.to_owned()),
+            None => not_shared,
+        };
         let live = self
             .live_offer(product, &shared, &to, at, not_shared)
             .await?;
         let replica = self
-            .replica_offer(product, &cloned, &to, at, not_cloned)
+            .replica_offer(product, &cloned, (&to, at), cut, not_cloned)
             .await?;
         let (payer, cost_center) = match product.payer {
             Payer::Producer => (product.team.clone(), product.cost_center.clone()),
@@ -122,6 +142,7 @@ impl Exchange {
         Ok(Offer {
             product: product.name.clone(),
             recipient: recipient.name.clone(),
+            cut: cut.map(|cut| cut.name.clone()),
             as_of: at,
             stages: product.stages(),
             payer,
@@ -171,8 +192,8 @@ impl Exchange {
         &self,
         product: &ProductInfo,
         tables: &[&TableSize],
-        to: &Location,
-        at: Timestamp,
+        (to, at): (&Location, Timestamp),
+        cut: Option<&CutRecord>,
         why_not: Option<String>,
     ) -> Result<ModeOffer, Error> {
         let storage = self.replica_storage_at(to).await?;
@@ -183,9 +204,12 @@ impl Exchange {
         });
         let existing = match storage {
             Some(storage) => {
-                sql!("select id, state from replica where product_id = $1 and storage_id = $2 and state <> 'deleted'")
+                sql!("select id, state from replica where product_id = $1 and storage_id = $2 and state <> 'deleted'
+                          and ((cut_id = $3 and edition = $4) or (cut_id is null and $3 is null))")
                     .bind(product.id)
                     .bind(storage)
+                    .bind(cut.map(|cut| cut.id))
+                    .bind(cut.map(|cut| cut.edition))
                     .row(self.db())
                     .await?
             }
@@ -233,9 +257,15 @@ impl Exchange {
             first_copy,
             month_transfer: self.price(tables, recent, to, at).await?,
             month_storage,
-            basis: "as many new bytes a month as the table's files of the last 30 days hold; storage is told for \
-                    comparison and stands on no statement"
-                .to_owned(),
+            basis: if cut.is_some() {
+                "at most that much: these are the sizes of the whole tables, and the cut leaves something out of them; new bytes as the \
+                 files of the last 30 days hold"
+                    .to_owned()
+            } else {
+                "as many new bytes a month as the table's files of the last 30 days hold; storage is told for \
+                 comparison and stands on no statement"
+                    .to_owned()
+            },
             committed_at: tables.iter().filter_map(|table| table.committed_at).max(),
             synced_at,
             freshness,

@@ -25,6 +25,9 @@ pub(crate) const WARN_PERCENT: u64 = 80;
 /// The most that can be said, so that sums stay within what both databases hold.
 const MOST: u64 = 1 << 60;
 
+/// Why a grant on a cut has no such number.
+pub(super) const NONE_OF_A_CUT: &str = "access by a cut is read from its replica alone, however late that is; the producer's own files hold what it leaves out";
+
 /// What was handed out of the producer's files today, with what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveRead {
@@ -238,6 +241,9 @@ impl Exchange {
         can(principal, Operation::GrantLimit, &record.scope())?;
         let mut fields = crate::error::Check::new();
         let per_day = check_field(&mut fields, new.live_bytes_per_day);
+        if record.cut_id.is_some() && per_day.is_some() {
+            fields.fail("live_bytes_per_day", NONE_OF_A_CUT);
+        }
         fields.done()?;
         if record.desired == GrantDesired::Ended {
             return Err(Error::conflict(

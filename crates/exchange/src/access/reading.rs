@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use model::{
-    Addresses, Cloud, GrantId, Location, Mode, Name, ProductId, ProductName, RecipientId,
+    Addresses, Cloud, CutId, GrantId, Location, Mode, Name, ProductId, ProductName, RecipientId,
     RecipientTokenId, RowFilter, StorageId, TableId, TeamId, Timestamp,
 };
 
+use crate::cuts::same_cut;
 use crate::db::FromRow as _;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -138,6 +139,8 @@ pub struct SharedTable {
     pub change_data_feed: bool,
     row_filter: Option<String>,
     directory_access: bool,
+    /// The cut that the grant opens, of which nothing but its replica is read; None for the whole product.
+    pub cut_id: Option<CutId>,
     source_storage: StorageId,
     source_path: String,
     source_url: String,
@@ -171,6 +174,7 @@ from_row!(SharedTable {
     change_data_feed,
     row_filter,
     directory_access,
+    cut_id,
     source_storage,
     source_path,
     source_url,
@@ -214,6 +218,7 @@ impl SharedTable {
         let is_lent = self.directory_access
             && self.row_filter.is_none()
             && self.history_start.is_none()
+            && self.cut_id.is_none()
             && self.live_bytes_per_day.is_none()
             && self.mode == Mode::Live
             && !self.source_url.starts_with("file:");
@@ -227,8 +232,13 @@ impl SharedTable {
         })
     }
 
-    /// The producer's own table.
+    /// The producer's own table, which a grant on a cut never leads to.
     pub fn source(&self) -> Result<Place<'_>, Error> {
+        if self.cut_id.is_some() {
+            return Err(Error::internal(
+                "a grant on a cut was about to be read at the source",
+            ));
+        }
         let location =
             Location::new(self.source_cloud, &self.source_region).map_err(Error::internal)?;
         Ok((
@@ -295,6 +305,9 @@ pub struct GrantReading {
     pub product_id: ProductId,
     pub product: ProductName,
     pub mode: Mode,
+    pub cut_id: Option<CutId>,
+    /// The name of that cut.
+    pub cut: Option<Name>,
     /// Whether people want it and its time is not over.
     pub wanted: bool,
 }
@@ -382,11 +395,23 @@ impl Exchange {
     }
 
     /// Every table that a recipient may read right now, in the order of share, schema and name; where several grants give
-    /// the same table, the one that ends last counts, a replica that is there before live, and live before a replica that is not.
+    /// the same table, the one that ends last counts, a replica that is there before live, and live before a replica that is not;
+    /// the whole table before a cut of it. By a cut only the tables are given that its newest edition has, from the replica of the
+    /// oldest edition that stands: where another one follows it, it ends as soon as that one does.
     pub async fn shared_tables(
         &self,
         principal: &Principal,
         recipient: RecipientId,
+    ) -> Result<Vec<SharedTable>, Error> {
+        self.shared_tables_by(principal, recipient, None).await
+    }
+
+    /// The same of one grant alone, as if the recipient had no other; of all when `only` is None.
+    pub async fn shared_tables_by(
+        &self,
+        principal: &Principal,
+        recipient: RecipientId,
+        only: Option<GrantId>,
     ) -> Result<Vec<SharedTable>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let mut rows: Vec<SharedTable> = sql!(
@@ -394,7 +419,7 @@ impl Exchange {
                     schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
                     clone_refused_for,
                     product_table.history, product_table.history_start, product_table.change_data_feed,
-                    access_grant.row_filter, access_grant.directory_access,
+                    access_grant.row_filter, access_grant.directory_access, access_grant.cut_id,
                     product_table.storage_id as source_storage, product_table.path as source_path, source.url as source_url, source.cloud as source_cloud,
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
                     target.cloud as replica_cloud, target.region as replica_region,
@@ -402,18 +427,29 @@ impl Exchange {
                     access_grant.live_bytes_per_day, product_table.byte_count
              from access_grant join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id
+                 left join cut on cut.id = access_grant.cut_id
                  join product_table on product_table.product_id = product.id and removed_at is null
+                     and (access_grant.cut_id is null or exists (select 1 from cut_table where cut_table.cut_id = cut.id
+                              and cut_table.number = cut.edition and cut_table.table_id = product_table.id))
                  join storage as source on source.id = product_table.storage_id
                  left join storage as target on target.cloud = recipient.cloud and target.region = recipient.region
                      and exists (select 1 from replica where replica.product_id = product.id and replica.storage_id = target.id
-                                     and replica.state in ('pending', 'ready'))
+                                     and replica.state in ('pending', 'ready') and ",
+            same_cut!("replica", "access_grant"),
+            ")
                  left join replica on replica.product_id = product.id and replica.storage_id = target.id
-                     and replica.state in ('pending', 'ready')
+                     and replica.state in ('pending', 'ready') and ",
+            same_cut!("replica", "access_grant"),
+            " and not exists (select 1 from replica as earlier where earlier.cut_id = replica.cut_id
+                              and earlier.storage_id = replica.storage_id and earlier.edition < replica.edition
+                              and earlier.state in ('pending', 'ready'))
                  left join replica_table on replica_table.replica_id = replica.id and replica_table.table_id = product_table.id
                      and replica_table.state = 'ready'
              where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
-                 and product.state <> 'draft'
+                 and product.state <> 'draft' and (access_grant.id = $3 or $3 is null)
              order by product.name, schema_name, product_table.name,
+                 case when access_grant.mode = 'replica' and replica_table.source_version is null then 1 else 0 end,
+                 case when access_grant.cut_id is null then 0 else 1 end,
                  case when access_grant.mode = 'replica' and replica_table.source_version is not null then 0
                      when access_grant.mode = 'live' then 1 else 2 end,
                  case when access_grant.row_filter is null then 0 else 1 end,
@@ -421,6 +457,7 @@ impl Exchange {
         )
         .bind(recipient)
         .bind(self.now())
+        .bind(only)
         .all(self.db())
         .await?;
         rows.dedup_by_key(|row| row.table_id);
@@ -463,6 +500,8 @@ impl Exchange {
             return Ok(None);
         };
         Ok(Some(GrantReading {
+            cut_id: record.cut_id,
+            cut: record.cut.clone(),
             id,
             recipient_id: row.get("recipient_id")?,
             recipient: record.recipient.clone(),

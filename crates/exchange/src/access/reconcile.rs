@@ -2,7 +2,7 @@
 //! state.
 
 use model::time::{MINUTE, SECOND};
-use model::{GrantActual, GrantId, crash_point};
+use model::{CutId, GrantActual, GrantId, crash_point};
 use serde_json::json;
 
 use super::grants::GrantRecord;
@@ -58,6 +58,10 @@ impl Exchange {
         let seen = self.ports().access.observe(id).await;
         crash_point!("grant.observe.after");
         let wanted = grant.is_wanted(self.now());
+        let seen = match grant.cut_id.filter(|_| wanted) {
+            Some(cut) => self.unless_keyless(cut, seen).await?,
+            None => seen,
+        };
         let (actual, reason) = match (&seen, wanted) {
             (Observation::Works { .. }, true) => (GrantActual::Active, None),
             (Observation::Waits { reason }, true) => {
@@ -98,6 +102,14 @@ impl Exchange {
             // Somebody changed the grant while we looked: look again at once.
             Ok(NextLook::In(0))
         }
+    }
+
+    /// What is read by a cut goes stale for good where nothing can be written by its key any more: that is to be mended now.
+    async fn unless_keyless(&self, cut: CutId, seen: Observation) -> Result<Observation, Error> {
+        Ok(match self.cut_keyless(cut).await? {
+            Some(reason) => Observation::Broken { reason },
+            None => seen,
+        })
     }
 
     /// A recipient met what its producer has to mend. A grant that counts as working is looked at now rather than in its turn; one

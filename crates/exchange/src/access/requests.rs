@@ -3,8 +3,8 @@
 use model::dto::{Decision, Offer, Request, RequestNew};
 use model::time::DAY;
 use model::{
-    Cloud, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId, RequestId,
-    RequestState, Stage, TeamId, Timestamp, Until, Verdict,
+    Cloud, CutId, GrantId, Location, Mode, Name, PersonId, ProductId, ProductName, RecipientId,
+    RequestId, RequestState, Stage, TeamId, Timestamp, Until, Verdict,
 };
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use super::scope::scope_dto;
 use super::{DeclaredAs, ProductInfo, RecipientInfo};
 use crate::audit::Object;
 use crate::change::Change;
+use crate::cuts::CutRecord;
 use crate::db::{DbError, On};
 use crate::error::{Check, Error};
 use crate::operation::Operation;
@@ -30,16 +31,17 @@ macro_rules! request_rows {
          case when classification = 'personal' then true else false end as personal,
          request.recipient_id, recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud,
          recipient.region, requester_id, person.name as requester, purpose_code, purpose_text, request.mode,
-         request.until_at, request.state, request.row_filter, request.directory_access, offer, declared, access_grant.id as grant_id, request.revision,
+         request.until_at, request.state, request.row_filter, request.directory_access, request.cut_id, cut.name as cut, offer, declared, access_grant.id as grant_id, request.revision,
          request.created_at,
          (select max(earlier.until_at) from access_grant as earlier
           where earlier.product_id = request.product_id and earlier.recipient_id = request.recipient_id
+              and (earlier.cut_id = request.cut_id or (earlier.cut_id is null and request.cut_id is null))
               and earlier.request_id <> request.id and earlier.created_at <= request.created_at
               and earlier.until_at > request.created_at
               and (earlier.desired = 'active' or coalesce(earlier.stopped_at, earlier.until_at) > request.created_at)) as renews_until
          from request join product on product.id = request.product_id
          join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
-         left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
+         left join cut on cut.id = request.cut_id left join person on person.id = requester_id left join access_grant on access_grant.request_id = request.id"
     };
 }
 pub(super) use request_rows;
@@ -67,6 +69,8 @@ pub(super) struct RequestRecord {
     pub state: RequestState,
     pub row_filter: Option<String>,
     pub directory_access: bool,
+    pub cut_id: Option<CutId>,
+    pub cut: Option<Name>,
     pub offer: String,
     pub declared: Option<String>,
     pub grant_id: Option<GrantId>,
@@ -95,6 +99,8 @@ from_row!(RequestRecord {
     state,
     row_filter,
     directory_access,
+    cut_id,
+    cut,
     offer,
     declared,
     grant_id,
@@ -137,6 +143,8 @@ pub(crate) struct RequestReady {
     pub product: ProductInfo,
     pub recipient: RecipientInfo,
     pub mode: Mode,
+    /// None: the whole product.
+    pub cut: Option<CutRecord>,
     pub until: Timestamp,
     pub purpose_code: String,
     pub purpose_text: String,
@@ -191,8 +199,13 @@ impl Exchange {
             }
             None => (Vec::new(), Vec::new()),
         };
+        let gives = match record.cut_id {
+            Some(cut) => self.cut_gives(cut).await?,
+            None => Vec::new(),
+        };
         Ok(Request {
             scope: scope_dto(&record),
+            gives,
             may_withdraw: is_open && allows(principal, Operation::RequestWithdraw, &record.scope()),
             may_decide,
             location: Location::new(record.cloud, &record.region).map_err(Error::internal)?,
@@ -202,6 +215,7 @@ impl Exchange {
             team: record.team,
             requester: record.requester,
             mode: record.mode,
+            cut: record.cut,
             purpose_code: record.purpose_code,
             purpose_text: record.purpose_text,
             until: record.until_at,
@@ -305,7 +319,8 @@ impl Exchange {
                 ));
             }
         }
-        let offer = self.offer_for(&product, &recipient).await?;
+        let cut = self.cut_asked(&product, new.cut.as_deref(), mode).await?;
+        let offer = self.offer_for(&product, &recipient, cut.as_ref()).await?;
         if let Some(why_not) = offer
             .modes
             .iter()
@@ -319,6 +334,7 @@ impl Exchange {
             product,
             recipient,
             mode,
+            cut,
             until,
             purpose_code,
             purpose_text,
@@ -362,6 +378,13 @@ impl Exchange {
         .await?;
         if held == 0 {
             return Err(Error::changed("recipient"));
+        }
+        // Its product is held, so that it stays as it is.
+        if let Some(cut) = &ready.cut {
+            let is = self.cut_by_id(change.tx(), cut.id).await?;
+            if !is.is_some_and(|is| is.edition == cut.edition && is.retired_at.is_none()) {
+                return Err(Error::changed("cut"));
+            }
         }
         Ok(())
     }
@@ -425,8 +448,8 @@ impl Exchange {
         let at = change.at();
         let id = RequestId::new(at);
         sql!("insert into request (id, product_id, recipient_id, requester_id, purpose_code, purpose_text, mode, until_at,
-                  state, offer, declared, grant_name, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, $11, 1, $12, $12)")
+                  state, offer, declared, grant_name, revision, created_at, updated_at, cut_id)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, 'submitted', $9, $10, $11, 1, $12, $12, $13)")
         .bind(id)
         .bind(ready.product.id)
         .bind(ready.recipient.id)
@@ -439,6 +462,7 @@ impl Exchange {
         .bind(declared.map(|declared| declared.source.as_str()))
         .bind(declared.map(|declared| declared.name.as_str()))
         .bind(at)
+        .bind(ready.cut.as_ref().map(|cut| cut.id))
         .execute(change.tx())
         .await
         .map_err(|error| match error {
@@ -449,6 +473,7 @@ impl Exchange {
             Operation::RequestCreate,
             Object::new("request", id),
             json!({ "product": ready.product.name, "recipient": ready.recipient.name, "mode": ready.mode,
+                    "cut": ready.cut.as_ref().map(|cut| &cut.name), "edition": ready.cut.as_ref().map(|cut| cut.edition),
                     "until": ready.until, "purpose": ready.purpose_code, "declared": declared.map(|declared| &declared.source) }),
         );
         Ok(id)

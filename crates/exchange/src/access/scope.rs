@@ -439,7 +439,7 @@ impl Exchange {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let row = sql!(
             "select id from access_grant where id = $1 and directory_access and row_filter is null and mode = 'live'
-                 and live_bytes_per_day is null"
+                 and live_bytes_per_day is null and cut_id is null"
         )
         .bind(grant)
         .row(self.db())

@@ -32,6 +32,7 @@ impl Exchange {
                 recipient: Some(ready.recipient.name.clone()),
                 location: Some(ready.recipient.location()?),
                 mode: Some(ready.mode),
+                cut: ready.cut.as_ref().map(|cut| cut.name.clone()),
                 until: Some(ready.until),
                 request: Some(request),
                 words: Some(ready.purpose_text.clone()),
@@ -70,6 +71,7 @@ impl Exchange {
                     Location::new(record.cloud, &record.region).map_err(Error::internal)?,
                 ),
                 mode: Some(record.mode),
+                cut: record.cut.clone(),
                 until: Some(record.until_at),
                 request: Some(record.id),
                 words: (!note.is_empty()).then(|| note.to_owned()),
@@ -93,6 +95,7 @@ impl Exchange {
             facts: Facts {
                 product: Some(grant.product.clone()),
                 mode: Some(grant.mode),
+                cut: grant.cut.clone(),
                 request: Some(grant.request_id),
                 grant: Some(grant.id),
                 ..Facts::default()
@@ -121,6 +124,7 @@ impl Exchange {
                 recipient: Some(grant.recipient.clone()),
                 location: Some(Location::new(grant.cloud, &grant.region).map_err(Error::internal)?),
                 mode: Some(grant.mode),
+                cut: grant.cut.clone(),
                 until: Some(grant.until_at),
                 request: Some(grant.request_id),
                 grant: Some(grant.id),

@@ -3,7 +3,7 @@
 
 use model::dto::{Money, Saving};
 use model::time::DAY;
-use model::{Location, Micro, ProductId, ProductName, ReplicaId, Route, Timestamp};
+use model::{CutId, Location, Micro, Name, ProductId, ProductName, ReplicaId, Route, Timestamp};
 
 use crate::error::Error;
 use crate::operation::Operation;
@@ -15,6 +15,8 @@ struct ReplicaRow {
     id: ReplicaId,
     product_id: ProductId,
     product: ProductName,
+    cut_id: Option<CutId>,
+    cut: Option<Name>,
     baseline_days: i64,
     created_at: Timestamp,
     from_cloud: model::Cloud,
@@ -27,6 +29,8 @@ from_row!(ReplicaRow {
     id,
     product_id,
     product,
+    cut_id,
+    cut,
     baseline_days,
     created_at,
     from_cloud,
@@ -48,12 +52,15 @@ impl Exchange {
         let now = self.now();
         let (person, team) = principal.scope();
         let replicas: Vec<ReplicaRow> = sql!(
-            "select replica.id, product.id as product_id, product.name as product, baseline_days, replica.created_at,
+            "select replica.id, product.id as product_id, product.name as product, replica.cut_id, cut.name as cut, baseline_days,
+                    replica.created_at,
                     source.cloud as from_cloud, source.region as from_region, target.cloud as to_cloud, target.region as to_region,
                     (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table
-                     where product_table.product_id = product.id and clone_refused_for is null and removed_at is null) as table_bytes
+                     where product_table.product_id = product.id and clone_refused_for is null and removed_at is null
+                         and (replica.cut_id is null or exists (select 1 from cut_table where cut_table.cut_id = replica.cut_id
+                             and number = replica.edition and cut_table.table_id = product_table.id))) as table_bytes
              from replica join product on product.id = replica.product_id join storage as source on source.id = product.storage_id
-                 join storage as target on target.id = replica.storage_id
+                 join storage as target on target.id = replica.storage_id left join cut on cut.id = replica.cut_id
              where (product.name = $1 or cast($1 as text) is null) and (product.state <> 'draft' or $2 or team_id = $4
                  or team_id in (select team_member.team_id from team_member where person_id = $3))
              order by product.name, replica.id limit 1000"
@@ -89,11 +96,13 @@ impl Exchange {
         let row = sql!(
             "select cast(count(distinct recipient_id) as bigint) as consumers from access_grant
              join recipient on recipient.id = recipient_id
-             where product_id = $1 and mode = 'replica' and cloud = $2 and region = $3"
+             where product_id = $1 and mode = 'replica' and cloud = $2 and region = $3
+                 and (access_grant.cut_id = $4 or (access_grant.cut_id is null and $4 is null))"
         )
         .bind(replica.product_id)
         .bind(replica.to_cloud)
         .bind(&replica.to_region)
+        .bind(replica.cut_id)
         .row(self.db())
         .await?;
         let consumers: u64 = row
@@ -123,6 +132,7 @@ impl Exchange {
         };
         Ok(Saving {
             product: replica.product,
+            cut: replica.cut,
             route,
             days,
             baseline_bytes: baseline,

@@ -391,13 +391,15 @@ async fn remove_table(
             "grants stand on this product, so {name} stays; revoke them first, or retire the product"
         )));
     }
-    let replicated = sql!("select id from replica_table where table_id = $1 limit 1")
+    let replicated = sql!(
+        "select id from replica_table where table_id = $1 union all select table_id from cut_table where table_id = $1 limit 1"
+    )
         .bind(table.id)
         .row(change.tx())
         .await?
         .is_some();
     if replicated {
-        // Its runs are on record, and so is it. Its clone is on its way out with it.
+        // Its runs, or the cuts that name it, are on record, and so is it. Its clone is on its way out with it.
         sql!("update product_table set removed_at = $1, updated_at = $1 where id = $2")
             .bind(change.at())
             .bind(table.id)

@@ -175,6 +175,7 @@ ids!(
     model::ServiceTokenId,
     model::StorageId,
     model::ProductId,
+    model::CutId,
     model::TableId,
     model::RecipientId,
     model::RecipientTokenId,

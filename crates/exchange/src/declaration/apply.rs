@@ -91,6 +91,13 @@ impl Exchange {
                         .await?;
                 }
             }
+            Act::Cut(product, new) => {
+                self.cut_create(principal, product.as_str(), new).await?;
+            }
+            Act::CutUpdate(product, name, change) => {
+                self.cut_update(principal, product.as_str(), name.as_str(), change)
+                    .await?;
+            }
             Act::Recipient { new, ways } => {
                 let name = new.name.clone();
                 self.recipient_create(principal, new).await?;
@@ -315,6 +322,10 @@ fn about(kind: &str, name: &str, error: Error) -> Error {
 pub(super) fn place(kind: &str, name: &str) -> String {
     match kind {
         "exchange" => "exchange".to_owned(),
+        "cut" => {
+            let (product, cut) = name.split_once(':').unwrap_or((name, ""));
+            format!("products.{product}.cuts.{cut}")
+        }
         kind => format!("{kind}s.{name}"),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::dto::{DeclarationExport, Federation, ProductDraft};
+use model::dto::{ColumnCut, Cut, DeclarationExport, Federation, ProductDraft};
 use model::{Name, ProductState};
 use serde::Serialize;
 
@@ -82,6 +82,25 @@ struct ProductOut {
     baseline_days: i64,
     state: String,
     tables: Vec<TableOut>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    cuts: Section<CutOut>,
+}
+
+#[derive(Serialize)]
+struct CutOut {
+    description: String,
+    /// By `schema.name`.
+    tables: Section<CutTableOut>,
+}
+
+#[derive(Default, Serialize)]
+struct CutTableOut {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drop: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pseudonymise: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -159,6 +178,8 @@ struct GrantOut {
     product: String,
     recipient: String,
     mode: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<String>,
     until: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_bytes_per_day: Option<u64>,
@@ -178,6 +199,8 @@ struct PurposeOut {
 #[derive(Serialize)]
 struct JobOut {
     product: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<String>,
     to: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<String>,
@@ -287,6 +310,7 @@ pub fn draft(draft: &ProductDraft) -> Result<String, Error> {
         baseline_days: draft.baseline_days,
         state: draft.state.clone(),
         tables: tables.collect(),
+        cuts: Section::new(),
     };
     text(&File {
         products: Section::from([(draft.name.clone(), product)]),
@@ -452,6 +476,31 @@ fn product_out(product: &LiveProduct) -> ProductOut {
                 change_data_feed: table.change_data_feed,
             })
             .collect(),
+        cuts: product
+            .cuts
+            .values()
+            .map(|cut| (cut.name.to_string(), cut_out(cut)))
+            .collect(),
+    }
+}
+
+/// A table of which all is kept stands there without a word.
+fn cut_out(cut: &Cut) -> CutOut {
+    let tables = cut.tables.iter().map(|table| {
+        let columns = |how: ColumnCut| {
+            let columns = table.columns.iter().filter(|column| column.how == how);
+            columns.map(|column| column.name.clone()).collect()
+        };
+        let out = CutTableOut {
+            drop: columns(ColumnCut::LeftOut),
+            pseudonymise: columns(ColumnCut::Hashed),
+            rows: table.rows.clone(),
+        };
+        (format!("{}.{}", table.schema, table.table), out)
+    });
+    CutOut {
+        description: cut.description.clone(),
+        tables: tables.collect(),
     }
 }
 
@@ -460,6 +509,7 @@ fn grant_out(ask: &Ask) -> GrantOut {
         product: ask.product.to_string(),
         recipient: ask.recipient.to_string(),
         mode: ask.mode.to_string(),
+        cut: ask.cut.as_ref().map(ToString::to_string),
         until: ask.until_at.to_string(),
         live_bytes_per_day: ask.live_bytes_per_day,
         rows: ask.row_filter.clone(),
@@ -474,6 +524,7 @@ fn grant_out(ask: &Ask) -> GrantOut {
 fn job_out(job: &LiveJob) -> JobOut {
     JobOut {
         product: job.product.to_string(),
+        cut: job.cut.as_ref().map(ToString::to_string),
         to: job.storage.to_string(),
         every: job.every_seconds.map(format_every),
         at: job.at_time.clone(),

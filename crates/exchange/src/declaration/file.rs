@@ -113,6 +113,23 @@ pub(super) struct ProductEntry {
     pub(super) baseline_days: Option<Spanned<i64>>,
     pub(super) state: Option<Text>,
     pub(super) tables: Option<Vec<Spanned<TableEntry>>>,
+    pub(super) cuts: Section<CutEntry>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CutEntry {
+    pub(super) description: Option<Text>,
+    /// By `name` or `schema.name`.
+    pub(super) tables: Section<CutTableEntry>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CutTableEntry {
+    pub(super) drop: Option<Vec<Text>>,
+    pub(super) pseudonymise: Option<Vec<Text>>,
+    pub(super) rows: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -193,6 +210,7 @@ pub(super) struct GrantEntry {
     pub(super) product: Option<Text>,
     pub(super) recipient: Option<Text>,
     pub(super) mode: Option<Text>,
+    pub(super) cut: Option<Text>,
     pub(super) until: Option<Text>,
     pub(super) live_bytes_per_day: Option<Spanned<i64>>,
     pub(super) rows: Option<Text>,
@@ -211,6 +229,7 @@ pub(super) struct PurposeEntry {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SyncJobEntry {
     pub(super) product: Option<Text>,
+    pub(super) cut: Option<Text>,
     pub(super) to: Option<Text>,
     pub(super) every: Option<Text>,
     pub(super) at: Option<Text>,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::dto::{Domain, Federation};
+use model::dto::{Cut, Domain, Federation};
 use model::{
     Cloud, Fetches, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
     ProductState, RecipientId, RequestId, RequestState, SyncJobId, TeamId, Timestamp,
@@ -47,6 +47,8 @@ pub(super) struct LiveProduct {
     pub(super) record: ProductRecord,
     pub(super) tags: Vec<String>,
     pub(super) tables: BTreeMap<(Name, Name), LiveTable>,
+    /// Those that are not retired.
+    pub(super) cuts: BTreeMap<Name, Cut>,
 }
 
 impl LiveProduct {
@@ -106,6 +108,7 @@ pub(super) struct Ask {
     pub(super) cloud: Cloud,
     pub(super) region: String,
     pub(super) mode: Mode,
+    pub(super) cut: Option<Name>,
     pub(super) until_at: Timestamp,
     pub(super) purpose_code: String,
     pub(super) purpose_text: String,
@@ -130,6 +133,7 @@ from_row!(Ask {
     cloud,
     region,
     mode,
+    cut,
     until_at,
     purpose_code,
     purpose_text,
@@ -172,6 +176,7 @@ impl Ask {
 pub(super) struct LiveJob {
     id: SyncJobId,
     pub(super) product: ProductName,
+    pub(super) cut: Option<Name>,
     pub(super) storage: Name,
     pub(super) name: Option<Name>,
     pub(super) every_seconds: Option<i64>,
@@ -192,6 +197,7 @@ pub(super) struct LiveJob {
 from_row!(LiveJob {
     id,
     product,
+    cut,
     storage,
     name,
     every_seconds,
@@ -210,10 +216,18 @@ from_row!(LiveJob {
     revision
 });
 
+/// As operations on replicas take it.
+pub(super) fn replica_of(product: &ProductName, cut: Option<&Name>, storage: &Name) -> String {
+    match cut {
+        Some(cut) => format!("{product}:{cut}@{storage}"),
+        None => format!("{product}@{storage}"),
+    }
+}
+
 impl LiveJob {
     /// As operations on replicas take it.
     pub(super) fn reference(&self) -> String {
-        format!("{}@{}", self.product, self.storage)
+        replica_of(&self.product, self.cut.as_ref(), &self.storage)
     }
 
     /// The name of the job in a declaration; one that has none gets one of its own, always the same.
@@ -338,6 +352,7 @@ impl Exchange {
                     record,
                     tags: Vec::new(),
                     tables: BTreeMap::new(),
+                    cuts: BTreeMap::new(),
                 };
                 (product.record.id, product)
             })
@@ -352,6 +367,18 @@ impl Exchange {
             if let Some(product) = by_id.get_mut(&row.product_id) {
                 product.tags.push(row.tag);
             }
+        }
+        let named = sql!("select distinct product_id from cut where retired_at is null")
+            .rows(self.db())
+            .await?;
+        for row in named {
+            let Some(product) = by_id.get_mut(&row.get::<ProductId>("product_id")?) else {
+                continue;
+            };
+            let name = product.record.name.as_str();
+            let cuts = self.cuts(&Principal::operator(), name).await?;
+            let cuts = cuts.into_iter().filter(|cut| !cut.retired);
+            product.cuts = cuts.map(|cut| (cut.name.clone(), cut)).collect();
         }
         Ok(by_id
             .into_values()
@@ -394,7 +421,7 @@ impl Exchange {
             "select request.id as request_id, request.grant_name, request.state, product.name as product,
                     product.team_id as owner_id, case when classification = 'personal' then true else false end as personal,
                     recipient.name as recipient, recipient.team_id, team.name as team, recipient.cloud, recipient.region,
-                    request.mode, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason,
+                    request.mode, cut.name as cut, request.until_at, purpose_code, purpose_text, access_grant.id as grant_id, desired, ended_reason,
                     case when access_grant.id is null then request.live_bytes_per_day
                          else access_grant.live_bytes_per_day end as live_bytes_per_day,
                     case when access_grant.id is null then request.row_filter
@@ -403,7 +430,7 @@ impl Exchange {
                          else access_grant.directory_access end as directory_access
              from request join product on product.id = request.product_id
                  join recipient on recipient.id = request.recipient_id join team on team.id = recipient.team_id
-                 left join access_grant on access_grant.request_id = request.id
+                 left join cut on cut.id = request.cut_id left join access_grant on access_grant.request_id = request.id
              where request.grant_name is not null or request.state = 'submitted' or desired = 'active'
              order by request.id"
         )
@@ -413,12 +440,13 @@ impl Exchange {
 
     async fn live_jobs(&self) -> Result<Vec<LiveJob>, Error> {
         Ok(sql!(
-            "select sync_job.id, product.name as product, storage.name as storage, sync_job.name, every_seconds, at_time, cron,
+            "select sync_job.id, product.name as product, cut.name as cut, storage.name as storage, sync_job.name, every_seconds, at_time, cron,
                     new_version_seconds, fresh_seconds, timezone, verify_objects, verify_rows, retention_hours, keep_hours,
                     forget_hours, fetches, paused, sync_job.revision
              from sync_job join replica on replica.id = replica_id join product on product.id = replica.product_id
-                 join storage on storage.id = replica.storage_id
-             where replica.state <> 'deleted' order by product.name, storage.name"
+                 join storage on storage.id = replica.storage_id left join cut on cut.id = replica.cut_id
+             where replica.state <> 'deleted' and (replica.cut_id is null or replica.edition = cut.edition)
+             order by product.name, coalesce(cut.name, ''), storage.name"
         )
         .all(self.db())
         .await?)

@@ -3,6 +3,7 @@
 
 mod access;
 mod basics;
+mod cuts;
 mod foresee;
 mod jobs;
 mod products;
@@ -12,10 +13,10 @@ pub(super) use access::export_name;
 pub(super) use basics::sides;
 
 use model::dto::{
-    DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange, DomainNew, FederationNew,
-    FieldChange, GrantScope, ProductChange, ProductNew, RateNew, RecipientChange, RecipientLimits,
-    RecipientNew, RequestNew, ServiceRateNew, StorageChange, StorageNew, SyncJobChange, TeamChange,
-    TeamNew,
+    CutChange, CutNew, DeclarationAction, DeclarationChange, DeclarationPlan, DomainChange,
+    DomainNew, FederationNew, FieldChange, GrantScope, ProductChange, ProductNew, RateNew,
+    RecipientChange, RecipientLimits, RecipientNew, RequestNew, ServiceRateNew, StorageChange,
+    StorageNew, SyncJobChange, TeamChange, TeamNew,
 };
 use model::{GrantId, Name, ProductName, RequestId};
 use sha2::{Digest, Sha256};
@@ -63,6 +64,9 @@ pub(super) enum Act {
         change: Option<ProductChange>,
         publish: bool,
     },
+    /// A cut of a product.
+    Cut(ProductName, CutNew),
+    CutUpdate(ProductName, Name, CutChange),
     Recipient {
         new: RecipientNew,
         ways: Ways,
@@ -133,6 +137,7 @@ pub(super) async fn plan(
     planner.rates();
     planner.service_rates();
     planner.products();
+    planner.cuts().await?;
     planner.recipients();
     planner.grants().await?;
     planner.sync_jobs();
@@ -325,6 +330,7 @@ impl Planner<'_> {
             }
         }
         self.foreign_tables();
+        self.foreign_cuts();
         for (name, recipient) in &live.recipients {
             let scope = Scope::consumer(recipient.team_id);
             if !has(&wanted.recipients, name) && allows(principal, Operation::RecipientRead, &scope)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::dto::FederationNew;
+use model::dto::{CutTableNew, FederationNew};
 use model::{
     AccessPolicy, Addresses, Classification, Currency, Fetches, Location, Mode, Name, Nano, Payer,
     ProductName, Timestamp, Unit,
@@ -75,6 +75,14 @@ pub(super) struct WantedProduct {
     pub(super) published: bool,
     /// By schema and name.
     pub(super) tables: BTreeMap<(Name, Name), WantedTable>,
+    /// None: not said, and left as they are.
+    pub(super) cuts: Named<Name, WantedCut>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct WantedCut {
+    pub(super) description: Option<String>,
+    pub(super) tables: Vec<CutTableNew>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +110,8 @@ pub(super) struct WantedGrant {
     pub(super) product: ProductName,
     pub(super) recipient: Name,
     pub(super) mode: Mode,
+    /// None: the whole product.
+    pub(super) cut: Option<Name>,
     pub(super) until: Timestamp,
     pub(super) purpose_code: Name,
     pub(super) purpose_text: String,
@@ -115,6 +125,8 @@ pub(super) struct WantedGrant {
 #[derive(Clone, Debug)]
 pub(super) struct WantedJob {
     pub(super) product: ProductName,
+    /// None: of the whole product.
+    pub(super) cut: Option<Name>,
     pub(super) to: Name,
     /// None: nothing says when.
     pub(super) schedule: Option<WantedSchedule>,

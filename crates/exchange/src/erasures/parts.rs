@@ -100,6 +100,8 @@ struct PlaceRow {
     table_name: Name,
     path: String,
     product: ProductName,
+    cut: Option<Name>,
+    edition: Option<i64>,
 }
 from_row!(PlaceRow {
     storage,
@@ -108,7 +110,9 @@ from_row!(PlaceRow {
     schema_name,
     table_name,
     path,
-    product
+    product,
+    cut,
+    edition
 });
 
 impl Exchange {
@@ -311,9 +315,10 @@ impl Exchange {
         let at = change.at();
         let place: Option<PlaceRow> = sql!(
             "select storage.name as storage, cloud, region, schema_name, product_table.name as table_name, replica_table.path,
-                    product.name as product
+                    product.name as product, cut.name as cut, replica.edition
              from replica_table join replica on replica.id = replica_table.replica_id join storage on storage.id = replica.storage_id
                  join product_table on product_table.id = replica_table.table_id join product on product.id = replica.product_id
+                 left join cut on cut.id = replica.cut_id
              where replica_table.id = $1"
         )
         .bind(id)
@@ -352,6 +357,9 @@ impl Exchange {
             "reasons": seen.reasons,
             "looked_at": at,
         });
+        if let Some(cut) = place.cut {
+            statement["cut"] = json!({ "name": cut, "edition": place.edition });
+        }
         if let (Some(statement), Value::Object(facts)) = (statement.as_object_mut(), &seen.facts) {
             statement.extend(facts.clone());
         }

@@ -92,6 +92,7 @@ struct PartRow {
     storage: Name,
     cloud: Cloud,
     region: String,
+    cut: Option<Name>,
     schema_name: Name,
     table_name: Name,
     state: ErasureState,
@@ -103,6 +104,7 @@ from_row!(PartRow {
     storage,
     cloud,
     region,
+    cut,
     schema_name,
     table_name,
     state,
@@ -375,12 +377,12 @@ impl Exchange {
 
     async fn erasure_shown(&self, record: ErasureRecord) -> Result<Erasure, Error> {
         let parts: Vec<PartRow> = sql!(
-            "select storage.name as storage, cloud, region, schema_name, product_table.name as table_name, erasure_part.state,
-                    erasure_part.reason, object_count, erasure_part.updated_at
+            "select storage.name as storage, cloud, region, cut.name as cut, schema_name, product_table.name as table_name,
+                    erasure_part.state, erasure_part.reason, object_count, erasure_part.updated_at
              from erasure_part join replica_table on replica_table.id = replica_table_id
                  join replica on replica.id = replica_table.replica_id join storage on storage.id = replica.storage_id
-                 join product_table on product_table.id = replica_table.table_id
-             where erasure_id = $1 order by storage.name, schema_name, product_table.name, replica_table.id"
+                 join product_table on product_table.id = replica_table.table_id left join cut on cut.id = replica.cut_id
+             where erasure_id = $1 order by storage.name, coalesce(cut.name, ''), schema_name, product_table.name, replica_table.id"
         )
         .bind(record.id)
         .all(self.db())
@@ -389,6 +391,7 @@ impl Exchange {
             Ok::<_, Error>(ErasurePart {
                 location: Location::new(part.cloud, &part.region).map_err(Error::internal)?,
                 storage: part.storage,
+                cut: part.cut,
                 schema: part.schema_name,
                 table: part.table_name,
                 state: part.state,

@@ -1,6 +1,6 @@
 //! Who hears of an event by mail: people whose work it is, who have an address and have not turned the kind off.
 
-use model::{Location, NoticeKind, PersonId, ProductId, TeamId, Timestamp};
+use model::{CutId, Location, NoticeKind, PersonId, ProductId, TeamId, Timestamp};
 
 use crate::db::{Query, Tx};
 use crate::error::Error;
@@ -34,8 +34,8 @@ pub(crate) enum Audience {
     Producers(ProductId),
     /// The same, and the members of a team that reads it.
     BothSides(ProductId, TeamId),
-    /// The producers, and the members of the teams that read the product's replica at a location.
-    Readers(ProductId, Location),
+    /// The producers, and the members of the teams that read the product's replica at a location: that of a cut, or the whole one.
+    Readers(ProductId, Location, Option<CutId>),
 }
 
 impl Audience {
@@ -102,7 +102,7 @@ impl Audience {
             .bind(kind)
             .bind(*product)
             .bind(*team),
-            Self::Readers(product, location) => sql!(
+            Self::Readers(product, location, cut) => sql!(
                 reachable!(),
                 "(person.id in (select team_member.person_id from team_member join product on product.team_id = team_member.team_id
                       where product.id = $2 and role = 'producer')
@@ -110,13 +110,15 @@ impl Audience {
                       join recipient on recipient.team_id = team_member.team_id
                       join access_grant on access_grant.recipient_id = recipient.id
                       where access_grant.product_id = $2 and access_grant.mode = 'replica' and desired = 'active'
-                          and until_at > $3 and recipient.cloud = $4 and recipient.region = $5)) order by person.id"
+                          and until_at > $3 and recipient.cloud = $4 and recipient.region = $5
+                          and (access_grant.cut_id = $6 or (access_grant.cut_id is null and $6 is null)))) order by person.id"
             )
             .bind(kind)
             .bind(*product)
             .bind(now)
             .bind(location.cloud)
-            .bind(location.region()),
+            .bind(location.region())
+            .bind(*cut),
         }
     }
 }

@@ -26,6 +26,7 @@ struct Ending {
     region: String,
     mode: Mode,
     until_at: Timestamp,
+    cut: Option<Name>,
 }
 from_row!(Ending {
     id,
@@ -36,7 +37,8 @@ from_row!(Ending {
     cloud,
     region,
     mode,
-    until_at
+    until_at,
+    cut
 });
 
 impl Exchange {
@@ -58,13 +60,15 @@ impl Exchange {
         let now = self.now();
         let endings: Vec<Ending> = sql!(
             "select access_grant.id, product.name as product, recipient.team_id, team.name as team,
-                 recipient.name as recipient, recipient.cloud, recipient.region, access_grant.mode, access_grant.until_at
-             from access_grant join product on product.id = access_grant.product_id
+                 recipient.name as recipient, recipient.cloud, recipient.region, access_grant.mode, access_grant.until_at,
+                 cut.name as cut
+             from access_grant left join cut on cut.id = access_grant.cut_id join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id join team on team.id = recipient.team_id
              where access_grant.desired = 'active' and access_grant.until_at > $1 and access_grant.until_at <= $1 + $2
                  and access_grant.until_at - access_grant.created_at > $2
                  and (access_grant.told_days is null or access_grant.told_days > $3)
                  and not exists (select 1 from access_grant as follower where follower.product_id = access_grant.product_id
+                     and (follower.cut_id = access_grant.cut_id or (follower.cut_id is null and access_grant.cut_id is null))
                      and follower.recipient_id = access_grant.recipient_id and follower.mode = access_grant.mode
                      and follower.desired = 'active' and follower.until_at > access_grant.until_at)
              order by access_grant.until_at, access_grant.id limit $4"
@@ -100,6 +104,7 @@ impl Exchange {
                     recipient: Some(ending.recipient),
                     location: Some(location),
                     mode: Some(ending.mode),
+                    cut: ending.cut,
                     until: Some(ending.until_at),
                     days: Some(left),
                     grant: Some(ending.id),

@@ -292,6 +292,7 @@ fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
     };
     let found = [
         ("Product", product),
+        ("Cut of it", facts.cut.as_ref().map(ToString::to_string)),
         (
             "Recipient",
             facts.recipient.as_ref().map(ToString::to_string),

@@ -43,6 +43,9 @@ const REMEMBERED: i64 = 90 * DAY;
 pub(crate) struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<ProductName>,
+    /// The cut of it that this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     /// The team that consumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<Name>,

@@ -18,6 +18,7 @@ use super::tables::{settle, unsettle};
 use super::task::SyncTask;
 use crate::audit::Object;
 use crate::change::Change;
+use crate::cuts::same_cut;
 use crate::error::Error;
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
@@ -66,7 +67,9 @@ impl Exchange {
              left join sync_job on sync_job.replica_id = replica.id
              where replica.product_id = $1 and replica.state in ('pending', 'ready', 'diverged') and not exists (
                  select 1 from access_grant join recipient on recipient.id = access_grant.recipient_id
-                 where access_grant.product_id = $1 and access_grant.mode = $2 and access_grant.desired = 'active'
+                 where access_grant.product_id = $1 and ",
+            same_cut!("access_grant", "replica"),
+            " and access_grant.mode = $2 and access_grant.desired = 'active'
                      and recipient.cloud = storage.cloud and recipient.region = storage.region)"
         )
         .bind(product)

@@ -68,6 +68,7 @@ impl Exchange {
         let mut plan = SyncPlan {
             replica: replica.id,
             product: replica.product.clone(),
+            cut: replica.cut.clone(),
             to: replica.storage.clone(),
             to_location: to.clone(),
             at,

@@ -45,6 +45,7 @@ impl FromRow for RunRecord {
             id: row.get("id")?,
             kind: row.get("kind")?,
             product: row.get("product")?,
+            cut: row.get("cut")?,
             schema: row.get("schema_name")?,
             table: row.get("table_name")?,
             to: row.get("storage")?,
@@ -82,14 +83,14 @@ impl FromRow for RunRecord {
 macro_rules! visible_runs {
     () => {
         concat!(
-            "select sync_run.id, kind, product.name as product, schema_name, product_table.name as table_name,
+            "select sync_run.id, kind, product.name as product, cut.name as cut, schema_name, product_table.name as table_name,
                 storage.name as storage, storage.cloud, storage.region, sync_run.state, attempt, from_version, to_version,
                 sync_run.replica_version, files_planned, bytes_planned, files_copied, bytes_copied, bytes_full, bytes_received,
                 files_deleted, bytes_deleted, error, started_at, finished_at, busy_micros, how, product.team_id,
                 case when classification = 'personal' then true else false end as personal
          from sync_run join replica_table on replica_table.id = replica_table_id join replica on replica.id = replica_id
              join product on product.id = sync_run.product_id join product_table on product_table.id = table_id
-             join storage on storage.id = replica.storage_id
+             join storage on storage.id = replica.storage_id left join cut on cut.id = replica.cut_id
          where ",
             visible_replicas!()
         )

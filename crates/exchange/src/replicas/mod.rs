@@ -8,6 +8,7 @@ mod checks;
 mod counts;
 mod crossing;
 mod deadline;
+mod editions;
 mod ends;
 mod ensure;
 mod foresee;

@@ -2,8 +2,8 @@
 
 use model::dto::{Replica, ReplicaActions, ReplicaTable, SyncJob, TableWork};
 use model::{
-    Cloud, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId, Role,
-    StorageId, TableId, TeamId, Timestamp,
+    Cloud, CutId, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    Role, StorageId, TableId, TeamId, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -21,10 +21,11 @@ use crate::{Exchange, from_row, sql};
 /// Replicas with the names around them, as [`ReplicaRecord`] reads them.
 macro_rules! replica_rows {
     () => {
-        "select replica.id, product_id, product.name as product, team_id,
+        "select replica.id, replica.product_id, product.name as product, team_id, replica.cut_id, cut.name as cut, replica.edition,
          case when classification = 'personal' then true else false end as personal,
          replica.storage_id, storage.name as storage, storage.cloud, storage.region, replica.state, drain_until, late_since, reason
-         from replica join product on product.id = product_id join storage on storage.id = replica.storage_id"
+         from replica join product on product.id = replica.product_id join storage on storage.id = replica.storage_id
+         left join cut on cut.id = replica.cut_id"
     };
 }
 
@@ -35,6 +36,10 @@ pub struct ReplicaRecord {
     pub product_id: ProductId,
     pub product: ProductName,
     pub team_id: TeamId,
+    /// The cut that it is of, and which edition of that; None for the whole product.
+    pub cut_id: Option<CutId>,
+    pub cut: Option<Name>,
+    pub edition: Option<i64>,
     pub personal: bool,
     pub storage_id: StorageId,
     pub storage: Name,
@@ -51,6 +56,9 @@ from_row!(ReplicaRecord {
     product_id,
     product,
     team_id,
+    cut_id,
+    cut,
+    edition,
     personal,
     storage_id,
     storage,
@@ -200,7 +208,7 @@ impl Exchange {
         .await?)
     }
 
-    /// The replica that `text` names (its id, or `product@storage`) and what rules about it look at. Not there, too, for
+    /// The replica that `text` names (its id, `product@storage`, or `product:cut@storage` for the newest of a cut) and what rules about it look at. Not there, too, for
     /// those who may not see it.
     pub(super) async fn replica_for(
         &self,
@@ -217,13 +225,20 @@ impl Exchange {
 
     async fn replica_by_ref(&self, text: &str) -> Result<ReplicaRecord, Error> {
         let id = if let Some((product, storage)) = text.split_once('@') {
+            let (product, cut) = match product.split_once(':') {
+                Some((product, cut)) => (product, Some(cut)),
+                None => (product, None),
+            };
             let row = sql!(
-                "select replica.id from replica join product on product.id = product_id
-                 join storage on storage.id = replica.storage_id
-                 where product.name = $1 and storage.name = $2 and replica.state <> 'deleted'"
+                "select replica.id from replica join product on product.id = replica.product_id
+                 join storage on storage.id = replica.storage_id left join cut on cut.id = replica.cut_id
+                 where product.name = $1 and storage.name = $2 and replica.state <> 'deleted'
+                     and (cut.name = $3 or (replica.cut_id is null and cast($3 as text) is null))
+                 order by coalesce(replica.edition, 0) desc limit 1"
             )
             .bind(product)
             .bind(storage)
+            .bind(cut)
             .row(self.db())
             .await?;
             row.map(|row| row.get("id")).transpose()?
@@ -244,12 +259,14 @@ impl Exchange {
     ) -> Result<Scope, Error> {
         let rows = sql!(
             "select distinct recipient.team_id from access_grant join recipient on recipient.id = recipient_id
-             where product_id = $1 and mode = 'replica' and desired = 'active' and until_at > $4 and cloud = $2 and region = $3"
+             where product_id = $1 and mode = 'replica' and desired = 'active' and until_at > $4 and cloud = $2 and region = $3
+                 and (access_grant.cut_id = $5 or (access_grant.cut_id is null and $5 is null))"
         )
         .bind(replica.product_id)
         .bind(replica.cloud)
         .bind(&replica.region)
         .bind(self.now())
+        .bind(replica.cut_id)
         .rows(self.db())
         .await?;
         let mut consumer = None;
@@ -294,6 +311,8 @@ impl Exchange {
         Ok(sight.replica(Replica {
             id: record.id,
             product: record.product,
+            cut: record.cut,
+            edition: record.edition,
             storage: record.storage,
             location,
             state: record.state,

@@ -13,7 +13,7 @@ use crate::operation::Operation;
 use crate::policy::{Scope, allows};
 use crate::principal::Principal;
 
-/// Whose replica of a product in a storage the caller may see, as a condition on rows of both: $1 whether all, $2 the caller, $3
+/// Whose replica of a product in a storage the caller may see, as a condition on rows of all three: $1 whether all, $2 the caller, $3
 /// the one team of a token, $4 whether a data-protection officer, $5 now.
 macro_rules! visible_replicas {
     () => {
@@ -22,6 +22,7 @@ macro_rules! visible_replicas {
           or exists (select 1 from access_grant join recipient on recipient.id = recipient_id
                      where access_grant.product_id = product.id and mode = 'replica' and desired = 'active' and until_at > $5
                          and recipient.cloud = storage.cloud and recipient.region = storage.region
+                         and (access_grant.cut_id = replica.cut_id or (access_grant.cut_id is null and replica.cut_id is null))
                          and (recipient.team_id = $3
                               or recipient.team_id in (select team_member.team_id from team_member where person_id = $2))))"
     };

@@ -3,14 +3,16 @@
 
 use model::time::HOUR;
 use model::{
-    Cloud, GrantId, Location, ProductId, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
-    TableId,
+    Cloud, CutId, GrantId, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState,
+    ReplicaTableId, TableId,
 };
 use serde_json::json;
 
+use super::editions::end_earlier;
 use super::schedule::usual;
 use crate::audit::Object;
 use crate::change::Change;
+use crate::cuts::{CutRef, same_cut};
 use crate::error::Error;
 use crate::jobs::{self, Wake, WorkKind};
 use crate::operation::Operation;
@@ -38,14 +40,44 @@ struct Follower {
     cloud: Cloud,
     region: String,
     keep_hours: Option<i64>,
+    cut_id: Option<CutId>,
+    cut: Option<Name>,
+    edition: Option<i64>,
 }
 from_row!(Follower {
     id,
     state,
     cloud,
     region,
-    keep_hours
+    keep_hours,
+    cut_id,
+    cut,
+    edition
 });
+
+/// The cut that the columns of a replica name, with its name.
+pub(super) fn cut_of(
+    id: Option<CutId>,
+    name: Option<Name>,
+    edition: Option<i64>,
+) -> Option<CutRef> {
+    Some(CutRef {
+        id: id?,
+        name: name?,
+        edition: edition?,
+    })
+}
+
+/// Where a table lies in the storage of a replica. No schema has a dot in its name, so that the folders of cuts are apart.
+fn path_of(product: &ProductName, cut: Option<&CutRef>, table: &SourceTable) -> String {
+    match cut {
+        None => format!("{product}/{}/{}", table.schema_name, table.name),
+        Some(cut) => format!(
+            "{product}/{}.{}/{}/{}",
+            cut.name, cut.edition, table.schema_name, table.name
+        ),
+    }
+}
 
 impl Exchange {
     /// Makes the tables of a replica that its product has and it has not, and brings back those that were on their way out.
@@ -54,20 +86,24 @@ impl Exchange {
         &self,
         change: &mut Change,
         replica: ReplicaId,
-        product: ProductId,
-        product_name: &ProductName,
+        (product, product_name): (ProductId, &ProductName),
+        cut: Option<&CutRef>,
     ) -> Result<Vec<ReplicaTableId>, Error> {
         let at = change.at();
         let tables: Vec<SourceTable> = sql!(
             "select id, schema_name, name from product_table where product_id = $1 and clone_refused_for is null and removed_at is null
+                 and (exists (select 1 from cut_table
+                     where cut_table.cut_id = $2 and number = $3 and cut_table.table_id = product_table.id) or $2 is null)
              order by schema_name, name"
         )
         .bind(product)
+        .bind(cut.map(|cut| cut.id))
+        .bind(cut.map(|cut| cut.edition))
         .all(change.tx())
         .await?;
         let mut made = Vec::new();
         for table in tables {
-            let path = format!("{product_name}/{}/{}", table.schema_name, table.name);
+            let path = path_of(product_name, cut, &table);
             let changed = sql!(
                 "insert into replica_table (id, replica_id, table_id, path, state, created_at, updated_at)
                   values ($1, $2, $3, $4, 'pending', $5, $5) on conflict (replica_id, table_id) do update set
@@ -104,9 +140,10 @@ impl Exchange {
             .execute(change.tx())
             .await?;
         let replicas: Vec<Follower> = sql!(
-            "select replica.id, state, cloud, region, keep_hours from replica join storage on storage.id = storage_id
+            "select replica.id, state, cloud, region, keep_hours, replica.cut_id, cut.name as cut, replica.edition
+             from replica join storage on storage.id = storage_id left join cut on cut.id = replica.cut_id
                  left join sync_job on sync_job.replica_id = replica.id
-             where product_id = $1 and state <> 'deleted' order by replica.id"
+             where replica.product_id = $1 and state <> 'deleted' order by replica.id"
         )
         .bind(product)
         .all(change.tx())
@@ -129,8 +166,14 @@ impl Exchange {
             let made = if replica.state == ReplicaState::Draining {
                 Vec::new()
             } else {
-                self.replica_tables_ensure(change, replica.id, product, product_name)
-                    .await?
+                let cut = cut_of(replica.cut_id, replica.cut, replica.edition);
+                self.replica_tables_ensure(
+                    change,
+                    replica.id,
+                    (product, product_name),
+                    cut.as_ref(),
+                )
+                .await?
             };
             if made.is_empty() && ended == 0 {
                 continue;
@@ -176,7 +219,10 @@ impl Exchange {
         let behind = sql!(
             "select distinct product.id, product.name from replica join product on product.id = replica.product_id
                  join product_table on product_table.product_id = product.id
-             where (removed_at is null and clone_refused_for is null and replica.state in ('pending', 'ready', 'diverged') and not exists (
+             where (removed_at is null and clone_refused_for is null and replica.state in ('pending', 'ready', 'diverged')
+                     and (replica.cut_id is null or exists (select 1 from cut_table where cut_table.cut_id = replica.cut_id
+                         and number = replica.edition and cut_table.table_id = product_table.id))
+                     and not exists (
                      select 1 from replica_table where replica_id = replica.id and table_id = product_table.id
                          and replica_table.state not in ('draining', 'deleted')))
                  or (removed_at is not null and replica.state <> 'deleted' and exists (
@@ -203,11 +249,16 @@ impl Exchange {
     /// erased.
     async fn replicas_bring_back(&self, principal: &Principal) -> Result<(), Error> {
         let wanted = sql!(
-            "select replica.id, product.id as product_id, product.name, storage.id as storage_id
+            "select replica.id, product.id as product_id, product.name, storage.id as storage_id, replica.cut_id, cut.name as cut,
+                 replica.edition
              from replica join product on product.id = replica.product_id join storage on storage.id = replica.storage_id
-             where replica.state = 'draining' and product.state <> 'retired' and exists (
+                 left join cut on cut.id = replica.cut_id
+             where replica.state = 'draining' and product.state <> 'retired'
+                 and (replica.cut_id is null or replica.edition = cut.edition) and exists (
                  select 1 from access_grant join recipient on recipient.id = access_grant.recipient_id
-                 where access_grant.product_id = product.id and access_grant.mode = 'replica' and access_grant.desired = 'active'
+                 where access_grant.product_id = product.id and ",
+            same_cut!("access_grant", "replica"),
+            " and access_grant.mode = 'replica' and access_grant.desired = 'active'
                      and access_grant.until_at > $1 and recipient.cloud = storage.cloud and recipient.region = storage.region)
              order by replica.id limit $2"
         )
@@ -219,7 +270,9 @@ impl Exchange {
             let (id, product): (ReplicaId, ProductId) = (row.get("id")?, row.get("product_id")?);
             let name: ProductName = row.get("name")?;
             let mut change = self.change(principal).await?;
-            self.replica_ensure(&mut change, product, &name, row.get("storage_id")?)
+            let cut = cut_of(row.get("cut_id")?, row.get("cut")?, row.get("edition")?);
+            let storage = row.get("storage_id")?;
+            self.replica_ensure(&mut change, (product, &name), storage, cut.as_ref())
                 .await?;
             // If that grant has ended meanwhile it goes on draining.
             self.replicas_drain_unused(&mut change, product).await?;
@@ -263,7 +316,7 @@ pub(super) async fn wake_readers(
     Ok(())
 }
 
-/// A replica is ready once all tables that it follows are.
+/// A replica is ready once all tables that it follows are. One of a cut then takes the place of those of earlier editions.
 pub(super) async fn settle(change: &mut Change, id: ReplicaId) -> Result<(), Error> {
     sql!("update replica set state = 'ready', reason = null, revision = revision + 1, updated_at = $1
           where id = $2 and state in ('pending', 'diverged') and not exists (
@@ -272,7 +325,7 @@ pub(super) async fn settle(change: &mut Change, id: ReplicaId) -> Result<(), Err
     .bind(id)
     .execute(change.tx())
     .await?;
-    Ok(())
+    end_earlier(change, id).await
 }
 
 /// Some of its tables are still to come. What is there stays readable.

@@ -2,16 +2,18 @@
 
 use model::time::HOUR;
 use model::{
-    Cloud, Fetches, Location, Name, ProductId, ProductName, ReplicaId, ReplicaState,
-    ReplicaTableId, StorageId, TableId, Timestamp,
+    Cloud, CutId, Fetches, Location, Name, Narrowing, ProductId, ProductName, ReplicaId,
+    ReplicaState, ReplicaTableId, StorageId, TableId, Timestamp,
 };
 
 use super::schedule::usual;
+use crate::cuts::{self, CutKey, NarrowTask};
+use crate::db::{DbError, FromRow, Row};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
-use crate::{Exchange, from_row, sql};
+use crate::{Exchange, sql};
 
 /// What a worker needs to know to sync, vacuum or check one replica table.
 #[derive(Clone, Debug)]
@@ -44,35 +46,50 @@ pub struct SyncTask {
     forget_hours: Option<i64>,
     erasing: bool,
     fetches: Option<Fetches>,
+    /// The cut that the replica is of; None for the whole product.
+    pub cut_id: Option<CutId>,
+    pub cut: Option<Name>,
+    edition: Option<i64>,
+    /// What the replica leaves out of the table; None: nothing.
+    narrow: Option<NarrowTask>,
 }
-from_row!(SyncTask {
-    replica_table_id,
-    replica_id,
-    replica_state,
-    table_state,
-    product_id,
-    product,
-    table_id,
-    schema,
-    table_name,
-    source_storage,
-    source_path,
-    source_cloud,
-    source_region,
-    target_storage,
-    target_path,
-    target_cloud,
-    target_region,
-    source_version,
-    replica_version,
-    bytes,
-    quarantined_at,
-    suspects,
-    retention_hours,
-    forget_hours,
-    erasing,
-    fetches
-});
+
+impl FromRow for SyncTask {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            replica_table_id: row.get("replica_table_id")?,
+            replica_id: row.get("replica_id")?,
+            replica_state: row.get("replica_state")?,
+            table_state: row.get("table_state")?,
+            product_id: row.get("product_id")?,
+            product: row.get("product")?,
+            table_id: row.get("table_id")?,
+            schema: row.get("schema")?,
+            table_name: row.get("table_name")?,
+            source_storage: row.get("source_storage")?,
+            source_path: row.get("source_path")?,
+            source_cloud: row.get("source_cloud")?,
+            source_region: row.get("source_region")?,
+            target_storage: row.get("target_storage")?,
+            target_path: row.get("target_path")?,
+            target_cloud: row.get("target_cloud")?,
+            target_region: row.get("target_region")?,
+            source_version: row.get("source_version")?,
+            replica_version: row.get("replica_version")?,
+            bytes: row.get("bytes")?,
+            quarantined_at: row.get("quarantined_at")?,
+            suspects: row.get("suspects")?,
+            retention_hours: row.get("retention_hours")?,
+            forget_hours: row.get("forget_hours")?,
+            erasing: row.get("erasing")?,
+            fetches: row.get("fetches")?,
+            cut_id: row.get("cut_id")?,
+            cut: row.get("cut")?,
+            edition: row.get("edition")?,
+            narrow: None,
+        })
+    }
+}
 
 impl SyncTask {
     pub fn from_location(&self) -> Result<Location, Error> {
@@ -122,6 +139,23 @@ impl SyncTask {
         }
     }
 
+    /// What the replica leaves out of its source, with the key for what is hashed; None: it is its source, whole.
+    ///
+    /// # Errors
+    /// Why the key does not open: then nothing is to be written.
+    pub fn narrowed(&self) -> Result<Option<(&Narrowing, &CutKey)>, &str> {
+        match (&self.narrow, self.cut_id) {
+            (None, None) => Ok(None),
+            // Never the whole table into the folder of a cut.
+            (None, Some(_)) => Err("the cut does not have this table"),
+            (Some(narrow), _) if narrow.what.is_whole() => Ok(None),
+            (Some(narrow), _) => match &narrow.key {
+                Ok(key) => Ok(Some((&narrow.what, key))),
+                Err(why) => Err(why.as_str()),
+            },
+        }
+    }
+
     /// How long the replica keeps what the source removed; microseconds. Not longer than half of its deadline for forgetting.
     pub fn retention(&self) -> i64 {
         let hours = self.retention_hours.unwrap_or(usual::RETENTION_HOURS);
@@ -138,14 +172,15 @@ impl Exchange {
         id: ReplicaTableId,
     ) -> Result<Option<SyncTask>, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
-        Ok(sql!(
+        let task: Option<SyncTask> = sql!(
             "select replica_table.id as replica_table_id, replica_table.replica_id, replica.state as replica_state,
                     replica_table.state as table_state, product.id as product_id, product.name as product, table_id,
                     schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours, forget_hours, fetches,
+                    quarantined_at, suspects, retention_hours, forget_hours, fetches, replica.cut_id, cut.name as cut,
+                    replica.edition,
                     case when exists (select 1 from erasure_part where erasure_part.replica_table_id = replica_table.id
                                           and erasure_part.state = 'waiting')
                          then true else false end as erasing
@@ -153,11 +188,41 @@ impl Exchange {
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
                  join storage as target on target.id = replica.storage_id
-                 left join sync_job on sync_job.replica_id = replica.id
+                 left join cut on cut.id = replica.cut_id left join sync_job on sync_job.replica_id = replica.id
              where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
         .first(self.db())
-        .await?)
+        .await?;
+        let Some(mut task) = task else {
+            return Ok(None);
+        };
+        if let (Some(cut), Some(edition)) = (task.cut_id, task.edition) {
+            task.narrow = self.narrow_task(cut, edition, task.table_id).await?;
+        }
+        Ok(Some(task))
+    }
+
+    /// What an edition of a cut does with a table; None where it does not have it.
+    async fn narrow_task(
+        &self,
+        cut: CutId,
+        edition: i64,
+        table: TableId,
+    ) -> Result<Option<NarrowTask>, Error> {
+        let row = sql!(
+            "select narrowing from cut_table where cut_id = $1 and number = $2 and table_id = $3"
+        )
+        .bind(cut)
+        .bind(edition)
+        .bind(table)
+        .row(self.db())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let text: String = row.get("narrowing")?;
+        Ok(Some(NarrowTask {
+            what: cuts::parsed(&text)?,
+            key: self.cut_key(cut, edition).await?,
+        }))
     }
 }

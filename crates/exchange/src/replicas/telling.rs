@@ -90,6 +90,7 @@ impl Exchange {
             event,
             facts: Facts {
                 product: Some(task.product.clone()),
+                cut: task.cut.clone(),
                 location: Some(task.to_location()?),
                 replica: Some(task.replica_id),
                 ..Facts::default()
@@ -190,12 +191,13 @@ impl Exchange {
             event,
             facts: Facts {
                 product: Some(replica.product.clone()),
+                cut: replica.cut.clone(),
                 location: Some(replica.location()?),
                 replica: Some(replica.id),
                 since: Some(promised),
                 ..Facts::default()
             },
-            audience: Audience::Readers(replica.product_id, replica.location()?),
+            audience: Audience::Readers(replica.product_id, replica.location()?, replica.cut_id),
         };
         self.tell(tx, at, notice).await
     }
@@ -224,11 +226,12 @@ impl Exchange {
             event,
             facts: Facts {
                 product: Some(task.product.clone()),
+                cut: task.cut.clone(),
                 location: Some(location.clone()),
                 replica: Some(task.replica_id),
                 ..Facts::default()
             },
-            audience: Audience::Readers(task.product_id, location),
+            audience: Audience::Readers(task.product_id, location, task.cut_id),
         };
         self.tell(tx, at, notice).await
     }

@@ -10,6 +10,7 @@ mod reseal;
 mod tests;
 mod usage;
 
+pub(crate) use change::hold_storages;
 pub use reseal::{LeftSealed, Resealed};
 
 use model::dto::{Storage, StorageDoctor, StorageReport};

@@ -1,12 +1,12 @@
 //! Sealing anew, with the newest key, all that an older one has sealed, so that the older one can be taken away (C-34): the
-//! credentials of storages, and the keys of the installation itself.
+//! credentials of storages, the keys of cuts, and the keys of the installation itself.
 //!
 //! Each value is a change of its own: broken off anywhere, the next call goes on with what is left. A value that somebody
 //! changes meanwhile is theirs, and is looked at again.
 
 use std::collections::BTreeMap;
 
-use model::{Name, StorageId};
+use model::{CutId, Name, StorageId};
 use serde_json::json;
 
 use super::change::hold_storages;
@@ -19,7 +19,7 @@ use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::ports::Sealed;
 use crate::principal::Principal;
-use crate::{Exchange, from_row, installation, sql};
+use crate::{Exchange, cuts, from_row, installation, sql};
 
 /// What sealing anew has come to.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -36,7 +36,7 @@ pub struct Resealed {
 /// A value that could not be opened. The key that it names must stay.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LeftSealed {
-    /// `storage aws_eu`, `setting key.gateway`.
+    /// `storage aws_eu`, `setting key.gateway`, `cut vehicle-visits:anonymous edition 2`.
     pub what: String,
     pub key: String,
     pub why: String,
@@ -45,8 +45,19 @@ pub struct LeftSealed {
 /// Where a sealed value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holder {
-    Storage { id: StorageId, name: Name },
-    Setting { name: String },
+    Storage {
+        id: StorageId,
+        name: Name,
+    },
+    Setting {
+        name: String,
+    },
+    /// An edition of a cut, and how people call it.
+    Cut {
+        id: CutId,
+        edition: i64,
+        called: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +79,23 @@ from_row!(StorageRow {
     credential_key_id
 });
 
+struct EditionRow {
+    cut_id: CutId,
+    number: i64,
+    product: String,
+    name: Name,
+    key_sealed: Vec<u8>,
+    key_id: String,
+}
+from_row!(EditionRow {
+    cut_id,
+    number,
+    product,
+    name,
+    key_sealed,
+    key_id
+});
+
 struct SettingRow {
     name: String,
     value: String,
@@ -79,6 +107,7 @@ impl Holder {
         match self {
             Self::Storage { id, .. } => place_of(*id),
             Self::Setting { name } => installation::place_of(name),
+            Self::Cut { id, edition, .. } => cuts::place_of(*id, *edition),
         }
     }
 
@@ -86,6 +115,7 @@ impl Holder {
         match self {
             Self::Storage { name, .. } => Object::new("storage", name),
             Self::Setting { name } => Object::new("setting", name),
+            Self::Cut { called, .. } => Object::new("cut", called),
         }
     }
 
@@ -93,6 +123,9 @@ impl Holder {
         match self {
             Self::Storage { name, .. } => format!("storage {name}"),
             Self::Setting { name } => format!("setting {name}"),
+            Self::Cut {
+                edition, called, ..
+            } => format!("cut {called} edition {edition}"),
         }
     }
 
@@ -127,6 +160,20 @@ impl Holder {
                     .bind(installation::text_of(old))
                     .execute(change.tx())
                     .await?
+            }
+            Self::Cut { id, edition, .. } => {
+                sql!(
+                    "update cut_edition set key_sealed = $1, key_id = $2
+                     where cut_id = $3 and number = $4 and key_sealed = $5 and key_id = $6"
+                )
+                .bind(new.bytes.clone())
+                .bind(&new.key_id)
+                .bind(*id)
+                .bind(*edition)
+                .bind(old.bytes.clone())
+                .bind(&old.key_id)
+                .execute(change.tx())
+                .await?
             }
         };
         Ok(changed == 1)
@@ -219,17 +266,38 @@ impl Exchange {
         );
         let settings = sql!("select name, value from setting where name like $1 order by name")
             .bind(format!("{KEYS}%"));
-        let (storages, settings): (Vec<StorageRow>, Vec<SettingRow>) = match hold {
-            Some(hold) => (
-                storages.all(hold.tx()).await?,
-                settings.all(hold.tx()).await?,
-            ),
-            None => (
-                storages.all(self.db()).await?,
-                settings.all(self.db()).await?,
-            ),
-        };
-        let mut values = Vec::with_capacity(storages.len() + settings.len());
+        let editions = sql!(
+            "select cut_id, number, product.name as product, cut.name, key_sealed, key_id
+             from cut_edition join cut on cut.id = cut_id join product on product.id = cut.product_id
+             order by product.name, cut.name, number"
+        );
+        let (storages, settings, editions): (Vec<StorageRow>, Vec<SettingRow>, Vec<EditionRow>) =
+            match hold {
+                Some(hold) => (
+                    storages.all(hold.tx()).await?,
+                    settings.all(hold.tx()).await?,
+                    editions.all(hold.tx()).await?,
+                ),
+                None => (
+                    storages.all(self.db()).await?,
+                    settings.all(self.db()).await?,
+                    editions.all(self.db()).await?,
+                ),
+            };
+        let mut values = Vec::with_capacity(storages.len() + settings.len() + editions.len());
+        for row in editions {
+            values.push(SealedValue {
+                holder: Holder::Cut {
+                    id: row.cut_id,
+                    edition: row.number,
+                    called: format!("{}:{}", row.product, row.name),
+                },
+                sealed: Sealed {
+                    key_id: row.key_id,
+                    bytes: row.key_sealed,
+                },
+            });
+        }
         for row in storages {
             values.push(SealedValue {
                 holder: Holder::Storage {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CutTable;
 use crate::{
     Currency, GrantActual, GrantDesired, GrantId, Location, Micro, Mode, Name, ProductName,
     QueryId, RecipientTokenId, RequestId, RequestState, Stage, Timestamp, Verdict,
@@ -207,6 +208,9 @@ pub struct Profile {
 pub struct Offer {
     pub product: ProductName,
     pub recipient: Name,
+    /// Of this cut; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub as_of: Timestamp,
     /// Who would decide, in order.
     pub stages: Vec<Stage>,
@@ -252,6 +256,9 @@ pub struct RequestNew {
     pub product: String,
     pub recipient: String,
     pub mode: String,
+    /// A cut of the product, which is read from a replica; the whole product when absent or empty.
+    #[serde(default)]
+    pub cut: Option<String>,
     /// An instant, or a day, which counts to its end in UTC.
     pub until: String,
     pub purpose: PurposeNew,
@@ -275,6 +282,12 @@ pub struct Request {
     /// Name and title of who asked; None for a declared one.
     pub requester: Option<Name>,
     pub mode: Mode,
+    /// The cut that it is for; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
+    /// What that cut gives, as it is now: column by column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gives: Vec<CutTable>,
     pub purpose_code: String,
     pub purpose_text: String,
     pub until: Timestamp,
@@ -380,6 +393,9 @@ pub struct Grant {
     pub team: Name,
     pub location: Location,
     pub mode: Mode,
+    /// The cut of the product that it opens, and nothing else of it; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     /// As it was asked for.
     pub purpose_code: String,
     pub purpose_text: String,

@@ -240,6 +240,9 @@ pub struct StatementPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saving {
     pub product: ProductName,
+    /// The cut that the replica is of; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub route: Route,
     pub days: i64,
     pub baseline_bytes: u64,

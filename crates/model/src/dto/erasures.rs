@@ -36,6 +36,9 @@ pub struct Erasure {
 pub struct ErasurePart {
     pub storage: Name,
     pub location: Location,
+    /// The cut that the replica is of; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub schema: Name,
     pub table: Name,
     pub state: ErasureState,

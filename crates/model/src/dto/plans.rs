@@ -9,6 +9,9 @@ use crate::{Location, Name, ProductName, ReplicaId, Timestamp};
 pub struct SyncPlan {
     pub replica: ReplicaId,
     pub product: ProductName,
+    /// The cut that the replica is of; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub to: Name,
     pub to_location: Location,
     /// When it was planned: what the sources commit later is not in it.

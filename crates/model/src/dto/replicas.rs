@@ -11,6 +11,11 @@ use crate::{
 pub struct Replica {
     pub id: ReplicaId,
     pub product: ProductName,
+    /// The cut that it is a replica of, and the edition of that; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<i64>,
     pub storage: Name,
     pub location: Location,
     pub state: ReplicaState,
@@ -159,6 +164,9 @@ pub struct SyncRun {
     pub id: SyncRunId,
     pub kind: RunKind,
     pub product: ProductName,
+    /// The cut that the replica is of; None for the whole product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Name>,
     pub schema: Name,
     pub table: Name,
     pub to: Name,

@@ -7,6 +7,7 @@ mod advice;
 mod audit;
 mod billing;
 mod csv;
+mod cuts;
 mod declaration;
 mod delivery;
 mod domains;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Endpoints {
         .and(teams::endpoints())
         .and(storages::endpoints())
         .and(products::endpoints())
+        .and(cuts::endpoints())
         .and(recipients::endpoints())
         .and(requests::endpoints())
         .and(grants::endpoints())

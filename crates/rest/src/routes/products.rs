@@ -33,7 +33,7 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::ProductPublish, publish).takes::<ProductPublish>().answers::<ProductDetail>()
         .on(Operation::ProductRetire, retire).takes::<ProductRetire>().answers::<ProductDetail>()
         .on(Operation::ProductRefresh, refresh).answers::<ProductDetail>()
-        .on(Operation::OfferRead, offer).answers::<Offer>().query(&["recipient"])
+        .on(Operation::OfferRead, offer).answers::<Offer>().query(&["recipient", "cut"])
 }
 
 async fn inspect(call: Call, Body(form): Body<TableInspect>) -> Result<Inspection> {
@@ -116,6 +116,8 @@ async fn refresh(call: Call, At(product): At<String>) -> Result<ProductDetail> {
 #[serde(deny_unknown_fields)]
 struct ForWhom {
     recipient: String,
+    #[serde(default)]
+    cut: Option<String>,
 }
 
 async fn offer(
@@ -125,6 +127,11 @@ async fn offer(
 ) -> Result<Offer> {
     ok(call
         .exchange
-        .offer(&call.principal, &product, &wanted.recipient)
+        .offer(
+            &call.principal,
+            &product,
+            &wanted.recipient,
+            wanted.cut.as_deref(),
+        )
         .await?)
 }

@@ -49,8 +49,8 @@ impl Looker {
                 name: recipient.name.to_string(),
                 token: None,
             },
-            // Whether this very grant still opens anything shows only without the others.
-            only: (!grant.wanted).then_some(grant.id),
+            // Whether this very grant still opens anything shows only without the others, and so does what a cut gives.
+            only: (!grant.wanted || grant.cut_id.is_some()).then_some(grant.id),
             readings: Mutex::default(),
         });
         let options = sharing::Options {
@@ -289,11 +289,7 @@ struct VerifyingGate {
 
 impl VerifyingGate {
     async fn granted(&self, reader: &Reader) -> Result<Vec<SharedTable>, Refused> {
-        let mut granted = self.gate.granted(reader.recipient).await?;
-        if let Some(only) = self.only {
-            granted.retain(|row| row.grant_id == only);
-        }
-        Ok(granted)
+        self.gate.granted_by(reader.recipient, self.only).await
     }
 }
 

@@ -354,6 +354,7 @@ async fn ask_for_all(exchange: &Exchange, tables: &[Table]) -> anyhow::Result<()
             product: share.to_owned(),
             recipient: RECIPIENT.to_owned(),
             mode: "live".to_owned(),
+            cut: None,
             until: until[..10].to_owned(),
             purpose: PurposeNew {
                 code: "conformance".to_owned(),

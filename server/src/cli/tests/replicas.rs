@@ -65,6 +65,36 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "product": "v-a", "table": "default.visits", "since_version": 7, "since": null, "at_once": false,
                     "reason": "asked" }),
         ),
+        ("cut list v-a", "GET", "products/v-a/cuts", none()),
+        ("cut show v-a c", "GET", "products/v-a/cuts/c", none()),
+        (
+            "cut create v-a c --table raw.t --drop visits:vin --drop visits:customer.name --pseudonymise t:id --rows visits:year=2024",
+            "POST",
+            "products/v-a/cuts",
+            json!({ "name": "c", "tables": [
+                { "schema": "raw", "table": "t", "drop": [], "pseudonymise": [], "rows": null },
+                { "schema": "default", "table": "visits", "drop": ["vin", "customer.name"], "pseudonymise": [], "rows": "year=2024" },
+                { "schema": "default", "table": "t", "drop": [], "pseudonymise": ["id"], "rows": null },
+            ] }),
+        ),
+        (
+            "cut update v-a c --description less --at-once --revision 2",
+            "PATCH",
+            "products/v-a/cuts/c",
+            json!({ "description": "less", "at_once": true, "revision": 2 }),
+        ),
+        (
+            "cut rotate v-a c",
+            "POST",
+            "products/v-a/cuts/c/rotate",
+            json!({ "at_once": false }),
+        ),
+        (
+            "cut retire v-a c",
+            "POST",
+            "products/v-a/cuts/c/retire",
+            json!({}),
+        ),
         ("erasure list", "GET", "erasures", none()),
         ("erasure show 7", "GET", "erasures/7", none()),
         (

@@ -3,6 +3,7 @@
 
 mod changes;
 mod check;
+mod cut;
 mod ended;
 mod erasing;
 mod escapes;
@@ -388,6 +389,7 @@ impl World {
             product: product.into(),
             recipient: recipient.into(),
             mode: mode.into(),
+            cut: None,
             until: until.to_string(),
             purpose: PurposeNew {
                 code: "warranty".into(),

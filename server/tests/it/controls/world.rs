@@ -311,6 +311,7 @@ impl World {
             product: "vehicle-visits".to_owned(),
             recipient: "sales_weu".to_owned(),
             mode: "live".to_owned(),
+            cut: None,
             until: "2026-12-31".to_owned(),
             purpose: PurposeNew {
                 code: "sales".to_owned(),

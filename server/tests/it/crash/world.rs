@@ -226,6 +226,7 @@ impl World {
             product: "vehicle-visits".into(),
             recipient: "rnd_weu".into(),
             mode: "replica".into(),
+            cut: None,
             until: "2026-12-31".into(),
             purpose: PurposeNew {
                 code: "warranty".into(),

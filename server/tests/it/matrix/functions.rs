@@ -79,6 +79,20 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         ],
         "ways/end_federation" => vec![("recipient", name(0)), ("confirm", name(0))],
         "ways/end_activation" => vec![("recipient", name(0))],
+        "cuts/create_cut" => vec![
+            ("product", name(0)),
+            ("name", text("/name")),
+            ("content.within.default:visits", "yes".to_owned()),
+            ("content.columns.default:visits:id", "hashed".to_owned()),
+        ],
+        "cuts/update_cut" => vec![
+            ("product", name(0)),
+            ("cut", name(1)),
+            ("description", text("/description")),
+            ("content.within.default:visits", "yes".to_owned()),
+            ("content.columns.default:visits:id", "hashed".to_owned()),
+        ],
+        "cuts/rotate_cut" | "cuts/retire_cut" => vec![("product", name(0)), ("cut", name(1))],
         "catalog/update_product" => vec![("product", name(0)), ("title", text("/title"))],
         "catalog/publish_product" => vec![("product", name(0)), ("confirm", name(0))],
         "catalog/retire_product" => vec![

@@ -4,13 +4,33 @@ use exchange::Principal;
 use exchange::billing::MeterEventNew;
 use exchange::jobs::{Lane, Wake, WorkKind};
 use exchange::page::PageRequest;
-use model::dto::{DecisionNew, ErasureNew, PurposeNew, RateNew, RecipientNew, Request, RequestNew};
+use model::dto::{
+    CutNew, CutTableNew, DecisionNew, ErasureNew, PurposeNew, RateNew, RecipientNew, Request,
+    RequestNew,
+};
 use model::{Clock as _, Method, Purpose, RunKind, Timestamp};
 
 use super::World;
 use super::samples::REPLICA;
 
 impl World {
+    /// A new cut of the usual product; its name.
+    pub(crate) async fn cut_made(&mut self) -> String {
+        let new = CutNew {
+            name: self.fresh("cut"),
+            description: String::new(),
+            tables: vec![CutTableNew {
+                schema: "default".to_owned(),
+                table: "visits".to_owned(),
+                pseudonymise: vec!["id".to_owned()],
+                ..CutTableNew::default()
+            }],
+        };
+        let operator = Principal::operator();
+        let made = self.exchange().cut_create(&operator, "vehicle-visits", new);
+        made.await.unwrap().name.to_string()
+    }
+
     /// A recipient of the consumer's team; there already the second time.
     pub(crate) async fn recipient(&self, name: &str, region: &str) -> String {
         let new = RecipientNew {
@@ -42,6 +62,7 @@ impl World {
             product: product.to_owned(),
             recipient: recipient.to_owned(),
             mode: mode.to_owned(),
+            cut: None,
             until: "2026-12-31".to_owned(),
             purpose: PurposeNew {
                 code: "warranty".to_owned(),

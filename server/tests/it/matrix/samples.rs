@@ -167,6 +167,17 @@ impl World {
             Operation::ProductRead | Operation::ProductHistory | Operation::ProductRefresh => {
                 named(&["vehicle-visits"])
             }
+            Operation::CutList => named(&["vehicle-visits"]),
+            Operation::CutCreate => named(&["vehicle-visits"]).with(json!({
+                "name": self.fresh("cut"),
+                "tables": [{ "table": "visits", "pseudonymise": ["id"] }],
+            })),
+            Operation::CutRead => self.cut().await,
+            Operation::CutUpdate => self.cut().await.with(json!({
+                "description": "for tests",
+                "tables": [{ "table": "visits", "pseudonymise": ["id"] }],
+            })),
+            Operation::CutRotate | Operation::CutRetire => self.cut().await.with(json!({})),
             Operation::ProductRegister => none().with(json!({
                 "name": self.fresh("vehicle-draft"),
                 "team": "aftersales",
@@ -189,6 +200,12 @@ impl World {
             }
             _ => return None,
         })
+    }
+
+    /// A new cut of the usual product.
+    async fn cut(&mut self) -> Sample {
+        let made = self.cut_made().await;
+        named(&["vehicle-visits", made.as_str()])
     }
 
     /// Makes a credential of a recipient; answers its id.

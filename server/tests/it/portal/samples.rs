@@ -77,6 +77,30 @@ pub(super) fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[keep_hours]", "336"),
             ("form[paused]", "no"),
         ],
+        "cuts/create_cut" => vec![
+            ("form[product]", PRODUCT),
+            ("form[name]", "without-ids"),
+            ("form[content][within][default:visits]", "yes"),
+            ("form[content][columns][default:visits:id]", "hashed"),
+            ("form[content][rows][default:visits]", "id > 1"),
+        ],
+        "cuts/update_cut" => vec![
+            ("form[product]", PRODUCT),
+            ("form[cut]", "without-ids"),
+            ("form[revision]", "1"),
+            ("form[description]", "for tests"),
+            ("form[content][within][default:visits]", "yes"),
+            (
+                "form[content][drop][default:visits]",
+                "customer.name, customer.id",
+            ),
+            ("form[at_once]", "yes"),
+        ],
+        "cuts/rotate_cut" | "cuts/retire_cut" => vec![
+            ("form[product]", PRODUCT),
+            ("form[cut]", "without-ids"),
+            ("form[revision]", "1"),
+        ],
         "erasures/request_erasure" => vec![
             ("form[product]", PRODUCT),
             ("form[reason]", "a person asked to be forgotten"),

@@ -15,7 +15,7 @@ async fn offers_are_priced_and_dated() {
     for world in World::each().await {
         let exchange = world.exchange();
         let offer = exchange
-            .offer(&world.mara, "vehicle-visits", "rnd_weu")
+            .offer(&world.mara, "vehicle-visits", "rnd_weu", None)
             .await
             .unwrap();
         assert_eq!(
@@ -56,14 +56,14 @@ async fn offers_are_priced_and_dated() {
             .await
             .unwrap();
         let offer = exchange
-            .offer(&world.mara, "vehicle-visits", "rnd_weu")
+            .offer(&world.mara, "vehicle-visits", "rnd_weu", None)
             .await;
         let replica = offer.unwrap().modes.pop().unwrap();
         assert_eq!(replica.month_storage.unwrap().amount.to_string(), "0.08");
         assert!(replica.basis.contains("no statement"), "{}", replica.basis);
         assert!(matches!(
             exchange
-                .offer(&world.otto, "vehicle-visits", "rnd_weu")
+                .offer(&world.otto, "vehicle-visits", "rnd_weu", None)
                 .await,
             Err(Error::NotFound(_))
         ));

@@ -145,7 +145,7 @@ async fn a_product_that_is_shared_and_not_cloned_is_offered_live() {
             .await
             .unwrap();
         let offer = exchange
-            .offer(&world.mara, "vehicle-visits", "rnd_weu")
+            .offer(&world.mara, "vehicle-visits", "rnd_weu", None)
             .await
             .unwrap();
         let why = |mode: Mode| {

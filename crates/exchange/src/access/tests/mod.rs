@@ -3,6 +3,7 @@
 mod advising;
 mod asking;
 mod binding;
+mod cuts;
 mod deciding;
 mod ended;
 mod erasing;
@@ -243,6 +244,7 @@ impl World {
             product: product.into(),
             recipient: "rnd_weu".into(),
             mode: mode.into(),
+            cut: None,
             until: "2026-12-31".into(),
             purpose: PurposeNew {
                 code: "warranty".into(),

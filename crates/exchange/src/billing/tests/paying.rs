@@ -57,6 +57,7 @@ impl Books {
             product: "vehicle-visits".into(),
             recipient: recipient.into(),
             mode: "replica".into(),
+            cut: None,
             until: until.into(),
             purpose: PurposeNew {
                 code: "warranty".into(),

@@ -13,7 +13,7 @@ use super::super::file::{
 };
 use super::super::wanted::{Named, WantedGrant, WantedJob, WantedRecipient, WantedSchedule};
 use super::{Checker, Place};
-use crate::access::{MOST_ADDRESSES, MOST_REQUESTS};
+use crate::access::{LIVE_CUT, MOST_ADDRESSES, MOST_REQUESTS};
 use crate::replicas::{FORGET_HOURS, Schedule, ScheduleError, parse_every};
 
 /// How long what tokens are compared with may be, as in the form; characters.
@@ -96,12 +96,13 @@ impl Checker {
         let grants = self.section("grants", &file.grants, |checker, place, entry| {
             checker.grant(place, entry, file)
         });
-        let mut given: BTreeMap<(String, String, Mode), &Name> = BTreeMap::new();
+        let mut given: BTreeMap<(String, String, Mode, Option<Name>), &Name> = BTreeMap::new();
         for (name, grant) in grants.iter().flatten() {
             let what = (
                 grant.product.to_string(),
                 grant.recipient.to_string(),
                 grant.mode,
+                grant.cut.clone(),
             );
             if let Some(other) = given.insert(what, name) {
                 let place = place_of(&file.grants, name);
@@ -121,6 +122,18 @@ impl Checker {
         let recipient = self.must(place, "recipient", &entry.recipient);
         self.refer(place, "recipient", &entry.recipient, &file.recipients);
         let mode = self.must(place, "mode", &entry.mode);
+        let cut: Option<Name> = self.word(place, "cut", &entry.cut);
+        if let (Some(text), Some(Mode::Live)) = (&entry.cut, mode) {
+            self.fail(place, "cut", text.referenced, LIVE_CUT);
+        }
+        if let (Some(_), Some(bytes)) = (&entry.cut, &entry.live_bytes_per_day) {
+            self.fail(
+                place,
+                "live_bytes_per_day",
+                bytes.referenced,
+                "access by a cut is read from its replica alone; leave it out",
+            );
+        }
         let until: Option<Until> = self.must(place, "until", &entry.until);
         let per_day = self.number(
             place,
@@ -171,6 +184,7 @@ impl Checker {
             product: product?,
             recipient: recipient?,
             mode: mode?,
+            cut,
             until: until?.0,
             purpose_code: code?,
             purpose_text: text?,
@@ -184,9 +198,9 @@ impl Checker {
         let jobs = self.section("sync_jobs", &file.sync_jobs, |checker, place, entry| {
             checker.sync_job(place, entry, file)
         });
-        let mut kept: BTreeMap<(String, String), &Name> = BTreeMap::new();
+        let mut kept: BTreeMap<(String, Option<Name>, String), &Name> = BTreeMap::new();
         for (name, job) in jobs.iter().flatten() {
-            let what = (job.product.to_string(), job.to.to_string());
+            let what = (job.product.to_string(), job.cut.clone(), job.to.to_string());
             if let Some(other) = kept.insert(what, name) {
                 let place = place_of(&file.sync_jobs, name);
                 self.problems.push(super::problem(
@@ -204,6 +218,7 @@ impl Checker {
         self.refer(place, "product", &entry.product, &file.products);
         let to = self.must(place, "to", &entry.to);
         self.refer(place, "to", &entry.to, &file.storages);
+        let cut = self.word(place, "cut", &entry.cut);
         let schedule = self.schedule(place, entry);
         let timezone = self.text(place, "timezone", &entry.timezone, 1..=64, false);
         let verify_objects = self.checks(place, "verify_objects", &entry.verify_objects);
@@ -222,6 +237,7 @@ impl Checker {
         let fetches = self.word(place, "fetches", &entry.fetches);
         Some(WantedJob {
             product: product?,
+            cut,
             to: to?,
             schedule,
             timezone,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccessPolicy, Classification, Name, ProductName};
+use model::dto::CutTableNew;
+use model::{AccessPolicy, Classification, Name, ProductName, RowFilter};
 
-use super::super::file::{File, ProductEntry, TableEntry, Text};
-use super::super::wanted::{Named, WantedProduct, WantedTable};
+use super::super::file::{CutEntry, File, ProductEntry, TableEntry, Text};
+use super::super::wanted::{Named, WantedCut, WantedProduct, WantedTable};
 use super::{Checker, Place, name_of};
 use crate::catalog::{UNCHOSEN, check_path, check_tags, overlaps};
 
@@ -60,6 +61,7 @@ impl Checker {
         let published = self.state(place, &entry.state);
         self.of_domain(place, entry, file);
         let tables = self.tables(place, entry, file, published);
+        let cuts = self.cuts(place, entry);
         Some(WantedProduct {
             title: title?,
             description,
@@ -72,6 +74,52 @@ impl Checker {
             baseline_days: baseline_days.and_then(|days| u32::try_from(days).ok()),
             published,
             tables,
+            cuts,
+        })
+    }
+
+    /// What narrower replicas hold; whether it fits the tables is found out when it is planned.
+    fn cuts(&mut self, product: &Place, entry: &ProductEntry) -> Named<Name, WantedCut> {
+        let section = format!("{}.cuts", product.path);
+        self.section(&section, &entry.cuts, |checker, place, entry| {
+            checker.cut(place, entry)
+        })
+    }
+
+    fn cut(&mut self, place: &Place, entry: &CutEntry) -> Option<WantedCut> {
+        let description = self.text(place, "description", &entry.description, 0..=2_000, true);
+        let Some(tables) = &entry.tables else {
+            self.missing(place, "tables");
+            return None;
+        };
+        let mut wanted = Vec::new();
+        for (key, table) in tables {
+            let (schema, name) = key
+                .0
+                .value
+                .split_once('.')
+                .unwrap_or(("default", key.0.value.as_str()));
+            let columns = |texts: &Option<Vec<Text>>| {
+                let texts = texts.iter().flatten();
+                texts.map(|text| text.value.clone()).collect::<Vec<_>>()
+            };
+            if let Some(rows) = &table.rows
+                && let Err(why) = RowFilter::parse(&rows.value)
+            {
+                let field = format!("tables.{}.rows", key.0.value);
+                self.fail(place, &field, rows.referenced, why.to_string());
+            }
+            wanted.push(CutTableNew {
+                schema: schema.to_owned(),
+                table: name.to_owned(),
+                drop: columns(&table.drop),
+                pseudonymise: columns(&table.pseudonymise),
+                rows: table.rows.as_ref().map(|rows| rows.value.clone()),
+            });
+        }
+        Some(WantedCut {
+            description,
+            tables: wanted,
         })
     }
 

@@ -10,6 +10,7 @@ use model::{
 
 use super::super::live::{Ask, Live};
 use super::super::wanted::WantedGrant;
+use super::cuts::called;
 use super::{Act, Fields, GrantAct, Planner, has};
 use crate::access::{LONGEST, REPLACED};
 use crate::error::Error;
@@ -23,6 +24,7 @@ const WAITS: &str = "waits for data protection";
 pub(super) struct ReplicaToCome {
     pub(super) grant: Name,
     pub(super) product: ProductName,
+    pub(super) cut: Option<Name>,
     pub(super) location: Location,
     pub(super) waits: bool,
 }
@@ -30,7 +32,7 @@ pub(super) struct ReplicaToCome {
 /// Asks by what a grant is found by; each list oldest first.
 pub(super) struct Asks<'a> {
     named: BTreeMap<&'a Name, Vec<&'a Ask>>,
-    giving: BTreeMap<(&'a ProductName, &'a Name, Mode), Vec<&'a Ask>>,
+    giving: BTreeMap<(&'a ProductName, &'a Name, Mode, Option<&'a Name>), Vec<&'a Ask>>,
 }
 
 impl<'a> Asks<'a> {
@@ -43,7 +45,7 @@ impl<'a> Asks<'a> {
             if let Some(name) = &ask.grant_name {
                 asks.named.entry(name).or_default().push(ask);
             }
-            let what = (&ask.product, &ask.recipient, ask.mode);
+            let what = (&ask.product, &ask.recipient, ask.mode, ask.cut.as_ref());
             asks.giving.entry(what).or_default().push(ask);
         }
         asks
@@ -90,7 +92,12 @@ impl<'a> Planner<'a> {
         }
         let at = self.live.at;
         let named = self.asks.named.get(name);
-        let what = (&wanted.product, &wanted.recipient, wanted.mode);
+        let what = (
+            &wanted.product,
+            &wanted.recipient,
+            wanted.mode,
+            wanted.cut.as_ref(),
+        );
         let giving = self.asks.giving.get(&what);
         // Another name that the file has, or none at all; what has this name is found by it.
         let claimed = |ask: &Ask| {
@@ -131,6 +138,12 @@ impl<'a> Planner<'a> {
         let found = self.find(name, wanted);
         if found.all().any(|ask| !ask.is_visible_to(self.principal)) {
             let why = "that name, or the same access, is somebody else's already";
+            return self.refuse("grant", name, Fields::default(), why);
+        }
+        if let Some(cut) = &wanted.cut
+            && !self.knows_cut(&wanted.product, cut)
+        {
+            let why = format!("there is no cut {cut} of {}", wanted.product);
             return self.refuse("grant", name, Fields::default(), why);
         }
         let personal = self.is_personal(&wanted.product);
@@ -191,8 +204,12 @@ impl<'a> Planner<'a> {
             stood: found.stands.and_then(|ask| ask.grant_id),
             live_bytes_per_day: wanted
                 .live_bytes_per_day
-                .or_else(|| from?.live_bytes_per_day),
-            scope: scope_of(from, wanted),
+                .or_else(|| from?.live_bytes_per_day)
+                .filter(|_| wanted.cut.is_none()),
+            scope: match wanted.cut {
+                Some(_) => GrantScope::default(),
+                None => scope_of(from, wanted),
+            },
         });
         let action = if from.is_some() {
             DeclarationAction::Update
@@ -322,6 +339,10 @@ impl<'a> Planner<'a> {
                 && match step.change.kind.as_str() {
                     "storage" => true,
                     "product" => step.change.name == wanted.product.as_str(),
+                    "cut" => {
+                        let cut = wanted.cut.as_ref();
+                        cut.is_some_and(|cut| step.change.name == called(&wanted.product, cut))
+                    }
                     "recipient" => step.change.name == wanted.recipient.as_str(),
                     _ => false,
                 }
@@ -368,6 +389,7 @@ impl<'a> Planner<'a> {
         self.replicas.push(ReplicaToCome {
             grant: name.clone(),
             product: wanted.product.clone(),
+            cut: wanted.cut.clone(),
             location,
             waits: step.change.note.as_deref() == Some(WAITS) && !stands,
         });
@@ -434,12 +456,19 @@ impl<'a> Planner<'a> {
             .grants
             .iter()
             .flatten()
-            .map(|(_, wanted)| (&wanted.product, &wanted.recipient, wanted.mode))
+            .map(|(_, wanted)| {
+                (
+                    &wanted.product,
+                    &wanted.recipient,
+                    wanted.mode,
+                    wanted.cut.as_ref(),
+                )
+            })
             .collect();
         for ask in live.asks.iter().filter(|ask| ask.stands(live.at)) {
             let named = ask.grant_name.as_ref();
             let declared = named.is_some_and(|name| has(&self.wanted.grants, name))
-                || given.contains(&(&ask.product, &ask.recipient, ask.mode));
+                || given.contains(&(&ask.product, &ask.recipient, ask.mode, ask.cut.as_ref()));
             if !declared && ask.is_visible_to(principal) {
                 self.foreign_one("grant", export_name(ask));
             }
@@ -465,7 +494,10 @@ pub(in crate::declaration) fn export_name(ask: &Ask) -> String {
 }
 
 fn gives(ask: &Ask, wanted: &WantedGrant) -> bool {
-    ask.product == wanted.product && ask.recipient == wanted.recipient && ask.mode == wanted.mode
+    ask.product == wanted.product
+        && ask.recipient == wanted.recipient
+        && ask.mode == wanted.mode
+        && ask.cut == wanted.cut
 }
 
 fn equals(ask: &Ask, wanted: &WantedGrant) -> bool {
@@ -520,6 +552,7 @@ fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &Wante
         fields.set("product", &wanted.product);
         fields.set("recipient", &wanted.recipient);
         fields.set("mode", wanted.mode);
+        fields.set_if("cut", wanted.cut.as_ref());
         fields.set("until", wanted.until);
         fields.set("purpose.code", &wanted.purpose_code);
         fields.set("purpose.text", &wanted.purpose_text);
@@ -533,6 +566,12 @@ fn describe(fields: &mut Fields, name: &Name, from: Option<&Ask>, wanted: &Wante
     fields.compare("product", &from.product, &wanted.product);
     fields.compare("recipient", &from.recipient, &wanted.recipient);
     fields.compare("mode", from.mode, wanted.mode);
+    let word = |cut: &Option<Name>| cut.as_ref().map(ToString::to_string);
+    fields.compare(
+        "cut",
+        word(&from.cut).unwrap_or_default(),
+        word(&wanted.cut).unwrap_or_default(),
+    );
     fields.compare("until", from.until_at, wanted.until);
     fields.compare("purpose.code", &from.purpose_code, &wanted.purpose_code);
     fields.compare("purpose.text", &from.purpose_text, &wanted.purpose_text);
@@ -545,6 +584,7 @@ fn request_of(wanted: &WantedGrant) -> RequestNew {
         product: wanted.product.to_string(),
         recipient: wanted.recipient.to_string(),
         mode: wanted.mode.to_string(),
+        cut: wanted.cut.as_ref().map(ToString::to_string),
         until: wanted.until.to_string(),
         purpose: PurposeNew {
             code: wanted.purpose_code.to_string(),

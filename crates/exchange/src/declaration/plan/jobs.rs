@@ -3,7 +3,7 @@
 use model::dto::SyncJobChange;
 use model::{Location, Name};
 
-use super::super::live::LiveJob;
+use super::super::live::{LiveJob, replica_of};
 use super::super::wanted::{WantedJob, WantedSchedule};
 use super::{Act, Fields, Planner, has};
 use crate::operation::Operation;
@@ -36,7 +36,7 @@ impl Planner<'_> {
         }
         let mut fields = Fields::default();
         let found = self.live.jobs.iter().find(|job| is_job(job, wanted));
-        let replica = format!("{}@{}", wanted.product, wanted.to);
+        let replica = replica_of(&wanted.product, wanted.cut.as_ref(), &wanted.to);
         if let Some(live) = found {
             let change = compare(&mut fields, name, wanted, live);
             self.update("sync_job", name, fields, Act::Job { replica, change });
@@ -50,10 +50,11 @@ impl Planner<'_> {
             };
             return self.refuse("sync_job", name, fields, why);
         }
-        let to_come = self
-            .replicas
-            .iter()
-            .filter(|replica| replica.product == wanted.product && replica.location == location);
+        let to_come = self.replicas.iter().filter(|replica| {
+            replica.product == wanted.product
+                && replica.cut == wanted.cut
+                && replica.location == location
+        });
         // One that does not wait is enough.
         match to_come.min_by_key(|replica| replica.waits) {
             None => {
@@ -129,7 +130,7 @@ impl Planner<'_> {
 }
 
 fn is_job(live: &LiveJob, wanted: &WantedJob) -> bool {
-    live.product == wanted.product && live.storage == wanted.to
+    live.product == wanted.product && live.cut == wanted.cut && live.storage == wanted.to
 }
 
 fn compare(fields: &mut Fields, name: &Name, wanted: &WantedJob, live: &LiveJob) -> SyncJobChange {
@@ -209,6 +210,7 @@ fn new_job(fields: &mut Fields, name: &Name, wanted: &WantedJob) -> SyncJobChang
         ..SyncJobChange::default()
     };
     fields.set("product", &wanted.product);
+    fields.set_if("cut", wanted.cut.as_ref());
     fields.set("to", &wanted.to);
     if let Some(schedule) = &wanted.schedule {
         let words = words(schedule);

@@ -328,6 +328,7 @@ fn asked(mode: &str) -> RequestNew {
         product: "vehicle-workshop-visits".to_owned(),
         recipient: "rnd_weu".to_owned(),
         mode: mode.to_owned(),
+        cut: None,
         until: "2027-12-31".to_owned(),
         purpose: PurposeNew {
             code: "warranty".to_owned(),

@@ -1,0 +1,541 @@
+//! Cuts: what fits and what does not, what a grant on one reads, and how editions follow each other.
+
+use model::dto::{
+    Cut, CutChange, CutNew, CutRetire, CutRotate, CutTableNew, DecisionNew, GrantLimit,
+    GrantScopeNew, ProductChange, Request, RequestNew, RevokeNew, TableNew,
+};
+use model::{GrantActual, GrantId, ReplicaState};
+
+use super::World;
+use crate::error::Error;
+use crate::sql;
+
+const COLUMNS: &str = r#"[
+    {"name": "vin", "type_text": "string", "nullable": true},
+    {"name": "Customer", "type_text": "struct<name: string, zip: integer>", "nullable": true},
+    {"name": "amount", "type_text": "decimal(10,2)", "nullable": true},
+    {"name": "day", "type_text": "date", "nullable": true},
+    {"name": "country", "type_text": "string", "nullable": true}
+]"#;
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn table(drop: &[&str], hash: &[&str], rows: Option<&str>) -> CutTableNew {
+    CutTableNew {
+        schema: "default".to_owned(),
+        table: "t".to_owned(),
+        drop: strings(drop),
+        pseudonymise: strings(hash),
+        rows: rows.map(str::to_owned),
+    }
+}
+
+fn plain(tables: Vec<CutTableNew>) -> CutNew {
+    CutNew {
+        name: "plain".to_owned(),
+        description: "without names".to_owned(),
+        tables,
+    }
+}
+
+fn asking(product: &str, mode: &str) -> RequestNew {
+    RequestNew {
+        cut: Some("plain".to_owned()),
+        ..World::ask(product, mode)
+    }
+}
+
+fn sentence<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
+    answer.unwrap_err().to_string()
+}
+
+impl World {
+    /// Worlds whose tables have columns.
+    async fn with_columns() -> Vec<Self> {
+        let worlds = Self::each().await;
+        for world in &worlds {
+            let written = sql!("update product_table set columns = $1, partition_columns = $2")
+                .bind(COLUMNS)
+                .bind("[\"country\"]")
+                .execute(world.exchange().db())
+                .await;
+            written.unwrap();
+        }
+        worlds
+    }
+
+    async fn cut_made(&self, product: &str) -> Cut {
+        let new = plain(vec![table(
+            &["customer.name"],
+            &["VIN"],
+            Some("country = 'DE'"),
+        )]);
+        let made = self.exchange().cut_create(&self.jonas, product, new).await;
+        made.unwrap()
+    }
+
+    async fn cut_changed(&self, change: CutChange) -> Result<Cut, Error> {
+        let exchange = self.exchange();
+        exchange
+            .cut_update(&self.jonas, "vehicle-visits", "plain", change)
+            .await
+    }
+
+    /// Asked by mara, approved by jonas.
+    async fn granted_by_cut(&self) -> GrantId {
+        let exchange = self.exchange();
+        let request = exchange
+            .request_create(&self.mara, asking("vehicle-visits", "replica"))
+            .await
+            .unwrap();
+        let say = Self::say("approve", request.revision);
+        let decided = exchange.request_decide(&self.jonas, request.id, say).await;
+        decided.unwrap().grant.unwrap()
+    }
+
+    /// Where mara's recipient reads its tables; None for what is not there yet.
+    async fn read_at(&self) -> Vec<Option<String>> {
+        let reader = self.reader().await;
+        let tables = self.exchange().shared_tables(&self.system, reader).await;
+        let tables = tables.unwrap();
+        let places = tables.iter().map(|table| {
+            let place = table.place().unwrap();
+            place.map(|(_, path, _, _)| path.to_owned())
+        });
+        places.collect()
+    }
+
+    async fn edition_state(&self, edition: i64) -> ReplicaState {
+        let row = sql!("select state from replica where cut_id is not null and edition = $1")
+            .bind(edition)
+            .row(self.exchange().db())
+            .await;
+        row.unwrap().unwrap().get("state").unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_a_table_is_said_and_nothing_is_written() {
+    for world in World::with_columns().await {
+        let exchange = world.exchange();
+        for (tables, says) in [
+            (vec![], "at least one table"),
+            (
+                vec![table(&["nowhere"], &[], None)],
+                "has no column `nowhere`; it has vin, Customer",
+            ),
+            (
+                vec![table(&["customer.nowhere"], &[], None)],
+                "has no column `customer.nowhere`",
+            ),
+            (
+                vec![table(&["country"], &[], None)],
+                "is partitioned by country",
+            ),
+            (
+                vec![table(&[], &["Country"], None)],
+                "is partitioned by country",
+            ),
+            (
+                vec![table(&["vin"], &["VIN"], None)],
+                "vin stands there twice",
+            ),
+            (
+                vec![table(&["customer", "customer.zip"], &[], None)],
+                "Customer.zip lies in Customer",
+            ),
+            (
+                vec![table(&[], &["customer"], None)],
+                "single values are hashed",
+            ),
+            (
+                vec![table(&["customer.name", "customer.zip"], &[], None)],
+                "nothing would be left in Customer",
+            ),
+            (
+                vec![table(&[], &[], Some("nowhere = 1"))],
+                "has no column `nowhere`",
+            ),
+            (
+                vec![table(&[], &[], Some("day > 'soon'"))],
+                "'soon' is no date",
+            ),
+            (
+                vec![table(&[], &[], Some("amount = 'much'"))],
+                "'much' is no decimal(10,2)",
+            ),
+            (
+                vec![table(&[], &[], Some("customer = 1"))],
+                "that is not compared",
+            ),
+            (
+                vec![table(&[], &[], Some("country = ${recipient.country}"))],
+                "make a cut for each value",
+            ),
+            (
+                vec![table(&[], &[], Some("country = 'DE' or 1 = 1"))],
+                "write conditions such as",
+            ),
+            (vec![table(&[], &[], None)], "nothing is left out"),
+            (
+                vec![table(&["vin"], &[], None), table(&["vin"], &[], None)],
+                "it stands there twice",
+            ),
+            (
+                vec![CutTableNew {
+                    table: "other".to_owned(),
+                    ..table(&["vin"], &[], None)
+                }],
+                "the product has no table default.other",
+            ),
+        ] {
+            let refused = exchange
+                .cut_create(&world.jonas, "vehicle-visits", plain(tables))
+                .await;
+            let said = sentence(refused);
+            assert!(said.contains(says), "{said} and not {says}");
+        }
+        // Not everything, of columns that stay a table is made.
+        let all = ["vin", "customer", "amount", "day"];
+        let written = sql!("update product_table set partition_columns = '[]', columns = $1")
+            .bind(COLUMNS.replace("country", "vin2"))
+            .execute(exchange.db())
+            .await;
+        written.unwrap();
+        let mut every = strings(&all);
+        every.push("vin2".to_owned());
+        let new = plain(vec![CutTableNew {
+            drop: every,
+            ..table(&[], &[], None)
+        }]);
+        let said = sentence(
+            exchange
+                .cut_create(&world.jonas, "vehicle-visits", new)
+                .await,
+        );
+        assert!(
+            said.contains("nothing would be left of default.t"),
+            "{said}"
+        );
+        let cuts = exchange.cuts(&world.mara, "vehicle-visits").await.unwrap();
+        assert!(cuts.is_empty(), "{cuts:?}");
+        let row = sql!("select cast(count(*) as bigint) as count from cut_edition")
+            .row(exchange.db())
+            .await;
+        let count: i64 = row.unwrap().unwrap().get("count").unwrap();
+        assert_eq!(count, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_grant_on_a_cut_is_read_from_its_replica_and_from_nothing_else() {
+    for world in World::with_columns().await {
+        let exchange = world.exchange();
+        let new = plain(vec![table(&["vin"], &[], None)]);
+        let refused = exchange
+            .cut_create(&world.mara, "vehicle-visits", new)
+            .await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+        let cut = world.cut_made("vehicle-visits").await;
+        let told: Vec<(&str, &str)> = cut.tables[0]
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.how.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("vin", "hashed"),
+                ("Customer", "kept"),
+                ("Customer.name", "left_out"),
+                ("amount", "kept"),
+                ("day", "kept"),
+                ("country", "kept")
+            ]
+        );
+        assert_eq!((cut.edition, cut.problem.as_deref()), (1, None));
+
+        // Never live, neither asked for nor said by who decides.
+        let said = sentence(
+            exchange
+                .request_create(&world.mara, asking("vehicle-visits", "live"))
+                .await,
+        );
+        assert!(
+            said.contains("a cut is read from its replica only"),
+            "{said}"
+        );
+        let offer = exchange
+            .offer(&world.mara, "vehicle-visits", "rnd_weu", Some("plain"))
+            .await
+            .unwrap();
+        assert!(offer.modes[0].why_not.is_some() && offer.modes[1].why_not.is_none());
+        let request: Request = exchange
+            .request_create(&world.mara, asking("vehicle-visits", "replica"))
+            .await
+            .unwrap();
+        assert_eq!(request.cut.as_ref().unwrap().as_str(), "plain");
+        assert_eq!(request.gives, cut.tables);
+        let say = DecisionNew {
+            live_bytes_per_day: Some(1_000),
+            ..World::say("approve", request.revision)
+        };
+        let said = sentence(exchange.request_decide(&world.jonas, request.id, say).await);
+        assert!(said.contains("read from its replica alone"), "{said}");
+        let say = World::say("approve", request.revision);
+        let decided = exchange.request_decide(&world.jonas, request.id, say).await;
+        let grant = decided.unwrap().grant.unwrap();
+
+        assert_eq!(world.read_at().await, [None::<String>]);
+        world.sync(3).await;
+        let at = Some("vehicle-visits/plain.1/default/t".to_owned());
+        assert_eq!(world.read_at().await, [at]);
+        let reader = world.reader().await;
+        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        assert_eq!(tables[0].directory(), None);
+        assert!(tables[0].source().is_err());
+        let limit = GrantLimit {
+            live_bytes_per_day: Some(1_000),
+            revision: None,
+        };
+        let said = sentence(exchange.grant_limit(&world.jonas, grant, limit).await);
+        assert!(said.contains("read from its replica alone"), "{said}");
+        let scope = GrantScopeNew {
+            directory: true,
+            ..GrantScopeNew::default()
+        };
+        assert!(
+            exchange
+                .grant_narrow(&world.jonas, grant, scope)
+                .await
+                .is_err()
+        );
+        let shown = exchange.grant(&world.mara, grant).await.unwrap();
+        assert_eq!(shown.cut.as_ref().unwrap().as_str(), "plain");
+        assert!(!shown.may_narrow && !shown.may_limit);
+
+        // Its reader sees its replica, and not that there is a whole one.
+        let replica = exchange
+            .replica(&world.mara, "vehicle-visits:plain@az_weu")
+            .await;
+        let replica = replica.unwrap();
+        assert_eq!(
+            (replica.edition, replica.state),
+            (Some(1), ReplicaState::Ready)
+        );
+        let whole = exchange.replica(&world.mara, "vehicle-visits@az_weu").await;
+        assert!(matches!(whole, Err(Error::NotFound(_))));
+        let task = exchange
+            .sync_task(&world.system, replica.tables[0].id)
+            .await;
+        let task = task.unwrap().unwrap();
+        let (what, key) = task.narrowed().unwrap().unwrap();
+        assert_eq!(
+            (what.drop.as_slice(), what.pseudonymise.as_slice()),
+            (&["Customer.name".to_owned()][..], &["vin".to_owned()][..])
+        );
+        assert!(!format!("{task:?}").contains(&hex::encode(key.bytes())));
+
+        // With another grant the whole table is read, by that one; without it the cut again.
+        let whole = world.granted("vehicle-visits", "live").await;
+        assert_eq!(world.read_at().await, [Some("vehicle-visits".to_owned())]);
+        let end = RevokeNew {
+            reason: "over".to_owned(),
+        };
+        exchange
+            .grant_revoke(&world.mara, whole, end.clone())
+            .await
+            .unwrap();
+        let at = Some("vehicle-visits/plain.1/default/t".to_owned());
+        assert_eq!(world.read_at().await, [at]);
+
+        // A table that comes later is not in the cut.
+        world.put_log("vehicle-later");
+        let tables =
+            [("t", "vehicle-visits"), ("later", "vehicle-later")].map(|(name, path)| TableNew {
+                name: name.into(),
+                schema: "default".into(),
+                path: path.into(),
+                storage: None,
+                format: "delta".into(),
+                history: false,
+                change_data_feed: false,
+                history_start: None,
+            });
+        let change = ProductChange {
+            tables: Some(tables.to_vec()),
+            ..ProductChange::default()
+        };
+        exchange
+            .product_update(&world.jonas, "vehicle-visits", change)
+            .await
+            .unwrap();
+        assert_eq!(world.read_at().await.len(), 1);
+        let cut = exchange
+            .cut(&world.mara, "vehicle-visits", "plain")
+            .await
+            .unwrap();
+        assert_eq!(cut.left_out, ["default.later"]);
+        let replica = exchange
+            .replica(&world.jonas, "vehicle-visits:plain@az_weu")
+            .await;
+        assert_eq!(replica.unwrap().tables.len(), 1);
+
+        // With its grant it drains, and nothing is read.
+        exchange
+            .grant_revoke(&world.mara, grant, end)
+            .await
+            .unwrap();
+        assert!(world.read_at().await.is_empty());
+        assert_eq!(world.edition_state(1).await, ReplicaState::Draining);
+        let retire = CutRetire::default();
+        let retired = exchange
+            .cut_retire(&world.jonas, "vehicle-visits", "plain", retire)
+            .await;
+        assert!(retired.unwrap().retired);
+        let said = sentence(
+            exchange
+                .request_create(&world.mara, asking("vehicle-visits", "replica"))
+                .await,
+        );
+        assert!(said.contains("was retired"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was_approved() {
+    for world in World::with_columns().await {
+        let exchange = world.exchange();
+        let cut = world.cut_made("vehicle-visits").await;
+        let grant = world.granted_by_cut().await;
+        world.sync(3).await;
+        for more in [
+            table(&[], &["vin"], Some("country = 'DE'")),
+            table(&["customer.name"], &[], Some("country = 'DE'")),
+            table(&["customer.name"], &["vin"], None),
+        ] {
+            let change = CutChange {
+                tables: Some(vec![more]),
+                ..CutChange::default()
+            };
+            let said = sentence(world.cut_changed(change).await);
+            assert!(said.contains("approved without that"), "{said}");
+        }
+        let same = exchange
+            .cut(&world.jonas, "vehicle-visits", "plain")
+            .await
+            .unwrap();
+        assert_eq!((same.edition, same.revision), (1, 1));
+
+        // Less is another edition. The one before is read until the new one stands.
+        let less = CutChange {
+            tables: Some(vec![table(&["customer"], &["vin"], Some("country = 'DE'"))]),
+            revision: Some(cut.revision),
+            ..CutChange::default()
+        };
+        let changed = world.cut_changed(less.clone()).await.unwrap();
+        assert_eq!(
+            (changed.edition, changed.editions[0].why.as_str()),
+            (2, "changed")
+        );
+        assert!(
+            matches!(world.cut_changed(less).await, Err(Error::Conflict(_))),
+            "a stale form"
+        );
+        let first = Some("vehicle-visits/plain.1/default/t".to_owned());
+        assert_eq!(world.read_at().await, [first]);
+        world.sync(4).await;
+        let second = Some("vehicle-visits/plain.2/default/t".to_owned());
+        assert_eq!(world.read_at().await, [second]);
+        assert_eq!(
+            (world.edition_state(1).await, world.edition_state(2).await),
+            (ReplicaState::Draining, ReplicaState::Ready)
+        );
+        // Nobody brings the old one back.
+        exchange.grants_resync(&world.system).await.unwrap();
+        assert_eq!(world.edition_state(1).await, ReplicaState::Draining);
+
+        // Another key, at once: nothing is read before it stands.
+        let at_once = CutRotate {
+            at_once: true,
+            revision: None,
+        };
+        let rotated = exchange
+            .cut_rotate(&world.jonas, "vehicle-visits", "plain", at_once)
+            .await
+            .unwrap();
+        assert_eq!(
+            (rotated.edition, rotated.editions[0].why.as_str()),
+            (3, "rotated")
+        );
+        assert_eq!(world.edition_state(2).await, ReplicaState::Draining);
+        assert_eq!(world.read_at().await, [None::<String>]);
+        let row = sql!("select id from cut")
+            .row(exchange.db())
+            .await
+            .unwrap()
+            .unwrap();
+        let id: model::CutId = row.get("id").unwrap();
+        let (second, third) = (
+            exchange.cut_key(id, 2).await.unwrap().unwrap(),
+            exchange.cut_key(id, 3).await.unwrap().unwrap(),
+        );
+        assert_ne!(second, third);
+
+        // Sealed anew with a newer key they are the same; without the older one, too.
+        world.test.world.put_keys(&["k1", "k2"]);
+        let sealed = exchange.credentials_reseal(&world.operator).await.unwrap();
+        assert_eq!((sealed.key.as_str(), sealed.left.len()), ("k2", 0));
+        world.test.world.put_keys(&["k2"]);
+        assert_eq!(exchange.cut_key(id, 2).await.unwrap(), Ok(second));
+        assert_eq!(exchange.cut_key(id, 3).await.unwrap(), Ok(third));
+
+        // A key that is lost: said wherever it matters, and nothing is planned by it.
+        let lost = sql!("update cut_edition set key_sealed = $1 where number = 3")
+            .bind(vec![1_u8, 2, 3])
+            .execute(exchange.db())
+            .await;
+        assert_eq!(lost.unwrap(), 1);
+        let replica = exchange
+            .replica(&world.jonas, "vehicle-visits:plain@az_weu")
+            .await;
+        let replica = replica.unwrap();
+        assert_eq!(replica.edition, Some(3));
+        let task = exchange
+            .sync_task(&world.system, replica.tables[0].id)
+            .await;
+        let task = task.unwrap().unwrap();
+        assert!(task.narrowed().unwrap_err().contains("nothing is written"));
+        exchange
+            .grant_reconcile(&world.system, grant)
+            .await
+            .unwrap();
+        let shown = exchange.grant(&world.mara, grant).await.unwrap();
+        assert_eq!(shown.actual, GrantActual::Failed);
+        assert!(shown.reason.unwrap().contains("does not open"));
+        let cut = exchange
+            .cut(&world.jonas, "vehicle-visits", "plain")
+            .await
+            .unwrap();
+        assert!(cut.problem.is_some());
+        let cut = exchange
+            .cut(&world.mara, "vehicle-visits", "plain")
+            .await
+            .unwrap();
+        assert_eq!(cut.problem, None, "its team's to mend");
+        exchange
+            .cut_rotate(
+                &world.jonas,
+                "vehicle-visits",
+                "plain",
+                CutRotate::default(),
+            )
+            .await
+            .unwrap();
+        world.sync(5).await;
+        let fourth = Some("vehicle-visits/plain.4/default/t".to_owned());
+        assert_eq!(world.read_at().await, [fourth]);
+    }
+}

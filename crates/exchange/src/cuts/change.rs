@@ -1,0 +1,434 @@
+//! Making a cut, changing what it holds, giving it another key, retiring it.
+
+use std::collections::BTreeSet;
+
+use model::dto::{Cut, CutChange, CutNew, CutRetire, CutRotate, CutTableNew};
+use model::{CutId, Name, ProductId, ProductState, TableId};
+use serde_json::{Value, json};
+
+use super::check::{gives_more, narrowing};
+use super::{Content, CutRecord};
+use crate::audit::Object;
+use crate::catalog::{ProductRecord, TableRecord};
+use crate::change::Change;
+use crate::error::{Check, Error};
+use crate::operation::Operation;
+use crate::people::taken;
+use crate::principal::Principal;
+use crate::storages::hold_storages;
+use crate::{Exchange, sql};
+
+/// The most cuts of one product, and tables of one cut.
+const MOST: usize = 1_000;
+const TABLES: usize = 500;
+
+/// How the audit log calls a cut.
+fn object(product: &ProductRecord, name: &Name) -> Object {
+    Object::new("cut", format!("{}:{name}", product.name))
+}
+
+impl Exchange {
+    /// Makes a cut of a product. Nothing is copied before somebody is given access by it.
+    pub async fn cut_create(
+        &self,
+        principal: &Principal,
+        product: &str,
+        new: CutNew,
+    ) -> Result<Cut, Error> {
+        let product = self
+            .product_for(principal, Operation::CutCreate, product)
+            .await?;
+        refuse_retired(&product)?;
+        let mut check = Check::new();
+        let name: Option<Name> = check.parse("name", &new.name);
+        let description = check.text("description", &new.description, 0, 2_000, true);
+        let tables = self.tables_of(self.db(), product.id).await?;
+        let content = asked(&mut check, &tables, &new.tables);
+        check.done()?;
+        let Some(name) = name else {
+            return Err(Error::invalid("name", "missing"));
+        };
+        let mut change = self.change(principal).await?;
+        let at = change.at();
+        hold_product(&mut change, product.id).await?;
+        // So that nothing is sealed with an older key while all is sealed anew.
+        hold_storages(&mut change).await?;
+        let row = sql!("select cast(count(*) as bigint) as count from cut where product_id = $1")
+            .bind(product.id)
+            .row(change.tx())
+            .await?;
+        let count: u64 = row.map(|row| row.get("count")).transpose()?.unwrap_or(0);
+        if count >= MOST as u64 {
+            return Err(Error::conflict(format!(
+                "a product has at most {MOST} cuts, retired ones included"
+            )));
+        }
+        let id = CutId::new(at);
+        let sealed = self.cut_key_new(id, 1)?;
+        sql!("insert into cut (id, product_id, name, description, edition, revision, created_at, updated_at)
+              values ($1, $2, $3, $4, 1, 1, $5, $5)")
+        .bind(id)
+        .bind(product.id)
+        .bind(&name)
+        .bind(&description)
+        .bind(at)
+        .execute(change.tx())
+        .await
+        .map_err(|error| taken(error, "name", "the product has a cut of that name; choose another"))?;
+        self.edition_store(&mut change, (id, 1), "made", &sealed, &content)
+            .await?;
+        change.note(
+            Operation::CutCreate,
+            object(&product, &name),
+            json!({ "edition": 1, "tables": told(&tables, &content) }),
+        );
+        change.commit().await?;
+        self.cut(principal, product.name.as_str(), name.as_str())
+            .await
+    }
+
+    /// Changes a cut. What it holds becomes another edition, with another key. While somebody has access by it, it may not give more
+    /// than it did.
+    pub async fn cut_update(
+        &self,
+        principal: &Principal,
+        product: &str,
+        name: &str,
+        new: CutChange,
+    ) -> Result<Cut, Error> {
+        let (product, record) = self
+            .cut_for(principal, Operation::CutUpdate, product, name)
+            .await?;
+        refuse_ended(&record, new.revision)?;
+        let mut check = Check::new();
+        let description = match &new.description {
+            Some(text) => check.text("description", text, 0, 2_000, true),
+            None => record.description.clone(),
+        };
+        let tables = self.tables_of(self.db(), product.id).await?;
+        let old = self
+            .cut_content(self.db(), record.id, record.edition)
+            .await?;
+        let content = match &new.tables {
+            Some(wanted) => asked(&mut check, &tables, wanted),
+            None => old.clone(),
+        };
+        check.done()?;
+        let is_other = content != old;
+        if !is_other && description == record.description {
+            return self
+                .cut(principal, product.name.as_str(), record.name.as_str())
+                .await;
+        }
+        let mut change = self.change(principal).await?;
+        hold_product(&mut change, product.id).await?;
+        let edition = record.edition + i64::from(is_other);
+        write(&mut change, &record, &description, edition).await?;
+        if is_other {
+            self.refuse_more(&mut change, &record, &tables, (&old, &content))
+                .await?;
+            self.edition_follow(
+                &mut change,
+                &product,
+                &record,
+                (edition, "changed"),
+                &content,
+                new.at_once,
+            )
+            .await?;
+        }
+        change.note(
+            Operation::CutUpdate,
+            object(&product, &record.name),
+            json!({ "edition": edition, "tables": told(&tables, &content), "at_once": new.at_once && is_other }),
+        );
+        change.commit().await?;
+        self.cut(principal, product.name.as_str(), record.name.as_str())
+            .await
+    }
+
+    /// Gives a cut another key, which makes its replicas anew. Also the way out where the key is lost.
+    pub async fn cut_rotate(
+        &self,
+        principal: &Principal,
+        product: &str,
+        name: &str,
+        new: CutRotate,
+    ) -> Result<Cut, Error> {
+        let (product, record) = self
+            .cut_for(principal, Operation::CutRotate, product, name)
+            .await?;
+        refuse_ended(&record, new.revision)?;
+        let content = self
+            .cut_content(self.db(), record.id, record.edition)
+            .await?;
+        let mut change = self.change(principal).await?;
+        hold_product(&mut change, product.id).await?;
+        let edition = record.edition + 1;
+        write(&mut change, &record, &record.description, edition).await?;
+        self.edition_follow(
+            &mut change,
+            &product,
+            &record,
+            (edition, "rotated"),
+            &content,
+            new.at_once,
+        )
+        .await?;
+        change.note(
+            Operation::CutRotate,
+            object(&product, &record.name),
+            json!({ "edition": edition, "at_once": new.at_once }),
+        );
+        change.commit().await?;
+        self.cut(principal, product.name.as_str(), record.name.as_str())
+            .await
+    }
+
+    /// Takes a cut out of service: nobody is given access by it any more. What stands goes on to its end.
+    pub async fn cut_retire(
+        &self,
+        principal: &Principal,
+        product: &str,
+        name: &str,
+        new: CutRetire,
+    ) -> Result<Cut, Error> {
+        let (product, record) = self
+            .cut_for(principal, Operation::CutRetire, product, name)
+            .await?;
+        if record.retired_at.is_none() {
+            refuse_ended(&record, new.revision)?;
+            let mut change = self.change(principal).await?;
+            let at = change.at();
+            hold_product(&mut change, product.id).await?;
+            let changed = sql!(
+                "update cut set retired_at = $1, revision = revision + 1, updated_at = $1 where id = $2 and revision = $3"
+            )
+            .bind(at)
+            .bind(record.id)
+            .bind(record.revision)
+            .execute(change.tx())
+            .await?;
+            if changed == 0 {
+                return Err(Error::changed("cut"));
+            }
+            unsettle_requests(&mut change, record.id).await?;
+            change.note(
+                Operation::CutRetire,
+                object(&product, &record.name),
+                Value::Null,
+            );
+            change.commit().await?;
+        }
+        self.cut(principal, product.name.as_str(), record.name.as_str())
+            .await
+    }
+
+    /// What a declaration would make of a cut: the tables as they are, none where there is no such cut, and as they would be, each with
+    /// the columns as the schema calls them. An error says why it would be refused. Asks no policy.
+    pub(crate) async fn cut_foreseen(
+        &self,
+        product: ProductId,
+        name: &Name,
+        wanted: &[CutTableNew],
+    ) -> Result<(Vec<CutTableNew>, Vec<CutTableNew>), Error> {
+        let mut check = Check::new();
+        let tables = self.tables_of(self.db(), product).await?;
+        let new = asked(&mut check, &tables, wanted);
+        check.done()?;
+        let forms = |content: &Content| -> Vec<CutTableNew> {
+            let within = tables.iter().filter_map(|table| {
+                let narrowing = content.get(&table.id)?;
+                Some(CutTableNew {
+                    schema: table.schema.to_string(),
+                    table: table.name.to_string(),
+                    drop: narrowing.drop.clone(),
+                    pseudonymise: narrowing.pseudonymise.clone(),
+                    rows: narrowing.rows.as_ref().map(ToString::to_string),
+                })
+            });
+            within.collect()
+        };
+        let Some(record) = self.cut_record(self.db(), product, name.as_str()).await? else {
+            return Ok((Vec::new(), forms(&new)));
+        };
+        if record.retired_at.is_some() {
+            return Err(Error::conflict(
+                "a cut of that name was retired and stays so; choose another name",
+            ));
+        }
+        let old = self
+            .cut_content(self.db(), record.id, record.edition)
+            .await?;
+        let grants = self.cut_grants(self.db(), record.id).await?;
+        if let Some(more) = gives_more(&old, &new, |id| called(&tables, id)).filter(|_| grants > 0)
+        {
+            return Err(gives_too_much(&more, grants));
+        }
+        Ok((forms(&old), forms(&new)))
+    }
+
+    async fn cut_for(
+        &self,
+        principal: &Principal,
+        operation: Operation,
+        product: &str,
+        name: &str,
+    ) -> Result<(ProductRecord, CutRecord), Error> {
+        let product = self.product_for(principal, operation, product).await?;
+        let record = self
+            .cut_record(self.db(), product.id, name)
+            .await?
+            .ok_or(Error::NotFound("cut"))?;
+        Ok((product, record))
+    }
+
+    /// What was approved is not made more behind who approved it. First the requests: an approval that runs at the same time holds its
+    /// request's row, so that its grant is there to be counted.
+    async fn refuse_more(
+        &self,
+        change: &mut Change,
+        record: &CutRecord,
+        tables: &[TableRecord],
+        (old, new): (&Content, &Content),
+    ) -> Result<(), Error> {
+        unsettle_requests(change, record.id).await?;
+        let Some(more) = gives_more(old, new, |id| called(tables, id)) else {
+            return Ok(());
+        };
+        let grants = self.cut_grants(change.tx(), record.id).await?;
+        if grants == 0 {
+            return Ok(());
+        }
+        Err(gives_too_much(&more, grants))
+    }
+}
+
+fn gives_too_much(more: &str, grants: u64) -> Error {
+    Error::conflict(format!(
+        "it would give {more}, and {grants} accesses stand by it that were approved without that; make another cut, and let it be \
+         asked for"
+    ))
+}
+
+fn refuse_retired(product: &ProductRecord) -> Result<(), Error> {
+    if product.state == ProductState::Retired {
+        return Err(Error::conflict("a retired product stays as it is"));
+    }
+    Ok(())
+}
+
+fn refuse_ended(record: &CutRecord, seen: Option<i64>) -> Result<(), Error> {
+    if record.retired_at.is_some() {
+        return Err(Error::conflict(
+            "a retired cut stays as it is; make another one",
+        ));
+    }
+    if seen.is_some_and(|seen| seen != record.revision) {
+        return Err(Error::changed("cut"));
+    }
+    Ok(())
+}
+
+/// Whoever asks for access holds this row, too: a request is stored before or after the change, never beside it.
+async fn hold_product(change: &mut Change, id: ProductId) -> Result<(), Error> {
+    sql!("update product set revision = revision where id = $1")
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+    Ok(())
+}
+
+async fn write(
+    change: &mut Change,
+    record: &CutRecord,
+    description: &str,
+    edition: i64,
+) -> Result<(), Error> {
+    let changed = sql!(
+        "update cut set description = $1, edition = $2, revision = revision + 1, updated_at = $3
+         where id = $4 and revision = $5 and retired_at is null"
+    )
+    .bind(description)
+    .bind(edition)
+    .bind(change.at())
+    .bind(record.id)
+    .bind(record.revision)
+    .execute(change.tx())
+    .await?;
+    if changed == 0 {
+        return Err(Error::changed("cut"));
+    }
+    Ok(())
+}
+
+/// What waits for a decision was shown as the cut was before: the approver looks again.
+async fn unsettle_requests(change: &mut Change, cut: CutId) -> Result<(), Error> {
+    sql!("update request set revision = revision + 1, updated_at = $1 where cut_id = $2 and state = 'submitted'")
+        .bind(change.at())
+        .bind(cut)
+        .execute(change.tx())
+        .await?;
+    Ok(())
+}
+
+/// What a form says of all tables.
+fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> Content {
+    let mut content = Content::new();
+    if wanted.is_empty() {
+        check.fail("tables", "name at least one table of the product");
+    }
+    if wanted.len() > TABLES {
+        check.fail("tables", format!("at most {TABLES}"));
+        return content;
+    }
+    let mut named = BTreeSet::new();
+    for (index, new) in wanted.iter().enumerate() {
+        let prefix = format!("tables[{index}]");
+        let found = tables
+            .iter()
+            .find(|table| table.schema.as_str() == new.schema && table.name.as_str() == new.table);
+        let Some(table) = found else {
+            let shown: String = format!("{}.{}", new.schema, new.table)
+                .chars()
+                .take(128)
+                .collect();
+            check.fail(
+                &format!("{prefix}.table"),
+                format!("the product has no table {shown}"),
+            );
+            continue;
+        };
+        if !named.insert(table.id) {
+            check.fail(&format!("{prefix}.table"), "it stands there twice");
+            continue;
+        }
+        let narrowed = narrowing(check, &prefix, table, new);
+        content.insert(table.id, narrowed);
+    }
+    let is_whole =
+        content.len() == tables.len() && content.values().all(model::Narrowing::is_whole);
+    if is_whole && !tables.is_empty() && check.is_clean() {
+        check.fail(
+            "tables",
+            "nothing is left out; ask for the whole product instead, or choose what is to be left out",
+        );
+    }
+    content
+}
+
+fn called(tables: &[TableRecord], id: TableId) -> String {
+    let table = tables.iter().find(|table| table.id == id);
+    table.map_or_else(
+        || "a table".to_owned(),
+        |table| format!("{}.{}", table.schema, table.name),
+    )
+}
+
+/// As the audit log keeps it: conditions may hold values, and columns are no secret.
+fn told(tables: &[TableRecord], content: &Content) -> Value {
+    let all = content
+        .iter()
+        .map(|(id, narrowing)| (called(tables, *id), json!(narrowing)));
+    Value::Object(all.collect())
+}
