@@ -4,6 +4,7 @@
 
 use model::{SyncRunId, Timestamp};
 
+use crate::adopt::is_sure;
 use crate::choose::{Choice, Way, is_staged};
 use crate::copy::reads_of;
 use crate::files::CopyItem;
@@ -117,12 +118,17 @@ fn told(plan: Plan) -> Foresight {
     for item in plan
         .copies
         .iter()
-        .filter(|item| !plan.reused.contains(&item.dst))
+        .filter(|item| !plan.reused.contains(&item.dst) && !is_sure(&plan.wanted, &item.dst))
     {
         run.add(item.size);
         if is_vector(item) {
             vectors.add(item.size);
         }
+    }
+    // What compares the ends of files is fetched, too.
+    if let Some(adopted) = &plan.summary.adopted {
+        run.bytes = run.bytes.saturating_add(adopted.compared_bytes);
+        run.requests += plan.wanted.values().filter(|w| w.is_compared()).count() as u64;
     }
     let choices = &plan.chosen.options;
     let sum = |way: Option<Way>, of: fn(&Choice) -> Moves| sum_of(choices, way, of);

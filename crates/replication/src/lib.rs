@@ -8,6 +8,7 @@
 //! What crosses between planning and copying are two files: the manifest (what to copy) and the receipts (what was
 //! copied), both JSON lines. An engine never sees a log.
 
+mod adopt;
 mod apply;
 pub mod assess;
 mod choose;
@@ -38,6 +39,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Adopted, Adoption};
 pub use choose::Ways;
 pub use copy::{CopyError, CopyOptions, copy};
 pub use drive::{Outcome, Run, RunError, drive};

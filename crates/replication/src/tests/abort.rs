@@ -77,6 +77,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         retention_hours: 1,
         mend: None,
         ways: crate::Ways::default(),
+        adopt: None,
     };
     let journal = Files(folder.join("journal"));
     // Checkpoints forget tombstones by the wall clock, so this clock has to stand near it, and begin at the same time in

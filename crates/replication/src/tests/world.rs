@@ -166,6 +166,7 @@ impl World {
             retention_hours: 168,
             mend: None,
             ways: self.ways,
+            adopt: None,
         }
     }
 

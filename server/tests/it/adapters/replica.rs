@@ -70,6 +70,7 @@ async fn sync(world: &World, lie: u64) {
                 retention_hours: 168,
                 mend: None,
                 ways: replication::Ways::default(),
+                adopt: None,
             };
             let ends = Ends {
                 source: source.objects,
