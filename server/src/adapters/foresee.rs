@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
+use exchange::ports::{
+    Adoptable, Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess,
+};
 use exchange::replicas::SyncTask;
 use model::{Fetches, Purpose, ReplicaState, Timestamp};
-use replication::{FullReason, Mend, Pair, PlanError, Ways};
-use storage::{Cause, Meter, MeterKey};
+use replication::{Adoption, FullReason, Mend, Pair, PlanError, Ways};
+use storage::{Cause, Meter, MeterKey, check_relative};
 
 use super::reads::Reads;
 use super::stores::{Lake, TableAt};
@@ -34,7 +36,21 @@ pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, besid
             suspects: suspects.into_iter().collect(),
         }),
         ways: if beside { ways } else { ways.from_elsewhere() },
+        adopt: adoption_of(task, target, beside),
     }
+}
+
+/// The copy that a first sync is to take over, where one was named.
+fn adoption_of(task: &SyncTask, target: &TableAt, beside: bool) -> Option<Adoption> {
+    // What cannot be a folder was refused when it was named.
+    let folder = check_relative(task.adopt_path.as_deref()?).ok()?;
+    Some(Adoption {
+        storage: target.store.objects(),
+        folder,
+        own: target.folder.clone(),
+        beside,
+        by_ends: task.adopt_by_ends.unwrap_or(false),
+    })
 }
 
 /// [`Foreseer`] over the lake.
@@ -144,5 +160,14 @@ fn told(found: replication::Foreseen) -> Foreseen {
         vectors: moves(found.vectors),
         are_vectors_enough: found.are_vectors_enough,
         reused: found.summary.files_reused,
+        adopted: found.summary.adopted.map(|adopted| Adoptable {
+            folder: adopted.folder,
+            files: adopted.files,
+            bytes: adopted.bytes,
+            to_read_bytes: adopted.to_read_bytes,
+            perhaps_files: adopted.perhaps_files,
+            compared_bytes: adopted.compared_bytes,
+            why: adopted.why,
+        }),
     }))
 }

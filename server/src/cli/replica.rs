@@ -164,6 +164,7 @@ const RUN: &[Column] = &[
     ("Files copied", |r| {
         counted(r, "/files_copied", "/bytes_copied")
     }),
+    ("Adopted", |r| adopted(r)),
     ("Files deleted", |r| {
         counted(r, "/files_deleted", "/bytes_deleted")
     }),
@@ -242,6 +243,14 @@ pub(super) fn table_of(run: &Value) -> String {
 
 fn versions(run: &Value) -> String {
     format!("{} to {}", at(run, "/from_version"), at(run, "/to_version"))
+}
+
+/// What a first sync took over from a copy in the storage.
+fn adopted(run: &Value) -> String {
+    match run["adopted_files"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(_) => counted(run, "/adopted_files", "/adopted_bytes"),
+    }
 }
 
 fn counted(run: &Value, files: &str, size: &str) -> String {

@@ -224,6 +224,8 @@ mod tests {
             bytes_received: 0,
             files_deleted: 0,
             bytes_deleted: 0,
+            adopted_files: 0,
+            adopted_bytes: 0,
             error: None,
             started_at: at(0),
             finished_at: None,

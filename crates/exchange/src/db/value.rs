@@ -194,6 +194,7 @@ ids!(
     model::DeploymentId,
     model::NoticeId,
     model::ErasureId,
+    model::FlowId,
     model::ErasedObjectId,
 );
 
@@ -257,6 +258,8 @@ words!(
     model::StatementState,
     model::ErasureState,
     model::NoticeKind,
+    model::dto::FlowKind,
+    model::dto::Compared,
     model::NoticeEvent,
     model::Addresses,
 );

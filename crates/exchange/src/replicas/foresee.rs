@@ -179,7 +179,7 @@ impl Exchange {
         Ok(all)
     }
 
-    async fn foresee(
+    pub(super) async fn foresee(
         &self,
         task: &SyncTask,
         beside: bool,
@@ -281,6 +281,9 @@ fn price(route: &Route, rate: Option<&RateRecord>) -> String {
 
 /// What the run does, and why. It copies what the replica does not hold; where that is vectors alone, it copies vectors alone.
 fn choice(found: &Foresight) -> (SyncWay, String) {
+    if let Some(adopted) = &found.adopted {
+        return (SyncWay::FileCopy, adopted.sentence());
+    }
     if found.sets_fed + found.sets_skipped > 0 {
         return by_rows(found);
     }
@@ -435,6 +438,7 @@ mod tests {
             vectors: moves(0, 0),
             are_vectors_enough: false,
             reused: 0,
+            adopted: None,
         };
         let (way, because) = choice(&found);
         assert_eq!(way, SyncWay::ChangeFeed);

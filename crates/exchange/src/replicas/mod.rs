@@ -3,6 +3,7 @@
 //! Lives here: what is wanted, what was recorded, when the next run is due. The copying itself is the replication crate's;
 //! a worker of the server brings the two together.
 
+mod adopt;
 mod begin;
 mod checks;
 mod counts;
@@ -25,6 +26,7 @@ mod tables;
 mod task;
 mod telling;
 
+pub use adopt::AdoptionOutcome;
 pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
 pub use ends::ReplicaStep;

@@ -42,6 +42,9 @@ pub struct SyncTask {
     suspects: Option<String>,
     retention_hours: Option<i64>,
     fetches: Option<Fetches>,
+    /// A copy in the target's storage that the first sync is to take over, and whether the ends of files may speak for them.
+    pub adopt_path: Option<String>,
+    pub adopt_by_ends: Option<bool>,
 }
 from_row!(SyncTask {
     replica_table_id,
@@ -67,7 +70,9 @@ from_row!(SyncTask {
     quarantined_at,
     suspects,
     retention_hours,
-    fetches
+    fetches,
+    adopt_path,
+    adopt_by_ends
 });
 
 impl SyncTask {
@@ -130,15 +135,44 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours, fetches
+                    quarantined_at, suspects, retention_hours, fetches, adopt_path, by_ends as adopt_by_ends
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
                  join storage as target on target.id = replica.storage_id
                  left join sync_job on sync_job.replica_id = replica.id
+                 left join adoption on adopted_table = product_table.id and into_storage = target.id and done_at is null
              where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
+        .first(self.db())
+        .await?)
+    }
+
+    /// The same of a table and a storage where there is no replica yet: as the first sync of one would begin. For planning alone.
+    pub(super) async fn task_to_be(
+        &self,
+        table: TableId,
+        storage: StorageId,
+    ) -> Result<Option<SyncTask>, Error> {
+        // The ids stand in for those of a replica, of which there is none.
+        Ok(sql!(
+            "select product_table.id as replica_table_id, product.id as replica_id, 'pending' as replica_state,
+                    'pending' as table_state, product.id as product_id, product.name as product, product_table.id as table_id,
+                    schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
+                    product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
+                    target.id as target_storage, product.name || '/' || schema_name || '/' || product_table.name as target_path,
+                    target.cloud as target_cloud, target.region as target_region, cast(null as bigint) as source_version,
+                    cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
+                    cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
+                    cast(null as bigint) as retention_hours, cast(null as text) as fetches, cast(null as text) as adopt_path,
+                    false as adopt_by_ends
+             from product_table join product on product.id = product_table.product_id
+                 join storage as source on source.id = product_table.storage_id join storage as target on target.id = $2
+             where product_table.id = $1"
+        )
+        .bind(table)
+        .bind(storage)
         .first(self.db())
         .await?)
     }

@@ -3,11 +3,13 @@
 //! A `…New` or `…Change` comes in and denies unknown fields; the others go out.
 
 mod access;
+mod adoptions;
 mod assess;
 mod billing;
 mod catalog;
 mod declaration;
 mod erasures;
+mod flows;
 mod notices;
 mod people;
 mod plans;
@@ -15,11 +17,13 @@ mod replicas;
 mod storages;
 
 pub use access::*;
+pub use adoptions::*;
 pub use assess::*;
 pub use billing::*;
 pub use catalog::*;
 pub use declaration::*;
 pub use erasures::*;
+pub use flows::*;
 pub use notices::*;
 pub use people::*;
 pub use plans::*;
