@@ -32,6 +32,7 @@ create table old_flow (
     copy_path text collate "C",
     registered_at bigint not null,
     off_at bigint,
+    comparing_at bigint,
     compared_at bigint,
     compared text collate "C" check (compared in ('same', 'differs', 'unknown')),
     comparison text collate "C"

@@ -32,6 +32,7 @@ create table old_flow (
     copy_path text,
     registered_at integer not null,
     off_at integer,
+    comparing_at integer,
     compared_at integer,
     compared text check (compared in ('same', 'differs', 'unknown')),
     comparison text

@@ -133,8 +133,15 @@ impl Exchange {
         let tables = self.tables_of(self.db(), product.id).await?;
         let table = one_table(&mut check, &tables, new.table.as_deref());
         let storage = self.storage_by_name(new.storage.trim()).await?;
-        if storage.is_none() {
-            check.fail("storage", "there is no such storage");
+        match &storage {
+            None => check.fail("storage", "there is no such storage"),
+            Some(storage) if !storage.replicas => {
+                check.fail(
+                    "storage",
+                    "no replicas are made in this storage; name the one that the replica is in",
+                );
+            }
+            Some(_) => {}
         }
         let is_taken_back = new.path.trim().is_empty();
         let path = match is_taken_back {

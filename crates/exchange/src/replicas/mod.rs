@@ -27,6 +27,7 @@ mod task;
 mod telling;
 
 pub use adopt::AdoptionOutcome;
+pub(crate) use adopt::one_table;
 pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
 pub use ends::ReplicaStep;
