@@ -9,6 +9,7 @@ pub mod billing;
 pub mod catalog;
 pub mod declaration;
 pub mod erasures;
+pub mod flows;
 pub mod notices;
 pub mod organisation;
 pub mod people;

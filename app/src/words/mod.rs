@@ -31,6 +31,8 @@ pub(crate) mod costs;
 #[cfg(feature = "ssr")]
 pub(crate) mod erasures;
 #[cfg(feature = "ssr")]
+pub(crate) mod flows;
+#[cfg(feature = "ssr")]
 pub(crate) mod frame;
 #[cfg(feature = "ssr")]
 pub(crate) mod history;

@@ -508,6 +508,46 @@ fn commands_are_calls() {
                     "reason": "asked" }),
         ),
         ("erasure list", "GET", "erasures", none()),
+        ("replica adoptions", "GET", "adoptions", none()),
+        (
+            "replica adopt v-a --to az --path old/visits --by-ends",
+            "POST",
+            "adoptions",
+            json!({ "product": "v-a", "storage": "az", "table": null, "path": "old/visits", "by_ends": true }),
+        ),
+        (
+            "replica adopt v-a --to az --none",
+            "POST",
+            "adoptions",
+            json!({ "product": "v-a", "storage": "az", "table": null, "path": "", "by_ends": false }),
+        ),
+        (
+            "flow list --product v-a",
+            "GET",
+            "flows?product=v-a",
+            none(),
+        ),
+        (
+            "flow register v-a --kind ftp --consumers 3 --to azure:westeurope --storage az --path old",
+            "POST",
+            "flows",
+            json!({ "product": "v-a", "table": null, "kind": "ftp", "consumers": 3, "from": null,
+                    "to": "azure:westeurope", "load_bytes": null, "storage": "az", "path": "old" }),
+        ),
+        (
+            "flow switch 7",
+            "POST",
+            "flows/7/switch",
+            json!({ "off": null }),
+        ),
+        (
+            "flow switch 7 --on",
+            "POST",
+            "flows/7/switch",
+            json!({ "off": "" }),
+        ),
+        ("flow compare 7", "POST", "flows/7/compare", none()),
+        ("flow remove 7", "DELETE", "flows/7", none()),
         ("erasure show 7", "GET", "erasures/7", none()),
         (
             "erasure certificate 7",
@@ -546,6 +586,8 @@ fn commands_are_calls() {
         "audit",
         "work",
         "leaked-tokens",
+        // One of them reads a file.
+        "flows",
         // Without a server it reads the logs itself; `it::assess` runs it.
         "assessment",
     ];
@@ -582,6 +624,20 @@ fn leaked_tokens_are_read_from_a_file() {
         "a wiki",
     ];
     assert_eq!(asked(&line), expected);
+}
+
+#[test]
+fn flows_are_read_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flows.csv");
+    let list = "table,kind,consumers,from,to\nvisits,FTP,1,,azure:westeurope\n";
+    std::fs::write(&file, list).unwrap();
+    let expected = (
+        "POST".to_owned(),
+        "flows/import".to_owned(),
+        json!({ "list": list }),
+    );
+    assert_eq!(asked(&["flow", "import", file.to_str().unwrap()]), expected);
 }
 
 #[test]

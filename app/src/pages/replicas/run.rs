@@ -65,6 +65,7 @@ fn page(run: SyncRun) -> impl IntoView {
                     <h2 id="figures">{words::replicas::WHAT_IT_MOVED}</h2>
                     <dl class="facts">
                         {fact(words::replicas::COPIED, words::replicas::bytes_in_files(&words::bytes(run.bytes_copied), run.files_copied))}
+                        {(run.adopted_files > 0).then(|| fact(words::flows::TAKEN_OVER, words::replicas::bytes_in_files(&words::bytes(run.adopted_bytes), run.adopted_files)))}
                         {fact(words::replicas::A_FULL_COPY, words::bytes(run.bytes_full))}
                         {share.map(|share| fact(words::replicas::LESS_BY, share))}
                         {fact(words::replicas::CAME_FROM_THE_SOURCE, words::replicas::bytes_that_are_billed(&words::bytes(run.bytes_received)))}

@@ -10,6 +10,7 @@ mod declaration;
 mod delivery;
 mod domains;
 mod erasures;
+mod flows;
 mod grants;
 mod people;
 mod products;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Endpoints {
         .and(grants::endpoints())
         .and(replicas::endpoints())
         .and(erasures::endpoints())
+        .and(flows::endpoints())
         .and(billing::endpoints())
         .and(declaration::endpoints())
         .and(audit::endpoints())
