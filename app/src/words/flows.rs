@@ -87,6 +87,8 @@ pub(crate) fn fetched_by(kind: &str, consumers: u32) -> String {
 
 // Adopting.
 pub(crate) const ADOPT_A_COPY: &str = "Adopt a copy that is there already";
+pub(crate) const IS_A_COPY_THERE: &str =
+    "Does a copy lie in the storage already? Name it before the first sync";
 pub(crate) const ADOPTED_COPIES: &str = "Adopted copies";
 pub(crate) const WHAT_ADOPTING_IS: &str = "Where a copy of a table lies in the replica's storage already, from full loads, a bucket sync or a deep clone, the first sync takes \
      over what is the same, within the storage, and fetches only the rest. The copy itself is read and never written. Name it before the \

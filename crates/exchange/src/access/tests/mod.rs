@@ -5,6 +5,7 @@ mod binding;
 mod deciding;
 mod ended;
 mod erasing;
+mod flows;
 mod following;
 mod history;
 mod later;
