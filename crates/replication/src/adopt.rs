@@ -25,7 +25,7 @@ use sums::Sum;
 pub(crate) use take::{Taken, take};
 
 /// HEAD requests at the same time.
-const LOOKS: usize = 16;
+const LOOKS: usize = 64;
 /// Objects of the adopted folder; of more the index would take the memory of everybody else.
 const MOST: usize = 1_000_000;
 /// Objects of one size that are tried where none has the name.
@@ -151,11 +151,15 @@ impl Adoption {
         let mut index = Index::default();
         let mut listed = self.storage.list(Some(folder));
         let within = format!("{folder}/");
-        while let Some(object) = listed
-            .try_next()
-            .await
-            .map_err(|error| PlanError::Store(format!("Adopted folder: {}", say(&error))))?
-        {
+        loop {
+            let object = match listed.try_next().await {
+                Ok(Some(object)) => object,
+                // Folders that are not there hold nothing.
+                Ok(None) | Err(StoreError::NotFound { .. }) => break,
+                Err(error) => {
+                    return Err(PlanError::Store(format!("Adopted folder: {}", say(&error))));
+                }
+            };
             let Some(name) = object.location.as_ref().strip_prefix(&within) else {
                 continue;
             };

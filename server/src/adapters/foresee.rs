@@ -17,6 +17,8 @@ use super::stores::{Lake, TableAt};
 
 /// Somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer where each object of a copy is looked at, too, and compared with the source's.
+const PATIENCE_WITH_A_COPY: Duration = Duration::from_secs(600);
 
 /// The two tables of a replica table, as its runs are planned; `beside` the replica, or from elsewhere.
 pub(crate) fn pair_of(task: &SyncTask, source: &TableAt, target: &TableAt, beside: bool) -> Pair {
@@ -102,13 +104,22 @@ impl Foreseer for LakeForeseer {
     ) -> Result<Foreseen, Problem> {
         let (from, to) = (meter(task), meter(task));
         let plan = self.plan(task, (source, target), (&from, &to), (beside, at));
-        let plan = tokio::time::timeout(PATIENCE, plan);
+        let patience = match task.adopt_path {
+            Some(_) => PATIENCE_WITH_A_COPY,
+            None => PATIENCE,
+        };
+        let plan = tokio::time::timeout(patience, plan);
         let plan = self.reads.noting(&to, &target.location, None, plan);
         let plan = self.reads.noting(&from, &source.location, None, plan);
         plan.await.unwrap_or_else(|_| {
-            Err(Problem::new(
-                "The logs could not be read within a minute. Try it again, or let a run do it.",
-            ))
+            Err(Problem::new(match task.adopt_path {
+                Some(_) => {
+                    "The logs and the copy could not be looked at within ten minutes. Try it again, or let a run do it."
+                }
+                None => {
+                    "The logs could not be read within a minute. Try it again, or let a run do it."
+                }
+            }))
         })
     }
 }
