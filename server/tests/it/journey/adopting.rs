@@ -85,13 +85,11 @@ async fn a_copy_made_by_hand_becomes_the_first_clone() {
 
     // What cannot be adopted is said, and nothing is written.
     let before = world.azurite.keys().await;
+    let own = format!("{VISITS}/default/visits");
     for (path, said) in [
         ("../replicas", "no `.` and no `..`"),
         ("nowhere", "no copy of the table"),
-        (
-            &format!("{VISITS}/default/visits"),
-            "the replica itself lies in",
-        ),
+        (own.as_str(), "the replica itself lies in"),
         (VISITS, "the replica itself lies in"),
     ] {
         let found = world.refused(path).await;
