@@ -198,11 +198,14 @@ impl Adoptable {
             1 => "1 object".to_owned(),
             many => format!("{many} objects"),
         };
+        let folder = match self.folder.as_str() {
+            "" => String::new(),
+            folder => format!(" in {folder}"),
+        };
         let mut text = format!(
-            "It is the first sync, and {} of {} bytes are taken over from the copy in {}, within the storage: they do not cross.",
+            "It is the first sync, and {} of {} bytes are taken over from the copy{folder}, within the storage: they do not cross.",
             files(self.files),
-            self.bytes,
-            self.folder
+            self.bytes
         );
         if self.to_read_bytes > 0 {
             text.push_str(&format!(

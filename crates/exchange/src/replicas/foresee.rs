@@ -238,6 +238,8 @@ fn shown(planned: Planned, route: &Route, rate: Option<&RateRecord>, sight: Sigh
         ways: Vec::new(),
         chosen: None,
         because: String::new(),
+        adopted_files: 0,
+        adopted_bytes: 0,
         failed: false,
         price: price(route, rate),
         crossing: String::new(),
@@ -253,7 +255,15 @@ fn shown(planned: Planned, route: &Route, rate: Option<&RateRecord>, sight: Sigh
             "The replica stands at the source's newest version; there is nothing to move."
                 .clone_into(&mut plan.because);
         }
-        Ok(Foreseen::Work(found)) => {
+        Ok(Foreseen::Work(mut found)) => {
+            if let Some(adopted) = &mut found.adopted {
+                plan.adopted_files = adopted.files;
+                plan.adopted_bytes = adopted.bytes;
+                // Who only reads the replica is told no places.
+                if sight == Sight::Reader {
+                    adopted.folder.clear();
+                }
+            }
             let (chosen, because) = choice(&found);
             plan.from_version = found.from_version;
             plan.to_version = Some(found.to_version);
