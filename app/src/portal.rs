@@ -23,6 +23,8 @@ use crate::pages::costs;
 use crate::pages::costs::Costs;
 use crate::pages::erasures;
 use crate::pages::erasures::Erasures;
+use crate::pages::flows::Adoptions;
+use crate::pages::flows::Flows;
 use crate::pages::home::Home;
 use crate::pages::not_found::NotFound;
 use crate::pages::product;
@@ -62,6 +64,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=replicas::Run ssr=SsrMode::Async/>
                     <Route path=path!("/erasures") view=Erasures ssr=SsrMode::Async/>
                     <Route path=path!("/erasures/:id") view=erasures::Show ssr=SsrMode::Async/>
+                    <Route path=path!("/adoptions") view=Adoptions ssr=SsrMode::Async/>
+                    <Route path=path!("/flows") view=Flows ssr=SsrMode::Async/>
                     <Route path=path!("/costs") view=Costs ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month") view=costs::Statement ssr=SsrMode::Async/>
                     <Route path=path!("/costs/:team/:month/line") view=costs::Line ssr=SsrMode::Async/>

@@ -164,6 +164,24 @@ const PAGES: Page[] = [
     },
   },
   {
+    name: "adopted copies with the form open",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/adoptions");
+      await portal.page.locator("summary", { hasText: "Name a copy" }).click();
+      await expect(portal.page.getByLabel("Folder")).toBeVisible();
+    },
+  },
+  {
+    name: "flows of the old way with the form open",
+    open: async (portal) => {
+      await portal.as(JONAS);
+      await portal.open("/flows");
+      await portal.page.locator("summary", { hasText: "Register a flow" }).click();
+      await expect(portal.page.getByLabel("Consumers")).toBeVisible();
+    },
+  },
+  {
     name: "an erasure and its certificate",
     open: async (portal) => {
       await portal.as(JONAS);

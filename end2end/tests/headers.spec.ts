@@ -7,7 +7,7 @@ const CONSTANT = {
   "cross-origin-opener-policy": "same-origin",
 };
 
-for (const path of ["/", "/sign-in", "/activate", "/catalog", "/access", "/replicas", "/erasures", "/advice", "/costs", "/costs/aftersales/2026-01/line", "/products/vehicle-workshop-visits/edit", "/admin/assess", "/admin/audit", "/admin/people", "/account/tokens", "/account/notifications", "/nowhere", "/favicon.svg"]) {
+for (const path of ["/", "/sign-in", "/activate", "/catalog", "/access", "/replicas", "/erasures", "/advice", "/adoptions", "/flows", "/costs", "/costs/aftersales/2026-01/line", "/products/vehicle-workshop-visits/edit", "/admin/assess", "/admin/audit", "/admin/people", "/account/tokens", "/account/notifications", "/nowhere", "/favicon.svg"]) {
   test(`${path} is protected`, async ({ request }) => {
     const policies: string[] = [];
     for (let round = 0; round < 2; round++) {

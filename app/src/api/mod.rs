@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod cuts;
 pub mod declaration;
 pub mod erasures;
+pub mod flows;
 pub mod notices;
 pub mod organisation;
 pub mod people;

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 use model::Fetches;
+use model::dto::AdoptedCopy;
+use model::dto::AdoptionNew;
 use model::dto::Replica;
 use model::dto::SyncJobChange;
 use model::dto::SyncPlan;
@@ -199,6 +201,48 @@ pub async fn start_vacuum(form: ReplicaForm) -> Result<Done, AppError> {
         &replica.await.map_err(said)?,
         words::answers::A_VACUUM,
     ))
+}
+
+/// Copies that are to be adopted, or were.
+pub async fn adoptions() -> Result<Vec<AdoptedCopy>, AppError> {
+    let (exchange, principal) = call()?;
+    exchange.adoptions(&principal).await.map_err(said)
+}
+
+/// A copy that lies in a storage already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptForm {
+    pub product: String,
+    pub storage: String,
+    #[serde(default)]
+    pub table: String,
+    /// Empty: nothing is adopted after all.
+    #[serde(default)]
+    pub path: String,
+    /// `yes` or `no`.
+    #[serde(default)]
+    pub by_ends: String,
+}
+
+#[server]
+pub async fn adopt_copy(form: AdoptForm) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let is_taken_back = form.path.trim().is_empty();
+    let new = AdoptionNew {
+        product: form.product,
+        storage: form.storage,
+        table: Some(form.table),
+        path: form.path,
+        by_ends: form.by_ends == "yes",
+    };
+    exchange.adoption_set(&principal, new).await.map_err(said)?;
+    let notice = if is_taken_back {
+        words::flows::NOTHING_IS_ADOPTED
+    } else {
+        words::flows::THE_COPY_IS_NAMED
+    };
+    Ok(Done::new("/adoptions", notice))
 }
 
 /// When a replica is synced. What is not sent stays as it is; an empty text takes something away.

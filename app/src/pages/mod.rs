@@ -9,6 +9,7 @@ pub mod approvals;
 pub mod catalog;
 pub mod costs;
 pub mod erasures;
+pub mod flows;
 pub mod home;
 pub mod not_found;
 pub mod product;

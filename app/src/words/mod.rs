@@ -35,6 +35,8 @@ pub(crate) mod cuts;
 #[cfg(feature = "ssr")]
 pub(crate) mod erasures;
 #[cfg(feature = "ssr")]
+pub(crate) mod flows;
+#[cfg(feature = "ssr")]
 pub(crate) mod frame;
 #[cfg(feature = "ssr")]
 pub(crate) mod history;

@@ -15,6 +15,7 @@ pub mod db;
 pub mod declaration;
 pub mod erasures;
 pub mod error;
+pub mod flows;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

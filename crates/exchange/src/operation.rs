@@ -185,6 +185,9 @@ operations! {
     VacuumStart [Producer, DataProtection, Admin] rest(("POST", "/replicas/{replica}/vacuum")) cli("vacuum") page "replicas/start_vacuum";
     VerifyStart [Producer, Consumer, Admin] rest(("POST", "/replicas/{replica}/verify")) cli("verify") page "replicas/start_verify";
     ReplicaRelease [Admin] rest(("POST", "/replicas/{replica}/release")) cli("replica release") page "replicas/release_replica";
+    /// A copy that lies in a storage already and is to become the first clone there.
+    AdoptionList [SignedIn] rest(("GET", "/adoptions")) cli("replica adoptions") page "/adoptions";
+    AdoptionSet [Producer, Admin] rest(("POST", "/adoptions")) cli("replica adopt") page "replicas/adopt_copy";
     SyncRunList [SignedIn] rest(("GET", "/sync-runs")) cli("replica runs") page "/replicas/{id}";
     SyncRunRead [Consumer, OwnerMember, DataProtection, Auditor, Admin] rest(("GET", "/sync-runs/{run}")) cli("replica run") page "/runs/{id}";
     SyncRunWrite [System] rest() cli() why "written by the worker that holds the run";
@@ -198,6 +201,14 @@ operations! {
     /// With it anybody checks a certificate.
     ErasureKeyRead [SignedIn] rest(("GET", "/erasure-key")) cli("erasure key") page "/erasures";
     ErasureKeyRotate [Admin] rest(("POST", "/erasure-key/rotate")) cli("erasure rotate-key");
+
+    // Flows of the old way.
+    FlowList [SignedIn] rest(("GET", "/flows")) cli("flow list") page "/flows";
+    FlowRegister [Producer, Finance, Admin] rest(("POST", "/flows")) cli("flow register") page "flows/register_flow";
+    FlowImport [AnyProducer, Finance, Admin] rest(("POST", "/flows/import")) cli("flow import") page "flows/import_flows";
+    FlowSwitch [Producer, Finance, Admin] rest(("POST", "/flows/{flow}/switch")) cli("flow switch") page "flows/switch_flow";
+    FlowCompare [Producer, Admin] rest(("POST", "/flows/{flow}/compare")) cli("flow compare") page "flows/compare_flow";
+    FlowRemove [Producer, Finance, Admin] rest(("DELETE", "/flows/{flow}")) cli("flow remove") page "flows/remove_flow";
 
     // Billing.
     RateList [SignedIn] rest(("GET", "/rates")) cli("billing rates") page "/admin/rates";

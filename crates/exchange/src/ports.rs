@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::dto::{AssessmentNew, AssessmentState, Inspection, Rate, StorageReport};
+use model::dto::{AssessmentNew, AssessmentState, FlowLine, Inspection, Rate, StorageReport};
 use model::{GrantId, Location, Name, NoticeId, StorageId, Timestamp};
 use secrecy::SecretString;
 
@@ -98,6 +98,13 @@ pub trait Assessor: Send + Sync {
     ) -> Result<(), Problem>;
 
     fn state(&self) -> AssessmentState;
+
+    /// Reads a list of flows.
+    fn flows(&self, _list: &str) -> Result<Vec<FlowLine>, Problem> {
+        Err(Problem::new(
+            "This part of Entrepôt reads no lists of flows.",
+        ))
+    }
 }
 
 /// Of an exchange that does not assess.
@@ -164,6 +171,65 @@ pub struct Foresight {
     pub are_vectors_enough: bool,
     /// Files that come back and that the replica still has.
     pub reused: u64,
+    /// What of a copy that lies in the replica's storage is taken over, where one was named.
+    pub adopted: Option<Adoptable>,
+}
+
+/// What of a named copy serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adoptable {
+    pub folder: String,
+    pub files: u64,
+    pub bytes: u64,
+    /// Of these, what is read beside the replica first.
+    pub to_read_bytes: u64,
+    /// Other files of the right size, under other names, that may turn out to be the source's.
+    pub perhaps_files: u64,
+    /// What is fetched to compare ends of files.
+    pub compared_bytes: u64,
+    /// Why others of the right size are not taken: the first reason.
+    pub why: Option<String>,
+}
+
+impl Adoptable {
+    /// For people.
+    pub(crate) fn sentence(&self) -> String {
+        let files = |count: u64| match count {
+            1 => "1 object".to_owned(),
+            many => format!("{many} objects"),
+        };
+        let folder = match self.folder.as_str() {
+            "" => String::new(),
+            folder => format!(" in {folder}"),
+        };
+        let mut text = format!(
+            "It is the first sync, and {} of {} bytes are taken over from the copy{folder}, within the storage: they do not cross.",
+            files(self.files),
+            self.bytes
+        );
+        if self.to_read_bytes > 0 {
+            text.push_str(&format!(
+                " Of these, {} bytes are read beside the replica first; what turns out to be something else is fetched.",
+                self.to_read_bytes
+            ));
+        }
+        if self.perhaps_files > 0 {
+            text.push_str(&format!(
+                " {} of the right size under another name may be saved, too.",
+                files(self.perhaps_files)
+            ));
+        }
+        if self.compared_bytes > 0 {
+            text.push_str(&format!(
+                " {} bytes are fetched to compare the ends of files.",
+                self.compared_bytes
+            ));
+        }
+        if let Some(why) = &self.why {
+            text.push_str(&format!(" Some of the right size are not taken: {why}."));
+        }
+        text
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

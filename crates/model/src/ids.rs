@@ -89,6 +89,8 @@ ids! {
     IdentityId
     /// Somebody's word that rows are to be forgotten.
     ErasureId
+    /// A way by which a table is brought to its consumers without the exchange.
+    FlowId
     /// One object that was deleted from a replica.
     ErasedObjectId
     /// A domain: groups teams and sets floor rules.

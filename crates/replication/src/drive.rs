@@ -4,6 +4,7 @@
 //! version, finished objects are recognised, the commit by its `txnId`. A driver whose `attempt` is no longer the run's
 //! stops at the next save. Errors that may pass leave the state as it is, for the next attempt.
 
+mod adopting;
 mod narrowed;
 mod rows;
 
@@ -304,6 +305,9 @@ impl Driver<'_> {
         // Taken up where it was planned without a budget, or with another one.
         if let Some(why) = self.over_budget(&plan.summary, 0) {
             return self.end(RunState::Failed, why).await;
+        }
+        if !self.taken_over(&mut plan).await? {
+            return Ok(());
         }
         if !plan.copies.is_empty() {
             let job = CopyJob {

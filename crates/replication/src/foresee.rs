@@ -2,10 +2,11 @@
 //! doing the same would take. Logs are read at both ends and objects looked at; nothing is written, not even the folder's marker, and
 //! no data file is read, but the footers of those of which a narrowed replica is made.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use model::{SyncRunId, Timestamp};
 
+use crate::adopt::{Adopted, Wanted, is_sure};
 use crate::choose::{Choice, Way, is_staged};
 use crate::copy::reads_of;
 use crate::files::CopyItem;
@@ -126,29 +127,25 @@ pub(crate) struct Weighed {
 }
 
 impl Weighed {
-    /// Of what is to be copied, save what the replica still holds.
-    pub(crate) fn of(copies: &[CopyItem], reused: &HashSet<String>, choices: &[Choice]) -> Self {
-        if let Some(work) = &plan.narrow {
-            return Foresight {
-                full: plan.full,
-                files: work.whole,
-                feed: None,
-                skip: None,
-                run: work.run,
-                sets_fed: 0,
-                sets_skipped: 0,
-                why: None,
-                vectors: Moves::default(),
-                are_vectors_enough: false,
-                summary: plan.summary,
-            };
-        }
+    /// Of what is to be copied, save what the replica still holds and what an adopted folder has for sure.
+    pub(crate) fn of(
+        copies: &[CopyItem],
+        reused: &HashSet<String>,
+        (wanted, adopted): (&HashMap<String, Wanted>, Option<&Adopted>),
+        choices: &[Choice],
+    ) -> Self {
         let (mut run, mut vectors) = (Moves::default(), Moves::default());
-        for item in copies.iter().filter(|item| !reused.contains(&item.dst)) {
+        let crosses = |dst: &str| !reused.contains(dst) && !is_sure(wanted, dst);
+        for item in copies.iter().filter(|item| crosses(&item.dst)) {
             run.add(item.size);
             if is_vector(item) {
                 vectors.add(item.size);
             }
+        }
+        // What compares the ends of files is fetched, too.
+        if let Some(adopted) = adopted {
+            run.bytes = run.bytes.saturating_add(adopted.compared_bytes);
+            run.requests += wanted.values().filter(|w| w.is_compared()).count() as u64;
         }
         let sum = |way: Option<Way>, of: fn(&Choice) -> Moves| sum_of(choices, way, of);
         // What no choice is about crosses whichever is taken.
@@ -179,6 +176,22 @@ impl Weighed {
 }
 
 fn told(plan: Plan) -> Foresight {
+    if let Some(work) = &plan.narrow {
+        return Foresight {
+            full: plan.full,
+            files: work.whole,
+            feed: None,
+            skip: None,
+            run: work.run,
+            sets_fed: 0,
+            sets_skipped: 0,
+            why: None,
+            vectors: Moves::default(),
+            are_vectors_enough: false,
+            summary: plan.summary,
+        };
+    }
+    let adopting = (&plan.wanted, plan.summary.adopted.as_ref());
     let choices = &plan.chosen.options;
     let Weighed {
         run,
@@ -186,7 +199,7 @@ fn told(plan: Plan) -> Foresight {
         files,
         feed,
         skip,
-    } = Weighed::of(&plan.copies, &plan.reused, choices);
+    } = Weighed::of(&plan.copies, &plan.reused, adopting, choices);
     let sets = |way: Way| {
         let chosen = choices.iter().filter(|c| c.is_chosen && c.way == way);
         chosen.count() as u64

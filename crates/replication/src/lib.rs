@@ -8,6 +8,7 @@
 //! What crosses between planning and copying are two files: the manifest (what to copy) and the receipts (what was
 //! copied), both JSON lines. An engine never sees a log.
 
+mod adopt;
 mod apply;
 pub mod assess;
 mod choose;
@@ -26,6 +27,7 @@ mod mark;
 mod marker;
 mod mend;
 pub mod narrow;
+mod old_copy;
 mod plan;
 mod process;
 mod proof;
@@ -41,6 +43,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Adopted, Adoption};
 pub use choose::Ways;
 pub use copy::{CopyError, CopyOptions, copy};
 pub use drive::{Outcome, Run, RunError, drive};
@@ -55,6 +58,7 @@ pub use mark::{OPERATION, app_id};
 pub use marker::{MARKER, Marker, MarkerError, is_vacant};
 pub use mend::Mend;
 pub use narrow::{Narrow, PlanNarrowed};
+pub use old_copy::{Likeness, liken};
 pub use plan::{FullReason, Pair, Plan, PlanError, PlanSummary, Planned, WaysMoved, plan};
 pub use process::ProcessEngine;
 pub use proof::{Gone, Ledger, Proof, Unproved, look_again};

@@ -2,7 +2,7 @@
 //! raw path and deletion vector. The difference of states needs no history, so a first clone, a source made anew, a
 //! restore and a log cleaned up long ago are all the same question.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use delta::{AddFile, Latest, LogError, Shape, Table};
@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
+use crate::adopt::{Adopted, Adoption, Wanted, is_sure, look_for, surely};
 use crate::choose::{Chosen, Ways, choose};
 use crate::commit::Draft;
 use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
@@ -47,6 +48,8 @@ pub struct Pair {
     pub ways: Ways,
     /// What the replica has less than its source. A replica that was narrowed once is narrowed in every run, with the same key.
     pub narrow: Option<Narrow>,
+    /// A copy that lies in the replica's storage already, for a first sync.
+    pub adopt: Option<Adoption>,
 }
 
 /// Why everything is compared and not only what is new.
@@ -131,6 +134,9 @@ pub struct PlanSummary {
     /// What is moved of a narrowed replica's source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<PlanNarrowed>,
+    /// What of an adopted folder serves; it is not among what has to cross.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
 }
 
 /// Bytes of files that each way would have moved in place of what the run did.
@@ -155,6 +161,8 @@ pub struct Plan {
     pub copies: Vec<CopyItem>,
     /// Of these, by where they go, what the replica still holds and nothing crosses for.
     pub(crate) reused: HashSet<String>,
+    /// And what is hoped to lie in an adopted folder.
+    pub(crate) wanted: HashMap<String, Wanted>,
     /// All data files of the source.
     pub(crate) full: Moves,
     pub(crate) draft: Draft,
@@ -202,6 +210,9 @@ pub enum PlanError {
         "The replica cannot go on by this profile: {0}. Nothing was written. Sync it by the profile and key that it was made with, or make another replica."
     )]
     Profile(&'static str),
+    /// What was named as a copy of the table cannot be taken for one.
+    #[error("{why}.")]
+    Adopt { why: String },
     #[error("The source's log no longer has version {version}.")]
     PinGone { version: u64 },
     #[error("Source: {0}")]
@@ -240,7 +251,10 @@ impl PlanError {
             Self::Marker(error) if error.is_passing() => Fate::Retry,
             Self::Marker(_) | Self::Diverged { .. } | Self::Profile(_) => Fate::Park,
             Self::Narrowing(_) => Fate::Fail,
-            Self::Unsupported { .. } | Self::Reserved { .. } | Self::TooLarge { .. } => Fate::Fail,
+            Self::Unsupported { .. }
+            | Self::Reserved { .. }
+            | Self::TooLarge { .. }
+            | Self::Adopt { .. } => Fate::Fail,
             Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
             Self::Source(_) => Fate::Fail,
             Self::Target(_) => Fate::Park,
@@ -501,6 +515,13 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         copies.extend(again.into_iter().filter(|item| !known.contains(&item.dst)));
     }
     let fed = chosen.fed();
+    let (wanted, adopted) = match &pair.adopt {
+        Some(adoption) if held.is_none() => {
+            let (wanted, adopted) = look_for(pair, adoption, &mut copies).await?;
+            (wanted, Some(adopted))
+        }
+        _ => (HashMap::new(), None),
+    };
     let sum = |files: &[Arc<AddFile>]| files.iter().map(|file| file.size).sum::<u64>();
     let summary = PlanSummary {
         run: ask.run,
@@ -513,10 +534,10 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         from_version: standing.as_ref().map(|(_, mark)| mark.source_version),
         target_version: standing.as_ref().map_or(0, |(version, _)| version + 1),
         full,
-        files_copy: (copies.len() - reused.len()) as u64,
+        files_copy: (copies.len() - reused.len() - surely(&wanted)) as u64,
         bytes_copy: copies
             .iter()
-            .filter(|item| !reused.contains(item.dst.as_str()))
+            .filter(|item| !reused.contains(item.dst.as_str()) && !is_sure(&wanted, &item.dst))
             .map(|item| item.size)
             .sum(),
         files_reused: reused.len() as u64,
@@ -536,7 +557,15 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         sets_copied: chosen.sets().1,
         why: chosen.why.clone(),
         choice: chosen.digest(),
-        ways: Some(Weighed::of(&copies, &reused, &chosen.options).told()),
+        ways: Some(
+            Weighed::of(
+                &copies,
+                &reused,
+                (&wanted, adopted.as_ref()),
+                &chosen.options,
+            )
+            .told(),
+        ),
         files_for: match ask.files_only {
             true => REST,
             false => rest.saturating_sub(1),
@@ -547,6 +576,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             false => purged_at,
         },
         narrowed: None,
+        adopted,
     };
     // What could not be read back must not be written, and that is to be known before the first byte crosses.
     let limit = pair.target.budgets().commit_bytes;
@@ -560,6 +590,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         summary,
         copies,
         reused,
+        wanted,
         full: Moves::of(source.files.values().map(|file| file.size)),
         shape: match chosen.works.is_empty() {
             true => None,

@@ -161,7 +161,10 @@ fn look_at(item: &CopyItem) -> Option<Look> {
 pub(crate) async fn are_there(target: &Table, plan: &Plan) -> Result<(), VerifyError> {
     let new = plan.draft.adds.iter().chain(&plan.draft.own);
     let mut added = looks_of(new.map(AsRef::as_ref));
-    let mended = plan.copies.iter().filter(|item| item.fresh);
+    let mended = plan.copies.iter().filter(|item| {
+        // What was adopted is named by the commit.
+        item.fresh && !plan.wanted.contains_key(&item.dst)
+    });
     added.extend(mended.filter_map(look_at));
     objects(target.objects(), added).await?;
     Ok(())

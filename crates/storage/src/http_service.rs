@@ -11,9 +11,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use http::Method;
+use http::header::HeaderMap;
+use http::{HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
@@ -36,6 +39,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Of an answer that is not a success no more than about this is read.
 const MAX_ERROR: usize = 1 << 20;
+
+/// The name under which `replication` finds an object's MD5 among its attributes.
+const CONTENT_MD5: &str = "entrepot-content-md5";
 
 /// How names become addresses; tests put a lying one here.
 pub(crate) type Lookup =
@@ -191,6 +197,7 @@ impl HttpService for Service {
             return Err(HttpError::new(HttpErrorKind::Unknown, RefusedError(why)));
         }
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_head = *request.method() == Method::HEAD;
         let place = gate
             .enter(read)
             .await
@@ -198,7 +205,10 @@ impl HttpService for Service {
         meter.count_request();
         meter.count_sent(request.body().content_length());
         let response = client.call(request).await.map_err(refusal)?;
-        let (parts, inner) = response.into_parts();
+        let (mut parts, inner) = response.into_parts();
+        if is_head {
+            pass_on_md5(&mut parts.headers);
+        }
         let mut body = CountedBody {
             inner,
             meter: meter.clone(),
@@ -216,6 +226,36 @@ impl HttpService for Service {
             }
         }
         Ok(HttpResponse::from_parts(parts, answer.freeze().into()))
+    }
+}
+
+/// What an Azure or a Google store says an object's bytes come to is passed on as if it were metadata, for object_store tells of no
+/// more: `entrepot-content-md5`, in hexadecimal. Nobody else's word is taken for it.
+fn pass_on_md5(headers: &mut HeaderMap) {
+    const PREFIXES: [&str; 3] = ["x-ms-meta-", "x-goog-meta-", "x-amz-meta-"];
+    for prefix in PREFIXES {
+        headers.remove(format!("{prefix}{CONTENT_MD5}"));
+    }
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let azure = headers.get("content-md5").and_then(text);
+    let google = headers
+        .get_all("x-goog-hash")
+        .iter()
+        .filter_map(text)
+        .flat_map(|all| all.split(',').map(str::to_owned).collect::<Vec<_>>())
+        .find_map(|one| one.trim().strip_prefix("md5=").map(str::to_owned));
+    let Some(bytes) = azure.or(google).and_then(|sum| BASE64.decode(sum).ok()) else {
+        return;
+    };
+    let sum: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let Ok(sum) = HeaderValue::try_from(sum) else {
+        return;
+    };
+    // Each store's client looks for its own prefix.
+    for prefix in PREFIXES {
+        if let Ok(name) = http::HeaderName::try_from(format!("{prefix}{CONTENT_MD5}")) {
+            headers.insert(name, sum.clone());
+        }
     }
 }
 
@@ -278,5 +318,33 @@ impl Body for CountedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_md5_that_the_store_tells_is_passed_on_and_nobody_elses() {
+        let mut headers = HeaderMap::new();
+        let own = HeaderValue::from_static("00");
+        headers.insert("x-amz-meta-entrepot-content-md5", own);
+        pass_on_md5(&mut headers);
+        assert!(headers.is_empty());
+        let hash = HeaderValue::from_static("crc32c=n03x6A==,md5=1B2M2Y8AsgTpgAmY7PhCfg==");
+        for (name, value) in [
+            (
+                "content-md5",
+                HeaderValue::from_static("1B2M2Y8AsgTpgAmY7PhCfg=="),
+            ),
+            ("x-goog-hash", hash),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value);
+            pass_on_md5(&mut headers);
+            let told = &headers["x-ms-meta-entrepot-content-md5"];
+            assert_eq!(told, "d41d8cd98f00b204e9800998ecf8427e");
+        }
     }
 }

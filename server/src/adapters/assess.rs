@@ -8,7 +8,9 @@ use exchange::ports::{Assessor, Problem, StorageAccess};
 use futures::future::BoxFuture;
 use futures::stream;
 use futures::{FutureExt as _, StreamExt as _};
-use model::dto::{AssessedFolder, Assessment, AssessmentNew, AssessmentState, Rate};
+use model::dto::{
+    AssessedFolder, Assessment, AssessmentNew, AssessmentState, FlowKind, FlowLine, Rate,
+};
 use model::time::DAY;
 use model::{Location, Purpose, Timestamp};
 use object_store::ObjectStore;
@@ -154,6 +156,24 @@ impl Assessor for LakeAssessor {
 
     fn state(&self) -> AssessmentState {
         self.locked().clone()
+    }
+
+    fn flows(&self, list: &str) -> Result<Vec<FlowLine>, Problem> {
+        let found = flows(list).map_err(|error| Problem::new(error.to_string()))?;
+        let lines = found.into_iter().map(|flow| FlowLine {
+            line: flow.line,
+            table: flow.table,
+            kind: match flow.kind {
+                replication::assess::FlowKind::WeeklyFullLoad => FlowKind::WeeklyFullLoad,
+                replication::assess::FlowKind::DailyFullLoad => FlowKind::DailyFullLoad,
+                replication::assess::FlowKind::DirectReads => FlowKind::DirectReads,
+                replication::assess::FlowKind::Ftp => FlowKind::Ftp,
+            },
+            consumers: flow.consumers,
+            from: flow.from,
+            to: flow.to,
+        });
+        Ok(lines.collect())
     }
 }
 

@@ -4,17 +4,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use exchange::ports::{Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess};
+use exchange::ports::{
+    Adoptable, Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess,
+};
 use exchange::replicas::SyncTask;
 use model::{Fetches, Purpose, ReplicaState, Timestamp};
-use replication::{FullReason, Mend, Narrow, Pair, PlanError, Ways};
-use storage::{Cause, Meter, MeterKey};
+use replication::{Adoption, FullReason, Mend, Narrow, Pair, PlanError, Ways};
+use storage::{Cause, Meter, MeterKey, check_relative};
 
 use super::reads::Reads;
 use super::stores::{Lake, TableAt};
 
 /// Somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer where each object of a copy is looked at, too, and compared with the source's.
+const PATIENCE_WITH_A_COPY: Duration = Duration::from_secs(600);
 
 /// The two tables of a replica table, as its runs are planned; `beside` the replica, or from elsewhere.
 ///
@@ -44,7 +48,25 @@ pub(crate) fn pair_of(
             suspects: suspects.into_iter().collect(),
         }),
         ways: if beside { ways } else { ways.from_elsewhere() },
+        // A copy of all of it is none of a part.
+        adopt: match narrow {
+            Some(_) => None,
+            None => adoption_of(task, target, beside),
+        },
         narrow: narrow.map(|(what, key)| Narrow::new(what.clone(), key.bytes())),
+    })
+}
+
+/// The copy that a first sync is to take over, where one was named.
+fn adoption_of(task: &SyncTask, target: &TableAt, beside: bool) -> Option<Adoption> {
+    // What cannot be a folder was refused when it was named.
+    let folder = check_relative(task.adopt_path.as_deref()?).ok()?;
+    Some(Adoption {
+        storage: target.store.objects(),
+        folder,
+        own: target.folder.clone(),
+        beside,
+        by_ends: task.adopt_by_ends.unwrap_or(false),
     })
 }
 
@@ -97,13 +119,22 @@ impl Foreseer for LakeForeseer {
     ) -> Result<Foreseen, Problem> {
         let (from, to) = (meter(task), meter(task));
         let plan = self.plan(task, (source, target), (&from, &to), (beside, at));
-        let plan = tokio::time::timeout(PATIENCE, plan);
+        let patience = match task.adopt_path {
+            Some(_) => PATIENCE_WITH_A_COPY,
+            None => PATIENCE,
+        };
+        let plan = tokio::time::timeout(patience, plan);
         let plan = self.reads.noting(&to, &target.location, None, plan);
         let plan = self.reads.noting(&from, &source.location, None, plan);
         plan.await.unwrap_or_else(|_| {
-            Err(Problem::new(
-                "The logs could not be read within a minute. Try it again, or let a run do it.",
-            ))
+            Err(Problem::new(match task.adopt_path {
+                Some(_) => {
+                    "The logs and the copy could not be looked at within ten minutes. Try it again, or let a run do it."
+                }
+                None => {
+                    "The logs could not be read within a minute. Try it again, or let a run do it."
+                }
+            }))
         })
     }
 }
@@ -155,5 +186,14 @@ fn told(found: replication::Foreseen) -> Foreseen {
         vectors: moves(found.vectors),
         are_vectors_enough: found.are_vectors_enough,
         reused: found.summary.files_reused,
+        adopted: found.summary.adopted.map(|adopted| Adoptable {
+            folder: adopted.folder,
+            files: adopted.files,
+            bytes: adopted.bytes,
+            to_read_bytes: adopted.to_read_bytes,
+            perhaps_files: adopted.perhaps_files,
+            compared_bytes: adopted.compared_bytes,
+            why: adopted.why,
+        }),
     }))
 }

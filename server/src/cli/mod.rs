@@ -21,6 +21,7 @@ mod doctor;
 mod domain;
 mod erasure;
 mod fail;
+mod flow;
 mod follow;
 mod grant;
 mod plan;
@@ -184,6 +185,9 @@ enum Calls {
     /// What is to be forgotten on every replica, and the certificates that it was
     #[command(subcommand)]
     Erasure(erasure::Erasure),
+    /// Flows of the old way: registered, compared with the replica, switched off
+    #[command(subcommand)]
+    Flow(flow::Flow),
     /// Prices, bytes, charges, statements, savings
     #[command(subcommand)]
     Billing(billing::Billing),
@@ -226,6 +230,7 @@ impl Calls {
             Self::Verify(check) => check.start()?,
             Self::Vacuum(target) => target.start(WorkKind::Vacuum)?,
             Self::Erasure(command) => command.act()?,
+            Self::Flow(command) => command.act()?,
             Self::Billing(command) => command.act(),
             Self::Advice(command) => command.act(),
             Self::Validate(declared) => declared.validate()?,

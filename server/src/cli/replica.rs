@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use exchange::jobs::WorkKind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::Act;
 use super::columns::{Column, at, bytes, duration, facts, given, lines, list, rows, table, time};
@@ -34,6 +34,10 @@ pub(super) enum Replica {
         #[arg(value_name = "PRODUCT@STORAGE")]
         replica: String,
     },
+    /// Name a copy of a table that lies in a storage already: the first sync there takes over what is the same
+    Adopt(Adopt),
+    /// The copies that were named, and what the first syncs made of them
+    Adoptions,
     /// The runs, newest first
     Runs {
         #[arg(long)]
@@ -42,6 +46,39 @@ pub(super) enum Replica {
     /// One run
     Run { run: String },
 }
+
+#[derive(Debug, Args)]
+pub(super) struct Adopt {
+    product: String,
+    /// The storage in which the copy lies, and the replica does or will
+    #[arg(long, value_name = "STORAGE")]
+    to: String,
+    /// SCHEMA.NAME; may be left out where the product has one table
+    #[arg(long)]
+    table: Option<String>,
+    /// The copy's folder, relative to the storage
+    #[arg(long, value_name = "FOLDER", required_unless_present = "none")]
+    path: Option<String>,
+    /// Where the source's store says nothing of a file's content: take a Parquet file of the same size and the same last 8 KiB, which
+    /// are fetched, for the same
+    #[arg(long)]
+    by_ends: bool,
+    /// Adopt nothing after all
+    #[arg(long, conflicts_with_all = ["path", "by_ends"])]
+    none: bool,
+}
+
+const ADOPTIONS: &[Column] = &[
+    ("ASKED FOR", |a| time(a, "/asked_at")),
+    ("TABLE", |a| table_of(a)),
+    ("STORAGE", |a| at(a, "/storage")),
+    ("FOLDER", |a| at(a, "/path")),
+    ("SERVES", |a| counted(a, "/files", "/bytes")),
+    ("TO FETCH", |a| bytes(a, "/fetch_bytes")),
+    ("TAKEN OVER", |a| counted(a, "/taken_files", "/taken_bytes")),
+    ("DONE", |a| time(a, "/done_at")),
+    ("OUTCOME", |a| at(a, "/outcome")),
+];
 
 #[derive(Debug, Args)]
 #[group(id = "sync_schedule")]
@@ -168,6 +205,7 @@ const RUN: &[Column] = &[
     ("Files copied", |r| {
         counted(r, "/files_copied", "/bytes_copied")
     }),
+    ("Adopted", |r| adopted(r)),
     ("Files deleted", |r| {
         counted(r, "/files_deleted", "/bytes_deleted")
     }),
@@ -279,6 +317,14 @@ fn of_plan(run: &Value) -> String {
     }
 }
 
+/// What a first sync took over from a copy in the storage.
+fn adopted(run: &Value) -> String {
+    match run["adopted_files"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(_) => counted(run, "/adopted_files", "/adopted_bytes"),
+    }
+}
+
 fn counted(run: &Value, files: &str, size: &str) -> String {
     format!("{}, {}", at(run, files), bytes(run, size))
 }
@@ -308,6 +354,16 @@ impl Replica {
             Self::Release { replica } => {
                 Act::post(&["replicas", &replica, "release"]).show(Show::words(words))
             }
+            Self::Adopt(adopt) => Act::post(&["adoptions"])
+                .body(json!({
+                    "product": adopt.product,
+                    "storage": adopt.to,
+                    "table": adopt.table,
+                    "path": adopt.path.unwrap_or_default(),
+                    "by_ends": adopt.by_ends,
+                }))
+                .show(table(ADOPTIONS)),
+            Self::Adoptions => Act::get(&["adoptions"]).show(table(ADOPTIONS)),
             Self::Runs { product } => Act::list(&["sync-runs"])
                 .query("product", product)
                 .show(table(RUNS)),

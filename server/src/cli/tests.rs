@@ -99,6 +99,8 @@ fn commands_are_calls() {
         "audit",
         "work",
         "leaked-tokens",
+        // One of them reads a file.
+        "flows",
         // Without a server it reads the logs itself; `it::assess` runs it.
         "assessment",
     ];
@@ -135,6 +137,20 @@ fn leaked_tokens_are_read_from_a_file() {
         "a wiki",
     ];
     assert_eq!(asked(&line), expected);
+}
+
+#[test]
+fn flows_are_read_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flows.csv");
+    let list = "table,kind,consumers,from,to\nvisits,FTP,1,,azure:westeurope\n";
+    std::fs::write(&file, list).unwrap();
+    let expected = (
+        "POST".to_owned(),
+        "flows/import".to_owned(),
+        json!({ "list": list }),
+    );
+    assert_eq!(asked(&["flow", "import", file.to_str().unwrap()]), expected);
 }
 
 #[test]

@@ -93,6 +93,7 @@ impl Handler for Lakehand {
                 Ok(Outcome::Done)
             }
             WorkKind::AccessLog => self.access_log(work).await,
+            WorkKind::Compare => self.compare(work).await,
             WorkKind::Report => {
                 self.exchange.billing_report(&system).await?;
                 Ok(Outcome::Done)

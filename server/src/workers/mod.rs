@@ -5,6 +5,7 @@
 //! somebody else when its lease runs out (crash-only).
 
 pub(crate) mod access_log;
+mod compare;
 mod forget;
 pub mod handlers;
 mod prove;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{
-    Counted, RunBegun, RunProgress, RunStart, RunWays, SyncCommitted, SyncOutcome, SyncTask,
-    explained, is_look,
+    AdoptionOutcome, Counted, RunBegun, RunProgress, RunStart, RunWays, SyncCommitted, SyncOutcome,
+    SyncTask, explained, is_look,
 };
 use exchange::{Exchange, Principal};
 use model::dto::RunHow;
@@ -207,6 +207,10 @@ impl RunJournal for Journal<'_> {
             self.ledger.exchange.log_escaped(&system, &found).await;
         }
         let (plan, task) = (record.plan.as_ref(), self.task);
+        let adopted = plan.and_then(|plan| plan.adopted.as_ref());
+        // What was taken over within the storage was not copied by anybody.
+        let taken = adopted.map_or((0, 0), |adopted| (adopted.taken_files, adopted.taken_bytes));
+        let compared = adopted.map_or(0, |adopted| adopted.compared_bytes);
         // With nothing new the replica stands where it stood, and a full copy would have cost what it holds.
         let is_nothing = plan.is_none() && record.nothing_at.is_some();
         let standing = |value: Option<u64>| value.filter(|_| is_nothing);
@@ -224,9 +228,11 @@ impl RunJournal for Journal<'_> {
             to_version: plan.map(|plan| plan.source_version).or(record.nothing_at),
             replica_version: plan.map(|plan| plan.target_version),
             files_planned: plan.map_or(0, |plan| plan.files_copy),
-            bytes_planned: plan.map_or(0, |plan| plan.bytes_copy),
-            files_copied: record.copied.files,
-            bytes_copied: record.copied.bytes,
+            bytes_planned: plan
+                .map_or(0, |plan| plan.bytes_copy)
+                .saturating_add(compared),
+            files_copied: record.copied.files.saturating_sub(taken.0),
+            bytes_copied: record.copied.bytes.saturating_sub(taken.1),
             bytes_full: plan
                 .map(|plan| plan.bytes_full)
                 .or(standing(task.bytes))
@@ -445,6 +451,18 @@ impl Lakehand {
                     .await?
             }
             Outcome::Done(plan) => {
+                if let Some(adopted) = &plan.adopted {
+                    let outcome = AdoptionOutcome {
+                        taken_files: adopted.taken_files,
+                        taken_bytes: adopted.taken_bytes,
+                        differing: adopted.differing,
+                        changed: adopted.changed,
+                        refused: adopted.refused,
+                    };
+                    self.exchange
+                        .adoption_done(&system, &task, run, &outcome)
+                        .await?;
+                }
                 let committed = SyncCommitted {
                     source_committed_at: plan.source_timestamp,
                     replica_version: plan.target_version,

@@ -156,6 +156,8 @@ impl Wires {
             retention_hours: 168,
             mend: None,
             ways: Ways::default(),
+            narrow: None,
+            adopt: None,
         };
         let ends = Ends {
             source: source.objects,

@@ -191,6 +191,7 @@ fn Shown() -> impl IntoView {
             </section>
             <section class="block">
                 <h2>{words::costs::SAVED_BY_REPLICAS}</h2>
+                <p><A href="/flows">{words::flows::FLOWS_OF_THE_OLD_WAY}</A></p>
                 {savings.show(|savings: Vec<Saving>| of_savings(savings, true).into_any())}
                 <p><A href="/advice">{words::advice::WOULD_COST_LESS}</A></p>
             </section>

@@ -288,6 +288,8 @@ mod tests {
             bytes_unused: 0,
             files_deleted: 0,
             bytes_deleted: 0,
+            adopted_files: 0,
+            adopted_bytes: 0,
             error: None,
             started_at: at(started),
             finished_at: Some(at(finished)),

@@ -51,6 +51,7 @@ fn All() -> impl IntoView {
                 <h1>{words::replicas::REPLICAS}</h1>
                 <p class="lead">{words::replicas::WHAT_REPLICAS_ARE}</p>
                 <p><A href="/erasures">{words::replicas::WHAT_IS_TO_BE_FORGOTTEN}</A></p>
+                <p><A href="/adoptions">{words::flows::ADOPT_A_COPY}</A></p>
             </div>
             {replicas.show(move |replicas| list(replicas, is_first).into_any())}
         </section>

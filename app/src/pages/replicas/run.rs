@@ -76,6 +76,7 @@ fn page(run: SyncRun) -> impl IntoView {
                         {fact(words::replicas::COPIED, words::replicas::bytes_in_files(&words::bytes(run.bytes_copied), run.files_copied))}
                         {of_plan(run.bytes_copied, run.bytes_planned).map(|share| fact(words::replicas::OF_THE_PLAN, words::replicas::of_what_was_planned(&share, &words::bytes(run.bytes_planned))))}
                         {how.as_ref().map(|how| sets(how).into_iter().map(|(title, text)| fact(title, text)).collect_view())}
+                        {(run.adopted_files > 0).then(|| fact(words::flows::TAKEN_OVER, words::replicas::bytes_in_files(&words::bytes(run.adopted_bytes), run.adopted_files)))}
                         {fact(words::replicas::A_FULL_COPY, words::bytes(run.bytes_full))}
                         {share.map(|share| fact(words::replicas::LESS_BY, share))}
                         {fact(words::replicas::CAME_FROM_THE_SOURCE, words::replicas::bytes_that_are_billed(&words::bytes(run.bytes_received)))}
@@ -298,6 +299,8 @@ mod tests {
             bytes_unused: 0,
             files_deleted: 0,
             bytes_deleted: 0,
+            adopted_files: 0,
+            adopted_bytes: 0,
             error: None,
             started_at: at(0),
             finished_at: None,

@@ -83,6 +83,13 @@ fn page(
     let href = format!("/products/{product}");
     let crumb = product.clone();
     let plan = plan::block(&replica, planned);
+    let is_new = replica.tables.iter().any(|table| table.synced_at.is_none());
+    let adopt = (is_new && replica.may.schedule).then(|| {
+        let storage = replica.storage.to_string();
+        let query = [("product", product.as_str()), ("storage", storage.as_str())];
+        let href = url::with_query("/adoptions", query);
+        view! { <p><A href=href>{words::flows::IS_A_COPY_THERE}</A></p> }
+    });
     let is_busy = replica.tables.iter().any(|table| !table.work.is_empty());
     let tables = replica.tables.iter().map(table).collect_view();
     let head = vec![
@@ -131,6 +138,7 @@ fn page(
             <section class="block" data-refresh=is_busy.then_some("")>
                 <h2>{words::replicas::TABLES}</h2>
                 <Table caption=words::replicas::TABLES_OF_THE_REPLICA head>{tables}</Table>
+                {adopt}
             </section>
             {plan}
             {replica.job.clone().map(|job| schedule(&replica, job))}

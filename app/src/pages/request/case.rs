@@ -23,6 +23,7 @@ use crate::pages::product::cuts::brief;
 use crate::pages::request::offer;
 use crate::pages::request::part;
 use crate::pages::request::part::Narrowing;
+use crate::url;
 use crate::wire;
 use crate::words;
 
@@ -31,6 +32,12 @@ use crate::words;
 pub fn Case(request: Request) -> impl IntoView {
     let product = format!("/products/{}", request.product);
     let grants = format!("/products/{}?tab=access", request.product);
+    // Once it is approved the first sync begins.
+    let adopt = (request.mode == Mode::Replica && !request.may_decide.is_empty()).then(|| {
+        let product = request.product.to_string();
+        let href = url::with_query("/adoptions", [("product", product.as_str())]);
+        view! { <span class="secondary"><A href=href>{words::flows::IS_A_COPY_THERE}</A></span> }
+    });
     let offered = request.offer.as_ref().and_then(|offer| {
         offer
             .modes
@@ -83,7 +90,7 @@ pub fn Case(request: Request) -> impl IntoView {
             {request.renews_until.map(|at| view! {
                 <div><dt>{words::request::RENEWS}</dt><dd>{words::request::AN_ACCESS_UNTIL}<LastDay at/></dd></div>
             })}
-            <div><dt>{words::request::MODE}</dt><dd>{state::mode(request.mode)}</dd></div>
+            <div><dt>{words::request::MODE}</dt><dd>{state::mode(request.mode)}{adopt}</dd></div>
             {cut}
             {offered.map(|offered| view! {
                 <div>

@@ -1,11 +1,15 @@
-//! What replicas have saved against a stated baseline: every consumer of the replica loads the whole table every
-//! `baseline_days` (a week, unless the product says otherwise).
+//! What replicas have saved against a stated baseline. Where flows of the old way to the replica's place were switched off, what they
+//! would have moved since; else an assumption: every consumer of the replica loads the whole table every `baseline_days` (a week,
+//! unless the product says otherwise).
 
 use model::dto::{Money, Saving};
 use model::time::DAY;
-use model::{CutId, Location, Micro, Name, ProductId, ProductName, ReplicaId, Route, Timestamp};
+use model::{
+    Currency, CutId, Location, Micro, Name, ProductId, ProductName, ReplicaId, Route, Timestamp,
+};
 
 use crate::error::Error;
+use crate::flows::SwitchedOff;
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
@@ -84,6 +88,12 @@ impl Exchange {
                 .map_err(Error::internal)?,
             to: Location::new(replica.to_cloud, &replica.to_region).map_err(Error::internal)?,
         };
+        let off = self
+            .switched_off(replica.product_id, &route.to, now)
+            .await?;
+        if let Some(off) = off {
+            return self.saving_since(replica, route, off, now).await;
+        }
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event
              join sync_run on sync_run.id = run_id join replica_table on replica_table.id = replica_table_id
@@ -142,6 +152,81 @@ impl Exchange {
             baseline: format!(
                 "a full load of today's size every {} days by {by}, priced at today's rate",
                 replica.baseline_days
+            ),
+        })
+    }
+
+    /// Since flows were switched off: what they would have moved, minus what was moved and billed for the replica instead.
+    async fn saving_since(
+        &self,
+        replica: ReplicaRow,
+        route: Route,
+        off: SwitchedOff,
+        now: Timestamp,
+    ) -> Result<Saving, Error> {
+        let row = sql!(
+            "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event
+             where product_id = $1 and to_location = $2 and from_location <> to_location and at >= $3
+                 and method in ('measured', 'logged')"
+        )
+        .bind(replica.product_id)
+        .bind(&route.to)
+        .bind(off.since)
+        .row(self.db())
+        .await?;
+        let actual: u64 = row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0);
+        let rows = sql!(
+            "select currency, cast(sum(amount_micro) as bigint) as amount from charge
+             where product_id = $1 and to_location = $2 and day >= $3 group by currency order by currency"
+        )
+        .bind(replica.product_id)
+        .bind(&route.to)
+        .bind(off.since.utc_day())
+        .rows(self.db())
+        .await?;
+        let mut billed = Vec::with_capacity(rows.len());
+        for row in rows {
+            billed.push((
+                row.get::<Currency>("currency")?,
+                row.get::<Micro>("amount")?,
+            ));
+        }
+        let saved_bytes =
+            i64::try_from(i128::from(off.bytes) - i128::from(actual)).unwrap_or(i64::MAX);
+        // Of several currencies nothing is added up.
+        let saved = off.worth.and_then(|(worth, currency)| {
+            let paid = match billed.as_slice() {
+                [] => Micro(0),
+                [(same, paid)] if *same == currency => *paid,
+                _ => return None,
+            };
+            let amount = Micro(worth.0.checked_sub(paid.0)?);
+            Some(Money { amount, currency })
+        });
+        let flows = match off.flows {
+            1 => "1 flow of the old way that was".to_owned(),
+            many => format!("{many} flows of the old way that were"),
+        };
+        let unknown = match off.unknown {
+            0 => String::new(),
+            some => format!(
+                "; of {some} it is not known how much a load moved, and they count as nothing"
+            ),
+        };
+        let since = off
+            .since
+            .date()
+            .map_or_else(|| off.since.to_string(), |date| date.to_string());
+        Ok(Saving {
+            product: replica.product,
+            route,
+            days: now.since(off.since).max(0) / DAY,
+            baseline_bytes: off.bytes,
+            actual_bytes: actual,
+            saved_bytes,
+            saved,
+            baseline: format!(
+                "what {flows} switched off since {since} would have moved, priced at today's rate, minus what was billed since{unknown}"
             ),
         })
     }

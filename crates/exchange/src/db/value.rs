@@ -195,6 +195,7 @@ ids!(
     model::DeploymentId,
     model::NoticeId,
     model::ErasureId,
+    model::FlowId,
     model::ErasedObjectId,
     model::AdviceId,
 );
@@ -261,6 +262,8 @@ words!(
     model::AdviceKind,
     model::AdviceState,
     model::NoticeKind,
+    model::dto::FlowKind,
+    model::dto::Compared,
     model::NoticeEvent,
     model::Addresses,
 );

@@ -44,6 +44,8 @@ pub enum WorkKind {
     Refresh,
     /// Take what a store's access log says was read; key: whose log, where it lies, below which prefix.
     AccessLog,
+    /// Compare the rows that a flow of the old way brought with a replica; key: the flow.
+    Compare,
     /// Price the meter events of finished days; key: `report`.
     Report,
     /// Tell one person of one event; key: `notice/person`. Or of all that was held back; key: `digest/person`.
@@ -63,7 +65,7 @@ pub enum Lane {
 }
 
 impl WorkKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Grant,
         Self::Replica,
         Self::Sync,
@@ -71,6 +73,7 @@ impl WorkKind {
         Self::Verify,
         Self::Refresh,
         Self::AccessLog,
+        Self::Compare,
         Self::Report,
         Self::Mail,
         Self::Webhook,
@@ -85,6 +88,7 @@ impl WorkKind {
             Self::Verify => "verify",
             Self::Refresh => "refresh",
             Self::AccessLog => "access_log",
+            Self::Compare => "compare",
             Self::Report => "report",
             Self::Mail => "mail",
             Self::Webhook => "webhook",

@@ -180,7 +180,7 @@ impl Exchange {
         Ok(all)
     }
 
-    async fn foresee(
+    pub(super) async fn foresee(
         &self,
         task: &SyncTask,
         beside: bool,
@@ -239,6 +239,8 @@ fn shown(planned: Planned, route: &Route, rate: Option<&RateRecord>, sight: Sigh
         ways: Vec::new(),
         chosen: None,
         because: String::new(),
+        adopted_files: 0,
+        adopted_bytes: 0,
         failed: false,
         price: price(route, rate),
         crossing: String::new(),
@@ -254,7 +256,15 @@ fn shown(planned: Planned, route: &Route, rate: Option<&RateRecord>, sight: Sigh
             "The replica stands at the source's newest version; there is nothing to move."
                 .clone_into(&mut plan.because);
         }
-        Ok(Foreseen::Work(found)) => {
+        Ok(Foreseen::Work(mut found)) => {
+            if let Some(adopted) = &mut found.adopted {
+                plan.adopted_files = adopted.files;
+                plan.adopted_bytes = adopted.bytes;
+                // Who only reads the replica is told no places.
+                if sight == Sight::Reader {
+                    adopted.folder.clear();
+                }
+            }
             let (chosen, because) = choice(&found);
             plan.from_version = found.from_version;
             plan.to_version = Some(found.to_version);
@@ -282,6 +292,9 @@ fn price(route: &Route, rate: Option<&RateRecord>) -> String {
 
 /// What the run does, and why. It copies what the replica does not hold; where that is vectors alone, it copies vectors alone.
 fn choice(found: &Foresight) -> (SyncWay, String) {
+    if let Some(adopted) = &found.adopted {
+        return (SyncWay::FileCopy, adopted.sentence());
+    }
     if found.sets_fed + found.sets_skipped > 0 {
         return by_rows(found);
     }
@@ -436,6 +449,7 @@ mod tests {
             vectors: moves(0, 0),
             are_vectors_enough: false,
             reused: 0,
+            adopted: None,
         };
         let (way, because) = choice(&found);
         assert_eq!(way, SyncWay::ChangeFeed);

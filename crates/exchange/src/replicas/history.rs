@@ -64,6 +64,8 @@ impl FromRow for RunRecord {
             bytes_unused: received.saturating_sub(copied),
             files_deleted: row.get("files_deleted")?,
             bytes_deleted: row.get("bytes_deleted")?,
+            adopted_files: row.get("adopted_files")?,
+            adopted_bytes: row.get("adopted_bytes")?,
             error: row.get("error")?,
             started_at: row.get("started_at")?,
             finished_at: row.get("finished_at")?,
@@ -86,11 +88,12 @@ macro_rules! visible_runs {
             "select sync_run.id, kind, product.name as product, cut.name as cut, schema_name, product_table.name as table_name,
                 storage.name as storage, storage.cloud, storage.region, sync_run.state, attempt, from_version, to_version,
                 sync_run.replica_version, files_planned, bytes_planned, files_copied, bytes_copied, bytes_full, bytes_received,
-                files_deleted, bytes_deleted, error, started_at, finished_at, busy_micros, how, product.team_id,
+                files_deleted, bytes_deleted, coalesce(taken_files, 0) as adopted_files,
+                coalesce(taken_bytes, 0) as adopted_bytes, error, started_at, finished_at, busy_micros, how, product.team_id,
                 case when classification = 'personal' then true else false end as personal
          from sync_run join replica_table on replica_table.id = replica_table_id join replica on replica.id = replica_id
              join product on product.id = sync_run.product_id join product_table on product_table.id = table_id
-             join storage on storage.id = replica.storage_id left join cut on cut.id = replica.cut_id
+             join storage on storage.id = replica.storage_id left join cut on cut.id = replica.cut_id left join adoption on done_run = sync_run.id
          where ",
             visible_replicas!()
         )

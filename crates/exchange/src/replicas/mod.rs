@@ -3,6 +3,7 @@
 //! Lives here: what is wanted, what was recorded, when the next run is due. The copying itself is the replication crate's;
 //! a worker of the server brings the two together.
 
+mod adopt;
 mod begin;
 mod checks;
 mod counts;
@@ -28,6 +29,8 @@ mod tables;
 mod task;
 mod telling;
 
+pub use adopt::AdoptionOutcome;
+pub(crate) use adopt::one_table;
 pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
 pub(crate) use deadline::FORGET_HOURS;

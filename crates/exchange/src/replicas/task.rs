@@ -46,6 +46,9 @@ pub struct SyncTask {
     forget_hours: Option<i64>,
     erasing: bool,
     fetches: Option<Fetches>,
+    /// A copy in the target's storage that the first sync is to take over, and whether the ends of files may speak for them.
+    pub adopt_path: Option<String>,
+    pub adopt_by_ends: Option<bool>,
     /// The cut that the replica is of; None for the whole product.
     pub cut_id: Option<CutId>,
     pub cut: Option<Name>,
@@ -83,6 +86,8 @@ impl FromRow for SyncTask {
             forget_hours: row.get("forget_hours")?,
             erasing: row.get("erasing")?,
             fetches: row.get("fetches")?,
+            adopt_path: row.get("adopt_path")?,
+            adopt_by_ends: row.get("adopt_by_ends")?,
             cut_id: row.get("cut_id")?,
             cut: row.get("cut")?,
             edition: row.get("edition")?,
@@ -179,7 +184,7 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours, forget_hours, fetches, replica.cut_id, cut.name as cut,
+                    quarantined_at, suspects, retention_hours, forget_hours, fetches, replica.cut_id, cut.name as cut, adopt_path, by_ends as adopt_by_ends,
                     replica.edition,
                     case when exists (select 1 from erasure_part where erasure_part.replica_table_id = replica_table.id
                                           and erasure_part.state = 'waiting')
@@ -189,6 +194,7 @@ impl Exchange {
                  join storage as source on source.id = product_table.storage_id
                  join storage as target on target.id = replica.storage_id
                  left join cut on cut.id = replica.cut_id left join sync_job on sync_job.replica_id = replica.id
+                 left join adoption on adopted_table = product_table.id and into_storage = target.id and done_at is null
              where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
@@ -224,5 +230,33 @@ impl Exchange {
             what: cuts::parsed(&text)?,
             key: self.cut_key(cut, edition).await?,
         }))
+    }
+
+    /// The same of a table and a storage where there is no replica yet: as the first sync of one would begin. For planning alone.
+    pub(super) async fn task_to_be(
+        &self,
+        table: TableId,
+        storage: StorageId,
+    ) -> Result<Option<SyncTask>, Error> {
+        // The ids stand in for those of a replica, of which there is none.
+        Ok(sql!(
+            "select product_table.id as replica_table_id, product.id as replica_id, 'pending' as replica_state,
+                    'pending' as table_state, product.id as product_id, product.name as product, product_table.id as table_id,
+                    schema_name as schema, product_table.name as table_name, product_table.storage_id as source_storage,
+                    product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
+                    target.id as target_storage, product.name || '/' || schema_name || '/' || product_table.name as target_path,
+                    target.cloud as target_cloud, target.region as target_region, cast(null as bigint) as source_version,
+                    cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
+                    cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
+                    cast(null as bigint) as retention_hours, cast(null as text) as fetches, cast(null as text) as adopt_path,
+                    false as adopt_by_ends
+             from product_table join product on product.id = product_table.product_id
+                 join storage as source on source.id = product_table.storage_id join storage as target on target.id = $2
+             where product_table.id = $1"
+        )
+        .bind(table)
+        .bind(storage)
+        .first(self.db())
+        .await?)
     }
 }

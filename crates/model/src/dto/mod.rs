@@ -3,6 +3,7 @@
 //! A `…New` or `…Change` comes in and denies unknown fields; the others go out.
 
 mod access;
+mod adoptions;
 mod advice;
 mod assess;
 mod billing;
@@ -10,6 +11,7 @@ mod catalog;
 mod cuts;
 mod declaration;
 mod erasures;
+mod flows;
 mod notices;
 mod people;
 mod plans;
@@ -17,6 +19,7 @@ mod replicas;
 mod storages;
 
 pub use access::*;
+pub use adoptions::*;
 pub use advice::*;
 pub use assess::*;
 pub use billing::*;
@@ -24,6 +27,7 @@ pub use catalog::*;
 pub use cuts::*;
 pub use declaration::*;
 pub use erasures::*;
+pub use flows::*;
 pub use notices::*;
 pub use people::*;
 pub use plans::*;

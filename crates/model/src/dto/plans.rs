@@ -39,6 +39,11 @@ pub struct TablePlan {
     pub chosen: Option<SyncWay>,
     /// Why that was chosen, or why there is no plan.
     pub because: String,
+    /// What is taken over from a copy in the replica's storage, and does not cross.
+    #[serde(default)]
+    pub adopted_files: u64,
+    #[serde(default)]
+    pub adopted_bytes: u64,
     /// It could not be planned, and its run would not go through either.
     pub failed: bool,
     /// At which price the bytes were reckoned, or why at none.

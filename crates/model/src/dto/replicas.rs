@@ -189,6 +189,11 @@ pub struct SyncRun {
     pub bytes_unused: u64,
     pub files_deleted: u64,
     pub bytes_deleted: u64,
+    /// What a first sync took over from a copy that lay in the storage already: none of it crossed.
+    #[serde(default)]
+    pub adopted_files: u64,
+    #[serde(default)]
+    pub adopted_bytes: u64,
     /// What went wrong; those who only read the replica learn no more than that something did.
     pub error: Option<String>,
     pub started_at: Timestamp,

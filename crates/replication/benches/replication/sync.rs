@@ -96,6 +96,7 @@ pub(crate) fn pair(
         mend: None,
         ways,
         narrow: None,
+        adopt: None,
     })
 }
 

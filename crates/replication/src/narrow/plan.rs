@@ -250,11 +250,13 @@ pub(crate) async fn plan(
             bytes_whole: work.whole.bytes,
             left_out: work.made.left_out.clone(),
         }),
+        adopted: None,
     };
     Ok(Planned::Work(Box::new(Plan {
         summary,
         copies: Vec::new(),
         reused: HashSet::new(),
+        wanted: HashMap::new(),
         full: Moves::of(sizes()),
         draft,
         chosen: Chosen::default(),

@@ -78,6 +78,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         mend: None,
         ways: crate::Ways::default(),
         narrow: None,
+        adopt: None,
     };
     let journal = Files(folder.join("journal"));
     // Checkpoints forget tombstones by the wall clock, so this clock has to stand near it, and begin at the same time in

@@ -1,6 +1,7 @@
 //! Tests of whole runs. Those of one module's own stand beside it.
 
 mod abort;
+mod adopting;
 mod by_rows;
 mod copying;
 mod crashes;

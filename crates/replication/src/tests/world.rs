@@ -169,6 +169,7 @@ impl World {
             mend: None,
             ways: self.ways,
             narrow: self.narrow.clone(),
+            adopt: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod declaration;
 mod delivery;
 mod domains;
 mod erasures;
+mod flows;
 mod grants;
 mod people;
 mod products;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Endpoints {
         .and(grants::endpoints())
         .and(replicas::endpoints())
         .and(erasures::endpoints())
+        .and(flows::endpoints())
         .and(billing::endpoints())
         .and(advice::endpoints())
         .and(declaration::endpoints())

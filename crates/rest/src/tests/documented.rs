@@ -5,12 +5,13 @@ use exchange::operation::{Line, TABLE, Who};
 const PAGE: &str = include_str!("../../../../docs/API.md");
 
 /// The headings below "Routes", in the table's order.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "People",
     "Storages",
     "Catalog",
     "Access",
     "Replicas",
+    "Flows of the old way",
     "Billing",
     "Audit, work, declaration",
     "Without a route",

@@ -116,6 +116,21 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
             ("keep_hours", "336".to_owned()),
             ("paused", "no".to_owned()),
         ],
+        "replicas/adopt_copy" => vec![
+            ("product", text("/product")),
+            ("storage", text("/storage")),
+            ("path", String::new()),
+        ],
+        "flows/register_flow" => vec![
+            ("product", text("/product")),
+            ("kind", text("/kind")),
+            ("consumers", text("/consumers")),
+            ("to", text("/to")),
+        ],
+        "flows/import_flows" => vec![("list", text("/list"))],
+        "flows/switch_flow" | "flows/compare_flow" | "flows/remove_flow" => {
+            vec![("flow", name(0))]
+        }
         "erasures/request_erasure" => vec![
             ("product", text("/product")),
             ("reason", text("/reason")),

@@ -3,7 +3,7 @@
 use exchange::jobs::{Wake, WorkKind};
 use exchange::page::PageRequest;
 use exchange::{Operation, Principal};
-use model::dto::{ActivationNew, FederationNew, IdentityNew, ProfileNew, TokenNew};
+use model::dto::{ActivationNew, FederationNew, FlowNew, IdentityNew, ProfileNew, TokenNew};
 use serde_json::{Value, json};
 
 use super::{Sample, World};
@@ -25,6 +25,18 @@ impl Sample {
         self.body = Some(body);
         self
     }
+}
+
+/// A flow whose old copy lies where replicas are.
+fn flow(product: &str) -> Value {
+    json!({
+        "product": product,
+        "kind": "weekly full load",
+        "consumers": 2,
+        "to": "azure:westeurope",
+        "storage": "az_weu",
+        "path": "old/visits",
+    })
 }
 
 /// The replica that the sample's grant brought about.
@@ -202,6 +214,13 @@ impl World {
         })
     }
 
+    /// A flow of the old way, by its id.
+    async fn flow(&self, product: &str) -> String {
+        let new: FlowNew = serde_json::from_value(flow(product)).unwrap();
+        let made = self.exchange().flow_register(&Principal::operator(), new);
+        made.await.unwrap().id.to_string()
+    }
+
     /// A new cut of the usual product.
     async fn cut(&mut self) -> Sample {
         let made = self.cut_made().await;
@@ -362,6 +381,8 @@ impl World {
             Operation::ReplicaList
             | Operation::SyncRunList
             | Operation::ErasureList
+            | Operation::AdoptionList
+            | Operation::FlowList
             | Operation::ErasureKeyRead
             | Operation::ErasureKeyRotate
             | Operation::RateList
@@ -395,6 +416,29 @@ impl World {
                 "product": "vehicle-visits",
                 "reason": "a person asked to be forgotten",
             })),
+            // Taken back: naming one looks at it first, and there is none here.
+            Operation::AdoptionSet => none().with(json!({
+                "product": "vehicle-visits",
+                "storage": "az_weu",
+                "path": "",
+            })),
+            Operation::FlowRegister => none().with(flow("vehicle-visits")),
+            Operation::FlowImport => none().with(json!({
+                "list": "table,kind,consumers,from,to\nvehicle-visits,FTP,1,,azure:westeurope\n",
+            })),
+            Operation::FlowSwitch => {
+                let flow = self.flow("vehicle-visits").await;
+                named(&[&flow]).with(json!({}))
+            }
+            Operation::FlowRemove => {
+                let flow = self.flow("vehicle-visits").await;
+                named(&[&flow])
+            }
+            Operation::FlowCompare => {
+                self.replicated().await;
+                let flow = self.flow("vehicle-replicated").await;
+                named(&[&flow])
+            }
             Operation::RateCreate => none().with(json!({
                 "from": format!("aws:{}", self.fresh("region")),
                 "to": "azure:*",

@@ -101,6 +101,24 @@ pub(super) fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
             ("form[cut]", "without-ids"),
             ("form[revision]", "1"),
         ],
+        "replicas/adopt_copy" => vec![
+            ("form[product]", PRODUCT),
+            ("form[storage]", "az_weu"),
+            ("form[path]", "old/visits"),
+        ],
+        "flows/register_flow" => vec![
+            ("form[product]", PRODUCT),
+            ("form[kind]", "ftp"),
+            ("form[consumers]", "1"),
+            ("form[to]", "azure:westeurope"),
+        ],
+        "flows/import_flows" => vec![(
+            "form[list]",
+            "table,kind,consumers,from,to\nvisits,FTP,1,,azure:westeurope",
+        )],
+        "flows/switch_flow" | "flows/compare_flow" | "flows/remove_flow" => {
+            vec![("form[flow]", ID)]
+        }
         "erasures/request_erasure" => vec![
             ("form[product]", PRODUCT),
             ("form[reason]", "a person asked to be forgotten"),

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::TryStreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use object_store::ObjectStore as _;
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use sha2::Sha256;
 
 use super::proxy::Proxy;
@@ -71,17 +71,22 @@ impl Azurite {
         })
     }
 
-    /// Everything that is in the container now.
-    pub(crate) async fn keys(&self) -> Vec<String> {
-        let store = MicrosoftAzureBuilder::new()
+    /// The container, past the proxy.
+    pub(crate) fn store(&self) -> MicrosoftAzure {
+        MicrosoftAzureBuilder::new()
             .with_account(ACCOUNT)
             .with_access_key(KEY)
             .with_container_name(&self.container)
             .with_endpoint(self.direct.clone())
             .with_allow_http(true)
             .build()
-            .unwrap();
-        let keys = store
+            .unwrap()
+    }
+
+    /// Everything that is in the container now.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let keys = self
+            .store()
             .list(None)
             .map_ok(|object| object.location.to_string());
         keys.try_collect().await.unwrap()

@@ -7,6 +7,7 @@ mod cuts;
 mod deciding;
 mod ended;
 mod erasing;
+mod flows;
 mod following;
 mod history;
 mod later;

@@ -1,0 +1,278 @@
+//! Flows of the old way, registered and switched off; copies named for a first sync. On both databases.
+
+use model::dto::{AdoptionNew, Compared, FlowImport, FlowNew, FlowSwitch};
+use model::time::DAY;
+use model::{Micro, StorageId, TableId};
+
+use super::World;
+use crate::error::Error;
+use crate::jobs::{Lane, WorkKind};
+use crate::replicas::AdoptionOutcome;
+use crate::sql;
+
+fn flow(kind: &str, consumers: u32, load_bytes: Option<u64>) -> FlowNew {
+    FlowNew {
+        product: "vehicle-visits".into(),
+        kind: kind.into(),
+        consumers,
+        to: "azure:westeurope".into(),
+        load_bytes,
+        ..FlowNew::default()
+    }
+}
+
+#[tokio::test]
+async fn savings_count_from_the_flows_that_were_switched_off() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        let assumed = exchange.savings(&world.jonas, None).await.unwrap();
+        assert!(assumed[0].baseline.contains("a full load of today's size"));
+
+        let mut made = Vec::new();
+        for new in [
+            flow("Weekly full load", 2, None),
+            flow("daily_full_load", 1, Some(1_000_000_000)),
+            flow("direct reads", 5, None),
+        ] {
+            made.push(exchange.flow_register(&world.jonas, new).await.unwrap());
+        }
+        let loads: Vec<_> = made.iter().map(|flow| flow.reckoned_bytes).collect();
+        assert_eq!(loads, [Some(4_000_000_000), Some(1_000_000_000), None]);
+        // They run beside the replica, and are no saving.
+        let still = exchange.savings(&world.jonas, None).await.unwrap();
+        assert_eq!(still, assumed);
+
+        for flow in &made {
+            let off = exchange
+                .flow_switch(&world.jonas, flow.id, FlowSwitch::default())
+                .await
+                .unwrap();
+            assert_eq!(off.off_at, Some(exchange.now()));
+        }
+        world.test.clock.advance(14 * DAY);
+        let saved = exchange.savings(&world.mara, None).await.unwrap();
+        let saved = &saved[0];
+        // Two weeks of two who load four, and of one who loads one each day.
+        assert_eq!(saved.baseline_bytes, 30_000_000_000);
+        assert_eq!((saved.days, saved.actual_bytes), (14, 0));
+        assert_eq!(saved.saved.unwrap().amount, Micro(2_700_000));
+        assert!(saved.baseline.contains("3 flows"), "{}", saved.baseline);
+        assert!(
+            saved.baseline.contains("of 1 it is not known"),
+            "{}",
+            saved.baseline
+        );
+
+        // It runs again, and one was a mistake.
+        let on = FlowSwitch {
+            off: Some(String::new()),
+        };
+        let on = exchange.flow_switch(&world.jonas, made[0].id, on).await;
+        assert_eq!(on.unwrap().off_at, None);
+        exchange
+            .flow_remove(&world.jonas, made[2].id)
+            .await
+            .unwrap();
+        let saved = exchange.savings(&world.mara, None).await.unwrap();
+        assert_eq!(saved[0].baseline_bytes, 14_000_000_000);
+    }
+}
+
+#[tokio::test]
+async fn flows_are_their_teams_and_what_is_wrong_is_said() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let with = |change: fn(&mut FlowNew)| {
+            let mut new = flow("ftp", 1, None);
+            change(&mut new);
+            new
+        };
+        for (new, field) in [
+            (with(|new| new.kind = "hourly".into()), "kind"),
+            (with(|new| new.consumers = 0), "consumers"),
+            (with(|new| new.to = "mars".into()), "to"),
+            (with(|new| new.table = Some("default.none".into())), "table"),
+            (with(|new| new.path = Some("old".into())), "storage"),
+            (with(|new| new.storage = Some("az_weu".into())), "path"),
+            (
+                with(|new| {
+                    new.storage = Some("az_weu".into());
+                    new.path = Some("../old".into());
+                }),
+                "path",
+            ),
+        ] {
+            let refused = exchange.flow_register(&world.jonas, new).await.unwrap_err();
+            let Error::Invalid(fields) = refused else {
+                panic!("{refused}")
+            };
+            assert_eq!(fields[0].field, field, "{fields:?}");
+        }
+        let list = FlowImport {
+            list: "table,kind".into(),
+        };
+        let refused = exchange.flow_import(&world.jonas, list).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))));
+        assert!(exchange.flows(&world.jonas, None).await.unwrap().is_empty());
+
+        let flow = exchange
+            .flow_register(&world.jonas, flow("ftp", 1, None))
+            .await
+            .unwrap();
+        // Who reads the product has nothing to do with it.
+        assert!(exchange.flows(&world.mara, None).await.unwrap().is_empty());
+        let other = exchange
+            .flow_switch(&world.mara, flow.id, FlowSwitch::default())
+            .await;
+        assert!(matches!(other, Err(Error::NotFound(_))));
+        let later = FlowSwitch {
+            off: Some("2099-01-01".into()),
+        };
+        let later = exchange.flow_switch(&world.jonas, flow.id, later).await;
+        assert!(matches!(later, Err(Error::Invalid(_))));
+        let alone = exchange.flow_compare(&world.jonas, flow.id).await;
+        assert!(matches!(alone, Err(Error::Conflict(_))));
+    }
+}
+
+#[tokio::test]
+async fn an_old_copy_is_compared_by_a_worker() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let new = FlowNew {
+            storage: Some("az_weu".into()),
+            path: Some("old/visits".into()),
+            ..flow("weekly full load", 1, None)
+        };
+        let flow = exchange.flow_register(&world.jonas, new).await.unwrap();
+        let asked = exchange.flow_compare(&world.jonas, flow.id).await.unwrap();
+        assert!(asked.comparing);
+        let leased = loop {
+            let leased = exchange
+                .work_lease(&world.system, "w", None, 60_000_000, Lane::Data)
+                .await
+                .unwrap()
+                .unwrap();
+            if leased.kind == WorkKind::Compare {
+                break leased;
+            }
+            exchange.work_done(&leased).await.unwrap();
+        };
+        assert_eq!(leased.key, flow.id.to_string());
+        let task = exchange.flow_task(&world.system, flow.id).await.unwrap();
+        let task = task.unwrap();
+        assert_eq!(task.copy_path, "old/visits");
+        assert_eq!(task.replica_path, "vehicle-visits/default/t");
+        assert_eq!(task.replica_version, Some(3));
+        exchange
+            .flow_compared(&world.system, flow.id, Compared::Same, "All 10 rows.")
+            .await
+            .unwrap();
+        let found = exchange.flows(&world.jonas, None).await.unwrap();
+        assert_eq!(found[0].compared, Some(Compared::Same));
+        assert_eq!(found[0].compared_at, Some(exchange.now()));
+        assert!(!found[0].comparing);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_named_before_the_first_sync_and_used_once() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let named = |path: &str| AdoptionNew {
+            product: "vehicle-visits".into(),
+            storage: "az_weu".into(),
+            path: path.into(),
+            ..AdoptionNew::default()
+        };
+        let readers = exchange.adoption_set(&world.mara, named("old")).await;
+        assert!(matches!(readers, Err(Error::Forbidden(_))));
+        world.granted("vehicle-visits", "replica").await;
+        for (new, field, said) in [
+            (named("../old"), "path", "no `.` and no `..`"),
+            (
+                named("vehicle-visits/default"),
+                "path",
+                "is a replica's or a registered table's",
+            ),
+            // Nobody here can look at it.
+            (named("old/visits"), "path", "does not plan"),
+            (
+                AdoptionNew {
+                    storage: "aws_eu".into(),
+                    ..named("old")
+                },
+                "storage",
+                "no replicas are made",
+            ),
+            (
+                AdoptionNew {
+                    table: Some("default.none".into()),
+                    ..named("old")
+                },
+                "table",
+                "no such table",
+            ),
+        ] {
+            let refused = exchange.adoption_set(&world.jonas, new).await.unwrap_err();
+            let Error::Invalid(fields) = refused else {
+                panic!("{refused}")
+            };
+            assert_eq!(fields[0].field, field, "{fields:?}");
+            assert!(fields[0].message.contains(said), "{fields:?}");
+        }
+        assert!(exchange.adoptions(&world.jonas).await.unwrap().is_empty());
+
+        // As if it had been looked at.
+        let (task, run) = world.begin_sync().await;
+        assert_eq!(task.adopt_path, None);
+        put(&world, task.table_id, task.target_storage).await;
+        let again = exchange.sync_task(&world.system, task.replica_table_id);
+        let again = again.await.unwrap().unwrap();
+        assert_eq!(again.adopt_path.as_deref(), Some("old/visits"));
+        assert_eq!(again.adopt_by_ends, Some(true));
+        let outcome = AdoptionOutcome {
+            taken_files: 7,
+            taken_bytes: 700,
+            changed: 1,
+            ..AdoptionOutcome::default()
+        };
+        for _ in 0..2 {
+            exchange
+                .adoption_done(&world.system, &again, &run, &outcome)
+                .await
+                .unwrap();
+        }
+        let found = &exchange.adoptions(&world.jonas).await.unwrap()[0];
+        assert_eq!((found.taken_files, found.run), (7, Some(run.id)));
+        let told = found.outcome.as_deref().unwrap();
+        assert!(told.contains("1 were changed by somebody"), "{told}");
+        assert!(told.contains("Every row is compared"), "{told}");
+        let seen = exchange.sync_run(&world.jonas, run.id).await.unwrap();
+        assert_eq!((seen.adopted_files, seen.adopted_bytes), (7, 700));
+        let after = exchange.sync_task(&world.system, task.replica_table_id);
+        assert_eq!(after.await.unwrap().unwrap().adopt_path, None);
+        // What was used is not taken back.
+        let left = exchange
+            .adoption_set(&world.jonas, named(""))
+            .await
+            .unwrap();
+        assert_eq!(left.len(), 1);
+    }
+}
+
+async fn put(world: &World, table: TableId, storage: StorageId) {
+    sql!(
+        "insert into adoption (adopted_table, into_storage, adopt_path, by_ends, planned_files, planned_bytes, to_read_bytes,
+             fetch_bytes, asked_at) values ($1, $2, 'old/visits', true, 8, 800, 0, 100, $3)"
+    )
+    .bind(table)
+    .bind(storage)
+    .bind(world.exchange().now())
+    .execute(world.exchange().db())
+    .await
+    .unwrap();
+}

@@ -1,0 +1,141 @@
+//! Comparing what a flow of the old way brought with the replica that is to take its place: asked for here, read by a worker beside the
+//! replica, kept with its time.
+
+use model::dto::{Compared, Flow};
+use model::{FlowId, ProductId, ReplicaTableId, StorageId, TableId};
+use serde_json::json;
+
+use crate::audit::Object;
+use crate::error::Error;
+use crate::jobs::{Wake, WorkKind};
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::{Exchange, from_row, sql};
+
+/// What a worker needs to know to compare.
+#[derive(Clone, Debug)]
+pub struct FlowTask {
+    pub id: FlowId,
+    pub product_id: ProductId,
+    pub table_id: TableId,
+    pub copy_storage: StorageId,
+    pub copy_path: String,
+    pub replica_table_id: ReplicaTableId,
+    pub replica_storage: StorageId,
+    pub replica_path: String,
+    /// As it was last synced.
+    pub replica_version: Option<u64>,
+    pub source_version: Option<u64>,
+}
+from_row!(FlowTask {
+    id,
+    product_id,
+    table_id,
+    copy_storage,
+    copy_path,
+    replica_table_id,
+    replica_storage,
+    replica_path,
+    replica_version,
+    source_version
+});
+
+impl Exchange {
+    /// Asks for a comparison of what the flow brought with the replica at the place that it goes to.
+    pub async fn flow_compare(&self, principal: &Principal, id: FlowId) -> Result<Flow, Error> {
+        let record = self.flow_for(principal, Operation::FlowCompare, id).await?;
+        let tasks = self.flow_tasks(id).await?;
+        if tasks.len() != 1 {
+            return Err(Error::conflict(match tasks.len() {
+                0 => {
+                    "there is nothing to compare: it takes a flow whose old copy lies in a registered storage (say which when you register \
+                     it), and a replica of its product at the place that it goes to"
+                }
+                _ => {
+                    "the flow is of several tables, and one folder holds one of them; register it for each table with the folder of its \
+                     copy"
+                }
+            }));
+        }
+        let mut change = self.change(principal).await?;
+        let at = change.at();
+        sql!("update old_flow set comparing_at = $1 where id = $2")
+            .bind(at)
+            .bind(id)
+            .execute(change.tx())
+            .await?;
+        let wake = Wake::new(WorkKind::Compare, id);
+        change.wake(wake.at(Some(record.to_location.clone())));
+        change.note(
+            Operation::FlowCompare,
+            Object::new("product", record.product_id),
+            json!({ "flow": id }),
+        );
+        change.commit().await?;
+        let mut flows = self.flows(principal, None).await?;
+        flows.retain(|flow| flow.id == id);
+        flows.pop().ok_or(Error::NotFound("flow"))
+    }
+
+    /// What there is to know for comparing; None where there is nothing to compare any more.
+    pub async fn flow_task(
+        &self,
+        principal: &Principal,
+        id: FlowId,
+    ) -> Result<Option<FlowTask>, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let mut tasks = self.flow_tasks(id).await?;
+        Ok(tasks.pop().filter(|_| tasks.is_empty()))
+    }
+
+    async fn flow_tasks(&self, id: FlowId) -> Result<Vec<FlowTask>, Error> {
+        Ok(sql!(
+            "select old_flow.id, old_flow.product_id, replica_table.table_id, copy_storage, copy_path,
+                    replica_table.id as replica_table_id, replica.storage_id as replica_storage,
+                    replica_table.path as replica_path, replica_version, source_version
+             from old_flow join replica on replica.product_id = old_flow.product_id
+                 join replica_table on replica_table.replica_id = replica.id
+                 join storage on storage.id = replica.storage_id
+             where old_flow.id = $1 and copy_storage is not null and copy_path is not null
+                 and replica.state <> 'deleted' and replica_table.state not in ('erasing', 'deleted')
+                 and storage.cloud || ':' || storage.region = to_location
+                 and (flow_table is null or flow_table = replica_table.table_id)
+             order by replica_table.id limit 2"
+        )
+        .bind(id)
+        .all(self.db())
+        .await?)
+    }
+
+    /// What a comparison has found.
+    pub async fn flow_compared(
+        &self,
+        principal: &Principal,
+        id: FlowId,
+        compared: Compared,
+        sentence: &str,
+    ) -> Result<(), Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let mut change = self.change(principal).await?;
+        let at = change.at();
+        let changed = sql!(
+            "update old_flow set compared_at = $1, compared = $2, comparison = $3, comparing_at = null where id = $4"
+        )
+        .bind(at)
+        .bind(compared)
+        .bind(sentence)
+        .bind(id)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Ok(());
+        }
+        change.note(
+            Operation::SyncRunWrite,
+            Object::new("flow", id),
+            json!({ "compared": compared }),
+        );
+        change.commit().await
+    }
+}
