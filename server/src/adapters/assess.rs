@@ -338,7 +338,7 @@ async fn read(at: &TableAt, span: Span) -> Result<Read, LogError> {
         retention_hours: RETENTION_HOURS,
     };
     let (mut protocol, mut metadata) = (begun.protocol, begun.metadata);
-    let mut reckoner = Reckoner::new(window, begun.files);
+    let mut reckoner = Reckoner::new(window, begun.files).recording(metadata.records_changes());
     let limit = table.budgets().files;
     let mut each = |logged: delta::Logged| -> Result<(), LogError> {
         if let Some(found) = &logged.protocol {
@@ -364,19 +364,30 @@ async fn read(at: &TableAt, span: Span) -> Result<Read, LogError> {
     }
     let figures = reckoner.finish();
     let support = delta::Support::of(&protocol, &metadata);
-    let vectors = figures.has_vectors.then_some("deletionVectors");
+    // A reader that goes by the protocol would show rows that are deleted.
+    let says_so = protocol.reader_features.contains("deletionVectors");
+    let vectors = (figures.has_vectors && !says_so).then_some("deletionVectors");
     let not_cloned = support.clone_refused_for().or(vectors).map(|feature| {
         format!(
             "it uses the feature {}, which clones cannot have here yet",
             delta::shown(feature)
         )
     });
+    // As runs choose: a row that a clone wrote would have another id, and of some types rows cannot be told apart.
+    let files_only = match protocol.writer_features.contains("rowTracking") {
+        true => Some("the table tracks its rows".to_owned()),
+        false => match metadata.shape() {
+            Ok(shape) => shape.unfit().map(str::to_owned),
+            Err(_) => Some("its schema cannot be read".to_owned()),
+        },
+    };
     let short = short.map(|why| format!("{why}: it counts from {from}."));
     Ok(Read {
         version: history.latest,
         short,
         change_feed: metadata.records_changes(),
         not_cloned,
+        files_only,
         figures,
     })
 }
