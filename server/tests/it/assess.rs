@@ -1,5 +1,7 @@
 //! An assessment of tables that Python wrote: its bytes are those that Python counts by itself, and on the way nothing is written
-//! and no data is read.
+//! and no data is read. Then the clones that were reckoned are made, sync by sync, and move what was told.
+
+mod clones;
 
 use std::path::Path;
 
@@ -8,6 +10,7 @@ use http::Method;
 use model::dto::{Assessment, AssessmentNew, Rate};
 use model::time::DAY;
 use model::{Purpose, RateId, StorageId, Timestamp, Unit};
+use replication::Ways;
 use serde_json::{Value, json};
 use server::adapters::assess::{Asked, assess};
 use server::adapters::stores::Lake;
@@ -116,12 +119,14 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
     let at = start.plus(28 * DAY);
     let there = files(&s3.file(""));
     let before = s3.proxy.counted();
-    let flows = "feed,weekly full load,2,,azure:westeurope\nplain,FTP,1,,azure:westeurope\n";
+    let flows = "feed,weekly full load,2,,azure:westeurope\nfeed,direct reads,1,,azure:westeurope\n\
+        plain,FTP,1,,azure:westeurope\nplain,daily full load,3,,azure:westeurope\n";
     let found = assess(&lake, &access, ask(flows).unwrap(), &rates, at, &meter)
         .await
         .unwrap();
 
-    for (table, consumers) in [("feed", 2), ("plain", 1)] {
+    // Consumers by the week, by the day, and as often as there are syncs.
+    for (table, weekly, daily, live) in [("feed", 2, 0, 1), ("plain", 1, 3, 0)] {
         let counted = &counted[table];
         let told = found
             .tables
@@ -137,8 +142,11 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         );
         assert_eq!(json!(told.bytes), counted["bytes"], "{table}");
         assert_eq!(told.syncs, 14);
-        let weekly = counted["weekly"].as_u64().unwrap() * consumers;
-        assert_eq!(way(&found, table, "today")["bytes"], weekly, "{table}");
+        let of = |what: &str| counted[what].as_u64().unwrap();
+        let today = of("weekly") * weekly + of("daily") * daily + of("live") * live;
+        assert_eq!(way(&found, table, "today")["bytes"], today, "{table}");
+        let all = of("live") * (weekly + daily + live);
+        assert_eq!(way(&found, table, "live")["bytes"], all, "{table}");
         let clone = way(&found, table, "clone");
         assert_eq!(clone["first_copy"], counted["first_copy"], "{table}");
         for kind in ["clone", "clone_skip"] {
@@ -210,4 +218,22 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
     }
     assert_eq!(s3.proxy.counted().since(before).sent, 0);
     assert_eq!(files(&s3.file("")), there);
+
+    for (table, kind, ways) in [
+        ("feed", "clone", Ways::FILES),
+        ("feed", "clone_feed", Ways::default()),
+        ("feed", "clone_both", clones::LEAST),
+        ("plain", "clone", Ways::FILES),
+        ("plain", "clone_skip", clones::LEAST),
+    ] {
+        let told = way(&found, table, kind)["bytes"].as_u64().unwrap();
+        let versions: Vec<u64> =
+            serde_json::from_value(counted[table]["versions"].clone()).unwrap();
+        let moved = clones::moved(&s3, &access, (table, kind), ways, &versions, start).await;
+        let off = moved.abs_diff(told);
+        assert!(
+            off * 100 <= told,
+            "{table} {kind}: {moved} moved, {told} told"
+        );
+    }
 }
