@@ -91,6 +91,8 @@ ids! {
     ErasureId
     /// One object that was deleted from a replica.
     ErasedObjectId
+    /// One assessment of what lies in a storage.
+    AssessmentId
     /// A domain: groups teams and sets floor rules.
     DomainId
     /// A team: owns products, recipients and everything else.

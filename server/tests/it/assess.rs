@@ -4,6 +4,7 @@
 mod clones;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use exchange::ports::StorageAccess;
 use http::Method;
@@ -121,9 +122,17 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
     let before = s3.proxy.counted();
     let flows = "feed,weekly full load,2,,azure:westeurope\nfeed,direct reads,1,,azure:westeurope\n\
         plain,FTP,1,,azure:westeurope\nplain,daily full load,3,,azure:westeurope\n";
-    let found = assess(&lake, &access, ask(flows).unwrap(), &rates, at, &meter)
-        .await
-        .unwrap();
+    let found = assess(
+        &lake,
+        &access,
+        ask(flows).unwrap(),
+        &rates,
+        at,
+        &meter,
+        &Arc::default(),
+    )
+    .await
+    .unwrap();
 
     // Consumers by the week, by the day, and as often as there are syncs.
     for (table, weekly, daily, live) in [("feed", 2, 0, 1), ("plain", 1, 3, 0)] {
@@ -196,6 +205,7 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         &rates,
         at,
         &meter,
+        &Arc::default(),
     )
     .await
     .unwrap_err();

@@ -195,6 +195,7 @@ ids!(
     model::NoticeId,
     model::ErasureId,
     model::ErasedObjectId,
+    model::AssessmentId,
 );
 
 macro_rules! words {
