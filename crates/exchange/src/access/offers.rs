@@ -79,7 +79,10 @@ impl Exchange {
             &Scope::consumer(recipient.team_id),
             "recipient",
         )?;
-        self.offer_for(&product, &recipient).await
+        let offer = self.offer_for(&product, &recipient).await?;
+        let of = (recipient.id, recipient.team_id);
+        let already = self.already(product.id, of, &recipient.location()?).await?;
+        Ok(Offer { already, ..offer })
     }
 
     pub(super) async fn offer_for(
@@ -117,6 +120,8 @@ impl Exchange {
             payer,
             cost_center,
             modes: vec![live, replica],
+            // Whoever decides on a request sees its offer, and is not to learn what else the consumer reads.
+            already: Vec::new(),
         })
     }
 
