@@ -141,13 +141,13 @@ impl Exchange {
         let twins: Vec<Twin> = sql!(
             twins!(
                 "mine.schema_name || '.' || mine.name",
-                "case when 1 = 1 then true else false end",
+                "true",
                 "product_table as mine join product_table as other on other.lineage = mine.lineage and other.product_id <> mine.product_id"
             ),
             "and mine.product_id = $1 and mine.removed_at is null union all ",
             twins!(
                 "mine.schema_name || '.' || mine.name",
-                "case when 1 = 1 then false else true end",
+                "false",
                 "product_table as mine join product_table as other on other.likeness = mine.likeness and other.product_id <> mine.product_id"
             ),
             "and mine.product_id = $1 and mine.removed_at is null
@@ -220,8 +220,8 @@ impl Exchange {
         .await?;
         let replicas: Vec<Had> = sql!(
             "select distinct product.name as product, cast(null as text) as team_title, cast(null as text) as contact,
-                 case when 1 = 1 then false else true end as is_own, cast(null as text) as mode,
-                 case when 1 = 1 then false else true end as is_same
+                 false as is_own, cast(null as text) as mode,
+                 false as is_same
              from replica join storage on storage.id = replica.storage_id join product on product.id = replica.product_id
              where replica.state = 'ready' and product.state = 'published' and product.id <> $1
                  and storage.cloud = $2 and storage.region = $3

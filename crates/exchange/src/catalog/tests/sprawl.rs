@@ -32,15 +32,21 @@ async fn who_registers_a_copy_is_told_as_far_as_they_may_know() {
         assert!(first.await.unwrap().alike.is_empty());
 
         // Of another team's draft no more than that it is there, and only to who has a copy.
-        let copy = of_ledger("finance-copy", "copies/a");
-        let copy = exchange.product_register(&company.rita, copy);
-        let copy = copy.await.unwrap().alike;
+        for (name, path) in [("finance-copy", "copies/a"), ("finance-twin", "twin")] {
+            let form = of_ledger(name, path);
+            // Another team's storage: an admin lets the first table in.
+            exchange
+                .product_register(&company.admin, form)
+                .await
+                .unwrap();
+        }
+        let copy = exchange.product(&company.rita, "finance-copy").await;
+        let copy = copy.unwrap().alike;
         assert_eq!(copy.len(), 1, "{copy:?}");
         assert_eq!((&copy[0].product, copy[0].is_copy), (&None, true));
         assert!(!copy[0].sentence.contains("vehicle"), "{copy:?}");
-        let twin = of_ledger("finance-twin", "twin");
-        let twin = exchange.product_register(&company.rita, twin);
-        assert_eq!(twin.await.unwrap().alike, []);
+        let twin = exchange.product(&company.rita, "finance-twin").await;
+        assert_eq!(twin.unwrap().alike, []);
         // Whoever sees all is told all.
         let seen = exchange.product(&company.admin, "finance-twin").await;
         let seen = seen.unwrap().alike;
@@ -80,7 +86,7 @@ async fn who_asks_is_told_what_their_side_has_already() {
         put(&company, "copies/a", "one", &["vin"]);
         for (who, form) in [
             (&company.mara, product("vehicle-a", "a")),
-            (&company.rita, of_ledger("finance-copy", "copies/a")),
+            (&company.admin, of_ledger("finance-copy", "copies/a")),
         ] {
             let name = form.name.clone();
             exchange.product_register(who, form).await.unwrap();
