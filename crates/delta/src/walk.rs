@@ -418,6 +418,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_log_that_swells_is_given_up_before_it_is_parsed() {
+        let store = table(&[FIRST, SECOND]).await.objects().clone();
+        let none = || |_: Logged| -> Result<(), LogError> { Ok(()) };
+        let long = Budgets {
+            line_bytes: 100,
+            ..Budgets::default()
+        };
+        let whole = Budgets {
+            total_log_bytes: 400,
+            ..Budgets::default()
+        };
+        let many = Budgets {
+            commit_actions: 1,
+            ..Budgets::default()
+        };
+        for (budgets, what) in [
+            (long, "bytes of a line"),
+            (whole, "bytes of the log"),
+            (many, "actions of a commit"),
+        ] {
+            let table = Table::new(Arc::clone(&store), budgets);
+            let history = table.history().await.unwrap();
+            match table.walk(&history, 0..=1, &mut none()).await {
+                Err(LogError::Budget { what: found, .. }) => assert_eq!(found, what),
+                other => panic!("{what}: {other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_commit_that_goes_meanwhile_is_a_gap_and_a_path_that_leads_out_stops_it() {
         let outside = r#"{"add":{"path":"../x","size":1}}"#;
         let table = table(&[FIRST, SECOND, outside]).await;

@@ -5,10 +5,12 @@ mod clones;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use exchange::ports::StorageAccess;
+use exchange::{Error, Principal};
 use http::Method;
-use model::dto::{Assessment, AssessmentNew, Rate};
+use model::dto::{Assessment, AssessmentNew, DeploymentNew, Rate};
 use model::time::DAY;
 use model::{Purpose, RateId, StorageId, Timestamp, Unit};
 use replication::Ways;
@@ -18,6 +20,7 @@ use server::adapters::stores::Lake;
 use server::config::StorageSettings;
 use storage::{Cause, Meter, MeterKey};
 
+use crate::support::TestApp;
 use crate::support::environment::install_crypto;
 use crate::support::python::Python;
 use crate::support::s3::S3;
@@ -246,4 +249,95 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
             "{table} {kind}: {moved} moved, {told} told"
         );
     }
+}
+
+/// Begun over the exchange and kept there, and its declaration deploys once somebody has chosen.
+#[tokio::test]
+async fn what_comes_of_an_assessment_is_kept_and_deploys() {
+    let app = TestApp::start().await;
+    let operator = Principal::operator();
+    app.storage("aws_eu", "aws", "eu-central-1", false).await;
+    app.table("aws_eu", "aws", "eu-central-1", "sales/visits")
+        .await;
+    let new = AssessmentNew {
+        storage: "aws_eu".to_owned(),
+        prefix: "sales".to_owned(),
+        to: Some("azure:westeurope".to_owned()),
+        ..AssessmentNew::default()
+    };
+    let mut state = app.exchange.assessment_start(&operator, new).await.unwrap();
+    let mut turn = tokio::time::interval(Duration::from_millis(20));
+    while state.running {
+        turn.tick().await;
+        let id = state.id.unwrap();
+        state = app.exchange.assessment_of(&operator, id).await.unwrap();
+    }
+    assert_eq!((state.tables_done, state.tables), (1, Some(1)), "{state:?}");
+    let found = state.found.unwrap();
+    assert_eq!(
+        (found.place.as_str(), found.tables.len()),
+        ("aws_eu/sales", 1)
+    );
+    // Two commits, the first of which holds no file: the rows came within the span.
+    assert_eq!(found.tables[0].problem, None);
+    let same = app.exchange.assessment(&operator).await.unwrap();
+    assert_eq!(same.found, Some(found));
+
+    // The same of a folder that nobody has registered, as the command reads it.
+    app.table("lone", "aws", "eu-central-1", "sales/visits")
+        .await;
+    let at = Timestamp::parse("2026-06-15T12:00:00Z").unwrap();
+    let access = StorageAccess {
+        id: StorageId::new(at),
+        name: "assessed".parse().unwrap(),
+        location: "aws:eu-central-1".parse().unwrap(),
+        url: app.lake_url("lone"),
+        endpoint: None,
+        credential: None,
+        replicas: false,
+    };
+    let lake = Lake::of(&StorageSettings {
+        file_roots: vec![app.folder.path().to_owned()],
+        endpoints: Vec::new(),
+        parallel_requests: 8,
+        table_files: 1_000,
+    });
+    let meter = Meter::new(MeterKey {
+        product: None,
+        table: None,
+        cause: Cause::Operation("test"),
+        purpose: Purpose::Inspect,
+    });
+    let asked = Asked::of(&AssessmentNew {
+        to: Some("azure:westeurope".to_owned()),
+        every: Some("2d".to_owned()),
+        ..AssessmentNew::default()
+    });
+    let asked = asked.unwrap();
+    let found = assess(&lake, &access, asked, &[], at, &meter, &Arc::default()).await;
+    let yaml = found.unwrap().yaml;
+    let deploy = async |yaml: String| {
+        let new = DeploymentNew {
+            yaml,
+            file: "entrepot.yml".to_owned(),
+            commit: "abc".to_owned(),
+            expect_plan_hash: None,
+        };
+        app.exchange.declaration_deploy(&operator, new).await
+    };
+    let unchosen = deploy(yaml.clone()).await;
+    assert!(matches!(unchosen, Err(Error::Invalid(_))), "{unchosen:?}");
+    let chosen = yaml
+        .replace(
+            "url: choose",
+            &format!("url: \"{}\"", app.lake_url("clones")),
+        )
+        .replace("classification: choose", "classification: internal")
+        .replace("until: choose", "until: 2027-06-30");
+    deploy(chosen).await.unwrap();
+    let product = app.exchange.product(&operator, "assessed-sales").await;
+    assert_eq!(product.unwrap().tables.len(), 1);
+    let replicas = exchange::page::PageRequest::all();
+    let replicas = app.exchange.replicas(&operator, None, &replicas).await;
+    assert_eq!(replicas.unwrap().items.len(), 1);
 }
