@@ -147,8 +147,8 @@ impl Walk {
             said.same |= says_same(id);
             said.went.push(at);
         }
-        for file in &part.adds {
-            let of = |file: &LoggedFile| (file.size, file.modified);
+        let of = |file: &LoggedFile| (file.size, file.modified);
+        for file in part.adds.iter().copied() {
             let there = match self.index.get(&file.id) {
                 Some(at) => {
                     let node = &self.nodes[*at];
@@ -166,11 +166,11 @@ impl Walk {
                 Some((at, false, _)) => {
                     let node = &mut self.nodes[at];
                     node.is_live = true;
-                    node.file = (*file).clone();
+                    node.file = file.clone();
                     node.is_broken = true;
                     said.came.push(at);
                 }
-                None => said.came.push(self.push((*file).clone(), None)),
+                None => said.came.push(self.push(file.clone(), None)),
             }
             said.has_vectors |= file.has_vector;
             said.changed |= !says_same(&file.id);
