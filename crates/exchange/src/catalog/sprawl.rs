@@ -70,7 +70,7 @@ macro_rules! twins {
         concat!(
             "select ",
             $mine,
-            " as mine, other.schema_name, other.name, product.name as product, product.team_id, product.state,
+            " as mine, other.schema_name as schema_name, other.name as name, product.name as product, product.team_id, product.state,
                  team.title as team_title, team.contact, storage.cloud, storage.region, ",
             $is_copy,
             " as is_copy from ",
