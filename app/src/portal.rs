@@ -84,6 +84,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/recipients") view=admin::Recipients ssr=SsrMode::Async/>
                     <Route path=path!("/admin/rates") view=admin::Rates ssr=SsrMode::Async/>
                     <Route path=path!("/admin/assess") view=admin::Assess ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/assess/:id") view=admin::ShowAssessment ssr=SsrMode::Async/>
                     <Route path=path!("/admin/jobs") view=admin::Jobs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/audit") view=admin::Audit ssr=SsrMode::Async/>
                     <Route path=path!("/account/notifications") view=account::Notifications ssr=SsrMode::Async/>

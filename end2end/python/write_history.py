@@ -88,59 +88,95 @@ def rows(add):
     return json.loads(add["stats"])["numRecords"]
 
 
-def with_rows(url, times, points, feed, skip):
-    """Groups of files whose rows are on the other side are labels here; joining two labels anew what they are."""
-    live, label, broken, copied, moved = {}, {}, set(), set(), []
-    pending, number, next_point = 0, 0, 0
+def sets_of(since, groups, skip):
+    """Files that went into one another by commits that say how their rows changed, or that they did not. What is held in other
+    files goes together from the beginning."""
+    sets = []
 
-    def is_held(path):
-        return path in copied or (path in label and label[path] not in broken)
+    def set_of(path):
+        for one in sets:
+            if path in one["files"]:
+                return one
+        group = next((group for group in groups if path in group), None)
+        one = {"files": set(group or {path}), "changes": 0, "told": group is not None, "broken": False}
+        sets.append(one)
+        return one
+
+    came, went = set(), set()
+    for actions in since:
+        info = next(line["commitInfo"] for line in actions if "commitInfo" in line)
+        adds = {line["add"]["path"]: line["add"] for line in actions if "add" in line}
+        removes = {line["remove"]["path"]: line["remove"] for line in actions if "remove" in line}
+        changes = [line["cdc"]["size"] for line in actions if "cdc" in line]
+        changed = any(action["dataChange"] for action in [*adds.values(), *removes.values()])
+        parts = [set_of(path) for path in [*removes, *adds]]
+        if not changes and changed:
+            came.update(adds)
+            went.update(removes)
+            continue
+        whole = parts[0]
+        for part in parts[1:]:
+            if part is not whole and any(part is one for one in sets):
+                whole["files"] |= part["files"]
+                whole["changes"] += part["changes"]
+                whole["broken"] |= part["broken"]
+                sets[:] = [one for one in sets if one is not part]
+        whole["told"] = True
+        whole["changes"] += sum(changes)
+        if not changes:
+            before, after = (sum(map(rows, side)) for side in ([ADDED[path] for path in removes], adds.values()))
+            whole["broken"] |= not (skip and info["operation"] == "OPTIMIZE" and before == after)
+    return [one for one in sets if one["told"]], came, went
+
+
+ADDED = {}
+
+
+def with_rows(url, times, points, feed, skip):
+    """What is fetched for each set is the least of its files and what the feed says of them; nothing for what was only compacted.
+    The feed has to be below four fifths of the files."""
+    live, held, groups, moved, since = set(), set(), [], [], []
+    next_point = 0
+
+    def size(paths):
+        return sum(ADDED[path]["size"] for path in paths)
 
     def sync():
-        nonlocal pending
-        missing = [path for path in live if not is_held(path)]
-        by_rows = [path for path in live if path not in copied and path not in missing]
-        few = sum(live[path]["size"] for path in missing)
-        all_of_them = few + sum(live[path]["size"] for path in by_rows)
-        if feed and pending and all_of_them <= few + pending:
-            missing, few = missing + by_rows, all_of_them
-        else:
-            few += pending
-        pending = 0
-        for path in missing:
-            copied.add(path)
-            label.pop(path, None)
-        moved.append(few)
+        nonlocal held, groups
+        sets, came, went = sets_of(since, groups, skip)
+        touched = {path for one in sets for path in one["files"]}
+        kept, fetched = [group for group in groups if not group & touched], 0
+        for one in sets:
+            files = one["files"]
+            ends, inputs, without = files & live, (files & came) - live, (files & went) - held
+            broken = one["broken"] or files & went & held
+            other = one["changes"] + size(without) + size(inputs)
+            full = size(ends - held)
+            if one["changes"] or without:
+                better = feed and other * 10 < full * 8
+            else:
+                better = skip and other < full
+            if ends and not broken and better:
+                fetched += other
+                kept.append(frozenset(ends))
+        stands = set().union(*kept)
+        missing = live - held - stands
+        moved.append(fetched + size(missing))
+        held = ((held | missing) & live) - stands
+        groups = kept
+        since.clear()
 
     for version, actions in enumerate(commits(url, len(times))):
         while next_point < len(points) and points[next_point] < times[version]:
             sync()
             next_point += 1
-        info = next(line["commitInfo"] for line in actions if "commitInfo" in line)
-        adds = {line["add"]["path"]: line["add"] for line in actions if "add" in line}
-        removes = [line["remove"]["path"] for line in actions if "remove" in line]
-        changes = sum(line["cdc"]["size"] for line in actions if "cdc" in line)
-        packs = info["operation"] == "OPTIMIZE" and not any(add["dataChange"] for add in adds.values())
-        same = removes and sum(map(rows, adds.values())) == sum(rows(live[path]) for path in removes)
-        known = all(is_held(path) for path in removes)
-        joins = skip and packs and same and known
-        if not (skip and packs) and feed and changes and known:
-            if changes < sum(add["size"] for add in adds.values()):
-                joins = True
-                pending += changes
-        if joins:
-            number += 1
-            old = {label[path] for path in removes if path in label}
-            for path in [path for path, of in label.items() if of in old]:
-                label[path] = number
-            for path in adds:
-                label[path] = number
-        else:
-            broken.update(label[path] for path in removes if path in label)
-        for path in removes:
-            del live[path]
-            label.pop(path, None)
-        live.update(adds)
+        since.append(actions)
+        for line in actions:
+            if "add" in line:
+                ADDED[line["add"]["path"]] = line["add"]
+                live.add(line["add"]["path"])
+            elif "remove" in line:
+                live.discard(line["remove"]["path"])
     while next_point < len(points):
         sync()
         next_point += 1
@@ -152,17 +188,22 @@ def figures(url, configuration, start, every):
     times = redate(url, days, start)
     end = start + DAYS * DAY
     points = list(range(start, end + 1, every * DAY))
-    loads = range(start, end, 7 * DAY)
     ways = {
         "clone": by_files(url, times, points),
         "clone_feed": with_rows(url, times, points, True, False),
         "clone_skip": with_rows(url, times, points, False, True),
         "clone_both": with_rows(url, times, points, True, True),
     }
-    weekly = sum(sum(files_at(url, version_at(times, at)).values()) for at in loads)
+    weekly, daily, live = (
+        sum(sum(files_at(url, version_at(times, at)).values()) for at in range(start, end, step))
+        for step in (7 * DAY, DAY, every * DAY)
+    )
     return {
         "commits": len(times),
         "weekly": weekly,
+        "daily": daily,
+        "live": live,
+        "versions": [version_at(times, point) for point in points],
         "first_copy": ways["clone"][0],
         "bytes": sum(files_at(url, len(times) - 1).values()),
         **{way: sum(moved) for way, moved in ways.items()},

@@ -1,5 +1,6 @@
 //! `bench`: measures a release build against the limits of the project. Figures go to docs/BENCHMARKS.md.
 
+mod assess;
 mod copy;
 mod lighthouse;
 mod load;
@@ -117,7 +118,7 @@ struct Area {
     large: Option<Measuring>,
 }
 
-const AREAS: [Area; 7] = [
+const AREAS: [Area; 8] = [
     Area {
         name: "start",
         measure: |repo| Ok(start::measure(repo)?.into()),
@@ -146,6 +147,11 @@ const AREAS: [Area; 7] = [
     Area {
         name: "replication",
         measure: replication::measure,
+        large: None,
+    },
+    Area {
+        name: "assess",
+        measure: |repo| Ok(assess::measure(repo)?.into()),
         large: None,
     },
     Area {

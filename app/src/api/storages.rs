@@ -23,7 +23,7 @@ use crate::ctx::Flash;
 use crate::error::AppError;
 use crate::words;
 
-use super::{call, said, sent};
+use super::{call, parse_id, said, sent};
 
 const PAGE: &str = "/admin/storages";
 
@@ -259,11 +259,15 @@ pub fn found(flash: &Flash) -> Option<StorageReport> {
 pub struct Assessed {
     pub state: AssessmentState,
     pub storages: Vec<String>,
+    /// Those that are kept, without what came of them.
+    pub past: Vec<AssessmentState>,
 }
 
 pub async fn assessment() -> Result<Assessed, AppError> {
     let (exchange, principal) = call()?;
-    let state = exchange.assessment(&principal).map_err(said)?;
+    let state = exchange.assessment(&principal).await.map_err(said)?;
+    let all = exchange::page::PageRequest::all();
+    let past = exchange.assessments(&principal, &all).await.map_err(said)?;
     let mut storages = Vec::new();
     let mut after = None;
     loop {
@@ -276,7 +280,39 @@ pub async fn assessment() -> Result<Assessed, AppError> {
             break;
         }
     }
-    Ok(Assessed { state, storages })
+    Ok(Assessed {
+        state,
+        storages,
+        past: past.items,
+    })
+}
+
+/// One assessment.
+pub async fn assessment_of(id: String) -> Result<AssessmentState, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&id)?;
+    exchange.assessment_of(&principal, id).await.map_err(said)
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssessmentEnd {
+    pub assessment: String,
+}
+
+/// Ends the assessment that runs.
+#[server]
+pub async fn cancel_assessment(form: AssessmentEnd) -> Result<Done, AppError> {
+    let (exchange, principal) = call()?;
+    let id = parse_id(&form.assessment)?;
+    exchange
+        .assessment_cancel(&principal, id)
+        .await
+        .map_err(said)?;
+    Ok(Done::new(
+        "/admin/assess",
+        words::admin::assess::IS_CANCELLED,
+    ))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -53,6 +53,9 @@ pub(crate) const ALL_THAT_ARE_THERE: &str = "all that are there";
 
 // The overview.
 pub(crate) const WHAT_IT_IS: &str = "What it is";
+pub(crate) const IS_THERE_ALREADY: &str =
+    "The same is there already under another name. Nothing is refused for that.";
+pub(crate) const LOOK_AT_IT: &str = "Look at it";
 pub(crate) const NOT_DESCRIBED_YET: &str = "The owning team has not described it yet.";
 pub(crate) const HOW_YOU_GET_IT: &str = "How you get it";
 pub(crate) const BOTH_DECIDE: &str =

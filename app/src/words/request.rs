@@ -43,6 +43,9 @@ pub(crate) fn recipient_of(name: &dyn Display, place: &dyn Display, team: &dyn D
 
 // How.
 pub(crate) const HOW: &str = "2. How";
+pub(crate) const IS_THERE_ALREADY: &str =
+    "The same table is there already. You may ask all the same.";
+pub(crate) const LOOK_AT_IT: &str = "Look at it";
 pub(crate) const HOW_TO_READ: &str = "How do you want to read it?";
 pub(crate) const LIVE: &str = "Live";
 pub(crate) const WHAT_LIVE_MEANS: &str = "You read the producer’s files, where they are.";

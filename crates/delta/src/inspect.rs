@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::Timestamp;
 use object_store::ObjectStore;
 use object_store::path::Path;
+use serde_json::Value;
 
 use crate::budgets::{count, within};
 use crate::listing::LOG;
@@ -40,6 +41,8 @@ pub struct Inspection {
     pub earliest_version: u64,
     /// Whether `delta.enableChangeDataFeed` is on.
     pub change_data_feed: bool,
+    /// The table's id; where its newest commit says of what table it is a clone, that one's.
+    pub lineage: String,
 }
 
 /// Reads the table's newest version.
@@ -73,7 +76,30 @@ pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
         configuration: metadata.configuration.clone(),
         earliest_version: table.earliest_version().await?.unwrap_or(snapshot.version),
         change_data_feed: metadata.records_changes(),
+        lineage: cloned_from(snapshot.commit_info.as_ref()).unwrap_or_else(|| metadata.id.clone()),
     })
+}
+
+/// A name that no table has is nothing to keep.
+const MAX_ID: usize = 200;
+
+/// The id of the table of which a commit says that it brought the clone up to date: our replicas do, and what clones by `CLONE` where
+/// it gives the source's id.
+fn cloned_from(info: Option<&Value>) -> Option<String> {
+    let info = info?;
+    let ours = info.pointer("/entrepot/sourceTable");
+    let is_clone = info
+        .get("operation")
+        .and_then(Value::as_str)
+        .is_some_and(|operation| operation.eq_ignore_ascii_case("CLONE"));
+    let parameters = info.get("operationParameters").filter(|_| is_clone);
+    let theirs = parameters.and_then(|parameters| {
+        ["sourceTableId", "sourceId"]
+            .iter()
+            .find_map(|name| parameters.get(*name))
+    });
+    let id = ours.or(theirs)?.as_str()?.trim_matches('"');
+    (!id.is_empty() && id.len() <= MAX_ID).then(|| id.to_owned())
 }
 
 /// By the files' own modification times, as the log gives them: a guess at what a month brings.

@@ -64,4 +64,4 @@ pub use support::Support;
 pub use survey::{Folder, Format, Survey, survey};
 pub use table::{Commit, Latest, Table};
 pub use vectors::{end_of as end_of_vector, relative_vector};
-pub use walk::{Begun, Logged, LoggedFile};
+pub use walk::{Begun, Logged, LoggedFeed, LoggedFile, LoggedVector};

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::future::try_join_all;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -16,6 +17,8 @@ const MAX_FOLDERS: usize = 20_000;
 const MAX_LEVELS: usize = 12;
 /// So many objects below a folder are looked at to tell what it is; with more of them directly in it, it is not listed further.
 const WIDE: usize = 5_000;
+/// Folders that are looked at at the same time.
+const AT_ONCE: usize = 16;
 /// More than so many places that were left out are only counted.
 const SHOWN: usize = 100;
 
@@ -67,59 +70,85 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
     let mut survey = Survey::default();
     let mut open = VecDeque::from([(prefix.clone(), 0)]);
     let mut seen = 0;
-    while let Some((folder, level)) = open.pop_front() {
-        seen += 1;
-        if seen > MAX_FOLDERS {
+    while !open.is_empty() {
+        let some = open.len().min(AT_ONCE);
+        let mut batch: Vec<(Path, usize)> = open.drain(..some).collect();
+        for (folder, _) in batch.split_off(some.min(MAX_FOLDERS - seen)) {
             survey.leave_out(
                 folder,
                 "there are more folders than one assessment looks at",
             );
-            continue;
         }
-        if is_there(objects, &below(&folder, LOG)).await? {
-            survey.found(&folder, Format::Delta);
-            continue;
-        }
-        let sight = look(objects, &folder).await?;
-        if sight.inner.contains("metadata") && is_iceberg(objects, &folder).await? {
-            survey.found(&folder, Format::Iceberg);
-            continue;
-        }
-        if let Some(format) = sight.format {
-            survey.found(&folder, format);
-        }
-        let inner = match (sight.is_whole, sight.is_wide) {
-            (true, _) => sight.inner,
-            (false, true) => {
+        seen += batch.len();
+        let visiting: Vec<_> = batch
+            .iter()
+            .map(|(folder, _)| visit(objects, folder))
+            .collect();
+        let visited = try_join_all(visiting).await?;
+        for ((folder, level), visit) in batch.into_iter().zip(visited) {
+            if let Some(format) = visit.format {
+                survey.found(&folder, format);
+            }
+            let Some(inner) = visit.inner else {
                 survey.leave_out(
                     folder,
                     "it holds too many objects to look for folders in it",
                 );
                 continue;
-            }
-            (false, false) => {
-                let listed = objects.list_with_delimiter(Some(&folder)).await?;
-                let prefixes = listed.common_prefixes.iter();
-                prefixes
-                    .filter_map(|path| path.filename().map(str::to_owned))
-                    .collect()
-            }
-        };
-        for name in inner {
-            // A folder of a partition belongs to what lies above it.
-            if name.starts_with(['_', '.']) || name.contains('=') {
-                continue;
-            }
-            let path = below(&folder, &name);
-            if level < MAX_LEVELS {
-                open.push_back((path, level + 1));
-            } else {
-                survey.leave_out(path, "it lies too many levels below the prefix");
+            };
+            for name in inner {
+                // A folder of a partition belongs to what lies above it.
+                if name.starts_with(['_', '.']) || name.contains('=') {
+                    continue;
+                }
+                let path = below(&folder, &name);
+                if level < MAX_LEVELS {
+                    open.push_back((path, level + 1));
+                } else {
+                    survey.leave_out(path, "it lies too many levels below the prefix");
+                }
             }
         }
     }
     survey.folders.sort();
     Ok(survey)
+}
+
+/// What a folder is, and the names of the folders in it: none of a table's, `None` where there is too much to look for them.
+struct Visit {
+    format: Option<Format>,
+    inner: Option<BTreeSet<String>>,
+}
+
+async fn visit(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Visit, LogError> {
+    let table = |format| Visit {
+        format: Some(format),
+        inner: Some(BTreeSet::new()),
+    };
+    if is_there(objects, &below(folder, LOG)).await? {
+        return Ok(table(Format::Delta));
+    }
+    let sight = look(objects, folder).await?;
+    if sight.inner.contains("metadata") && is_iceberg(objects, folder).await? {
+        return Ok(table(Format::Iceberg));
+    }
+    let inner = match (sight.is_whole, sight.is_wide) {
+        (true, _) => Some(sight.inner),
+        (false, true) => None,
+        (false, false) => {
+            let listed = objects.list_with_delimiter(Some(folder)).await?;
+            let prefixes = listed.common_prefixes.iter();
+            Some(
+                prefixes
+                    .filter_map(|path| path.filename().map(str::to_owned))
+                    .collect(),
+            )
+        }
+    };
+    Ok(Visit {
+        format: sight.format,
+        inner,
+    })
 }
 
 fn below(folder: &Path, name: &str) -> Path {

@@ -1,7 +1,7 @@
 //! A log read through, commit by commit, in little memory: of each file only what tells it from others and how large it is is
 //! kept. For reckoning over a history; the state itself, with all that the log says, is the business of [`Table::snapshot`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::ops::RangeInclusive;
 
@@ -18,6 +18,7 @@ use crate::contain::shown;
 use crate::listing::Plan;
 use crate::replay::commit_time;
 use crate::table::modified;
+use crate::vectors::end_of as end_of_vector;
 use crate::{History, LogError, Table};
 
 /// The most checkpoints that are passed over when they turn out to be broken.
@@ -49,7 +50,28 @@ pub struct LoggedFile {
     pub rows: Option<u64>,
     /// Stands for the partition's values.
     pub partition: u128,
+    /// Some of its rows are deleted by a vector.
     pub has_vector: bool,
+    /// The object that holds the vector; `None` for none and for one in the log itself.
+    pub vector: Option<LoggedVector>,
+}
+
+/// The object of a deletion vector, which may serve many files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedVector {
+    /// Stands for the object.
+    pub object: u128,
+    /// Where the file's vector ends in it: the log does not say how large the object is.
+    pub end: u64,
+}
+
+/// A file of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedFeed {
+    /// As [`LoggedFile::partition`].
+    pub partition: u128,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// What one commit did.
@@ -68,11 +90,13 @@ pub struct Logged {
     pub adds: Vec<LoggedFile>,
     /// [`LoggedFile::id`] of the files that were taken out.
     pub removes: Vec<u128>,
-    /// Whether rows were added or taken out, and not only put elsewhere.
-    pub data_change: bool,
-    /// Files of changes, and their bytes.
-    pub feed_files: u64,
-    pub feed_bytes: u64,
+    /// [`LoggedFile::id`] of those files, added or taken out, of which it is said that no row changed.
+    pub unchanged: Vec<u128>,
+    pub feeds: Vec<LoggedFeed>,
+    /// Of the commit's object.
+    pub bytes: u64,
+    /// A vector is named by an absolute path.
+    pub has_absolute: bool,
 }
 
 /// The state that a walk begins with.
@@ -110,15 +134,39 @@ impl State {
 
 fn file(names: &Names, add: &AddFile) -> LoggedFile {
     let key: &str = add.key.as_ref();
+    let vector = add
+        .deletion_vector
+        .as_ref()
+        .zip(add.deletion_vector_key.as_ref());
     LoggedFile {
         id: id(names, &add.file_key()),
         object: names.of(&key),
         size: add.size,
         modified: add.modification_time,
         rows: add.live_rows(),
-        partition: names.of(&add.partition_values),
+        partition: partition(names, &add.partition_values),
         has_vector: add.deletion_vector.is_some(),
+        vector: vector.map(|(vector, key)| {
+            let key: &str = key.as_ref();
+            LoggedVector {
+                object: names.of(&key),
+                end: end_of_vector(vector),
+            }
+        }),
     }
+}
+
+/// The protocol has no empty partition value: empty text means null.
+fn partition(names: &Names, values: &BTreeMap<String, Option<String>>) -> u128 {
+    let given = values.iter().filter_map(|(column, value)| {
+        let value = value.as_deref().filter(|value| !value.is_empty())?;
+        Some((column.as_str(), value))
+    });
+    names.of(&given.collect::<Vec<_>>())
+}
+
+fn is_absolute(vector: Option<&Value>) -> bool {
+    vector.is_some_and(|vector| vector["storageType"] == "p")
 }
 
 fn id(names: &Names, key: &FileKey) -> u128 {
@@ -259,24 +307,31 @@ impl Table {
         let keep = |action| {
             match action {
                 Action::Add(add) => {
-                    logged.data_change |= add.data_change;
                     let file = file(names, &add);
+                    if !add.data_change {
+                        logged.unchanged.push(file.id);
+                    }
+                    logged.has_absolute |= is_absolute(add.deletion_vector.as_ref());
                     files.insert(file.id, Some(file));
                 }
                 Action::Remove(remove) => {
-                    logged.data_change |= remove.data_change;
-                    files.insert(id(names, &remove.file_key()), None);
+                    let id = id(names, &remove.file_key());
+                    if !remove.data_change {
+                        logged.unchanged.push(id);
+                    }
+                    logged.has_absolute |= is_absolute(remove.deletion_vector.as_ref());
+                    files.insert(id, None);
                 }
-                Action::Cdc(cdc) => {
-                    logged.feed_files += 1;
-                    logged.feed_bytes = logged.feed_bytes.saturating_add(cdc.size);
-                }
+                Action::Cdc(cdc) => logged.feeds.push(LoggedFeed {
+                    partition: partition(names, &cdc.partition_values),
+                    size: cdc.size,
+                }),
                 Action::Protocol(found) => logged.protocol = Some(found),
                 Action::Metadata(found) => logged.metadata = Some(found),
                 Action::CommitInfo(found) => info = Some(found),
                 _ => {}
             }
-            files.len()
+            files.len().max(logged.unchanged.len()) + logged.feeds.len()
         };
         let (meta, spent) = self.actions_of(version, keep).await?;
         for (id, file) in files {
@@ -285,6 +340,7 @@ impl Table {
                 None => logged.removes.push(id),
             }
         }
+        logged.bytes = meta.size;
         logged.modified = modified(&meta);
         logged.timestamp = commit_time(info.as_ref(), logged.modified);
         let operation = info.as_ref().and_then(|info| info.get("operation"));
@@ -353,10 +409,42 @@ mod tests {
         assert_eq!(first.adds, begun.files);
         assert_eq!(first.operation.as_deref(), Some("WRITE"));
         assert_eq!(second.removes, [begun.files[0].id]);
-        assert_eq!((second.feed_files, second.feed_bytes), (1, 4));
+        let feeds: Vec<u64> = second.feeds.iter().map(|feed| feed.size).collect();
+        assert_eq!(feeds, [4]);
+        assert!(second.unchanged.is_empty());
         assert_eq!(second.adds[0].size, 11);
         let end = table.begin(&history, 1).await.unwrap();
         assert_eq!(end.files, second.adds);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_swells_is_given_up_before_it_is_parsed() {
+        let store = table(&[FIRST, SECOND]).await.objects().clone();
+        let none = || |_: Logged| -> Result<(), LogError> { Ok(()) };
+        let long = Budgets {
+            line_bytes: 100,
+            ..Budgets::default()
+        };
+        let whole = Budgets {
+            total_log_bytes: 400,
+            ..Budgets::default()
+        };
+        let many = Budgets {
+            commit_actions: 1,
+            ..Budgets::default()
+        };
+        for (budgets, what) in [
+            (long, "bytes of a line"),
+            (whole, "bytes of the log"),
+            (many, "actions of a commit"),
+        ] {
+            let table = Table::new(Arc::clone(&store), budgets);
+            let history = table.history().await.unwrap();
+            match table.walk(&history, 0..=1, &mut none()).await {
+                Err(LogError::Budget { what: found, .. }) => assert_eq!(found, what),
+                other => panic!("{what}: {other:?}"),
+            }
+        }
     }
 
     #[tokio::test]

@@ -112,7 +112,12 @@ operations! {
         why "migrate --reseal: whoever takes a key out of the key file has to see that nothing needs it any more";
     StorageDoctor [AnyProducer, Admin] rest(("POST", "/storages/{storage}/doctor")) cli("doctor") page "storages/examine_storage";
     AssessmentStart [Admin] rest(("POST", "/assessment")) cli("assess") page "storages/start_assessment";
+    /// The last one.
     AssessmentRead [Admin] rest(("GET", "/assessment")) cli("assess") page "/admin/assess";
+    AssessmentList [Admin] rest(("GET", "/assessments")) cli("assess") page "/admin/assess";
+    AssessmentShow [Admin] rest(("GET", "/assessments/{assessment}")) cli("assess") page "/admin/assess/{id}";
+    AssessmentCancel [Admin] rest(("POST", "/assessments/{assessment}/cancel")) cli("assess") page "storages/cancel_assessment";
+    AssessmentWrite [System] rest() cli() why "written by the process that makes it";
 
     // Catalog.
     TableInspect [AnyProducer, Admin] rest(("POST", "/inspections")) cli("product inspect");

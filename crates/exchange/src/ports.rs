@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::dto::{AssessmentNew, AssessmentState, FlowLine, Inspection, Rate, StorageReport};
-use model::{GrantId, Location, Name, NoticeId, StorageId, Timestamp};
+use model::dto::{AssessmentNew, FlowLine, Inspection, Rate, StorageReport};
+use model::{AssessmentId, GrantId, Location, Name, NoticeId, StorageId, Timestamp};
 use secrecy::SecretString;
 
 use crate::replicas::SyncTask;
@@ -85,19 +85,21 @@ pub trait StoreProbe: Send + Sync {
     -> Result<StorageReport, Problem>;
 }
 
-/// Reckons what moving a storage's tables costs. Reads logs and writes nothing; what came of it is kept by the process until the
-/// next one.
+/// Reckons what moving a storage's tables costs. Reads logs and writes nothing to any storage.
 pub trait Assessor: Send + Sync {
-    /// Checks what is asked and begins.
+    /// Whether this can be reckoned, before anything is read.
+    fn check(&self, asked: &AssessmentNew) -> Result<(), Problem>;
+
+    /// Begins what was checked and answers at once. How far it is and what came of it is told to the exchange
+    /// ([`crate::Exchange::assessment_progress`], [`crate::Exchange::assessment_end`]), which also says when to stop.
     fn start(
         &self,
+        id: AssessmentId,
         storage: StorageAccess,
         asked: AssessmentNew,
         rates: Vec<Rate>,
         at: Timestamp,
-    ) -> Result<(), Problem>;
-
-    fn state(&self) -> AssessmentState;
+    );
 
     /// Reads a list of flows.
     fn flows(&self, _list: &str) -> Result<Vec<FlowLine>, Problem> {
@@ -112,18 +114,18 @@ pub trait Assessor: Send + Sync {
 pub struct Unassessed;
 
 impl Assessor for Unassessed {
+    fn check(&self, _: &AssessmentNew) -> Result<(), Problem> {
+        Err(Problem::new("This part of Entrepôt does not assess."))
+    }
+
     fn start(
         &self,
+        _: AssessmentId,
         _: StorageAccess,
         _: AssessmentNew,
         _: Vec<Rate>,
         _: Timestamp,
-    ) -> Result<(), Problem> {
-        Err(Problem::new("This part of Entrepôt does not assess."))
-    }
-
-    fn state(&self) -> AssessmentState {
-        AssessmentState::default()
+    ) {
     }
 }
 

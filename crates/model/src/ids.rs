@@ -93,6 +93,8 @@ ids! {
     FlowId
     /// One object that was deleted from a replica.
     ErasedObjectId
+    /// One assessment of what lies in a storage.
+    AssessmentId
     /// A domain: groups teams and sets floor rules.
     DomainId
     /// A team: owns products, recipients and everything else.

@@ -1,24 +1,24 @@
 //! Reads the logs under a prefix for an assessment, and nothing else: lists, gets what lies in `_delta_log`, writes nowhere. The
 //! reckoning itself is `replication::assess`'s.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use delta::{Folder, Format, History, LogError, Survey};
 use exchange::ports::{Assessor, Problem, StorageAccess};
-use futures::future::BoxFuture;
-use futures::stream;
-use futures::{FutureExt as _, StreamExt as _};
-use model::dto::{
-    AssessedFolder, Assessment, AssessmentNew, AssessmentState, FlowKind, FlowLine, Rate,
-};
+use exchange::{Exchange, Principal};
+use model::dto::{AssessedFolder, Assessment, AssessmentNew, FlowKind, FlowLine, Rate};
 use model::time::DAY;
-use model::{Location, Purpose, Timestamp};
+use model::{AssessmentId, Location, Purpose, Timestamp};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use replication::assess::{
     Read, Reckoner, Surveyed, Window, check_flows, flows, parse_every, report,
 };
 use storage::{Cause, Meter, MeterKey, check_relative};
+use tokio::task::JoinSet;
 
 use super::reads::Reads;
 use super::stores::{Lake, TableAt, problem_of_log, problem_of_store};
@@ -29,8 +29,10 @@ const DAYS_MAX: u32 = 3_660;
 const EVERY: i64 = DAY;
 const RETENTION_HOURS: u32 = 168;
 const TABLES_MAX: usize = 5_000;
-/// Tables whose logs are read at a time; of each some commits at a time.
-const AT_ONCE: usize = 4;
+/// Tables whose logs are read at a time, each in a task of its own, and of each some commits at a time.
+const AT_ONCE: usize = 8;
+/// How often it is said how far it is; the exchange takes a process for gone that is silent for much longer.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// What is to be assessed, checked.
 #[derive(Debug)]
@@ -72,90 +74,105 @@ impl Asked {
     }
 }
 
-/// [`Assessor`] over the lake: one at a time in a task of its own, and the last result in this process's memory.
+/// [`Assessor`] over the lake: each in a task of its own.
 #[derive(Clone)]
 pub struct LakeAssessor {
     lake: Lake,
     reads: Reads,
-    state: Arc<Mutex<AssessmentState>>,
+    /// Where it is written down how far one is; None: of an exchange that nobody asks for one.
+    book: Option<Exchange>,
 }
 
-/// Ends what runs, also when the task is given up or panics.
-struct Running(LakeAssessor);
+/// How many tables there are, once that is known, and of how many the logs have been read.
+#[derive(Debug, Default)]
+pub struct Progress {
+    tables: OnceLock<u64>,
+    done: AtomicU64,
+}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let mut state = self.0.locked();
-        if state.running {
-            state.running = false;
-            state.problem = Some("The assessment was broken off. Begin it again.".to_owned());
-        }
+impl Progress {
+    fn told(&self) -> (u64, Option<u64>) {
+        (
+            self.done.load(Ordering::Relaxed),
+            self.tables.get().copied(),
+        )
     }
 }
 
 impl LakeAssessor {
-    pub fn new(lake: Lake, reads: Reads) -> Self {
-        Self {
-            lake,
-            reads,
-            state: Arc::default(),
-        }
+    pub fn new(lake: Lake, reads: Reads, book: Option<Exchange>) -> Self {
+        Self { lake, reads, book }
     }
 
-    fn locked(&self) -> MutexGuard<'_, AssessmentState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn run(self, access: StorageAccess, asked: Asked, rates: Vec<Rate>, at: Timestamp) {
-        let running = Running(self.clone());
+    async fn run(
+        self,
+        id: AssessmentId,
+        access: StorageAccess,
+        asked: Asked,
+        rates: Vec<Rate>,
+        at: Timestamp,
+    ) {
+        let Some(book) = &self.book else { return };
+        let system = Principal::system();
         let meter = Meter::new(MeterKey {
             product: None,
             table: None,
             cause: Cause::Operation("storage.assess"),
             purpose: Purpose::Inspect,
         });
-        let work = assess(&self.lake, &access, asked, &rates, at, &meter);
-        let found = self
-            .reads
-            .noting(&meter, &access.location, None, work)
-            .await;
-        let mut state = self.locked();
-        state.running = false;
-        match found {
-            Ok(found) => (state.found, state.problem) = (Some(found), None),
-            Err(problem) => state.problem = Some(problem.sentence),
+        let progress = Arc::new(Progress::default());
+        let work = assess(&self.lake, &access, asked, &rates, at, &meter, &progress);
+        let mut work = pin!(self.reads.noting(&meter, &access.location, None, work));
+        let mut beat = tokio::time::interval(BEAT);
+        let found = loop {
+            tokio::select! {
+                found = &mut work => break found,
+                _ = beat.tick() => {
+                    let (done, tables) = progress.told();
+                    match book.assessment_progress(&system, id, done, tables).await {
+                        Ok(true) => {}
+                        // Somebody has ended it.
+                        Ok(false) => return,
+                        Err(error) => tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "how far an assessment is cannot be written down"
+                        ),
+                    }
+                }
+            }
+        };
+        let found = found.map_err(|problem| problem.sentence);
+        let (done, tables) = progress.told();
+        let told = async {
+            book.assessment_progress(&system, id, done, tables).await?;
+            book.assessment_end(&system, id, found).await
+        };
+        if let Err(error) = told.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "what came of an assessment cannot be written down"
+            );
         }
-        drop(state);
-        drop(running);
     }
 }
 
 impl Assessor for LakeAssessor {
-    fn start(
-        &self,
-        storage: StorageAccess,
-        new: AssessmentNew,
-        rates: Vec<Rate>,
-        at: Timestamp,
-    ) -> Result<(), Problem> {
-        let asked = Asked::of(&new)?;
-        {
-            let mut state = self.locked();
-            // One at a time: whoever asks meanwhile is told of the one that runs.
-            if state.running {
-                return Ok(());
-            }
-            state.running = true;
-            state.started_at = Some(at);
-            state.place = Some(format!("{}/{}", storage.name, asked.prefix));
-            state.problem = None;
-        }
-        tokio::spawn(self.clone().run(storage, asked, rates, at));
-        Ok(())
+    fn check(&self, asked: &AssessmentNew) -> Result<(), Problem> {
+        Asked::of(asked).map(|_| ())
     }
 
-    fn state(&self) -> AssessmentState {
-        self.locked().clone()
+    fn start(
+        &self,
+        id: AssessmentId,
+        storage: StorageAccess,
+        asked: AssessmentNew,
+        rates: Vec<Rate>,
+        at: Timestamp,
+    ) {
+        // What was checked parses. If it does not, nobody says a word of it, and that is told as of a process that is gone.
+        if let Ok(asked) = Asked::of(&asked) {
+            tokio::spawn(self.clone().run(id, storage, asked, rates, at));
+        }
     }
 
     fn flows(&self, list: &str) -> Result<Vec<FlowLine>, Problem> {
@@ -189,6 +206,7 @@ pub async fn assess(
     rates: &[Rate],
     at: Timestamp,
     meter: &Meter,
+    progress: &Arc<Progress>,
 ) -> Result<Assessment, Problem> {
     let objects: Arc<dyn ObjectStore> = lake.open(access, meter)?.objects();
     let prefix = check_relative(&asked.prefix).map_err(problem_of_store)?;
@@ -242,26 +260,37 @@ pub async fn assess(
         until: at,
         every: asked.every,
     };
-    let reading: Vec<BoxFuture<'_, _>> = tables
-        .into_iter()
-        .map(|path| {
+    let _ = progress.tables.set(tables.len() as u64);
+    let mut waiting = tables.into_iter();
+    let mut reading: JoinSet<(String, Result<Read, LogError>)> = JoinSet::new();
+    let mut read: Vec<(String, Result<Read, String>)> = Vec::new();
+    loop {
+        // Given up with the rest when nobody waits for it any more.
+        while reading.len() < AT_ONCE
+            && let Some(path) = waiting.next()
+        {
             let full = [asked.prefix.as_str(), path.as_str()];
             let full: Vec<&str> = full.into_iter().filter(|part| !part.is_empty()).collect();
-            let full = full.join("/");
-            async move {
-                let read = match lake.table(access, &full, meter) {
-                    Ok(table) => read(&table, span).await.map_err(problem_of_log),
-                    Err(problem) => Err(problem),
-                };
-                (path, read.map_err(|problem| problem.sentence))
+            match lake.table(access, &full.join("/"), meter) {
+                Ok(table) => {
+                    let progress = Arc::clone(progress);
+                    reading.spawn(async move {
+                        let found = self::read(&table, span).await;
+                        progress.done.fetch_add(1, Ordering::Relaxed);
+                        (path, found)
+                    });
+                }
+                Err(problem) => read.push((path, Err(problem.sentence))),
             }
-            .boxed()
-        })
-        .collect();
-    let mut read: Vec<(String, Result<Read, String>)> = stream::iter(reading)
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+        }
+        match reading.join_next().await {
+            None => break,
+            Some(Ok((path, found))) => {
+                read.push((path, found.map_err(|error| problem_of_log(error).sentence)))
+            }
+            Some(Err(error)) => return Err(broken_down(&error)),
+        }
+    }
     read.sort_by(|(one, _), (other, _)| one.cmp(other));
     let full = |from: &str| match asked.prefix.as_str() {
         "" => from.to_owned(),
@@ -281,6 +310,16 @@ pub async fn assess(
         log_bytes: meter.received(),
     };
     Ok(report(surveyed, read, of_tables.as_ref(), rates))
+}
+
+fn broken_down(error: &tokio::task::JoinError) -> Problem {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "reading a log broke down"
+    );
+    Problem::new(
+        "A log could not be read: the reader broke down. The server's log has the details.",
+    )
 }
 
 /// A path of the storage as one below the prefix.
@@ -358,7 +397,7 @@ async fn read(at: &TableAt, span: Span) -> Result<Read, LogError> {
         retention_hours: RETENTION_HOURS,
     };
     let (mut protocol, mut metadata) = (begun.protocol, begun.metadata);
-    let mut reckoner = Reckoner::new(window, begun.files);
+    let mut reckoner = Reckoner::new(window, begun.files).recording(metadata.records_changes());
     let limit = table.budgets().files;
     let mut each = |logged: delta::Logged| -> Result<(), LogError> {
         if let Some(found) = &logged.protocol {
@@ -384,19 +423,30 @@ async fn read(at: &TableAt, span: Span) -> Result<Read, LogError> {
     }
     let figures = reckoner.finish();
     let support = delta::Support::of(&protocol, &metadata);
-    let vectors = figures.has_vectors.then_some("deletionVectors");
+    // A reader that goes by the protocol would show rows that are deleted.
+    let says_so = protocol.reader_features.contains("deletionVectors");
+    let vectors = (figures.has_vectors && !says_so).then_some("deletionVectors");
     let not_cloned = support.clone_refused_for().or(vectors).map(|feature| {
         format!(
             "it uses the feature {}, which clones cannot have here yet",
             delta::shown(feature)
         )
     });
+    // As runs choose: a row that a clone wrote would have another id, and of some types rows cannot be told apart.
+    let files_only = match protocol.writer_features.contains("rowTracking") {
+        true => Some("the table tracks its rows".to_owned()),
+        false => match metadata.shape() {
+            Ok(shape) => shape.unfit().map(str::to_owned),
+            Err(_) => Some("its schema cannot be read".to_owned()),
+        },
+    };
     let short = short.map(|why| format!("{why}: it counts from {from}."));
     Ok(Read {
         version: history.latest,
         short,
         change_feed: metadata.records_changes(),
         not_cloned,
+        files_only,
         figures,
     })
 }

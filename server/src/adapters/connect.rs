@@ -110,19 +110,19 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         here,
         post,
     } = wiring;
-    let ports = |access: Arc<dyn AccessTarget>, reads: &Reads| Ports {
+    let ports = |access: Arc<dyn AccessTarget>, reads: &Reads, book: Option<Exchange>| Ports {
         inspector: Arc::new(Inspector::new(lake.clone(), reads.clone())),
         probe: Arc::new(Probe::new(lake.clone(), reads.clone())),
         keys: Arc::clone(&keys),
         access,
-        assessor: Arc::new(LakeAssessor::new(lake.clone(), reads.clone())),
+        assessor: Arc::new(LakeAssessor::new(lake.clone(), reads.clone(), book)),
         foreseer: Arc::new(LakeForeseer::new(lake.clone(), reads.clone())),
         post: post.clone(),
     };
     let inner = Exchange::new(
         db.clone(),
         Arc::clone(&clock),
-        ports(Arc::new(Unasked), &Reads::unasked()),
+        ports(Arc::new(Unasked), &Reads::unasked(), None),
         options.clone(),
     );
     let system = Principal::system();
@@ -134,11 +134,12 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         .await?;
     let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key);
     let reads = Reads::new(&inner, here);
+    let book = Some(inner.clone());
     let gate = ShareGate::new(inner, lake.clone(), gateway.clone(), reads.clone());
     let gate = Arc::new(gate);
     let access = Arc::new(SharingTarget::new(Arc::clone(&gate))?);
     Ok(Connected {
-        exchange: Exchange::new(db, clock, ports(access, &reads), options),
+        exchange: Exchange::new(db, clock, ports(access, &reads, book), options),
         lake,
         gate,
         gateway,

@@ -90,6 +90,8 @@ impl TableInspector for Inspector {
             refused_for: found.support.refused_for().map(str::to_owned),
             clone_refused_for: found.support.clone_refused_for().map(str::to_owned),
             change_data_feed: found.change_data_feed,
+            lineage: Some(found.lineage),
+            alike: Vec::new(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -35,7 +36,10 @@ const POLL: Duration = Duration::from_secs(1);
 pub(super) struct Assess {
     /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix, file:///folder; or
     /// storage:NAME/PREFIX for a registered storage
-    url: String,
+    #[arg(required_unless_present_any = ["list", "show", "cancel"])]
+    url: Option<String>,
+    #[command(flatten)]
+    kept: Kept,
     /// Where the tables lie: aws:eu-central-1; may be left out for file:
     #[arg(long, value_name = "CLOUD:REGION")]
     location: Option<String>,
@@ -62,7 +66,25 @@ pub(super) struct Assess {
     yml: Option<PathBuf>,
 }
 
+/// What is kept of assessments of registered storages.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Kept {
+    /// The last assessments of registered storages, and how far they are
+    #[arg(long, conflicts_with = "url")]
+    list: bool,
+    /// What came of one of them
+    #[arg(long, value_name = "ID", conflicts_with = "url")]
+    show: Option<String>,
+    /// Ends the one that runs
+    #[arg(long, value_name = "ID", conflicts_with = "url")]
+    cancel: Option<String>,
+}
+
 pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result<ExitCode> {
+    let Some(url) = command.url else {
+        return kept(globals, &command.kept).await;
+    };
     let flows = command.flows.as_deref().map(read_flows).transpose()?;
     let new = AssessmentNew {
         storage: String::new(),
@@ -78,13 +100,13 @@ pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result
     });
     // The file comes first: minutes of reading must not be lost for want of a place.
     let saving = file.as_ref().map(Save::begin).transpose()?;
-    let found = match command.url.strip_prefix("storage:") {
+    let found = match url.strip_prefix("storage:") {
         Some(named) => registered(globals, new, named).await?,
         None => {
             by_url(
                 globals,
                 new,
-                command.url,
+                url,
                 command.location,
                 command.endpoint,
                 command.credential,
@@ -109,6 +131,63 @@ pub(super) async fn assess(globals: &Globals, command: Assess) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is kept of assessments on the server, or in the data folder.
+async fn kept(globals: &Globals, kept: &Kept) -> anyhow::Result<ExitCode> {
+    let client = globals.client().await?;
+    let (call, is_list) = match kept {
+        Kept { list: true, .. } => (Act::list(&["assessments"]).call, true),
+        Kept { show: Some(id), .. } => (Act::get(&["assessments", id]).call, false),
+        Kept {
+            cancel: Some(id), ..
+        } => (Act::post(&["assessments", id, "cancel"]).call, false),
+        Kept { .. } => bail!("say what to assess: a URL, or storage:NAME/PREFIX"),
+    };
+    let answer = client.perform(&call).await?;
+    let text = if globals.json {
+        show::json(&answer)
+    } else if is_list {
+        let mut rows = vec![
+            ["ID", "PLACE", "BEGUN", "STATE"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        for item in columns::items(&answer) {
+            let state: AssessmentState = serde_json::from_value(item.clone())?;
+            rows.push(vec![
+                state.id.map(|id| id.to_string()).unwrap_or_default(),
+                state.place.clone().unwrap_or_default(),
+                state
+                    .started_at
+                    .map(|at| at.to_string())
+                    .unwrap_or_default(),
+                progress(&state),
+            ]);
+        }
+        show::grid(&rows)
+    } else {
+        let state: AssessmentState = serde_json::from_value(answer)?;
+        match &state.found {
+            Some(found) => told(found),
+            None => format!("{}\n", progress(&state)),
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How far one is, in a few words.
+fn progress(state: &AssessmentState) -> String {
+    match (state.running, state.tables, &state.problem) {
+        (true, Some(tables), _) => format!("{} of {tables} tables read", state.tables_done),
+        (true, None, _) => "looking for tables".to_owned(),
+        (false, _, Some(problem)) => problem.clone(),
+        (false, _, None) if state.cancelled => "ended before it was done".to_owned(),
+        (false, _, None) => "done".to_owned(),
+    }
+}
+
 /// A storage that is registered, assessed where it is: by the server, or on the data folder.
 async fn registered(
     globals: &Globals,
@@ -123,18 +202,25 @@ async fn registered(
     let begun = Act::post(&["assessment"]).body(body).call;
     let mut state: AssessmentState = serde_json::from_value(client.perform(&begun).await?)?;
     let place = state.place.clone().unwrap_or_default();
+    let id = state.id.map(|id| id.to_string()).unwrap_or_default();
     if place != format!("{storage}/{prefix}") {
-        bail!("{place} is being assessed; begin again once that is done");
+        bail!(
+            "{place} is being assessed; begin again once that is done, or end it with entrepot assess --cancel {id}"
+        );
     }
     while state.running {
         tokio::time::sleep(POLL).await;
-        let look = Act::get(&["assessment"]).call;
-        state = serde_json::from_value(client.perform(&look).await?)?;
+        let look = Act::get(&["assessments", &id]).call;
+        let seen: AssessmentState = serde_json::from_value(client.perform(&look).await?)?;
+        if !globals.json && (seen.tables_done, seen.tables) != (state.tables_done, state.tables) {
+            let _ = writeln!(std::io::stderr(), "{}", progress(&seen));
+        }
+        state = seen;
     }
     match (state.problem, state.found) {
         (Some(problem), _) => bail!("{problem}"),
         (None, Some(found)) => Ok(found),
-        (None, None) => bail!("the server was started anew meanwhile; begin again"),
+        (None, None) => bail!("somebody ended it before it was done; begin again"),
     }
 }
 
@@ -187,7 +273,9 @@ async fn by_url(
         purpose: Purpose::Inspect,
     });
     let rates = rates(globals, settings).await?;
-    let found = assess::assess(&lake, &access, asked, &rates, SystemClock.now(), &meter).await?;
+    let progress = Arc::default();
+    let now = SystemClock.now();
+    let found = assess::assess(&lake, &access, asked, &rates, now, &meter, &progress).await?;
     Ok(found)
 }
 

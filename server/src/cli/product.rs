@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::call::Act;
 use super::columns::{Column, at, bytes, facts, given, list, money, rows, table, time};
 use super::show::Show;
-use super::storage::{columns_of, inspection};
+use super::storage::{alike, columns_of, inspection};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Product {
@@ -385,6 +385,7 @@ fn words(product: &Value) -> String {
         ));
         text.push_str(&columns_of(found));
     }
+    text.push_str(&alike(product));
     text
 }
 
@@ -427,6 +428,9 @@ fn offer(offer: &Value) -> String {
     ));
     for mode in list(offer, "modes") {
         text.push_str(&format!("{}: {}\n", at(mode, "/mode"), at(mode, "/basis")));
+    }
+    for already in list(offer, "already") {
+        text.push_str(&format!("\n{}\n", at(already, "/sentence")));
     }
     text
 }

@@ -241,6 +241,16 @@ pub(super) fn inspection(found: &Value) -> String {
     );
     text.push('\n');
     text.push_str(&columns_of(found));
+    text.push_str(&alike(found));
+    text
+}
+
+/// The same tables under other names.
+pub(super) fn alike(found: &Value) -> String {
+    let mut text = String::new();
+    for alike in list(found, "alike") {
+        text.push_str(&format!("\nNote: {}\n", at(alike, "/sentence")));
+    }
     text
 }
 

@@ -103,6 +103,7 @@ fn commands_are_calls() {
         "flows",
         // Without a server it reads the logs itself; `it::assess` runs it.
         "assessment",
+        "assessments",
     ];
     for line in TABLE {
         let (Some(command), Some((_, path))) = (line.cli, line.rest) else {

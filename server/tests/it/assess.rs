@@ -1,19 +1,26 @@
 //! An assessment of tables that Python wrote: its bytes are those that Python counts by itself, and on the way nothing is written
-//! and no data is read.
+//! and no data is read. Then the clones that were reckoned are made, sync by sync, and move what was told.
+
+mod clones;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use exchange::ports::StorageAccess;
+use exchange::{Error, Principal};
 use http::Method;
-use model::dto::{Assessment, AssessmentNew, Rate};
+use model::dto::{Assessment, AssessmentNew, DeploymentNew, Rate};
 use model::time::DAY;
 use model::{Purpose, RateId, StorageId, Timestamp, Unit};
+use replication::Ways;
 use serde_json::{Value, json};
 use server::adapters::assess::{Asked, assess};
 use server::adapters::stores::Lake;
 use server::config::StorageSettings;
 use storage::{Cause, Meter, MeterKey};
 
+use crate::support::TestApp;
 use crate::support::environment::install_crypto;
 use crate::support::python::Python;
 use crate::support::s3::S3;
@@ -25,6 +32,11 @@ const FIRST: &str = concat!(
     "\n",
     r#"{"add":{"path":"../../secret.parquet","size":10,"modificationTime":1,"dataChange":true}}"#,
 );
+
+const SKIP: Ways = Ways {
+    feed: false,
+    ..clones::LEAST
+};
 
 fn files(folder: &Path) -> usize {
     let inner = std::fs::read_dir(folder).unwrap().map(|entry| {
@@ -116,12 +128,22 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
     let at = start.plus(28 * DAY);
     let there = files(&s3.file(""));
     let before = s3.proxy.counted();
-    let flows = "feed,weekly full load,2,,azure:westeurope\nplain,FTP,1,,azure:westeurope\n";
-    let found = assess(&lake, &access, ask(flows).unwrap(), &rates, at, &meter)
-        .await
-        .unwrap();
+    let flows = "feed,weekly full load,2,,azure:westeurope\nfeed,direct reads,1,,azure:westeurope\n\
+        plain,FTP,1,,azure:westeurope\nplain,daily full load,3,,azure:westeurope\n";
+    let found = assess(
+        &lake,
+        &access,
+        ask(flows).unwrap(),
+        &rates,
+        at,
+        &meter,
+        &Arc::default(),
+    )
+    .await
+    .unwrap();
 
-    for (table, consumers) in [("feed", 2), ("plain", 1)] {
+    // Consumers by the week, by the day, and as often as there are syncs.
+    for (table, weekly, daily, live) in [("feed", 2, 0, 1), ("plain", 1, 3, 0)] {
         let counted = &counted[table];
         let told = found
             .tables
@@ -137,8 +159,11 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         );
         assert_eq!(json!(told.bytes), counted["bytes"], "{table}");
         assert_eq!(told.syncs, 14);
-        let weekly = counted["weekly"].as_u64().unwrap() * consumers;
-        assert_eq!(way(&found, table, "today")["bytes"], weekly, "{table}");
+        let of = |what: &str| counted[what].as_u64().unwrap();
+        let today = of("weekly") * weekly + of("daily") * daily + of("live") * live;
+        assert_eq!(way(&found, table, "today")["bytes"], today, "{table}");
+        let all = of("live") * (weekly + daily + live);
+        assert_eq!(way(&found, table, "live")["bytes"], all, "{table}");
         let clone = way(&found, table, "clone");
         assert_eq!(clone["first_copy"], counted["first_copy"], "{table}");
         for kind in ["clone", "clone_skip"] {
@@ -188,6 +213,7 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         &rates,
         at,
         &meter,
+        &Arc::default(),
     )
     .await
     .unwrap_err();
@@ -210,4 +236,113 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
     }
     assert_eq!(s3.proxy.counted().since(before).sent, 0);
     assert_eq!(files(&s3.file("")), there);
+
+    for (table, kind, ways) in [
+        ("feed", "clone", Ways::FILES),
+        ("feed", "clone_feed", Ways::default()),
+        ("feed", "clone_both", clones::LEAST),
+        ("plain", "clone", Ways::FILES),
+        ("plain", "clone_skip", SKIP),
+    ] {
+        let told = way(&found, table, kind)["bytes"].as_u64().unwrap();
+        let versions: Vec<u64> =
+            serde_json::from_value(counted[table]["versions"].clone()).unwrap();
+        let moved = clones::moved(&s3, &access, (table, kind), ways, &versions, start).await;
+        let off = moved.abs_diff(told);
+        assert!(
+            off * 100 <= told,
+            "{table} {kind}: {moved} moved, {told} told"
+        );
+    }
+}
+
+/// Begun over the exchange and kept there, and its declaration deploys once somebody has chosen.
+#[tokio::test]
+async fn what_comes_of_an_assessment_is_kept_and_deploys() {
+    let app = TestApp::start().await;
+    let operator = Principal::operator();
+    app.storage("aws_eu", "aws", "eu-central-1", false).await;
+    app.table("aws_eu", "aws", "eu-central-1", "sales/visits")
+        .await;
+    let new = AssessmentNew {
+        storage: "aws_eu".to_owned(),
+        prefix: "sales".to_owned(),
+        to: Some("azure:westeurope".to_owned()),
+        ..AssessmentNew::default()
+    };
+    let mut state = app.exchange.assessment_start(&operator, new).await.unwrap();
+    let mut turn = tokio::time::interval(Duration::from_millis(20));
+    while state.running {
+        turn.tick().await;
+        let id = state.id.unwrap();
+        state = app.exchange.assessment_of(&operator, id).await.unwrap();
+    }
+    assert_eq!((state.tables_done, state.tables), (1, Some(1)), "{state:?}");
+    let found = state.found.unwrap();
+    assert_eq!(
+        (found.place.as_str(), found.tables.len()),
+        ("aws_eu/sales", 1)
+    );
+    // Two commits, the first of which holds no file: the rows came within the span.
+    assert_eq!(found.tables[0].problem, None);
+    let same = app.exchange.assessment(&operator).await.unwrap();
+    assert_eq!(same.found, Some(found));
+
+    // The same of a folder that nobody has registered, as the command reads it.
+    app.table("lone", "aws", "eu-central-1", "sales/visits")
+        .await;
+    let at = Timestamp::parse("2026-06-15T12:00:00Z").unwrap();
+    let access = StorageAccess {
+        id: StorageId::new(at),
+        name: "assessed".parse().unwrap(),
+        location: "aws:eu-central-1".parse().unwrap(),
+        url: app.lake_url("lone"),
+        endpoint: None,
+        credential: None,
+        replicas: false,
+    };
+    let lake = Lake::of(&StorageSettings {
+        file_roots: vec![app.folder.path().to_owned()],
+        endpoints: Vec::new(),
+        parallel_requests: 8,
+        table_files: 1_000,
+    });
+    let meter = Meter::new(MeterKey {
+        product: None,
+        table: None,
+        cause: Cause::Operation("test"),
+        purpose: Purpose::Inspect,
+    });
+    let asked = Asked::of(&AssessmentNew {
+        to: Some("azure:westeurope".to_owned()),
+        every: Some("2d".to_owned()),
+        ..AssessmentNew::default()
+    });
+    let asked = asked.unwrap();
+    let found = assess(&lake, &access, asked, &[], at, &meter, &Arc::default()).await;
+    let yaml = found.unwrap().yaml;
+    let deploy = async |yaml: String| {
+        let new = DeploymentNew {
+            yaml,
+            file: "entrepot.yml".to_owned(),
+            commit: "abc".to_owned(),
+            expect_plan_hash: None,
+        };
+        app.exchange.declaration_deploy(&operator, new).await
+    };
+    let unchosen = deploy(yaml.clone()).await;
+    assert!(matches!(unchosen, Err(Error::Invalid(_))), "{unchosen:?}");
+    let chosen = yaml
+        .replace(
+            "url: choose",
+            &format!("url: \"{}\"", app.lake_url("clones")),
+        )
+        .replace("classification: choose", "classification: internal")
+        .replace("until: choose", "until: 2027-06-30");
+    deploy(chosen).await.unwrap();
+    let product = app.exchange.product(&operator, "assessed-sales").await;
+    assert_eq!(product.unwrap().tables.len(), 1);
+    let replicas = exchange::page::PageRequest::all();
+    let replicas = app.exchange.replicas(&operator, None, &replicas).await;
+    assert_eq!(replicas.unwrap().items.len(), 1);
 }

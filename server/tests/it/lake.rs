@@ -73,7 +73,11 @@ impl TestApp {
             partition_columns: Vec::new(),
             configuration: Default::default(),
         };
-        let mut writer = Writer::create(table, 7, at, new).await.unwrap();
+        // Another table has another id.
+        let seed = path.bytes().fold(7_u64, |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        let mut writer = Writer::create(table, seed, at, new).await.unwrap();
         let rows = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![1, 2, 3]))]);
         writer.append(at, &[rows.unwrap()]).await.unwrap();
     }

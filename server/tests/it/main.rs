@@ -31,6 +31,7 @@ mod portal;
 mod post;
 mod reseal;
 mod sessions;
+mod sprawl;
 mod support;
 mod two_tabs;
 mod ways;

@@ -83,13 +83,13 @@ fn in_place(repo: &Repo, place: &Path) -> Result<Vec<Figure>> {
 }
 
 /// Runs to the end; the most memory it ever held, in MB.
-fn watched(command: &mut Command) -> Result<f64> {
+pub(super) fn watched(command: &mut Command) -> Result<f64> {
     let mut running = Running::start(command, "TERM")?;
     let mut peak: f64 = 0.0;
     loop {
         if let Some(status) = running.ended()? {
             if !status.success() {
-                bail!("entrepot copy failed ({status})");
+                bail!("entrepot failed ({status})");
             }
             return Ok(peak);
         }

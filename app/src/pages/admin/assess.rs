@@ -1,24 +1,30 @@
-//! What moving tables costs, reckoned from their logs: a form that begins it, and what came of the last one.
+//! What moving tables costs, reckoned from their logs: a form that begins it, how far one is, and what came of the last ones.
+
+mod found;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use model::dto::{AssessedFolder, AssessedKind, AssessedTable, AssessedWay, Assessment};
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+use model::dto::AssessmentState;
 
+use self::found::told;
 use super::Head;
 use crate::api;
 use crate::api::storages::Assessed;
-use crate::charts::against::Against;
-use crate::charts::against::Comparison;
-use crate::components::code::Code;
+use crate::components::button::Weight;
 use crate::components::field::Field;
 use crate::components::field::Kind;
 use crate::components::field::Select;
 use crate::components::flash::Notice;
 use crate::components::flash::Tone;
 use crate::components::form::Form;
+use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::state::Said;
+use crate::components::state::State;
 use crate::components::table::Column;
 use crate::components::table::Table;
 use crate::components::text_area::TextArea;
@@ -27,8 +33,7 @@ use crate::wire;
 use crate::wire::load;
 use crate::words;
 
-/// More rows than this are no page.
-const TABLES_SHOWN: usize = 500;
+const PATH: &str = "/admin/assess";
 
 #[component]
 pub fn Assess() -> impl IntoView {
@@ -44,7 +49,7 @@ fn Shown() -> impl IntoView {
     view! {
         <section class="page">
             <Head
-                path="/admin/assess"
+                path=PATH
                 title=words::admin::assess::ASSESSMENT
                 lead=words::admin::assess::WHAT_IT_IS
             />
@@ -54,26 +59,13 @@ fn Shown() -> impl IntoView {
 }
 
 fn all(assessed: Assessed) -> impl IntoView {
-    let state = assessed.state;
+    let mut state = assessed.state;
     let storages = assessed
         .storages
         .into_iter()
         .map(|name| (name.clone(), name))
         .collect();
-    let runs = state.started_at.filter(|_| state.running).map(|at| {
-        let place = state.place.clone().unwrap_or_default();
-        view! {
-            <Notice tone=Tone::Plain>
-                {words::admin::assess::runs_since(&place)}<Time at/>{words::admin::assess::RELOAD}
-            </Notice>
-        }
-    });
-    let problem = state.problem.map(|problem| {
-        view! {
-            <Notice tone=Tone::Bad>{words::admin::assess::CAME_TO_NOTHING}" "{words::sentence(&problem)}</Notice>
-        }
-    });
-    let found = match state.found {
+    let found = match state.found.take() {
         Some(found) => told(found).into_any(),
         None => view! {
             <Empty title=words::admin::assess::NONE_YET>
@@ -84,9 +76,120 @@ fn all(assessed: Assessed) -> impl IntoView {
     };
     view! {
         <Begin storages/>
-        {runs}
-        {problem}
+        {standing(&state)}
         {found}
+        {past(assessed.past)}
+    }
+}
+
+/// One of them, by itself.
+#[component]
+pub fn ShowAssessment() -> impl IntoView {
+    view! { <Members><One/></Members> }
+}
+
+#[component]
+fn One() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let state = load(api::storages::assessment_of(id));
+    view! {
+        <Title text=words::admin::assess::ASSESSMENT/>
+        <section class="page">
+            <p class="crumbs"><A href=PATH>{words::admin::assess::ASSESSMENTS}</A></p>
+            {state.show(|state| one(state).into_any())}
+        </section>
+    }
+}
+
+fn one(mut state: AssessmentState) -> impl IntoView {
+    let found = state.found.take();
+    let place = state.place.clone().unwrap_or_default();
+    let said = said(&state);
+    view! {
+        <div class="page-head">
+            <h1>{words::admin::assess::assessment_of(&place)}</h1>
+            <p class="states"><State said/></p>
+        </div>
+        {standing(&state)}
+        {found.map(told)}
+    }
+}
+
+fn said(state: &AssessmentState) -> Said {
+    match (state.running, &state.problem) {
+        (true, _) => (words::admin::assess::RUNS, Tone::Warn),
+        (false, Some(_)) => (words::admin::assess::FAILED, Tone::Bad),
+        (false, None) if state.cancelled => (words::admin::assess::CANCELLED, Tone::Plain),
+        (false, None) => (words::admin::assess::DONE, Tone::Good),
+    }
+}
+
+/// How far it is, or why nothing came of it.
+fn standing(state: &AssessmentState) -> impl IntoView + use<> {
+    let runs = state.started_at.filter(|_| state.running).map(|at| {
+        let place = state.place.clone().unwrap_or_default();
+        let progress = words::admin::assess::progress(state.tables_done, state.tables);
+        let id = state.id.map(|id| id.to_string()).unwrap_or_default();
+        let action = wire::form::<api::storages::CancelAssessment>();
+        view! {
+            <div data-refresh="">
+                <Notice tone=Tone::Plain>
+                    <p>{words::admin::assess::runs_since(&place)}<Time at/>". "{progress}</p>
+                </Notice>
+                <div class="actions">
+                    <Form id="assessment-cancel" action class="inline">
+                        <Hidden name="assessment" value=id/>
+                        <Submit weight=Weight::Secondary>{words::admin::assess::CANCEL}</Submit>
+                    </Form>
+                </div>
+            </div>
+        }
+    });
+    let cancelled = (state.cancelled && !state.running).then(
+        || view! { <Notice tone=Tone::Plain><p>{words::admin::assess::WAS_CANCELLED}</p></Notice> },
+    );
+    let problem = state.problem.clone().map(|problem| {
+        view! {
+            <Notice tone=Tone::Bad>
+                <p>{words::admin::assess::CAME_TO_NOTHING}" "{words::sentence(&problem)}</p>
+            </Notice>
+        }
+    });
+    view! { {runs} {cancelled} {problem} }
+}
+
+fn past(states: Vec<AssessmentState>) -> impl IntoView {
+    let is_there = !states.is_empty();
+    let rows = states.into_iter().map(row).collect_view();
+    let head = vec![
+        Column::Text(words::admin::assess::BEGUN),
+        Column::Text(words::admin::assess::PLACE),
+        Column::Text(words::admin::assess::STATE),
+        Column::Number(words::admin::assess::TABLES),
+    ];
+    is_there.then(|| {
+        view! {
+            <section class="block">
+                <h2>{words::admin::assess::ASSESSMENTS}</h2>
+                <p class="muted">{words::admin::assess::HOW_MANY_ARE_KEPT}</p>
+                <Table caption=words::admin::assess::ASSESSMENTS head>{rows}</Table>
+            </section>
+        }
+    })
+}
+
+fn row(state: AssessmentState) -> impl IntoView {
+    let id = state.id.map(|id| id.to_string()).unwrap_or_default();
+    let href = format!("{PATH}/{id}");
+    let said = said(&state);
+    let begun = state.started_at.map(|at| view! { <Time at/> });
+    view! {
+        <tr>
+            <th scope="row"><A href=href>{begun}</A></th>
+            <td class="code">{state.place}</td>
+            <td><State said/></td>
+            <td class="number">{state.tables.map(words::count)}</td>
+        </tr>
     }
 }
 
@@ -107,199 +210,4 @@ fn Begin(storages: Vec<(String, String)>) -> impl IntoView {
             </Form>
         </section>
     }
-}
-
-fn told(found: Assessment) -> impl IntoView {
-    let title = words::admin::assess::place_and_days(&found.place, found.days, found.every_hours);
-    let chart = chart(&found.totals);
-    let ways = found.totals.into_iter().map(way).collect_view();
-    let more = found.tables.len().saturating_sub(TABLES_SHOWN);
-    let tables = found.tables.into_iter().take(TABLES_SHOWN);
-    let tables = tables.map(table).collect_view();
-    let head = vec![
-        Column::Text(words::admin::assess::WAY),
-        Column::Number(words::admin::assess::BYTES),
-        Column::Number(words::admin::assess::FIRST_COPY),
-        Column::Number(words::admin::assess::MONEY),
-        Column::Text(words::admin::assess::REMARK),
-    ];
-    view! {
-        <section class="block">
-            <h2>{words::admin::assess::IN_ALL}</h2>
-            <p class="muted">{title}<Time at=found.at/></p>
-            <Table caption=words::admin::assess::IN_ALL head>{ways}</Table>
-            {chart}
-        </section>
-        <section class="block">
-            <h2>{words::admin::assess::TABLES}</h2>
-            <Table caption=words::admin::assess::TABLES head=head_of_tables()>{tables}</Table>
-            {(more > 0).then(|| view! { <p class="muted">{words::admin::assess::more_tables(more as u64)}</p> })}
-        </section>
-        {others(found.others)}
-        {sentences(words::admin::assess::LEFT_OUT, found.left_out)}
-        {sentences(words::admin::assess::ASSUMED, found.assumptions)}
-        <section class="block">
-            <h2>{words::admin::assess::DECLARATION}</h2>
-            <p class="muted">{words::admin::assess::DECLARATION_LEAD}</p>
-            <Code text=found.yaml label=words::admin::assess::DECLARATION/>
-        </section>
-    }
-}
-
-fn way(way: AssessedWay) -> impl IntoView {
-    let money: Vec<String> = way.money.iter().copied().map(words::money).collect();
-    let unpriced =
-        (way.unpriced > 0).then(|| words::admin::assess::unpriced(&words::bytes(way.unpriced)));
-    view! {
-        <tr>
-            <th scope="row">{words::admin::assess::kind(way.kind)}</th>
-            <td class="number">{exact(way.bytes)}</td>
-            <td class="number">{exact(way.first_copy)}</td>
-            <td class="number">{money.join(", ")}</td>
-            <td class="wide">{way.note}" "{unpriced}</td>
-        </tr>
-    }
-}
-
-/// To the byte, as it was reckoned.
-fn exact(bytes: Option<u64>) -> String {
-    bytes.map_or_else(
-        || words::admin::assess::NOT_AVAILABLE.to_owned(),
-        words::count,
-    )
-}
-
-fn head_of_tables() -> Vec<Column> {
-    let ways = AssessedKind::ALL.map(|kind| Column::Number(words::admin::assess::kind(kind)));
-    let mut head = vec![
-        Column::Text(words::admin::assess::TABLE),
-        Column::Number(words::admin::assess::SIZE),
-        Column::Number(words::admin::assess::COMMITS),
-    ];
-    head.extend(ways);
-    head.push(Column::Text(words::admin::assess::REMARK));
-    head
-}
-
-fn table(table: AssessedTable) -> impl IntoView {
-    let name = match table.path.as_str() {
-        "" => words::admin::assess::THE_PREFIX_ITSELF.to_owned(),
-        path => path.to_owned(),
-    };
-    let bytes: Vec<Option<u64>> = AssessedKind::ALL
-        .iter()
-        .map(|kind| {
-            table
-                .ways
-                .iter()
-                .find(|way| way.kind == *kind)
-                .and_then(|way| way.bytes)
-        })
-        .collect();
-    let cells = bytes
-        .into_iter()
-        .map(|bytes| view! { <td class="number">{exact(bytes)}</td> })
-        .collect_view();
-    let note = table
-        .ways
-        .iter()
-        .filter(|way| way.kind != AssessedKind::Today)
-        .find_map(|way| way.note.clone());
-    let said = [table.problem, table.short, note];
-    let said: Vec<String> = said.into_iter().flatten().collect();
-    view! {
-        <tr>
-            <th scope="row" class="code">{name}</th>
-            <td class="number">{table.bytes.map(words::bytes)}</td>
-            <td class="number">{words::count(table.commits)}</td>
-            {cells}
-            <td class="wide">{said.join(" ")}</td>
-        </tr>
-    }
-}
-
-/// What else was found is measured against today's flows; where those are not known, against reading live.
-fn chart(totals: &[AssessedWay]) -> impl IntoView + use<> {
-    let bytes = |kind: AssessedKind| {
-        let way = totals.iter().find(|way| way.kind == kind);
-        way.and_then(|way| way.bytes)
-    };
-    let (base, title) = match bytes(AssessedKind::Today) {
-        Some(_) => (AssessedKind::Today, words::admin::assess::AGAINST_TODAY),
-        None => (
-            AssessedKind::Live,
-            words::admin::assess::AGAINST_READING_LIVE,
-        ),
-    };
-    let would_be = bytes(base).unwrap_or(0);
-    let rows: Vec<Against> = totals
-        .iter()
-        .filter(|way| way.kind != base)
-        .filter_map(|way| {
-            let is = way.bytes?;
-            Some(Against {
-                name: words::admin::assess::kind(way.kind).to_owned(),
-                baseline: words::admin::assess::kind(base).to_owned(),
-                would_be,
-                is,
-                outcome: outcome(would_be, is),
-                href: None,
-            })
-        })
-        .collect();
-    (would_be > 0 && !rows.is_empty()).then(|| {
-        view! {
-            <Comparison
-                title
-                would_be=words::admin::assess::BASELINE
-                is=words::admin::assess::THIS_WAY
-                rows
-                said=words::bytes
-            />
-        }
-    })
-}
-
-fn outcome(would_be: u64, is: u64) -> String {
-    let difference = u128::from(would_be.abs_diff(is));
-    let percent = difference * 100 / u128::from(would_be.max(1));
-    words::admin::assess::share(u64::try_from(percent).unwrap_or(u64::MAX), is <= would_be)
-}
-
-fn others(folders: Vec<AssessedFolder>) -> impl IntoView {
-    let head = vec![
-        Column::Text(words::admin::assess::FOLDER),
-        Column::Text(words::admin::assess::FORMAT),
-        Column::Text(words::admin::assess::WHAT_IS_POSSIBLE),
-    ];
-    let is_there = !folders.is_empty();
-    let rows = folders
-        .into_iter()
-        .map(|folder| {
-            view! {
-                <tr>
-                    <th scope="row" class="code">{folder.path}</th>
-                    <td>{folder.format}</td>
-                    <td class="wide">{folder.possible}</td>
-                </tr>
-            }
-        })
-        .collect_view();
-    is_there.then(|| {
-        view! {
-            <section class="block">
-                <h2>{words::admin::assess::OTHER_FOLDERS}</h2>
-                <Table caption=words::admin::assess::OTHER_FOLDERS head>{rows}</Table>
-            </section>
-        }
-    })
-}
-
-fn sentences(title: &'static str, sentences: Vec<String>) -> impl IntoView {
-    let is_there = !sentences.is_empty();
-    let items = sentences
-        .into_iter()
-        .map(|sentence| view! { <li>{sentence}</li> })
-        .collect_view();
-    is_there.then(|| view! { <section class="block"><h2>{title}</h2><ul>{items}</ul></section> })
 }

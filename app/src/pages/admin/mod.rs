@@ -11,7 +11,7 @@ pub mod recipients;
 pub mod storages;
 pub mod teams;
 
-pub use assess::Assess;
+pub use assess::{Assess, ShowAssessment};
 pub use audit::Audit;
 pub use domains::{Domains, ShowDomain};
 pub use jobs::Jobs;

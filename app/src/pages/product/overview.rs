@@ -1,11 +1,15 @@
 //! What the product is, whose, where, how large, and how one gets at it.
 
 use leptos::prelude::*;
+use leptos_router::components::A;
 use model::AccessPolicy;
 use model::Classification;
 use model::Payer;
+use model::dto::Alike;
 use model::dto::ProductDetail;
 
+use crate::components::flash::Notice;
+use crate::components::flash::Tone;
 use crate::components::state;
 use crate::components::time::Ago;
 use crate::components::time::Day;
@@ -35,6 +39,7 @@ pub(super) fn overview(product: ProductDetail) -> impl IntoView {
         .collect_view();
     let has_description = !product.description.trim().is_empty();
     view! {
+        {alike(product.alike)}
         <div class="columns">
             <div class="prose">
                 <h2>{words::product::WHAT_IT_IS}</h2>
@@ -71,6 +76,30 @@ pub(super) fn overview(product: ProductDetail) -> impl IntoView {
             </dl>
         </div>
     }
+}
+
+/// The same tables under other names, to those who may change the product.
+fn alike(alike: Vec<Alike>) -> impl IntoView {
+    let is_there = !alike.is_empty();
+    let items = alike
+        .into_iter()
+        .map(|alike| {
+            let table = alike
+                .table
+                .map(|table| view! { <span class="code">{table}</span>": " });
+            let href = alike.product.map(|product| format!("/products/{product}"));
+            let link = href.map(|href| view! { " "<A href=href>{words::product::LOOK_AT_IT}</A> });
+            view! { <li>{table}{alike.sentence}{link}</li> }
+        })
+        .collect_view();
+    is_there.then(|| {
+        view! {
+            <Notice tone=Tone::Warn>
+                <p>{words::product::IS_THERE_ALREADY}</p>
+                <ul>{items}</ul>
+            </Notice>
+        }
+    })
 }
 
 /// An address becomes a link, anything else stays what it is.

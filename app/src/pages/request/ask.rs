@@ -9,6 +9,7 @@ use model::Cloud;
 use model::Mode;
 use model::ProductState;
 use model::Stage;
+use model::dto::Already;
 use model::dto::Cut;
 use model::dto::Offer;
 use model::dto::ProductDetail;
@@ -110,6 +111,7 @@ fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use
         choose(product, &terms.recipients, chosen.as_deref(), cuts)
     });
     let another = terms.are_more.then(|| by_name(product, named));
+    let already = terms.offer.as_ref().map(|offer| already(&offer.already));
     let form = terms.offer.map(|offer| form(product, offer, cut, mode));
     view! {
         <section class="block" aria-labelledby="who-reads">
@@ -118,8 +120,29 @@ fn steps(product: &str, terms: Terms, mode: Option<Mode>) -> impl IntoView + use
             {another}
             <Create product=product.to_owned() open=has_none/>
         </section>
-        <div id="terms">{form}</div>
+        <div id="terms">{already}{form}</div>
     }
+}
+
+/// What the recipient's side has of the same tables, so that nobody asks for it twice.
+fn already(already: &[Already]) -> impl IntoView + use<> {
+    let items = already
+        .iter()
+        .map(|already| {
+            let href = format!("/products/{}", already.product);
+            view! {
+                <li>{already.sentence.clone()}" "<A href=href>{words::request::LOOK_AT_IT}</A></li>
+            }
+        })
+        .collect_view();
+    (!already.is_empty()).then(|| {
+        view! {
+            <Notice tone=Tone::Warn>
+                <p>{words::request::IS_THERE_ALREADY}</p>
+                <ul>{items}</ul>
+            </Notice>
+        }
+    })
 }
 
 /// Recipients as a form that only leads to another address: at once, without script by its button.

@@ -159,6 +159,7 @@ mod tests {
             payer: "aftersales".parse().unwrap(),
             cost_center: "4711".to_owned(),
             modes,
+            already: Vec::new(),
         }
     }
 

@@ -20,9 +20,9 @@ pub(crate) const FLOWS: &str = "Today's flows";
 pub(crate) const FLOWS_HINT: &str = "CSV with the columns table,kind,consumers,from,to. Kinds are weekly full load, daily full load, direct reads and FTP.";
 pub(crate) const DAYS_ARE_A_NUMBER: &str = "write a number of days";
 pub(crate) const NONE_YET: &str = "No assessment yet";
-pub(crate) const HOW_TO_GET_ONE: &str = "Choose a storage above. What comes of it is kept in the server's memory until the next one, or until the server is started anew.";
-pub(crate) const RELOAD: &str = ". Load this page again to see how far it is.";
-pub(crate) const CAME_TO_NOTHING: &str = "The last one came to nothing.";
+pub(crate) const HOW_TO_GET_ONE: &str =
+    "Choose a storage above. It goes on by itself, and what comes of it is kept.";
+pub(crate) const CAME_TO_NOTHING: &str = "It came to nothing.";
 pub(crate) const IN_ALL: &str = "In all";
 pub(crate) const WAY: &str = "Way";
 pub(crate) const BYTES: &str = "Bytes that cross";
@@ -47,9 +47,36 @@ pub(crate) const ASSUMED: &str = "What was assumed";
 pub(crate) const DECLARATION: &str = "To deploy";
 pub(crate) const DECLARATION_LEAD: &str = "A declaration of these tables and of one clone per place. Where it says choose, somebody has to choose.";
 pub(crate) const STARTED: &str = "The assessment runs.";
+pub(crate) const ASSESSMENTS: &str = "Assessments";
+pub(crate) const HOW_MANY_ARE_KEPT: &str = "The last 20 are kept.";
+pub(crate) const BEGUN: &str = "Begun";
+pub(crate) const PLACE: &str = "What was assessed";
+pub(crate) const STATE: &str = "State";
+pub(crate) const RUNS: &str = "Runs";
+pub(crate) const DONE: &str = "Done";
+pub(crate) const FAILED: &str = "Failed";
+pub(crate) const CANCELLED: &str = "Ended early";
+pub(crate) const CANCEL: &str = "End it";
+pub(crate) const WAS_CANCELLED: &str = "Somebody ended it before it was done.";
+pub(crate) const IS_CANCELLED: &str = "The assessment was ended.";
 
 pub(crate) fn runs_since(place: &dyn Display) -> String {
     format!("{place} is being assessed, since ")
+}
+
+pub(crate) fn assessment_of(place: &dyn Display) -> String {
+    format!("Assessment of {place}")
+}
+
+pub(crate) fn progress(done: u64, tables: Option<u64>) -> String {
+    match tables {
+        None => "Tables are being looked for.".to_owned(),
+        Some(tables) => format!(
+            "The logs of {} of {} have been read.",
+            crate::words::count(done),
+            crate::words::plural(tables, "table", "tables")
+        ),
+    }
 }
 
 pub(crate) fn place_and_days(place: &dyn Display, days: u32, every_hours: u32) -> String {

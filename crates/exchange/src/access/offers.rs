@@ -92,7 +92,10 @@ impl Exchange {
             ),
             None => None,
         };
-        self.offer_for(&product, &recipient, cut.as_ref()).await
+        let offer = self.offer_for(&product, &recipient, cut.as_ref()).await?;
+        let of = (recipient.id, recipient.team_id);
+        let already = self.already(product.id, of, &recipient.location()?).await?;
+        Ok(Offer { already, ..offer })
     }
 
     pub(super) async fn offer_for(
@@ -148,6 +151,8 @@ impl Exchange {
             payer,
             cost_center,
             modes: vec![live, replica],
+            // Whoever decides on a request sees its offer, and is not to learn what else the consumer reads.
+            already: Vec::new(),
         })
     }
 

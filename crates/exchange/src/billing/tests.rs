@@ -45,6 +45,8 @@ fn put_table(test: &TestExchange) {
         refused_for: None,
         clone_refused_for: None,
         change_data_feed: false,
+        lineage: None,
+        alike: Vec::new(),
     };
     test.world
         .put_table("file:///srv/aws_eu", "t", Ok(inspection));

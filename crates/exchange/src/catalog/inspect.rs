@@ -47,7 +47,10 @@ impl Exchange {
         }
         let access = self.storage_open(storage)?;
         match self.ports().inspector.inspect(&access, &path).await {
-            Ok(found) => Ok(found),
+            Ok(mut found) => {
+                found.alike = self.alike_inspected(principal, &found).await?;
+                Ok(found)
+            }
             Err(problem) => {
                 self.inspected_escape(principal, &access, &path, &problem)
                     .await;

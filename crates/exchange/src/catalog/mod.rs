@@ -12,6 +12,7 @@ mod read;
 mod refresh;
 mod register;
 mod scan;
+mod sprawl;
 mod tables;
 mod terms;
 mod update;

@@ -60,9 +60,15 @@ impl Exchange {
         let tags = self.tags_of(self.db(), record.id).await?;
         let access = self.my_access(principal, record.id).await?;
         let mut commits = self.commits_of(record.id).await?;
+        let editable = is_editable(principal, &record);
+        let alike = match editable {
+            true => self.alike_of(principal, record.id).await?,
+            false => Vec::new(),
+        };
         Ok(ProductDetail {
             id: record.id,
-            editable: is_editable(principal, &record),
+            editable,
+            alike,
             simulated: self.ports().probe.is_simulated(&record.storage_url),
             cloud: record.location.cloud,
             region: record.location.region().to_owned(),

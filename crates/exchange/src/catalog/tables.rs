@@ -7,6 +7,7 @@ use model::dto::{Inspection, TableNew};
 use model::{Name, ProductId, ProductName, ProductState, StorageId, TableId, TeamId, Timestamp};
 
 use super::inspect::{check_path, overlaps};
+use super::sprawl::{likeness, lineage};
 use super::{TableRecord, terms};
 use crate::change::Change;
 use crate::db::{DbError, On, Tx};
@@ -327,9 +328,10 @@ pub(super) async fn note_inspection(
     found: &Inspection,
 ) -> Result<(), Error> {
     let text = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
+    let lineage = lineage(&mut *tx, found).await?;
     let written = sql!("update product_table set inspected_at = $1, version = $2, committed_at = $3, row_count = $4, file_count = $5,
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
-              updated_at = $1, recent_byte_count = $11, clone_refused_for = $12
+              updated_at = $1, recent_byte_count = $11, clone_refused_for = $12, lineage = $16, likeness = $17
           where id = $13 and storage_id = $14 and path = $15")
     .bind(at)
     .bind(found.version)
@@ -346,6 +348,8 @@ pub(super) async fn note_inspection(
     .bind(id)
     .bind(storage)
     .bind(path)
+    .bind(lineage)
+    .bind(likeness(found))
     .execute(&mut *tx)
     .await?;
     if written > 0 {

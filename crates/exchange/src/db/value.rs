@@ -198,6 +198,7 @@ ids!(
     model::FlowId,
     model::ErasedObjectId,
     model::AdviceId,
+    model::AssessmentId,
 );
 
 macro_rules! words {

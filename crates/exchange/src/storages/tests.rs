@@ -1,5 +1,6 @@
 //! Storages, end to end on both databases.
 
+mod assess;
 mod reseal;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -218,6 +218,19 @@ pub struct Offer {
     pub payer: Name,
     pub cost_center: String,
     pub modes: Vec<ModeOffer>,
+    /// What the recipient's side has of the same tables already, where the recipient is. Not kept with a request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub already: Vec<Already>,
+}
+
+/// Access to the same table, or a replica of it, that is there already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Already {
+    pub product: ProductName,
+    /// Of an access; None for a replica.
+    pub mode: Option<Mode>,
+    /// For people.
+    pub sentence: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,19 +3,26 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::Money;
-use crate::{Location, Timestamp};
+use crate::{AssessmentId, Location, Timestamp};
 
-/// How far the last assessment is that was begun.
+/// How far an assessment is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssessmentState {
+    /// None: none was begun yet, and nothing else is said.
+    pub id: Option<AssessmentId>,
     pub running: bool,
-    /// When it was begun; None: none was since the process began.
     pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// Somebody ended it.
+    pub cancelled: bool,
+    /// Tables whose logs have been read, of so many; None before they are known.
+    pub tables_done: u64,
+    pub tables: Option<u64>,
     /// What is, or was, assessed.
     pub place: Option<String>,
-    /// What came of the last one that ended.
+    /// What came of it; of the last one that came to something where the last one of all is asked for.
     pub found: Option<Assessment>,
-    /// Why the last one that ended came to nothing.
+    /// Why it came to nothing.
     pub problem: Option<String>,
 }
 

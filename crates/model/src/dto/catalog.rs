@@ -41,6 +41,30 @@ pub struct Inspection {
     pub clone_refused_for: Option<String>,
     /// Whether `delta.enableChangeDataFeed` is on.
     pub change_data_feed: bool,
+    /// The id that the table's log gives it; of a clone that says of what it was made, that of its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
+    /// The same table, or a copy of it, in products that are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
+}
+
+/// The same table, or a copy of it, under another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alike {
+    /// `schema.name` of the table that was looked at; None where it is not registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// None where the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductName>,
+    /// `schema.name` there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+    /// Its log says so; else it only has the same columns, rows, files and bytes.
+    pub is_copy: bool,
+    /// For people.
+    pub sentence: String,
 }
 
 impl Inspection {
@@ -320,6 +344,9 @@ pub struct ProductDetail {
     pub updated_at: Timestamp,
     /// Whether the caller may change, publish and retire it.
     pub editable: bool,
+    /// The same tables, or copies of them, in other products; for those who may change it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
     pub revision: i64,
 }
 

@@ -42,6 +42,8 @@ pub struct Read {
     pub change_feed: bool,
     /// Why it cannot be cloned.
     pub not_cloned: Option<String>,
+    /// Why its clone can only copy files, whatever a sync job may fetch.
+    pub files_only: Option<String>,
     pub figures: Figures,
 }
 
@@ -192,13 +194,17 @@ fn sums(read: &Read, flows: Option<&[Flow]>, surveyed: &Surveyed) -> Sums {
         true => copy(moved),
         false => Err(FEED_OFF.to_owned()),
     };
+    let by_rows = |moved: Moved| match read.files_only {
+        Some(_) => figures.by_files,
+        None => moved,
+    };
     [
         flows.map(|_| today).ok_or_else(|| NO_FLOWS.to_owned()),
         Ok(live),
         copy(figures.by_files),
-        feed(figures.with_feed),
-        copy(figures.with_skip),
-        feed(figures.with_both),
+        feed(by_rows(figures.with_feed)),
+        copy(by_rows(figures.with_skip)),
+        feed(by_rows(figures.with_both)),
     ]
 }
 
@@ -238,7 +244,17 @@ pub fn report(
         let ways = AssessedKind::ALL
             .into_iter()
             .zip(sums)
-            .map(|(kind, sum)| way(kind, sum, rates, surveyed.at))
+            .map(|(kind, sum)| {
+                let mut way = way(kind, sum, rates, surveyed.at);
+                let is_by_rows = matches!(
+                    kind,
+                    AssessedKind::CloneFeed | AssessedKind::CloneSkip | AssessedKind::CloneBoth
+                );
+                if let (true, None, Some(why)) = (is_by_rows, &way.note, &read.files_only) {
+                    way.note = Some(format!("Copied file by file: {}.", delta::shown(why)));
+                }
+                way
+            })
             .collect();
         let figures = &read.figures;
         listed.push(AssessedTable {
@@ -416,24 +432,27 @@ fn assumptions(surveyed: &Surveyed, has_flows: bool) -> Vec<String> {
             "All figures are for the last {} days, up to {}, or for as long as a table's log tells its history.",
             surveyed.days, surveyed.at
         ),
-        "Counted are bytes of data files that cross from one place to another; what stays in one place costs nothing. Reading \
-         logs, compute and storage are not in the figures."
+        "Counted are bytes of data files that cross from one place to another, in clones those of deletion vectors and of files of \
+         changes too; what stays in one place costs nothing. Reading logs, compute and storage are not in the figures."
             .to_owned(),
         "Money is the bytes at the rates of today, list or contract, as they stand under the rates; routes without a rate are \
          counted in bytes only."
             .to_owned(),
         format!(
             "Clone: a first copy at the beginning, then a sync every {every} hours up to the end, each copying the files that \
-             were added since and still live, once for all consumers of a place. It is what Entrepôt does."
+             were added since and still live, once for all consumers of a place. It is what a sync job does that fetches files."
         ),
         format!(
             "Live: each consumer reads every table whole every {every} hours. Who reads less pays less; who reads more often, more."
         ),
-        "With change feed: where a commit wrote files of changes that are smaller than the files it rewrote, the changes cross \
-         instead; at each sync the cheaper of both is taken. Entrepôt copies by files today; this is what the feed would save."
+        "With change feed: where files were rewritten and what the feed says of their rows is less than four fifths of them, the \
+         feed's files cross in their place. It is what a sync job does that fetches changes, if the source keeps what was \
+         written since the last sync, and the worker runs where the clone is."
             .to_owned(),
         "With compaction skipped: what OPTIMIZE wrote is not copied if its rows are on the other side already and the counts of \
-         rows agree; once one of those files changes, the rest of its group is copied. This too is what could be saved."
+         rows agree. With both it is what a sync job does that fetches the least."
+            .to_owned(),
+        "Of an object that holds deletion vectors counts as much as the log names of it."
             .to_owned(),
     ];
     if has_flows {

@@ -1,10 +1,12 @@
 //! One table over its history: what lies in it at each instant that counts, and what each way of moving it takes.
 
+use std::collections::{HashMap, HashSet};
+
 use delta::{Logged, LoggedFile};
 use model::Timestamp;
 use model::time::{DAY, HOUR};
 
-use super::ways::{Live, Way};
+use super::ways::{Live, Now, Way};
 
 const WEEK: i64 = 7 * DAY;
 
@@ -46,7 +48,7 @@ pub struct Reads {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
     pub window: Window,
-    /// Bytes and files at the end.
+    /// Bytes of data files, and files, at the end.
     pub bytes: u64,
     pub files: u64,
     pub commits: u64,
@@ -83,7 +85,10 @@ impl Ticks {
 pub struct Reckoner {
     window: Window,
     live: Live,
+    /// How long the objects of vectors are at least: where the last vector ends that the log names in them.
+    vectors: HashMap<u128, u64>,
     bytes: u64,
+    is_recorded: bool,
     ways: [(Way, Moved); 4],
     is_dirty: bool,
     has_copy: bool,
@@ -106,7 +111,9 @@ impl Reckoner {
         let mut reckoner = Self {
             window,
             live: Live::new(),
+            vectors: HashMap::new(),
             bytes: 0,
+            is_recorded: true,
             ways: [(false, false), (true, false), (false, true), (true, true)]
                 .map(|(feed, skip)| (Way::new(feed, skip), Moved::default())),
             is_dirty: true,
@@ -138,7 +145,18 @@ impl Reckoner {
         reckoner
     }
 
+    /// Whether the change feed is on when it begins; commits say when that changes.
+    #[must_use]
+    pub fn recording(mut self, is_recorded: bool) -> Self {
+        self.is_recorded = is_recorded;
+        self
+    }
+
     fn add(&mut self, file: LoggedFile) {
+        if let Some(vector) = file.vector {
+            let end = self.vectors.entry(vector.object).or_default();
+            *end = vector.end.max(*end);
+        }
         self.bytes = self.bytes.saturating_add(file.size);
         if let Some(old) = self.live.insert(file.id, file) {
             self.bytes = self.bytes.saturating_sub(old.size);
@@ -167,6 +185,9 @@ impl Reckoner {
         self.now = at;
         for (way, _) in &mut self.ways {
             way.commit(&commit, &self.live);
+        }
+        if let Some(metadata) = &commit.metadata {
+            self.is_recorded = metadata.records_changes();
         }
         for id in &commit.removes {
             if let Some(old) = self.live.remove(id) {
@@ -213,14 +234,26 @@ impl Reckoner {
             return;
         }
         self.is_dirty = false;
+        let now = Now {
+            live: &self.live,
+            vectors: &self.vectors,
+            at,
+            retention,
+            is_recorded: self.is_recorded,
+        };
         for (way, moved) in &mut self.ways {
-            let bytes = way.sync(&self.live, at, retention);
+            let bytes = way.sync(&now);
             let sum = if is_first {
                 &mut moved.first_copy
             } else {
                 &mut moved.later
             };
             *sum = sum.saturating_add(bytes);
+        }
+        if !self.vectors.is_empty() {
+            let vectors = self.live.values().filter_map(|file| file.vector);
+            let there: HashSet<u128> = vectors.map(|vector| vector.object).collect();
+            self.vectors.retain(|object, _| there.contains(object));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use delta::{Logged, LoggedFile};
+use delta::{Logged, LoggedFeed, LoggedFile, LoggedVector};
 use model::dto::{AssessedKind, Assessment, Rate};
 use model::time::{DAY, HOUR};
 use model::{Location, RateId, Timestamp, Unit};
@@ -26,6 +26,7 @@ fn file(id: u128, size: u64) -> LoggedFile {
         rows: Some(size / 10),
         partition: 0,
         has_vector: false,
+        vector: None,
     }
 }
 
@@ -37,15 +38,15 @@ fn commit(at: i64, adds: &[LoggedFile], removes: &[u128]) -> Logged {
         operation: Some("WRITE".to_owned()),
         adds: adds.to_vec(),
         removes: removes.to_vec(),
-        data_change: true,
         ..Logged::default()
     }
 }
 
 fn compaction(at: i64, adds: &[LoggedFile], removes: &[u128]) -> Logged {
+    let added = adds.iter().map(|file| file.id);
     Logged {
         operation: Some("OPTIMIZE".to_owned()),
-        data_change: false,
+        unchanged: added.chain(removes.iter().copied()).collect(),
         ..commit(at, adds, removes)
     }
 }
@@ -53,8 +54,10 @@ fn compaction(at: i64, adds: &[LoggedFile], removes: &[u128]) -> Logged {
 fn update(at: i64, adds: &[LoggedFile], removes: &[u128], feed_bytes: u64) -> Logged {
     Logged {
         operation: Some("UPDATE".to_owned()),
-        feed_files: 1,
-        feed_bytes,
+        feeds: vec![LoggedFeed {
+            partition: 0,
+            size: feed_bytes,
+        }],
         ..commit(at, adds, removes)
     }
 }
@@ -167,12 +170,15 @@ fn compaction_of_held_rows_is_skipped_until_one_of_its_files_changes() {
     let changed = [commits[0].clone(), commit(1, &[file(7, 210)], &[5])];
     let figures = reckon(window(3, 1), &first, &changed);
     assert_eq!(later(&figures), [610, 610, 410, 410]);
-    // Compacted before it was ever held: copied.
+    // Compacted before all of it was ever held: what is not held is fetched, and what it became is not.
     let unheld = [
         commit(0, &[file(8, 50)], &[]),
         compaction(0, &[file(9, 450)], &[1, 2, 3, 4, 8]),
     ];
-    assert_eq!(later(&reckon(window(1, 1), &first, &unheld)), [450; 4]);
+    assert_eq!(
+        later(&reckon(window(1, 1), &first, &unheld)),
+        [450, 450, 50, 50]
+    );
 }
 
 #[test]
@@ -191,7 +197,7 @@ fn a_compaction_that_loses_rows_or_changes_data_is_copied() {
         assert_eq!(later(&reckon(window(1, 1), &first, &commits)), [190; 4]);
     }
     let lying = Logged {
-        data_change: true,
+        unchanged: Vec::new(),
         ..compaction(0, &[file(3, 200)], &[1, 2])
     };
     assert_eq!(later(&reckon(window(1, 1), &first, &[lying])), [200; 4]);
@@ -241,6 +247,48 @@ fn changes_after_a_skipped_compaction_cost_only_the_changes() {
 }
 
 #[test]
+fn of_a_file_whose_rows_a_vector_deletes_only_the_vector_crosses() {
+    let with = |id: u128, vector: LoggedVector| LoggedFile {
+        object: 1,
+        has_vector: true,
+        vector: Some(vector),
+        ..file(id, 1_000)
+    };
+    let vector = |object: u128, end: u64| LoggedVector { object, end };
+    let commits = [
+        // What one object holds for two files crosses once, as far as the last of them.
+        commit(
+            0,
+            &[with(11, vector(100, 43)), with(12, vector(100, 90))],
+            &[1],
+        ),
+        commit(1, &[with(13, vector(101, 60))], &[11]),
+        // It is held already.
+        commit(2, &[with(14, vector(101, 30))], &[12]),
+    ];
+    let figures = reckon(window(4, 1), &[file(1, 1_000)], &commits);
+    assert_eq!(later(&figures), [150; 4]);
+    assert_eq!(figures.by_files.first_copy, 1_000);
+    assert!(figures.has_vectors);
+}
+
+#[test]
+fn files_are_reckoned_where_rows_cannot_be_changed() {
+    let mut read = read(true, None);
+    read.files_only = Some("the table tracks its rows".to_owned());
+    let to = Some(place("azure:westeurope"));
+    let reads = vec![("a".to_owned(), Ok(read))];
+    let found = report(Surveyed { to, ..surveyed() }, reads, None, &[]);
+    for kind in [AssessedKind::CloneFeed, AssessedKind::CloneBoth] {
+        assert_eq!(total(&found, kind).0, Some(2_000_000_000));
+    }
+    assert_eq!(
+        found.tables[0].ways[3].note.as_deref(),
+        Some("Copied file by file: the table tracks its rows.")
+    );
+}
+
+#[test]
 fn clocks_that_lie_do_not_move_the_window() {
     let ahead = Logged {
         timestamp: day(9_999),
@@ -284,6 +332,7 @@ fn read(change_feed: bool, not_cloned: Option<&str>) -> Read {
         short: None,
         change_feed,
         not_cloned: not_cloned.map(str::to_owned),
+        files_only: None,
         figures: reckon(window(4, 2), &[file(1, 1_000_000_000)], &commits),
     }
 }

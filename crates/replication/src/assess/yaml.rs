@@ -68,12 +68,20 @@ pub(super) fn declaration(
             );
         }
     }
-    let (mut jobs, mut number) = (String::new(), 0);
+    let (mut grants, mut jobs, mut number) = (String::new(), String::new(), 0);
     for (to, paths) in places {
         for (name, (_, tables)) in &products {
             let wanted = paths.is_empty() || tables.iter().any(|(_, path)| paths.contains(path));
             if wanted {
                 number += 1;
+                // A clone is there for somebody: without an access there is none to sync.
+                let _ = writeln!(
+                    grants,
+                    "  grant_{number}:\n    product: {name}\n    recipient: {}\n    mode: replica\n    \
+                     until: choose  # a day, as 2027-12-31\n    \
+                     purpose: {{ code: assessed, text: \"one clone for all consumers of this place\" }}",
+                    target(to)
+                );
                 let _ = writeln!(
                     jobs,
                     "  sync_{number}: {{ product: {name}, to: {}, every: {} }}",
@@ -84,6 +92,18 @@ pub(super) fn declaration(
         }
     }
     if !jobs.is_empty() {
+        text.push_str("recipients:\n");
+        for (to, _) in places {
+            let _ = writeln!(
+                text,
+                "  {}: {{ team: {TEAM}, cloud: {}, region: {} }}",
+                target(to),
+                to.cloud,
+                quoted(to.region())
+            );
+        }
+        text.push_str("grants:\n");
+        text.push_str(&grants);
         text.push_str("sync_jobs:\n");
         text.push_str(&jobs);
     }

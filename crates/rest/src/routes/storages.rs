@@ -2,6 +2,7 @@
 
 use exchange::Operation;
 use exchange::page::Page;
+use model::AssessmentId;
 use model::dto::{
     AssessmentNew, AssessmentState, ScanReport, Storage, StorageChange, StorageDoctor, StorageNew,
     StorageReport, StorageScan,
@@ -22,6 +23,9 @@ pub(crate) fn endpoints() -> Endpoints {
         .on(Operation::StorageDoctor, doctor).takes::<StorageDoctor>().answers::<StorageReport>()
         .on(Operation::AssessmentStart, assess).takes::<AssessmentNew>().answers::<AssessmentState>()
         .on(Operation::AssessmentRead, assessment).answers::<AssessmentState>()
+        .on(Operation::AssessmentList, assessments).pages::<AssessmentState>()
+        .on(Operation::AssessmentShow, one_assessment).answers::<AssessmentState>()
+        .on(Operation::AssessmentCancel, cancel_assessment).answers::<AssessmentState>()
         .on(Operation::StorageScan, scan).takes::<StorageScan>().answers::<ScanReport>()
 }
 
@@ -75,5 +79,17 @@ async fn assess(call: Call, Body(new): Body<AssessmentNew>) -> Result<Assessment
 }
 
 async fn assessment(call: Call) -> Result<AssessmentState> {
-    ok(call.exchange.assessment(&call.principal)?)
+    ok(call.exchange.assessment(&call.principal).await?)
+}
+
+async fn assessments(call: Call, Paged(page): Paged) -> Result<Page<AssessmentState>> {
+    ok(call.exchange.assessments(&call.principal, &page).await?)
+}
+
+async fn one_assessment(call: Call, At(id): At<AssessmentId>) -> Result<AssessmentState> {
+    ok(call.exchange.assessment_of(&call.principal, id).await?)
+}
+
+async fn cancel_assessment(call: Call, At(id): At<AssessmentId>) -> Result<AssessmentState> {
+    ok(call.exchange.assessment_cancel(&call.principal, id).await?)
 }

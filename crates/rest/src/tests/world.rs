@@ -49,6 +49,8 @@ impl TableInspector for World {
             refused_for: None,
             clone_refused_for: None,
             change_data_feed: false,
+            lineage: None,
+            alike: Vec::new(),
         })
     }
 

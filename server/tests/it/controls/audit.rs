@@ -18,7 +18,6 @@ use crate::support::TestApp;
 /// Sent by POST because they have a body; they change nothing.
 const LOOKS: &[Operation] = &[
     Operation::StorageDoctor,
-    Operation::AssessmentStart,
     Operation::TableInspect,
     Operation::StorageScan,
     Operation::AuditVerify,

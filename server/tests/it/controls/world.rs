@@ -181,6 +181,13 @@ impl Tenants {
             ("a token of sales", of_team.token),
             ("somebody of no team", held("loner")),
         ];
+        // One that is over, so that another can be begun.
+        let open = exchange.assessment_open(&operator, "aws_eu/").await;
+        let (assessment, _) = open.unwrap();
+        exchange
+            .assessment_cancel(&operator, assessment)
+            .await
+            .unwrap();
         let things = vec![
             "vehicle-visits".to_owned(),
             DRAFT.to_owned(),
@@ -195,6 +202,7 @@ impl Tenants {
             "2026-05".to_owned(),
             "consumer".to_owned(),
             matrix.erased().await,
+            assessment.to_string(),
         ];
         Self {
             matrix,

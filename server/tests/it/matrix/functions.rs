@@ -190,6 +190,7 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         "storages/update_storage" => vec![("storage", name(0)), ("replicas", "yes".to_owned())],
         "storages/examine_storage" => vec![("storage", name(0))],
         "storages/start_assessment" => vec![("storage", text("/storage"))],
+        "storages/cancel_assessment" => vec![("assessment", name(0))],
         "declaration/scan_storage" => vec![("storage", name(0)), ("team", text("/team"))],
         "declaration/plan_declaration" => vec![("yaml", text("/yaml"))],
         "declaration/deploy_declaration" => vec![("yaml", text("/yaml")), ("hash", String::new())],

@@ -67,6 +67,7 @@ impl World {
             | Operation::AuditList
             | Operation::DeliveryRead
             | Operation::AssessmentRead
+            | Operation::AssessmentList
             | Operation::WorkList => none(),
             Operation::PersonCreate => {
                 none().with(json!({ "name": self.fresh("person"), "title": "P" }))
@@ -172,6 +173,12 @@ impl World {
             Operation::StorageUpdate => named(&["az_weu"]).with(json!({ "replicas": true })),
             Operation::StorageDoctor => named(&["aws_eu"]).with(json!({ "write": false })),
             Operation::AssessmentStart => none().with(json!({ "storage": "aws_eu" })),
+            Operation::AssessmentShow | Operation::AssessmentCancel => {
+                let operator = Principal::operator();
+                let open = self.exchange().assessment_open(&operator, "aws_eu/");
+                let (id, _) = open.await.unwrap();
+                named(&[&id.to_string()])
+            }
             Operation::TableInspect => {
                 none().with(json!({ "storage": "aws_eu", "path": "vehicle-visits" }))
             }

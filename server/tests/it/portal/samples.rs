@@ -176,6 +176,7 @@ pub(super) fn sample(function: &str) -> Vec<(&'static str, &'static str)> {
         "storages/update_storage" | "storages/examine_storage" | "storages/start_assessment" => {
             vec![("form[storage]", "aws_eu")]
         }
+        "storages/cancel_assessment" => vec![("form[assessment]", ID)],
         "declaration/scan_storage" => vec![("form[storage]", "aws_eu")],
         "declaration/plan_declaration" | "declaration/deploy_declaration" => {
             vec![("form[yaml]", "products: {}")]

@@ -404,5 +404,7 @@ fn inspection() -> Inspection {
         refused_for: None,
         clone_refused_for: None,
         change_data_feed: false,
+        lineage: None,
+        alike: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@ mod looking;
 mod refreshing;
 mod registering;
 mod speed;
+mod sprawl;
 
 use model::dto::{
     Column, CredentialNew, DomainNew, Inspection, MemberChange, PersonNew, ProductNew,
@@ -278,6 +279,8 @@ pub(super) fn inspection(columns: &[&str]) -> Inspection {
         refused_for: None,
         clone_refused_for: None,
         change_data_feed: false,
+        lineage: None,
+        alike: Vec::new(),
     }
 }
 

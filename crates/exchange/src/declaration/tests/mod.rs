@@ -186,6 +186,8 @@ fn inspection() -> Inspection {
         refused_for: None,
         clone_refused_for: None,
         change_data_feed: true,
+        lineage: None,
+        alike: Vec::new(),
     }
 }
 

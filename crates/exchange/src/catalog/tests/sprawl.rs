@@ -1,0 +1,119 @@
+//! The same table under another name: who registers it, and who asks for it, is told, and nobody learns of what they may not see.
+
+use model::dto::{Inspection, ProductNew, ProductPublish, RecipientNew, TableInspect};
+
+use super::{Company, LAKE, inspection, product};
+
+/// A table of this lineage with these columns.
+fn put(company: &Company, path: &str, lineage: &str, columns: &[&str]) {
+    let found = Inspection {
+        lineage: Some(lineage.to_owned()),
+        ..inspection(columns)
+    };
+    company.test.world.put_table(LAKE, path, Ok(found));
+}
+
+fn of_ledger(name: &str, path: &str) -> ProductNew {
+    ProductNew {
+        team: "ledger".to_owned(),
+        ..product(name, path)
+    }
+}
+
+#[tokio::test]
+async fn who_registers_a_copy_is_told_as_far_as_they_may_know() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        put(&company, "a", "one", &["vin"]);
+        put(&company, "copies/a", "one", &["vin", "added"]);
+        put(&company, "twin", "two", &["vin"]);
+        put(&company, "apart", "three", &["other"]);
+        let first = exchange.product_register(&company.mara, product("vehicle-a", "a"));
+        assert!(first.await.unwrap().alike.is_empty());
+
+        // Of another team's draft no more than that it is there, and only to who has a copy.
+        for (name, path) in [("finance-copy", "copies/a"), ("finance-twin", "twin")] {
+            let form = of_ledger(name, path);
+            // Another team's storage: an admin lets the first table in.
+            exchange
+                .product_register(&company.admin, form)
+                .await
+                .unwrap();
+        }
+        let copy = exchange.product(&company.rita, "finance-copy").await;
+        let copy = copy.unwrap().alike;
+        assert_eq!(copy.len(), 1, "{copy:?}");
+        assert_eq!((&copy[0].product, copy[0].is_copy), (&None, true));
+        assert!(!copy[0].sentence.contains("vehicle"), "{copy:?}");
+        let twin = exchange.product(&company.rita, "finance-twin").await;
+        assert_eq!(twin.unwrap().alike, []);
+        // Whoever sees all is told all.
+        let seen = exchange.product(&company.admin, "finance-twin").await;
+        let seen = seen.unwrap().alike;
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(!seen[0].is_copy && seen[0].sentence.contains("vehicle-a"));
+
+        let publish = ProductPublish::default();
+        let published = exchange.product_publish(&company.mara, "vehicle-a", publish);
+        published.await.unwrap();
+        let seen = exchange.product(&company.rita, "finance-copy").await;
+        let seen = seen.unwrap().alike;
+        assert_eq!(seen[0].table.as_deref(), Some("default.visits"));
+        assert_eq!(seen[0].other.as_deref(), Some("default.visits"));
+        let names = seen[0].product.as_ref().map(ToString::to_string);
+        assert_eq!(names.as_deref(), Some("vehicle-a"));
+        assert!(seen[0].sentence.contains("aftersales@example.org"));
+        // Before it is registered, too; and who may not change the product is not told.
+        let look = |path: &str| TableInspect {
+            storage: "aws_eu".to_owned(),
+            path: path.to_owned(),
+        };
+        put(&company, "later", "one", &["vin", "more"]);
+        let told = exchange.table_inspect(&company.admin, look("later")).await;
+        assert_eq!(told.unwrap().alike.len(), 2);
+        let told = exchange.table_inspect(&company.admin, look("apart")).await;
+        assert_eq!(told.unwrap().alike, []);
+        let seen = exchange.product(&company.otto, "vehicle-a").await;
+        assert_eq!(seen.unwrap().alike, []);
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_told_what_their_side_has_already() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        put(&company, "a", "one", &["vin"]);
+        put(&company, "copies/a", "one", &["vin"]);
+        for (who, form) in [
+            (&company.mara, product("vehicle-a", "a")),
+            (&company.admin, of_ledger("finance-copy", "copies/a")),
+        ] {
+            let name = form.name.clone();
+            exchange.product_register(who, form).await.unwrap();
+            let publish = ProductPublish::default();
+            exchange.product_publish(who, &name, publish).await.unwrap();
+        }
+        for (recipient, region) in [("rnd_here", "westeurope"), ("rnd_there", "northeurope")] {
+            let new = RecipientNew {
+                name: recipient.to_owned(),
+                team: "rnd".to_owned(),
+                cloud: "azure".to_owned(),
+                region: region.to_owned(),
+            };
+            exchange.recipient_create(&company.otto, new).await.unwrap();
+        }
+        let already = async |recipient: &str| {
+            let offer = exchange.offer(&company.otto, "finance-copy", recipient);
+            offer.await.unwrap().already
+        };
+        assert_eq!(already("rnd_here").await, []);
+        company.grant("vehicle-a", "active").await;
+        let told = already("rnd_here").await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].product.as_str(), "vehicle-a");
+        let said = &told[0].sentence;
+        assert!(said.contains("Your team has access to vehicle-a"), "{said}");
+        // Elsewhere it would have to be fetched all the same.
+        assert_eq!(already("rnd_there").await, []);
+    }
+}
