@@ -451,7 +451,7 @@ fn got(
         let chunk = chunk.map_err(|error| failed(broken(error, &what)))?;
         let rest = left.checked_sub(chunk.len() as u64);
         left = rest.ok_or_else(|| failed(other(&what, "its store sends more than it says")))?;
-        Ok(chunk)
+        Ok::<_, Error>(chunk)
     });
     Ok(result(chunks.boxed(), meta, range))
 }
