@@ -12,7 +12,7 @@ use object_store::{Error as StoreError, MultipartUpload, PutPayload, PutResult};
 use serde::{Deserialize, Serialize};
 use storage::{Part, Parts};
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 /// An upload that was begun, and the parts that stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,12 @@ pub(crate) struct Begun {
 #[serde(rename_all = "snake_case")]
 enum What {
     Begun(Begun),
-    Part(usize, String),
+    /// It names its upload: a part of one that was given up may be noted after the next one's beginning.
+    Part {
+        upload: String,
+        index: usize,
+        id: String,
+    },
     Over,
 }
 
@@ -57,32 +62,36 @@ impl Uploads {
     /// A line that is none can only be one torn by a crash: it says nothing.
     pub(crate) async fn open(receipts: &FilePath) -> std::io::Result<Self> {
         let path = Self::beside(receipts);
-        let known = match tokio::fs::read(&path).await {
-            Ok(known) => known,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let mut file = File::options()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(&path)
+            .await?;
         let mut begun: HashMap<String, Begun> = HashMap::new();
-        for line in known.split(|byte| *byte == b'\n') {
-            let Ok(Line { dst, what }) = serde_json::from_slice(line) else {
+        // Line by line: a large run leaves many, and most are of uploads that are over.
+        let mut known = BufReader::new(&mut file).split(b'\n');
+        let mut is_new = true;
+        while let Some(line) = known.next_segment().await? {
+            is_new = false;
+            let Ok(Line { dst, what }) = serde_json::from_slice(&line) else {
                 continue;
             };
             match what {
                 What::Begun(new) => drop(begun.insert(dst, new)),
-                What::Part(index, part) => {
-                    if let Some(begun) = begun.get_mut(&dst) {
-                        begun.parts.insert(index, part);
+                What::Part { upload, index, id } => {
+                    if let Some(begun) = begun.get_mut(&dst)
+                        && begun.upload == upload
+                    {
+                        begun.parts.insert(index, id);
                     }
                 }
                 What::Over => drop(begun.remove(&dst)),
             }
         }
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .await?;
-        if known.last().is_some_and(|byte| *byte != b'\n') {
+        drop(known);
+        if !is_new {
+            // The last line may be torn: what follows is not to be taken for its rest.
             file.write_all(b"\n").await?;
         }
         Ok(Self {
@@ -221,9 +230,14 @@ impl Upload {
                 let (name, dst) = (upload.begun.upload.clone(), upload.dst.clone());
                 let put = async move {
                     let id = lasting.parts.put(&key, &name, part, data).await?;
-                    let what = What::Part(part.index, id.clone());
+                    let index = part.index;
+                    let what = What::Part {
+                        upload: name,
+                        index,
+                        id: id.clone(),
+                    };
                     lasting.uploads.note(&dst, what).await?;
-                    Ok(Some((part.index, id)))
+                    Ok(Some((index, id)))
                 };
                 put.boxed()
             }
@@ -290,5 +304,58 @@ impl LastingUpload {
                 "an upload could not be aborted"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_stands_in_its_own_upload_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipts = folder.path().join("r");
+        let begun = |upload: &str| {
+            What::Begun(Begun {
+                upload: upload.to_owned(),
+                size: 10,
+                part_bytes: 5,
+                etag: "e".to_owned(),
+                parts: BTreeMap::new(),
+            })
+        };
+        let part = |upload: &str, index| What::Part {
+            upload: upload.to_owned(),
+            index,
+            id: format!("{upload}-{index}"),
+        };
+        let uploads = Uploads::open(&receipts).await.unwrap();
+        let told = [
+            begun("first"),
+            part("first", 0),
+            What::Over,
+            begun("second"),
+            part("second", 0),
+            // It was under way when its upload was given up.
+            part("first", 1),
+        ];
+        for what in told {
+            uploads.note("f", what).await.unwrap();
+        }
+        // Torn by a crash, and a copier after it that begins something else.
+        let mut file = uploads.file.lock().await;
+        file.write_all(b"{\"dst\":\"f\",\"wh").await.unwrap();
+        file.flush().await.unwrap();
+        drop(file);
+        let uploads = Uploads::open(&receipts).await.unwrap();
+        uploads.note("g", begun("third")).await.unwrap();
+
+        let uploads = Uploads::open(&receipts).await.unwrap();
+        let known = uploads.take("f").unwrap();
+        assert_eq!(known.upload, "second");
+        let parts = BTreeMap::from([(0, "second-0".to_owned())]);
+        assert_eq!(known.parts, parts);
+        assert_eq!(uploads.take("g").unwrap().upload, "third");
+        assert_eq!(uploads.take("h"), None);
     }
 }

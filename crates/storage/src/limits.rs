@@ -193,11 +193,16 @@ impl Entry {
     }
 }
 
+/// `s3.REGION`, and the older `s3` and `s3-REGION`, which signed addresses of the first region and of old clients still have; with the
+/// name of a bucket before it or without.
+fn is_s3(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.starts_with("s3.") || name.contains(".s3.") || last == "s3" || last.starts_with("s3-")
+}
+
 /// The endpoints that are used where a storage names none.
 fn is_cloud_endpoint(name: &str) -> bool {
-    let aws = name
-        .strip_suffix(".amazonaws.com")
-        .is_some_and(|rest| rest.starts_with("s3.") || rest.contains(".s3."));
+    let aws = name.strip_suffix(".amazonaws.com").is_some_and(is_s3);
     // The second is where shares on Azure hand out addresses at; nobody can name it as an endpoint.
     let azure = [".blob.core.windows.net", ".dfs.core.windows.net"];
     aws || name == "storage.googleapis.com" || azure.iter().any(|end| name.ends_with(end))

@@ -8,6 +8,8 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{PutPayload, PutResult, Result};
 
+use crate::files::random;
+
 /// A part of an object: the how manieth it is, and where it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -19,7 +21,7 @@ pub struct Part {
 /// is begun anew.
 #[async_trait]
 pub trait Parts: Send + Sync + 'static {
-    /// Begins an upload and names it.
+    /// Begins an upload and names it, as no other is named.
     async fn begin(&self, key: &Path) -> Result<String>;
 
     /// Puts a part, at any time and in any order, also again; the answer is what completing needs of it.
@@ -38,7 +40,12 @@ pub(crate) struct CloudParts(pub(crate) Arc<dyn MultipartStore>);
 #[async_trait]
 impl Parts for CloudParts {
     async fn begin(&self, key: &Path) -> Result<String> {
-        self.0.create_multipart(key).await
+        let name = self.0.create_multipart(key).await?;
+        // Azure knows blocks of an object and no uploads, so that all would be called the same; it takes any name.
+        Ok(match name.is_empty() {
+            true => format!("{:016x}", random()),
+            false => name,
+        })
     }
 
     async fn put(&self, key: &Path, upload: &str, part: Part, data: PutPayload) -> Result<String> {
@@ -87,5 +94,59 @@ impl Parts for Below {
 
     async fn abort(&self, key: &Path, upload: &str) -> Result<()> {
         self.parts.abort(&self.full(key), upload).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::{Error, MultipartId};
+
+    use super::*;
+
+    /// A store that names no uploads.
+    struct Nameless;
+
+    #[async_trait]
+    impl MultipartStore for Nameless {
+        async fn create_multipart(&self, _: &Path) -> Result<MultipartId> {
+            Ok(String::new())
+        }
+
+        async fn put_part(
+            &self,
+            _: &Path,
+            _: &MultipartId,
+            _: usize,
+            _: PutPayload,
+        ) -> Result<PartId> {
+            Err(refused())
+        }
+
+        async fn complete_multipart(
+            &self,
+            _: &Path,
+            _: &MultipartId,
+            _: Vec<PartId>,
+        ) -> Result<PutResult> {
+            Err(refused())
+        }
+
+        async fn abort_multipart(&self, _: &Path, _: &MultipartId) -> Result<()> {
+            Err(refused())
+        }
+    }
+
+    fn refused() -> Error {
+        Error::NotSupported {
+            source: "not asked for here".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_upload_has_a_name_of_its_own() {
+        let parts = CloudParts(Arc::new(Nameless));
+        let key = Path::from("a");
+        let (one, two) = (parts.begin(&key).await, parts.begin(&key).await);
+        assert_ne!(one.unwrap(), two.unwrap());
     }
 }

@@ -221,7 +221,8 @@ impl SharedTable {
             && self.cut_id.is_none()
             && self.live_bytes_per_day.is_none()
             && self.mode == Mode::Live
-            && !self.source_url.starts_with("file:");
+            && !self.source_url.starts_with("file:")
+            && !self.source_url.starts_with("share:");
         is_lent.then(|| {
             let root = self.source_url.trim_end_matches('/');
             if self.source_path.is_empty() {

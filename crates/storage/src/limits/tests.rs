@@ -134,6 +134,9 @@ fn addresses_that_are_handed_out_lead_to_stores_alone() {
     let may = |url: &str| list.check_handed_out(&Url::parse(url).unwrap()).is_ok();
     for good in [
         "https://b.s3.eu-central-1.amazonaws.com/x?X-Amz-Signature=1",
+        "https://b.s3.amazonaws.com/x",
+        "https://s3.amazonaws.com/b/x",
+        "https://b.s3-us-west-2.amazonaws.com/x",
         "https://acct.dfs.core.windows.net/c/x?sig=1",
         "https://storage.googleapis.com/b/x",
         "https://eu.store.example/x",
@@ -146,6 +149,8 @@ fn addresses_that_are_handed_out_lead_to_stores_alone() {
         "http://eu.store.example/x",
         "https://evil.example/x",
         "https://s3.amazonaws.com.evil.example/x",
+        "https://ec2-1-2-3-4.compute-1.amazonaws.com/x",
+        "https://bs3.amazonaws.com/x",
         "https://user:pw@eu.store.example/x",
         "http://127.0.0.1:9001/x",
         "http://169.254.169.254/latest/meta-data/",

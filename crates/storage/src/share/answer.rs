@@ -156,12 +156,12 @@ fn number(value: Option<&Value>) -> Option<i64> {
 }
 
 impl Answer {
-    /// Whether its URLs are about to end. Where the server's clock is so far behind ours that they seem to have ended when they came,
-    /// only a store's refusal tells.
+    /// Whether its URLs are about to end. Where they seem to have ended when they came, for the server's clock is behind ours, or to end so
+    /// soon that every read would ask for all of them anew, only a store's refusal tells.
     pub(super) fn is_due(&self) -> bool {
         self.ends.is_some_and(|ends| {
             let life = ends.saturating_sub(self.asked);
-            life > 0 && millis() >= ends.saturating_sub(REST.min(life / 4))
+            life > REST && millis() >= ends.saturating_sub(REST.min(life / 4))
         })
     }
 }
@@ -431,4 +431,35 @@ fn metadata_of(mut line: Value) -> Result<Value, &'static str> {
     );
     told.insert("configuration".to_owned(), json!({}));
     Ok(Value::Object(told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_due_before_they_end_and_not_each_time() {
+        let due = |asked: i64, ends: i64| {
+            let head = Head {
+                version: 1,
+                protocol: Value::Null,
+                metadata: Value::Null,
+            };
+            let answer = Answer {
+                head,
+                rows: None,
+                objects: HashMap::new(),
+                refresh: None,
+                newest: 0,
+                asked,
+                ends: Some(ends),
+            };
+            answer.is_due()
+        };
+        let now = millis();
+        assert!(!due(now, now + 20 * REST));
+        assert!(due(now - 20 * REST, now + REST / 2));
+        assert!(!due(now, now - REST), "ended when they came");
+        assert!(!due(now, now + 1) && !due(now - REST / 2, now));
+    }
 }

@@ -24,9 +24,14 @@ const TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// Bytes of one line of an answer.
 const MAX_LINE: usize = 8 << 20;
-/// Bytes of one page of a list, and pages of one list.
+/// Bytes of an answer with a table's files, and with its metadata alone. More than what is kept of one, for there is also what is passed
+/// over: blank lines, and lines of a kind that is not known.
+const MAX_ANSWER: u64 = 1 << 30;
+const MAX_HEAD: u64 = 32 << 20;
+/// Bytes of one page of a list, and pages and names of one list.
 const MAX_PAGE: usize = 4 << 20;
 const MAX_PAGES: usize = 200;
+const MAX_NAMES: usize = 100_000;
 
 const CAPABILITIES: HeaderName = HeaderName::from_static("delta-sharing-capabilities");
 /// Ids that depend on the file alone, whatever the format of the answer.
@@ -67,6 +72,8 @@ pub(super) struct Lines {
     /// So much of what is held has no end of a line.
     looked: usize,
     is_over: bool,
+    /// So many bytes may still come.
+    left: u64,
     what: String,
 }
 
@@ -119,11 +126,17 @@ impl Client {
                 .and_then(Value::as_str)
                 .filter(|token| !token.is_empty())
                 .map(str::to_owned);
+            if names.len() > MAX_NAMES {
+                break;
+            }
             if token.is_none() {
                 return Ok(names);
             }
         }
-        Err(other(what, "its list does not end"))
+        Err(other(
+            what,
+            "its list is longer than 100,000 names or 200 pages",
+        ))
     }
 
     /// The lines of a table's metadata.
@@ -148,6 +161,7 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Lines, StorageError> {
         let what = format!("the table `{share}/{schema}/{name}` of a share");
+        let left = body.map_or(MAX_HEAD, |_| MAX_ANSWER);
         let url = self.at(&["shares", share, "schemas", schema, "tables", name, of])?;
         let answer = self.ask(method, &url, body, &what).await?;
         let version: Option<u64> =
@@ -164,6 +178,7 @@ impl Client {
             held: BytesMut::new(),
             looked: 0,
             is_over: false,
+            left,
             what,
         })
     }
@@ -348,7 +363,12 @@ impl Lines {
                 return Ok((!last.trim_ascii().is_empty()).then_some(last));
             }
             match self.chunks.try_next().await {
-                Ok(Some(chunk)) => self.held.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => {
+                    let left = self.left.checked_sub(chunk.len() as u64);
+                    self.left =
+                        left.ok_or_else(|| other(&self.what, "its server's answer does not end"))?;
+                    self.held.extend_from_slice(&chunk);
+                }
                 Ok(None) => self.is_over = true,
                 Err(error) => return Err(broken(error, &self.what)),
             }
@@ -430,4 +450,35 @@ pub(super) fn other(what: &str, why: &str) -> StorageError {
 /// A header as text.
 pub(super) fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_end_is_ended() {
+        for sent in ["\n\n\n\n", "{}\n{}\n"] {
+            let chunks = stream::repeat_with(move || Ok(Bytes::from_static(sent.as_bytes())));
+            let mut lines = Lines {
+                version: 1,
+                says_its_end: true,
+                chunks: chunks.boxed(),
+                held: BytesMut::new(),
+                looked: 0,
+                is_over: false,
+                left: 1_000,
+                what: "the table".to_owned(),
+            };
+            let error = loop {
+                match lines.next().await {
+                    Ok(line) => assert_eq!(line.as_deref(), Some(&b"{}"[..])),
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.to_string().contains("does not end"), "{error}");
+        }
+    }
 }

@@ -444,7 +444,14 @@ fn got(
         ));
     }
     let meta = meta_of(location, remote, size, e_tag);
+    // What reads a part holds it in memory, and takes the store's word for how much it is.
+    let mut left = range.end.saturating_sub(range.start);
     let chunks = answer.into_body().bytes_stream();
-    let chunks = chunks.map(move |chunk| chunk.map_err(|error| failed(broken(error, &what))));
+    let chunks = chunks.map(move |chunk| {
+        let chunk = chunk.map_err(|error| failed(broken(error, &what)))?;
+        let rest = left.checked_sub(chunk.len() as u64);
+        left = rest.ok_or_else(|| failed(other(&what, "its store sends more than it says")))?;
+        Ok::<_, Error>(chunk)
+    });
     Ok(result(chunks.boxed(), meta, range))
 }

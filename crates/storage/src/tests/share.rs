@@ -129,7 +129,9 @@ fn part_of(object: &[u8], headers: &HeaderMap) -> Response {
     let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
     let to = to.min(object.len() - 1);
     let told = format!("bytes {from}-{to}/{}", object.len());
-    plain_bytes(StatusCode::PARTIAL_CONTENT, &object[from..=to], Some(told))
+    let is_lie = object.starts_with(b"more");
+    let sent = if is_lie { object } else { &object[from..=to] };
+    plain_bytes(StatusCode::PARTIAL_CONTENT, sent, Some(told))
 }
 
 fn plain_bytes(status: StatusCode, bytes: &[u8], range: Option<String>) -> Response {
@@ -366,6 +368,17 @@ async fn what_a_server_says_that_means_no_good_is_refused_in_our_words() {
         let said = sentence(error);
         assert!(said.contains("hands out"), "{url}: {said}");
     }
+    // More than the store says that it sends.
+    server.says(|said| {
+        said.files = good();
+        said.open = "first".to_owned();
+        said.objects = HashMap::from([("f1".to_owned(), b"more789012".to_vec())]);
+    });
+    let (opened, _) = store(address);
+    let objects = opened.at(TABLE).unwrap();
+    let part = objects.get_range(&key("part-f1.parquet"), 3..5).await;
+    let said = sentence(part.unwrap_err());
+    assert!(said.contains("more than it says"), "{said}");
     // Answers: cut off, with an error at the end, with a file twice, with a relative vector, without a size.
     type Change = fn(&mut Said);
     let changes: [(Change, &str); 6] = [
