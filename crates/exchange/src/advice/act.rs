@@ -150,6 +150,8 @@ impl Exchange {
                 product: record.product.to_string(),
                 recipient: reader.recipient.to_string(),
                 mode: mode.to_string(),
+                // Advice is of the whole product.
+                cut: None,
                 until: reader.until_at.to_string(),
                 purpose: PurposeNew {
                     code: reader.purpose_code,

@@ -219,6 +219,7 @@ impl Exchange {
             .map_or_else(|| off.since.to_string(), |date| date.to_string());
         Ok(Saving {
             product: replica.product,
+            cut: replica.cut,
             route,
             days: now.since(off.since).max(0) / DAY,
             baseline_bytes: off.bytes,

@@ -298,6 +298,7 @@ fn draft(
         timestamps: false,
         timestamps_begin: false,
         held_millis: held.map(|held| held.timestamp.millis()),
+        gone: HashMap::new(),
         needs,
         configuration,
         adds: Vec::new(),

@@ -109,6 +109,7 @@ impl Port {
         let ends = Ends {
             source: self.world.source.clone(),
             target: self.own(),
+            parts: None,
         };
         let engine = LocalEngine::new(Arc::new(ends), self.world.options);
         let (journal, clock) = (&self.world.journal, &self.world.clock);

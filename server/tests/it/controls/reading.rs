@@ -166,6 +166,9 @@ async fn api_and_pages() {
                 }
             }
         }
+        // Drawing them all takes longer than a worker may be silent for.
+        app.exchange.worker_beat("one").await.unwrap();
+        watch.again().await;
         while let Some(path) = waiting.pop_front() {
             // What follows `?` is read in the same way by everybody who may read the page at all: once as somebody who may read
             // everything, and once as somebody who may read what is his own.

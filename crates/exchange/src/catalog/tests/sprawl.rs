@@ -103,7 +103,7 @@ async fn who_asks_is_told_what_their_side_has_already() {
             exchange.recipient_create(&company.otto, new).await.unwrap();
         }
         let already = async |recipient: &str| {
-            let offer = exchange.offer(&company.otto, "finance-copy", recipient);
+            let offer = exchange.offer(&company.otto, "finance-copy", recipient, None);
             offer.await.unwrap().already
         };
         assert_eq!(already("rnd_here").await, []);

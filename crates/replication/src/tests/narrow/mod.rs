@@ -314,8 +314,9 @@ async fn what_is_fetched_is_what_was_planned_and_less_than_the_files() {
     let run = world.run();
     // The engine that copies is not asked: it is one that cannot even be started.
     let engine = ProcessEngine::new(Vec::new());
-    let outcome = drive(&run, &world.pair(), &engine, &world.journal, &world.clock);
-    let Outcome::Done(plan) = outcome.await.unwrap() else {
+    let pair = world.pair();
+    let outcome = drive(&run, &pair, &engine, &world.journal, &world.clock).await;
+    let Outcome::Done(plan) = outcome.unwrap() else {
         panic!("not done")
     };
     let sent = log() - before;
