@@ -127,7 +127,7 @@ pub fn job_states() -> [&'static str; 4] {
     WorkState::ALL.map(WorkState::as_str)
 }
 
-pub fn job_kinds() -> [&'static str; 10] {
+pub fn job_kinds() -> [&'static str; 11] {
     WorkKind::ALL.map(WorkKind::as_str)
 }
 

@@ -116,7 +116,7 @@ impl Hasher {
         }
     }
 
-    pub(crate) fn is_same(self) -> bool {
+    pub(crate) fn agrees(self) -> bool {
         let wanted = self.wanted;
         self.tries.into_iter().any(|one| one.comes_to(wanted))
     }
@@ -167,7 +167,7 @@ mod tests {
     fn comes_to(wanted: Sum, bytes: &[u8], piece: usize) -> bool {
         let mut hasher = Hasher::new(wanted, bytes.len() as u64);
         bytes.chunks(piece).for_each(|piece| hasher.update(piece));
-        hasher.is_same()
+        hasher.agrees()
     }
 
     fn in_parts(bytes: &[u8], part: usize) -> Sum {

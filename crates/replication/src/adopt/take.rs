@@ -77,13 +77,13 @@ async fn take_from(
     if meta.size != item.size {
         return Ok(Taken::Changed);
     }
-    let is_same = match wanted.sum {
+    let agrees = match wanted.sum {
         Some(sum) if Sum::of(&meta, &attributes) == Some(sum) => true,
         Some(sum) if adoption.beside => comes_to(storage, place, &meta, sum).await?,
         Some(_) => false,
         None => has_same_end(source, storage, item, place, &meta).await?,
     };
-    if !is_same {
+    if !agrees {
         return Ok(match wanted.is_told {
             // It was the same when it was looked at.
             true => Taken::Changed,
@@ -126,7 +126,7 @@ async fn comes_to(
     while let Some(piece) = bytes.try_next().await? {
         hasher.update(&piece);
     }
-    Ok(hasher.is_same())
+    Ok(hasher.agrees())
 }
 
 /// Compares the last bytes of a Parquet file with the source's: its footer says of each column chunk where it lies, how large it is
