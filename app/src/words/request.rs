@@ -218,6 +218,10 @@ pub(crate) fn decide_too(stages: &[&str]) -> String {
     sentence(&format!("{} decides too", stages.join(" and ")))
 }
 
+pub(crate) fn cut_with_summary(name: &str, summary: &str) -> String {
+    format!("{name}: {summary}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,8 +242,4 @@ mod tests {
             "The owning team and a data-protection officer decides too."
         );
     }
-}
-
-pub(crate) fn cut_with_summary(name: &str, summary: &str) -> String {
-    format!("{name}: {summary}")
 }

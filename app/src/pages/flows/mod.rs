@@ -1,6 +1,6 @@
 //! Flows of the old way: which there are, what switching them off has saved, registering them. And copies that are adopted.
 
-mod adoptions;
+pub mod adoptions;
 
 pub use adoptions::Adoptions;
 

@@ -3,7 +3,7 @@
 
 mod access;
 pub(crate) mod cost;
-pub(crate) mod cuts;
+pub mod cuts;
 pub mod edit;
 mod freshness;
 mod history;

@@ -130,6 +130,7 @@ async fn another_entrepots_share_is_cloned_and_followed() {
         product: VISITS.into(),
         recipient: "rnd_weu".into(),
         mode: "live".into(),
+        cut: None,
         until: until.to_string(),
         purpose: PurposeNew {
             code: "warranty".into(),

@@ -23,6 +23,7 @@ pub(super) const LEAST: Ways = Ways {
     feed: true,
     skip: true,
     pack: 16,
+    purge: None,
 };
 
 #[derive(Default)]
@@ -107,10 +108,13 @@ pub(super) async fn moved(
         retention_hours: 168,
         mend: None,
         ways,
+        narrow: None,
+        adopt: None,
     };
     let ends = Ends {
         source: source.objects.clone(),
         target: target.objects.clone(),
+        parts: target.parts().unwrap(),
     };
     let engine = LocalEngine::new(Arc::new(ends), CopyOptions::default());
     let (journal, clock) = (Journal::default(), ManualClock::at(start));

@@ -224,8 +224,9 @@ impl World {
     /// A flow of the old way, by its id.
     async fn flow(&self, product: &str) -> String {
         let new: FlowNew = serde_json::from_value(flow(product)).unwrap();
-        let made = self.exchange().flow_register(&Principal::operator(), new);
-        made.await.unwrap().id.to_string()
+        let operator = Principal::operator();
+        let made = self.exchange().flow_register(&operator, new).await;
+        made.unwrap().id.to_string()
     }
 
     /// A new cut of the usual product.
