@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::intent::{self, Needs};
 use crate::mark::{Mark, OPERATION, app_id};
 use crate::plan::{FullReason, PlanSummary};
+use crate::tail;
 
 /// The actions of a plan, before their time is known.
 pub(crate) struct Draft {
@@ -126,6 +127,8 @@ impl Draft {
             source_table: summary.source_table.clone(),
             source_fingerprint: summary.source_fingerprint.clone(),
             files_for: summary.files_for,
+            totals: tail::totals(summary),
+            millis: None,
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",

@@ -32,6 +32,7 @@ mod prove;
 mod residue;
 mod say;
 mod stands;
+mod tail;
 mod uploads;
 mod vacuum;
 mod verify;
@@ -57,6 +58,7 @@ pub use process::ProcessEngine;
 pub use proof::{Gone, Ledger, Proof, Unproved, look_again};
 pub use prove::{Looked, Sums, compare, look, partition_of, sums};
 pub use residue::{Residue, forget_history, residue};
+pub use tail::Basis;
 pub use vacuum::{
     Doomed, Fence, Keep, Removal, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum,
     plan_vacuum_keeping, vacuum, vacuum_planned, vacuum_proved,

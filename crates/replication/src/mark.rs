@@ -34,6 +34,12 @@ pub(crate) struct Mark {
     /// So many runs after this one copy files, because rows could not be changed.
     #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
     pub(crate) files_for: u64,
+    /// What the whole source came to, for [`crate::tail`] to read. What another release says there is nothing to fail on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) totals: Option<Value>,
+    /// When the commit says that it was made, milliseconds since 1970; no part of what is written.
+    #[serde(skip)]
+    pub(crate) millis: Option<i64>,
 }
 
 /// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.
@@ -64,7 +70,9 @@ fn parse(head: &[u8], replica_table: ReplicaTableId) -> Option<Mark> {
     let mut line = || serde_json::from_slice::<Value>(lines.next()?).ok();
     let (info, txn) = (line()?, line()?);
     let (info, txn) = (info.get("commitInfo")?, txn.get("txn")?);
-    let mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
+    let mut mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
+    let time = |name: &str| info.get(name).and_then(Value::as_i64);
+    mark.millis = time("inCommitTimestamp").or_else(|| time("timestamp"));
     let is_ours = info.get("operation")?.as_str()? == OPERATION
         && mark.replica_table == replica_table
         && txn.get("appId")?.as_str()? == app_id(replica_table)
