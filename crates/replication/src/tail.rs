@@ -296,6 +296,11 @@ fn begin(pair: &Pair, since: &Since<'_>) -> Result<(Totals, i64), Untailed> {
         basis.tails < MOST_TAILS,
         "the states have not been compared for long",
     )?;
+    // A Delta Share has no commits.
+    whole_unless(
+        !since.print.is_empty() && !mark.source_fingerprint.is_empty(),
+        "a version of the source is there without its commit",
+    )?;
     let behind = since.version.checked_sub(mark.source_version);
     whole_unless(
         behind.is_some_and(|behind| (1..=MOST_COMMITS).contains(&behind)),
