@@ -415,12 +415,7 @@ async fn no_checkpoint_is_read_where_the_tails_do() {
     let world = World::with_two_files();
     world.commit(1, &[world.add("c", 5)]);
     world.sync_done().await;
-    for store in [&world.source, &world.target] {
-        let version = if std::ptr::eq(store, &world.source) {
-            1
-        } else {
-            0
-        };
+    for (store, version) in [(&world.source, 1), (&world.target, 0)] {
         let key = format!("_delta_log/{version:020}.checkpoint.parquet");
         store.put_now(&key, "no parquet at all, but long enough for a footer");
         store.put_now(
