@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::intent::{self, Needs};
 use crate::mark::{Mark, OPERATION, app_id};
 use crate::plan::{FullReason, PlanSummary};
+use crate::tail;
 
 /// The actions of a plan, before their time is known.
 pub(crate) struct Draft {
@@ -134,6 +135,9 @@ impl Draft {
             purged_at: summary.purged_at,
             committed_at: None,
             narrowed: self.narrowed.clone(),
+            totals: tail::totals(summary),
+            millis: None,
+            source_millis: None,
         };
         let mode = match summary.full {
             Some(FullReason::First) => "first",

@@ -339,7 +339,17 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    pub(crate) fn include(&mut self, path: &str, dv: Option<&str>, size: u64) {
+    /// What [`Self::text`] said of files of so many bytes.
+    pub(crate) fn parse(text: &str, bytes: u64) -> Option<Self> {
+        let (files, sum) = text.split_once('-')?;
+        Some(Self {
+            files: files.parse().ok()?,
+            bytes,
+            sum: u128::from_str_radix(sum, 16).ok()?,
+        })
+    }
+
+    fn hash(path: &str, dv: Option<&str>, size: u64) -> u128 {
         let mut hash = Sha256::new();
         hash.update(path.as_bytes());
         hash.update([0]);
@@ -349,9 +359,21 @@ impl Digest {
         let hash: [u8; 32] = hash.finalize().into();
         let mut half = [0; 16];
         half.copy_from_slice(&hash[..16]);
-        self.sum = self.sum.wrapping_add(u128::from_le_bytes(half));
+        u128::from_le_bytes(half)
+    }
+
+    pub(crate) fn include(&mut self, path: &str, dv: Option<&str>, size: u64) {
+        self.sum = self.sum.wrapping_add(Self::hash(path, dv, size));
         self.files += 1;
         self.bytes = self.bytes.saturating_add(size);
+    }
+
+    /// Takes out what was included. `None`: there is less than that.
+    pub(crate) fn exclude(&mut self, path: &str, dv: Option<&str>, size: u64) -> Option<()> {
+        self.files = self.files.checked_sub(1)?;
+        self.bytes = self.bytes.checked_sub(size)?;
+        self.sum = self.sum.wrapping_sub(Self::hash(path, dv, size));
+        Some(())
     }
 
     pub(crate) fn text(&self) -> String {

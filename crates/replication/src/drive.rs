@@ -20,7 +20,8 @@ use crate::journal::{JournalError, RunJournal, RunRecord};
 use crate::mark::mark_of;
 use crate::marker::Marker;
 use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, has_moved_on, plan_for};
-use crate::verify::{VerifyError, are_there, verify};
+use crate::tail;
+use crate::verify::{VerifyError, are_there};
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -202,6 +203,7 @@ impl Driver<'_> {
             expected: self.run.target_version,
             claimed: true,
             files_only: self.record.files_only,
+            whole: false,
         }
     }
 
@@ -483,14 +485,17 @@ impl Driver<'_> {
     }
 
     async fn verifying(&mut self) -> Result<(), RunError> {
-        let Some(plan) = self.record.plan.clone() else {
+        let Some(mut plan) = self.record.plan.clone() else {
             return self.again().await;
         };
         model::crash_point!("sync.verify.before");
-        let verified = verify(&self.pair.target, &plan).await;
+        let verified = tail::verified(self.pair, &mut plan).await;
         model::crash_point!("sync.verify.after");
         match verified {
-            Ok(verified) => self.record.verified = Some(verified),
+            Ok(verified) => {
+                self.record.verified = Some(verified);
+                self.record.plan = Some(plan.clone());
+            }
             Err(error) if error.is_passing() => return Err(RunError::Verify(error)),
             Err(error) => {
                 self.record.differs = true;

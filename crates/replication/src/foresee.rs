@@ -103,6 +103,8 @@ pub async fn foresee(
         expected,
         claimed: false,
         files_only: false,
+        // What else could be done is told, too, and that is a matter of states.
+        whole: true,
     };
     Ok(match plan_for(pair, ask, at).await? {
         Planned::Nothing {

@@ -67,7 +67,7 @@ fn implied(min_writer: u32) -> impl Iterator<Item = &'static str> {
 }
 
 /// What a protocol comes down to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     reader: u32,
     writer: u32,

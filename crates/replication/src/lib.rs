@@ -36,6 +36,7 @@ mod purge;
 mod residue;
 mod say;
 mod stands;
+mod tail;
 mod uploads;
 mod vacuum;
 mod verify;
@@ -64,6 +65,7 @@ pub use process::ProcessEngine;
 pub use proof::{Gone, Ledger, Proof, Unproved, look_again};
 pub use prove::{Looked, Sums, compare, look, partition_of, sums};
 pub use residue::{Residue, forget_history, residue};
+pub use tail::Basis;
 pub use vacuum::{
     Doomed, Fence, Keep, Removal, VacuumError, VacuumPlan, VacuumReport, Why, plan_vacuum,
     plan_vacuum_keeping, vacuum, vacuum_planned, vacuum_proved,

@@ -43,6 +43,15 @@ pub(crate) struct Mark {
     /// Of the profile that the replica is narrowed by and of its key, by which both are recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) narrowed: Option<String>,
+    /// What the whole source came to, for [`crate::tail`] to read. What another release says there is nothing to fail on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) totals: Option<Value>,
+    /// When the commit says that it was made, milliseconds since 1970; no part of what is written.
+    #[serde(skip)]
+    pub(crate) millis: Option<i64>,
+    /// When the source's version was made, likewise.
+    #[serde(skip)]
+    pub(crate) source_millis: Option<i64>,
 }
 
 /// The mark of a commit, from its first lines. None: the commit is not ours, or not this replica table's.
@@ -76,6 +85,9 @@ fn parse(head: &[u8], replica_table: ReplicaTableId) -> Option<Mark> {
     let mut mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
     let made = info.get("timestamp").and_then(Value::as_i64);
     mark.committed_at = made.map(Timestamp::from_millis);
+    let time = |name: &str| info.get(name).and_then(Value::as_i64);
+    mark.millis = time("inCommitTimestamp").or_else(|| time("timestamp"));
+    mark.source_millis = time("sourceTimestamp");
     let is_ours = info.get("operation")?.as_str()? == OPERATION
         && mark.replica_table == replica_table
         && txn.get("appId")?.as_str()? == app_id(replica_table)

@@ -1,6 +1,6 @@
 //! Planning a sync run: the difference between the source's state at one pinned version and what the replica holds, by
 //! raw path and deletion vector. The difference of states needs no history, so a first clone, a source made anew, a
-//! restore and a log cleaned up long ago are all the same question.
+//! restore and a log cleaned up long ago are all the same question. Where history is enough, the same plan is made of it ([`crate::tail`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::marker::{Marker, MarkerError};
 use crate::mend::Mend;
 use crate::narrow::{self, Found, Narrow, PlanNarrowed, misfit};
 use crate::say::say;
+use crate::tail::{self, Basis, Since, Untailed};
 
 /// Actions below which a commit is surely small enough to be read back.
 const MANY: usize = 5_000;
@@ -137,6 +138,12 @@ pub struct PlanSummary {
     /// What of an adopted folder serves; it is not among what has to cross.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
+    /// Of the files that the commit adds, in a plan from the logs' tails; None where one has no statistics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_added: Option<u64>,
+    /// What lets the next run be planned from the logs' tails; None: it cannot be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 /// Bytes of files that each way would have moved in place of what the run did.
@@ -281,6 +288,8 @@ pub(crate) struct Ask {
     pub(crate) claimed: bool,
     /// Nothing but copying is left to be done.
     pub(crate) files_only: bool,
+    /// The states are compared, though the logs' tails might do.
+    pub(crate) whole: bool,
 }
 
 /// Plans a run for the source's latest version. Reads logs only, never a data file but, of a narrowed replica's source, footers;
@@ -295,6 +304,7 @@ pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned,
             expected: None,
             claimed: false,
             files_only: false,
+            whole: false,
         },
         at,
     )
@@ -302,7 +312,7 @@ pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned,
 }
 
 /// Where the replica stands: its version, and what its latest commit says of itself.
-async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanError> {
+pub(crate) async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)>, PlanError> {
     let target = &pair.target;
     let is_ours = ask.claimed
         || Marker::read(target.objects().as_ref(), pair.replica_table)
@@ -348,7 +358,7 @@ fn print_of(commit: &ObjectMeta) -> String {
 }
 
 /// The same of any version; None: the log begins after it.
-async fn fingerprint(
+pub(crate) async fn fingerprint(
     source: &Table,
     version: u64,
     latest: &Latest,
@@ -415,6 +425,25 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             source_version: version,
             target_version: *target_version,
         });
+    }
+    if let Some((target_version, mark)) = standing
+        .as_ref()
+        .filter(|(_, mark)| !ask.whole && pair.narrow.is_none() && !purges(mark))
+    {
+        let since = Since {
+            target_version: *target_version,
+            mark,
+            latest: &latest,
+            version,
+            print: &print,
+        };
+        match tail::plan(pair, ask, at, &since).await {
+            Ok(plan) => return Ok(Planned::Work(Box::new(plan))),
+            Err(Untailed::Failed(error)) => return Err(error),
+            Err(Untailed::Whole(why)) => {
+                tracing::debug!(replica_table = %pair.replica_table, why, "both states are compared");
+            }
+        }
     }
     let mut source = match pair.source.snapshot(Some(version)).await {
         Ok(source) => source,
@@ -566,10 +595,8 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             )
             .told(),
         ),
-        files_for: match ask.files_only {
-            true => REST,
-            false => rest.saturating_sub(1),
-        },
+        files_for: files_for(ask, rest),
+        rows_added: None,
         files_purged: chosen.purged,
         purged_at: match purge {
             true => Some(at.millis()),
@@ -577,15 +604,9 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         },
         narrowed: None,
         adopted,
+        basis: tail::basis(pair, &source, &draft, &chosen),
     };
-    // What could not be read back must not be written, and that is to be known before the first byte crosses.
-    let limit = pair.target.budgets().commit_bytes;
-    if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
-        let bytes = draft.body(&summary, pair.replica_table, at).len() as u64;
-        if bytes > limit {
-            return Err(PlanError::TooLarge { bytes, limit });
-        }
-    }
+    can_be_read_back(pair, &draft, &summary, at)?;
     Ok(Planned::Work(Box::new(Plan {
         summary,
         copies,
@@ -601,4 +622,29 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         is_settled: false,
         narrow: None,
     })))
+}
+
+/// How many runs after this one copy files, where so many were to.
+pub(crate) fn files_for(ask: Ask, rest: u64) -> u64 {
+    match ask.files_only {
+        true => REST,
+        false => rest.saturating_sub(1),
+    }
+}
+
+/// What could not be read back must not be written, and that is to be known before the first byte crosses.
+pub(crate) fn can_be_read_back(
+    pair: &Pair,
+    draft: &Draft,
+    summary: &PlanSummary,
+    at: Timestamp,
+) -> Result<(), PlanError> {
+    let limit = pair.target.budgets().commit_bytes;
+    if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
+        let bytes = draft.body(summary, pair.replica_table, at).len() as u64;
+        if bytes > limit {
+            return Err(PlanError::TooLarge { bytes, limit });
+        }
+    }
+    Ok(())
 }

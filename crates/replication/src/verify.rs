@@ -107,6 +107,16 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
         Action::Add(file) => Some(file.as_ref()),
         _ => None,
     }));
+    // Where the rows of the whole table are not known: what was left as it was has the rows that it had.
+    let rows_added = commit.actions.iter().try_fold(0_u64, |sum, action| {
+        let Action::Add(file) = action else {
+            return Some(sum);
+        };
+        sum.checked_add(file.live_rows()?)
+    });
+    if plan.rows_added.is_some() && rows_added != plan.rows_added {
+        return wrong("the number of rows that came");
+    }
     let objects = objects(target.objects(), added).await?;
     Ok(Verified {
         version,

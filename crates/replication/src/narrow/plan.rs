@@ -251,6 +251,8 @@ pub(crate) async fn plan(
             left_out: work.made.left_out.clone(),
         }),
         adopted: None,
+        rows_added: None,
+        basis: None,
     };
     Ok(Planned::Work(Box::new(Plan {
         summary,

@@ -143,7 +143,8 @@ async fn a_checkpoint_that_cannot_be_read_is_passed_over_or_named() {
         world
             .source
             .delete_now("_delta_log/00000000000000000000.json");
-        world.commit(2, &[world.add("d", 5)]);
+        // What went has to be looked up in the state.
+        world.commit(2, &[world.add("d", 5), remove("a", 1)]);
         let before = world.target.keys();
         let Outcome::Failed { why } = world.sync().await else {
             panic!("not failed")

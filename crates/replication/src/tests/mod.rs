@@ -15,5 +15,6 @@ mod probe;
 mod rules;
 mod rules_of_files;
 mod rules_of_logs;
+mod tails;
 mod vacuuming;
 pub(crate) mod world;

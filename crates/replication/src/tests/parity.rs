@@ -8,6 +8,7 @@ use delta::{LogError, Snapshot};
 use model::Timestamp;
 use serde_json::{Value, json};
 
+use super::tails::agree;
 use super::world::{START, World, add, configured, metadata, remove};
 use crate::diff::keys_digest;
 use crate::drive::Outcome;
@@ -64,6 +65,8 @@ async fn follow(name: &str) -> World {
     let mut stamps = Vec::new();
     for (version, (key, bytes)) in commits {
         world.source.put_now(&key, bytes);
+        // However the run is planned, it is the same plan.
+        agree(&world).await;
         world.source.forget();
         let plan = world.sync_done().await;
         let gets = world.source.asked().into_iter();

@@ -97,7 +97,7 @@ fn play(seed: u64) {
         max_shrink_iters: 300,
         ..Config::default()
     };
-    let played = AtomicUsize::new(0);
+    let (played, tails) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let result = TestRunner::new(config).run(&histories(), |history| {
         played.fetch_add(history.steps.len(), Ordering::Relaxed);
         runtime.block_on(async {
@@ -109,13 +109,19 @@ fn play(seed: u64) {
                 machine.take(step).await;
             }
             machine.come_to_rest().await;
+            tails.fetch_add(machine.tails, Ordering::Relaxed);
         });
         Ok(())
     });
     if let Err(error) = result {
         panic!("TEST_SEED={seed}: {error}");
     }
-    println!("{} steps played", played.into_inner());
+    let (played, tails) = (played.into_inner(), tails.into_inner());
+    println!("{played} steps played, {tails} runs planned from the logs' tails");
+    assert!(
+        played < STEPS / 2 || tails > 0,
+        "no run was planned from the logs' tails"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
 use super::super::probe::Mode;
+use super::super::tails::agree;
 use super::super::world::{Holds, World};
 use super::look::{self, Standing};
 use super::source::{Change, Source};
@@ -49,6 +50,8 @@ pub(super) struct Machine {
     is_vacuumed: bool,
     /// What the replica was found to be when it was last looked at.
     seen: Option<Standing>,
+    /// Runs that could be planned from the tails of both logs.
+    pub(super) tails: usize,
 }
 
 impl Machine {
@@ -79,6 +82,7 @@ impl Machine {
             open: None,
             is_vacuumed: false,
             seen: None,
+            tails: 0,
         }
     }
 
@@ -140,6 +144,8 @@ impl Machine {
                 std::fs::remove_file(file.unwrap().path()).unwrap();
             }
         }
+        // However the run is planned, it is the same plan.
+        self.tails += usize::from(agree(&self.world).await);
         self.happens_meanwhile(meanwhile);
         self.world.source.forget();
         if let Some((n, mode)) = fault {
