@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::world::{World, add, configured, metadata, protocol, remove};
 use crate::choose::Ways;
+use crate::commit::Draft;
 use crate::intent;
 use crate::plan::{Ask, Pair, Plan, PlanSummary, Planned, plan_for, standing};
 use crate::tail::{self, MOST_TAILS, Since, Untailed};
@@ -81,18 +82,20 @@ fn same(ours: &Plan, whole: &Plan) {
     assert_eq!(adds(&one.adds), adds(&other.adds));
     assert_eq!(one.adds.len(), other.adds.len());
     // Tags and row ids of a file that went are the source's to repeat, and not every writer does.
-    let removes = |files: &[std::sync::Arc<AddFile>]| -> BTreeMap<FileKey, Value> {
-        let said = files.iter().map(|file| {
-            let mut action = intent::remove_action(file, 0);
+    let removes = |draft: &Draft| -> BTreeMap<FileKey, (Value, Option<i64>)> {
+        let said = draft.removes.iter().map(|file| {
+            let key = file.file_key();
+            let gone = draft.gone.get(&key).copied();
+            let mut action = intent::remove_action(file, 0, gone);
             let said = action.as_object_mut().unwrap();
             // A vector is part of the key.
             let compared = ["path", "partitionValues", "size", "dataChange"];
             said.retain(|name, _| compared.contains(&name.as_str()));
-            (file.file_key(), action)
+            (key, (action, gone))
         });
         said.collect()
     };
-    assert_eq!(removes(&one.removes), removes(&other.removes));
+    assert_eq!(removes(one), removes(other));
     for draft in [one, other] {
         assert!(draft.protocol.is_none() && draft.metadata.is_none() && draft.domains.is_empty());
         assert!(draft.updates.is_empty() && draft.own.is_empty() && draft.retold.is_empty());

@@ -57,6 +57,16 @@ fn routes(app: &TestApp) -> BTreeSet<(String, String)> {
             found.insert((method.clone(), path.clone()));
         }
     }
+    // A second slash behind an endpoint leads to the same handler.
+    let (twins, found): (BTreeSet<_>, BTreeSet<_>) =
+        found.into_iter().partition(|(_, path)| path.contains("//"));
+    for (method, path) in twins {
+        let twin = (method, path.replacen("//", "/", 1));
+        assert!(
+            found.contains(&twin),
+            "{twin:?} has a twin and is not there"
+        );
+    }
     found
 }
 
