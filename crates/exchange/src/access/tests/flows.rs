@@ -190,6 +190,10 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
         };
         let readers = exchange.adoption_set(&world.mara, named("old")).await;
         assert!(matches!(readers, Err(Error::Forbidden(_))));
+        // Nobody here can look at a folder; what there is to know for it is there before any replica is.
+        let early = exchange.adoption_set(&world.jonas, named("old/visits"));
+        let early = early.await.unwrap_err().to_string();
+        assert!(early.contains("does not plan"), "{early}");
         world.granted("vehicle-visits", "replica").await;
         for (new, field, said) in [
             (named("../old"), "path", "no `.` and no `..`"),
