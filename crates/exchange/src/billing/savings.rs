@@ -1,6 +1,8 @@
 //! What replicas have saved against a stated baseline. Where flows of the old way to the replica's place were switched off, what they
-//! would have moved since; else an assumption: every consumer of the replica loads the whole table every `baseline_days` (a week,
+//! would have moved since, told once for that place however many replicas are there; else an assumption: every consumer of the replica loads the whole table every `baseline_days` (a week,
 //! unless the product says otherwise).
+
+use std::collections::BTreeSet;
 
 use model::dto::{Money, Saving};
 use model::time::DAY;
@@ -44,8 +46,18 @@ from_row!(ReplicaRow {
     table_bytes
 });
 
+impl ReplicaRow {
+    fn route(&self) -> Result<Route, Error> {
+        Ok(Route {
+            from: Location::new(self.from_cloud, &self.from_region).map_err(Error::internal)?,
+            to: Location::new(self.to_cloud, &self.to_region).map_err(Error::internal)?,
+        })
+    }
+}
+
 impl Exchange {
-    /// One row per replica of a product that the caller may see, since the replica was made.
+    /// One row per replica of a product that the caller may see, since the replica was made; where flows of the old way were switched
+    /// off, one per place, since then.
     pub async fn savings(
         &self,
         principal: &Principal,
@@ -67,7 +79,7 @@ impl Exchange {
                  join storage as target on target.id = replica.storage_id left join cut on cut.id = replica.cut_id
              where (product.name = $1 or cast($1 as text) is null) and (product.state <> 'draft' or $2 or team_id = $4
                  or team_id in (select team_member.team_id from team_member where person_id = $3))
-             order by product.name, replica.id limit 1000"
+             order by product.name, case when replica.cut_id is null then 0 else 1 end, replica.id limit 1000"
         )
         .bind(product)
         .bind(principal.sees_all())
@@ -76,24 +88,33 @@ impl Exchange {
         .all(self.db())
         .await?;
         let mut savings = Vec::with_capacity(replicas.len());
+        let off_at = self.switched_off_at(now).await?;
+        let mut told = BTreeSet::new();
         for replica in replicas {
-            savings.push(self.saving(replica, now).await?);
+            let route = replica.route()?;
+            let place = (replica.product_id, route.to.clone());
+            if !off_at.contains(&place) {
+                savings.push(self.saving(replica, route, now).await?);
+                continue;
+            }
+            // What the flows would have moved is saved once, also where several replicas or cuts stand in their place.
+            if told.insert(place)
+                && let Some(off) = self
+                    .switched_off(replica.product_id, &route.to, now)
+                    .await?
+            {
+                savings.push(self.saving_since(replica, route, off, now).await?);
+            }
         }
         Ok(savings)
     }
 
-    async fn saving(&self, replica: ReplicaRow, now: Timestamp) -> Result<Saving, Error> {
-        let route = Route {
-            from: Location::new(replica.from_cloud, &replica.from_region)
-                .map_err(Error::internal)?,
-            to: Location::new(replica.to_cloud, &replica.to_region).map_err(Error::internal)?,
-        };
-        let off = self
-            .switched_off(replica.product_id, &route.to, now)
-            .await?;
-        if let Some(off) = off {
-            return self.saving_since(replica, route, off, now).await;
-        }
+    async fn saving(
+        &self,
+        replica: ReplicaRow,
+        route: Route,
+        now: Timestamp,
+    ) -> Result<Saving, Error> {
         let row = sql!(
             "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event
              join sync_run on sync_run.id = run_id join replica_table on replica_table.id = replica_table_id
@@ -219,7 +240,8 @@ impl Exchange {
             .map_or_else(|| off.since.to_string(), |date| date.to_string());
         Ok(Saving {
             product: replica.product,
-            cut: replica.cut,
+            // All that goes there is in it.
+            cut: None,
             route,
             days: now.since(off.since).max(0) / DAY,
             baseline_bytes: off.bytes,
