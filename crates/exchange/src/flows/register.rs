@@ -107,7 +107,7 @@ impl FlowRecord {
         }
     }
 
-    fn shown(self, principal: &Principal) -> Result<Flow, Error> {
+    pub(super) fn shown(self, principal: &Principal) -> Result<Flow, Error> {
         let table = self.schema_name.as_ref().zip(self.table_name.as_ref());
         Ok(Flow {
             from: self.from()?,

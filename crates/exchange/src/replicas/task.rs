@@ -195,6 +195,7 @@ impl Exchange {
                  join storage as target on target.id = replica.storage_id
                  left join cut on cut.id = replica.cut_id left join sync_job on sync_job.replica_id = replica.id
                  left join adoption on adopted_table = product_table.id and into_storage = target.id and done_at is null
+                     and replica.cut_id is null
              where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
