@@ -1,6 +1,6 @@
 //! What replicas have saved against a stated baseline. Where flows of the old way to the replica's place were switched off, what they
-//! would have moved since, told once for that place however many replicas are there; else an assumption: every consumer of the replica loads the whole table every `baseline_days` (a week,
-//! unless the product says otherwise).
+//! would have moved since, told once for that place however many replicas are there; else an assumption: every consumer of the replica
+//! loads the whole table every `baseline_days` (a week, unless the product says otherwise).
 
 use std::collections::BTreeSet;
 

@@ -236,7 +236,12 @@ impl Exchange {
             (Some(storage), Some(path)) => {
                 let path = check_path(&mut check, "path", &path);
                 match (self.storage_by_name(&storage).await?, path) {
-                    (Some(storage), Some(path)) => Some((storage.id, path)),
+                    (Some(storage), Some(path)) => {
+                        let place = (&storage, path.as_str());
+                        self.check_copy(&mut check, principal, product.team_id, to.as_ref(), place)
+                            .await?;
+                        Some((storage.id, path))
+                    }
                     (None, _) => {
                         check.fail("storage", "there is no such storage");
                         None

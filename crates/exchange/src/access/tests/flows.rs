@@ -83,6 +83,10 @@ async fn savings_count_from_the_flows_that_were_switched_off() {
 async fn flows_are_their_teams_and_what_is_wrong_is_said() {
     for world in World::each().await {
         let exchange = world.exchange();
+        let given = sql!(
+            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+        );
+        given.execute(exchange.db()).await.unwrap();
         let with = |change: fn(&mut FlowNew)| {
             let mut new = flow("ftp", 1, None);
             change(&mut new);
@@ -99,6 +103,23 @@ async fn flows_are_their_teams_and_what_is_wrong_is_said() {
                 with(|new| {
                     new.storage = Some("az_weu".into());
                     new.path = Some("../old".into());
+                }),
+                "path",
+            ),
+            // It would cross to be compared.
+            (
+                with(|new| {
+                    new.storage = Some("aws_eu".into());
+                    new.path = Some("old".into());
+                }),
+                "storage",
+            ),
+            // How many rows another team's table has is nobody's business.
+            (
+                with(|new| {
+                    new.to = "aws:eu-central-1".into();
+                    new.storage = Some("aws_eu".into());
+                    new.path = Some("vehicle-parts".into());
                 }),
                 "path",
             ),
