@@ -178,8 +178,10 @@ fn others(folders: Vec<AssessedFolder>) -> impl IntoView {
         Column::Text(words::admin::assess::WHAT_IS_POSSIBLE),
     ];
     let is_there = !folders.is_empty();
+    let more = folders.len().saturating_sub(TABLES_SHOWN);
     let rows = folders
         .into_iter()
+        .take(TABLES_SHOWN)
         .map(|folder| {
             view! {
                 <tr>
@@ -195,6 +197,7 @@ fn others(folders: Vec<AssessedFolder>) -> impl IntoView {
             <section class="block">
                 <h2>{words::admin::assess::OTHER_FOLDERS}</h2>
                 <Table caption=words::admin::assess::OTHER_FOLDERS head>{rows}</Table>
+                {(more > 0).then(|| view! { <p class="muted">{words::admin::assess::more_folders(more as u64)}</p> })}
             </section>
         }
     })
