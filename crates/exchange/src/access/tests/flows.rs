@@ -1,14 +1,19 @@
 //! Flows of the old way, registered and switched off; copies named for a first sync. On both databases.
 
-use model::dto::{AdoptionNew, Compared, FlowImport, FlowNew, FlowSwitch};
+use model::dto::{AdoptionNew, Compared, Flow, FlowImport, FlowNew, FlowSwitch};
 use model::time::DAY;
 use model::{Micro, StorageId, TableId};
 
 use super::World;
 use crate::error::Error;
 use crate::jobs::{Lane, WorkKind};
+use crate::page::{Page, PageRequest};
 use crate::replicas::AdoptionOutcome;
 use crate::sql;
+
+fn all(page: Result<Page<Flow>, Error>) -> Vec<Flow> {
+    page.unwrap().items
+}
 
 fn flow(kind: &str, consumers: u32, load_bytes: Option<u64>) -> FlowNew {
     FlowNew {
@@ -87,6 +92,7 @@ async fn flows_are_their_teams_and_what_is_wrong_is_said() {
             "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
         );
         given.execute(exchange.db()).await.unwrap();
+        let page = PageRequest::all();
         let with = |change: fn(&mut FlowNew)| {
             let mut new = flow("ftp", 1, None);
             change(&mut new);
@@ -135,18 +141,32 @@ async fn flows_are_their_teams_and_what_is_wrong_is_said() {
         };
         let refused = exchange.flow_import(&world.jonas, list).await;
         assert!(matches!(refused, Err(Error::Invalid(_))));
-        assert!(exchange.flows(&world.jonas, None).await.unwrap().is_empty());
+        assert!(all(exchange.flows(&world.jonas, None, &page).await).is_empty());
 
         let flow = exchange
             .flow_register(&world.jonas, flow("ftp", 1, None))
             .await
             .unwrap();
         // Who reads the product has nothing to do with it.
-        assert!(exchange.flows(&world.mara, None).await.unwrap().is_empty());
+        assert!(all(exchange.flows(&world.mara, None, &page).await).is_empty());
         let other = exchange
             .flow_switch(&world.mara, flow.id, FlowSwitch::default())
             .await;
         assert!(matches!(other, Err(Error::NotFound(_))));
+        world.test.clock.advance(DAY);
+        let second = exchange.flow_register(&world.jonas, with(|_| {})).await;
+        let short = PageRequest {
+            after: None,
+            limit: Some(1),
+        };
+        let first = exchange.flows(&world.jonas, None, &short).await.unwrap();
+        assert_eq!(first.items[0].id, second.unwrap().id);
+        let short = PageRequest {
+            after: first.next,
+            limit: Some(1),
+        };
+        let rest = exchange.flows(&world.jonas, None, &short).await.unwrap();
+        assert_eq!((rest.items[0].id, rest.next), (flow.id, None));
         let later = FlowSwitch {
             off: Some("2099-01-01".into()),
         };
@@ -192,7 +212,8 @@ async fn an_old_copy_is_compared_by_a_worker() {
             .flow_compared(&world.system, flow.id, Compared::Same, "All 10 rows.")
             .await
             .unwrap();
-        let found = exchange.flows(&world.jonas, None).await.unwrap();
+        let page = PageRequest::all();
+        let found = all(exchange.flows(&world.jonas, None, &page).await);
         assert_eq!(found[0].compared, Some(Compared::Same));
         assert_eq!(found[0].compared_at, Some(exchange.now()));
         assert!(!found[0].comparing);
