@@ -155,6 +155,16 @@ impl Exchange {
         let replica_table = self.replica_table_in(table, &storage).await?;
         let found = match &path {
             Some(path) => {
+                let made_in = self.replica_storage_at(&storage.location).await?;
+                if replica_table.is_none() && made_in.is_some_and(|id| id != storage.id) {
+                    return Err(Error::invalid(
+                        "storage",
+                        format!(
+                            "replicas in {} are made in another storage, the first by name; a copy is taken over where the replica is made",
+                            storage.location
+                        ),
+                    ));
+                }
                 let usage = self.storage_usage(storage.id).await?;
                 if usage.paths().any(|used| overlaps(used, path)) {
                     return Err(Error::invalid(

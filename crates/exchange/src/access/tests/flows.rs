@@ -1,6 +1,6 @@
 //! Flows of the old way, registered and switched off; copies named for a first sync. On both databases.
 
-use model::dto::{AdoptionNew, Compared, Flow, FlowImport, FlowNew, FlowSwitch};
+use model::dto::{AdoptionNew, Compared, Flow, FlowImport, FlowNew, FlowSwitch, StorageNew};
 use model::time::DAY;
 use model::{Micro, StorageId, TableId};
 
@@ -232,6 +232,27 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
         };
         let readers = exchange.adoption_set(&world.mara, named("old")).await;
         assert!(matches!(readers, Err(Error::Forbidden(_))));
+        // There the first sync would never look for it.
+        let beside = StorageNew {
+            name: "az_weu_second".into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+            url: "file:///srv/az_weu_second".into(),
+            endpoint: None,
+            credential: None,
+            replicas: true,
+        };
+        exchange
+            .storage_create(&world.operator, beside)
+            .await
+            .unwrap();
+        let elsewhere = AdoptionNew {
+            storage: "az_weu_second".into(),
+            ..named("old/visits")
+        };
+        let refused = exchange.adoption_set(&world.jonas, elsewhere).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("made in another storage"), "{refused}");
         // Nobody here can look at a folder; what there is to know for it is there before any replica is.
         let early = exchange.adoption_set(&world.jonas, named("old/visits"));
         let early = early.await.unwrap_err().to_string();
