@@ -55,11 +55,13 @@ fn way(way: AssessedWay) -> impl IntoView {
     let money: Vec<String> = way.money.iter().copied().map(words::money).collect();
     let unpriced =
         (way.unpriced > 0).then(|| words::admin::assess::unpriced(&words::bytes(way.unpriced)));
+    // Ways without a copy have none, and lack nothing.
+    let first_copy = way.first_copy.map(words::count);
     view! {
         <tr>
             <th scope="row">{words::admin::assess::kind(way.kind)}</th>
             <td class="number">{exact(way.bytes)}</td>
-            <td class="number">{exact(way.first_copy)}</td>
+            <td class="number">{first_copy}</td>
             <td class="number">{money.join(", ")}</td>
             <td class="wide">{way.note}" "{unpriced}</td>
         </tr>
