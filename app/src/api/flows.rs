@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::api::Done;
+use crate::api::Listed;
 use crate::error::AppError;
 use crate::words;
 
@@ -16,10 +17,15 @@ use super::{call, parse_id, said};
 
 const PATH: &str = "/flows";
 
-/// The flows that the viewer may see, the newest first.
-pub async fn flows() -> Result<Vec<Flow>, AppError> {
+/// A page of the flows that the viewer may see, the newest first.
+pub async fn flows(after: Option<String>) -> Result<Listed<Flow>, AppError> {
     let (exchange, principal) = call()?;
-    exchange.flows(&principal, None).await.map_err(said)
+    let page = exchange::page::PageRequest {
+        after,
+        limit: Some(25),
+    };
+    let found = exchange.flows(&principal, None, &page).await;
+    Ok(found.map_err(said)?.into())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

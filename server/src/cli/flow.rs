@@ -106,7 +106,7 @@ const ONE: &[Column] = &[
 impl Flow {
     pub(super) fn act(self) -> anyhow::Result<Act> {
         Ok(match self {
-            Self::List { product } => Act::get(&["flows"])
+            Self::List { product } => Act::list(&["flows"])
                 .query("product", product)
                 .show(table(LIST)),
             Self::Register(new) => Act::post(&["flows"])

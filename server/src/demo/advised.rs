@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use exchange::access::ShareQueryFilter;
 use exchange::page::PageRequest;
 use exchange::{Exchange, Principal};
-use model::dto::{AdviceStanding, ShareQuery, SyncRun};
+use model::dto::{Advice, AdviceStanding, ShareQuery, SyncRun};
 use model::time::{DAY, HOUR};
 use model::{AdviceState, Cloud, Location, RunKind, RunState, Timestamp};
 
@@ -147,19 +147,61 @@ fn is_read_weekly(recorded: &Recorded, standing: &AdviceStanding) -> bool {
     pauses.get((pauses.len().max(1) - 1) / 2) == Some(&WEEK)
 }
 
+/// A row of the table in docs/BENCHMARKS.md.
+fn told(standing: &AdviceStanding, found: Option<u64>, open: &[&Advice]) {
+    let bounds = standing.break_even.map(|even| match even.from == even.to {
+        true => even.to.to_string(),
+        false => format!("{} to {}", even.from, even.to),
+    });
+    let of_place: Vec<&&Advice> = open
+        .iter()
+        .filter(|advice| advice.product == standing.product && advice.to == standing.to)
+        .collect();
+    let kinds: Vec<String> = of_place
+        .iter()
+        .map(|advice| format!("{} {}", advice.kind, advice.change))
+        .collect();
+    let savings: Vec<String> = of_place
+        .iter()
+        .map(|advice| {
+            let (low, high) = (advice.saving.low, advice.saving.high);
+            format!("{} to {} {}", low.amount, high.amount, low.currency)
+        })
+        .collect();
+    let or_none = |texts: Vec<String>| match texts.is_empty() {
+        true => "–".to_owned(),
+        false => texts.join("; "),
+    };
+    println!(
+        "| {}, {} | {} | {} | {} | {} |",
+        standing.product,
+        standing.to,
+        bounds.unwrap_or_else(|| "none".to_owned()),
+        found.map_or_else(|| "none".to_owned(), |found| found.to_string()),
+        or_none(kinds),
+        or_none(savings),
+    );
+}
+
 /// The break-even of every place that is known for long enough.
 pub(super) async fn the_break_even_is_what_a_search_finds(exchange: &Exchange, report: &Report) {
     let operator = Principal::operator();
     let recorded = Recorded::of(exchange).await;
+    let page = PageRequest::all();
+    let advice = exchange.advice(&operator, None, &page).await.unwrap().items;
+    let open: Vec<&Advice> = advice
+        .iter()
+        .filter(|advice| advice.state == AdviceState::Open)
+        .collect();
     let (mut with, mut without) = (0, 0);
     for product in &report.products {
         let name = product.name.as_str();
         for standing in exchange.advice_standing(&operator, name).await.unwrap() {
-            println!("{standing:?}");
             if standing.weeks == 0 {
                 continue;
             }
             let found = search(&recorded, &standing, product);
+            told(&standing, found, &open);
             let even = standing.break_even;
             assert_eq!(even.map(|even| even.to), found, "{standing:?}");
             if standing.has_replica {
@@ -179,19 +221,9 @@ pub(super) async fn the_break_even_is_what_a_search_finds(exchange: &Exchange, r
         with >= 2 && without >= 1,
         "{with} with a replica, {without} without"
     );
-    let page = PageRequest::all();
-    let advice = exchange.advice(&operator, None, &page).await.unwrap().items;
-    let open: Vec<_> = advice
-        .iter()
-        .filter(|advice| advice.state == AdviceState::Open)
-        .collect();
     assert!(!open.is_empty(), "nothing is recommended in the demo world");
     for advice in open {
         let saving = advice.saving;
-        println!(
-            "{}: {} in {} saves {saving:?}; {}",
-            advice.kind, advice.product, advice.to, advice.because
-        );
         assert!(
             saving.low.amount <= saving.mean.amount && saving.mean.amount <= saving.high.amount
         );

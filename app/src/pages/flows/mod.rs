@@ -7,6 +7,7 @@ pub use adoptions::Adoptions;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
+use leptos_router::hooks::use_query_map;
 use model::Role;
 use model::dto::Compared;
 use model::dto::Flow;
@@ -14,6 +15,7 @@ use model::dto::FlowKind;
 use model::dto::Saving;
 
 use crate::api;
+use crate::api::Listed;
 use crate::components::button::Weight;
 use crate::components::field::Field;
 use crate::components::field::Kind;
@@ -24,6 +26,7 @@ use crate::components::form::Hidden;
 use crate::components::form::Submit;
 use crate::components::load::Empty;
 use crate::components::load::Members;
+use crate::components::pager::Pager;
 use crate::components::state;
 use crate::components::state::State;
 use crate::components::table::Column;
@@ -32,9 +35,12 @@ use crate::components::text_area::TextArea;
 use crate::components::time::Time;
 use crate::ctx;
 use crate::pages::product::cost::of_savings;
+use crate::url;
 use crate::wire;
 use crate::wire::load;
 use crate::words;
+
+const PATH: &str = "/flows";
 
 #[component]
 pub fn Flows() -> impl IntoView {
@@ -46,7 +52,9 @@ pub fn Flows() -> impl IntoView {
 
 #[component]
 fn All() -> impl IntoView {
-    let flows = load(api::flows::flows());
+    let after = use_query_map().with_untracked(|query| query.get("after"));
+    let is_first = after.is_none();
+    let flows = load(api::flows::flows(after));
     let savings = load(api::billing::savings(None));
     let may_register = ctx::viewer().is_some_and(|viewer| {
         viewer.produces() || viewer.is(Role::Finance) || viewer.is(Role::Admin)
@@ -59,7 +67,7 @@ fn All() -> impl IntoView {
                 <p class="lead">{words::flows::WHAT_FLOWS_ARE}</p>
             </div>
             {may_register.then(register)}
-            {flows.show(|flows| list(flows).into_any())}
+            {flows.show(move |flows| list(flows, is_first).into_any())}
             <section class="block">
                 <h2>{words::flows::WHAT_WAS_SAVED}</h2>
                 {savings.show(|savings: Vec<Saving>| of_savings(savings, true).into_any())}
@@ -110,8 +118,8 @@ fn register() -> impl IntoView {
     }
 }
 
-fn list(flows: Vec<Flow>) -> impl IntoView {
-    if flows.is_empty() {
+fn list(flows: Listed<Flow>, is_first: bool) -> impl IntoView {
+    if flows.items.is_empty() && is_first {
         return view! {
             <Empty title=words::flows::NO_FLOW_YET>
                 <p>{words::flows::WHO_REGISTERS_FLOWS}</p>
@@ -119,7 +127,11 @@ fn list(flows: Vec<Flow>) -> impl IntoView {
         }
         .into_any();
     }
-    let rows = flows.into_iter().map(row).collect_view();
+    let rows = flows.items.into_iter().map(row).collect_view();
+    let first = (!is_first).then(|| PATH.to_owned());
+    let next = flows
+        .next
+        .map(|after| url::with_query(PATH, [("after", after.as_str())]));
     let head = vec![
         Column::Text(words::flows::PRODUCT),
         Column::Text(words::flows::FLOW),
@@ -128,7 +140,11 @@ fn list(flows: Vec<Flow>) -> impl IntoView {
         Column::Text(words::flows::ROWS),
         Column::Text(words::flows::STATE),
     ];
-    view! { <Table caption=words::flows::FLOWS_OF_THE_OLD_WAY head>{rows}</Table> }.into_any()
+    view! {
+        <Table caption=words::flows::FLOWS_OF_THE_OLD_WAY head>{rows}</Table>
+        <Pager first next/>
+    }
+    .into_any()
 }
 
 fn row(flow: Flow) -> impl IntoView {

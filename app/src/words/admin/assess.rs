@@ -83,6 +83,13 @@ pub(crate) fn place_and_days(place: &dyn Display, days: u32, every_hours: u32) -
     format!("{place}, the last {days} days, a sync every {every_hours} hours. Looked at ")
 }
 
+pub(crate) fn more_folders(more: u64) -> String {
+    format!(
+        "{} more; GET /api/v1/assessment tells of all.",
+        crate::words::plural(more, "folder", "folders")
+    )
+}
+
 pub(crate) fn more_tables(more: u64) -> String {
     format!(
         "{} more are in the totals; GET /api/v1/assessment tells of all.",

@@ -148,16 +148,17 @@ impl ReplicaRow {
 }
 
 impl Exchange {
-    /// Reads what is recorded of a product in the weeks that count.
+    /// Reads what is recorded of a product in the weeks that count. What is read and kept of its cuts is left out: advice is of the
+    /// whole product, and who may read a part of it cannot read the whole in another way.
     pub(super) async fn advice_gather(&self, product: ProductId) -> Result<Gathered, Error> {
         let now = self.now();
         let today = Timestamp::from_utc_day(now.utc_day());
         let from = today.plus(-(WEEKS_MOST as i64) * WEEK * DAY);
         let places: Vec<PlaceRow> = sql!(
             "select recipient.cloud, recipient.region from access_grant join recipient on recipient.id = recipient_id
-             where product_id = $1 and desired = 'active' and until_at > $2
+             where product_id = $1 and desired = 'active' and until_at > $2 and access_grant.cut_id is null
              union select storage.cloud, storage.region from replica join storage on storage.id = replica.storage_id
-             where replica.product_id = $1 and replica.state in ('pending', 'ready')
+             where replica.product_id = $1 and replica.state in ('pending', 'ready') and replica.cut_id is null
              order by cloud, region"
         )
         .bind(product)
@@ -176,7 +177,8 @@ impl Exchange {
                     cast(count(*) as bigint) as calls, cast(sum(bytes_signed) as bigint) as bytes
              from query_log join recipient on recipient.id = query_log.recipient_id
                  join product_table on product_table.id = query_log.table_id join storage on storage.id = product_table.storage_id
-             where query_log.product_id = $1 and query_log.at >= $2 and query_log.at < $3
+                 left join access_grant on access_grant.id = query_log.grant_id
+             where query_log.product_id = $1 and access_grant.cut_id is null and query_log.at >= $2 and query_log.at < $3
                  and query_log.status >= 200 and query_log.status < 300 and query_log.endpoint in ('query', 'async_query', 'changes')
              group by recipient.cloud, recipient.region, query_log.at / 86400000000, query_log.recipient_id, storage.cloud,
                  storage.region, case when query_log.source = 'replica' then true else false end
@@ -194,7 +196,7 @@ impl Exchange {
              from sync_run join replica_table on replica_table.id = replica_table_id join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = replica_table.table_id join storage on storage.id = product_table.storage_id
              where sync_run.product_id = $1 and sync_run.started_at >= $2 and sync_run.started_at < $3 and sync_run.kind = 'sync'
-                 and sync_run.state = 'done' and replica.state in ('pending', 'ready')
+                 and sync_run.state = 'done' and replica.state in ('pending', 'ready') and replica.cut_id is null
              order by sync_run.started_at, sync_run.id"
         )
         .bind(product)
@@ -218,7 +220,8 @@ impl Exchange {
                      where replica_table.replica_id = replica.id and replica_table.state <> 'deleted') as bytes,
                     every_seconds, fetches, scheduled_at
              from replica join storage on storage.id = replica.storage_id join sync_job on sync_job.replica_id = replica.id
-             where replica.product_id = $1 and replica.state in ('pending', 'ready') order by replica.created_at, replica.id"
+             where replica.product_id = $1 and replica.state in ('pending', 'ready') and replica.cut_id is null
+             order by replica.created_at, replica.id"
         )
         .bind(product)
         .all(self.db())
@@ -243,7 +246,7 @@ impl Exchange {
         let row = sql!(
             "select cast(min(access_grant.created_at) as bigint) as at from access_grant
                  join recipient on recipient.id = recipient_id
-             where product_id = $1 and cloud = $2 and region = $3"
+             where product_id = $1 and cloud = $2 and region = $3 and access_grant.cut_id is null"
         )
         .bind(product)
         .bind(place.cloud)

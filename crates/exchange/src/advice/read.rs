@@ -1,5 +1,5 @@
 //! Looking at recommendations. Who may see what a product costs sees them: its team, finance, auditors, admins, and a team that reads
-//! it in that place.
+//! it in that place, all of it and not a cut.
 
 use model::dto::{
     Advice, AdviceActions, AdviceOutcome, AdviceSaving, AdviceWeek, BreakEven, Money,
@@ -191,6 +191,7 @@ impl Exchange {
                     or product.team_id in (select team_member.team_id from team_member where person_id = $2)
                     or exists (select 1 from access_grant join recipient on recipient.id = access_grant.recipient_id
                                where access_grant.product_id = product.id and desired = 'active' and until_at > $4
+                                   and access_grant.cut_id is null
                                    and recipient.cloud || ':' || recipient.region = to_location
                                    and (recipient.team_id = $3
                                         or recipient.team_id in (select team_member.team_id from team_member where person_id = $2))))
@@ -249,7 +250,8 @@ impl Exchange {
     ) -> Result<Option<TeamId>, Error> {
         let rows = sql!(
             "select distinct recipient.team_id from access_grant join recipient on recipient.id = recipient_id
-             where product_id = $1 and desired = 'active' and until_at > $2 and cloud = $3 and region = $4"
+             where product_id = $1 and desired = 'active' and until_at > $2 and cloud = $3 and region = $4
+                 and access_grant.cut_id is null"
         )
         .bind(record.product_id)
         .bind(self.now())

@@ -1,13 +1,14 @@
 //! What replicas have saved against a stated baseline. Where flows of the old way to the replica's place were switched off, what they
-//! would have moved since; else an assumption: every consumer of the replica loads the whole table every `baseline_days` (a week,
-//! unless the product says otherwise).
+//! would have moved since, told once for that place however many replicas are there; else an assumption: every consumer of the replica
+//! loads the whole table every `baseline_days` (a week, unless the product says otherwise).
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Money, Saving};
 use model::time::DAY;
-use model::{
-    Currency, CutId, Location, Micro, Name, ProductId, ProductName, ReplicaId, Route, Timestamp,
-};
+use model::{Currency, Location, Micro, Name, ProductId, ProductName, Route, Timestamp};
 
+use super::RateRecord;
 use crate::error::Error;
 use crate::flows::SwitchedOff;
 use crate::operation::Operation;
@@ -16,10 +17,8 @@ use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
 struct ReplicaRow {
-    id: ReplicaId,
     product_id: ProductId,
     product: ProductName,
-    cut_id: Option<CutId>,
     cut: Option<Name>,
     baseline_days: i64,
     created_at: Timestamp,
@@ -28,12 +27,13 @@ struct ReplicaRow {
     to_cloud: model::Cloud,
     to_region: String,
     table_bytes: u64,
+    /// What its runs have moved.
+    actual_bytes: u64,
+    consumers: u64,
 }
 from_row!(ReplicaRow {
-    id,
     product_id,
     product,
-    cut_id,
     cut,
     baseline_days,
     created_at,
@@ -41,11 +41,23 @@ from_row!(ReplicaRow {
     from_region,
     to_cloud,
     to_region,
-    table_bytes
+    table_bytes,
+    actual_bytes,
+    consumers
 });
 
+impl ReplicaRow {
+    fn route(&self) -> Result<Route, Error> {
+        Ok(Route {
+            from: Location::new(self.from_cloud, &self.from_region).map_err(Error::internal)?,
+            to: Location::new(self.to_cloud, &self.to_region).map_err(Error::internal)?,
+        })
+    }
+}
+
 impl Exchange {
-    /// One row per replica of a product that the caller may see, since the replica was made.
+    /// One row per replica of a product that the caller may see, since the replica was made; where flows of the old way were switched
+    /// off, one per place, since then.
     pub async fn savings(
         &self,
         principal: &Principal,
@@ -56,18 +68,28 @@ impl Exchange {
         let now = self.now();
         let (person, team) = principal.scope();
         let replicas: Vec<ReplicaRow> = sql!(
-            "select replica.id, product.id as product_id, product.name as product, replica.cut_id, cut.name as cut, baseline_days,
+            "select product.id as product_id, product.name as product, cut.name as cut, baseline_days,
                     replica.created_at,
                     source.cloud as from_cloud, source.region as from_region, target.cloud as to_cloud, target.region as to_region,
                     (select cast(coalesce(sum(byte_count), 0) as bigint) from product_table
                      where product_table.product_id = product.id and clone_refused_for is null and removed_at is null
                          and (replica.cut_id is null or exists (select 1 from cut_table where cut_table.cut_id = replica.cut_id
-                             and number = replica.edition and cut_table.table_id = product_table.id))) as table_bytes
+                             and number = replica.edition and cut_table.table_id = product_table.id))) as table_bytes,
+                    (select cast(coalesce(sum(meter_event.bytes), 0) as bigint) from meter_event
+                         join sync_run on sync_run.id = meter_event.run_id
+                         join replica_table on replica_table.id = sync_run.replica_table_id
+                     where replica_table.replica_id = replica.id and meter_event.method = 'measured') as actual_bytes,
+                    (select cast(count(distinct access_grant.recipient_id) as bigint) from access_grant
+                         join recipient on recipient.id = access_grant.recipient_id
+                     where access_grant.product_id = product.id and access_grant.mode = 'replica'
+                         and recipient.cloud = target.cloud and recipient.region = target.region
+                         and (access_grant.cut_id = replica.cut_id
+                              or (access_grant.cut_id is null and replica.cut_id is null))) as consumers
              from replica join product on product.id = replica.product_id join storage as source on source.id = product.storage_id
                  join storage as target on target.id = replica.storage_id left join cut on cut.id = replica.cut_id
              where (product.name = $1 or cast($1 as text) is null) and (product.state <> 'draft' or $2 or team_id = $4
                  or team_id in (select team_member.team_id from team_member where person_id = $3))
-             order by product.name, replica.id limit 1000"
+             order by product.name, case when replica.cut_id is null then 0 else 1 end, replica.id limit 1000"
         )
         .bind(product)
         .bind(principal.sees_all())
@@ -76,84 +98,34 @@ impl Exchange {
         .all(self.db())
         .await?;
         let mut savings = Vec::with_capacity(replicas.len());
+        let off_at = self.switched_off_at(now).await?;
+        let mut told = BTreeSet::new();
+        let mut rates: BTreeMap<Route, Option<RateRecord>> = BTreeMap::new();
         for replica in replicas {
-            savings.push(self.saving(replica, now).await?);
+            let route = replica.route()?;
+            let place = (replica.product_id, route.to.clone());
+            if !off_at.contains(&place) {
+                let rate = match rates.get(&route) {
+                    Some(rate) => rate.clone(),
+                    None => {
+                        let rate = self.rate_for(self.db(), &route, now).await?;
+                        rates.insert(route.clone(), rate.clone());
+                        rate
+                    }
+                };
+                savings.push(saving(replica, route, rate.as_ref(), now)?);
+                continue;
+            }
+            // What the flows would have moved is saved once, also where several replicas or cuts stand in their place.
+            if told.insert(place)
+                && let Some(off) = self
+                    .switched_off(replica.product_id, &route.to, now)
+                    .await?
+            {
+                savings.push(self.saving_since(replica, route, off, now).await?);
+            }
         }
         Ok(savings)
-    }
-
-    async fn saving(&self, replica: ReplicaRow, now: Timestamp) -> Result<Saving, Error> {
-        let route = Route {
-            from: Location::new(replica.from_cloud, &replica.from_region)
-                .map_err(Error::internal)?,
-            to: Location::new(replica.to_cloud, &replica.to_region).map_err(Error::internal)?,
-        };
-        let off = self
-            .switched_off(replica.product_id, &route.to, now)
-            .await?;
-        if let Some(off) = off {
-            return self.saving_since(replica, route, off, now).await;
-        }
-        let row = sql!(
-            "select cast(coalesce(sum(bytes), 0) as bigint) as bytes from meter_event
-             join sync_run on sync_run.id = run_id join replica_table on replica_table.id = replica_table_id
-             where replica_id = $1 and method = 'measured'"
-        )
-        .bind(replica.id)
-        .row(self.db())
-        .await?;
-        let actual: u64 = row.map(|row| row.get("bytes")).transpose()?.unwrap_or(0);
-        let row = sql!(
-            "select cast(count(distinct recipient_id) as bigint) as consumers from access_grant
-             join recipient on recipient.id = recipient_id
-             where product_id = $1 and mode = 'replica' and cloud = $2 and region = $3
-                 and (access_grant.cut_id = $4 or (access_grant.cut_id is null and $4 is null))"
-        )
-        .bind(replica.product_id)
-        .bind(replica.to_cloud)
-        .bind(&replica.to_region)
-        .bind(replica.cut_id)
-        .row(self.db())
-        .await?;
-        let consumers: u64 = row
-            .map(|row| row.get("consumers"))
-            .transpose()?
-            .unwrap_or(0);
-        let days = now.since(replica.created_at).max(0) / DAY;
-        // The first load is made on the first day, then one each time the period has passed.
-        let loads = u64::try_from(1 + days / replica.baseline_days.max(1)).unwrap_or(1);
-        let baseline = replica
-            .table_bytes
-            .saturating_mul(loads)
-            .saturating_mul(consumers);
-        let saved_bytes =
-            i64::try_from(i128::from(baseline) - i128::from(actual)).unwrap_or(i64::MAX);
-        let saved = match self.rate_for(self.db(), &route, now).await? {
-            Some(rate) => Some(Money {
-                amount: Micro::charge(i128::from(saved_bytes), rate.price_nano, rate.unit)
-                    .map_err(Error::internal)?,
-                currency: rate.currency,
-            }),
-            None => None,
-        };
-        let by = match consumers {
-            1 => "one consumer".to_owned(),
-            consumers => format!("each of {consumers} consumers"),
-        };
-        Ok(Saving {
-            product: replica.product,
-            cut: replica.cut,
-            route,
-            days,
-            baseline_bytes: baseline,
-            actual_bytes: actual,
-            saved_bytes,
-            saved,
-            baseline: format!(
-                "a full load of today's size every {} days by {by}, priced at today's rate",
-                replica.baseline_days
-            ),
-        })
     }
 
     /// Since flows were switched off: what they would have moved, minus what was moved and billed for the replica instead.
@@ -219,7 +191,8 @@ impl Exchange {
             .map_or_else(|| off.since.to_string(), |date| date.to_string());
         Ok(Saving {
             product: replica.product,
-            cut: replica.cut,
+            // All that goes there is in it.
+            cut: None,
             route,
             days: now.since(off.since).max(0) / DAY,
             baseline_bytes: off.bytes,
@@ -231,4 +204,48 @@ impl Exchange {
             ),
         })
     }
+}
+
+/// Against what was assumed to be loaded without the replica.
+fn saving(
+    replica: ReplicaRow,
+    route: Route,
+    rate: Option<&RateRecord>,
+    now: Timestamp,
+) -> Result<Saving, Error> {
+    let days = now.since(replica.created_at).max(0) / DAY;
+    // The first load is made on the first day, then one each time the period has passed.
+    let loads = u64::try_from(1 + days / replica.baseline_days.max(1)).unwrap_or(1);
+    let baseline = replica
+        .table_bytes
+        .saturating_mul(loads)
+        .saturating_mul(replica.consumers);
+    let saved_bytes =
+        i64::try_from(i128::from(baseline) - i128::from(replica.actual_bytes)).unwrap_or(i64::MAX);
+    let saved = match rate {
+        Some(rate) => Some(Money {
+            amount: Micro::charge(i128::from(saved_bytes), rate.price_nano, rate.unit)
+                .map_err(Error::internal)?,
+            currency: rate.currency,
+        }),
+        None => None,
+    };
+    let by = match replica.consumers {
+        1 => "one consumer".to_owned(),
+        consumers => format!("each of {consumers} consumers"),
+    };
+    Ok(Saving {
+        product: replica.product,
+        cut: replica.cut,
+        route,
+        days,
+        baseline_bytes: baseline,
+        actual_bytes: replica.actual_bytes,
+        saved_bytes,
+        saved,
+        baseline: format!(
+            "a full load of today's size every {} days by {by}, priced at today's rate",
+            replica.baseline_days
+        ),
+    })
 }

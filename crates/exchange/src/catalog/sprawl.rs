@@ -186,7 +186,7 @@ impl Exchange {
     }
 
     /// What the recipient's team, or another of its domain, has in the recipient's place already of this product or of one with the
-    /// same tables, and replicas of such tables there.
+    /// same tables, and replicas of such tables there. Cuts are less than what is asked for, and are not told of.
     pub(crate) async fn already(
         &self,
         product: ProductId,
@@ -200,6 +200,7 @@ impl Exchange {
              from access_grant join recipient on recipient.id = access_grant.recipient_id
                  join team on team.id = recipient.team_id join product on product.id = access_grant.product_id
              where access_grant.desired = 'active' and access_grant.actual <> 'ended' and access_grant.until_at > $3
+                 and access_grant.cut_id is null
                  and recipient.cloud = $4 and recipient.region = $5
                  and (recipient.team_id = $2 or team.domain_id = (select domain_id from team where id = $2))
                  and (product.id <> $1 or recipient.id <> $6)
@@ -223,7 +224,7 @@ impl Exchange {
                  false as is_own, cast(null as text) as mode,
                  false as is_same
              from replica join storage on storage.id = replica.storage_id join product on product.id = replica.product_id
-             where replica.state = 'ready' and product.state = 'published' and product.id <> $1
+             where replica.state = 'ready' and replica.cut_id is null and product.state = 'published' and product.id <> $1
                  and storage.cloud = $2 and storage.region = $3
                  and product.id in
                      (select other.product_id from product_table as mine

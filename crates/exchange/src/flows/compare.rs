@@ -2,15 +2,17 @@
 //! replica, kept with its time.
 
 use model::dto::{Compared, Flow};
-use model::{FlowId, ProductId, ReplicaTableId, StorageId, TableId};
+use model::{FlowId, Location, ProductId, ReplicaTableId, StorageId, TableId, TeamId};
 use serde_json::json;
 
 use crate::audit::Object;
-use crate::error::Error;
+use crate::catalog::overlaps;
+use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
+use crate::storages::StorageRecord;
 use crate::{Exchange, from_row, sql};
 
 /// What a worker needs to know to compare.
@@ -42,6 +44,38 @@ from_row!(FlowTask {
 });
 
 impl Exchange {
+    /// Whether a folder may be an old copy. A comparison reads it and tells of its rows, so that it is no folder of another team; and it
+    /// is read beside the replica, so that it lies where the flow goes.
+    pub(super) async fn check_copy(
+        &self,
+        check: &mut Check,
+        principal: &Principal,
+        team: TeamId,
+        to: Option<&Location>,
+        (storage, path): (&StorageRecord, &str),
+    ) -> Result<(), Error> {
+        if let Some(to) = to.filter(|to| **to != storage.location) {
+            let sentence = format!(
+                "it lies in {}, and the flow goes to {to}; name the storage there that holds the copy",
+                storage.location
+            );
+            check.fail("storage", sentence);
+            return Ok(());
+        }
+        // What takes replicas is everybody's; of other storages a team looks into its own.
+        let usage = match storage.replicas {
+            true => self.storage_usage(storage.id).await?,
+            false => self.storage_usable(principal, &[team], storage).await?,
+        };
+        if usage.of_others(&[team]).any(|used| overlaps(used, path)) {
+            check.fail(
+                "path",
+                "this folder is another team's table or replica, lies in one or holds one; name the folder that the flow loads into",
+            );
+        }
+        Ok(())
+    }
+
     /// Asks for a comparison of what the flow brought with the replica at the place that it goes to.
     pub async fn flow_compare(&self, principal: &Principal, id: FlowId) -> Result<Flow, Error> {
         let record = self.flow_for(principal, Operation::FlowCompare, id).await?;
@@ -73,9 +107,8 @@ impl Exchange {
             json!({ "flow": id }),
         );
         change.commit().await?;
-        let mut flows = self.flows(principal, None).await?;
-        flows.retain(|flow| flow.id == id);
-        flows.pop().ok_or(Error::NotFound("flow"))
+        let record = self.flow_for(principal, Operation::FlowCompare, id).await?;
+        record.shown(principal)
     }
 
     /// What there is to know for comparing; None where there is nothing to compare any more.
@@ -97,7 +130,7 @@ impl Exchange {
              from old_flow join replica on replica.product_id = old_flow.product_id
                  join replica_table on replica_table.replica_id = replica.id
                  join storage on storage.id = replica.storage_id
-             where old_flow.id = $1 and copy_storage is not null and copy_path is not null
+             where old_flow.id = $1 and copy_storage is not null and copy_path is not null and replica.cut_id is null
                  and replica.state <> 'deleted' and replica_table.state not in ('erasing', 'deleted')
                  and storage.cloud || ':' || storage.region = to_location
                  and (flow_table is null or flow_table = replica_table.table_id)

@@ -1,5 +1,7 @@
 //! Registering flows, one at a time or as a list; listing them; switching them off; taking one out again.
 
+use std::collections::BTreeSet;
+
 use model::dto::{Compared, Flow, FlowImport, FlowKind, FlowLine, FlowNew, FlowSwitch};
 use model::{
     Cloud, FlowId, Location, Name, ProductId, ProductName, StorageId, TableId, TeamId, Timestamp,
@@ -11,6 +13,7 @@ use crate::catalog::check_path;
 use crate::change::Change;
 use crate::error::{Check, Error};
 use crate::operation::Operation;
+use crate::page::{Page, PageRequest};
 use crate::policy::{Scope, allows, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
@@ -107,7 +110,7 @@ impl FlowRecord {
         }
     }
 
-    fn shown(self, principal: &Principal) -> Result<Flow, Error> {
+    pub(super) fn shown(self, principal: &Principal) -> Result<Flow, Error> {
         let table = self.schema_name.as_ref().zip(self.table_name.as_ref());
         Ok(Flow {
             from: self.from()?,
@@ -165,15 +168,22 @@ from_row!(Candidate {
 });
 
 impl Candidate {
-    /// By its path, its path's end, its name or its product's.
-    fn is_called(&self, name: &str) -> bool {
+    /// `product.schema.table`.
+    fn full_name(&self) -> String {
+        format!("{}.{}.{}", self.product, self.schema_name, self.table_name)
+    }
+
+    /// By its path, its path's end, its name or its product's. `full` is its full name, made once for all lines of a list.
+    fn is_called(&self, full: &str, name: &str) -> bool {
+        let product = self.product.as_str();
         let ends = self
             .path
             .strip_suffix(name)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-        ends || self.product.as_str() == name
-            || format!("{}.{}", self.schema_name, self.table_name) == name
-            || format!("{}.{}.{}", self.product, self.schema_name, self.table_name) == name
+        let in_product = full
+            .strip_prefix(product)
+            .and_then(|rest| rest.strip_prefix('.'));
+        ends || product == name || in_product == Some(name) || full == name
     }
 }
 
@@ -183,24 +193,33 @@ impl Exchange {
         &self,
         principal: &Principal,
         product: Option<&str>,
-    ) -> Result<Vec<Flow>, Error> {
+        page: &PageRequest,
+    ) -> Result<Page<Flow>, Error> {
         can(principal, Operation::FlowList, &Scope::NONE)?;
         self.filter_by(principal, product).await?;
+        let before: Option<FlowId> = page.parse_after()?;
         let (person, team) = principal.scope();
         let rows: Vec<FlowRecord> = sql!(
             flow_rows!(),
             " where ($1 or product.team_id = $3
                  or product.team_id in (select team_member.team_id from team_member where person_id = $2))
-                 and (product.name = $4 or cast($4 as text) is null)
-              order by old_flow.id desc limit 2000"
+                 and (product.name = $4 or cast($4 as text) is null) and (old_flow.id < $5 or $5 is null)
+              order by old_flow.id desc limit $6"
         )
         .bind(principal.sees_all() || principal.has(model::Role::Finance))
         .bind(person)
         .bind(team)
         .bind(product)
+        .bind(before)
+        .bind(page.fetch())
         .all(self.db())
         .await?;
-        rows.into_iter().map(|row| row.shown(principal)).collect()
+        let rows = page.cut(rows, |row| row.id.to_string());
+        let items = rows.items.into_iter().map(|row| row.shown(principal));
+        Ok(Page {
+            items: items.collect::<Result<_, _>>()?,
+            next: rows.next,
+        })
     }
 
     /// Registers a flow.
@@ -236,7 +255,12 @@ impl Exchange {
             (Some(storage), Some(path)) => {
                 let path = check_path(&mut check, "path", &path);
                 match (self.storage_by_name(&storage).await?, path) {
-                    (Some(storage), Some(path)) => Some((storage.id, path)),
+                    (Some(storage), Some(path)) => {
+                        let place = (&storage, path.as_str());
+                        self.check_copy(&mut check, principal, product.team_id, to.as_ref(), place)
+                            .await?;
+                        Some((storage.id, path))
+                    }
                     (None, _) => {
                         check.fail("storage", "there is no such storage");
                         None
@@ -305,7 +329,7 @@ impl Exchange {
         )
         .all(self.db())
         .await?;
-        let own: Vec<&Candidate> = candidates
+        let own: Vec<(&Candidate, String)> = candidates
             .iter()
             .filter(|one| {
                 allows(
@@ -314,15 +338,16 @@ impl Exchange {
                     &Scope::owner(one.team_id),
                 )
             })
+            .map(|one| (one, one.full_name()))
             .collect();
         let mut all = Vec::with_capacity(lines.len());
         for line in lines {
             all.push(meant(line, &own).map_err(wrong)?);
         }
         let mut change = self.change(principal).await?;
-        let mut ids = Vec::with_capacity(all.len());
+        let mut ids = BTreeSet::new();
         for one in all {
-            ids.push(write(&mut change, one).await?);
+            ids.insert(write(&mut change, one).await?);
         }
         change.note(
             Operation::FlowImport,
@@ -330,9 +355,22 @@ impl Exchange {
             json!({ "flows": ids.len() }),
         );
         change.commit().await?;
-        let mut flows = self.flows(principal, None).await?;
-        flows.retain(|flow| ids.contains(&flow.id));
-        Ok(flows)
+        // The newest come first.
+        let mut page = PageRequest::all();
+        let mut made = Vec::with_capacity(ids.len());
+        loop {
+            let flows = self.flows(principal, None, &page).await?;
+            made.extend(
+                flows
+                    .items
+                    .into_iter()
+                    .filter(|flow| ids.contains(&flow.id)),
+            );
+            match flows.next {
+                Some(next) if made.len() < ids.len() => page.after = Some(next),
+                _ => return Ok(made),
+            }
+        }
     }
 
     /// Switches a flow off, or on again.
@@ -412,9 +450,13 @@ impl Exchange {
 }
 
 /// Which table a line of a list means.
-fn meant(line: FlowLine, own: &[&Candidate]) -> Result<Checked, String> {
+fn meant(line: FlowLine, own: &[(&Candidate, String)]) -> Result<Checked, String> {
     let name = line.table.trim_matches('/');
-    let called: Vec<_> = own.iter().filter(|one| one.is_called(name)).collect();
+    let called: Vec<&Candidate> = own
+        .iter()
+        .filter(|(one, full)| one.is_called(full, name))
+        .map(|(one, _)| *one)
+        .collect();
     let one = match called.as_slice() {
         [one] => one,
         [] => {

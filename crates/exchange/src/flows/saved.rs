@@ -1,5 +1,7 @@
 //! What flows that were switched off would have moved since.
 
+use std::collections::BTreeSet;
+
 use model::time::DAY;
 use model::{Location, Micro, ProductId, Route, Timestamp};
 
@@ -23,6 +25,23 @@ pub(crate) struct SwitchedOff {
 }
 
 impl Exchange {
+    /// Of which products flows were switched off, and where they went.
+    pub(crate) async fn switched_off_at(
+        &self,
+        now: Timestamp,
+    ) -> Result<BTreeSet<(ProductId, Location)>, Error> {
+        let rows = sql!(
+            "select distinct product_id, to_location from old_flow where off_at <= $1 order by product_id, to_location"
+        )
+        .bind(now)
+        .rows(self.db())
+        .await?;
+        let places = rows
+            .iter()
+            .map(|row| Ok::<_, Error>((row.get("product_id")?, row.get("to_location")?)));
+        places.collect()
+    }
+
     /// What flows of the old way to this place would have moved since they were switched off. None: none was. Priced as of now.
     pub(crate) async fn switched_off(
         &self,

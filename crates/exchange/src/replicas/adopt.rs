@@ -155,6 +155,16 @@ impl Exchange {
         let replica_table = self.replica_table_in(table, &storage).await?;
         let found = match &path {
             Some(path) => {
+                let made_in = self.replica_storage_at(&storage.location).await?;
+                if replica_table.is_none() && made_in.is_some_and(|id| id != storage.id) {
+                    return Err(Error::invalid(
+                        "storage",
+                        format!(
+                            "replicas in {} are made in another storage, the first by name; a copy is taken over where the replica is made",
+                            storage.location
+                        ),
+                    ));
+                }
                 let usage = self.storage_usage(storage.id).await?;
                 if usage.paths().any(|used| overlaps(used, path)) {
                     return Err(Error::invalid(
@@ -216,7 +226,7 @@ impl Exchange {
         self.adoptions(principal).await
     }
 
-    /// The table's replica in a storage, and the version that it holds.
+    /// The table's replica in a storage, and the version that it holds. Not one of a cut: a copy of all is none of a part.
     async fn replica_table_in(
         &self,
         table: &TableRecord,
@@ -224,7 +234,8 @@ impl Exchange {
     ) -> Result<Option<(ReplicaTableId, Option<u64>)>, Error> {
         let row = sql!(
             "select replica_table.id, replica_version from replica_table join replica on replica.id = replica_id
-             where table_id = $1 and storage_id = $2 and replica.state <> 'deleted' and replica_table.state <> 'deleted'"
+             where table_id = $1 and storage_id = $2 and replica.cut_id is null and replica.state <> 'deleted'
+                 and replica_table.state <> 'deleted'"
         )
         .bind(table.id)
         .bind(storage.id)

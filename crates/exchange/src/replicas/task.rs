@@ -195,6 +195,7 @@ impl Exchange {
                  join storage as target on target.id = replica.storage_id
                  left join cut on cut.id = replica.cut_id left join sync_job on sync_job.replica_id = replica.id
                  left join adoption on adopted_table = product_table.id and into_storage = target.id and done_at is null
+                     and replica.cut_id is null
              where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
@@ -248,8 +249,9 @@ impl Exchange {
                     target.cloud as target_cloud, target.region as target_region, cast(null as bigint) as source_version,
                     cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
                     cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
-                    cast(null as bigint) as retention_hours, cast(null as text) as fetches, cast(null as text) as adopt_path,
-                    false as adopt_by_ends
+                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, cast(null as text) as fetches,
+                    cast(null as text) as adopt_path, false as adopt_by_ends, (select cut.id from cut where 1 = 0) as cut_id,
+                    cast(null as text) as cut, cast(null as bigint) as edition, false as erasing
              from product_table join product on product.id = product_table.product_id
                  join storage as source on source.id = product_table.storage_id join storage as target on target.id = $2
              where product_table.id = $1"

@@ -32,7 +32,9 @@ pub(super) fn declaration(
     );
     let _ = writeln!(text, "  {SOURCE}:");
     place(&mut text, &surveyed.location);
-    let _ = writeln!(text, "    url: {}", quoted(&surveyed.url));
+    let is_table = tables.iter().any(|table| table.path.is_empty());
+    let (url, own) = apart(&surveyed.url, is_table);
+    let _ = writeln!(text, "    url: {}", quoted(url));
     if let Some(endpoint) = &surveyed.endpoint {
         let _ = writeln!(text, "    endpoint: {}", quoted(endpoint));
     }
@@ -48,7 +50,7 @@ pub(super) fn declaration(
         );
         let _ = writeln!(text, "    replicas: true");
     }
-    let products = products(tables);
+    let products = products(tables, own);
     if products.is_empty() {
         text.push_str("products: {}\n");
         return text;
@@ -128,16 +130,28 @@ fn target(place: &Location) -> String {
     format!("{}_{}", place.cloud, place.region().replace('-', "_"))
 }
 
+/// The storage's URL, and the folder in it of a table that lies at the prefix itself: a storage holds tables and is none.
+fn apart(url: &str, is_table: bool) -> (&str, Option<&str>) {
+    match url.trim_end_matches('/').rsplit_once('/') {
+        // Nothing is above a bucket.
+        Some((above, last)) if is_table && !above.ends_with('/') && !last.contains('%') => {
+            (above, Some(last))
+        }
+        _ => (url, None),
+    }
+}
+
 /// Product -> its title and its tables (name, path): one product per folder that holds tables.
 type Products = BTreeMap<String, (String, Vec<(String, String)>)>;
 
-fn products(tables: &[AssessedTable]) -> Products {
+fn products(tables: &[AssessedTable], own: Option<&str>) -> Products {
     let mut products = Products::new();
     for table in tables.iter().filter(|table| table.problem.is_none()) {
-        let (folder, last) = table
-            .path
-            .rsplit_once('/')
-            .unwrap_or(("tables", table.path.as_str()));
+        let path = match table.path.as_str() {
+            "" => own.unwrap_or_default(),
+            path => path,
+        };
+        let (folder, last) = path.rsplit_once('/').unwrap_or(("tables", path));
         let (Some(own), Some(base)) = (slug(&folder.replace('/', "-"), 60), slug(last, 50)) else {
             continue;
         };
@@ -151,7 +165,7 @@ fn products(tables: &[AssessedTable]) -> Products {
             number += 1;
             name = format!("{base}_{number}");
         }
-        there.push((name, table.path.clone()));
+        there.push((name, path.to_owned()));
     }
     products
 }
@@ -173,4 +187,44 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_at_the_prefix_lies_in_the_folder_above() {
+        for (url, above, own) in [
+            (
+                "s3://lake/workshop/visits",
+                "s3://lake/workshop",
+                Some("visits"),
+            ),
+            ("s3://lake/visits/", "s3://lake", Some("visits")),
+            ("file:///srv/visits", "file:///srv", Some("visits")),
+            ("s3://lake", "s3://lake", None),
+            ("file:///visits", "file:///visits", None),
+        ] {
+            assert_eq!(apart(url, true), (above, own), "{url}");
+            assert_eq!(apart(url, false), (url, None), "{url}");
+        }
+        let table = AssessedTable {
+            path: String::new(),
+            version: Some(1),
+            since: None,
+            short: None,
+            bytes: None,
+            files: None,
+            commits: 1,
+            syncs: 0,
+            change_feed: false,
+            ways: Vec::new(),
+            problem: None,
+        };
+        let found = products(std::slice::from_ref(&table), Some("visits"));
+        let (_, tables) = &found["assessed-tables"];
+        assert_eq!(tables, &[("visits".to_owned(), "visits".to_owned())]);
+        assert!(products(&[table], None).is_empty());
+    }
 }

@@ -7,7 +7,7 @@ use model::dto::{AdoptedCopy, AdoptionNew, Flow, FlowImport, FlowNew, FlowSwitch
 
 use crate::answer::{Nothing, Result, created, done, ok};
 use crate::body::Body;
-use crate::call::{At, Call, Filter, OfProduct};
+use crate::call::{At, Call, Filter, OfProduct, Paged};
 use crate::endpoint::Endpoints;
 use crate::schema::{list_of, of};
 
@@ -18,7 +18,7 @@ pub(crate) fn endpoints() -> Endpoints {
     Endpoints::new()
         .on(Operation::AdoptionList, adoptions).shows(copies)
         .on(Operation::AdoptionSet, adopt).takes::<AdoptionNew>().shows(copies)
-        .on(Operation::FlowList, list).shows(flows).query(&["product"])
+        .on(Operation::FlowList, list).pages::<Flow>().query(&["product"])
         .on(Operation::FlowRegister, register).takes::<FlowNew>().answers::<Flow>().created()
         .on(Operation::FlowImport, import).takes::<FlowImport>().shows(flows)
         .on(Operation::FlowSwitch, switch).takes::<FlowSwitch>().answers::<Flow>()
@@ -40,12 +40,15 @@ async fn adopt(call: Call, Body(new): Body<AdoptionNew>) -> Result<Page<AdoptedC
     ok(whole(found))
 }
 
-async fn list(call: Call, Filter(filter): Filter<OfProduct>) -> Result<Page<Flow>> {
-    let found = call
+async fn list(
+    call: Call,
+    Paged(page): Paged,
+    Filter(filter): Filter<OfProduct>,
+) -> Result<Page<Flow>> {
+    ok(call
         .exchange
-        .flows(&call.principal, filter.product.as_deref())
-        .await?;
-    ok(whole(found))
+        .flows(&call.principal, filter.product.as_deref(), &page)
+        .await?)
 }
 
 async fn register(call: Call, Body(new): Body<FlowNew>) -> Result<Flow> {

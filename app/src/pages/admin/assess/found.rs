@@ -55,11 +55,13 @@ fn way(way: AssessedWay) -> impl IntoView {
     let money: Vec<String> = way.money.iter().copied().map(words::money).collect();
     let unpriced =
         (way.unpriced > 0).then(|| words::admin::assess::unpriced(&words::bytes(way.unpriced)));
+    // Ways without a copy have none, and lack nothing.
+    let first_copy = way.first_copy.map(words::count);
     view! {
         <tr>
             <th scope="row">{words::admin::assess::kind(way.kind)}</th>
             <td class="number">{exact(way.bytes)}</td>
-            <td class="number">{exact(way.first_copy)}</td>
+            <td class="number">{first_copy}</td>
             <td class="number">{money.join(", ")}</td>
             <td class="wide">{way.note}" "{unpriced}</td>
         </tr>
@@ -178,8 +180,10 @@ fn others(folders: Vec<AssessedFolder>) -> impl IntoView {
         Column::Text(words::admin::assess::WHAT_IS_POSSIBLE),
     ];
     let is_there = !folders.is_empty();
+    let more = folders.len().saturating_sub(TABLES_SHOWN);
     let rows = folders
         .into_iter()
+        .take(TABLES_SHOWN)
         .map(|folder| {
             view! {
                 <tr>
@@ -195,6 +199,7 @@ fn others(folders: Vec<AssessedFolder>) -> impl IntoView {
             <section class="block">
                 <h2>{words::admin::assess::OTHER_FOLDERS}</h2>
                 <Table caption=words::admin::assess::OTHER_FOLDERS head>{rows}</Table>
+                {(more > 0).then(|| view! { <p class="muted">{words::admin::assess::more_folders(more as u64)}</p> })}
             </section>
         }
     })

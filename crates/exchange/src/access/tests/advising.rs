@@ -14,13 +14,13 @@ use crate::replicas::{Counted, RunProgress, RunWays, SyncCommitted, SyncOutcome}
 const PRODUCT: &str = "vehicle-visits";
 
 impl World {
-    fn on_day(&self, day: &str) {
+    pub(super) fn on_day(&self, day: &str) {
         let at = Timestamp::parse(&format!("{day}T12:00:00Z")).unwrap();
         self.test.clock.set(at);
     }
 
     /// The recipient is handed so many bytes, as the log has it.
-    async fn reads(&self, grant: GrantId, bytes: u64, source: &'static str) {
+    pub(super) async fn reads(&self, grant: GrantId, bytes: u64, source: &'static str) {
         let exchange = self.exchange();
         let reader = self.reader().await;
         let tables = exchange.shared_tables(&self.system, reader).await.unwrap();

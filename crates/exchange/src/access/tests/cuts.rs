@@ -53,7 +53,7 @@ fn sentence<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
 
 impl World {
     /// Worlds whose tables have columns.
-    async fn with_columns() -> Vec<Self> {
+    pub(super) async fn with_columns() -> Vec<Self> {
         let worlds = Self::each().await;
         for world in &worlds {
             let written = sql!("update product_table set columns = $1, partition_columns = $2")
@@ -66,7 +66,7 @@ impl World {
         worlds
     }
 
-    async fn cut_made(&self, product: &str) -> Cut {
+    pub(super) async fn cut_made(&self, product: &str) -> Cut {
         let new = plain(vec![table(
             &["customer.name"],
             &["VIN"],
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Asked by mara, approved by jonas.
-    async fn granted_by_cut(&self) -> GrantId {
+    pub(super) async fn granted_by_cut(&self) -> GrantId {
         let exchange = self.exchange();
         let request = exchange
             .request_create(&self.mara, asking("vehicle-visits", "replica"))

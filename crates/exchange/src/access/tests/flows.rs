@@ -1,14 +1,19 @@
 //! Flows of the old way, registered and switched off; copies named for a first sync. On both databases.
 
-use model::dto::{AdoptionNew, Compared, FlowImport, FlowNew, FlowSwitch};
+use model::dto::{AdoptionNew, Compared, Flow, FlowImport, FlowNew, FlowSwitch, StorageNew};
 use model::time::DAY;
 use model::{Micro, StorageId, TableId};
 
 use super::World;
 use crate::error::Error;
 use crate::jobs::{Lane, WorkKind};
+use crate::page::{Page, PageRequest};
 use crate::replicas::AdoptionOutcome;
 use crate::sql;
+
+fn all(page: Result<Page<Flow>, Error>) -> Vec<Flow> {
+    page.unwrap().items
+}
 
 fn flow(kind: &str, consumers: u32, load_bytes: Option<u64>) -> FlowNew {
     FlowNew {
@@ -83,6 +88,11 @@ async fn savings_count_from_the_flows_that_were_switched_off() {
 async fn flows_are_their_teams_and_what_is_wrong_is_said() {
     for world in World::each().await {
         let exchange = world.exchange();
+        let given = sql!(
+            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+        );
+        given.execute(exchange.db()).await.unwrap();
+        let page = PageRequest::all();
         let with = |change: fn(&mut FlowNew)| {
             let mut new = flow("ftp", 1, None);
             change(&mut new);
@@ -102,6 +112,23 @@ async fn flows_are_their_teams_and_what_is_wrong_is_said() {
                 }),
                 "path",
             ),
+            // It would cross to be compared.
+            (
+                with(|new| {
+                    new.storage = Some("aws_eu".into());
+                    new.path = Some("old".into());
+                }),
+                "storage",
+            ),
+            // How many rows another team's table has is nobody's business.
+            (
+                with(|new| {
+                    new.to = "aws:eu-central-1".into();
+                    new.storage = Some("aws_eu".into());
+                    new.path = Some("vehicle-parts".into());
+                }),
+                "path",
+            ),
         ] {
             let refused = exchange.flow_register(&world.jonas, new).await.unwrap_err();
             let Error::Invalid(fields) = refused else {
@@ -114,18 +141,32 @@ async fn flows_are_their_teams_and_what_is_wrong_is_said() {
         };
         let refused = exchange.flow_import(&world.jonas, list).await;
         assert!(matches!(refused, Err(Error::Invalid(_))));
-        assert!(exchange.flows(&world.jonas, None).await.unwrap().is_empty());
+        assert!(all(exchange.flows(&world.jonas, None, &page).await).is_empty());
 
         let flow = exchange
             .flow_register(&world.jonas, flow("ftp", 1, None))
             .await
             .unwrap();
         // Who reads the product has nothing to do with it.
-        assert!(exchange.flows(&world.mara, None).await.unwrap().is_empty());
+        assert!(all(exchange.flows(&world.mara, None, &page).await).is_empty());
         let other = exchange
             .flow_switch(&world.mara, flow.id, FlowSwitch::default())
             .await;
         assert!(matches!(other, Err(Error::NotFound(_))));
+        world.test.clock.advance(DAY);
+        let second = exchange.flow_register(&world.jonas, with(|_| {})).await;
+        let short = PageRequest {
+            after: None,
+            limit: Some(1),
+        };
+        let first = exchange.flows(&world.jonas, None, &short).await.unwrap();
+        assert_eq!(first.items[0].id, second.unwrap().id);
+        let short = PageRequest {
+            after: first.next,
+            limit: Some(1),
+        };
+        let rest = exchange.flows(&world.jonas, None, &short).await.unwrap();
+        assert_eq!((rest.items[0].id, rest.next), (flow.id, None));
         let later = FlowSwitch {
             off: Some("2099-01-01".into()),
         };
@@ -171,7 +212,8 @@ async fn an_old_copy_is_compared_by_a_worker() {
             .flow_compared(&world.system, flow.id, Compared::Same, "All 10 rows.")
             .await
             .unwrap();
-        let found = exchange.flows(&world.jonas, None).await.unwrap();
+        let page = PageRequest::all();
+        let found = all(exchange.flows(&world.jonas, None, &page).await);
         assert_eq!(found[0].compared, Some(Compared::Same));
         assert_eq!(found[0].compared_at, Some(exchange.now()));
         assert!(!found[0].comparing);
@@ -190,6 +232,31 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
         };
         let readers = exchange.adoption_set(&world.mara, named("old")).await;
         assert!(matches!(readers, Err(Error::Forbidden(_))));
+        // There the first sync would never look for it.
+        let beside = StorageNew {
+            name: "az_weu_second".into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+            url: "file:///srv/az_weu_second".into(),
+            endpoint: None,
+            credential: None,
+            replicas: true,
+        };
+        exchange
+            .storage_create(&world.operator, beside)
+            .await
+            .unwrap();
+        let elsewhere = AdoptionNew {
+            storage: "az_weu_second".into(),
+            ..named("old/visits")
+        };
+        let refused = exchange.adoption_set(&world.jonas, elsewhere).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("made in another storage"), "{refused}");
+        // Nobody here can look at a folder; what there is to know for it is there before any replica is.
+        let early = exchange.adoption_set(&world.jonas, named("old/visits"));
+        let early = early.await.unwrap_err().to_string();
+        assert!(early.contains("does not plan"), "{early}");
         world.granted("vehicle-visits", "replica").await;
         for (new, field, said) in [
             (named("../old"), "path", "no `.` and no `..`"),

@@ -25,6 +25,7 @@ mod telling;
 mod turns;
 mod waiting;
 mod ways;
+mod whole;
 mod words;
 
 use model::dto::{
