@@ -216,7 +216,7 @@ impl Exchange {
         self.adoptions(principal).await
     }
 
-    /// The table's replica in a storage, and the version that it holds.
+    /// The table's replica in a storage, of the whole product, and the version that it holds.
     async fn replica_table_in(
         &self,
         table: &TableRecord,
@@ -224,7 +224,8 @@ impl Exchange {
     ) -> Result<Option<(ReplicaTableId, Option<u64>)>, Error> {
         let row = sql!(
             "select replica_table.id, replica_version from replica_table join replica on replica.id = replica_id
-             where table_id = $1 and storage_id = $2 and replica.state <> 'deleted' and replica_table.state <> 'deleted'"
+             where table_id = $1 and storage_id = $2 and replica.state <> 'deleted' and replica_table.state <> 'deleted'
+                 and replica.cut_id is null"
         )
         .bind(table.id)
         .bind(storage.id)
