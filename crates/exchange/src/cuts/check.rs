@@ -83,7 +83,7 @@ pub(super) fn is_partition(table: &TableRecord, column: &str) -> bool {
         .any(|name| name.to_lowercase() == wanted)
 }
 
-fn lies_in(path: &str, outer: &str) -> bool {
+pub(super) fn lies_in(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer)
         .is_some_and(|rest| rest.starts_with('.'))
 }

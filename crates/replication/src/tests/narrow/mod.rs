@@ -1,5 +1,5 @@
 //! Narrowed replicas: what is left out is nowhere at the target, whatever happens at the source; what is fetched is what was planned; a
-//! profile's key and content are kept to.
+//! cut's key and content are kept to.
 
 mod runs;
 
@@ -331,7 +331,7 @@ async fn what_is_fetched_is_what_was_planned_and_less_than_the_files() {
 }
 
 #[tokio::test]
-async fn a_replica_is_made_by_one_key_and_one_profile() {
+async fn a_replica_is_made_by_one_key_and_one_cut() {
     let mut world = World::new();
     world.narrow = Some(narrow(""));
     let mut writer = source(&world).await;
@@ -352,9 +352,9 @@ async fn a_replica_is_made_by_one_key_and_one_profile() {
     };
     for (narrow, said) in [
         (Some(Narrow::new(narrowing(""), [7; 32])), "another key"),
-        (Some(Narrow::new(other, KEY)), "another profile"),
-        (Some(narrow("id > 5")), "another profile"),
-        (None, "neither profile nor key"),
+        (Some(Narrow::new(other, KEY)), "another cut"),
+        (Some(narrow("id > 5")), "another cut"),
+        (None, "neither cut nor key"),
     ] {
         world.narrow = narrow;
         let Outcome::Parked { why } = world.sync().await else {
@@ -366,7 +366,7 @@ async fn a_replica_is_made_by_one_key_and_one_profile() {
         );
         assert_eq!(world.target.keys(), keys);
     }
-    // The order and the case of letters make no other profile.
+    // The order and the case of letters make no other cut.
     let mut same = narrowing("");
     same.drop.reverse();
     same.drop[0] = same.drop[0].to_uppercase();
