@@ -455,4 +455,40 @@ async fn what_cannot_be_narrowed_is_refused_before_anything_is_written() {
     let plan = world.sync_done().await;
     assert_eq!(plan.narrowed.unwrap().left_out, ["mail"]);
     is_narrowed(&world).await;
+
+    // The same by the source's own schema of then, also where nothing else is left out.
+    let source = world.pair().source;
+    let now = source.snapshot(None).await.unwrap().metadata;
+    let whole = || Narrow::new(Narrowing::default(), KEY);
+    assert!(whole().is_whole());
+    let whole = whole().agreed_at(metadata.schema_string.clone());
+    assert!(!whole.is_whole());
+    let made = whole.of(&now, None, false).unwrap();
+    assert_eq!(made.left_out, ["mail"]);
+
+    // What is called otherwise by now stays left out, or hashed.
+    let table = |columns: [(&str, &str); 3]| {
+        let columns = columns.map(|(name, physical)| {
+            serde_json::json!({"name": name, "type": "string", "nullable": true,
+                "metadata": {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": physical}})
+        });
+        let mode = ("delta.columnMapping.mode".to_owned(), "name".to_owned());
+        delta::Metadata {
+            schema_string: serde_json::json!({"type": "struct", "fields": columns}).to_string(),
+            partition_columns: Vec::new(),
+            configuration: [mode].into(),
+            ..now.clone()
+        }
+    };
+    let then = table([("id", "c1"), ("driver", "c2"), ("vin", "c3")]);
+    let now = table([("id", "c1"), ("person", "c2"), ("fin", "c3")]);
+    let made = narrow("").agreed_at(then.schema_string);
+    let made = made.of(&now, None, false).unwrap();
+    let columns: Vec<(&str, bool)> = made
+        .columns
+        .iter()
+        .map(|column| (column.name.as_str(), column.hashed))
+        .collect();
+    assert_eq!(columns, [("id", false), ("fin", true)]);
+    assert_eq!(made.left_out, ["person"]);
 }
