@@ -109,13 +109,14 @@ impl Exchange {
         let readers: Vec<Reader> = sql!(
             "select recipient.name as recipient, recipient.team_id, access_grant.until_at, purpose_code, purpose_text,
                  (select waiting.id from request as waiting where waiting.product_id = access_grant.product_id
-                      and waiting.recipient_id = recipient.id and waiting.mode = $4 and waiting.state = 'submitted') as waiting
+                      and waiting.recipient_id = recipient.id and waiting.mode = $4 and waiting.state = 'submitted'
+                      and waiting.cut_id is null) as waiting
              from access_grant join recipient on recipient.id = access_grant.recipient_id
                  join request on request.id = access_grant.request_id
              where access_grant.product_id = $1 and recipient.cloud = $2 and recipient.region = $3 and desired = 'active'
-                 and access_grant.until_at > $5 and access_grant.mode <> $4
+                 and access_grant.until_at > $5 and access_grant.mode <> $4 and access_grant.cut_id is null
                  and not exists (select 1 from access_grant as has where has.product_id = access_grant.product_id
-                     and has.recipient_id = recipient.id and has.mode = $4 and has.desired = 'active')
+                     and has.recipient_id = recipient.id and has.mode = $4 and has.desired = 'active' and has.cut_id is null)
              order by recipient.name, access_grant.until_at desc"
         )
         .bind(record.product_id)
@@ -173,6 +174,7 @@ impl Exchange {
         let row = sql!(
             "select storage.name from replica join storage on storage.id = replica.storage_id
              where replica.product_id = $1 and cloud = $2 and region = $3 and replica.state in ('pending', 'ready')
+                 and replica.cut_id is null
              order by replica.created_at limit 1"
         )
         .bind(record.product_id)

@@ -155,9 +155,9 @@ impl Exchange {
         let from = today.plus(-(WEEKS_MOST as i64) * WEEK * DAY);
         let places: Vec<PlaceRow> = sql!(
             "select recipient.cloud, recipient.region from access_grant join recipient on recipient.id = recipient_id
-             where product_id = $1 and desired = 'active' and until_at > $2
+             where product_id = $1 and desired = 'active' and until_at > $2 and cut_id is null
              union select storage.cloud, storage.region from replica join storage on storage.id = replica.storage_id
-             where replica.product_id = $1 and replica.state in ('pending', 'ready')
+             where replica.product_id = $1 and replica.state in ('pending', 'ready') and replica.cut_id is null
              order by cloud, region"
         )
         .bind(product)
@@ -168,7 +168,7 @@ impl Exchange {
             .iter()
             .map(|row| Location::new(row.cloud, &row.region).map_err(Error::internal))
             .collect::<Result<Vec<Location>, Error>>()?;
-        // Whoever is handed rows reads them, as far as the log can tell.
+        // Whoever is handed rows reads them, as far as the log can tell. A cut is never read live, so nothing is advised of it.
         let reads = sql!(
             "select recipient.cloud, recipient.region, query_log.at / 86400000000 as read_day, query_log.recipient_id,
                     storage.cloud as from_cloud, storage.region as from_region,
@@ -178,6 +178,7 @@ impl Exchange {
                  join product_table on product_table.id = query_log.table_id join storage on storage.id = product_table.storage_id
              where query_log.product_id = $1 and query_log.at >= $2 and query_log.at < $3
                  and query_log.status >= 200 and query_log.status < 300 and query_log.endpoint in ('query', 'async_query', 'changes')
+                 and not exists (select 1 from access_grant where access_grant.id = query_log.grant_id and cut_id is not null)
              group by recipient.cloud, recipient.region, query_log.at / 86400000000, query_log.recipient_id, storage.cloud,
                  storage.region, case when query_log.source = 'replica' then true else false end
              order by read_day, query_log.recipient_id, from_cloud, from_region, from_replica"
@@ -194,7 +195,7 @@ impl Exchange {
              from sync_run join replica_table on replica_table.id = replica_table_id join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = replica_table.table_id join storage on storage.id = product_table.storage_id
              where sync_run.product_id = $1 and sync_run.started_at >= $2 and sync_run.started_at < $3 and sync_run.kind = 'sync'
-                 and sync_run.state = 'done' and replica.state in ('pending', 'ready')
+                 and sync_run.state = 'done' and replica.state in ('pending', 'ready') and replica.cut_id is null
              order by sync_run.started_at, sync_run.id"
         )
         .bind(product)
@@ -218,7 +219,8 @@ impl Exchange {
                      where replica_table.replica_id = replica.id and replica_table.state <> 'deleted') as bytes,
                     every_seconds, fetches, scheduled_at
              from replica join storage on storage.id = replica.storage_id join sync_job on sync_job.replica_id = replica.id
-             where replica.product_id = $1 and replica.state in ('pending', 'ready') order by replica.created_at, replica.id"
+             where replica.product_id = $1 and replica.state in ('pending', 'ready') and replica.cut_id is null
+             order by replica.created_at, replica.id"
         )
         .bind(product)
         .all(self.db())

@@ -223,7 +223,7 @@ impl Exchange {
                  false as is_own, cast(null as text) as mode,
                  false as is_same
              from replica join storage on storage.id = replica.storage_id join product on product.id = replica.product_id
-             where replica.state = 'ready' and product.state = 'published' and product.id <> $1
+             where replica.state = 'ready' and replica.cut_id is null and product.state = 'published' and product.id <> $1
                  and storage.cloud = $2 and storage.region = $3
                  and product.id in
                      (select other.product_id from product_table as mine
