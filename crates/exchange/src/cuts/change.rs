@@ -44,7 +44,7 @@ impl Exchange {
         let name: Option<Name> = check.parse("name", &new.name);
         let description = check.text("description", &new.description, 0, 2_000, true);
         let tables = self.tables_of(self.db(), product.id).await?;
-        let content = asked(&mut check, &tables, &new.tables);
+        let content = asked(&mut check, &tables, &new.tables, &Content::new());
         check.done()?;
         let Some(name) = name else {
             return Err(Error::invalid("name", "missing"));
@@ -113,7 +113,7 @@ impl Exchange {
             .cut_content(self.db(), record.id, record.edition)
             .await?;
         let content = match &new.tables {
-            Some(wanted) => asked(&mut check, &tables, wanted),
+            Some(wanted) => asked(&mut check, &tables, wanted, &old),
             None => old.clone(),
         };
         check.done()?;
@@ -257,7 +257,15 @@ impl Exchange {
     ) -> Result<(Vec<CutTableNew>, Vec<CutTableNew>), Error> {
         let mut check = Check::new();
         let tables = self.tables_of(self.db(), product).await?;
-        let new = asked(&mut check, &tables, wanted);
+        let record = self.cut_record(self.db(), product, name.as_str()).await?;
+        let old = match &record {
+            Some(record) => {
+                self.cut_content(self.db(), record.id, record.edition)
+                    .await?
+            }
+            None => Content::new(),
+        };
+        let new = asked(&mut check, &tables, wanted, &old);
         check.done()?;
         let forms = |content: &Content| -> Vec<CutTableNew> {
             let within = tables.iter().filter_map(|table| {
@@ -272,7 +280,7 @@ impl Exchange {
             });
             within.collect()
         };
-        let Some(record) = self.cut_record(self.db(), product, name.as_str()).await? else {
+        let Some(record) = record else {
             return Ok((Vec::new(), forms(&new)));
         };
         if record.retired_at.is_some() {
@@ -280,9 +288,6 @@ impl Exchange {
                 "a cut of that name was retired and stays so; choose another name",
             ));
         }
-        let old = self
-            .cut_content(self.db(), record.id, record.edition)
-            .await?;
         let grants = self.cut_grants(self.db(), record.id).await?;
         let held = self
             .cut_agreed(self.db(), record.id, record.edition)
@@ -400,7 +405,12 @@ async fn unsettle_requests(change: &mut Change, cut: CutId) -> Result<(), Error>
 }
 
 /// What a form says of all tables.
-fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> Content {
+fn asked(
+    check: &mut Check,
+    tables: &[TableRecord],
+    wanted: &[CutTableNew],
+    held: &Content,
+) -> Content {
     let mut content = Content::new();
     if wanted.is_empty() {
         check.fail("tables", "name at least one table of the product");
@@ -430,7 +440,7 @@ fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> C
             check.fail(&format!("{prefix}.table"), "it stands there twice");
             continue;
         }
-        let narrowed = narrowing(check, &prefix, table, new);
+        let narrowed = narrowing(check, &prefix, (table, held.get(&table.id)), new);
         content.insert(table.id, narrowed);
     }
     let is_whole =

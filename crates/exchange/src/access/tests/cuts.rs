@@ -647,8 +647,30 @@ async fn a_column_that_comes_later_is_left_out_until_an_edition_gives_it() {
         let say = World::say("approve", request.revision);
         let stale = exchange.request_decide(&world.jonas, request.id, say).await;
         assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
+        // What is gone from the table does not keep the rest from being changed; nor is it named for the first time.
+        let gone = columns.replace(r#""name": "vin""#, r#""name": "fin""#);
+        world.put_columns(&gone, SCHEMA).await;
+        let tables = |hash: &str| CutChange {
+            tables: Some(vec![table(
+                &["Customer", "amount"],
+                &[hash],
+                Some("country = 'DE'"),
+            )]),
+            ..CutChange::default()
+        };
+        let changed = world.cut_changed(tables("vin")).await.unwrap();
+        assert_eq!(
+            (changed.edition, how(&changed.tables, "vin")),
+            (5, Some("hashed"))
+        );
+        let said = sentence(world.cut_changed(tables("nowhere")).await);
+        assert!(said.contains("has no column `nowhere`"), "{said}");
+        world
+            .put_columns(&columns, &format!("{before}{mail}"))
+            .await;
+
         // There is nothing more.
         let same = world.cut_changed(with_later).await.unwrap();
-        assert_eq!(same.edition, 4);
+        assert_eq!(same.edition, 5);
     }
 }
