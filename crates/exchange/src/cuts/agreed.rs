@@ -84,14 +84,20 @@ pub(super) fn next(
 /// What becomes of columns that the narrowing does not name: those that came later, and those that it names by another name.
 pub(super) fn unnamed(now: &str, agreed: &str, narrowing: &Narrowing) -> Vec<(String, ColumnCut)> {
     let names = |all: &[String]| all.iter().map(|name| name.to_lowercase()).collect();
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let (now, agreed) = (read(now), read(agreed));
+    let (now, agreed) = (below(&now), below(&agreed));
+    let is_there = |field: &Value| {
+        let name = name_in_files(field);
+        agreed.iter().any(|other| name_in_files(other) == name)
+    };
     let mut walk = Walk {
         drop: names(&narrowing.drop),
         hash: names(&narrowing.pseudonymise),
+        by_name: !now.iter().any(|field| is_there(field)),
         found: Vec::new(),
     };
-    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    let (now, agreed) = (read(now), read(agreed));
-    walk.level((&below(&now), ""), (&below(&agreed), ""));
+    walk.level((&now, ""), (&agreed, ""));
     walk.found
 }
 
@@ -113,10 +119,19 @@ struct Walk {
     /// In lower case.
     drop: BTreeSet<String>,
     hash: BTreeSet<String>,
+    /// The table was made anew: it has other names in its files, all of them, and its columns are known by what they are called.
+    by_name: bool,
     found: Vec<(String, ColumnCut)>,
 }
 
 impl Walk {
+    fn name(&self, field: &Value) -> String {
+        match self.by_name {
+            true => path("", field).to_lowercase(),
+            false => name_in_files(field),
+        }
+    }
+
     fn level(&mut self, (now, at): (&[&Value], &str), (agreed, was_at): (&[&Value], &str)) {
         for field in now {
             let path = path(at, field);
@@ -124,9 +139,8 @@ impl Walk {
             if self.drop.contains(&key) || self.hash.contains(&key) {
                 continue;
             }
-            let was = agreed
-                .iter()
-                .find(|other| name_in_files(other) == name_in_files(field));
+            let name = self.name(field);
+            let was = agreed.iter().find(|other| self.name(other) == name);
             let Some(was) = was else {
                 self.found.push((path, ColumnCut::Later));
                 continue;
@@ -225,5 +239,14 @@ mod tests {
             ]
         );
         assert!(unnamed(&agreed, &agreed, &what).is_empty());
+
+        // Made anew, it has other names in its files.
+        let anew = table(json!([
+            column("id", "d1", "long".into()),
+            column("vin", "d3", "string".into()),
+            column("mail", "d7", "string".into()),
+        ]));
+        let found = unnamed(&anew, &agreed, &what);
+        assert_eq!(found, [("mail".to_owned(), ColumnCut::Later)]);
     }
 }

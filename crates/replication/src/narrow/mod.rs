@@ -9,6 +9,7 @@ mod plan;
 mod view;
 mod work;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use delta::{Before, Metadata, NarrowColumn, Narrowed, Secret, Table};
@@ -131,6 +132,11 @@ impl Narrow {
         held: Option<&Metadata>,
         by_name: bool,
     ) -> Result<Narrowed, String> {
+        // A table that was made anew has other names in its files, all of them.
+        let by_name = by_name
+            || self.then.as_deref().is_some_and(|then| {
+                names_in_files(then).is_disjoint(&names_in_files(&source.schema_string))
+            });
         let then = self.then.as_deref().map(|then| self.made_of(then));
         let then = then.transpose()?;
         let before = Before {
@@ -140,6 +146,17 @@ impl Narrow {
         };
         Narrowed::new(source, &self.what, before)
     }
+}
+
+/// What a schema's columns are called in files.
+fn names_in_files(schema: &str) -> BTreeSet<String> {
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap_or_default();
+    let fields = schema["fields"].as_array().into_iter().flatten();
+    let names = fields.filter_map(|field| {
+        let physical = field["metadata"]["delta.columnMapping.physicalName"].as_str();
+        physical.or_else(|| field["name"].as_str())
+    });
+    names.map(str::to_lowercase).collect()
 }
 
 /// Why a replica that was made by `held` cannot go on by `now`, if it cannot: of either there may be none.

@@ -482,8 +482,8 @@ async fn what_cannot_be_narrowed_is_refused_before_anything_is_written() {
     };
     let then = table([("id", "c1"), ("driver", "c2"), ("vin", "c3")]);
     let now = table([("id", "c1"), ("person", "c2"), ("fin", "c3")]);
-    let made = narrow("").agreed_at(then.schema_string);
-    let made = made.of(&now, None, false).unwrap();
+    let agreed = narrow("").agreed_at(then.schema_string);
+    let made = agreed.of(&now, None, false).unwrap();
     let columns: Vec<(&str, bool)> = made
         .columns
         .iter()
@@ -491,4 +491,10 @@ async fn what_cannot_be_narrowed_is_refused_before_anything_is_written() {
         .collect();
     assert_eq!(columns, [("id", false), ("fin", true)]);
     assert_eq!(made.left_out, ["person"]);
+
+    // A table that was made anew is known by what its columns are called.
+    let anew = table([("id", "d1"), ("mail", "d2"), ("vin", "d3")]);
+    let made = agreed.of(&anew, None, false).unwrap();
+    assert_eq!(made.left_out, ["mail"]);
+    assert!(made.columns[1].hashed && made.columns.len() == 2);
 }
