@@ -51,7 +51,7 @@ pub struct ContentForm {
     /// The tables that are in it.
     #[serde(default)]
     pub within: BTreeMap<String, String>,
-    /// `kept`, `hashed` or `left_out`.
+    /// `kept`, `hashed`, `left_out`, or `later` for what stays as it is.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
     /// More columns, in structs, with commas between them.
@@ -181,6 +181,9 @@ pub struct CutChangeForm {
     /// `yes`: nobody reads what was before.
     #[serde(default)]
     pub at_once: String,
+    /// `yes`: columns that came later are given, too.
+    #[serde(default)]
+    pub with_later: String,
 }
 
 #[server]
@@ -191,6 +194,7 @@ pub async fn update_cut(form: CutChangeForm) -> Result<Done, AppError> {
         description: Some(form.description),
         tables: Some(tables),
         at_once: form.at_once == TICKED,
+        with_later: form.with_later == TICKED,
         revision: form.revision,
     };
     let changed = exchange

@@ -23,11 +23,12 @@ pub(crate) const IN_THE_CUT: &str = "In the cut";
 pub(crate) const KEPT: &str = "kept";
 pub(crate) const HASHED: &str = "hashed";
 pub(crate) const LEFT_OUT: &str = "left out";
+pub(crate) const LATER: &str = "left out: came later";
 pub(crate) const PARTITION: &str = "partition";
 pub(crate) const ROWS_WHERE: &str = "Only rows where ";
 pub(crate) const EVERY_ROW: &str = "Every row.";
-pub(crate) const LATER_TABLES: &str = "A table that the product gets later is in no cut before somebody puts it there. A column that a table gets later is kept: \
-     who adds one that is to be left out changes the cut first.";
+pub(crate) const LATER_TABLES: &str = "A table that the product gets later is in no cut before somebody puts it there. A column that a table gets later is \
+     left out until an edition is made that gives it.";
 pub(crate) const ASK_FOR_IT: &str = "Ask for this cut";
 pub(crate) const MAY_BE_HASHED_ALIKE: &str = "The same value has the same hash everywhere in one edition, so that tables can be joined by it; in another edition or cut it \
      has another.";
@@ -55,10 +56,11 @@ pub(crate) fn table_to_choose(table: &str, cut: Option<&dyn Display>) -> String 
     }
 }
 
-/// A line for each of the three.
+/// A line for each of them.
 pub(crate) const NAMES_KEPT: &str = "kept: ";
 pub(crate) const NAMES_HASHED: &str = "hashed: ";
 pub(crate) const NAMES_LEFT_OUT: &str = "left out: ";
+pub(crate) const NAMES_LATER: &str = "left out, for nobody has agreed to them yet: ";
 
 pub(crate) fn table_of_cut(table: &str, cut: &dyn Display) -> String {
     format!("{table} in the cut {cut}")
@@ -83,6 +85,10 @@ pub(crate) const CANNOT_BE_CLONED: &str = "This table cannot be cloned, so no cu
 pub(crate) const CHANGE_IT: &str = "Change this cut";
 pub(crate) const CHANGE_HINT: &str = "Other tables, columns or rows make another edition with replicas of its own, copied from the beginning. While somebody has access \
      by the cut, it may be changed to give less, not more.";
+pub(crate) const WITH_LATER: &str = "Give what came later, too";
+pub(crate) const WITH_LATER_HINT: &str = "Columns that its tables have got since the edition was made, and that are neither left out nor hashed. It makes another edition, and \
+     is refused while somebody has access by the cut that was approved without them: make another cut then.";
+pub(crate) const CAME_LATER: &str = "Came later and left out";
 pub(crate) const AT_ONCE: &str = "Stop reading at once";
 pub(crate) const AT_ONCE_HINT: &str = "Nobody reads the replicas of the edition before any more, from now on, and they are deleted. Else they are read until the new ones \
      stand.";

@@ -25,6 +25,8 @@ pub struct Inspection {
     pub description: Option<String>,
     pub columns: Vec<Column>,
     pub partition_columns: Vec<String>,
+    /// The schema as the log has it.
+    pub schema_text: String,
     /// `None` when the statistics of some file do not say.
     pub rows: Option<u64>,
     pub files: u64,
@@ -60,6 +62,7 @@ pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
         description: metadata.description.clone(),
         columns: metadata.schema()?,
         partition_columns: metadata.partition_columns.clone(),
+        schema_text: metadata.schema_string.clone(),
         rows: snapshot.rows(),
         files: count(snapshot.files.len()),
         bytes: snapshot.bytes(),

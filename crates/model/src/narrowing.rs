@@ -1,4 +1,4 @@
-//! What a narrowed replica leaves out of its source: columns, the values of columns, rows. It is a profile's content; a replica
+//! What a narrowed replica leaves out of its source: columns, the values of columns, rows. It is a cut's content, in one edition; a replica
 //! is made by exactly one, and another one makes another replica.
 
 use serde::{Deserialize, Serialize};

@@ -211,10 +211,10 @@ pub enum PlanError {
         "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
     )]
     TooLarge { bytes: u64, limit: u64 },
-    #[error("The replica cannot be narrowed by its profile. {0}")]
+    #[error("The replica cannot be narrowed by its cut. {0}")]
     Narrowing(String),
     #[error(
-        "The replica cannot go on by this profile: {0}. Nothing was written. Sync it by the profile and key that it was made with, or make another replica."
+        "The replica cannot go on by this cut: {0}. Nothing was written. Sync it by the cut and key that it was made with, or make another replica."
     )]
     Profile(&'static str),
     /// What was named as a copy of the table cannot be taken for one.

@@ -35,6 +35,7 @@ pub struct Meter(Arc<Counts>);
 struct Counts {
     key: MeterKey,
     received: AtomicU64,
+    noted: AtomicU64,
     sent: AtomicU64,
     requests: AtomicU64,
 }
@@ -44,6 +45,7 @@ impl Meter {
         Self(Arc::new(Counts {
             key,
             received: AtomicU64::new(0),
+            noted: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         }))
@@ -56,6 +58,13 @@ impl Meter {
     /// Bytes of response bodies received so far.
     pub fn received(&self) -> u64 {
         self.0.received.load(Ordering::Relaxed)
+    }
+
+    /// Of [`Meter::received`] what no earlier call of this has answered: each byte is written down once.
+    pub fn received_anew(&self) -> u64 {
+        let received = self.received();
+        let noted = self.0.noted.fetch_max(received, Ordering::Relaxed);
+        received.saturating_sub(noted)
     }
 
     /// Bytes of request bodies given to the store so far, those of repeated requests included.
@@ -81,5 +90,24 @@ impl Meter {
     pub(crate) fn count_request(&self) {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("entrepot_store_requests_total").increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_is_written_down_once() {
+        let meter = Meter::new(MeterKey {
+            product: None,
+            table: None,
+            cause: Cause::Operation("test"),
+            purpose: Purpose::Inspect,
+        });
+        meter.count_received(5);
+        assert_eq!((meter.received_anew(), meter.received_anew()), (5, 0));
+        meter.clone().count_received(2);
+        assert_eq!((meter.received_anew(), meter.received()), (2, 7));
     }
 }

@@ -53,7 +53,13 @@ pub(crate) fn pair_of(
             Some(_) => None,
             None => adoption_of(task, target, beside),
         },
-        narrow: narrow.map(|(what, key)| Narrow::new(what.clone(), key.bytes())),
+        narrow: narrow.map(|(what, key)| {
+            let narrow = Narrow::new(what.clone(), key.bytes());
+            match task.agreed() {
+                Some(schema) => narrow.agreed_at(schema.to_owned()),
+                None => narrow,
+            }
+        }),
     })
 }
 

@@ -82,6 +82,7 @@ impl TableInspector for Inspector {
             committed_at: found.timestamp,
             columns: found.columns.into_iter().map(column).collect(),
             partition_columns: found.partition_columns,
+            schema_text: Some(found.schema_text),
             rows: found.rows,
             files: found.files,
             bytes: found.bytes,

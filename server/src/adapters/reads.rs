@@ -102,7 +102,7 @@ struct Read {
 
 impl Read {
     async fn write(self) {
-        let bytes = self.meter.received();
+        let bytes = self.meter.received_anew();
         if bytes == 0 {
             return;
         }

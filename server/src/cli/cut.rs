@@ -33,6 +33,9 @@ pub(super) enum Cut {
         description: Option<String>,
         #[command(flatten)]
         content: Content,
+        /// Give columns that came after the edition was made, too
+        #[arg(long)]
+        with_later: bool,
         #[command(flatten)]
         how: How,
     },
@@ -89,6 +92,7 @@ const LIST: &[Column] = &[
     ("TABLES", |c| list(c, "tables").len().to_string()),
     ("HASHED", |c| columns(c, "hashed")),
     ("LEFT OUT", |c| columns(c, "left_out")),
+    ("CAME LATER", |c| columns(c, "later")),
     ("ACCESSES", |c| at(c, "/grants")),
     ("RETIRED", |c| at(c, "/retired")),
     ("WHAT FOR", |c| at(c, "/description")),
@@ -97,7 +101,10 @@ const LIST: &[Column] = &[
 const COLUMNS: &[Column] = &[
     ("COLUMN", |c| at(c, "/name")),
     ("TYPE", |c| at(c, "/type_text")),
-    ("IN THE CUT", |c| at(c, "/how").replace('_', " ")),
+    ("IN THE CUT", |c| match at(c, "/how").as_str() {
+        "later" => "left out: came later".to_owned(),
+        how => how.replace('_', " "),
+    }),
 ];
 
 /// How many columns come to this, over all tables.
@@ -135,17 +142,19 @@ impl Cut {
                 cut,
                 description,
                 content,
+                with_later,
                 how,
             } => {
                 let tables = content.tables()?;
                 let tables = (!tables.is_empty()).then(|| Value::from(tables));
-                if tables.is_none() && description.is_none() {
+                if tables.is_none() && description.is_none() && !with_later {
                     bail!("say what to change; entrepot cut update --help lists it");
                 }
                 let mut body = how.body();
                 body.extend(given([
                     ("description", description.map(Value::from)),
                     ("tables", tables),
+                    ("with_later", with_later.then_some(Value::Bool(true))),
                 ]));
                 Act::patch(&["products", &product, "cuts", &cut])
                     .body(body.into())

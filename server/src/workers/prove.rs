@@ -119,7 +119,8 @@ impl Lakehand {
         let kept = serde_json::from_str::<Sums>(&run.journal).ok();
         let kept = kept.filter(|sums| sums.version == plan.source_version);
         if level >= 3 && kept.is_none() && self.is_beside(&from, &to).await? {
-            let theirs = match self.sums_of_source(&opened, &source, &from, plan).await? {
+            let (source, target) = ((&source, &from), (&target, &to));
+            let theirs = match self.sums_of_source(&opened, source, target, plan).await? {
                 Ok(theirs) => theirs,
                 Err(unknown) => return Ok(unknown),
             };
@@ -159,7 +160,10 @@ impl Lakehand {
         }
         let theirs = match kept {
             Some(sums) => sums,
-            None => match self.sums_of_source(&opened, &source, &from, plan).await? {
+            None => match self
+                .sums_of_source(&opened, (&source, &from), (&target, &to), plan)
+                .await?
+            {
                 Ok(theirs) => theirs,
                 Err(unknown) => return Ok(unknown),
             },
@@ -183,12 +187,13 @@ impl Lakehand {
         Ok(is_here && self.exchange.worker_stands_at(other).await?)
     }
 
-    /// What the rows of the source come to, or that it cannot be said.
+    /// What the rows of the source come to, or that it cannot be said. Of a cut's as its replica has them: which columns those are is
+    /// read in the replica's log.
     async fn sums_of_source(
         &self,
         opened: &Opened,
-        meter: &Meter,
-        from: &Location,
+        (source, from): (&Meter, &Location),
+        (target, to): (&Meter, &Location),
         plan: &PlanSummary,
     ) -> Result<Result<Sums, Proved>, WorkFailed> {
         let pair = &opened.pair;
@@ -202,7 +207,13 @@ impl Lakehand {
                 }
             }
         };
-        let summed = self.reads.noting(meter, from, None, summing).await;
+        let summing = async {
+            match &pair.narrow {
+                None => summing.await,
+                Some(_) => self.reads.noting(target, to, None, summing).await,
+            }
+        };
+        let summed = self.reads.noting(source, from, None, summing).await;
         let why = match summed {
             Ok(sums) => {
                 let unread = sums.unreadable.values().next().cloned();

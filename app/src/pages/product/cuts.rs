@@ -119,6 +119,7 @@ fn facts(cut: &Cut) -> impl IntoView + use<> {
         })
         .collect_view();
     let left_out = cut.left_out.join(", ");
+    let later = came_later(cut).join(", ");
     view! {
         <dl class="facts">
             <div><dt>{words::cuts::EDITION}</dt><dd>{editions}</dd></div>
@@ -126,8 +127,24 @@ fn facts(cut: &Cut) -> impl IntoView + use<> {
             {(!left_out.is_empty()).then(|| view! {
                 <div><dt>{words::cuts::NOT_IN_IT}</dt><dd class="code">{left_out}</dd></div>
             })}
+            {(!later.is_empty()).then(|| view! {
+                <div><dt>{words::cuts::CAME_LATER}</dt><dd class="code">{later}</dd></div>
+            })}
         </dl>
     }
+}
+
+/// The columns that nobody has agreed to yet.
+fn came_later(cut: &Cut) -> Vec<String> {
+    let of_table = |table: &CutTable| {
+        let columns = table.columns.iter();
+        let later = columns.filter(|column| column.how == ColumnCut::Later);
+        let name = format!("{}.{}", table.schema, table.table);
+        later
+            .map(|column| format!("{name}:{}", column.name))
+            .collect::<Vec<String>>()
+    };
+    cut.tables.iter().flat_map(of_table).collect()
 }
 
 /// What whoever reads by a cut finds, column by column.
@@ -159,6 +176,7 @@ pub(crate) fn brief(tables: &[CutTable]) -> impl IntoView + use<> {
                 <li>
                     <span class="code">{name}</span>
                     {names(ColumnCut::LeftOut, words::cuts::NAMES_LEFT_OUT)}
+                    {names(ColumnCut::Later, words::cuts::NAMES_LATER)}
                     {names(ColumnCut::Hashed, words::cuts::NAMES_HASHED)}
                     {names(ColumnCut::Kept, words::cuts::NAMES_KEPT)}
                     {rows}
@@ -183,6 +201,9 @@ fn of_table(cut: &str, table: &CutTable) -> impl IntoView + use<> {
                 }
                 ColumnCut::LeftOut => {
                     view! { <Badge tone=Tone::Bad>{words::cuts::LEFT_OUT}</Badge> }.into_any()
+                }
+                ColumnCut::Later => {
+                    view! { <Badge tone=Tone::Bad>{words::cuts::LATER}</Badge> }.into_any()
                 }
             };
             view! {
@@ -237,6 +258,7 @@ fn forms(product: &ProductDetail, cut: &Cut) -> impl IntoView + use<> {
     let rotate = format!("cut-rotate-{name}");
     let retire = format!("cut-retire-{name}");
     let revision = cut.revision;
+    let has_later = !came_later(cut).is_empty();
     let is_changing = ctx::flash().is_of(&change);
     let is_rotating = ctx::flash().is_of(&rotate);
     let (tables, held) = (product.tables.clone(), cut.clone());
@@ -261,6 +283,9 @@ fn forms(product: &ProductDetail, cut: &Cut) -> impl IntoView + use<> {
                 {first()}
                 <TextArea label=words::cuts::DESCRIPTION name="description" value=description hint=words::cuts::DESCRIPTION_HINT rows=2/>
                 <Content form=fields tables cut=Some(held)/>
+                {has_later.then(|| view! {
+                    <Tick label=words::cuts::WITH_LATER name="with_later" hint=words::cuts::WITH_LATER_HINT/>
+                })}
                 <Tick label=words::cuts::AT_ONCE name="at_once" hint=words::cuts::AT_ONCE_HINT/>
                 <div class="actions"><Submit>{words::cuts::KEEP_IT}</Submit></div>
             </Form>
@@ -465,8 +490,13 @@ fn choice(
 ) -> impl IntoView + use<> {
     let (name, value, _) = inputs.of("columns", Some(column));
     let chosen = value.unwrap_or_else(|| how.as_str().to_owned());
+    // What came later is not kept by chance.
+    let usual = match how {
+        ColumnCut::Later => (how, words::cuts::LATER),
+        _ => (ColumnCut::Kept, words::cuts::KEPT),
+    };
     let options = [
-        (ColumnCut::Kept, words::cuts::KEPT),
+        usual,
         (ColumnCut::Hashed, words::cuts::HASHED),
         (ColumnCut::LeftOut, words::cuts::LEFT_OUT),
     ]

@@ -170,28 +170,26 @@ pub fn Decide(
     };
     let written = has_conditions(&ctx::flash(), &form);
     // A cut is read from its replica alone: there is nothing to add.
-    let conditions = request.cut.is_none().then(|| {
-        view! {
-            <details class="fold" open=written>
-                <summary>{folded}</summary>
-                <div class="stack">
-                    <Narrowing mode/>
-                    <Field
-                        label=of_a_day
-                        name="live_bytes_per_day"
-                        hint=words::limit::WITH_A_YES_HINT
-                        autocomplete="off"
-                    />
-                </div>
-            </details>
-        }
-    });
+    let is_conditional = request.cut.is_none();
     view! {
         <Form id=form action class="form form--wide" stay>
             <Hidden name="request" value=id/>
             <Hidden name="revision" value=revision/>
             {said}
-            {conditions}
+            {is_conditional.then(|| view! {
+                <details class="fold" open=written>
+                    <summary>{folded}</summary>
+                    <div class="stack">
+                        <Narrowing mode/>
+                        <Field
+                            label=of_a_day
+                            name="live_bytes_per_day"
+                            hint=words::limit::WITH_A_YES_HINT
+                            autocomplete="off"
+                        />
+                    </div>
+                </details>
+            })}
             <TextArea label=words::request::NOTE name="note" hint=words::request::NOTE_HINT rows=2/>
             <div class="actions">
                 <Submit says=("verdict", "approve") key="a">{words::request::APPROVE}</Submit>

@@ -25,7 +25,7 @@ use sha2::Sha256;
 
 use crate::shape::fit;
 
-/// The key of a profile. It is shown nowhere.
+/// The key of a cut's edition. It is shown nowhere.
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 

@@ -132,7 +132,7 @@ impl Pass<'_> {
         let Standing::Plain(known) = standing else {
             if is_partition {
                 return Err(format!(
-                    "The table is now partitioned by the column `{said}`, of which the profile does not know. Make a new profile, and a replica by it."
+                    "The table is now partitioned by the column `{said}`, of which the cut does not know. Make another cut."
                 ));
             }
             self.left_out.push(path);
@@ -182,7 +182,7 @@ impl Pass<'_> {
             && *before != kind
         {
             return Err(format!(
-                "The column `{}` has another type than before, so that the same value would get another hash. Make a new profile, and a replica by it.",
+                "The column `{}` has another type than before, so that the same value would get another hash. Make another cut, or give this one another key.",
                 shown(&path)
             ));
         }

@@ -288,6 +288,7 @@ impl Exchange {
              where day = $2 and grant_id = (
                  select earlier.id from access_grant as earlier
                  where earlier.product_id = $3 and earlier.recipient_id = $4 and earlier.mode = $5 and earlier.id <> $1
+                     and earlier.cut_id is null
                  order by earlier.created_at desc, earlier.id desc limit 1)"
         )
         .bind(id)

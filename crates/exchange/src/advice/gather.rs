@@ -169,7 +169,7 @@ impl Exchange {
             .iter()
             .map(|row| Location::new(row.cloud, &row.region).map_err(Error::internal))
             .collect::<Result<Vec<Location>, Error>>()?;
-        // Whoever is handed rows reads them, as far as the log can tell.
+        // Whoever is handed rows reads them, as far as the log can tell. A cut is never read live, so nothing is advised of it.
         let reads = sql!(
             "select recipient.cloud, recipient.region, query_log.at / 86400000000 as read_day, query_log.recipient_id,
                     storage.cloud as from_cloud, storage.region as from_region,

@@ -37,6 +37,7 @@ fn put_table(test: &TestExchange) {
         committed_at: Timestamp::from_micros(0),
         columns: Vec::new(),
         partition_columns: Vec::new(),
+        schema_text: None,
         rows: None,
         files: 1,
         bytes: 1_000,

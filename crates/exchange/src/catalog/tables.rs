@@ -331,7 +331,7 @@ pub(super) async fn note_inspection(
     let lineage = lineage(&mut *tx, found).await?;
     let written = sql!("update product_table set inspected_at = $1, version = $2, committed_at = $3, row_count = $4, file_count = $5,
               byte_count = $6, columns = $7, partition_columns = $8, features = $9, refused_for = $10, problem = null,
-              updated_at = $1, recent_byte_count = $11, clone_refused_for = $12, lineage = $16, likeness = $17
+              updated_at = $1, recent_byte_count = $11, clone_refused_for = $12, lineage = $16, likeness = $17, schema_text = $18
           where id = $13 and storage_id = $14 and path = $15")
     .bind(at)
     .bind(found.version)
@@ -350,6 +350,7 @@ pub(super) async fn note_inspection(
     .bind(path)
     .bind(lineage)
     .bind(likeness(found))
+    .bind(found.schema_text.as_deref())
     .execute(&mut *tx)
     .await?;
     if written > 0 {

@@ -6,7 +6,8 @@ use model::dto::{Cut, CutChange, CutNew, CutRetire, CutRotate, CutTableNew};
 use model::{CutId, Name, ProductId, ProductState, TableId};
 use serde_json::{Value, json};
 
-use super::check::{gives_more, narrowing};
+use super::agreed::{self, Schemas};
+use super::check::{gives_more, lies_in, narrowing};
 use super::{Content, CutRecord};
 use crate::audit::Object;
 use crate::catalog::{ProductRecord, TableRecord};
@@ -43,11 +44,13 @@ impl Exchange {
         let name: Option<Name> = check.parse("name", &new.name);
         let description = check.text("description", &new.description, 0, 2_000, true);
         let tables = self.tables_of(self.db(), product.id).await?;
-        let content = asked(&mut check, &tables, &new.tables);
+        let content = asked(&mut check, &tables, &new.tables, &Content::new());
         check.done()?;
         let Some(name) = name else {
             return Err(Error::invalid("name", "missing"));
         };
+        let now = self.schemas_of(self.db(), product.id).await?;
+        let agreed = agreed::next(&tables, &content, (&Schemas::new(), &now), true)?;
         let mut change = self.change(principal).await?;
         let at = change.at();
         hold_product(&mut change, product.id).await?;
@@ -75,7 +78,7 @@ impl Exchange {
         .execute(change.tx())
         .await
         .map_err(|error| taken(error, "name", "the product has a cut of that name; choose another"))?;
-        self.edition_store(&mut change, (id, 1), "made", &sealed, &content)
+        self.edition_store(&mut change, (id, 1), "made", &sealed, (&content, &agreed))
             .await?;
         change.note(
             Operation::CutCreate,
@@ -110,11 +113,23 @@ impl Exchange {
             .cut_content(self.db(), record.id, record.edition)
             .await?;
         let content = match &new.tables {
-            Some(wanted) => asked(&mut check, &tables, wanted),
+            Some(wanted) => asked(&mut check, &tables, wanted, &old),
             None => old.clone(),
         };
         check.done()?;
-        let is_other = content != old;
+        let now = self.schemas_of(self.db(), product.id).await?;
+        let held = self
+            .cut_agreed(self.db(), record.id, record.edition)
+            .await?;
+        let opened = match new.with_later {
+            true => agreed::later(&content, &held, &now),
+            false => Vec::new(),
+        };
+        let agreed = match new.with_later {
+            true => agreed::next(&tables, &content, (&now, &held), true)?,
+            false => agreed::next(&tables, &content, (&held, &now), new.tables.is_some())?,
+        };
+        let is_other = content != old || !opened.is_empty();
         if !is_other && description == record.description {
             return self
                 .cut(principal, product.name.as_str(), record.name.as_str())
@@ -125,14 +140,16 @@ impl Exchange {
         let edition = record.edition + i64::from(is_other);
         write(&mut change, &record, &description, edition).await?;
         if is_other {
-            self.refuse_more(&mut change, &record, &tables, (&old, &content))
-                .await?;
+            let more = gives_more(&old, &content, |id| called(&tables, id))
+                .or_else(|| hashes_later(&tables, &content, &agreed::later(&old, &held, &now)))
+                .or_else(|| opened.first().map(|(id, path)| later(&tables, *id, path)));
+            self.refuse_more(&mut change, &record, more).await?;
             self.edition_follow(
                 &mut change,
                 &product,
                 &record,
                 (edition, "changed"),
-                &content,
+                (&content, &agreed),
                 new.at_once,
             )
             .await?;
@@ -162,6 +179,12 @@ impl Exchange {
         let content = self
             .cut_content(self.db(), record.id, record.edition)
             .await?;
+        let held = self
+            .cut_agreed(self.db(), record.id, record.edition)
+            .await?;
+        let now = self.schemas_of(self.db(), product.id).await?;
+        // Another key gives no more than the one before.
+        let agreed = agreed::next(&[], &content, (&held, &now), false)?;
         let mut change = self.change(principal).await?;
         hold_product(&mut change, product.id).await?;
         let edition = record.edition + 1;
@@ -171,7 +194,7 @@ impl Exchange {
             &product,
             &record,
             (edition, "rotated"),
-            &content,
+            (&content, &agreed),
             new.at_once,
         )
         .await?;
@@ -234,7 +257,15 @@ impl Exchange {
     ) -> Result<(Vec<CutTableNew>, Vec<CutTableNew>), Error> {
         let mut check = Check::new();
         let tables = self.tables_of(self.db(), product).await?;
-        let new = asked(&mut check, &tables, wanted);
+        let record = self.cut_record(self.db(), product, name.as_str()).await?;
+        let old = match &record {
+            Some(record) => {
+                self.cut_content(self.db(), record.id, record.edition)
+                    .await?
+            }
+            None => Content::new(),
+        };
+        let new = asked(&mut check, &tables, wanted, &old);
         check.done()?;
         let forms = |content: &Content| -> Vec<CutTableNew> {
             let within = tables.iter().filter_map(|table| {
@@ -249,7 +280,7 @@ impl Exchange {
             });
             within.collect()
         };
-        let Some(record) = self.cut_record(self.db(), product, name.as_str()).await? else {
+        let Some(record) = record else {
             return Ok((Vec::new(), forms(&new)));
         };
         if record.retired_at.is_some() {
@@ -257,12 +288,14 @@ impl Exchange {
                 "a cut of that name was retired and stays so; choose another name",
             ));
         }
-        let old = self
-            .cut_content(self.db(), record.id, record.edition)
-            .await?;
         let grants = self.cut_grants(self.db(), record.id).await?;
-        if let Some(more) = gives_more(&old, &new, |id| called(&tables, id)).filter(|_| grants > 0)
-        {
+        let held = self
+            .cut_agreed(self.db(), record.id, record.edition)
+            .await?;
+        let now = self.schemas_of(self.db(), product).await?;
+        let more = gives_more(&old, &new, |id| called(&tables, id))
+            .or_else(|| hashes_later(&tables, &new, &agreed::later(&old, &held, &now)));
+        if let Some(more) = more.filter(|_| grants > 0) {
             return Err(gives_too_much(&more, grants));
         }
         Ok((forms(&old), forms(&new)))
@@ -289,11 +322,10 @@ impl Exchange {
         &self,
         change: &mut Change,
         record: &CutRecord,
-        tables: &[TableRecord],
-        (old, new): (&Content, &Content),
+        more: Option<String>,
     ) -> Result<(), Error> {
         unsettle_requests(change, record.id).await?;
-        let Some(more) = gives_more(old, new, |id| called(tables, id)) else {
+        let Some(more) = more else {
             return Ok(());
         };
         let grants = self.cut_grants(change.tx(), record.id).await?;
@@ -373,7 +405,12 @@ async fn unsettle_requests(change: &mut Change, cut: CutId) -> Result<(), Error>
 }
 
 /// What a form says of all tables.
-fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> Content {
+fn asked(
+    check: &mut Check,
+    tables: &[TableRecord],
+    wanted: &[CutTableNew],
+    held: &Content,
+) -> Content {
     let mut content = Content::new();
     if wanted.is_empty() {
         check.fail("tables", "name at least one table of the product");
@@ -403,7 +440,7 @@ fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> C
             check.fail(&format!("{prefix}.table"), "it stands there twice");
             continue;
         }
-        let narrowed = narrowing(check, &prefix, table, new);
+        let narrowed = narrowing(check, &prefix, (table, held.get(&table.id)), new);
         content.insert(table.id, narrowed);
     }
     let is_whole =
@@ -417,7 +454,25 @@ fn asked(check: &mut Check, tables: &[TableRecord], wanted: &[CutTableNew]) -> C
     content
 }
 
-fn called(tables: &[TableRecord], id: TableId) -> String {
+/// What is said of a column that nobody agreed to.
+fn later(tables: &[TableRecord], id: TableId, path: &str) -> String {
+    format!("{path} of {}, which came later", called(tables, id))
+}
+
+/// Hashes of values that nobody agreed to, neither as they are nor hashed.
+fn hashes_later(
+    tables: &[TableRecord],
+    new: &Content,
+    came: &[(TableId, String)],
+) -> Option<String> {
+    came.iter().find_map(|(id, path)| {
+        let mut hashed = new.get(id)?.pseudonymise.iter();
+        let hashed = hashed.find(|hashed| *hashed == path || lies_in(hashed, path))?;
+        Some(format!("hashes of {}", later(tables, *id, hashed)))
+    })
+}
+
+pub(super) fn called(tables: &[TableRecord], id: TableId) -> String {
     let table = tables.iter().find(|table| table.id == id);
     table.map_or_else(
         || "a table".to_owned(),

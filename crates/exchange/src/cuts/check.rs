@@ -83,7 +83,7 @@ pub(super) fn is_partition(table: &TableRecord, column: &str) -> bool {
         .any(|name| name.to_lowercase() == wanted)
 }
 
-fn lies_in(path: &str, outer: &str) -> bool {
+pub(super) fn lies_in(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer)
         .is_some_and(|rest| rest.starts_with('.'))
 }
@@ -97,11 +97,12 @@ fn called(table: &TableRecord) -> String {
     format!("{}.{}", table.schema, table.name)
 }
 
-/// What a form says of one table, with the columns as the schema calls them. What is wrong is said of the fields under `prefix`.
+/// What a form says of one table, with the columns as the schema calls them. What is wrong is said of the fields under `prefix`. A column
+/// that the edition before names (`held`) may be gone from the table: it goes on being named, in case that it comes back.
 pub(super) fn narrowing(
     check: &mut Check,
     prefix: &str,
-    table: &TableRecord,
+    (table, held): (&TableRecord, Option<&Narrowing>),
     new: &CutTableNew,
 ) -> Narrowing {
     let mut narrowing = Narrowing::default();
@@ -131,7 +132,21 @@ pub(super) fn narrowing(
         return narrowing;
     }
     for (name, paths) in [("drop", &new.drop), ("pseudonymise", &new.pseudonymise)] {
+        let named: &[String] = match held {
+            None => &[],
+            Some(held) if name == "drop" => &held.drop,
+            Some(held) => &held.pseudonymise,
+        };
         for path in paths {
+            let gone = named.iter().find(|named| *named == path.trim());
+            if let Some(gone) = gone.filter(|gone| find(&table.columns, gone).is_none()) {
+                let list = match name {
+                    "drop" => &mut narrowing.drop,
+                    _ => &mut narrowing.pseudonymise,
+                };
+                list.push(gone.clone());
+                continue;
+            }
             match column(table, &narrowing, name, path.trim()) {
                 Ok(found) if name == "drop" => narrowing.drop.push(found),
                 Ok(found) => narrowing.pseudonymise.push(found),

@@ -2,6 +2,7 @@
 
 use model::{CutId, ProductName, ReplicaId, ReplicaState, StorageId};
 
+use super::agreed::Schemas;
 use super::{Content, CutRecord, CutRef};
 use crate::catalog::ProductRecord;
 use crate::change::Change;
@@ -33,7 +34,7 @@ impl Exchange {
         (cut, number): (CutId, i64),
         why: &str,
         key: &Sealed,
-        content: &Content,
+        (content, agreed): (&Content, &Schemas),
     ) -> Result<(), Error> {
         let at = change.at();
         sql!("insert into cut_edition (cut_id, number, why, key_sealed, key_id, created_at) values ($1, $2, $3, $4, $5, $6)")
@@ -47,11 +48,12 @@ impl Exchange {
             .await?;
         for (table, narrowing) in content {
             let text = serde_json::to_string(narrowing).map_err(Error::internal)?;
-            sql!("insert into cut_table (cut_id, number, table_id, narrowing) values ($1, $2, $3, $4)")
+            sql!("insert into cut_table (cut_id, number, table_id, narrowing, agreed) values ($1, $2, $3, $4, $5)")
                 .bind(cut)
                 .bind(number)
                 .bind(*table)
                 .bind(text)
+                .bind(agreed.get(table).map(String::as_str))
                 .execute(change.tx())
                 .await?;
         }
@@ -66,12 +68,12 @@ impl Exchange {
         product: &ProductRecord,
         record: &CutRecord,
         (number, why): (i64, &str),
-        content: &Content,
+        (content, agreed): (&Content, &Schemas),
         at_once: bool,
     ) -> Result<(), Error> {
         hold_storages(change).await?;
         let key = self.cut_key_new(record.id, number)?;
-        self.edition_store(change, (record.id, number), why, &key, content)
+        self.edition_store(change, (record.id, number), why, &key, (content, agreed))
             .await?;
         let newest = CutRef {
             edition: number,

@@ -36,6 +36,9 @@ impl fmt::Debug for CutKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NarrowTask {
     pub what: Narrowing,
+    /// The table's schema as its edition knows it: what it does not hold came later, and is left out, too. None of an edition from
+    /// before that was kept.
+    pub agreed: Option<String>,
     /// Or why it does not open: then nothing is written.
     pub key: Result<CutKey, String>,
 }

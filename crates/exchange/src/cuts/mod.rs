@@ -7,8 +7,10 @@
 //! **Editions.** The content of a cut never changes under a replica: another content, or another key, is another edition with replicas
 //! of its own, in folders of their own. Those of the edition before are read until those of the new one stand, and then go.
 //!
-//! **No more than was approved.** While somebody has access by a cut, it may be changed to give less, never more.
+//! **No more than was approved.** While somebody has access by a cut, it may be changed to give less, never more. An edition gives the
+//! columns that its tables had when it was made; one that comes later is left out until somebody says otherwise.
 
+mod agreed;
 mod change;
 mod check;
 mod editions;
@@ -19,6 +21,7 @@ use std::collections::BTreeMap;
 use model::dto::{ColumnCut, Cut, CutColumn, CutEdition, CutTable};
 use model::{CutId, Name, Narrowing, ProductId, TableId, Timestamp};
 
+use agreed::Schemas;
 pub(crate) use key::place_of;
 pub use key::{CutKey, NarrowTask};
 
@@ -169,9 +172,13 @@ impl Exchange {
         .all(self.db())
         .await?;
         let tables = self.tables_of(self.db(), product.id).await?;
+        let schemas = self.schemas_of(self.db(), product.id).await?;
         let mut cuts = Vec::with_capacity(records.len());
         for record in records {
-            cuts.push(self.cut_shown(principal, &product, &tables, record).await?);
+            cuts.push(
+                self.cut_shown(principal, &product, (&tables, &schemas), record)
+                    .await?,
+            );
         }
         Ok(cuts)
     }
@@ -191,18 +198,23 @@ impl Exchange {
             .await?
             .ok_or(Error::NotFound("cut"))?;
         let tables = self.tables_of(self.db(), product.id).await?;
-        self.cut_shown(principal, &product, &tables, record).await
+        let schemas = self.schemas_of(self.db(), product.id).await?;
+        self.cut_shown(principal, &product, (&tables, &schemas), record)
+            .await
     }
 
     async fn cut_shown(
         &self,
         principal: &Principal,
         product: &ProductRecord,
-        tables: &[TableRecord],
+        (tables, now): (&[TableRecord], &Schemas),
         record: CutRecord,
     ) -> Result<Cut, Error> {
         let content = self
             .cut_content(self.db(), record.id, record.edition)
+            .await?;
+        let agreed = self
+            .cut_agreed(self.db(), record.id, record.edition)
             .await?;
         let editions: Vec<EditionRow> = sql!(
             "select number, why, created_at from cut_edition where cut_id = $1 order by number desc"
@@ -229,7 +241,7 @@ impl Exchange {
             edition: record.edition,
             tables: within
                 .into_iter()
-                .filter_map(|table| Some(shown(table, content.get(&table.id)?)))
+                .filter_map(|table| Some(shown(table, content.get(&table.id)?, (&agreed, now))))
                 .collect(),
             left_out: left_out
                 .into_iter()
@@ -257,10 +269,14 @@ impl Exchange {
         let content = self
             .cut_content(self.db(), record.id, record.edition)
             .await?;
+        let agreed = self
+            .cut_agreed(self.db(), record.id, record.edition)
+            .await?;
         let tables = self.tables_of(self.db(), record.product_id).await?;
+        let now = self.schemas_of(self.db(), record.product_id).await?;
         Ok(tables
             .iter()
-            .filter_map(|table| Some(shown(table, content.get(&table.id)?)))
+            .filter_map(|table| Some(shown(table, content.get(&table.id)?, (&agreed, &now))))
             .collect())
     }
 
@@ -283,18 +299,30 @@ pub(crate) fn parsed(text: &str) -> Result<Narrowing, Error> {
     serde_json::from_str(text).map_err(Error::internal)
 }
 
-fn shown(table: &TableRecord, narrowing: &Narrowing) -> CutTable {
+fn shown(
+    table: &TableRecord,
+    narrowing: &Narrowing,
+    (agreed, now): (&Schemas, &Schemas),
+) -> CutTable {
+    let unnamed = match (now.get(&table.id), agreed.get(&table.id)) {
+        (Some(now), Some(agreed)) => agreed::unnamed(now, agreed, narrowing),
+        _ => Vec::new(),
+    };
     CutTable {
         schema: table.schema.clone(),
         table: table.name.clone(),
-        columns: columns(table, narrowing),
+        columns: columns(table, narrowing, &unnamed),
         rows: narrowing.rows.as_ref().map(ToString::to_string),
     }
 }
 
 /// Each column as its reader finds it: what lies in a struct where that is treated by itself, and at last what the cut names and the
 /// source has not any more.
-fn columns(table: &TableRecord, narrowing: &Narrowing) -> Vec<CutColumn> {
+fn columns(
+    table: &TableRecord,
+    narrowing: &Narrowing,
+    unnamed: &[(String, ColumnCut)],
+) -> Vec<CutColumn> {
     let treated: Vec<(&String, ColumnCut)> = narrowing
         .drop
         .iter()
@@ -305,6 +333,7 @@ fn columns(table: &TableRecord, narrowing: &Narrowing) -> Vec<CutColumn> {
                 .iter()
                 .map(|name| (name, ColumnCut::Hashed)),
         )
+        .chain(unnamed.iter().map(|(name, how)| (name, *how)))
         .collect();
     let mut told = vec![false; treated.len()];
     let mut all = Vec::new();

@@ -130,7 +130,7 @@ impl Exchange {
              from old_flow join replica on replica.product_id = old_flow.product_id
                  join replica_table on replica_table.replica_id = replica.id
                  join storage on storage.id = replica.storage_id
-             where old_flow.id = $1 and copy_storage is not null and copy_path is not null and replica.cut_id is null
+             where old_flow.id = $1 and replica.cut_id is null and copy_storage is not null and copy_path is not null
                  and replica.state <> 'deleted' and replica_table.state not in ('erasing', 'deleted')
                  and storage.cloud || ':' || storage.region = to_location
                  and (flow_table is null or flow_table = replica_table.table_id)

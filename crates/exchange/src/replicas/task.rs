@@ -153,12 +153,17 @@ impl SyncTask {
             (None, None) => Ok(None),
             // Never the whole table into the folder of a cut.
             (None, Some(_)) => Err("the cut does not have this table"),
-            (Some(narrow), _) if narrow.what.is_whole() => Ok(None),
+            (Some(narrow), _) if narrow.what.is_whole() && narrow.agreed.is_none() => Ok(None),
             (Some(narrow), _) => match &narrow.key {
                 Ok(key) => Ok(Some((&narrow.what, key))),
                 Err(why) => Err(why.as_str()),
             },
         }
+    }
+
+    /// The source's schema as whoever agreed to the cut knew it: columns that are not in it are left out, too.
+    pub fn agreed(&self) -> Option<&str> {
+        self.narrow.as_ref()?.agreed.as_deref()
     }
 
     /// How long the replica keeps what the source removed; microseconds. Not longer than half of its deadline for forgetting.
@@ -218,7 +223,7 @@ impl Exchange {
         table: TableId,
     ) -> Result<Option<NarrowTask>, Error> {
         let row = sql!(
-            "select narrowing from cut_table where cut_id = $1 and number = $2 and table_id = $3"
+            "select narrowing, agreed from cut_table where cut_id = $1 and number = $2 and table_id = $3"
         )
         .bind(cut)
         .bind(edition)
@@ -229,6 +234,7 @@ impl Exchange {
         let text: String = row.get("narrowing")?;
         Ok(Some(NarrowTask {
             what: cuts::parsed(&text)?,
+            agreed: row.get("agreed")?,
             key: self.cut_key(cut, edition).await?,
         }))
     }
@@ -249,9 +255,10 @@ impl Exchange {
                     target.cloud as target_cloud, target.region as target_region, cast(null as bigint) as source_version,
                     cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
                     cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
-                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, cast(null as text) as fetches,
-                    cast(null as text) as adopt_path, false as adopt_by_ends, (select cut.id from cut where 1 = 0) as cut_id,
-                    cast(null as text) as cut, cast(null as bigint) as edition, false as erasing
+                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, false as erasing,
+                    cast(null as text) as fetches, cast(null as text) as adopt_path, false as adopt_by_ends,
+                    (select cut.id from cut where 1 = 0) as cut_id,
+                    cast(null as text) as cut, cast(null as bigint) as edition
              from product_table join product on product.id = product_table.product_id
                  join storage as source on source.id = product_table.storage_id join storage as target on target.id = $2
              where product_table.id = $1"

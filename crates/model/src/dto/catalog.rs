@@ -25,6 +25,9 @@ pub struct Inspection {
     pub committed_at: Timestamp,
     pub columns: Vec<Column>,
     pub partition_columns: Vec<String>,
+    /// The schema as the log writes it, for cuts: what is agreed to is known by the names that columns have in files.
+    #[serde(skip)]
+    pub schema_text: Option<String>,
     /// None where a file carries no statistics.
     pub rows: Option<u64>,
     pub files: u64,

@@ -48,6 +48,9 @@ pub struct CutChange {
     /// Whether nobody reads the replicas of the edition before any more, from now on; else until those of the new one stand.
     #[serde(default)]
     pub at_once: bool,
+    /// Whether columns that came after the edition was made are given from now on, too; else they stay left out.
+    #[serde(default)]
+    pub with_later: bool,
     /// The revision that was looked at; 409 when it has moved on.
     #[serde(default)]
     pub revision: Option<i64>,
@@ -81,6 +84,8 @@ pub enum ColumnCut {
     Kept,
     Hashed,
     LeftOut,
+    /// Left out because it came after the edition was made, so that nobody agreed to it.
+    Later,
 }
 
 impl ColumnCut {
@@ -89,6 +94,7 @@ impl ColumnCut {
             Self::Kept => "kept",
             Self::Hashed => "hashed",
             Self::LeftOut => "left_out",
+            Self::Later => "later",
         }
     }
 }
@@ -174,6 +180,7 @@ impl Cut {
         for (how, word) in [
             (ColumnCut::Hashed, "hashed"),
             (ColumnCut::LeftOut, "left out"),
+            (ColumnCut::Later, "left out that came later"),
         ] {
             if count(how) > 0 {
                 parts.push(format!("{} {word}", count(how)));

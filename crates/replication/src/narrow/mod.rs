@@ -9,6 +9,7 @@ mod plan;
 mod view;
 mod work;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use delta::{Before, Metadata, NarrowColumn, Narrowed, Secret, Table};
@@ -30,6 +31,8 @@ pub struct Narrow {
     what: Narrowing,
     secret: Secret,
     agreed: Option<String>,
+    /// Of the source, as it was when somebody agreed.
+    then: Option<String>,
 }
 
 impl fmt::Debug for Narrow {
@@ -45,6 +48,7 @@ impl Narrow {
             what,
             secret: Secret::new(key),
             agreed: None,
+            then: None,
         }
     }
 
@@ -56,6 +60,51 @@ impl Narrow {
             agreed: Some(schema),
             ..self
         }
+    }
+
+    /// The same with the source's own schema as it was then. So agreed, a cut may also leave out nothing but what comes later.
+    #[must_use]
+    pub fn agreed_at(self, schema: String) -> Self {
+        Self {
+            then: Some(schema),
+            ..self
+        }
+    }
+
+    /// Whether it leaves out nothing, nor ever would.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.what.is_whole() && self.agreed.is_none() && self.then.is_none()
+    }
+
+    /// What was made of the source as it was: without what was left out, and with hashes for what was hashed, by the names that columns
+    /// have in files. So a column that is called otherwise by now is not taken for another.
+    fn made_of(&self, then: &str) -> Result<String, String> {
+        let schema: serde_json::Value = serde_json::from_str(then).unwrap_or_default();
+        let mut fields = schema["fields"].as_array().into_iter().flatten();
+        let is_mapped =
+            fields.any(|field| field["metadata"]["delta.columnMapping.physicalName"].is_string());
+        let mode = is_mapped.then(|| ("delta.columnMapping.mode".to_owned(), "name".to_owned()));
+        let source = Metadata {
+            id: String::new(),
+            name: None,
+            description: None,
+            schema_string: then.to_owned(),
+            partition_columns: Vec::new(),
+            configuration: mode.into_iter().collect(),
+            created: None,
+            raw: serde_json::Value::Null,
+        };
+        // Rows are chosen by what the table is now.
+        let what = Narrowing {
+            rows: None,
+            ..self.what.clone()
+        };
+        let before = Before {
+            held: Some(&source),
+            ..Before::default()
+        };
+        let made = Narrowed::new(&source, &what, before)?;
+        Ok(made.schema().to_owned())
     }
 
     /// Of the key and of what is left out, by which they are recognised; nothing of either can be told from it.
@@ -83,13 +132,31 @@ impl Narrow {
         held: Option<&Metadata>,
         by_name: bool,
     ) -> Result<Narrowed, String> {
+        // A table that was made anew has other names in its files, all of them.
+        let by_name = by_name
+            || self.then.as_deref().is_some_and(|then| {
+                names_in_files(then).is_disjoint(&names_in_files(&source.schema_string))
+            });
+        let then = self.then.as_deref().map(|then| self.made_of(then));
+        let then = then.transpose()?;
         let before = Before {
             held,
-            agreed: self.agreed.as_deref(),
+            agreed: then.as_deref().or(self.agreed.as_deref()),
             by_name,
         };
         Narrowed::new(source, &self.what, before)
     }
+}
+
+/// What a schema's columns are called in files.
+fn names_in_files(schema: &str) -> BTreeSet<String> {
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap_or_default();
+    let fields = schema["fields"].as_array().into_iter().flatten();
+    let names = fields.filter_map(|field| {
+        let physical = field["metadata"]["delta.columnMapping.physicalName"].as_str();
+        physical.or_else(|| field["name"].as_str())
+    });
+    names.map(str::to_lowercase).collect()
 }
 
 /// Why a replica that was made by `held` cannot go on by `now`, if it cannot: of either there may be none.
@@ -98,9 +165,7 @@ pub(crate) fn misfit(held: Option<&str>, now: Option<&str>) -> Option<&'static s
         (None, None) => return None,
         (None, Some(_)) => return Some("it has the whole table, and would be narrowed"),
         (Some(_), None) => {
-            return Some(
-                "it is narrowed by a profile, and the run was given neither profile nor key",
-            );
+            return Some("it is narrowed by a cut, and the run was given neither cut nor key");
         }
         (Some(held), Some(now)) => (held, now),
     };
@@ -110,7 +175,7 @@ pub(crate) fn misfit(held: Option<&str>, now: Option<&str>) -> Option<&'static s
     } else if key(held) != key(now) {
         Some("it was made with another key, by which the same value has another hash")
     } else {
-        Some("it was made by another profile")
+        Some("it was made by another cut")
     }
 }
 
@@ -121,7 +186,7 @@ pub struct Columns {
     pub kept: Vec<NarrowColumn>,
     /// As the source calls them; a dot leads into a struct.
     pub dropped: Vec<String>,
-    /// What is agreed to with these columns: to be kept with the profile, for [`Narrow::agreed`].
+    /// What is agreed to with these columns: to be kept with the cut, for [`Narrow::agreed`].
     pub schema: String,
 }
 
@@ -132,7 +197,7 @@ pub struct Columns {
 pub fn check(what: &Narrowing, source: &Metadata) -> Result<Columns, String> {
     if what.is_whole() {
         return Err(
-            "The profile leaves nothing out: name columns to leave out or to hash, or choose rows. For the whole table no profile is needed."
+            "The cut leaves nothing out: name columns to leave out or to hash, or choose rows. For the whole table no cut is needed."
                 .to_owned(),
         );
     }

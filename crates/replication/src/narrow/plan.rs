@@ -41,7 +41,7 @@ pub struct PlanNarrowed {
     pub bytes_chunks: u64,
     /// Bytes of the same files, whole.
     pub bytes_whole: u64,
-    /// Columns of the source that the profile does not know: the replica does not have them.
+    /// Columns of the source that the cut does not know: the replica does not have them.
     pub left_out: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ pub(crate) async fn plan(
         held,
         full,
     } = found;
-    if narrow.what.is_whole() {
+    if narrow.is_whole() {
         return Err(PlanError::Narrowing("It leaves nothing out.".to_owned()));
     }
     let is_another = |mark: &Mark| mark.source_table != source.metadata.id;

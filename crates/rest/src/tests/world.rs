@@ -41,6 +41,7 @@ impl TableInspector for World {
                 comment: None,
             }],
             partition_columns: Vec::new(),
+            schema_text: None,
             rows: Some(3),
             files: 1,
             bytes: 1_000_000_000,

@@ -84,6 +84,12 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "description": "less", "at_once": true, "revision": 2 }),
         ),
         (
+            "cut update v-a c --with-later",
+            "PATCH",
+            "products/v-a/cuts/c",
+            json!({ "at_once": false, "with_later": true }),
+        ),
+        (
             "cut rotate v-a c",
             "POST",
             "products/v-a/cuts/c/rotate",

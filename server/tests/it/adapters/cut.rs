@@ -11,7 +11,7 @@ use delta::write::{NewTable, Writer};
 use exchange::Principal;
 use exchange::ports::Observation;
 use http::{Method, StatusCode};
-use model::dto::{CutNew, CutRotate, CutTableNew, PurposeNew, RequestNew};
+use model::dto::{ColumnCut, CutNew, CutRotate, CutTableNew, PurposeNew, RequestNew};
 use model::{GrantId, ReplicaState};
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ fn visits(first: i64) -> RecordBatch {
 
 impl World {
     /// The usual product with people in its rows, and a cut of it without their names: of Germany alone.
-    async fn people(&self) {
+    async fn people(&self) -> Writer {
         let at = self
             .lake
             .table(&self.access("aws_eu"), VISITS_PATH, &meter());
@@ -94,6 +94,26 @@ impl World {
         let operator = Principal::operator();
         let made = self.exchange.cut_create(&operator, VISITS, new).await;
         made.unwrap();
+        writer
+    }
+
+    /// More people, with a column that was not there before. Nobody has agreed to that.
+    async fn more_people(&self, writer: &mut Writer) {
+        let time = self.exchange.now();
+        let mail = Field::new("mail", DataType::Utf8, true);
+        writer.add_column(time, mail).await.unwrap();
+        let mut columns = visits(ROWS).columns().to_vec();
+        let mails = StringArray::from_iter_values((0..ROWS).map(name));
+        columns.push(Arc::new(mails));
+        let rows = RecordBatch::try_new(writer.schema().clone(), columns).unwrap();
+        writer.append(time, &[rows]).await.unwrap();
+        let operator = Principal::operator();
+        let read = self.exchange.product_refresh(&operator, VISITS).await;
+        read.unwrap();
+        let cut = self.exchange.cut(&operator, VISITS, "plain").await.unwrap();
+        let mut columns = cut.tables[0].columns.iter();
+        let how = columns.find(|column| column.name == "mail").unwrap().how;
+        assert_eq!(how, ColumnCut::Later);
     }
 
     fn asking(&self, mode: &str) -> RequestNew {
@@ -188,7 +208,7 @@ fn assert_clean(folder: &FilePath) {
 #[tokio::test]
 async fn by_a_cut_nothing_but_its_replica_is_read() {
     for world in World::each().await {
-        world.people().await;
+        let mut writer = world.people().await;
         let operator = Principal::operator();
         let live = world
             .exchange
@@ -248,7 +268,8 @@ async fn by_a_cut_nothing_but_its_replica_is_read() {
 
         refuse_every_way(&world, &token, &files[0].url).await;
 
-        // Another key: other hashes, in another folder; the one before is read no more.
+        // Another key: other hashes, in another folder; the one before is read no more. What came meanwhile is in neither.
+        world.more_people(&mut writer).await;
         let rotated = world
             .exchange
             .cut_rotate(&operator, VISITS, "plain", CutRotate::default())
@@ -256,11 +277,9 @@ async fn by_a_cut_nothing_but_its_replica_is_read() {
         assert_eq!(rotated.unwrap().edition, 2);
         world.work().await;
         let second = world.read_cut(2).await;
-        assert_eq!(
-            second.keys().collect::<Vec<_>>(),
-            first.keys().collect::<Vec<_>>()
-        );
-        assert!(second.iter().all(|(id, hash)| first[id] != *hash));
+        assert_eq!(second.len(), 2 * first.len());
+        assert!(first.iter().all(|(id, hash)| second[id] != *hash));
+        assert_clean(&world.root("az_weu").join(VISITS));
         let replicas = world
             .exchange
             .replicas(&operator, Some(VISITS), &exchange::page::PageRequest::all())

@@ -18,6 +18,8 @@ const CATALOG: &[Operation] = &[
     Operation::StorageRead,
     Operation::ProductRead,
     Operation::ProductHistory,
+    Operation::CutList,
+    Operation::CutRead,
 ];
 
 /// Whether the answer to a stranger must be a refusal: it names something, and that is not of the catalog.
@@ -115,7 +117,10 @@ async fn a_draft_is_not_there_by_any_name() {
             Operation::OfferRead => "?recipient=sales_weu",
             _ => "",
         };
-        let path = format!("{}{query}", fill(pattern, &[DRAFT.to_owned()]));
+        let path = format!(
+            "{}{query}",
+            fill(pattern, &[DRAFT.to_owned(), "none".to_owned()])
+        );
         let body = match line.operation {
             Operation::ProductRetire => json!({ "reason": "over" }),
             _ => json!({}),

@@ -36,6 +36,9 @@ pub(super) struct Tenants {
     pub(super) stranger_reader_token: String,
 }
 
+/// Of a statement.
+const MONTH: &str = "2026-05";
+
 /// How a request says who sends it.
 #[derive(Clone, Copy)]
 pub(super) enum As<'a> {
@@ -199,10 +202,11 @@ impl Tenants {
             "aws_eu".to_owned(),
             "aftersales".to_owned(),
             "vehicle".to_owned(),
-            "2026-05".to_owned(),
+            MONTH.to_owned(),
             "consumer".to_owned(),
             matrix.erased().await,
             assessment.to_string(),
+            matrix.advised().await,
         ];
         Self {
             matrix,
@@ -390,13 +394,15 @@ async fn register(
         .unwrap();
 }
 
-/// Pages of the portal with every one of `things` in the place of each parameter, grouped by the page.
+/// Pages of the portal with every one of `things` in the place of a parameter, grouped by the page. Behind the first there is what
+/// may stand there, and one of the others: each with each would be most of all pages, and say no more.
 pub(super) fn pages(things: &[String]) -> Vec<(String, Vec<String>)> {
     let mut pages = Vec::new();
     for listing in leptos_axum::generate_route_list(::app::App) {
         let mut filled = vec![String::new()];
         for part in listing.path().split('/').filter(|part| !part.is_empty()) {
             let values = match part.starts_with(['{', ':', '*']) {
+                true if filled.len() > 1 => vec![MONTH.to_owned(), things[0].clone()],
                 true => things.to_vec(),
                 false => vec![part.to_owned()],
             };

@@ -397,6 +397,7 @@ fn inspection() -> Inspection {
         committed_at: Timestamp::parse("2026-06-15T06:00:00Z").unwrap(),
         columns: Vec::new(),
         partition_columns: Vec::new(),
+        schema_text: None,
         rows: Some(10),
         files: 2,
         bytes: 4_000_000_000,

@@ -271,6 +271,7 @@ pub(super) fn inspection(columns: &[&str]) -> Inspection {
             })
             .collect(),
         partition_columns: Vec::new(),
+        schema_text: None,
         rows: Some(1_000),
         files: 4,
         bytes: 50_000,

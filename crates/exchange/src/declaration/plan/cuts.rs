@@ -164,6 +164,7 @@ impl Planner<'_> {
             description,
             tables: is_other.then(|| wanted.tables.clone()),
             at_once: false,
+            with_later: false,
             revision: Some(there.revision),
         };
         let act = Act::CutUpdate(product.clone(), name.clone(), change);

@@ -178,6 +178,7 @@ fn inspection() -> Inspection {
             comment: None,
         }],
         partition_columns: Vec::new(),
+        schema_text: None,
         rows: Some(1_000),
         files: 4,
         bytes: 50_000,

@@ -1,5 +1,5 @@
 //! Narrowed replicas: what is left out is nowhere at the target, whatever happens at the source; what is fetched is what was planned; a
-//! profile's key and content are kept to.
+//! cut's key and content are kept to.
 
 mod runs;
 
@@ -331,7 +331,7 @@ async fn what_is_fetched_is_what_was_planned_and_less_than_the_files() {
 }
 
 #[tokio::test]
-async fn a_replica_is_made_by_one_key_and_one_profile() {
+async fn a_replica_is_made_by_one_key_and_one_cut() {
     let mut world = World::new();
     world.narrow = Some(narrow(""));
     let mut writer = source(&world).await;
@@ -352,9 +352,9 @@ async fn a_replica_is_made_by_one_key_and_one_profile() {
     };
     for (narrow, said) in [
         (Some(Narrow::new(narrowing(""), [7; 32])), "another key"),
-        (Some(Narrow::new(other, KEY)), "another profile"),
-        (Some(narrow("id > 5")), "another profile"),
-        (None, "neither profile nor key"),
+        (Some(Narrow::new(other, KEY)), "another cut"),
+        (Some(narrow("id > 5")), "another cut"),
+        (None, "neither cut nor key"),
     ] {
         world.narrow = narrow;
         let Outcome::Parked { why } = world.sync().await else {
@@ -366,7 +366,7 @@ async fn a_replica_is_made_by_one_key_and_one_profile() {
         );
         assert_eq!(world.target.keys(), keys);
     }
-    // The order and the case of letters make no other profile.
+    // The order and the case of letters make no other cut.
     let mut same = narrowing("");
     same.drop.reverse();
     same.drop[0] = same.drop[0].to_uppercase();
@@ -455,4 +455,46 @@ async fn what_cannot_be_narrowed_is_refused_before_anything_is_written() {
     let plan = world.sync_done().await;
     assert_eq!(plan.narrowed.unwrap().left_out, ["mail"]);
     is_narrowed(&world).await;
+
+    // The same by the source's own schema of then, also where nothing else is left out.
+    let source = world.pair().source;
+    let now = source.snapshot(None).await.unwrap().metadata;
+    let whole = || Narrow::new(Narrowing::default(), KEY);
+    assert!(whole().is_whole());
+    let whole = whole().agreed_at(metadata.schema_string.clone());
+    assert!(!whole.is_whole());
+    let made = whole.of(&now, None, false).unwrap();
+    assert_eq!(made.left_out, ["mail"]);
+
+    // What is called otherwise by now stays left out, or hashed.
+    let table = |columns: [(&str, &str); 3]| {
+        let columns = columns.map(|(name, physical)| {
+            serde_json::json!({"name": name, "type": "string", "nullable": true,
+                "metadata": {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": physical}})
+        });
+        let mode = ("delta.columnMapping.mode".to_owned(), "name".to_owned());
+        delta::Metadata {
+            schema_string: serde_json::json!({"type": "struct", "fields": columns}).to_string(),
+            partition_columns: Vec::new(),
+            configuration: [mode].into(),
+            ..now.clone()
+        }
+    };
+    let then = table([("id", "c1"), ("driver", "c2"), ("vin", "c3")]);
+    let now = table([("id", "c1"), ("person", "c2"), ("fin", "c3")]);
+    let agreed = narrow("").agreed_at(then.schema_string);
+    let made = agreed.of(&now, None, false).unwrap();
+    let columns: Vec<(&str, bool)> = made
+        .columns
+        .iter()
+        .map(|column| (column.name.as_str(), column.hashed))
+        .collect();
+    assert_eq!(columns, [("id", false), ("fin", true)]);
+    assert_eq!(made.left_out, ["person"]);
+
+    // A table that was made anew is known by what its columns are called.
+    let anew = table([("id", "d1"), ("mail", "d2"), ("vin", "d3")]);
+    let made = agreed.of(&anew, None, false).unwrap();
+    assert_eq!(made.left_out, ["mail"]);
+    assert!(made.columns[1].hashed && made.columns.len() == 2);
 }
