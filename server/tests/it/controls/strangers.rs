@@ -123,6 +123,7 @@ async fn a_draft_is_not_there_by_any_name() {
         );
         let body = match line.operation {
             Operation::ProductRetire => json!({ "reason": "over" }),
+            Operation::CutCreate => json!({ "name": "c", "tables": [] }),
             _ => json!({}),
         };
         let method: Method = method.parse().unwrap();
