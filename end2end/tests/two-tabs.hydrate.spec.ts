@@ -15,6 +15,7 @@ test("a form that was typed into is not bound anew when another form of its page
 
   const form = page.locator("#person");
   await form.getByLabel("E-mail").fill("jonas@example.org");
+  await form.getByLabel("Name for others to read").fill("Jonas A.");
   const other = await context.newPage();
   await other.goto("/admin/people/jonas");
   await other.getByLabel("Name for others to read").fill("Jonas W.");

@@ -11,7 +11,8 @@ use web_sys::HtmlSelectElement;
 use web_sys::HtmlTextAreaElement;
 
 /// What a form says that it was drawn with: the revision, and what its fields showed (`components::meanwhile`).
-const BOUND: &str = "input[name=\"form[revision]\"], input[name^=\"seen[\"]";
+const BOUND: &str =
+    "input[name=\"form[revision]\"], input[name^=\"form[was_\"], input[name^=\"seen[\"]";
 
 const TEXTS: &str = "input[id], textarea[id], select[id]";
 
