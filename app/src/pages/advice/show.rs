@@ -55,7 +55,6 @@ fn page(advice: Advice) -> impl IntoView {
         <section class="page">
             <p class="crumbs">
                 <A href="/advice">{words::advice::ALL_ADVICE}</A>
-                " / "
                 <A href=of_product>{name}</A>
             </p>
             <div class="page-head">
