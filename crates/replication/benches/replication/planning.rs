@@ -147,10 +147,12 @@ async fn change(source: &Table, files: u32) -> Result<()> {
             partition: None,
             size: BYTES,
         };
+        let mut came = add(files + number);
+        came["add"]["dataChange"] = true.into();
         let lines = [
             actions::info("WRITE", &json!({}), at),
             gone.remove(at, true),
-            add(files + number),
+            came,
         ];
         let body = actions::body(&lines).into();
         let written = source.write_commit(version, body).await?;
