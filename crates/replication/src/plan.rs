@@ -2,6 +2,9 @@
 //! raw path and deletion vector. The difference of states needs no history, so a first clone, a source made anew, a
 //! restore and a log cleaned up long ago are all the same question. Where history is enough, the same plan is made of it ([`crate::tail`]).
 
+mod error;
+mod summary;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -9,22 +12,24 @@ use delta::{AddFile, Latest, LogError, Shape, Table};
 use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
-use serde::{Deserialize, Serialize};
 
-use crate::adopt::{Adopted, Adoption, Wanted, is_sure, look_for, surely};
+pub use self::error::PlanError;
+pub(crate) use self::error::{Fate, is_passing};
+pub(crate) use self::summary::is_zero;
+pub use self::summary::{FullReason, PlanSummary, WaysMoved};
+use crate::adopt::{Adoption, Wanted, is_sure, look_for, surely};
 use crate::choose::{Chosen, Ways, choose};
 use crate::commit::Draft;
 use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
 use crate::foresee::{Moves, Weighed};
 use crate::intent;
-use crate::journal::LogEscape;
 use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::mend::Mend;
-use crate::narrow::{self, Found, Narrow, PlanNarrowed, misfit};
+use crate::narrow::{self, Found, Narrow, misfit};
 use crate::say::say;
-use crate::tail::{self, Basis, Since, Untailed};
+use crate::tail::{self, Since, Untailed};
 
 /// Actions below which a commit is surely small enough to be read back.
 const MANY: usize = 5_000;
@@ -51,114 +56,6 @@ pub struct Pair {
     pub narrow: Option<Narrow>,
     /// A copy that lies in the replica's storage already, for a first sync.
     pub adopt: Option<Adoption>,
-}
-
-/// Why everything is compared and not only what is new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FullReason {
-    /// The first sync.
-    First,
-    /// The source was made anew: another table id, or a version below the last one.
-    Recreated,
-    /// The replica was found to differ from the source, and what it holds is looked at again.
-    Mended,
-}
-
-/// What a plan comes down to, without the list of files: small enough for a journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanSummary {
-    pub run: SyncRunId,
-    /// Counts the plans of the run from 1.
-    pub ordinal: u32,
-    pub planned_at: Timestamp,
-    /// The pinned version: commits that arrive meanwhile wait for the next run.
-    pub source_version: u64,
-    pub source_timestamp: Timestamp,
-    pub source_table: String,
-    pub source_fingerprint: String,
-    /// The source version the replica stands at; None before the first sync.
-    pub from_version: Option<u64>,
-    /// The version to write on the replica.
-    pub target_version: u64,
-    pub full: Option<FullReason>,
-    /// Objects that have to cross, and their bytes.
-    pub files_copy: u64,
-    pub bytes_copy: u64,
-    /// Files to add whose objects the replica still holds.
-    pub files_reused: u64,
-    pub files_removed: u64,
-    pub bytes_removed: u64,
-    /// Files of which the source says something new, without a byte to copy.
-    pub files_updated: u64,
-    /// The table as the replica will stand: what a full copy would have cost.
-    pub files_full: u64,
-    pub bytes_full: u64,
-    /// None where a file has no statistics.
-    pub rows_full: Option<u64>,
-    /// What verifying compares.
-    pub keys_digest: String,
-    pub protocol_digest: String,
-    pub metadata_digest: String,
-    /// None in plans from before domains were cloned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub domains_digest: Option<String>,
-    /// Sets of rewritten files that are not copied: their rows are changed by the feed, or stand already.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub sets_by_rows: u64,
-    /// Of these, such as the feed is applied to, and the bytes that are fetched for them.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub sets_fed: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub bytes_fed: u64,
-    /// Sets of rewritten files that are copied.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub sets_copied: u64,
-    /// Why nothing but copying was thought of, or of some set the first reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// Which, and how; empty for none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub choice: String,
-    /// What the ways that were thought of would have moved; None in plans from before that was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ways: Option<WaysMoved>,
-    /// So many more runs copy files, because rows could not be changed.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub files_for: u64,
-    /// Files that are written anew, at the replica, for nothing but the rows that a vector hides in them.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub files_purged: u64,
-    /// When that was last looked for, with this plan or before; milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub purged_at: Option<i64>,
-    /// What is moved of a narrowed replica's source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub narrowed: Option<PlanNarrowed>,
-    /// What of an adopted folder serves; it is not among what has to cross.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adopted: Option<Adopted>,
-    /// Of the files that the commit adds, in a plan from the logs' tails; None where one has no statistics.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows_added: Option<u64>,
-    /// What lets the next run be planned from the logs' tails; None: it cannot be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub basis: Option<Basis>,
-}
-
-/// Bytes of files that each way would have moved in place of what the run did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WaysMoved {
-    /// Each object that the replica does not hold, and nothing else.
-    pub files: u64,
-    /// With the change feed in place of rewritten files wherever it can be. `None`: it was not thought of, or can be nowhere.
-    pub feed: Option<u64>,
-    /// With compactions left alone wherever they can be; likewise.
-    pub skip: Option<u64>,
-}
-
-pub(crate) fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// A plan with its files.
@@ -189,90 +86,6 @@ pub enum Planned {
         target_version: u64,
     },
     Work(Box<Plan>),
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    #[error(transparent)]
-    Marker(#[from] MarkerError),
-    #[error(
-        "The replica has diverged: {what}. Delete its folder, all of it, and sync again: it is cloned anew. Or put it back as it was."
-    )]
-    Diverged { what: String },
-    #[error(
-        "The source needs the table feature `{feature}`, which cannot be cloned yet. Drop it from the table, or grant live access."
-    )]
-    Unsupported { feature: String },
-    #[error(
-        "The source's log names the data file `{path}`, which lies where a replica keeps its own files. It is not copied."
-    )]
-    Reserved { path: String },
-    #[error(
-        "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
-    )]
-    TooLarge { bytes: u64, limit: u64 },
-    #[error("The replica cannot be narrowed by its cut. {0}")]
-    Narrowing(String),
-    #[error(
-        "The replica cannot go on by this cut: {0}. Nothing was written. Sync it by the cut and key that it was made with, or make another replica."
-    )]
-    Profile(&'static str),
-    /// What was named as a copy of the table cannot be taken for one.
-    #[error("{why}.")]
-    Adopt { why: String },
-    #[error("The source's log no longer has version {version}.")]
-    PinGone { version: u64 },
-    #[error("Source: {0}")]
-    Source(LogError),
-    #[error("Replica: {0}")]
-    Target(LogError),
-    #[error("{0}")]
-    Store(String),
-}
-
-/// What is to become of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// May be better next time.
-    Retry,
-    /// Only the source's owner can help, by another version.
-    Fail,
-    /// A person has to look at the replica.
-    Park,
-}
-
-impl PlanError {
-    /// The log that points out of its table, if that is what is wrong.
-    pub(crate) fn escape(&self) -> Option<LogEscape> {
-        let (error, of_source) = match self {
-            Self::Source(error) => (error, true),
-            Self::Target(error) => (error, false),
-            _ => return None,
-        };
-        let version = error.escape_version()?;
-        Some(LogEscape { of_source, version })
-    }
-
-    pub(crate) fn fate(&self) -> Fate {
-        match self {
-            Self::Marker(error) if error.is_passing() => Fate::Retry,
-            Self::Marker(_) | Self::Diverged { .. } | Self::Profile(_) => Fate::Park,
-            Self::Narrowing(_) => Fate::Fail,
-            Self::Unsupported { .. }
-            | Self::Reserved { .. }
-            | Self::TooLarge { .. }
-            | Self::Adopt { .. } => Fate::Fail,
-            Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
-            Self::Source(_) => Fate::Fail,
-            Self::Target(_) => Fate::Park,
-            Self::PinGone { .. } | Self::Store(_) => Fate::Retry,
-        }
-    }
-}
-
-/// Whether a log may be readable the next time: the store failed, or a cleaner was faster than the reader.
-pub(crate) fn is_passing(error: &LogError) -> bool {
-    matches!(error, LogError::Storage(_) | LogError::NoSuchVersion { .. })
 }
 
 /// What is asked of the planner.
