@@ -133,10 +133,10 @@ impl Draft {
             source_fingerprint: summary.source_fingerprint.clone(),
             files_for: summary.files_for,
             purged_at: summary.purged_at,
-            committed_at: None,
             narrowed: self.narrowed.clone(),
             totals: tail::totals(summary),
-            millis: None,
+            committed_at: None,
+            version_millis: None,
             source_millis: None,
         };
         let mode = match summary.full {

@@ -37,19 +37,20 @@ pub(crate) struct Mark {
     /// When rows that only a vector hides were last written away, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) purged_at: Option<i64>,
-    /// When the commit was made, which is what its tombstones say. Stands beside the mark, not in it.
-    #[serde(skip)]
-    pub(crate) committed_at: Option<Timestamp>,
     /// Of the profile that the replica is narrowed by and of its key, by which both are recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) narrowed: Option<String>,
     /// What the whole source came to, for [`crate::tail`] to read. What another release says there is nothing to fail on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) totals: Option<Value>,
-    /// When the commit says that it was made, milliseconds since 1970; no part of what is written.
+    /// When the commit was made, which is what its tombstones say. This and what follows stands beside the mark, not in it.
     #[serde(skip)]
-    pub(crate) millis: Option<i64>,
-    /// When the source's version was made, likewise.
+    pub(crate) committed_at: Option<Timestamp>,
+    /// When the replica's version was made, for its readers, in milliseconds: with in-commit timestamps always after the version before
+    /// it, and so perhaps later than the clock said.
+    #[serde(skip)]
+    pub(crate) version_millis: Option<i64>,
+    /// When the source's version was made, in milliseconds.
     #[serde(skip)]
     pub(crate) source_millis: Option<i64>,
 }
@@ -83,10 +84,10 @@ fn parse(head: &[u8], replica_table: ReplicaTableId) -> Option<Mark> {
     let (info, txn) = (line()?, line()?);
     let (info, txn) = (info.get("commitInfo")?, txn.get("txn")?);
     let mut mark: Mark = serde_json::from_value(info.get("entrepot")?.clone()).ok()?;
-    let made = info.get("timestamp").and_then(Value::as_i64);
-    mark.committed_at = made.map(Timestamp::from_millis);
     let time = |name: &str| info.get(name).and_then(Value::as_i64);
-    mark.millis = time("inCommitTimestamp").or_else(|| time("timestamp"));
+    let made = time("timestamp");
+    mark.committed_at = made.map(Timestamp::from_millis);
+    mark.version_millis = time("inCommitTimestamp").or(made);
     mark.source_millis = time("sourceTimestamp");
     let is_ours = info.get("operation")?.as_str()? == OPERATION
         && mark.replica_table == replica_table

@@ -326,7 +326,7 @@ fn begin(pair: &Pair, since: &Since<'_>) -> Result<(Totals, i64), Untailed> {
         behind.is_some_and(|behind| (1..=MOST_COMMITS).contains(&behind)),
         "the source has no later version, or very many",
     )?;
-    let millis = mark.millis.ok_or(Untailed::Whole(
+    let millis = mark.version_millis.ok_or(Untailed::Whole(
         "the replica's last commit does not say when it was made",
     ))?;
     Ok((totals, millis))
