@@ -2,9 +2,9 @@
 
 use model::dto::{
     Cut, CutChange, CutNew, CutRetire, CutRotate, CutTableNew, DecisionNew, GrantLimit,
-    GrantScopeNew, ProductChange, Request, RequestNew, RevokeNew, TableNew,
+    GrantScopeNew, ProductChange, Request, RequestNew, RevokeNew, SyncJobChange, TableNew,
 };
-use model::{GrantActual, GrantId, ReplicaState};
+use model::{Fetches, GrantActual, GrantId, ReplicaState};
 
 use super::World;
 use crate::error::Error;
@@ -445,6 +445,19 @@ async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was
             .unwrap();
         assert_eq!((same.edition, same.revision), (1, 1));
 
+        let job = SyncJobChange {
+            retention_hours: Some(72),
+            keep_hours: Some(100),
+            forget_hours: Some(48),
+            fetches: Some(Fetches::Least),
+            ..SyncJobChange::default()
+        };
+        let named = "vehicle-visits:plain@az_weu";
+        exchange
+            .sync_job_update(&world.jonas, named, job)
+            .await
+            .unwrap();
+
         // Less is another edition. The one before is read until the new one stands.
         let less = CutChange {
             tables: Some(vec![table(&["customer"], &["vin"], Some("country = 'DE'"))]),
@@ -469,6 +482,14 @@ async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was
             (world.edition_state(1).await, world.edition_state(2).await),
             (ReplicaState::Draining, ReplicaState::Ready)
         );
+        // Its job is that of the one before, with the deadline for forgetting.
+        let job = exchange.replica(&world.jonas, named).await.unwrap().job;
+        let job = job.unwrap();
+        assert_eq!(
+            (job.retention_hours, job.keep_hours, job.forget_hours),
+            (72, 100, Some(48))
+        );
+        assert_eq!(job.fetches, Fetches::Least);
         // Nobody brings the old one back.
         exchange.grants_resync(&world.system).await.unwrap();
         assert_eq!(world.edition_state(1).await, ReplicaState::Draining);
