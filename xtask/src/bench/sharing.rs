@@ -62,7 +62,7 @@ const MOST_TIME: Duration = Duration::from_secs(720);
 
 type Case = (&'static str, fn(&World<'_>) -> Result<Vec<Figure>>);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     ("P2, warm answer against its floor", answers::floor),
     (
         "P3, the first byte and memory of large answers",
@@ -73,6 +73,7 @@ const CASES: [Case; 12] = [
     ("P5, pages of changes", reads::changes_in_pages),
     ("P6 and P7, predicates and limits", answers::selective),
     ("P8, cold requests at once", reads::cold),
+    ("C-54, five hundred queries at once", reads::crowd),
     ("P10, compressed answers", answers::compressed),
     ("P11, access log and metering", answers::recorded),
     ("P13, new URLs of a pinned version", answers::refreshed),

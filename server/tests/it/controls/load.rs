@@ -1,7 +1,9 @@
 //! C-54: five hundred share queries at once. So many states of tables are held as there are places (16, and 4 of one
-//! recipient), so that memory does not grow with the number of requests, and others are served meanwhile.
+//! recipient), so that memory does not grow with the number of requests, and others are served meanwhile. How quickly is
+//! measured where nothing else runs (`cargo xtask bench sharing`).
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
 
@@ -51,9 +53,10 @@ async fn five_hundred_queries_at_once() {
     let (before, _) = memory(served.id());
 
     let mut running = tokio::task::JoinSet::new();
+    let ended = Arc::new(AtomicUsize::new(0));
     let address = served.address.clone();
     for token in tokens.iter().flat_map(|token| [token; EACH]) {
-        let (http, token) = (http.clone(), token.clone());
+        let (http, token, ended) = (http.clone(), token.clone(), Arc::clone(&ended));
         let url = format!("{address}{}/query", super::installation::TABLE);
         running.spawn(async move {
             let ask = http
@@ -63,30 +66,34 @@ async fn five_hundred_queries_at_once() {
             let answer = ask.send().await.unwrap();
             let status = answer.status();
             let waits = answer.headers().contains_key("retry-after");
-            (status, waits, answer.text().await.unwrap())
+            let text = answer.text().await.unwrap();
+            ended.fetch_add(1, Ordering::Relaxed);
+            (status, waits, text)
         });
     }
     // Others, meanwhile.
-    let mut slowest = Duration::ZERO;
+    let before_all = |what: &str| {
+        let ended = ended.load(Ordering::Relaxed);
+        assert!(
+            ended < RECIPIENTS * EACH,
+            "{what} had to wait for all others"
+        );
+    };
     let mut served_meanwhile = 0;
     let (mut answered, mut told_to_wait) = (0, 0);
     while !running.is_empty() {
-        let watch = Instant::now();
         let health = http.get(format!("{address}/healthz")).send().await.unwrap();
         assert_eq!(health.status(), StatusCode::OK);
-        slowest = slowest.max(watch.elapsed());
         let me = http
             .get(format!("{address}/api/v1/me"))
             .bearer_auth(&person);
         assert_eq!(me.send().await.unwrap().status(), StatusCode::OK);
         if served_meanwhile == 0 {
+            before_all("a person");
             let theirs = query(&http, &served, &other).await;
             assert_eq!(theirs.status(), StatusCode::OK);
             assert_eq!(urls(&theirs.text().await.unwrap()).len(), FILES);
-            assert!(
-                !running.is_empty(),
-                "it did not have to wait for all others"
-            );
+            before_all("another recipient");
         }
         served_meanwhile += 1;
         while let Some(done) = running.try_join_next() {
@@ -106,7 +113,6 @@ async fn five_hundred_queries_at_once() {
     }
     assert_eq!(answered + told_to_wait, RECIPIENTS * EACH);
     assert!(answered >= RECIPIENTS * 4, "{answered} answered");
-    assert!(slowest < Duration::from_secs(1), "health took {slowest:?}");
     let (_, most) = memory(served.id());
     assert!(
         most.saturating_sub(before) < MOST,

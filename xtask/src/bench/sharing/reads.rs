@@ -1,5 +1,6 @@
-//! How often the store is asked, and what it costs when it is far away.
+//! How often the store is asked, what it costs when it is far away, and what a crowd costs others.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Result, anyhow, bail};
@@ -7,7 +8,7 @@ use serde_json::json;
 
 use super::asking::{Question, number};
 use super::world::{Counts, Server, World};
-use super::{FEED, FEED_CHANGES, FEED_COMMITS, ROUNDS, USUAL};
+use super::{FEED, FEED_CHANGES, FEED_COMMITS, ROUNDS, SMALL, USUAL};
 use crate::bench::load::percentile;
 use crate::bench::{Figure, Limit, median};
 
@@ -89,6 +90,61 @@ pub(super) fn cold(world: &World<'_>) -> Result<Vec<Figure>> {
             "P8, listings of 100, which see what is new",
             number(many.lists),
             "listings",
+            Limit::None,
+        ),
+    ])
+}
+
+const CROWD: usize = 500;
+
+/// C-54: five hundred queries at once, and what asking for the server's health takes meanwhile.
+pub(super) fn crowd(world: &World<'_>) -> Result<Vec<Figure>> {
+    let server = world.serve()?;
+    let question = server.query(SMALL.name, &json!({}));
+    server.ask(&question)?;
+    let health = Question::get("/healthz");
+    let (address, ended) = (server.address, AtomicUsize::new(0));
+    let (mut slowest, mut asked) = (0.0_f64, 0_u32);
+    let statuses = thread::scope(|scope| -> Result<Vec<u16>> {
+        let asking: Vec<_> = (0..CROWD)
+            .map(|_| {
+                scope.spawn(|| {
+                    let answer = question.ask(address).map(|answer| answer.status);
+                    ended.fetch_add(1, Ordering::Relaxed);
+                    answer
+                })
+            })
+            .collect();
+        while ended.load(Ordering::Relaxed) < CROWD {
+            slowest = slowest.max(health.answered(address)?.whole);
+            asked += 1;
+        }
+        asking
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| anyhow!("a question panicked"))?)
+            .collect()
+    })?;
+    if let Some(other) = statuses.iter().find(|status| !matches!(status, 200 | 429)) {
+        bail!("a query of the crowd was answered {other}");
+    }
+    let whole = statuses.iter().filter(|status| **status == 200).count();
+    Ok(vec![
+        Figure::new(
+            "C-54, slowest health while 500 queries run at once",
+            slowest,
+            "s",
+            Limit::AtMost(1.0),
+        ),
+        Figure::new(
+            "C-54, so often asked meanwhile",
+            f64::from(asked),
+            "times",
+            Limit::None,
+        ),
+        Figure::new(
+            "C-54, of the queries answered at once",
+            f64::from(u32::try_from(whole)?),
+            "queries",
             Limit::None,
         ),
     ])
