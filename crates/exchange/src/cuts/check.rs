@@ -3,10 +3,10 @@
 
 use model::dto::{Column, CutTableNew};
 use model::rows::{Condition, Operand};
-use model::{Narrowing, RowFilter, Timestamp};
+use model::{Narrowing, RowFilter};
 
 use super::Content;
-use crate::catalog::TableRecord;
+use crate::catalog::{TableRecord, is_compared, is_value};
 use crate::error::Check;
 
 /// The most columns that one table's part names.
@@ -257,30 +257,19 @@ fn misfit(table: &TableRecord, condition: &Condition) -> Option<String> {
         return Some(unknown(table, &condition.column));
     };
     let kind = found.type_text.as_str();
-    let fits: fn(&str) -> bool = match kind {
-        "string" => |_| true,
-        "byte" | "short" | "integer" | "long" => |value| value.parse::<i64>().is_ok(),
-        "boolean" => |value| matches!(value, "true" | "false"),
-        "date" => |value| value.len() == 10 && Timestamp::parse(value).is_ok(),
-        "timestamp" | "timestamp_ntz" => |value| Timestamp::parse(value).is_ok(),
-        "float" | "double" => |value| value.parse::<f64>().is_ok_and(f64::is_finite),
-        kind if kind.starts_with("decimal(") => {
-            |value| value.parse::<f64>().is_ok_and(f64::is_finite)
-        }
-        _ => {
-            return Some(format!(
-                "{} of {} is of a type ({kind}) that is not compared; use a text, a number, a date, an instant or a truth value",
-                found.name,
-                called(table)
-            ));
-        }
-    };
+    if !is_compared(kind) {
+        return Some(format!(
+            "{} of {} is of a type ({kind}) that is not compared; use a text, a whole number, a date or a truth value",
+            found.name,
+            called(table)
+        ));
+    }
     condition.values.iter().find_map(|operand| match operand {
         Operand::Property(name) => Some(format!(
             "a replica is the same for all who read it, so its rows cannot depend on the recipient (${{recipient.{name}}}); make a \
              cut for each value"
         )),
-        Operand::Value(value) if !fits(value) => Some(format!(
+        Operand::Value(value) if is_value(kind, value) != Some(true) => Some(format!(
             "'{value}' is no {kind}, which {} of {} is",
             found.name,
             called(table)
@@ -323,6 +312,8 @@ pub(super) fn gives_more(
 
 #[cfg(test)]
 mod tests {
+    use model::Timestamp;
+
     use super::*;
 
     fn columns() -> Vec<Column> {
