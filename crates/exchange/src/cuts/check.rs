@@ -69,10 +69,23 @@ fn fields(type_text: &str) -> Option<Vec<(&str, &str)>> {
         .collect()
 }
 
+/// Whether values of a type have a hash.
 fn is_single(type_text: &str) -> bool {
-    !["struct<", "array<", "map<"]
-        .iter()
-        .any(|begin| type_text.starts_with(begin))
+    const SINGLE: [&str; 12] = [
+        "boolean",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "float",
+        "double",
+        "string",
+        "binary",
+        "date",
+        "timestamp",
+        "timestamp_ntz",
+    ];
+    SINGLE.contains(&type_text) || type_text.starts_with("decimal(")
 }
 
 pub(super) fn is_partition(table: &TableRecord, column: &str) -> bool {
@@ -352,6 +365,22 @@ mod tests {
                 .as_ref()
                 .map(|is| (is.name.as_str(), is.type_text.as_str()));
             assert_eq!(is, found, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_hash_is_not_said_to_have_one() {
+        for (type_text, is) in [
+            ("bigint", true),
+            ("decimal(10,2)", true),
+            ("timestamp_ntz", true),
+            ("variant", false),
+            ("void", false),
+            ("array<string>", false),
+            ("map<string, int>", false),
+            ("struct<a: int>", false),
+        ] {
+            assert_eq!(is_single(type_text), is, "{type_text}");
         }
     }
 
