@@ -217,6 +217,22 @@ async fn an_old_copy_is_compared_by_a_worker() {
         assert_eq!(found[0].compared, Some(Compared::Same));
         assert_eq!(found[0].compared_at, Some(exchange.now()));
         assert!(!found[0].comparing);
+
+        // By now another team has a table there.
+        let given = sql!(
+            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+        );
+        given.execute(exchange.db()).await.unwrap();
+        let moved = sql!(
+            "update product_table set path = 'old', storage_id = (select id from storage where name = 'az_weu')
+             where product_id = (select id from product where name = 'vehicle-parts')"
+        );
+        moved.execute(exchange.db()).await.unwrap();
+        let refused = exchange.flow_compare(&world.jonas, flow.id).await;
+        let Err(Error::Conflict(why)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(why.contains("another team's"), "{why}");
     }
 }
 
