@@ -81,6 +81,19 @@ async fn savings_count_from_the_flows_that_were_switched_off() {
             .unwrap();
         let saved = exchange.savings(&world.mara, None).await.unwrap();
         assert_eq!(saved[0].baseline_bytes, 14_000_000_000);
+
+        // Before there was a replica nothing was saved by it.
+        let long_ago = FlowSwitch {
+            off: Some("2000-01-01".to_owned()),
+        };
+        exchange
+            .flow_switch(&world.jonas, made[1].id, long_ago)
+            .await
+            .unwrap();
+        world.test.clock.advance(DAY / 2);
+        let saved = exchange.savings(&world.mara, None).await.unwrap();
+        let found = (saved[0].days, saved[0].baseline_bytes);
+        assert_eq!(found, (14, 14_000_000_000));
     }
 }
 
