@@ -336,6 +336,14 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
             changed: 1,
             ..AdoptionOutcome::default()
         };
+        let mut of_another = again.clone();
+        of_another.adopt_path = Some("old/other".into());
+        exchange
+            .adoption_done(&world.system, &of_another, &run, &outcome)
+            .await
+            .unwrap();
+        let waiting = exchange.adoptions(&world.jonas).await.unwrap();
+        assert_eq!((waiting[0].done_at, waiting[0].taken_files), (None, 0));
         for _ in 0..2 {
             exchange
                 .adoption_done(&world.system, &again, &run, &outcome)
