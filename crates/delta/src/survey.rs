@@ -72,13 +72,7 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
     let mut seen = 0;
     while !open.is_empty() {
         let some = open.len().min(AT_ONCE);
-        let mut batch: Vec<(Path, usize)> = open.drain(..some).collect();
-        for (folder, _) in batch.split_off(some.min(MAX_FOLDERS - seen)) {
-            survey.leave_out(
-                folder,
-                "there are more folders than one assessment looks at",
-            );
-        }
+        let batch: Vec<(Path, usize)> = open.drain(..some).collect();
         seen += batch.len();
         let visiting: Vec<_> = batch
             .iter()
@@ -107,10 +101,13 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
                     continue;
                 }
                 let path = below(&folder, &name);
-                if level < MAX_LEVELS {
-                    open.push_back((path, level + 1));
-                } else {
+                if level >= MAX_LEVELS {
                     survey.leave_out(path, "it lies too many levels below the prefix");
+                } else if seen + open.len() >= MAX_FOLDERS {
+                    // Not even remembered: there may be a million of them.
+                    survey.leave_out(path, "there are more folders than one assessment looks at");
+                } else {
+                    open.push_back((path, level + 1));
                 }
             }
         }
@@ -305,6 +302,19 @@ mod tests {
             ]
         );
         assert!(found.left_out.is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_too_many_folders_some_are_named_and_the_rest_counted() {
+        let many = (0..MAX_FOLDERS + 150).map(|number| format!("lake/{number:06}/x.csv"));
+        let objects = store(many).await;
+        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        // The prefix is a folder, too.
+        assert_eq!(found.folders.len(), MAX_FOLDERS - 1);
+        assert_eq!((found.left_out.len(), found.left_out_more), (SHOWN, 51));
+        let (first, why) = &found.left_out[0];
+        assert_eq!(first.to_string(), format!("lake/{:06}", MAX_FOLDERS - 1));
+        assert!(why.contains("more folders"), "{why}");
     }
 
     #[tokio::test]
