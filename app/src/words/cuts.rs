@@ -79,8 +79,7 @@ pub(crate) const MORE_HASHED: &str = "Also hashed";
 pub(crate) const IN_STRUCTS_HINT: &str =
     "Columns in structs, such as customer.name, with commas between them.";
 pub(crate) const ROWS: &str = "Only rows where";
-pub(crate) const ROWS_HINT: &str =
-    "country = 'DE' and year in (2024, 2025); columns of any kind. Empty: every row.";
+pub(crate) const ROWS_HINT: &str = "country = 'DE' and year in (2024, 2025); columns of text, whole numbers, dates, and true or false. Empty: every row.";
 pub(crate) const CANNOT_BE_CLONED: &str = "This table cannot be cloned, so no cut has it.";
 pub(crate) const CHANGE_IT: &str = "Change this cut";
 pub(crate) const CHANGE_HINT: &str = "Other tables, columns or rows make another edition with replicas of its own, copied from the beginning. While somebody has access \

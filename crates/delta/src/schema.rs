@@ -81,6 +81,7 @@ fn data_type(value: &Value) -> Result<(String, Vec<Column>), LogError> {
         )
     };
     if let Some(name) = value.as_str() {
+        // Whoever chooses rows by a column goes by these names, too.
         let sql = match name {
             "byte" => "tinyint",
             "short" => "smallint",

@@ -1,13 +1,13 @@
 //! What lies under a prefix: Delta tables, and folders in other formats by their names alone. Lists, opens nothing, and never
 //! lists a table's data: how much is looked at is bounded, and what was left out is said.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::future::try_join_all;
 use object_store::ObjectStore;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 
 use crate::LogError;
 use crate::listing::LOG;
@@ -72,13 +72,7 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
     let mut seen = 0;
     while !open.is_empty() {
         let some = open.len().min(AT_ONCE);
-        let mut batch: Vec<(Path, usize)> = open.drain(..some).collect();
-        for (folder, _) in batch.split_off(some.min(MAX_FOLDERS - seen)) {
-            survey.leave_out(
-                folder,
-                "there are more folders than one assessment looks at",
-            );
-        }
+        let batch: Vec<(Path, usize)> = open.drain(..some).collect();
         seen += batch.len();
         let visiting: Vec<_> = batch
             .iter()
@@ -89,6 +83,10 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
             if let Some(format) = visit.format {
                 survey.found(&folder, format);
             }
+            if !visit.is_whole && !visit.holders.is_empty() {
+                let why = "not all folders in it that are called like partitions were seen, and in some there are tables";
+                survey.leave_out(folder.clone(), why);
+            }
             let Some(inner) = visit.inner else {
                 survey.leave_out(
                     folder,
@@ -97,15 +95,19 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
                 continue;
             };
             for name in inner {
-                // A folder of a partition belongs to what lies above it.
-                if name.starts_with(['_', '.']) || name.contains('=') {
+                // A folder of a partition belongs to what lies above it, unless tables lie in it.
+                let is_part = name.contains('=') && !visit.holders.contains(&name);
+                if name.starts_with(['_', '.']) || is_part {
                     continue;
                 }
                 let path = below(&folder, &name);
-                if level < MAX_LEVELS {
-                    open.push_back((path, level + 1));
-                } else {
+                if level >= MAX_LEVELS {
                     survey.leave_out(path, "it lies too many levels below the prefix");
+                } else if seen + open.len() >= MAX_FOLDERS {
+                    // Not even remembered: there may be a million of them.
+                    survey.leave_out(path, "there are more folders than one assessment looks at");
+                } else {
+                    open.push_back((path, level + 1));
                 }
             }
         }
@@ -118,12 +120,17 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
 struct Visit {
     format: Option<Format>,
     inner: Option<BTreeSet<String>>,
+    /// As those of [`Sight`].
+    holders: BTreeSet<String>,
+    is_whole: bool,
 }
 
 async fn visit(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Visit, LogError> {
     let table = |format| Visit {
         format: Some(format),
         inner: Some(BTreeSet::new()),
+        holders: BTreeSet::new(),
+        is_whole: true,
     };
     if is_there(objects, &below(folder, LOG)).await? {
         return Ok(table(Format::Delta));
@@ -148,6 +155,8 @@ async fn visit(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Visit, L
     Ok(Visit {
         format: sight.format,
         inner,
+        holders: sight.holders,
+        is_whole: sight.is_whole,
     })
 }
 
@@ -181,6 +190,8 @@ struct Sight {
     /// Names of the folders in it, as far as seen.
     inner: BTreeSet<String>,
     format: Option<Format>,
+    /// Of those that are called like partitions, the ones in which a log was seen: no partitions, but folders with tables.
+    holders: BTreeSet<String>,
     /// Everything below was seen.
     is_whole: bool,
     /// Most of what was seen lies directly in it.
@@ -194,6 +205,7 @@ async fn look(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Sight, Lo
     };
     let depth = folder.parts().count();
     let (mut seen, mut direct) = (0, 0);
+    let mut parts: BTreeMap<String, Format> = BTreeMap::new();
     let mut found = objects.list(Some(folder));
     while let Some(meta) = found.next().await {
         let location = meta?.location;
@@ -208,16 +220,25 @@ async fn look(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Sight, Lo
             continue;
         };
         let first: &str = first.as_ref();
-        if second.is_some() {
-            sight.inner.insert(first.to_owned());
-        } else {
+        let format = format_of(location.filename().unwrap_or_default());
+        if second.is_none() {
             direct += 1;
+            sight.format = sight.format.or(format);
+            continue;
         }
-        if second.is_none() || first.contains('=') {
-            let name = location.filename().unwrap_or_default();
-            sight.format = sight.format.or(format_of(name));
+        sight.inner.insert(first.to_owned());
+        if !first.contains('=') {
+            continue;
+        }
+        let is_log = |part: PathPart<'_>| AsRef::<str>::as_ref(&part) == LOG;
+        if location.parts().skip(depth + 1).any(is_log) {
+            sight.holders.insert(first.to_owned());
+        } else if let Some(format) = format {
+            parts.entry(first.to_owned()).or_insert(format);
         }
     }
+    parts.retain(|name, _| !sight.holders.contains(name));
+    sight.format = sight.format.or_else(|| parts.into_values().next());
     Ok(sight)
 }
 
@@ -253,6 +274,8 @@ mod tests {
             "lake/a/visits/_delta_log/00000000000000000000.json",
             "lake/a/visits/part-0.parquet",
             "lake/a/visits/inner/_delta_log/00000000000000000000.json",
+            "lake/geo/country=DE/visits/_delta_log/00000000000000000000.json",
+            "lake/geo/country=DE/visits/1.parquet",
             "lake/ice/metadata/v1.metadata.json",
             "lake/ice/data/x.parquet",
             "lake/plain/day=1/x.parquet",
@@ -273,11 +296,25 @@ mod tests {
             [
                 ("lake/a/visits", Format::Delta),
                 ("lake/drops", Format::Csv),
+                ("lake/geo/country=DE/visits", Format::Delta),
                 ("lake/ice", Format::Iceberg),
                 ("lake/plain", Format::Parquet),
             ]
         );
         assert!(found.left_out.is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_too_many_folders_some_are_named_and_the_rest_counted() {
+        let many = (0..MAX_FOLDERS + 150).map(|number| format!("lake/{number:06}/x.csv"));
+        let objects = store(many).await;
+        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        // The prefix is a folder, too.
+        assert_eq!(found.folders.len(), MAX_FOLDERS - 1);
+        assert_eq!((found.left_out.len(), found.left_out_more), (SHOWN, 51));
+        let (first, why) = &found.left_out[0];
+        assert_eq!(first.to_string(), format!("lake/{:06}", MAX_FOLDERS - 1));
+        assert!(why.contains("more folders"), "{why}");
     }
 
     #[tokio::test]

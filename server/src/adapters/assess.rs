@@ -383,8 +383,9 @@ async fn beginning(
 async fn read(at: &TableAt, span: Span) -> Result<Read, LogError> {
     let table = &at.table;
     let history = table.history().await?;
-    let (first, short) = beginning(table, &history, span.from).await?;
-    let begun = table.begin(&history, first).await?;
+    let begins = beginning(table, &history, span.from).await;
+    let (first, short) = begins.map_err(changed)?;
+    let begun = table.begin(&history, first).await.map_err(changed)?;
     // A clock that runs ahead is not believed beyond now.
     let from = match short {
         None => span.from,

@@ -81,6 +81,10 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         &s3.file("hist/evil/_delta_log/00000000000000000000.json"),
         FIRST,
     );
+    for version in [0, 2] {
+        let name = format!("hist/holes/_delta_log/{version:020}.json");
+        put(&s3.file(&name), "{}\n");
+    }
     put(&s3.file("hist/drops/a.csv"), "a,b\n");
     put(&s3.file("hist/ice/metadata/v1.metadata.json"), "{}");
 
@@ -198,6 +202,9 @@ async fn an_assessment_tells_what_python_counts_and_only_reads_logs() {
         problem.contains("names a file outside the table"),
         "{problem}"
     );
+    let holes = found.tables.iter().find(|table| table.path == "holes");
+    let problem = holes.unwrap().problem.as_deref().unwrap();
+    assert!(problem.contains("assess it again"), "{problem}");
     let others: Vec<&str> = found
         .others
         .iter()

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use model::dto::{Grant, GrantScope, GrantScopeNew, RecipientProperties, RecipientProperty};
-use model::rows::is_property_name;
+use model::rows::{Operand, is_property_name};
 use model::{
     GrantDesired, GrantId, Mode, ProductId, RecipientId, RecipientTokenId, RequestId, Role,
     RowFilter, TableId, Timestamp,
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::grants::GrantRecord;
 use super::requests::RequestRecord;
 use crate::audit::Object;
-use crate::catalog::TableRecord;
+use crate::catalog::{TableRecord, is_compared, is_value};
 use crate::change::Change;
 use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
@@ -94,22 +94,11 @@ fn misfit(table: &TableRecord, rows: &RowFilter) -> Option<String> {
         }
         let column = table.columns.iter().find(|column| is_it(&column.name));
         let kind = column.map_or("", |column| column.type_text.as_str());
-        let fits = |value: &str| match kind {
-            "string" => true,
-            "byte" | "short" | "integer" | "long" => value.parse::<i64>().is_ok(),
-            "boolean" => matches!(value, "true" | "false"),
-            "date" => Timestamp::parse(value).is_ok() && value.len() == 10,
-            _ => false,
-        };
         let wrong = condition.values.iter().find_map(|operand| match operand {
-            model::rows::Operand::Value(value) if !fits(value) => Some(value.clone()),
+            Operand::Value(value) if is_value(kind, value) != Some(true) => Some(value),
             _ => None,
         });
-        let known = matches!(
-            kind,
-            "string" | "byte" | "short" | "integer" | "long" | "boolean" | "date"
-        );
-        if !known {
+        if !is_compared(kind) {
             return Some(format!(
                 "{} of {}.{} is of a type ({kind}) whose values cannot be compared exactly; use a text, a whole number, a date or a truth value",
                 condition.column, table.schema, table.name

@@ -1,6 +1,6 @@
 //! What replicas have saved against a stated baseline. Where flows of the old way to the replica's place were switched off, what they
-//! would have moved since, told once for that place however many replicas are there; else an assumption: every consumer of the replica
-//! loads the whole table every `baseline_days` (a week, unless the product says otherwise).
+//! would have moved since then and since there is a replica, told once for that place however many replicas are there; else an
+//! assumption: every consumer of the replica loads the whole table every `baseline_days` (a week, unless the product says otherwise).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +99,13 @@ impl Exchange {
         .await?;
         let mut savings = Vec::with_capacity(replicas.len());
         let off_at = self.switched_off_at(now).await?;
+        let mut stands: BTreeMap<(ProductId, Location), Timestamp> = BTreeMap::new();
+        for replica in &replicas {
+            let at = stands
+                .entry((replica.product_id, replica.route()?.to))
+                .or_insert(replica.created_at);
+            *at = replica.created_at.min(*at);
+        }
         let mut told = BTreeSet::new();
         let mut rates: BTreeMap<Route, Option<RateRecord>> = BTreeMap::new();
         for replica in replicas {
@@ -116,10 +123,11 @@ impl Exchange {
                 savings.push(saving(replica, route, rate.as_ref(), now)?);
                 continue;
             }
+            let since = stands.get(&place).copied().unwrap_or(replica.created_at);
             // What the flows would have moved is saved once, also where several replicas or cuts stand in their place.
             if told.insert(place)
                 && let Some(off) = self
-                    .switched_off(replica.product_id, &route.to, now)
+                    .switched_off(replica.product_id, &route.to, (since, now))
                     .await?
             {
                 savings.push(self.saving_since(replica, route, off, now).await?);

@@ -6,6 +6,7 @@
 mod escape;
 mod history;
 mod inspect;
+mod kinds;
 mod life;
 mod list;
 mod read;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use escape::LogEscape;
 pub(crate) use inspect::{check_path, overlaps};
+pub(crate) use kinds::{is_compared, is_value};
 pub use refresh::REFRESH_TICK;
 pub(crate) use register::{begins_with, check_tags};
 pub(crate) use tables::note_commit;

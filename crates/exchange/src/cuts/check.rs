@@ -3,10 +3,10 @@
 
 use model::dto::{Column, CutTableNew};
 use model::rows::{Condition, Operand};
-use model::{Narrowing, RowFilter, Timestamp};
+use model::{Narrowing, RowFilter};
 
 use super::Content;
-use crate::catalog::TableRecord;
+use crate::catalog::{TableRecord, is_compared, is_value};
 use crate::error::Check;
 
 /// The most columns that one table's part names.
@@ -69,10 +69,23 @@ fn fields(type_text: &str) -> Option<Vec<(&str, &str)>> {
         .collect()
 }
 
+/// Whether values of a type have a hash.
 fn is_single(type_text: &str) -> bool {
-    !["struct<", "array<", "map<"]
-        .iter()
-        .any(|begin| type_text.starts_with(begin))
+    const SINGLE: [&str; 12] = [
+        "boolean",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "float",
+        "double",
+        "string",
+        "binary",
+        "date",
+        "timestamp",
+        "timestamp_ntz",
+    ];
+    SINGLE.contains(&type_text) || type_text.starts_with("decimal(")
 }
 
 pub(super) fn is_partition(table: &TableRecord, column: &str) -> bool {
@@ -257,30 +270,19 @@ fn misfit(table: &TableRecord, condition: &Condition) -> Option<String> {
         return Some(unknown(table, &condition.column));
     };
     let kind = found.type_text.as_str();
-    let fits: fn(&str) -> bool = match kind {
-        "string" => |_| true,
-        "byte" | "short" | "integer" | "long" => |value| value.parse::<i64>().is_ok(),
-        "boolean" => |value| matches!(value, "true" | "false"),
-        "date" => |value| value.len() == 10 && Timestamp::parse(value).is_ok(),
-        "timestamp" | "timestamp_ntz" => |value| Timestamp::parse(value).is_ok(),
-        "float" | "double" => |value| value.parse::<f64>().is_ok_and(f64::is_finite),
-        kind if kind.starts_with("decimal(") => {
-            |value| value.parse::<f64>().is_ok_and(f64::is_finite)
-        }
-        _ => {
-            return Some(format!(
-                "{} of {} is of a type ({kind}) that is not compared; use a text, a number, a date, an instant or a truth value",
-                found.name,
-                called(table)
-            ));
-        }
-    };
+    if !is_compared(kind) {
+        return Some(format!(
+            "{} of {} is of a type ({kind}) that is not compared; use a text, a whole number, a date or a truth value",
+            found.name,
+            called(table)
+        ));
+    }
     condition.values.iter().find_map(|operand| match operand {
         Operand::Property(name) => Some(format!(
             "a replica is the same for all who read it, so its rows cannot depend on the recipient (${{recipient.{name}}}); make a \
              cut for each value"
         )),
-        Operand::Value(value) if !fits(value) => Some(format!(
+        Operand::Value(value) if is_value(kind, value) != Some(true) => Some(format!(
             "'{value}' is no {kind}, which {} of {} is",
             found.name,
             called(table)
@@ -323,6 +325,8 @@ pub(super) fn gives_more(
 
 #[cfg(test)]
 mod tests {
+    use model::Timestamp;
+
     use super::*;
 
     fn columns() -> Vec<Column> {
@@ -361,6 +365,22 @@ mod tests {
                 .as_ref()
                 .map(|is| (is.name.as_str(), is.type_text.as_str()));
             assert_eq!(is, found, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_hash_is_not_said_to_have_one() {
+        for (type_text, is) in [
+            ("bigint", true),
+            ("decimal(10,2)", true),
+            ("timestamp_ntz", true),
+            ("variant", false),
+            ("void", false),
+            ("array<string>", false),
+            ("map<string, int>", false),
+            ("struct<a: int>", false),
+        ] {
+            assert_eq!(is_single(type_text), is, "{type_text}");
         }
     }
 

@@ -92,6 +92,21 @@ impl Exchange {
                 }
             }));
         }
+        // Whose the folder is was asked when it was named, and may have changed.
+        if let (Some(storage), Some(path)) = (&record.copy_storage, &record.copy_path)
+            && let Some(storage) = self.storage_by_name(storage.as_str()).await?
+        {
+            let mut check = Check::new();
+            let place = (&storage, path.as_str());
+            self.check_copy(&mut check, principal, record.team_id, None, place)
+                .await?;
+            if !check.is_clean() {
+                return Err(Error::conflict(
+                    "the folder of the old copy is another team's table or replica by now, lies in one or holds one, and is not read; take \
+                     the flow out and register it with the folder that it loads into",
+                ));
+            }
+        }
         let mut change = self.change(principal).await?;
         let at = change.at();
         sql!("update old_flow set comparing_at = $1 where id = $2")

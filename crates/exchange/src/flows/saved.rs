@@ -14,7 +14,7 @@ use crate::sql;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SwitchedOff {
     pub(crate) flows: u64,
-    /// The day on which the first of them was; from then on it counts.
+    /// When the first of them was, or when there came to be what took its place; from then on it counts.
     pub(crate) since: Timestamp,
     /// What they would have moved since.
     pub(crate) bytes: u64,
@@ -42,12 +42,13 @@ impl Exchange {
         places.collect()
     }
 
-    /// What flows of the old way to this place would have moved since they were switched off. None: none was. Priced as of now.
+    /// What flows of the old way to this place would have moved since they were switched off, but not before something stood there in
+    /// their place. None: none was. Priced as of now.
     pub(crate) async fn switched_off(
         &self,
         product: ProductId,
         to: &Location,
-        now: Timestamp,
+        (stands, now): (Timestamp, Timestamp),
     ) -> Result<Option<SwitchedOff>, Error> {
         let flows: Vec<FlowRecord> = sql!(
             flow_rows!(),
@@ -61,6 +62,7 @@ impl Exchange {
         let mut found: Option<SwitchedOff> = None;
         for flow in flows {
             let Some(off) = flow.off_at else { continue };
+            let off = off.max(stands);
             let bytes = flow.load().map(|load| {
                 let days = now.since(off).max(0) / DAY;
                 // The loads that would have come: one whenever its period has passed.

@@ -315,7 +315,7 @@ impl Exchange {
         let at = change.at();
         let changed = sql!(
             "update adoption set done_at = $1, done_run = $2, taken_files = $3, taken_bytes = $4, outcome = $5
-             where adopted_table = $6 and into_storage = $7 and done_at is null"
+             where adopted_table = $6 and into_storage = $7 and adopt_path = $8 and done_at is null"
         )
         .bind(at)
         .bind(run.id)
@@ -324,6 +324,8 @@ impl Exchange {
         .bind(outcome.sentence(level))
         .bind(task.table_id)
         .bind(task.target_storage)
+        // Another may have been named meanwhile, of which this says nothing.
+        .bind(task.adopt_path.as_deref())
         .execute(change.tx())
         .await?;
         if changed == 0 {

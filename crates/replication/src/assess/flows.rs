@@ -77,6 +77,12 @@ pub fn flows(text: &str) -> Result<Vec<Flow>, FlowError> {
         .iter()
         .map(|cell| cell.trim().to_ascii_lowercase())
         .collect();
+    if let [only] = head.as_slice()
+        && only.contains([';', '\t'])
+    {
+        let sentence = "there are semicolons or tabs between the cells; save the list with commas between them";
+        return Err(wrong(line, sentence.to_owned()));
+    }
     let place = |name: &str| {
         head.iter().position(|cell| cell == name).ok_or_else(|| {
             wrong(
@@ -234,5 +240,8 @@ mod tests {
         assert!(flows("").unwrap_err().sentence.contains("is empty"));
         let error = flows("table,kind\n").unwrap_err();
         assert!(error.sentence.contains("`consumers` is missing"), "{error}");
+        // As spreadsheets of some countries save them.
+        let error = flows("table;kind;consumers;from;to\na;FTP;1;;azure:westeurope\n").unwrap_err();
+        assert!(error.sentence.contains("semicolons"), "{error}");
     }
 }

@@ -88,7 +88,8 @@ impl World {
                 table: "visits".to_owned(),
                 drop: vec!["name".to_owned()],
                 pseudonymise: vec!["vin".to_owned()],
-                rows: Some("country = 'DE'".to_owned()),
+                // By what the log calls its types, read for real: all rows fit the number.
+                rows: Some("country = 'DE' and id >= 0".to_owned()),
             }],
         };
         let operator = Principal::operator();

@@ -81,6 +81,19 @@ async fn savings_count_from_the_flows_that_were_switched_off() {
             .unwrap();
         let saved = exchange.savings(&world.mara, None).await.unwrap();
         assert_eq!(saved[0].baseline_bytes, 14_000_000_000);
+
+        // Before there was a replica nothing was saved by it.
+        let long_ago = FlowSwitch {
+            off: Some("2000-01-01".to_owned()),
+        };
+        exchange
+            .flow_switch(&world.jonas, made[1].id, long_ago)
+            .await
+            .unwrap();
+        world.test.clock.advance(DAY / 2);
+        let saved = exchange.savings(&world.mara, None).await.unwrap();
+        let found = (saved[0].days, saved[0].baseline_bytes);
+        assert_eq!(found, (14, 14_000_000_000));
     }
 }
 
@@ -217,6 +230,22 @@ async fn an_old_copy_is_compared_by_a_worker() {
         assert_eq!(found[0].compared, Some(Compared::Same));
         assert_eq!(found[0].compared_at, Some(exchange.now()));
         assert!(!found[0].comparing);
+
+        // By now another team has a table there.
+        let given = sql!(
+            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+        );
+        given.execute(exchange.db()).await.unwrap();
+        let moved = sql!(
+            "update product_table set path = 'old', storage_id = (select id from storage where name = 'az_weu')
+             where product_id = (select id from product where name = 'vehicle-parts')"
+        );
+        moved.execute(exchange.db()).await.unwrap();
+        let refused = exchange.flow_compare(&world.jonas, flow.id).await;
+        let Err(Error::Conflict(why)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(why.contains("another team's"), "{why}");
     }
 }
 
@@ -307,6 +336,14 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
             changed: 1,
             ..AdoptionOutcome::default()
         };
+        let mut of_another = again.clone();
+        of_another.adopt_path = Some("old/other".into());
+        exchange
+            .adoption_done(&world.system, &of_another, &run, &outcome)
+            .await
+            .unwrap();
+        let waiting = exchange.adoptions(&world.jonas).await.unwrap();
+        assert_eq!((waiting[0].done_at, waiting[0].taken_files), (None, 0));
         for _ in 0..2 {
             exchange
                 .adoption_done(&world.system, &again, &run, &outcome)

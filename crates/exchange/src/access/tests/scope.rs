@@ -31,9 +31,9 @@ impl World {
         };
         let found = Inspection {
             columns: vec![
-                column("id", "long"),
+                column("id", "bigint"),
                 column("country", "string"),
-                column("Year", "integer"),
+                column("Year", "int"),
                 column("at", "timestamp"),
             ],
             partition_columns: ["country", "Year", "at"].map(str::to_owned).to_vec(),
@@ -115,7 +115,7 @@ async fn a_grant_opens_what_was_decided_and_a_renewal_no_more() {
         for (wrong, says) in [
             ("id = 1", "no partition column"),
             ("nosuch = 1", "no partition column"),
-            ("year = 'x'", "is no integer"),
+            ("year = 'x'", "is no int"),
             ("at = '2026-01-01'", "compared exactly"),
             ("country like 'D'", "should stand"),
         ] {
