@@ -24,7 +24,7 @@ pub const DRAWN_MAX: usize = 8;
 const WIDTH: f64 = 1_000.0;
 
 /// `said` writes a value with its unit. Name and figures stand above each pair of bars, so pointing at it needs to tell nothing: the
-/// whole of it is the link.
+/// whole of it is the link. The largest come first, unless the rows have an order of their own, such as that of time.
 #[component]
 pub fn Comparison(
     title: &'static str,
@@ -32,20 +32,25 @@ pub fn Comparison(
     is: &'static str,
     rows: Vec<Against>,
     said: fn(u64) -> String,
+    #[prop(optional)] in_order: bool,
 ) -> impl IntoView {
-    let mut rows = rows;
-    rows.sort_by_key(|row| std::cmp::Reverse(row.would_be.max(row.is)));
+    let size = |row: &Against| row.would_be.max(row.is);
     let left_out = rows.len().saturating_sub(DRAWN_MAX);
+    let mut rows: Vec<(usize, Against)> = rows.into_iter().enumerate().collect();
+    rows.sort_by_key(|(_, row)| std::cmp::Reverse(size(row)));
     rows.truncate(DRAWN_MAX);
+    if in_order {
+        rows.sort_by_key(|(nth, _)| *nth);
+    }
     let highest = rows
         .iter()
-        .map(|row| row.would_be.max(row.is))
+        .map(|(_, row)| size(row))
         .max()
         .unwrap_or(0)
         .max(1);
     let bars = rows
         .into_iter()
-        .map(|row| {
+        .map(|(_, row)| {
             let figures = format!(
                 "{would_be} {}, {is} {}: {}",
                 said(row.would_be),
@@ -158,6 +163,25 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+    }
+
+    #[test]
+    fn the_largest_come_first_unless_there_is_an_order() {
+        let rows = || (0..10).map(|n| row(&format!("week {n}"), [3, 9, 5][n % 3], 0));
+        let names = |html: &str| -> Vec<usize> {
+            let found = html.split("aria-label=\"week ").skip(1);
+            let names = found.map(|rest| rest.split('.').next().unwrap().parse().unwrap());
+            names.collect()
+        };
+        assert_eq!(names(&drawn(rows().collect())), [1, 4, 7, 2, 5, 8, 0, 3]);
+        let html = leptos::reactive::owner::Owner::new().with(|| {
+            view! {
+                <Comparison title="Weeks" would_be="Was" is="Is" rows=rows().collect() in_order=true said=|value| format!("{value} B")/>
+            }
+            .into_view()
+            .to_html()
+        });
+        assert_eq!(names(&html), [0, 1, 2, 3, 4, 5, 7, 8]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! A value has no type of its own: it is one of the column's type, or else fits no row. So that a filter never opens more than it
 //! says, there is no "not", no "or" and no function.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -120,6 +121,17 @@ impl RowFilter {
 }
 
 impl How {
+    /// Whether it holds of a value that stands so to the one it is compared with.
+    pub const fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Equal => "=",

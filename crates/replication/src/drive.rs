@@ -5,32 +5,29 @@
 //! stops at the next save. Errors that may pass leave the state as it is, for the next attempt.
 
 mod adopting;
+mod committing;
+mod copying;
 mod narrowed;
 mod rows;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use delta::{LogError, Table, Written};
+use delta::LogError;
 use model::{Clock, RunState, SyncRunId};
 
-use crate::engine::{CopyEngine, CopyJob, EngineError, ExternalRef, Progress};
-use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
+use crate::engine::{CopyEngine, EngineError};
+use crate::files::CopyFailure;
 use crate::journal::{JournalError, RunJournal, RunRecord};
-use crate::mark::mark_of;
 use crate::marker::Marker;
-use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, has_moved_on, plan_for};
-use crate::tail;
-use crate::verify::{VerifyError, are_there};
+use crate::plan::{Ask, Fate, Pair, Plan, PlanError, PlanSummary, Planned, plan_for};
+use crate::verify::VerifyError;
 
 /// How often a running copy's progress is saved, which is also how soon a fenced driver notices.
 const PROGRESS: Duration = Duration::from_secs(2);
 
 /// Plans of one run before it gives up for this time: others keep committing, or the source keeps changing.
 const MOST_PLANS: u32 = 8;
-
-/// Commits between two checkpoints of a replica.
-const CHECKPOINT_EVERY: u64 = 10;
 
 /// One run of one replica table, as its driver is told of it.
 #[derive(Clone, Debug)]
@@ -299,226 +296,6 @@ impl Driver<'_> {
             .folder
             .join(format!("{}.{name}.jsonl", self.run.id))
     }
-
-    async fn copying(&mut self) -> Result<(), RunError> {
-        let Some(mut plan) = self.files_of_plan().await? else {
-            return Ok(());
-        };
-        // Taken up where it was planned without a budget, or with another one.
-        if let Some(why) = self.over_budget(&plan.summary, 0) {
-            return self.end(RunState::Failed, why).await;
-        }
-        if !self.taken_over(&mut plan).await? {
-            return Ok(());
-        }
-        if !plan.copies.is_empty() {
-            let job = CopyJob {
-                run_id: format!("{}.{}", self.run.id, plan.summary.ordinal),
-                attempt: self.run.attempt,
-                manifest: self.file(&format!("{}.manifest", plan.summary.ordinal)),
-                // One for all plans of the run: what an earlier plan copied need not be copied again.
-                receipts: self.file("receipts"),
-                source: self.run.source.clone(),
-                target: self.run.target.clone(),
-            };
-            model::crash_point!("sync.manifest.before");
-            write_manifest(&job.manifest, &plan.copies).await?;
-            model::crash_point!("sync.manifest.after");
-            let reference = self.engine.submit(&job).await?;
-            let ended = self.follow(&reference).await;
-            // Done, failed or fenced: nothing is to run on.
-            self.engine.cancel(&reference).await?;
-            match ended? {
-                Ok(copied) => self.record.copied = copied,
-                Err(why) => return self.copy_failed(why).await,
-            }
-            let mut receipts = Follower::new();
-            receipts.read(&job.receipts).await?;
-            let missing = plan
-                .copies
-                .iter()
-                .find(|i| receipts.finished.size_of(&i.dst) != Some(i.size));
-            if let Some(item) = missing {
-                let message = format!("the copy engine left no receipt for `{}`", item.dst);
-                let kind = FailureKind::Other;
-                return Err(RunError::Copy(CopyFailure {
-                    kind,
-                    src: item.src.clone(),
-                    message,
-                }));
-            }
-        }
-        if !self.settled(&mut plan).await? {
-            return Ok(());
-        }
-        if !plan.copies.is_empty() || !plan.draft.own.is_empty() {
-            // Rule 1: objects first, then a look at each, then the commit.
-            if let Err(error) = are_there(&self.pair.target, &plan).await {
-                if matches!(error, VerifyError::Wrong(_)) {
-                    // The receipts claim what is not there: they are worth nothing.
-                    self.forget_work(plan.summary.ordinal).await?;
-                }
-                return Err(RunError::Verify(error));
-            }
-        }
-        self.plan = Some(plan);
-        self.record.commit_at = Some(self.clock.now());
-        self.save(RunState::Committing).await
-    }
-
-    /// Waits for the engine, saving the progress as it goes.
-    async fn follow(
-        &mut self,
-        reference: &ExternalRef,
-    ) -> Result<Result<Copied, CopyFailure>, RunError> {
-        loop {
-            match self.engine.poll(reference).await? {
-                Progress::Done(copied) => return Ok(Ok(copied)),
-                Progress::Failed { why, .. } => return Ok(Err(why)),
-                Progress::Running(copied) => {
-                    self.record.copied = copied;
-                    self.engine.ended(reference, PROGRESS).await;
-                    self.save(RunState::Copying).await?;
-                }
-            }
-        }
-    }
-
-    async fn copy_failed(&mut self, why: CopyFailure) -> Result<(), RunError> {
-        let is_by_rows = self
-            .record
-            .plan
-            .as_ref()
-            .is_some_and(|plan| !plan.choice.is_empty());
-        let is_lost = match &self.record.plan {
-            Some(plan) if self.record.lost_file => {
-                let moved_on = has_moved_on(&self.pair.source, plan).await;
-                !moved_on.map_err(RunError::Plan)?
-            }
-            _ => false,
-        };
-        match why.kind {
-            // Perhaps a file of the change feed: copying does without.
-            FailureKind::Missing | FailureKind::Size if is_by_rows => {
-                self.record.files_only = true;
-                self.again().await
-            }
-            // The source vacuumed the file while we copied: its newest version does without it, or is corrupt (rule 27).
-            FailureKind::Missing if !is_lost => {
-                self.record.lost_file = true;
-                self.again().await
-            }
-            FailureKind::Missing | FailureKind::Size => {
-                self.end(RunState::Failed, format!("The source is corrupt: {why}."))
-                    .await
-            }
-            FailureKind::Other => Err(RunError::Copy(why)),
-        }
-    }
-
-    async fn committing(&mut self) -> Result<(), RunError> {
-        let (Some(kept), Some(at)) = (self.record.plan.clone(), self.record.commit_at) else {
-            return self.again().await;
-        };
-        let target = &self.pair.target;
-        let latest = target.latest_version().await.map_err(RunError::Commit)?;
-        if latest.is_some_and(|latest| latest >= kept.target_version) {
-            return self.taken(&kept).await;
-        }
-        let is_taken_up = self.plan.is_none();
-        let Some(mut plan) = self.files_of_plan().await? else {
-            return Ok(());
-        };
-        if !self.settled(&mut plan).await? {
-            return Ok(());
-        }
-        // No log names what was copied yet: since then a vacuum may have taken it for an orphan.
-        if is_taken_up && let Err(error) = are_there(&self.pair.target, &plan).await {
-            if !matches!(error, VerifyError::Wrong(_)) {
-                return Err(RunError::Verify(error));
-            }
-            self.forget_work(plan.summary.ordinal).await?;
-            // What was written anew here is written again.
-            self.plan = Some(plan).filter(|plan| !plan.is_settled);
-            return self.save(RunState::Copying).await;
-        }
-        let mut at = at;
-        if is_taken_up {
-            // Since it was fixed days may have gone by: tombstones as old as that would be over before they stand, and whoever
-            // reads the version before this one would be left without its files.
-            at = self.clock.now();
-            self.record.commit_at = Some(at);
-            self.save(RunState::Committing).await?;
-        }
-        let body = plan.draft.body(&plan.summary, self.pair.replica_table, at);
-        model::crash_point!("sync.commit.before");
-        let written = self
-            .pair
-            .target
-            .write_commit(kept.target_version, body)
-            .await;
-        model::crash_point!("sync.commit.after");
-        match written.map_err(RunError::Commit)? {
-            Written::Ours if !is_taken_up => self.save(RunState::Verifying).await,
-            // It may be what an earlier attempt wrote, at another time.
-            Written::Ours | Written::Taken => self.taken(&kept).await,
-        }
-    }
-
-    /// The version stands in the log: by this run, by another run of this replica table, or by a stranger.
-    async fn taken(&mut self, plan: &PlanSummary) -> Result<(), RunError> {
-        let version = plan.target_version;
-        let mark = mark_of(&self.pair.target, version, self.pair.replica_table).await;
-        match mark.map_err(|error| RunError::Commit(error.into()))? {
-            Some(mark) if mark.run == self.run.id && mark.source_version == plan.source_version => {
-                self.record.commit_at = mark.committed_at.or(self.record.commit_at);
-                self.save(RunState::Verifying).await
-            }
-            // Another run, or an earlier plan of this one by a driver that was fenced too late.
-            Some(_) => self.again().await,
-            None => {
-                let what = format!("somebody else wrote version {version}");
-                self.end(RunState::Parked, PlanError::Diverged { what }.to_string())
-                    .await
-            }
-        }
-    }
-
-    async fn verifying(&mut self) -> Result<(), RunError> {
-        let Some(mut plan) = self.record.plan.clone() else {
-            return self.again().await;
-        };
-        model::crash_point!("sync.verify.before");
-        let verified = tail::verified(self.pair, &mut plan).await;
-        model::crash_point!("sync.verify.after");
-        match verified {
-            Ok(verified) => {
-                self.record.verified = Some(verified);
-                self.record.plan = Some(plan.clone());
-            }
-            Err(error) if error.is_passing() => return Err(RunError::Verify(error)),
-            Err(error) => {
-                self.record.differs = true;
-                return self.end(RunState::Failed, error.to_string()).await;
-            }
-        }
-        if plan.target_version > 0 && plan.target_version.is_multiple_of(CHECKPOINT_EVERY) {
-            model::crash_point!("sync.checkpoint.before");
-            if let Err(error) = checkpoint(&self.pair.target, plan.target_version).await {
-                // Readers do without; the next one is due soon.
-                tracing::warn!(
-                    replica_table = %self.pair.replica_table, version = plan.target_version, %error,
-                    "no checkpoint could be written on the replica"
-                );
-            }
-            model::crash_point!("sync.checkpoint.after");
-        }
-        // Of a plan that was given up, too.
-        if !plan.choice.is_empty() || self.record.files_only {
-            self.unstage().await;
-        }
-        self.save(RunState::Done).await
-    }
 }
 
 /// Whether a plan made anew means the same.
@@ -531,10 +308,4 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
         && anew.metadata_digest == kept.metadata_digest
         && anew.choice == kept.choice
         && (kept.domains_digest.is_none() || anew.domains_digest == kept.domains_digest)
-}
-
-async fn checkpoint(target: &Table, version: u64) -> Result<(), LogError> {
-    target
-        .write_checkpoint(&target.snapshot(Some(version)).await?)
-        .await
 }

@@ -2,8 +2,10 @@
 //! copier that takes up a run after a crash sends only the parts that are missing.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -11,8 +13,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, MultipartUpload, PutPayload, PutResult};
 use serde::{Deserialize, Serialize};
 use storage::{Part, Parts};
-use tokio::fs::File;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// An upload that was begun, and the parts that stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +48,8 @@ struct Line {
 
 /// What is known of the uploads of a run. Opened by whoever holds the receipts, which one copier does.
 pub(crate) struct Uploads {
-    file: tokio::sync::Mutex<File>,
-    begun: std::sync::Mutex<HashMap<String, Begun>>,
+    file: Mutex<File>,
+    begun: Mutex<HashMap<String, Begun>>,
 }
 
 impl Uploads {
@@ -62,7 +63,7 @@ impl Uploads {
     /// A line that is none can only be one torn by a crash: it says nothing.
     pub(crate) async fn open(receipts: &FilePath) -> std::io::Result<Self> {
         let path = Self::beside(receipts);
-        let mut file = File::options()
+        let mut file = tokio::fs::File::options()
             .create(true)
             .read(true)
             .append(true)
@@ -90,39 +91,37 @@ impl Uploads {
             }
         }
         drop(known);
+        let mut file = file.into_std().await;
         if !is_new {
             // The last line may be torn: what follows is not to be taken for its rest.
-            file.write_all(b"\n").await?;
+            file.write_all(b"\n")?;
         }
         Ok(Self {
-            file: tokio::sync::Mutex::new(file),
-            begun: std::sync::Mutex::new(begun),
+            file: Mutex::new(file),
+            begun: Mutex::new(begun),
         })
     }
 
     /// Takes out what is known of an object's upload.
     fn take(&self, dst: &str) -> Option<Begun> {
-        let mut begun = self
-            .begun
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.remove(dst)
     }
 
-    async fn note(&self, dst: &str, what: What) -> Result<(), StoreError> {
+    /// Not handed to another thread: a line is tiny, and of a copier that is cut off none is written later on.
+    fn note(&self, dst: &str, what: What) -> Result<(), StoreError> {
         let line = Line {
             dst: dst.to_owned(),
             what,
         };
-        let written = async {
+        let write = || -> std::io::Result<()> {
             let mut line = serde_json::to_vec(&line)?;
             line.push(b'\n');
-            let mut file = self.file.lock().await;
-            file.write_all(&line).await?;
-            file.flush().await
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.write_all(&line)
         };
         // A part that nobody remembers is sent again.
-        written.await.map_err(|error| StoreError::Generic {
+        write().map_err(|error| StoreError::Generic {
             store: "uploads",
             source: error.into(),
         })
@@ -171,7 +170,7 @@ impl Lasting {
             etag,
             parts: BTreeMap::new(),
         };
-        self.uploads.note(dst, What::Begun(begun.clone())).await?;
+        self.uploads.note(dst, What::Begun(begun.clone()))?;
         Ok(Upload::Lasting(Box::new(LastingUpload {
             lasting: self.clone(),
             key: key.clone(),
@@ -236,7 +235,7 @@ impl Upload {
                         index,
                         id: id.clone(),
                     };
-                    lasting.uploads.note(&dst, what).await?;
+                    lasting.uploads.note(&dst, what)?;
                     Ok(Some((index, id)))
                 };
                 put.boxed()
@@ -262,7 +261,7 @@ impl Upload {
                     begun,
                 } = upload.as_ref();
                 let put = lasting.parts.complete(key, &begun.upload, parts).await?;
-                lasting.uploads.note(dst, What::Over).await?;
+                lasting.uploads.note(dst, What::Over)?;
                 Ok(put)
             }
         }
@@ -286,7 +285,7 @@ impl Upload {
 
 impl LastingUpload {
     async fn give_up(self) {
-        let over = self.lasting.uploads.note(&self.dst, What::Over).await;
+        let over = self.lasting.uploads.note(&self.dst, What::Over);
         let given_up = self
             .lasting
             .parts
@@ -340,15 +339,13 @@ mod tests {
             part("first", 1),
         ];
         for what in told {
-            uploads.note("f", what).await.unwrap();
+            uploads.note("f", what).unwrap();
         }
         // Torn by a crash, and a copier after it that begins something else.
-        let mut file = uploads.file.lock().await;
-        file.write_all(b"{\"dst\":\"f\",\"wh").await.unwrap();
-        file.flush().await.unwrap();
-        drop(file);
+        let mut file = uploads.file.into_inner().unwrap();
+        file.write_all(b"{\"dst\":\"f\",\"wh").unwrap();
         let uploads = Uploads::open(&receipts).await.unwrap();
-        uploads.note("g", begun("third")).await.unwrap();
+        uploads.note("g", begun("third")).unwrap();
 
         let uploads = Uploads::open(&receipts).await.unwrap();
         let known = uploads.take("f").unwrap();

@@ -197,13 +197,7 @@ impl Test {
         };
         self.values.iter().any(|wanted| {
             let order = value.compare(wanted);
-            order.is_some_and(|order| match self.how {
-                How::Equal => order.is_eq(),
-                How::Less => order.is_lt(),
-                How::LessOrEqual => order.is_le(),
-                How::Greater => order.is_gt(),
-                How::GreaterOrEqual => order.is_ge(),
-            })
+            order.is_some_and(|order| self.how.holds(order))
         })
     }
 }

@@ -129,6 +129,7 @@ fn evidence(weeks: &[AdviceWeek], product: &str) -> impl IntoView + use<> {
                 is=words::advice::AS_RECOMMENDED
                 rows=compared
                 said=words::bytes
+                in_order=true
             />
             <Table caption=words::advice::EVIDENCE head>{rows}</Table>
             <p><A href=calls>{words::advice::CALLS_BEHIND_IT}</A></p>

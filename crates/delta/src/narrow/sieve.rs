@@ -1,8 +1,6 @@
 //! Which rows a narrowed replica has: conditions on columns, all of which must hold. A value is one of the column's type, as in a grant
 //! that opens some rows; what cannot be compared exactly, null above all, fits nothing.
 
-use std::cmp::Ordering;
-
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use arrow_schema::DataType;
@@ -131,17 +129,8 @@ impl Test {
     }
 
     fn holds(&self, value: &Exact) -> bool {
-        let by = |wanted: &[Ordering]| {
-            let mut values = self.values.iter();
-            values.any(|given| wanted.contains(&value.cmp(given)))
-        };
-        match self.how {
-            How::Equal => by(&[Ordering::Equal]),
-            How::Less => by(&[Ordering::Less]),
-            How::LessOrEqual => by(&[Ordering::Less, Ordering::Equal]),
-            How::Greater => by(&[Ordering::Greater]),
-            How::GreaterOrEqual => by(&[Ordering::Greater, Ordering::Equal]),
-        }
+        let mut values = self.values.iter();
+        values.any(|given| self.how.holds(value.cmp(given)))
     }
 
     /// Which rows fit. None: the column cannot be read as what the table says that it is.

@@ -12,7 +12,7 @@ use model::{Name, RecipientId, RecipientTokenId, Timestamp};
 use serde_json::json;
 
 use super::RecipientInfo;
-use super::reading::ReaderRefused;
+use super::readers::ReaderRefused;
 use super::recipients::{hold_recipient, insert_token, living_tokens};
 use crate::audit::Object;
 use crate::change::Change;

@@ -10,7 +10,7 @@ use model::dto::{Federation, FederationNew, Recipient};
 use model::{RecipientId, RecipientTokenId, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::reading::{ReaderRecord, ReaderRefused, TurnedAway};
+use super::readers::{ReaderRecord, ReaderRefused, TurnedAway};
 use super::recipients::hold_recipient;
 use crate::audit::Object;
 use crate::change::Change;

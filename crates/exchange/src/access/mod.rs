@@ -17,6 +17,7 @@ mod offers;
 mod open;
 mod queries;
 mod quota;
+mod readers;
 mod reading;
 mod recipients;
 mod reconcile;
@@ -46,10 +47,8 @@ pub(crate) use moving::STAYS;
 pub use open::Opened;
 pub use queries::{QueryLogNew, ShareAnswer, ShareQueryFilter};
 pub use quota::{LiveRead, parse_bytes};
-pub use reading::{
-    GrantReading, NotServed, Place, ReadFrom, ReaderRecord, ReaderRefused, SharedTable,
-    SharedTitle, TurnedAway,
-};
+pub use readers::{ReaderRecord, ReaderRefused, TurnedAway};
+pub use reading::{GrantReading, NotServed, Place, ReadFrom, SharedTable, SharedTitle};
 pub use reconcile::NextLook;
 pub(crate) use requests::LONGEST;
 pub(crate) use scope::{Narrowed, check_scope};

@@ -49,9 +49,10 @@ impl Exchange {
         id: AdviceId,
         new: AdviceAccept,
     ) -> Result<Advice, Error> {
-        let (record, scope) = self.advice_for(principal, id).await?;
-        can(principal, Operation::AdviceAccept, &scope)?;
-        check_alive(&record, new.revision)?;
+        let seen = (id, new.revision);
+        let record = self
+            .advice_to_decide(principal, Operation::AdviceAccept, seen)
+            .await?;
         let outcome = match record.kind {
             AdviceKind::Replica => self.advice_ask(principal, &record, Mode::Replica).await?,
             AdviceKind::Live => self.advice_ask(principal, &record, Mode::Live).await?,
@@ -201,9 +202,8 @@ impl Exchange {
         id: AdviceId,
         new: AdviceSnooze,
     ) -> Result<Advice, Error> {
-        let (record, scope) = self.advice_for(principal, id).await?;
-        can(principal, Operation::AdviceSnooze, &scope)?;
-        check_alive(&record, new.revision)?;
+        let (operation, seen) = (Operation::AdviceSnooze, (id, new.revision));
+        let record = self.advice_to_decide(principal, operation, seen).await?;
         let mut check = Check::new();
         let until: Option<Until> = check.parse("until", new.until.trim());
         let now = self.now();
@@ -214,14 +214,8 @@ impl Exchange {
         }
         check.done()?;
         let until = until.map(|Until(until)| until);
-        self.advice_set(
-            principal,
-            &record,
-            AdviceState::Snoozed,
-            "it was put off",
-            until,
-        )
-        .await
+        let state = (AdviceState::Snoozed, "it was put off", until);
+        self.advice_set(principal, operation, &record, state).await
     }
 
     /// Declines a recommendation with a reason.
@@ -231,28 +225,42 @@ impl Exchange {
         id: AdviceId,
         new: AdviceDecline,
     ) -> Result<Advice, Error> {
-        let (record, scope) = self.advice_for(principal, id).await?;
-        can(principal, Operation::AdviceDecline, &scope)?;
-        check_alive(&record, new.revision)?;
+        let (operation, seen) = (Operation::AdviceDecline, (id, new.revision));
+        let record = self.advice_to_decide(principal, operation, seen).await?;
         let mut check = Check::new();
         let reason = check.text("reason", &new.reason, 3, 500, true);
         check.done()?;
-        self.advice_set(principal, &record, AdviceState::Declined, &reason, None)
-            .await
+        let state = (AdviceState::Declined, reason.as_str(), None);
+        self.advice_set(principal, operation, &record, state).await
+    }
+
+    /// For who may do this with it, while there is still something to do and it is as the caller saw it.
+    async fn advice_to_decide(
+        &self,
+        principal: &Principal,
+        operation: Operation,
+        (id, seen): (AdviceId, Option<i64>),
+    ) -> Result<AdviceRecord, Error> {
+        let (record, scope) = self.advice_for(principal, id).await?;
+        can(principal, operation, &scope)?;
+        if seen.is_some_and(|seen| seen != record.revision) {
+            return Err(Error::changed("recommendation"));
+        }
+        match record.state {
+            AdviceState::Open | AdviceState::Snoozed => Ok(record),
+            state => Err(Error::conflict(format!(
+                "the recommendation is {state}; there is nothing to decide on it"
+            ))),
+        }
     }
 
     async fn advice_set(
         &self,
         principal: &Principal,
+        operation: Operation,
         record: &AdviceRecord,
-        state: AdviceState,
-        reason: &str,
-        until: Option<Timestamp>,
+        (state, reason, until): (AdviceState, &str, Option<Timestamp>),
     ) -> Result<Advice, Error> {
-        let operation = match state {
-            AdviceState::Snoozed => Operation::AdviceSnooze,
-            _ => Operation::AdviceDecline,
-        };
         let mut change = self.change(principal).await?;
         let changed = sql!(
             "update advice set state = $1, reason = $2, snoozed_until = $3, updated_at = $4, revision = revision + 1
@@ -276,18 +284,5 @@ impl Exchange {
         );
         change.commit().await?;
         self.advice_one(principal, record.id).await
-    }
-}
-
-/// Whether there is still something to do with it, and it is as the caller saw it.
-fn check_alive(record: &AdviceRecord, seen: Option<i64>) -> Result<(), Error> {
-    if seen.is_some_and(|seen| seen != record.revision) {
-        return Err(Error::changed("recommendation"));
-    }
-    match record.state {
-        AdviceState::Open | AdviceState::Snoozed => Ok(()),
-        state => Err(Error::conflict(format!(
-            "the recommendation is {state}; there is nothing to decide on it"
-        ))),
     }
 }

@@ -80,14 +80,9 @@ impl Exchange {
         .map_err(|error| taken(error, "name", "the product has a cut of that name; choose another"))?;
         self.edition_store(&mut change, (id, 1), "made", &sealed, (&content, &agreed))
             .await?;
-        change.note(
-            Operation::CutCreate,
-            object(&product, &name),
-            json!({ "edition": 1, "tables": told(&tables, &content) }),
-        );
-        change.commit().await?;
-        self.cut(principal, product.name.as_str(), name.as_str())
-            .await
+        let detail = json!({ "edition": 1, "tables": told(&tables, &content) });
+        let what = (Operation::CutCreate, &product, &name);
+        self.cut_done(principal, change, what, detail).await
     }
 
     /// Changes a cut. What it holds becomes another edition, with another key. While somebody has access by it, it may not give more
@@ -109,18 +104,12 @@ impl Exchange {
             None => record.description.clone(),
         };
         let tables = self.tables_of(self.db(), product.id).await?;
-        let old = self
-            .cut_content(self.db(), record.id, record.edition)
-            .await?;
+        let (old, held, now) = self.cut_newest(&record).await?;
         let content = match &new.tables {
             Some(wanted) => asked(&mut check, &tables, wanted, &old),
             None => old.clone(),
         };
         check.done()?;
-        let now = self.schemas_of(self.db(), product.id).await?;
-        let held = self
-            .cut_agreed(self.db(), record.id, record.edition)
-            .await?;
         let opened = match new.with_later {
             true => agreed::later(&content, &held, &now),
             false => Vec::new(),
@@ -135,10 +124,10 @@ impl Exchange {
                 .cut(principal, product.name.as_str(), record.name.as_str())
                 .await;
         }
-        let mut change = self.change(principal).await?;
-        hold_product(&mut change, product.id).await?;
         let edition = record.edition + i64::from(is_other);
-        write(&mut change, &record, &description, edition).await?;
+        let mut change = self
+            .cut_write(principal, &record, (description.as_str(), edition), false)
+            .await?;
         if is_other {
             let more = gives_more(&old, &content, |id| called(&tables, id))
                 .or_else(|| hashes_later(&tables, &content, &agreed::later(&old, &held, &now)))
@@ -154,14 +143,9 @@ impl Exchange {
             )
             .await?;
         }
-        change.note(
-            Operation::CutUpdate,
-            object(&product, &record.name),
-            json!({ "edition": edition, "tables": told(&tables, &content), "at_once": new.at_once && is_other }),
-        );
-        change.commit().await?;
-        self.cut(principal, product.name.as_str(), record.name.as_str())
-            .await
+        let detail = json!({ "edition": edition, "tables": told(&tables, &content), "at_once": new.at_once && is_other });
+        let what = (Operation::CutUpdate, &product, &record.name);
+        self.cut_done(principal, change, what, detail).await
     }
 
     /// Gives a cut another key, which makes its replicas anew. Also the way out where the key is lost.
@@ -176,19 +160,18 @@ impl Exchange {
             .cut_for(principal, Operation::CutRotate, product, name)
             .await?;
         refuse_ended(&record, new.revision)?;
-        let content = self
-            .cut_content(self.db(), record.id, record.edition)
-            .await?;
-        let held = self
-            .cut_agreed(self.db(), record.id, record.edition)
-            .await?;
-        let now = self.schemas_of(self.db(), product.id).await?;
+        let (content, held, now) = self.cut_newest(&record).await?;
         // Another key gives no more than the one before.
         let agreed = agreed::next(&[], &content, (&held, &now), false)?;
-        let mut change = self.change(principal).await?;
-        hold_product(&mut change, product.id).await?;
         let edition = record.edition + 1;
-        write(&mut change, &record, &record.description, edition).await?;
+        let mut change = self
+            .cut_write(
+                principal,
+                &record,
+                (record.description.as_str(), edition),
+                false,
+            )
+            .await?;
         self.edition_follow(
             &mut change,
             &product,
@@ -198,14 +181,9 @@ impl Exchange {
             new.at_once,
         )
         .await?;
-        change.note(
-            Operation::CutRotate,
-            object(&product, &record.name),
-            json!({ "edition": edition, "at_once": new.at_once }),
-        );
-        change.commit().await?;
-        self.cut(principal, product.name.as_str(), record.name.as_str())
-            .await
+        let detail = json!({ "edition": edition, "at_once": new.at_once });
+        let what = (Operation::CutRotate, &product, &record.name);
+        self.cut_done(principal, change, what, detail).await
     }
 
     /// Takes a cut out of service: nobody is given access by it any more. What stands goes on to its end.
@@ -219,32 +197,17 @@ impl Exchange {
         let (product, record) = self
             .cut_for(principal, Operation::CutRetire, product, name)
             .await?;
-        if record.retired_at.is_none() {
-            refuse_ended(&record, new.revision)?;
-            let mut change = self.change(principal).await?;
-            let at = change.at();
-            hold_product(&mut change, product.id).await?;
-            let changed = sql!(
-                "update cut set retired_at = $1, revision = revision + 1, updated_at = $1 where id = $2 and revision = $3"
-            )
-            .bind(at)
-            .bind(record.id)
-            .bind(record.revision)
-            .execute(change.tx())
-            .await?;
-            if changed == 0 {
-                return Err(Error::changed("cut"));
-            }
-            unsettle_requests(&mut change, record.id).await?;
-            change.note(
-                Operation::CutRetire,
-                object(&product, &record.name),
-                Value::Null,
-            );
-            change.commit().await?;
+        if record.retired_at.is_some() {
+            return self
+                .cut(principal, product.name.as_str(), record.name.as_str())
+                .await;
         }
-        self.cut(principal, product.name.as_str(), record.name.as_str())
-            .await
+        refuse_ended(&record, new.revision)?;
+        let becomes = (record.description.as_str(), record.edition);
+        let mut change = self.cut_write(principal, &record, becomes, true).await?;
+        unsettle_requests(&mut change, record.id).await?;
+        let what = (Operation::CutRetire, &product, &record.name);
+        self.cut_done(principal, change, what, Value::Null).await
     }
 
     /// What a declaration would make of a cut: the tables as they are, none where there is no such cut, and as they would be, each with
@@ -258,12 +221,9 @@ impl Exchange {
         let mut check = Check::new();
         let tables = self.tables_of(self.db(), product).await?;
         let record = self.cut_record(self.db(), product, name.as_str()).await?;
-        let old = match &record {
-            Some(record) => {
-                self.cut_content(self.db(), record.id, record.edition)
-                    .await?
-            }
-            None => Content::new(),
+        let (old, held, now) = match &record {
+            Some(record) => self.cut_newest(record).await?,
+            None => Default::default(),
         };
         let new = asked(&mut check, &tables, wanted, &old);
         check.done()?;
@@ -289,10 +249,6 @@ impl Exchange {
             ));
         }
         let grants = self.cut_grants(self.db(), record.id).await?;
-        let held = self
-            .cut_agreed(self.db(), record.id, record.edition)
-            .await?;
-        let now = self.schemas_of(self.db(), product).await?;
         let more = gives_more(&old, &new, |id| called(&tables, id))
             .or_else(|| hashes_later(&tables, &new, &agreed::later(&old, &held, &now)));
         if let Some(more) = more.filter(|_| grants > 0) {
@@ -314,6 +270,58 @@ impl Exchange {
             .await?
             .ok_or(Error::NotFound("cut"))?;
         Ok((product, record))
+    }
+
+    /// What the newest edition holds, what it agreed to, and the tables as they were last read.
+    async fn cut_newest(&self, record: &CutRecord) -> Result<(Content, Schemas, Schemas), Error> {
+        let (id, edition) = (record.id, record.edition);
+        let content = self.cut_content(self.db(), id, edition).await?;
+        let held = self.cut_agreed(self.db(), id, edition).await?;
+        let now = self.schemas_of(self.db(), record.product_id).await?;
+        Ok((content, held, now))
+    }
+
+    /// Begins a change of a cut that is still as it was seen, and writes its row: description, newest edition, whether it ends.
+    async fn cut_write(
+        &self,
+        principal: &Principal,
+        record: &CutRecord,
+        (description, edition): (&str, i64),
+        is_retired: bool,
+    ) -> Result<Change, Error> {
+        let mut change = self.change(principal).await?;
+        let at = change.at();
+        hold_product(&mut change, record.product_id).await?;
+        let changed = sql!(
+            "update cut set description = $1, edition = $2, retired_at = $3, revision = revision + 1, updated_at = $4
+             where id = $5 and revision = $6 and retired_at is null"
+        )
+        .bind(description)
+        .bind(edition)
+        .bind(is_retired.then_some(at))
+        .bind(at)
+        .bind(record.id)
+        .bind(record.revision)
+        .execute(change.tx())
+        .await?;
+        if changed == 0 {
+            return Err(Error::changed("cut"));
+        }
+        Ok(change)
+    }
+
+    /// Ends a change of a cut, and says how it is now.
+    async fn cut_done(
+        &self,
+        principal: &Principal,
+        mut change: Change,
+        (operation, product, name): (Operation, &ProductRecord, &Name),
+        detail: Value,
+    ) -> Result<Cut, Error> {
+        change.note(operation, object(product, name), detail);
+        change.commit().await?;
+        self.cut(principal, product.name.as_str(), name.as_str())
+            .await
     }
 
     /// What was approved is not made more behind who approved it. First the requests: an approval that runs at the same time holds its
@@ -368,29 +376,6 @@ async fn hold_product(change: &mut Change, id: ProductId) -> Result<(), Error> {
         .bind(id)
         .execute(change.tx())
         .await?;
-    Ok(())
-}
-
-async fn write(
-    change: &mut Change,
-    record: &CutRecord,
-    description: &str,
-    edition: i64,
-) -> Result<(), Error> {
-    let changed = sql!(
-        "update cut set description = $1, edition = $2, revision = revision + 1, updated_at = $3
-         where id = $4 and revision = $5 and retired_at is null"
-    )
-    .bind(description)
-    .bind(edition)
-    .bind(change.at())
-    .bind(record.id)
-    .bind(record.revision)
-    .execute(change.tx())
-    .await?;
-    if changed == 0 {
-        return Err(Error::changed("cut"));
-    }
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Tables that deltalake wrote, with a change feed and compactions in between, followed without copying what was rewritten: the rows
 //! are the source's after each run, what crosses is what was planned, and a run that was broken off fetches nothing twice.
 
+mod broken_off;
+mod unfit;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,10 +13,9 @@ use model::time::HOUR;
 use serde_json::{Value, json};
 
 use super::parity::{files_below, version_of};
-use super::probe::Mode;
 use super::world::{Holds, START, World};
 use crate::choose::STAGED;
-use crate::drive::{Outcome, Run, RunError};
+use crate::drive::Outcome;
 use crate::foresee::{Foreseen, foresee};
 use crate::prove::{compare, look, sums};
 use crate::{Keep, PlanSummary, Ways, residue, vacuum};
@@ -81,6 +83,15 @@ async fn is_equal(world: &World) {
     assert_eq!(looked.rows, theirs.rows());
     let staged = |key: &String| key.starts_with(STAGED);
     assert!(!world.target.data().iter().any(staged));
+}
+
+async fn is_equal_rows(world: &World) {
+    let pair = world.pair();
+    let source = pair.source.latest_version().await.unwrap().unwrap();
+    let target = pair.target.latest_version().await.unwrap().unwrap();
+    let theirs = sums(&pair.source, source).await.unwrap();
+    let ours = sums(&pair.target, target).await.unwrap();
+    compare(&theirs, &ours).unwrap();
 }
 
 /// Syncs, and holds what crossed against what was foreseen.
@@ -285,144 +296,6 @@ async fn what_files_stand_for_is_known_from_a_checkpoint_and_after_a_vacuum() {
     assert_eq!(sync(&world).await.sets_by_rows, 1);
 }
 
-/// Follows `rows` to a version after something was done to the source; the run is to end by copying.
-async fn copied_after(to: u64, ways: Ways, change: impl Fn(&World, &mut Commits)) -> PlanSummary {
-    let (world, mut commits) = world("rows", ways);
-    (0..to).for_each(|version| commit(&world, &commits, version));
-    world.sync_done().await;
-    change(&world, &mut commits);
-    commit(&world, &commits, to);
-    let plan = world.sync_done().await;
-    assert_eq!(plan.sets_by_rows, 0);
-    is_equal_rows(&world).await;
-    // What had been fetched to be read is gone, too.
-    assert!(
-        !world
-            .target
-            .data()
-            .iter()
-            .any(|key| key.starts_with(STAGED))
-    );
-    plan
-}
-
-/// Says of the files of a commit that they have so many rows more.
-fn lie(commits: &mut Commits, version: u64, more: i64) {
-    for line in commits.get_mut(&version).unwrap() {
-        if let Some(add) = line.get_mut("add") {
-            let mut stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
-            stats["numRecords"] = json!(stats["numRecords"].as_i64().unwrap() + more);
-            add["stats"] = stats.to_string().into();
-        }
-    }
-}
-
-async fn is_equal_rows(world: &World) {
-    let pair = world.pair();
-    let source = pair.source.latest_version().await.unwrap().unwrap();
-    let target = pair.target.latest_version().await.unwrap().unwrap();
-    let theirs = sums(&pair.source, source).await.unwrap();
-    let ours = sums(&pair.target, target).await.unwrap();
-    compare(&theirs, &ours).unwrap();
-}
-
-fn feed_of(commits: &Commits, version: u64) -> (String, u64) {
-    let feeds = commits[&version].iter().find_map(|line| line.get("cdc"));
-    let feed = feeds.unwrap();
-    let path = feed["path"].as_str().unwrap().to_owned();
-    (path, feed["size"].as_u64().unwrap())
-}
-
-#[tokio::test]
-async fn what_does_not_fit_is_copied() {
-    // The feed's file was vacuumed.
-    copied_after(2, BOTH, |world, commits| {
-        world.source.delete_now(&feed_of(commits, 2).0);
-    })
-    .await;
-    // The feed tells of rows that are in no file; and of fewer rows than the source then has.
-    for other in [8, 3] {
-        copied_after(2, BOTH, |world, commits| {
-            let bytes = world.source.bytes_now(&feed_of(commits, other).0);
-            let path = feed_of(commits, 2).0;
-            for line in commits.get_mut(&2).unwrap() {
-                if let Some(feed) = line.get_mut("cdc") {
-                    feed["size"] = bytes.len().into();
-                }
-            }
-            world.source.put_now(&path, bytes);
-        })
-        .await;
-    }
-    // It is no Parquet file at all.
-    copied_after(2, BOTH, |world, commits| {
-        let (path, size) = feed_of(commits, 2);
-        let junk = vec![7_u8; usize::try_from(size).unwrap()];
-        world.source.put_now(&path, junk);
-    })
-    .await;
-    let operation = |name: &'static str| {
-        move |_: &World, commits: &mut Commits| {
-            for line in commits.get_mut(&7).unwrap() {
-                if let Some(info) = line.get_mut("commitInfo") {
-                    info["operation"] = name.into();
-                }
-            }
-        }
-    };
-    // Rows are purged; or somebody only says that none were changed.
-    for name in ["REORG", "WRITE"] {
-        let plan = copied_after(7, BOTH, operation(name)).await;
-        assert!(plan.bytes_copy > 60_000);
-    }
-    // A compaction that lost a row, by its own count.
-    let (world, mut commits) = world("rows", BOTH);
-    (0..7).for_each(|version| commit(&world, &commits, version));
-    world.sync_done().await;
-    lie(&mut commits, 7, -1);
-    commit(&world, &commits, 7);
-    let plan = world.sync_done().await;
-    assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
-}
-
-#[tokio::test]
-async fn after_a_feed_that_could_not_be_applied_some_runs_fetch_none() {
-    let (world, commits) = world("rows", Ways::default());
-    (0..=1).for_each(|version| commit(&world, &commits, version));
-    world.sync_done().await;
-    let (path, size) = feed_of(&commits, 2);
-    let junk = vec![7_u8; usize::try_from(size).unwrap()];
-    world.source.put_now(&path, junk);
-    commit(&world, &commits, 2);
-    assert_eq!(world.sync_done().await.sets_by_rows, 0);
-    for version in 3..=6 {
-        commit(&world, &commits, version);
-        assert_eq!(sync(&world).await.sets_by_rows, 0);
-        let asked = world.source.asked();
-        assert!(!asked.iter().any(|asked| asked.contains("_change_data")));
-    }
-    (7..=8).for_each(|version| commit(&world, &commits, version));
-    assert_eq!(sync(&world).await.files_for, 0);
-    commit(&world, &commits, 9);
-    sync(&world).await;
-    commit(&world, &commits, 10);
-    assert_eq!(sync(&world).await.sets_by_rows, 1);
-}
-
-#[tokio::test]
-async fn a_writer_that_counts_wrong_is_found_out_before_the_commit() {
-    let (world, mut commits) = world("rows", Ways { pack: 2, ..BOTH });
-    // Appended, and compacted: both with a row that is not there. What is put together here is counted.
-    lie(&mut commits, 6, 1);
-    lie(&mut commits, 7, 1);
-    (0..=6).for_each(|version| commit(&world, &commits, version));
-    world.sync_done().await;
-    commit(&world, &commits, 7);
-    let plan = world.sync_done().await;
-    assert_eq!((plan.sets_by_rows, plan.files_copy), (0, 1));
-    is_equal_rows(&world).await;
-}
-
 /// Writes a file with all rows of others into the source. Answers what its log is to say of it.
 async fn compacted(world: &World, files: &[&AddFile]) -> Value {
     let source = world.pair().source;
@@ -487,71 +360,4 @@ async fn a_replica_that_is_mended_is_copied_again_and_goes_on() {
     is_equal(&world).await;
     commit(&world, &commits, 5);
     assert_eq!(sync(&world).await.sets_by_rows, 1);
-}
-
-/// What the replica has, without what differs between attempts.
-async fn state(world: &World) -> (Vec<String>, Vec<String>, Vec<Vec<Value>>) {
-    let commits = (0..2).map(|version| world.replica_commit(version));
-    let commits = commits.collect();
-    (world.target.keys(), world.replica_paths().await, commits)
-}
-
-async fn two_syncs(world: &World, commits: &Commits, runs: &[Run; 2]) -> Result<(), RunError> {
-    (0..=5).for_each(|version| commit(world, commits, version));
-    world.drive(&runs[0]).await?;
-    (6..=8).for_each(|version| commit(world, commits, version));
-    world.drive(&runs[1]).await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
-    let (calm, commits) = world("rows", BOTH);
-    let runs = [calm.run(), calm.run()];
-    two_syncs(&calm, &commits, &runs).await.unwrap();
-    let expected = state(&calm).await;
-    is_equal(&calm).await;
-    for mode in [Mode::Dies, Mode::DiesAfter] {
-        let mut fired = 0;
-        for n in 0.. {
-            let (world, commits) = world("rows", BOTH);
-            let runs = [world.run(), world.run()];
-            // The first run is another test's.
-            (0..=5).for_each(|version| commit(&world, &commits, version));
-            world.drive(&runs[0]).await.unwrap();
-            world.faults.arm(n, mode);
-            let result = two_syncs(&world, &commits, &runs).await;
-            if !world.faults.fired() {
-                result.unwrap();
-                break;
-            }
-            fired += 1;
-            world.faults.disarm();
-            let finished = world.target.data();
-            let was_staged = finished.iter().any(|key| key.starts_with(STAGED));
-            world.source.forget();
-            if n % 2 == 1 {
-                for file in std::fs::read_dir(world.folder.path()).unwrap() {
-                    std::fs::remove_file(file.unwrap().path()).unwrap();
-                }
-            }
-            for run in &runs {
-                world.journal.lease(run.id, 2);
-            }
-            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
-            two_syncs(&world, &commits, &again).await.unwrap();
-            assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
-            let asked = world.source.asked();
-            for key in &finished {
-                assert!(
-                    !asked.contains(&format!("get {key}")),
-                    "effect {n}: `{key}`"
-                );
-            }
-            let is_feed = |asked: &String| asked.starts_with("get _change_data");
-            assert!(!was_staged || !asked.iter().any(is_feed), "effect {n}");
-            is_equal(&world).await;
-        }
-        assert!(fired > 20, "only {fired} effects");
-    }
 }

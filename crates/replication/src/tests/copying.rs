@@ -291,8 +291,6 @@ async fn a_copy_that_is_cut_off_in_an_object_goes_on_there() {
                 }
             } => {}
         }
-        // A line that was handed over is written, though nobody waits for it any more.
-        tokio::time::sleep(Duration::from_millis(50)).await;
         let stand = parts_noted(&job) * 1024;
         if changed {
             let anew = body("replaced", SIZE);

@@ -118,6 +118,21 @@ async fn source(world: &World) -> Writer {
     Writer::create(table, 7, at(0), new).await.unwrap()
 }
 
+/// Rows of these ids come to the source.
+async fn append(writer: &mut Writer, version: i64, ids: std::ops::Range<i64>, round: i64) {
+    let batch = rows(writer.schema(), ids, round);
+    writer.append(at(version), &[batch]).await.unwrap();
+}
+
+/// A world in which a replica is narrowed so, and a source with so many rows.
+async fn started(narrow: Option<Narrow>, count: i64) -> (World, Writer) {
+    let mut world = World::new();
+    world.narrow = narrow;
+    let mut writer = source(&world).await;
+    append(&mut writer, 1, 0..count, 0).await;
+    (world, writer)
+}
+
 /// All that a reader of these bytes finds: as they are, and where they are Parquet the pages without compression.
 fn readable(bytes: &Bytes) -> Vec<Bytes> {
     let mut all = vec![bytes.clone()];
@@ -179,13 +194,8 @@ async fn is_narrowed(world: &World) -> u64 {
 
 #[tokio::test]
 async fn nothing_that_is_left_out_is_anywhere_whatever_happens_at_the_source() {
-    let mut world = World::new();
-    world.narrow = Some(narrow("plant = 'Leipzig'"));
-    let mut writer = source(&world).await;
-    let schema = writer.schema().clone();
     // Four planted values a row.
-    let first = rows(&schema, 0..2_500, 0);
-    writer.append(at(1), &[first]).await.unwrap();
+    let (world, mut writer) = started(Some(narrow("plant = 'Leipzig'")), 2_500).await;
     let there = world.source.keys().into_iter();
     let there = there.map(|key| planted(&world.source.bytes_now(&key)));
     assert!(
@@ -240,9 +250,7 @@ async fn nothing_that_is_left_out_is_anywhere_whatever_happens_at_the_source() {
 
     let mail = Field::new("mail", DataType::Utf8, true);
     writer.add_column(at(4), mail).await.unwrap();
-    let schema = writer.schema().clone();
-    let more = rows(&schema, 20_000..20_100, 2);
-    writer.append(at(5), &[more]).await.unwrap();
+    append(&mut writer, 5, 20_000..20_100, 2).await;
     let plan = world.sync_done().await;
     assert_eq!(plan.narrowed.unwrap().left_out, ["mail"]);
     assert_eq!(is_narrowed(&world).await, before + 90);
@@ -263,10 +271,7 @@ async fn nothing_that_is_left_out_is_anywhere_whatever_happens_at_the_source() {
             7 => 30_009..30_010,
             version => 31_000 + 20 * version..31_000 + 20 * version + 10,
         };
-        writer
-            .append(at(version), &[rows(&schema, ids, 3)])
-            .await
-            .unwrap();
+        append(&mut writer, version, ids, 3).await;
         world.sync_done().await;
     }
     let keys = world.target.keys();
@@ -274,10 +279,7 @@ async fn nothing_that_is_left_out_is_anywhere_whatever_happens_at_the_source() {
     is_narrowed(&world).await;
     // What left no row is not read again.
     world.source.forget();
-    writer
-        .append(at(14), &[rows(&schema, 40_000..40_001, 3)])
-        .await
-        .unwrap();
+    append(&mut writer, 14, 40_000..40_001, 3).await;
     world.sync_done().await;
     let read = world.source.asked().into_iter();
     let mut read: Vec<_> = read
@@ -296,14 +298,7 @@ async fn nothing_that_is_left_out_is_anywhere_whatever_happens_at_the_source() {
 
 #[tokio::test]
 async fn what_is_fetched_is_what_was_planned_and_less_than_the_files() {
-    let mut world = World::new();
-    world.narrow = Some(narrow(""));
-    let mut writer = source(&world).await;
-    let schema = writer.schema().clone();
-    writer
-        .append(at(1), &[rows(&schema, 0..5_000, 0)])
-        .await
-        .unwrap();
+    let (world, _) = started(Some(narrow("")), 5_000).await;
     let now = Timestamp::from_millis(START);
     let Foreseen::Work(found) = foresee(&world.pair(), None, now).await.unwrap() else {
         panic!("nothing to do")
@@ -332,19 +327,9 @@ async fn what_is_fetched_is_what_was_planned_and_less_than_the_files() {
 
 #[tokio::test]
 async fn a_replica_is_made_by_one_key_and_one_cut() {
-    let mut world = World::new();
-    world.narrow = Some(narrow(""));
-    let mut writer = source(&world).await;
-    let schema = writer.schema().clone();
-    writer
-        .append(at(1), &[rows(&schema, 0..10, 0)])
-        .await
-        .unwrap();
+    let (mut world, mut writer) = started(Some(narrow("")), 10).await;
     world.sync_done().await;
-    writer
-        .append(at(2), &[rows(&schema, 10..20, 0)])
-        .await
-        .unwrap();
+    append(&mut writer, 2, 10..20, 0).await;
     let keys = world.target.keys();
     let other = Narrowing {
         drop: vec!["driver".into()],
@@ -377,18 +362,10 @@ async fn a_replica_is_made_by_one_key_and_one_cut() {
     assert!(!said.contains("42") && !said.contains("driver"), "{said}");
 
     // A whole replica is not made a narrowed one.
-    let mut whole = World::new();
-    let mut writer = source(&whole).await;
-    writer
-        .append(at(1), &[rows(&schema, 0..10, 0)])
-        .await
-        .unwrap();
+    let (mut whole, mut writer) = started(None, 10).await;
     whole.sync_done().await;
     whole.narrow = Some(narrow(""));
-    writer
-        .append(at(2), &[rows(&schema, 10..20, 0)])
-        .await
-        .unwrap();
+    append(&mut writer, 2, 10..20, 0).await;
     let Outcome::Parked { why } = whole.sync().await else {
         panic!("not parked")
     };
@@ -397,13 +374,7 @@ async fn a_replica_is_made_by_one_key_and_one_cut() {
 
 #[tokio::test]
 async fn what_cannot_be_narrowed_is_refused_before_anything_is_written() {
-    let mut world = World::new();
-    let mut writer = source(&world).await;
-    let schema = writer.schema().clone();
-    writer
-        .append(at(1), &[rows(&schema, 0..10, 0)])
-        .await
-        .unwrap();
+    let (mut world, mut writer) = started(None, 10).await;
     let metadata = writer.snapshot().metadata.clone();
     let columns = narrow::check(&narrowing("plant = 'Leipzig'"), &metadata).unwrap();
     let kept: Vec<_> = columns
@@ -446,11 +417,7 @@ async fn what_cannot_be_narrowed_is_refused_before_anything_is_written() {
     // What was agreed to is all that comes, though the source has more by the first run.
     let mail = Field::new("mail", DataType::Utf8, true);
     writer.add_column(at(2), mail).await.unwrap();
-    let schema = writer.schema().clone();
-    writer
-        .append(at(3), &[rows(&schema, 10..20, 0)])
-        .await
-        .unwrap();
+    append(&mut writer, 3, 10..20, 0).await;
     world.narrow = Some(narrow("plant = 'Leipzig'").agreed(columns.schema));
     let plan = world.sync_done().await;
     assert_eq!(plan.narrowed.unwrap().left_out, ["mail"]);

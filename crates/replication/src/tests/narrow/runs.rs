@@ -10,19 +10,12 @@ use model::RunState;
 
 use super::super::probe::Mode;
 use super::super::world::World;
-use super::{PLANTED, at, fields, is_narrowed, narrow, rows, source};
+use super::{PLANTED, append, at, fields, is_narrowed, narrow, started};
 use crate::drive::{Outcome, Run, RunError, drive};
 
 #[tokio::test]
 async fn a_damaged_file_fails_the_run_and_repeats_no_value() {
-    let mut world = World::new();
-    world.narrow = Some(narrow(""));
-    let mut writer = source(&world).await;
-    let schema = writer.schema().clone();
-    writer
-        .append(at(1), &[rows(&schema, 0..100, 0)])
-        .await
-        .unwrap();
+    let (world, writer) = started(Some(narrow("")), 100).await;
     let key = writer
         .snapshot()
         .files
@@ -63,15 +56,8 @@ async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
     let table = world.pair().source;
     if table.latest_version().await.unwrap() == Some(1) {
         let mut writer = Writer::open(table, 7).await.unwrap();
-        let schema = writer.schema().clone();
-        writer
-            .append(at(2), &[rows(&schema, 109..110, 0)])
-            .await
-            .unwrap();
-        writer
-            .append(at(3), &[rows(&schema, 120..123, 0)])
-            .await
-            .unwrap();
+        append(&mut writer, 2, 109..110, 0).await;
+        append(&mut writer, 3, 120..123, 0).await;
     }
     world.drive(&runs[1]).await?;
     Ok(())
@@ -80,14 +66,7 @@ async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
 #[tokio::test]
 async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
     let made = async || {
-        let mut world = World::new();
-        world.narrow = Some(narrow("plant = 'Leipzig'"));
-        let mut writer = source(&world).await;
-        let schema = writer.schema().clone();
-        writer
-            .append(at(1), &[rows(&schema, 0..50, 0)])
-            .await
-            .unwrap();
+        let (world, _) = started(Some(narrow("plant = 'Leipzig'")), 50).await;
         world
     };
     let state = |world: &World| {
@@ -145,15 +124,8 @@ async fn two_syncs_under_faults(world: &World, runs: &[Run; 2]) -> Result<(), Ru
     let dies = world.faults.pause();
     let table = world.pair().source;
     let mut writer = Writer::open(table, 7).await.unwrap();
-    let schema = writer.schema().clone();
-    writer
-        .append(at(2), &[rows(&schema, 109..110, 0)])
-        .await
-        .unwrap();
-    writer
-        .append(at(3), &[rows(&schema, 120..123, 0)])
-        .await
-        .unwrap();
+    append(&mut writer, 2, 109..110, 0).await;
+    append(&mut writer, 3, 120..123, 0).await;
     world.faults.go_on(dies);
     world.drive(&runs[1]).await?;
     Ok(())
@@ -161,14 +133,7 @@ async fn two_syncs_under_faults(world: &World, runs: &[Run; 2]) -> Result<(), Ru
 
 #[tokio::test]
 async fn a_source_made_anew_a_restored_file_and_a_damaged_replica_are_made_good() {
-    let mut world = World::new();
-    world.narrow = Some(narrow(""));
-    let mut writer = source(&world).await;
-    let schema = writer.schema().clone();
-    writer
-        .append(at(1), &[rows(&schema, 0..40, 0)])
-        .await
-        .unwrap();
+    let (world, mut writer) = started(Some(narrow("")), 40).await;
     world.sync_done().await;
     let first = writer
         .snapshot()
@@ -225,11 +190,7 @@ async fn a_source_made_anew_a_restored_file_and_a_damaged_replica_are_made_good(
     let mut writer = Writer::create(world.pair().source, 8, at(4), new)
         .await
         .unwrap();
-    let schema = writer.schema().clone();
-    writer
-        .append(at(5), &[rows(&schema, 100..110, 5)])
-        .await
-        .unwrap();
+    append(&mut writer, 5, 100..110, 5).await;
     let plan = world.sync_done().await;
     assert_eq!(plan.full, Some(crate::FullReason::Recreated));
     assert_eq!(plan.narrowed.unwrap().left_out, ["mail"]);
