@@ -19,7 +19,7 @@ use crate::files::CopyItem;
 use crate::foresee::{Moves, Weighed};
 use crate::intent;
 use crate::journal::LogEscape;
-use crate::mark::{Mark, mark_of};
+use crate::mark::{HEAD_BYTES, Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::mend::Mend;
 use crate::narrow::{self, Found, Narrow, PlanNarrowed, misfit};
@@ -211,6 +211,10 @@ pub enum PlanError {
         "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
     )]
     TooLarge { bytes: u64, limit: u64 },
+    #[error(
+        "The source says of itself what is {bytes} bytes long, its table id above all; by more than {limit} no commit of the replica could be recognised. Write the table anew."
+    )]
+    Verbose { bytes: u64, limit: u64 },
     #[error("The replica cannot be narrowed by its cut. {0}")]
     Narrowing(String),
     #[error(
@@ -261,6 +265,7 @@ impl PlanError {
             Self::Unsupported { .. }
             | Self::Reserved { .. }
             | Self::TooLarge { .. }
+            | Self::Verbose { .. }
             | Self::Adopt { .. } => Fate::Fail,
             Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
             Self::Source(_) => Fate::Fail,
@@ -639,12 +644,29 @@ pub(crate) fn can_be_read_back(
     summary: &PlanSummary,
     at: Timestamp,
 ) -> Result<(), PlanError> {
+    can_be_recognised(pair, draft, summary, at)?;
     let limit = pair.target.budgets().commit_bytes;
     if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
         let bytes = draft.body(summary, pair.replica_table, at).len() as u64;
         if bytes > limit {
             return Err(PlanError::TooLarge { bytes, limit });
         }
+    }
+    Ok(())
+}
+
+/// Nor must what would be taken for a stranger's: the source's own words stand in the lines that say whose a commit is.
+pub(crate) fn can_be_recognised(
+    pair: &Pair,
+    draft: &Draft,
+    summary: &PlanSummary,
+    at: Timestamp,
+) -> Result<(), PlanError> {
+    // Half of what is read of it: the figures may still gain some digits.
+    let limit = HEAD_BYTES / 2;
+    let bytes = draft.head(summary, pair.replica_table, at).len() as u64;
+    if bytes > limit {
+        return Err(PlanError::Verbose { bytes, limit });
     }
     Ok(())
 }
