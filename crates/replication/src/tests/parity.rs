@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use delta::{LogError, Snapshot};
+use delta::{AddFile, LogError, Snapshot};
 use model::Timestamp;
 use serde_json::{Value, json};
 
@@ -106,6 +106,10 @@ async fn follow(name: &str) -> World {
 /// What the replica says of itself is what the source says, also when only a checkpoint is left to say it.
 async fn stands(world: &World) {
     let (source, replica) = latest(world).await;
+    assert_eq!(keys_digest(&replica), keys_digest(&source));
+    for (key, file) in &source.files {
+        assert!(says_the_same(file, &replica.files[key]), "{}", file.path);
+    }
     assert_eq!(
         replica.metadata.schema_string,
         source.metadata.schema_string
@@ -169,12 +173,23 @@ async fn rules_07_12_13_deletion_vectors_cross_alone() {
     let adds = world.replica_actions(5, "add");
     let vectors = adds.iter().filter(|add| add["deletionVector"].is_object());
     assert!(vectors.count() > 0, "{adds:?}");
-    let (_, replica) = latest(&world).await;
+    let (source, replica) = latest(&world).await;
     let held = world.target.data();
-    for file in replica.files.values() {
+    let mut hiding = 0;
+    for (key, file) in &replica.files {
+        if file.deletion_vector.is_some() {
+            hiding += 1;
+            let told = |file: &AddFile| -> Value {
+                serde_json::from_str(file.stats.as_deref().unwrap()).unwrap()
+            };
+            let (ours, theirs) = (told(file), told(&source.files[key]));
+            assert_eq!(ours, theirs);
+            assert!(ours["numRecords"].is_u64() && ours["tightBounds"].is_boolean());
+        }
         let vector = file.deletion_vector_key.as_ref();
         assert!(vector.is_none_or(|key| held.contains(&key.to_string())));
     }
+    assert!(hiding > 0);
     assert!(!held.iter().any(|key| key.starts_with("_change_data")));
     let inline = follow("inline_vectors").await;
     assert!(!inline.target.data().iter().any(|key| key.ends_with(".bin")));
