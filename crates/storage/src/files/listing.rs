@@ -159,10 +159,18 @@ pub(crate) fn shallow(beneath: &Beneath, prefix: &Path) -> Result<ListResult, Fi
     Ok(result)
 }
 
+/// What became of half-written files.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Swept {
+    pub(crate) removed: u64,
+    /// Written to since then.
+    pub(crate) left: u64,
+}
+
 /// Removes files that a killed process left half written below `prefix`, when they have not been written to since
-/// `before` (seconds since 1970). Returns how many.
-pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<u64, FileError> {
-    let mut removed = 0;
+/// `before` (seconds since 1970).
+pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<Swept, FileError> {
+    let mut swept = Swept::default();
     let mut folders = vec![prefix.clone()];
     while let Some(path) = folders.pop() {
         let folder = match beneath.folder(
@@ -190,15 +198,19 @@ pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<u64
                         folders.push(path.clone().join(part));
                     }
                 }
-                FileType::RegularFile if name.starts_with(STAGING) && seconds(&found) < before => {
-                    rustix::fs::unlinkat(&folder, name, AtFlags::empty())?;
-                    removed += 1;
+                FileType::RegularFile if name.starts_with(STAGING) => {
+                    if seconds(&found) < before {
+                        rustix::fs::unlinkat(&folder, name, AtFlags::empty())?;
+                        swept.removed += 1;
+                    } else {
+                        swept.left += 1;
+                    }
                 }
                 _ => {}
             }
         }
     }
-    Ok(removed)
+    Ok(swept)
 }
 
 fn seconds(stat: &Stat) -> i64 {
