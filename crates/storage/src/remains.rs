@@ -113,6 +113,15 @@ impl Store {
         }
     }
 
+    /// Removes what is left of deleted objects where a store has folders of its own: on a disk a folder stays when its last file
+    /// goes, and its name may be the value of a partition. The folder itself stays. Answers how many went.
+    pub async fn tidy(&self, folder: &Path) -> Result<u64, StorageError> {
+        match self.kind() {
+            Kind::File(files) => Ok(files.tidy(folder.clone()).await?),
+            Kind::Cloud(_) | Kind::Share(_) => Ok(0),
+        }
+    }
+
     /// Azure's blobs below `folder` of which blocks were sent and nothing was ever committed.
     pub async fn uncommitted(&self, folder: &Path) -> Result<u64, StorageError> {
         match (self.kind(), &self.spec().url) {

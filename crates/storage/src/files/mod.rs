@@ -69,6 +69,13 @@ impl FileStore {
         .await
     }
 
+    /// Removes empty folders.
+    pub(crate) async fn tidy(&self, prefix: Path) -> Result<u64> {
+        let at = prefix.clone();
+        self.run(&at, false, move |beneath| listing::tidy(beneath, &prefix))
+            .await
+    }
+
     /// Runs blocking work on files off the async threads, within the limit.
     async fn run<T: Send + 'static>(
         &self,

@@ -270,6 +270,31 @@ async fn half_written_files_are_counted_until_nobody_can_be_at_them() {
 }
 
 #[tokio::test]
+async fn empty_folders_go_and_their_names_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = file_store(folder.path());
+    let objects = store.objects();
+    for name in ["t/p=Erika/q=1/a", "t/p=Erika/b", "t/p=Max/a", "u/p=Erika/a"] {
+        objects.put(&key(name), payload("a")).await.unwrap();
+    }
+    let lake = folder.path().join("lake");
+    assert_eq!(store.tidy(&key("t")).await.unwrap(), 0);
+    objects.delete(&key("t/p=Erika/q=1/a")).await.unwrap();
+    assert_eq!(store.tidy(&key("t")).await.unwrap(), 1);
+    assert!(lake.join("t/p=Erika/b").is_file() && !lake.join("t/p=Erika/q=1").exists());
+    for name in ["t/p=Erika/b", "t/p=Max/a", "u/p=Erika/a"] {
+        objects.delete(&key(name)).await.unwrap();
+    }
+    assert_eq!(store.tidy(&key("t")).await.unwrap(), 2);
+    assert!(std::fs::read_dir(lake.join("t")).unwrap().next().is_none());
+    assert!(lake.join("u/p=Erika").exists(), "it is another table's");
+    assert_eq!(store.tidy(&key("nowhere")).await.unwrap(), 0);
+    // And what comes back finds its place.
+    objects.put(&key("t/p=Max/a"), payload("a")).await.unwrap();
+    assert_eq!(body(&*objects, "t/p=Max/a").await, b"a");
+}
+
+#[tokio::test]
 async fn names_are_kept_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = file_store(folder.path());
