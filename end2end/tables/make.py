@@ -4,6 +4,9 @@ what Spark reads from it. They are kept, so that nobody needs Spark who does not
     python -m venv /tmp/spark && /tmp/spark/bin/pip install pyspark==4.0.1 delta-spark==4.0.0 pandas pyarrow
     /tmp/spark/bin/python end2end/tables/make.py [NAME ...]
 
+`cargo xtask test --spark` writes them anew, elsewhere (`--into FOLDER`), with some that are not kept; the tests follow them, and Spark
+reads the replicas that came of it (`--read REPLICAS`): each has the rows of each version of its source.
+
 NAME.json says
     "needs": the reader features that a client has to name, as in the capabilities header,
     "version": the latest, "states": its rows and those of older versions, by version,
@@ -12,6 +15,7 @@ NAME.json says
 What Spark does not write itself (inline deletion vectors, compacted commits) is made of what it wrote, and Spark reads it first.
 """
 
+import argparse
 import base64
 import glob
 import json
@@ -26,6 +30,11 @@ from delta import configure_spark_with_delta_pip
 from pyspark.sql import SparkSession
 
 FOLDER = Path(__file__).parent
+parser = argparse.ArgumentParser()
+parser.add_argument("--into", type=Path, default=FOLDER)
+parser.add_argument("--read", type=Path)
+parser.add_argument("names", nargs="*")
+arguments = parser.parse_args()
 sys.path.insert(0, str(FOLDER.parent / "python"))
 from journey_rows import TYPES, rows_of  # noqa: E402
 
@@ -64,16 +73,24 @@ spark.sparkContext.setLogLevel("ERROR")
 READ = {"doc": "to_json(doc) as doc"}
 
 
+def rows_at(path, **options):
+    frame = spark.read.format("delta").options(**options).load(str(path))
+    frame = frame.drop("_commit_timestamp")
+    frame = frame.selectExpr(*[READ.get(name, f"`{name}`") for name in frame.columns])
+    return rows_of(frame.columns, [tuple(row) for row in frame.collect()])
+
+
 class Table:
     """A table that is being written."""
 
-    def __init__(self, name, columns, partition=None, **properties):
+    def __init__(self, name, columns, partition=None, cluster=None, **properties):
         self.name = name
         self.path = Path(tempfile.mkdtemp()) / name
         said = ", ".join(f"'{key.replace('__', '.')}' = '{value}'" for key, value in properties.items())
         spark.sql(
             f"create table {self} ({columns}) using delta"
             + (f" partitioned by ({partition})" if partition else "")
+            + (f" cluster by ({cluster})" if cluster else "")
             + (f" tblproperties ({said})" if said else "")
         )
 
@@ -101,10 +118,7 @@ class Table:
         path.write_text("".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions))
 
     def rows(self, **options):
-        frame = spark.read.format("delta").options(**options).load(str(self.path))
-        frame = frame.drop("_commit_timestamp")
-        frame = frame.selectExpr(*[READ.get(name, f"`{name}`") for name in frame.columns])
-        return rows_of(frame.columns, [tuple(row) for row in frame.collect()])
+        return rows_at(self.path, **options)
 
     def keep(self, needs="", states=(), changes=None):
         """Takes the table into the folder, with what Spark reads from it."""
@@ -121,13 +135,13 @@ class Table:
         if changes is not None:
             rows = self.rows(readChangeFeed="true", startingVersion=changes)
             expected["changes"] = {"start": changes, "rows": rows}
-        target = FOLDER / self.name
+        target = arguments.into / self.name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.path, target)
         for empty in sorted(target.glob("**/"), reverse=True):
             if not any(empty.iterdir()):
                 empty.rmdir()
-        (FOLDER / f"{self.name}.json").write_text(text_of(expected) + "\n")
+        (arguments.into / f"{self.name}.json").write_text(text_of(expected) + "\n")
         print(self.name, version, sum(path.stat().st_size for path in target.rglob("*") if path.is_file()))
 
 
@@ -348,6 +362,62 @@ def variant():
     table.keep("varianttype")
 
 
+def compacted():
+    """What rewrites files and leaves the rows as they are, what purges them, and a merge."""
+    table = Table("compacted", "n bigint, word string", **VECTORS, **FEED)
+    for start in range(0, 40, 10):
+        table.insert(*ten(start))
+    table.sql("optimize $t")
+    table.sql("delete from $t where n % 10 = 3")
+    table.sql(
+        "merge into $t t using (select id as n, 'merged' as word from range(35, 45)) s on t.n = s.n"
+        " when matched then update set word = s.word"
+        " when not matched then insert (n, word) values (s.n, s.word)"
+    )
+    table.sql("optimize $t zorder by (n)")
+    table.sql("delete from $t where n = 1")
+    table.sql("reorg table $t apply (purge)")
+    table.keep("deletionvectors", [5, 6, 7])
+
+
+def row_tracking():
+    table = Table("row_tracking", "n bigint, word string", delta__enableRowTracking="true", **PLAIN)
+    table.insert(*ten(0))
+    table.insert(*ten(10))
+    table.sql("update $t set word = 'changed' where n in (3, 13)")
+    table.sql("optimize $t")
+    table.sql("delete from $t where n = 4")
+    table.keep("", [2, 3, 4])
+
+
+def clustered():
+    table = Table("clustered", "n bigint, word string", cluster="n", **PLAIN)
+    table.insert(*ten(0))
+    table.insert(*ten(10))
+    table.sql("optimize $t")
+    table.insert(*ten(20))
+    table.keep("", [2, 3])
+
+
+def read(replicas):
+    """Whether Spark reads from the replicas what it read from the tables, version by version."""
+    found = 0
+    for said in sorted(arguments.into.glob("*.json")):
+        path = replicas / said.stem
+        versions = {}
+        for commit in path.glob("_delta_log/*.json"):
+            info = json.loads(commit.read_text().splitlines()[0])["commitInfo"]
+            versions[str(info["sourceVersion"])] = int(commit.stem)
+        for state, rows in json.loads(said.read_text())["states"].items():
+            there = rows_at(path, versionAsOf=versions[state])
+            if there != rows:
+                sys.exit(f"{said.stem}, version {state}: Spark reads\n{there}\nfrom the replica, and not\n{rows}")
+            found += 1
+    if not found:
+        sys.exit(f"no tables in {arguments.into}")
+    print(f"{found} versions of replicas read")
+
+
 ALL = [
     plain_vectors,
     inline_vectors,
@@ -364,7 +434,14 @@ ALL = [
     variant,
 ]
 
-wanted = set(sys.argv[1:])
-for make in ALL:
-    if not wanted or make.__name__ in wanted:
-        make()
+# Only for the live form of the tests.
+LIVE = [compacted, row_tracking, clustered]
+
+if arguments.read:
+    read(arguments.read)
+else:
+    arguments.into.mkdir(parents=True, exist_ok=True)
+    # Those that are kept have their tests by name.
+    for make in ALL if arguments.into == FOLDER else ALL + LIVE:
+        if not arguments.names or make.__name__ in arguments.names:
+            make()

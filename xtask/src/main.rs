@@ -37,6 +37,7 @@ usage: cargo xtask COMMAND
                                   set up, build, make the demo world (not with --empty) and serve
   dev [--addr A] [--data DIR]     the same, without optimising the browser bundle, again on every change
   test [--quick | --nightly]      every check and test; the last line is `N passed, N failed`
+  test --spark                    the live form: Spark writes tables, replicas follow them, Spark reads the replicas
   check [edges|strings|fmt|clippy|deny|machete]...
                                   single checks; without a name all of them
   services                        the test servers until Ctrl-C, for cargo test by hand

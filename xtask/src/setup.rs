@@ -368,18 +368,33 @@ pub(crate) fn venv_python(repo: &Repo) -> PathBuf {
 
 /// The virtual environment with the pinned packages, unless nothing changed since it was made.
 pub(crate) fn python(repo: &Repo) -> Result<&'static str> {
-    let requirements = "end2end/requirements.txt";
+    venv(repo, "venv", "end2end/requirements.txt", &["--no-deps"])
+}
+
+/// The interpreter of the virtual environment with Spark, which is made where it is missing. Delta's own classes Spark fetches from
+/// Maven Central.
+pub(crate) fn spark(repo: &Repo) -> Result<PathBuf> {
+    if which(&["java"]).is_none() {
+        bail!("java is missing: sudo apt-get install default-jre-headless");
+    }
+    venv(repo, "spark", "end2end/tables/requirements.txt", &[])?;
+    Ok(repo.target.join("spark/bin/python"))
+}
+
+/// A virtual environment in the build folder, unless nothing changed since it was made.
+fn venv(repo: &Repo, name: &str, requirements: &str, options: &[&str]) -> Result<&'static str> {
     let version =
         ask(Command::new("python3").args(["-c", "import sys; print(sys.version, sys.prefix)"]))
             .context("python3 does not answer")?;
     let stamp = Stamp::new(
         repo,
-        "venv",
+        name,
         Inputs::default()
             .text(&version)
             .path(&repo.root, requirements)?,
     );
-    let python = venv_python(repo);
+    let folder = repo.target.join(name);
+    let python = folder.join("bin/python");
     if stamp.is_current() && is_executable(&python) {
         return Ok("unchanged");
     }
@@ -387,7 +402,7 @@ pub(crate) fn python(repo: &Repo) -> Result<&'static str> {
     run(repo
         .command("python3")
         .args(["-m", "venv", "--clear"])
-        .arg(repo.target.join("venv")))?;
+        .arg(&folder))?;
     let mut pip = repo.command(&python);
     pip.args([
         "-m",
@@ -396,10 +411,8 @@ pub(crate) fn python(repo: &Repo) -> Result<&'static str> {
         "--quiet",
         "--disable-pip-version-check",
         "--no-input",
-        "--no-deps",
-        "--requirement",
-        requirements,
     ]);
+    pip.args(options).args(["--requirement", requirements]);
     run(&mut pip)?;
     run(repo
         .command(&python)

@@ -1,7 +1,7 @@
 //! `test`: every check and test in one run, cheapest first. It stops at the first step that fails; the last line is always
 //! `N passed, N failed`.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::bundle;
 use crate::check::{CHECKS, When, linting_cargo};
 use crate::demo::{self, World};
-use crate::process::{Folder, lines, shown};
+use crate::process::{Folder, lines, run, shown};
 use crate::repo::{HOST, Repo};
 use crate::services::{Azurite, IDENTITIES_SECRET, Identities, Postgres};
 use crate::setup::{self, Scope};
@@ -17,7 +17,7 @@ use crate::tally::{self, Tally};
 
 /// Variables by which tests find their servers, and learn how much is wanted of them. A test that needs a server that is not set
 /// fails, except in a quick run (`TEST_QUICK=1`).
-const OUR_VARIABLES: [&str; 7] = [
+const OUR_VARIABLES: [&str; 9] = [
     "TEST_POSTGRES_URL",
     "TEST_AZURITE_URL",
     "TEST_OIDC_URL",
@@ -25,6 +25,8 @@ const OUR_VARIABLES: [&str; 7] = [
     "TEST_SITE",
     "TEST_QUICK",
     "TEST_STEPS",
+    "TEST_TABLES",
+    "TEST_REPLICAS",
 ];
 
 /// Steps of the state machine of replication in the nightly form.
@@ -41,6 +43,8 @@ pub(crate) enum Extent {
     All,
     /// All, and what takes long for longer.
     Nightly,
+    /// Only what Spark itself is needed for.
+    Spark,
 }
 
 impl Extent {
@@ -49,6 +53,7 @@ impl Extent {
             [] => Ok(Self::All),
             [only] if only == "--quick" => Ok(Self::Quick),
             [only] if only == "--nightly" => Ok(Self::Nightly),
+            [only] if only == "--spark" => Ok(Self::Spark),
             [first, ..] => bail!("unexpected argument {first:?}\n\n{}", crate::USAGE),
         }
     }
@@ -126,12 +131,14 @@ pub(crate) fn test(repo: &Repo, extent: Extent) -> Result<ExitCode> {
         tally: Tally::default(),
         stopped: false,
     };
-    if extent == Extent::Quick {
-        println!("{QUICK_LEAVES_OUT}");
-        test_quickly(repo, &mut report);
-        println!("{QUICK_LEAVES_OUT}");
-    } else {
-        test_all(repo, &mut report, extent);
+    match extent {
+        Extent::Quick => {
+            println!("{QUICK_LEAVES_OUT}");
+            test_quickly(repo, &mut report);
+            println!("{QUICK_LEAVES_OUT}");
+        }
+        Extent::Spark => test_with_spark(repo, &mut report)?,
+        Extent::All | Extent::Nightly => test_all(repo, &mut report, extent),
     }
     if report.tally.skipped > 0 {
         println!("{} skipped by their own mark", report.tally.skipped);
@@ -195,6 +202,44 @@ fn test_all(repo: &Repo, report: &mut Report, extent: Extent) {
     );
 }
 
+/// Spark writes tables, replicas follow them version by version, and Spark reads the replicas.
+fn test_with_spark(repo: &Repo, report: &mut Report) -> Result<()> {
+    let folder = Folder::temporary("spark")?;
+    let (tables, replicas) = (folder.path().join("tables"), folder.path().join("replicas"));
+    let spark = || -> Result<Command> {
+        let mut python = repo.command(setup::spark(repo)?);
+        python.arg("end2end/tables/make.py");
+        python.arg("--into").arg(&tables);
+        Ok(python)
+    };
+    report.step("prerequisites", |_| {
+        setup::prerequisites(Scope::Quick).map(str::to_owned)
+    });
+    report.step("Spark", |_| setup::spark(repo).map(|_| String::new()));
+    report.step("Spark writes tables", |_| {
+        run(&mut spark()?)?;
+        Ok(String::new())
+    });
+    report.step("replicas follow them", |counts| {
+        let mut cargo = linting_cargo(repo)?;
+        for name in OUR_VARIABLES {
+            cargo.env_remove(name);
+        }
+        cargo
+            .env("TEST_TABLES", &tables)
+            .env("TEST_REPLICAS", &replicas)
+            .args(["test", "--locked", "--no-fail-fast"])
+            .args(HOST)
+            .args(["--lib", "--", "tests::parity", "tests::live"]);
+        counted(&mut cargo, counts)
+    });
+    report.step("Spark reads the replicas", |_| {
+        run(spark()?.arg("--read").arg(&replicas))?;
+        Ok(String::new())
+    });
+    Ok(())
+}
+
 fn set_up(repo: &Repo, report: &mut Report) {
     report.step("prerequisites", |_| {
         setup::prerequisites(Scope::All).map(str::to_owned)
@@ -210,7 +255,7 @@ fn set_up(repo: &Repo, report: &mut Report) {
 /// All tests and binaries of the host, linted; before any server is started, for one that waits for a compiler can be disturbed.
 fn compile(repo: &Repo) -> Result<String> {
     let mut cargo = linting_cargo(repo)?;
-    crate::process::run(cargo.args(["test", "--locked", "--no-run"]).args(HOST))?;
+    run(cargo.args(["test", "--locked", "--no-run"]).args(HOST))?;
     Ok(String::new())
 }
 
@@ -288,7 +333,12 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
     let environment = environment
         .iter()
         .map(|(name, value)| (name, value.as_str()));
-    let status = lines(cargo.envs(environment), |line| {
+    counted(cargo.envs(environment), counts)
+}
+
+/// Runs cargo's tests and counts them.
+fn counted(cargo: &mut Command, counts: &mut Tally) -> Result<String> {
+    let status = lines(cargo, |line| {
         println!("{line}");
         if let Some(found) = tally::of_cargo(line) {
             *counts += found;
@@ -297,7 +347,7 @@ fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -
     if !status.success() {
         bail!(
             "`{}` failed ({status}), {} tests",
-            shown(&cargo),
+            shown(cargo),
             counts.failed
         );
     }
@@ -406,6 +456,7 @@ mod tests {
         assert_eq!(parse(&[]), Some(Extent::All));
         assert_eq!(parse(&["--quick"]), Some(Extent::Quick));
         assert_eq!(parse(&["--nightly"]), Some(Extent::Nightly));
+        assert_eq!(parse(&["--spark"]), Some(Extent::Spark));
         assert_eq!(parse(&["--quick", "--nightly"]), None);
         assert_eq!(parse(&["--slow"]), None);
     }

@@ -63,26 +63,8 @@ impl Draft {
         replica_table: ReplicaTableId,
         at: Timestamp,
     ) -> Bytes {
-        let mut lines = Vec::new();
-        let mut line = |kind: &str, action: &Value| {
-            lines.extend_from_slice(json!({ kind: action }).to_string().as_bytes());
-            lines.push(b'\n');
-        };
-        let stamp = self
-            .held_millis
-            .map_or(at.millis(), |held| at.millis().max(held.saturating_add(1)));
-        line(
-            "commitInfo",
-            &self.commit_info(summary, replica_table, at, stamp),
-        );
-        line(
-            "txn",
-            &json!({
-                "appId": app_id(replica_table),
-                "version": summary.source_version,
-                "lastUpdated": at.millis(),
-            }),
-        );
+        let mut lines = self.head(summary, replica_table, at);
+        let mut line = |kind: &str, action: &Value| push(&mut lines, kind, action);
         if let Some(protocol) = &self.protocol {
             line("protocol", protocol);
         }
@@ -91,7 +73,8 @@ impl Draft {
             if self.timestamps_begin {
                 metadata["configuration"][intent::ICT_VERSION] =
                     summary.target_version.to_string().into();
-                metadata["configuration"][intent::ICT_TIMESTAMP] = stamp.to_string().into();
+                metadata["configuration"][intent::ICT_TIMESTAMP] =
+                    self.stamp(at).to_string().into();
             }
             line("metaData", &metadata);
         }
@@ -118,12 +101,39 @@ impl Draft {
         lines.into()
     }
 
+    /// The commit's first two lines, by which it is recognised as ours.
+    pub(crate) fn head(
+        &self,
+        summary: &PlanSummary,
+        replica_table: ReplicaTableId,
+        at: Timestamp,
+    ) -> Vec<u8> {
+        let mut lines = Vec::new();
+        let info = self.commit_info(summary, replica_table, at);
+        push(&mut lines, "commitInfo", &info);
+        push(
+            &mut lines,
+            "txn",
+            &json!({
+                "appId": app_id(replica_table),
+                "version": summary.source_version,
+                "lastUpdated": at.millis(),
+            }),
+        );
+        lines
+    }
+
+    /// When the commit says that it was made, where commits carry that: later than the one before.
+    fn stamp(&self, at: Timestamp) -> i64 {
+        self.held_millis
+            .map_or(at.millis(), |held| at.millis().max(held.saturating_add(1)))
+    }
+
     fn commit_info(
         &self,
         summary: &PlanSummary,
         replica_table: ReplicaTableId,
         at: Timestamp,
-        stamp: i64,
     ) -> Value {
         let mark = Mark {
             replica_table,
@@ -172,8 +182,13 @@ impl Draft {
             });
         }
         if self.timestamps {
-            info["inCommitTimestamp"] = stamp.into();
+            info["inCommitTimestamp"] = self.stamp(at).into();
         }
         info
     }
+}
+
+fn push(lines: &mut Vec<u8>, kind: &str, action: &Value) {
+    lines.extend_from_slice(json!({ kind: action }).to_string().as_bytes());
+    lines.push(b'\n');
 }

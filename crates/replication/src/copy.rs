@@ -4,7 +4,7 @@
 //! through as ranged reads, in order, each uploaded as soon as it is there. Every range is asked for with the first
 //! one's etag, so a file that changes in between is noticed and begun anew. No object is read whose receipt says it is
 //! finished, or that already stands at the target with the right size and is not older than the source's file; and no
-//! part of an upload that an earlier copier of the run has sent, where the target's uploads outlive their process.
+//! part of an upload that an earlier attempt of the run has sent, where the target's uploads outlive their process.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -182,6 +182,8 @@ fn other(item: &CopyItem, side: &str, error: &StoreError) -> CopyFailure {
 
 enum Read {
     Failed(CopyFailure),
+    /// What was read could not be handed to the upload.
+    Unsent(CopyFailure),
     /// The object changed between two ranges.
     Changed,
 }
@@ -257,7 +259,7 @@ impl Copier {
         }
         let written = match written {
             Ok(written) => written,
-            Err(Read::Failed(failure)) => return Err(failure),
+            Err(Read::Failed(failure) | Read::Unsent(failure)) => return Err(failure),
             Err(Read::Changed) => {
                 let message = format!(
                     "`{}` at the source keeps changing while it is read",
@@ -297,13 +299,7 @@ impl Copier {
             match self.parts(item, src, part, None, etag, upload).await {
                 Ok(written) => return Ok(written),
                 // The store may have forgotten the upload, or the source's object is another one: all of it, anew.
-                Err(
-                    Read::Changed
-                    | Read::Failed(CopyFailure {
-                        kind: FailureKind::Other,
-                        ..
-                    }),
-                ) => {}
+                Err(Read::Changed | Read::Unsent(_)) => {}
                 Err(failed) => return Err(failed),
             }
         }
@@ -319,8 +315,9 @@ impl Copier {
         self.parts(item, src, part, first, meta.e_tag, upload).await
     }
 
-    /// The parts of a large object that do not stand yet, in order: each is uploaded while the next ones are read. An upload that
-    /// fails is given up.
+    /// The parts of a large object that do not stand yet, in order: each is uploaded while the next ones are read. What stands of an
+    /// upload that outlives its process is left for the next attempt, where something failed that may pass; every other upload that
+    /// fails is given up. Without a first part the upload is taken up.
     async fn parts(
         self: &Arc<Self>,
         item: &CopyItem,
@@ -330,6 +327,7 @@ impl Copier {
         etag: Option<String>,
         mut upload: Upload,
     ) -> Result<PutResult, Read> {
+        let (is_taken_up, stood) = (first.is_none(), upload.stands());
         let sent = self
             .send_parts(item, src, part, first, etag, &mut upload)
             .await;
@@ -337,13 +335,28 @@ impl Copier {
             Ok(()) => upload
                 .complete()
                 .await
-                .map_err(|error| other(item, "finishing the upload", &error).into()),
+                .map_err(|error| Read::Unsent(other(item, "finishing the upload", &error))),
             Err(error) => Err(error),
         };
-        if completed.is_err() {
-            upload.give_up().await;
+        let failed = match completed {
+            Ok(written) => return Ok(written),
+            Err(failed) => failed,
+        };
+        let passing = match &failed {
+            Read::Failed(failure) if failure.kind == FailureKind::Other => Some(failure.clone()),
+            // A store that takes nothing more of it may have forgotten it.
+            Read::Unsent(failure) if !is_taken_up || upload.stands() > stood => {
+                Some(failure.clone())
+            }
+            Read::Failed(_) | Read::Unsent(_) | Read::Changed => None,
+        };
+        match passing {
+            Some(failure) if upload.stands() > 0 => Err(Read::Failed(failure)),
+            _ => {
+                upload.give_up().await;
+                Err(failed)
+            }
         }
-        completed
     }
 
     async fn send_parts(
@@ -378,7 +391,7 @@ impl Copier {
         }
         loop {
             if let Some(done) = uploads.try_join_next() {
-                upload.took(uploaded(item, done)?);
+                upload.took(uploaded(item, done).map_err(Read::Unsent)?);
             }
             while from < item.size && reads.len() < self.options.read_ahead {
                 let (at, end) = (from, from.saturating_add(part).min(item.size));
@@ -406,12 +419,19 @@ impl Copier {
                 from = end;
             }
             match reads.next().await {
-                Some(read) => send(&mut uploads, upload, read?),
+                Some(Ok(piece)) => send(&mut uploads, upload, piece),
+                Some(Err(error)) => {
+                    // What was read before is not to be read again.
+                    while let Some(done) = uploads.join_next().await {
+                        upload.took(uploaded(item, done).unwrap_or_default());
+                    }
+                    return Err(error);
+                }
                 None => break,
             }
         }
         while let Some(done) = uploads.join_next().await {
-            upload.took(uploaded(item, done)?);
+            upload.took(uploaded(item, done).map_err(Read::Unsent)?);
         }
         Ok(())
     }

@@ -248,20 +248,14 @@ pub(crate) fn remove_action(file: &AddFile, at_millis: i64, gone_millis: Option<
         "partitionValues": file.partition_values,
         "size": file.size,
     });
-    let others = ["baseRowId", "defaultRowCommitVersion"];
-    for name in ["deletionVector", "tags"].into_iter().chain(others) {
+    for name in ["deletionVector", "baseRowId", "defaultRowCommitVersion"] {
         if let Some(value) = file.raw.get(name).filter(|value| !value.is_null()) {
             remove[name] = value.clone();
         }
     }
-    // What it stood for is over.
-    if is_ours_in_tags(file) {
-        remove["tags"] = foreign_tags(file).unwrap_or_default().into();
-    }
+    // Not the file's tags: they may tell of its rows as statistics do, and no reader needs them of a file that is gone (rule 41).
     if let Some(gone) = gone_millis {
-        let mut tags = foreign_tags(file).unwrap_or_default();
-        tags.insert(GONE.to_owned(), gone.to_string().into());
-        remove["tags"] = tags.into();
+        remove["tags"] = json!({ GONE: gone.to_string() });
     }
     remove
 }

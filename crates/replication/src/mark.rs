@@ -9,8 +9,9 @@ use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStoreExt as 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Our first two lines, `commitInfo` and `txn`, are far shorter. A first clone's commit may have many megabytes.
-const HEAD_BYTES: u64 = 64 << 10;
+/// Our first two lines, `commitInfo` and `txn`, are far shorter; no plan is made of which they are not. A first clone's commit may
+/// have many megabytes.
+pub(crate) const HEAD_BYTES: u64 = 64 << 10;
 
 /// `commitInfo.operation` of every commit of ours.
 pub const OPERATION: &str = "ENTREPOT SYNC";

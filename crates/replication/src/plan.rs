@@ -24,7 +24,7 @@ use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
 use crate::files::CopyItem;
 use crate::foresee::{Moves, Weighed};
 use crate::intent;
-use crate::mark::{Mark, mark_of};
+use crate::mark::{HEAD_BYTES, Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::mend::Mend;
 use crate::narrow::{self, Found, Narrow, misfit};
@@ -452,12 +452,29 @@ pub(crate) fn can_be_read_back(
     summary: &PlanSummary,
     at: Timestamp,
 ) -> Result<(), PlanError> {
+    can_be_recognised(pair, draft, summary, at)?;
     let limit = pair.target.budgets().commit_bytes;
     if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
         let bytes = draft.body(summary, pair.replica_table, at).len() as u64;
         if bytes > limit {
             return Err(PlanError::TooLarge { bytes, limit });
         }
+    }
+    Ok(())
+}
+
+/// Nor must what would be taken for a stranger's: the source's own words stand in the lines that say whose a commit is.
+pub(crate) fn can_be_recognised(
+    pair: &Pair,
+    draft: &Draft,
+    summary: &PlanSummary,
+    at: Timestamp,
+) -> Result<(), PlanError> {
+    // Half of what is read of it: the figures may still gain some digits.
+    let limit = HEAD_BYTES / 2;
+    let bytes = draft.head(summary, pair.replica_table, at).len() as u64;
+    if bytes > limit {
+        return Err(PlanError::Verbose { bytes, limit });
     }
     Ok(())
 }

@@ -213,6 +213,14 @@ impl Upload {
         }
     }
 
+    /// How many parts another process would find.
+    pub(crate) fn stands(&self) -> usize {
+        match self {
+            Self::Passing(_) => 0,
+            Self::Lasting(upload) => upload.begun.parts.len(),
+        }
+    }
+
     /// Parts are put in order where the upload goes with this process.
     pub(crate) fn put(
         &mut self,

@@ -90,8 +90,8 @@ impl Store {
         }
     }
 
-    /// Ends uploads below `folder` that were begun before `before` and never finished. On S3 alone: files are swept, and Azure drops
-    /// by itself after a week what [`Store::uncommitted`] counts.
+    /// Ends uploads below `folder` that were begun before `before` and never finished: on S3, and files half written that nobody has
+    /// written to since then. Azure drops by itself after a week what [`Store::uncommitted`] counts.
     pub async fn end_unfinished(
         &self,
         folder: &Path,
@@ -101,7 +101,24 @@ impl Store {
             (Kind::Cloud(cloud), StorageUrl::S3 { .. }) => {
                 self.end_uploads(cloud, folder, before).await
             }
+            (Kind::File(files), _) => {
+                let seconds = before.millis().div_euclid(1_000);
+                let swept = files.sweep(folder.clone(), seconds).await?;
+                Ok(Unfinished {
+                    aborted: swept.removed,
+                    left: swept.left,
+                })
+            }
             _ => Ok(Unfinished::default()),
+        }
+    }
+
+    /// Removes what is left of deleted objects where a store has folders of its own: on a disk a folder stays when its last file
+    /// goes, and its name may be the value of a partition. The folder itself stays. Answers how many went.
+    pub async fn tidy(&self, folder: &Path) -> Result<u64, StorageError> {
+        match self.kind() {
+            Kind::File(files) => Ok(files.tidy(folder.clone()).await?),
+            Kind::Cloud(_) | Kind::Share(_) => Ok(0),
         }
     }
 

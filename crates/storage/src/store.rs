@@ -167,9 +167,10 @@ impl Store {
             return Ok(0);
         };
         let before = crate::sign::wall_clock().saturating_sub(age).as_secs();
-        Ok(files
+        let swept = files
             .sweep(path, i64::try_from(before).unwrap_or(i64::MAX))
-            .await?)
+            .await?;
+        Ok(swept.removed)
     }
 
     pub fn location(&self) -> &Location {

@@ -20,7 +20,9 @@ use crate::commit::Draft;
 use crate::foresee::Moves;
 use crate::intent::{self, Needs};
 use crate::mark::Mark;
-use crate::plan::{Ask, FullReason, Pair, Plan, PlanError, PlanSummary, Planned};
+use crate::plan::{
+    Ask, FullReason, Pair, Plan, PlanError, PlanSummary, Planned, can_be_recognised,
+};
 use crate::prove::{WHOLE, partition_of};
 use crate::say::say;
 use crate::verify::{VerifyError, look, looks_of};
@@ -254,6 +256,7 @@ pub(crate) async fn plan(
         rows_added: None,
         basis: None,
     };
+    can_be_recognised(pair, &draft, &summary, at)?;
     Ok(Planned::Work(Box::new(Plan {
         summary,
         copies: Vec::new(),

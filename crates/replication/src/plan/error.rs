@@ -25,6 +25,10 @@ pub enum PlanError {
         "The source has too many files for one commit: {bytes} bytes of log, at most {limit}. Compact the table."
     )]
     TooLarge { bytes: u64, limit: u64 },
+    #[error(
+        "The source says of itself what is {bytes} bytes long, its table id above all; by more than {limit} no commit of the replica could be recognised. Write the table anew."
+    )]
+    Verbose { bytes: u64, limit: u64 },
     #[error("The replica cannot be narrowed by its cut. {0}")]
     Narrowing(String),
     #[error(
@@ -75,6 +79,7 @@ impl PlanError {
             Self::Unsupported { .. }
             | Self::Reserved { .. }
             | Self::TooLarge { .. }
+            | Self::Verbose { .. }
             | Self::Adopt { .. } => Fate::Fail,
             Self::Source(error) | Self::Target(error) if is_passing(error) => Fate::Retry,
             Self::Source(_) => Fate::Fail,

@@ -98,6 +98,8 @@ struct Odd {
     short: usize,
     /// The read (from 1) after which the object is replaced by one of the same size.
     replaced_after: usize,
+    /// The read that fails; none where it is 0.
+    failing: AtomicUsize,
 }
 
 impl Odd {
@@ -107,6 +109,7 @@ impl Odd {
             reads: AtomicUsize::new(0),
             short,
             replaced_after,
+            failing: AtomicUsize::new(0),
         })
     }
 }
@@ -137,12 +140,19 @@ impl ObjectStore for Odd {
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        let nth = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
+        if nth == self.failing.load(Ordering::SeqCst) {
+            return Err(object_store::Error::Generic {
+                store: "odd",
+                source: "made to fail".into(),
+            });
+        }
         let got = self.inner.get_opts(at, options).await?;
         let (meta, range, attributes) =
             (got.meta.clone(), got.range.clone(), got.attributes.clone());
         let mut bytes = got.bytes().await?;
         bytes.truncate(bytes.len().saturating_sub(self.short));
-        if self.reads.fetch_add(1, Ordering::SeqCst) + 1 == self.replaced_after {
+        if nth == self.replaced_after {
             self.inner
                 .put(at, body("replaced", meta.size as usize).into())
                 .await?;
@@ -327,6 +337,46 @@ async fn a_copy_that_is_cut_off_in_an_object_goes_on_there() {
             .count();
         assert_eq!(left, 1, "nothing half written stays behind");
     }
+}
+
+/// A store that is away for a while costs the part that was under way, and not what stands of an object.
+#[tokio::test]
+async fn a_copy_that_fails_in_an_object_goes_on_there() {
+    const SIZE: usize = 100 * 1024;
+    let options = CopyOptions {
+        part_bytes: 1024,
+        read_ahead: 1,
+        ..CopyOptions::default()
+    };
+    let source = Odd::new(0, 0);
+    let job = Job::of(&source.inner, &[SIZE]).await;
+    let (target, parts) = lasting(job.folder.path());
+    let ends = || Ends {
+        source: source.clone(),
+        target: target.clone(),
+        parts: parts.clone(),
+    };
+    // What was taken up is left once more.
+    for nth in [40, 30] {
+        source.reads.store(0, Ordering::SeqCst);
+        source.failing.store(nth, Ordering::SeqCst);
+        let Err(CopyError::Object(why)) = job.between(ends(), options).await else {
+            panic!("copied")
+        };
+        assert_eq!(why.kind, FailureKind::Other);
+    }
+    source.failing.store(0, Ordering::SeqCst);
+    let stand = parts_noted(&job);
+    assert_eq!(stand, 39 + 29);
+    let copied = job.between(ends(), options).await.unwrap();
+    assert_eq!(
+        copied.bytes_read,
+        SIZE as u64 - stand * 1024,
+        "no part twice"
+    );
+    job.assert_whole(target.as_ref()).await;
+    let left = std::fs::read_dir(job.folder.path().join("target")).unwrap();
+    assert_eq!(left.count(), 1, "nothing half written stays behind");
 }
 
 #[tokio::test]

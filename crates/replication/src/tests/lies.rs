@@ -215,6 +215,31 @@ async fn a_number_of_rows_that_is_not_true_is_found_by_looking_and_changes_no_ro
     assert!(matches!(world.sync().await, Outcome::Nothing { .. }));
 }
 
+/// A commit is recognised by its first lines, in which the source's id stands: one that does not fit would be taken for a stranger's.
+#[tokio::test]
+async fn an_id_that_no_commit_could_be_recognised_with_is_refused_by_name() {
+    let world = World::new();
+    let long = metadata(&"x".repeat(100_000));
+    world.commit(0, &[protocol(), long, world.add("a", 10)]);
+    let Outcome::Failed { why } = world.sync().await else {
+        panic!("not failed")
+    };
+    assert!(why.contains("its table id"), "{why}");
+    assert_eq!(world.source.reads(), 0);
+    assert_eq!(world.target.keys(), [MARKER]);
+    // One that is merely odd does no harm.
+    world.commit(
+        0,
+        &[
+            protocol(),
+            metadata(&"x".repeat(10_000)),
+            world.add("a", 10),
+        ],
+    );
+    world.sync_done().await;
+    assert_eq!(world.sync().await, Outcome::Nothing { source_version: 0 });
+}
+
 /// Two files of the log that are one object say two sizes of it: one of them is not true.
 #[tokio::test]
 async fn two_sizes_of_one_object_are_no_commit() {

@@ -7,6 +7,7 @@ mod copying;
 mod crashes;
 mod foresee;
 mod lies;
+mod live;
 mod machine;
 mod narrow;
 mod narrow_parity;

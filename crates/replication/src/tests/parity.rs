@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use delta::{LogError, Snapshot};
+use delta::{AddFile, LogError, Snapshot};
 use model::Timestamp;
 use serde_json::{Value, json};
 
@@ -15,10 +15,18 @@ use crate::drive::Outcome;
 use crate::intent::says_the_same;
 use crate::plan::{Planned, plan};
 use crate::prove::{compare, look, sums};
+use crate::stands::represented;
+
+/// Where the tables lie: those that are kept, or what Spark has written just now.
+pub(super) fn tables() -> PathBuf {
+    match std::env::var_os("TEST_TABLES") {
+        Some(written) => PathBuf::from(written),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/tables"),
+    }
+}
 
 fn fixture(name: &str) -> PathBuf {
-    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/tables");
-    tables.join(name)
+    tables().join(name)
 }
 
 pub(super) fn files_below(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>>) {
@@ -45,8 +53,14 @@ async fn latest(world: &World) -> (Snapshot, Snapshot) {
     (source, pair.target.snapshot(None).await.unwrap())
 }
 
-/// Follows a table of Spark's version by version.
 async fn follow(name: &str) -> World {
+    let world = followed(name).await;
+    stands(&world).await;
+    world
+}
+
+/// Follows a table of Spark's version by version.
+pub(super) async fn followed(name: &str) -> World {
     let world = World::new();
     let mut objects = BTreeMap::new();
     files_below(&fixture(name), "", &mut objects);
@@ -99,13 +113,22 @@ async fn follow(name: &str) -> World {
     crossed.dedup();
     assert_eq!(crossed.len(), each, "{name}: an object crossed twice");
     assert!(stamps.is_sorted_by(|a, b| a < b), "{name}: {stamps:?}");
-    stands(&world).await;
     world
 }
 
 /// What the replica says of itself is what the source says, also when only a checkpoint is left to say it.
-async fn stands(world: &World) {
+pub(super) async fn stands(world: &World) {
     let (source, replica) = latest(world).await;
+    assert_eq!(represented(&replica).text(), keys_digest(&source));
+    for (key, file) in &source.files {
+        // Where rows were changed here, files of the replica's own stand for it.
+        let there = replica.files.get(key);
+        assert!(
+            there.is_none_or(|there| says_the_same(file, there)),
+            "{}",
+            file.path
+        );
+    }
     assert_eq!(
         replica.metadata.schema_string,
         source.metadata.schema_string
@@ -169,12 +192,23 @@ async fn rules_07_12_13_deletion_vectors_cross_alone() {
     let adds = world.replica_actions(5, "add");
     let vectors = adds.iter().filter(|add| add["deletionVector"].is_object());
     assert!(vectors.count() > 0, "{adds:?}");
-    let (_, replica) = latest(&world).await;
+    let (source, replica) = latest(&world).await;
     let held = world.target.data();
-    for file in replica.files.values() {
+    let mut hiding = 0;
+    for (key, file) in &replica.files {
+        if file.deletion_vector.is_some() {
+            hiding += 1;
+            let told = |file: &AddFile| -> Value {
+                serde_json::from_str(file.stats.as_deref().unwrap()).unwrap()
+            };
+            let (ours, theirs) = (told(file), told(&source.files[key]));
+            assert_eq!(ours, theirs);
+            assert!(ours["numRecords"].is_u64() && ours["tightBounds"].is_boolean());
+        }
         let vector = file.deletion_vector_key.as_ref();
         assert!(vector.is_none_or(|key| held.contains(&key.to_string())));
     }
+    assert!(hiding > 0);
     assert!(!held.iter().any(|key| key.starts_with("_change_data")));
     let inline = follow("inline_vectors").await;
     assert!(!inline.target.data().iter().any(|key| key.ends_with(".bin")));

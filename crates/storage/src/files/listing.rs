@@ -6,6 +6,7 @@ use chrono::DateTime;
 use object_store::path::{Path, PathPart};
 use object_store::{ListResult, ObjectMeta};
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
+use rustix::io::Errno;
 
 use super::beneath::{Beneath, FileError, STAGING, stat};
 
@@ -159,10 +160,18 @@ pub(crate) fn shallow(beneath: &Beneath, prefix: &Path) -> Result<ListResult, Fi
     Ok(result)
 }
 
+/// What became of half-written files.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Swept {
+    pub(crate) removed: u64,
+    /// Written to since then.
+    pub(crate) left: u64,
+}
+
 /// Removes files that a killed process left half written below `prefix`, when they have not been written to since
-/// `before` (seconds since 1970). Returns how many.
-pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<u64, FileError> {
-    let mut removed = 0;
+/// `before` (seconds since 1970).
+pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<Swept, FileError> {
+    let mut swept = Swept::default();
     let mut folders = vec![prefix.clone()];
     while let Some(path) = folders.pop() {
         let folder = match beneath.folder(
@@ -190,12 +199,66 @@ pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<u64
                         folders.push(path.clone().join(part));
                     }
                 }
-                FileType::RegularFile if name.starts_with(STAGING) && seconds(&found) < before => {
-                    rustix::fs::unlinkat(&folder, name, AtFlags::empty())?;
-                    removed += 1;
+                FileType::RegularFile if name.starts_with(STAGING) => {
+                    if seconds(&found) < before {
+                        rustix::fs::unlinkat(&folder, name, AtFlags::empty())?;
+                        swept.removed += 1;
+                    } else {
+                        swept.left += 1;
+                    }
                 }
                 _ => {}
             }
+        }
+    }
+    Ok(swept)
+}
+
+/// Removes the folders below `prefix` in which nothing is, for their names may tell what was there. Returns how many.
+pub(crate) fn tidy(beneath: &Beneath, prefix: &Path) -> Result<u64, FileError> {
+    let mut folders = vec![prefix.clone()];
+    let mut at = 0;
+    while let Some(path) = folders.get(at).cloned() {
+        at += 1;
+        let parts = path.as_ref().split('/').filter(|part| !part.is_empty());
+        let folder = match beneath.folder(parts, false) {
+            Ok(folder) => folder,
+            Err(FileError::NotFound) => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            if matches!(name, "." | "..") {
+                continue;
+            }
+            let found = stat(&folder, name)?;
+            let kind = found.map(|found| FileType::from_raw_mode(found.st_mode));
+            if kind == Some(FileType::Directory)
+                && let Ok(part) = PathPart::parse(name)
+            {
+                folders.push(path.clone().join(part));
+            }
+        }
+    }
+    let mut removed = 0;
+    // What lies within another one goes before it.
+    for path in folders.iter().skip(1).rev() {
+        let (above, name) = match beneath.parent(path, false) {
+            Ok(found) => found,
+            Err(FileError::NotFound) => continue,
+            Err(error) => return Err(error),
+        };
+        match rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR) {
+            Ok(()) => {
+                rustix::fs::fsync(&above)?;
+                removed += 1;
+            }
+            // Something is in it, or somebody was faster.
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => {}
+            Err(errno) => return Err(errno.into()),
         }
     }
     Ok(removed)

@@ -27,7 +27,7 @@ use rustix::buffer::spare_capacity;
 
 pub(crate) use beneath::random;
 use beneath::{Beneath, FileError, Staged};
-use listing::Walk;
+use listing::{Swept, Walk};
 
 use crate::Meter;
 use crate::http_service::Gate;
@@ -61,12 +61,19 @@ impl FileStore {
     }
 
     /// Removes what killed processes left half written.
-    pub(crate) async fn sweep(&self, prefix: Path, before: i64) -> Result<u64> {
+    pub(crate) async fn sweep(&self, prefix: Path, before: i64) -> Result<Swept> {
         let at = prefix.clone();
         self.run(&at, false, move |beneath| {
             listing::sweep(beneath, &prefix, before)
         })
         .await
+    }
+
+    /// Removes empty folders.
+    pub(crate) async fn tidy(&self, prefix: Path) -> Result<u64> {
+        let at = prefix.clone();
+        self.run(&at, false, move |beneath| listing::tidy(beneath, &prefix))
+            .await
     }
 
     /// Runs blocking work on files off the async threads, within the limit.

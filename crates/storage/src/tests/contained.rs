@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::Timestamp;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 
 use super::{NAMES, body, file_store, key, meter, spec};
@@ -245,6 +246,52 @@ async fn half_written_files_are_hidden_and_swept() {
     assert_eq!(store.sweep("", Duration::from_secs(3600)).await.unwrap(), 1);
     assert!(!orphan.exists());
     assert_eq!(body(&*store.objects(), "t/a").await, b"a");
+}
+
+#[tokio::test]
+async fn half_written_files_are_counted_until_nobody_can_be_at_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = file_store(folder.path());
+    let objects = store.objects();
+    objects.put(&key("t/a"), payload("a")).await.unwrap();
+    let half = folder.path().join("lake/t/.entrepot-staging-00");
+    std::fs::write(&half, "half").unwrap();
+    let table = key("t");
+    let ended = |before| store.end_unfinished(&table, before);
+    let found = ended(Timestamp::from_millis(0)).await.unwrap();
+    assert_eq!((found.aborted, found.left), (0, 1));
+    assert!(half.exists());
+    // Long after now.
+    let found = ended(Timestamp::from_millis(32_503_680_000_000)).await;
+    let found = found.unwrap();
+    assert_eq!((found.aborted, found.left), (1, 0));
+    assert!(!half.exists());
+    assert_eq!(body(&*objects, "t/a").await, b"a");
+}
+
+#[tokio::test]
+async fn empty_folders_go_and_their_names_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = file_store(folder.path());
+    let objects = store.objects();
+    for name in ["t/p=Erika/q=1/a", "t/p=Erika/b", "t/p=Max/a", "u/p=Erika/a"] {
+        objects.put(&key(name), payload("a")).await.unwrap();
+    }
+    let lake = folder.path().join("lake");
+    assert_eq!(store.tidy(&key("t")).await.unwrap(), 0);
+    objects.delete(&key("t/p=Erika/q=1/a")).await.unwrap();
+    assert_eq!(store.tidy(&key("t")).await.unwrap(), 1);
+    assert!(lake.join("t/p=Erika/b").is_file() && !lake.join("t/p=Erika/q=1").exists());
+    for name in ["t/p=Erika/b", "t/p=Max/a", "u/p=Erika/a"] {
+        objects.delete(&key(name)).await.unwrap();
+    }
+    assert_eq!(store.tidy(&key("t")).await.unwrap(), 2);
+    assert!(std::fs::read_dir(lake.join("t")).unwrap().next().is_none());
+    assert!(lake.join("u/p=Erika").exists(), "it is another table's");
+    assert_eq!(store.tidy(&key("nowhere")).await.unwrap(), 0);
+    // And what comes back finds its place.
+    objects.put(&key("t/p=Max/a"), payload("a")).await.unwrap();
+    assert_eq!(body(&*objects, "t/p=Max/a").await, b"a");
 }
 
 #[tokio::test]

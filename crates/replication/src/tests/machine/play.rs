@@ -168,6 +168,12 @@ impl Machine {
                 let standing = look::standing(&self.world).unwrap();
                 let source = (plan.source_table.clone(), plan.source_version);
                 assert_eq!(standing.source, source);
+                // Whatever was chosen, copying files would have moved no less.
+                let files = plan.ways.map(|ways| ways.files);
+                assert!(
+                    files.is_none_or(|files| plan.bytes_copy <= files),
+                    "{plan:?}"
+                );
                 if is_calm {
                     self.moved_no_more_than_files(&run, before.as_ref(), &standing);
                 }
