@@ -4,9 +4,10 @@
 //! place of the first. What was read for one page is kept for those after it, for as long as the log has the same commits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support};
-use model::TableId;
+use delta::{Change, ChangedFile, Feed, LogError, Metadata, Protocol, Support, Table};
+use model::{TableId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::capabilities::{Capabilities, FileIds, Format};
@@ -16,7 +17,7 @@ use crate::history::{self, Wanted};
 use crate::page::{ChangesPage, PAGES_LAST, check_until, until};
 use crate::request::{Parameters, TableNames};
 use crate::routes::App;
-use crate::states::number;
+use crate::states::{is_lately, number};
 use crate::stream::{Content, Item, Ready};
 use crate::{Readable, Reader, lines};
 
@@ -30,12 +31,34 @@ pub(crate) struct Told {
     of: u64,
     /// See [`delta::History::mark`].
     mark: Option<u64>,
+    /// When the log was last looked at for it, in milliseconds.
+    looked: AtomicI64,
     /// Bytes that it takes, about.
     pub(crate) weight: u64,
 }
 
 /// In memory a file takes about so many times the bytes of its line in a commit.
 const WEIGHT: u64 = 4;
+
+impl Told {
+    /// Whether the log has the same commits, as far as was looked lately.
+    async fn still(
+        &self,
+        table: &Table,
+        page: ChangesPage,
+        now: Timestamp,
+    ) -> Result<bool, LogError> {
+        let looked = self.looked.load(Ordering::Relaxed);
+        if is_lately(Timestamp::from_millis(looked), now) {
+            return Ok(true);
+        }
+        let still = table.mark(page.start..=page.end).await? == self.mark;
+        if still {
+            self.looked.store(now.millis(), Ordering::Relaxed);
+        }
+        Ok(still)
+    }
+}
 
 /// What is asked for.
 pub(crate) struct Asked<'a> {
@@ -100,6 +123,7 @@ impl<'a> Asked<'a> {
     ) -> Result<Ready, Failure> {
         let table = &readable.table;
         let begun = self.page(app, readable.table_id, reader, client, asked_ids)?;
+        let now = app.gate.now();
         let who = (readable, reader);
         if let Some(page) = begun {
             history::check_start(readable, page.start)?;
@@ -107,7 +131,7 @@ impl<'a> Asked<'a> {
                 .states
                 .told(&self.key(readable, client, asked_ids, page));
             if let Some(told) = kept.filter(|told| told.of == page.of && told.mark.is_some())
-                && table.mark(page.start..=page.end).await? == told.mark
+                && told.still(table, page, now).await?
             {
                 return Ok(self.ready(app, who, (client, asked_ids), page, &told));
             }
@@ -124,7 +148,7 @@ impl<'a> Asked<'a> {
                     latest: held.latest,
                     of: 0,
                     skip: 0,
-                    until: until(app.gate.now(), PAGES_LAST),
+                    until: until(now, PAGES_LAST),
                 }
             }
         };
@@ -200,6 +224,7 @@ impl<'a> Asked<'a> {
             format,
             of,
             mark: held.mark(start..=end),
+            looked: AtomicI64::new(now.millis()),
             weight: held.bytes(start..=end).saturating_mul(WEIGHT),
         });
         let ready = self.ready(app, who, (client, asked_ids), page, &told);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use delta::{LogError, State};
-use model::{QueryId, TableId};
+use model::{QueryId, TableId, Timestamp};
 
 use crate::access_log::Entry;
 use crate::capabilities::{Capabilities, FileIds, Format};
@@ -76,14 +76,17 @@ impl Asked<'_> {
             }
             (Some((kind, pin)), _) => {
                 let of = (pin.version, pin.state);
-                self.pinned(readable, of, kind).await?
+                self.pinned(readable, of, (kind, now)).await?
             }
             (None, Some((_, version, state))) => {
                 let of = (version, state);
-                self.pinned(readable, of, Pinned::Refresh).await?
+                self.pinned(readable, of, (Pinned::Refresh, now)).await?
             }
             (None, None) => self.asked(readable).await?,
         };
+        if begun.is_none() && request.max_files.is_some() {
+            app.states.looked(readable, state.version(), now);
+        }
         let (page, before) = match begun {
             Some((Pinned::Page, pin)) => (Some(pin), None),
             Some((Pinned::Refresh, pin)) => (None, Some(pin)),
@@ -163,9 +166,14 @@ impl Asked<'_> {
         &self,
         readable: &Readable,
         (version, wanted): (u64, u64),
-        kind: Pinned,
+        (kind, now): (Pinned, Timestamp),
     ) -> Result<(Arc<State>, Option<Committed>), Failure> {
-        match self.app.states.at(readable, version).await {
+        let states = &self.app.states;
+        let state = match kind {
+            Pinned::Page => states.page_of(readable, version, now).await,
+            Pinned::Refresh => states.at(readable, version).await,
+        };
+        match state {
             Ok(state) if fingerprint(&state) == wanted => {
                 let at = self.committed(&state);
                 Ok((state, at))

@@ -1,6 +1,7 @@
 //! The states of tables, kept between requests: read once, carried on from new commits, given up by age when they take more
 //! memory than there is for them. Per process. What is kept is a table's content alone; who may see it the gate decides for
-//! every request, and every request looks at the log's newest names before it is answered from here.
+//! every request, and every request looks at the log's newest names before it is answered from here. Only the pages of one
+//! answer, which are of one version, go on for [`LATELY`] with what was looked at for one of them.
 //!
 //! A table that was written anew in the same place is noticed by the commit that its state was read up to, which is another
 //! object then. Whoever asks while another looks waits for that one, and takes what it finds if it began to look later than
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use delta::{LogError, State};
+use model::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::Readable;
@@ -25,6 +27,10 @@ const SELECTIONS: usize = 64;
 const SELECTED_ROWS: usize = 4_000_000;
 /// Places whose newest version is remembered.
 const SEEN: usize = 10_000;
+
+/// So long, in milliseconds, a page needs no look at the log after one for another page of its answer. URLs of the page before may be
+/// as old by the time they are used.
+const LATELY: i64 = 5_000;
 
 /// The states that a process keeps. Clones keep the same.
 #[derive(Clone)]
@@ -50,6 +56,8 @@ struct Kept {
 struct Entry {
     state: Arc<State>,
     used: u64,
+    /// When the log was last looked at for a page of it.
+    looked: Option<Timestamp>,
 }
 
 /// Who looks at a table's log has it; inside, the last look at its newest version.
@@ -152,6 +160,34 @@ impl States {
         let state = Arc::new(table.state(Some(version)).await?);
         self.keep(place, &state);
         Ok(state)
+    }
+
+    /// The state of one version, for a page of an answer that has begun.
+    pub(crate) async fn page_of(
+        &self,
+        readable: &Readable,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<Arc<State>, LogError> {
+        let place = &readable.place;
+        let lately = self.kept().looked(place, version);
+        if lately.is_some_and(|looked| is_lately(looked, now))
+            && let Some(kept) = self.kept().version(place, version)
+        {
+            return Ok(kept);
+        }
+        let state = self.at(readable, version).await?;
+        self.looked(readable, version, now);
+        Ok(state)
+    }
+
+    /// The log was looked at for a page of this version, `now` or a little later.
+    pub(crate) fn looked(&self, readable: &Readable, version: u64, now: Timestamp) {
+        let mut kept = self.kept();
+        let versions = kept.places.get_mut(&readable.place);
+        if let Some(entry) = versions.and_then(|versions| versions.get_mut(&version)) {
+            entry.looked = Some(now);
+        }
     }
 
     /// What is kept of a version, if the log is still the one that it was read from.
@@ -257,6 +293,7 @@ impl States {
         let entry = Entry {
             state: Arc::clone(state),
             used,
+            looked: None,
         };
         let versions = kept.places.entry(place.to_owned()).or_default();
         versions.insert(state.version(), entry);
@@ -302,6 +339,10 @@ impl Kept {
         Some(Arc::clone(&entry.state))
     }
 
+    fn looked(&self, place: &str, version: u64) -> Option<Timestamp> {
+        self.places.get(place)?.get(&version)?.looked
+    }
+
     fn forget(&mut self, place: &str, version: u64) {
         if let Some(versions) = self.places.get_mut(place) {
             versions.remove(&version);
@@ -337,6 +378,11 @@ impl Kept {
             .filter(|(at, _)| seen.insert(*at))
             .fold(0, |sum, (_, bytes)| sum.saturating_add(bytes))
     }
+}
+
+/// Whether a look needs not be repeated yet. Clocks may go back.
+pub(crate) fn is_lately(looked: Timestamp, now: Timestamp) -> bool {
+    (0..LATELY).contains(&now.millis().saturating_sub(looked.millis()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! The cuts of a product, column by column; and the forms that make, change, rotate and retire them.
 
-mod fields;
+pub mod fields;
 mod forms;
 mod shown;
 

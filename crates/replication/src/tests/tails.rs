@@ -46,9 +46,9 @@ pub(crate) async fn agree(world: &World) -> bool {
     true
 }
 
-/// `told`: of which files the source's newest state still says that they went. A checkpoint leaves that out after a while, and then
+/// `known`: of which files the source's newest state still says that they went. A checkpoint leaves that out after a while, and then
 /// the commits alone know since when.
-fn same(ours: &Plan, whole: &Plan, told: &HashSet<FileKey>) {
+fn same(ours: &Plan, whole: &Plan, known: &HashSet<FileKey>) {
     // Of a file that went a source seldom says how many rows it had.
     let rows = (ours.summary.rows_full, whole.summary.rows_full);
     assert!(rows.0.is_none() || rows.0 == rows.1, "{rows:?}");
@@ -105,7 +105,7 @@ fn same(ours: &Plan, whole: &Plan, told: &HashSet<FileKey>) {
     };
     let (ours_gone, mut whole_gone) = (removes(one), removes(other));
     for (key, (_, gone)) in &mut whole_gone {
-        if gone.is_none() && !told.contains(key) {
+        if gone.is_none() && !known.contains(key) {
             *gone = ours_gone.get(key).and_then(|(_, gone)| *gone);
         }
     }

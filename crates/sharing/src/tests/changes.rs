@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
+use model::time::MINUTE;
 use serde_json::{Value, json};
 
 use super::actions::{SCHEMA, add, metadata, metadata_with, protocol};
@@ -466,6 +467,7 @@ async fn pages_of_changes_are_pinned_and_bound_to_their_request() {
         .collect();
     let log: Vec<&[Value]> = log.iter().map(Vec::as_slice).collect();
     world.rewrite(&log).await;
+    world.advance(MINUTE);
     let answer = world.get(&path).await;
     assert_error(&answer, 400, "INVALID_PARAMETER_VALUE", "another table");
     let said = answer.message();
