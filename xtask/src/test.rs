@@ -1,7 +1,7 @@
 //! `test`: every check and test in one run, cheapest first. It stops at the first step that fails; the last line is always
 //! `N passed, N failed`.
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -72,46 +72,19 @@ impl Report {
             println!("--- {name}: not run");
             return;
         }
-        self.add(timed(name, work));
-    }
-
-    /// Two steps at once, each of which often waits for something that is not the processor.
-    fn both<A, B>(&mut self, one: (&str, A), other: (&str, B))
-    where
-        A: FnOnce(&mut Tally) -> Result<String>,
-        B: FnOnce(&mut Tally) -> Result<String> + Send,
-    {
-        if self.stopped {
-            println!("--- {}, {}: not run", one.0, other.0);
-            return;
+        let start = Instant::now();
+        println!("==> {name}");
+        let mut counts = Tally::default();
+        let result = work(&mut counts);
+        let seconds = start.elapsed().as_secs_f64();
+        match &result {
+            Ok(note) if note.is_empty() => println!("    {name}: {seconds:.1} s"),
+            Ok(note) => println!("    {name}: {seconds:.1} s, {note}"),
+            Err(error) => println!("    {name}: FAILED after {seconds:.1} s: {error:#}"),
         }
-        let (first, second) = std::thread::scope(|scope| {
-            let beside = scope.spawn(|| timed(other.0, other.1));
-            (timed(one.0, one.1), beside.join())
-        });
-        self.add(first);
-        self.add(second.unwrap_or_else(|_| settle(Tally::default(), false)));
-    }
-
-    fn add(&mut self, counts: Tally) {
-        self.tally += counts;
+        self.tally += settle(counts, result.is_ok());
         self.stopped = self.tally.failed > 0;
     }
-}
-
-/// Does a step and says how long it took.
-fn timed(name: &str, work: impl FnOnce(&mut Tally) -> Result<String>) -> Tally {
-    let start = Instant::now();
-    println!("==> {name}");
-    let mut counts = Tally::default();
-    let result = work(&mut counts);
-    let seconds = start.elapsed().as_secs_f64();
-    match &result {
-        Ok(note) if note.is_empty() => println!("    {name}: {seconds:.1} s"),
-        Ok(note) => println!("    {name}: {seconds:.1} s, {note}"),
-        Err(error) => println!("    {name}: FAILED after {seconds:.1} s: {error:#}"),
-    }
-    settle(counts, result.is_ok())
 }
 
 /// What a step adds to the sum: a failure without a failed test is one failure.
@@ -192,14 +165,10 @@ fn test_all(repo: &Repo, report: &mut Report, extent: Extent) {
             });
         }
     });
-    report.both(
-        ("unit and integration tests", |counts: &mut Tally| {
-            full_cargo_test(repo, counts, extent)
-        }),
-        ("browser tests", |counts: &mut Tally| {
-            browser_tests(repo, counts)
-        }),
-    );
+    report.step("unit and integration tests", |counts| {
+        full_cargo_test(repo, counts, extent)
+    });
+    report.step("browser tests", |counts| browser_tests(repo, counts));
 }
 
 /// Spark writes tables, replicas follow them version by version, and Spark reads the replicas.
@@ -396,24 +365,18 @@ fn browser_tests(repo: &Repo, counts: &mut Tally) -> Result<String> {
     playwright
         .env("E2E_ENTREPOT", &entrepot)
         .env("E2E_REPORT", &report)
-        .env("E2E_OIDC", &identities.url);
+        .env("E2E_OIDC", &identities.url)
+        .stdout(Stdio::inherit());
     playwright.env(
         "CHROMIUM",
         setup::chromium()
             .context("Chromium is missing: sudo apt-get install chromium-headless-shell")?,
     );
-    // Other tests print at the same time: each line says whose it is.
-    let status = lines(&mut playwright, |line| println!("  browser | {line}"))?;
+    let outcome = run(&mut playwright);
     let text = std::fs::read_to_string(&report)
         .with_context(|| format!("Playwright wrote no {}", report.display()))?;
     *counts += tally::of_playwright(&text)?;
-    if !status.success() {
-        bail!(
-            "`{}` failed ({status}); what it saw is in end2end/test-results; {}",
-            shown(&playwright),
-            world.tail()
-        );
-    }
+    outcome.with_context(|| format!("traces are in end2end/test-results; {}", world.tail()))?;
     world.still_runs()?;
     if counts.passed == 0 {
         bail!("no browser test ran");
@@ -462,23 +425,6 @@ mod tests {
     }
 
     #[test]
-    fn of_two_steps_at_once_both_count_and_one_failure_is_enough() {
-        let mut report = Report {
-            tally: Tally::default(),
-            stopped: false,
-        };
-        report.both(
-            ("one", |counts: &mut Tally| {
-                counts.passed = 3;
-                Ok(String::new())
-            }),
-            ("other", |_: &mut Tally| bail!("no")),
-        );
-        assert_eq!(report.tally.last_line(), "3 passed, 1 failed");
-        assert!(report.stopped);
-    }
-
-    #[test]
     fn after_a_failed_step_nothing_more_runs() {
         let mut report = Report {
             tally: Tally::default(),
@@ -487,10 +433,6 @@ mod tests {
         report.step("one", |_| Ok(String::new()));
         report.step("two", |_| bail!("no"));
         report.step("three", |_| panic!("must not run"));
-        report.both(
-            ("four", |_: &mut Tally| panic!("must not run")),
-            ("five", |_: &mut Tally| panic!("must not run")),
-        );
         assert_eq!(report.tally.last_line(), "1 passed, 1 failed");
     }
 }
