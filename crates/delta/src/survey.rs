@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::StreamExt;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use object_store::ObjectStore;
 use object_store::path::{Path, PathPart};
 use storage::Levels;
@@ -24,6 +24,8 @@ const LEVEL: usize = 2 * MAX_FOLDERS;
 const AT_ONCE: usize = 16;
 /// More than so many places that were left out are only counted.
 const SHOWN: usize = 100;
+
+const REFUSED: &str = "the store does not let the storage's credential list it; allow that and assess again, or assess by prefixes that it may list";
 
 /// What a folder seems to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +70,7 @@ impl Survey {
 /// names begin with `_` or `.` are not looked into.
 ///
 /// # Errors
-/// [`LogError::Storage`].
+/// [`LogError::Storage`]; a folder below `prefix` that the store does not let us list is left out, and the rest is looked at.
 pub async fn survey(
     objects: &Arc<dyn ObjectStore>,
     levels: &dyn Levels,
@@ -85,8 +87,15 @@ pub async fn survey(
             .iter()
             .map(|(folder, _)| visit(objects, levels, folder))
             .collect();
-        let visited = try_join_all(visiting).await?;
+        let visited = join_all(visiting).await;
         for ((folder, level), visit) in batch.into_iter().zip(visited) {
+            let visit = match visit {
+                Err(LogError::Storage(error)) if level > 0 && is_refused(&error) => {
+                    survey.leave_out(folder, REFUSED);
+                    continue;
+                }
+                visit => visit?,
+            };
             if let Some(format) = visit.format {
                 survey.found(&folder, format);
             }
@@ -113,6 +122,11 @@ pub async fn survey(
     }
     survey.folders.sort();
     Ok(survey)
+}
+
+/// Whether the store refused this alone: what it answers to a credential that it does not know at all it answers everywhere.
+const fn is_refused(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::PermissionDenied { .. })
 }
 
 /// What a folder is, and the names of the folders in it: none of a table's.
@@ -185,8 +199,12 @@ async fn is_iceberg(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<boo
     let metadata = below(folder, "metadata");
     let mut found = objects.list(Some(&metadata)).take(WIDE);
     while let Some(meta) = found.next().await {
-        if meta?.location.as_ref().ends_with(".metadata.json") {
-            return Ok(true);
+        match meta {
+            Ok(meta) if meta.location.as_ref().ends_with(".metadata.json") => return Ok(true),
+            Ok(_) => {}
+            // It is looked into by itself, and named then.
+            Err(error) if is_refused(&error) => break,
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(false)
@@ -216,7 +234,15 @@ async fn look(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Sight, Lo
     let mut parts: BTreeMap<String, Format> = BTreeMap::new();
     let mut found = objects.list(Some(folder));
     while let Some(meta) = found.next().await {
-        let location = meta?.location;
+        let location = match meta {
+            Ok(meta) => meta.location,
+            // Something below it may not be listed: what lies directly in it is listed by itself.
+            Err(error) if is_refused(&error) => {
+                sight.is_whole = false;
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
         seen += 1;
         if seen > WIDE {
             sight.is_whole = false;
@@ -269,6 +295,7 @@ mod tests {
     use storage::Level;
 
     use super::*;
+    use crate::tests::Probe;
 
     async fn store(keys: impl IntoIterator<Item = String>) -> Arc<dyn ObjectStore> {
         let store = InMemory::new();
@@ -332,6 +359,31 @@ mod tests {
             ]
         );
         assert!(found.left_out.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_may_not_be_listed_is_named_and_the_rest_is_found() {
+        let keys = [
+            "lake/a/_delta_log/00000000000000000000.json",
+            "lake/secret/_delta_log/00000000000000000000.json",
+            "lake/z/drops/1.csv",
+        ];
+        let probe = Probe::new(store(keys.map(str::to_owned)).await);
+        probe.refuse("lake/secret");
+        let objects: Arc<dyn ObjectStore> = probe.clone();
+        let told = found(&objects).await;
+        let paths: Vec<&str> = told.folders.iter().map(|one| one.path.as_ref()).collect();
+        assert_eq!(paths, ["lake/a", "lake/z/drops"]);
+        assert_eq!(told.left_out, [(Path::from("lake/secret"), REFUSED)]);
+        // The prefix itself.
+        probe.refuse("lake");
+        let levels = InOne(Arc::clone(&objects));
+        let error = survey(&objects, &levels, &Path::from("lake")).await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(&error, LogError::Storage(error) if is_refused(error)),
+            "{error}"
+        );
     }
 
     #[tokio::test]
