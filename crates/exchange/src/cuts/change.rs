@@ -51,6 +51,7 @@ impl Exchange {
         };
         let now = self.schemas_of(self.db(), product.id).await?;
         let agreed = agreed::next(&tables, &content, (&Schemas::new(), &now), true)?;
+        agreed::refuse_unwritten(&tables, &content, (&agreed, &now))?;
         let mut change = self.change(principal).await?;
         let at = change.at();
         hold_product(&mut change, product.id).await?;
@@ -130,6 +131,9 @@ impl Exchange {
             false => agreed::next(&tables, &content, (&held, &now), new.tables.is_some())?,
         };
         let is_other = content != old || !opened.is_empty();
+        if is_other {
+            agreed::refuse_unwritten(&tables, &content, (&agreed, &now))?;
+        }
         if !is_other && description == record.description {
             return self
                 .cut(principal, product.name.as_str(), record.name.as_str())
@@ -280,7 +284,9 @@ impl Exchange {
             });
             within.collect()
         };
+        let now = self.schemas_of(self.db(), product).await?;
         let Some(record) = record else {
+            agreed::refuse_unwritten(&tables, &new, (&now, &now))?;
             return Ok((Vec::new(), forms(&new)));
         };
         if record.retired_at.is_some() {
@@ -292,7 +298,10 @@ impl Exchange {
         let held = self
             .cut_agreed(self.db(), record.id, record.edition)
             .await?;
-        let now = self.schemas_of(self.db(), product).await?;
+        if new != old {
+            let agreed = agreed::next(&tables, &new, (&held, &now), false)?;
+            agreed::refuse_unwritten(&tables, &new, (&agreed, &now))?;
+        }
         let more = gives_more(&old, &new, |id| called(&tables, id))
             .or_else(|| hashes_later(&tables, &new, &agreed::later(&old, &held, &now)));
         if let Some(more) = more.filter(|_| grants > 0) {

@@ -1,5 +1,7 @@
 //! Cuts: what fits and what does not, what a grant on one reads, and how editions follow each other.
 
+mod kinds;
+
 use model::dto::{
     Cut, CutChange, CutNew, CutRetire, CutRotate, CutTableNew, DecisionNew, GrantLimit,
     GrantScopeNew, ProductChange, Request, RequestNew, RevokeNew, SyncJobChange, TableNew,
