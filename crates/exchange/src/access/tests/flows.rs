@@ -231,6 +231,44 @@ async fn an_old_copy_is_compared_by_a_worker() {
         assert_eq!(found[0].compared_at, Some(exchange.now()));
         assert!(!found[0].comparing);
 
+        // What is given up says so, and is asked for again.
+        exchange.work_done(&leased).await.unwrap();
+        exchange.flow_compare(&world.jonas, flow.id).await.unwrap();
+        let key = flow.id.to_string();
+        let work = exchange
+            .work_lease_of(
+                &world.system,
+                "w",
+                None,
+                60_000_000,
+                (WorkKind::Compare, &key),
+            )
+            .await
+            .unwrap()
+            .unwrap();
+        for (terminal, waits) in [(false, true), (true, false)] {
+            let why = ("The store refused.", terminal);
+            let noted = exchange.flow_compare_failed(&world.system, &work, why);
+            noted.await.unwrap();
+            let found = all(exchange.flows(&world.jonas, None, &page).await);
+            assert_eq!(found[0].comparing, waits);
+            let said = found[0].comparison.as_deref().unwrap();
+            assert_eq!(said.contains("The store refused. Once"), !waits, "{said}");
+        }
+        exchange.work_failed(&work, "no", true).await.unwrap();
+        let again = exchange.flow_compare(&world.jonas, flow.id).await;
+        assert!(again.unwrap().comparing);
+        let work = exchange
+            .work_lease_of(
+                &world.system,
+                "w",
+                None,
+                60_000_000,
+                (WorkKind::Compare, &key),
+            )
+            .await;
+        assert!(work.unwrap().is_some());
+
         // By now another team has a table there.
         let given = sql!(
             "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
