@@ -8,7 +8,7 @@ use super::World;
 use crate::error::Error;
 use crate::jobs::{Lane, WorkKind};
 use crate::page::{Page, PageRequest};
-use crate::replicas::AdoptionOutcome;
+use crate::replicas::{AdoptionOutcome, SyncCommitted, SyncOutcome};
 use crate::sql;
 
 fn all(page: Result<Page<Flow>, Error>) -> Vec<Flow> {
@@ -403,6 +403,33 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
             .await
             .unwrap();
         assert_eq!(left.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_is_named_while_the_first_sync_runs_came_too_late() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        let (task, run) = world.begin_sync().await;
+        put(&world, task.table_id, task.target_storage).await;
+        let outcome = SyncOutcome {
+            source_version: 3,
+            committed: Some(SyncCommitted {
+                source_committed_at: exchange.now(),
+                replica_version: 3,
+                bytes: 800,
+            }),
+        };
+        let done = exchange
+            .run_done(&world.system, &task, &run, &outcome)
+            .await;
+        assert!(done.unwrap());
+        let found = exchange.adoptions(&world.jonas).await.unwrap();
+        assert_eq!(found[0].done_at, Some(exchange.now()));
+        assert_eq!((found[0].run, found[0].taken_files), (None, 0));
+        let said = found[0].outcome.as_deref().unwrap();
+        assert!(said.contains("came too late"), "{said}");
     }
 }
 
