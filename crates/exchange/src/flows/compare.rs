@@ -62,7 +62,8 @@ impl Exchange {
             check.fail("storage", sentence);
             return Ok(());
         }
-        // What takes replicas is everybody's; of other storages a team looks into its own.
+        // Who may name a folder where everybody's replicas are is asked once, when it is named; of other storages a team looks into its
+        // own.
         let usage = match storage.replicas {
             true => self.storage_usage(storage.id).await?,
             false => self.storage_usable(principal, &[team], storage).await?,

@@ -158,6 +158,10 @@ impl Exchange {
         let replica_table = self.replica_table_in(table, &storage).await?;
         let found = match &path {
             Some(path) => {
+                let why = self.copy_unnameable(principal, product.team_id, &storage);
+                if let Some(why) = why.await? {
+                    return Err(Error::invalid("storage", why));
+                }
                 let made_in = self.replica_storage_at(&storage.location).await?;
                 if replica_table.is_none() && made_in.is_some_and(|id| id != storage.id) {
                     return Err(Error::invalid(

@@ -406,6 +406,52 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
     }
 }
 
+/// C-06: a folder that nobody has registered may be anybody's who uses the storage.
+#[tokio::test]
+async fn where_others_have_something_an_admin_names_the_copy() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let given = sql!(
+            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+        );
+        given.execute(exchange.db()).await.unwrap();
+        let moved = sql!(
+            "update product_table set path = 'theirs', storage_id = (select id from storage where name = 'az_weu')
+             where product_id = (select id from product where name = 'vehicle-parts')"
+        );
+        moved.execute(exchange.db()).await.unwrap();
+        let new = || FlowNew {
+            storage: Some("az_weu".into()),
+            path: Some("old/visits".into()),
+            ..flow("weekly full load", 1, None)
+        };
+        let named = || AdoptionNew {
+            product: "vehicle-visits".into(),
+            storage: "az_weu".into(),
+            path: "old/visits".into(),
+            ..AdoptionNew::default()
+        };
+        let one = exchange.flow_register(&world.jonas, new()).await.err();
+        let other = exchange.adoption_set(&world.jonas, named()).await.err();
+        for refused in [one, other] {
+            let Some(Error::Invalid(fields)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(fields[0].field, "storage");
+            assert!(fields[0].message.contains("have an admin"), "{fields:?}");
+        }
+        // What an admin has named the team compares.
+        let flow = exchange.flow_register(&world.operator, new()).await;
+        let flow = flow.unwrap();
+        let asked = exchange.flow_compare(&world.jonas, flow.id).await;
+        assert!(asked.unwrap().comparing);
+        let late = exchange.adoption_set(&world.operator, named()).await;
+        assert!(matches!(late, Err(Error::Conflict(_))), "{late:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_copy_that_is_named_while_the_first_sync_runs_came_too_late() {
     for world in World::each().await {
