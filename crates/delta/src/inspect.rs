@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::Timestamp;
+use model::dto::MAPPED_BY_ID;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub struct Inspection {
     pub recent_bytes: u64,
     pub min_reader: u32,
     pub min_writer: u32,
-    /// Reader and writer features.
+    /// Reader and writer features, and [`MAPPED_BY_ID`] where it is so.
     pub features: BTreeSet<String>,
     pub support: Support,
     pub configuration: BTreeMap<String, String>,
@@ -54,6 +55,8 @@ pub struct Inspection {
 pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
     let snapshot = table.snapshot(None).await?;
     let metadata = &snapshot.metadata;
+    let mode = metadata.configuration.get("delta.columnMapping.mode");
+    let by_id = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("id"));
     Ok(Inspection {
         version: snapshot.version,
         timestamp: snapshot.timestamp,
@@ -74,6 +77,7 @@ pub async fn inspect(table: &Table) -> Result<Inspection, LogError> {
             .reader_features
             .union(&snapshot.protocol.writer_features)
             .cloned()
+            .chain(by_id.then(|| MAPPED_BY_ID.to_owned()))
             .collect(),
         support: snapshot.support(),
         configuration: metadata.configuration.clone(),

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::StreamExt;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use object_store::ObjectStore;
 use object_store::path::{Path, PathPart};
+use storage::Levels;
 
 use crate::LogError;
 use crate::listing::LOG;
@@ -17,10 +18,14 @@ const MAX_FOLDERS: usize = 20_000;
 const MAX_LEVELS: usize = 12;
 /// So many objects below a folder are looked at to tell what it is; with more of them directly in it, it is not listed further.
 const WIDE: usize = 5_000;
+/// Objects and folders directly in a folder that are listed to know its folders, where most of the first ones lay deeper.
+const LEVEL: usize = 2 * MAX_FOLDERS;
 /// Folders that are looked at at the same time.
 const AT_ONCE: usize = 16;
 /// More than so many places that were left out are only counted.
 const SHOWN: usize = 100;
+
+const REFUSED: &str = "the store does not let the storage's credential list it; allow that and assess again, or assess by prefixes that it may list";
 
 /// What a folder seems to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,8 +70,12 @@ impl Survey {
 /// names begin with `_` or `.` are not looked into.
 ///
 /// # Errors
-/// [`LogError::Storage`].
-pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Survey, LogError> {
+/// [`LogError::Storage`]; a folder below `prefix` that the store does not let us list is left out, and the rest is looked at.
+pub async fn survey(
+    objects: &Arc<dyn ObjectStore>,
+    levels: &dyn Levels,
+    prefix: &Path,
+) -> Result<Survey, LogError> {
     let mut survey = Survey::default();
     let mut open = VecDeque::from([(prefix.clone(), 0)]);
     let mut seen = 0;
@@ -76,25 +85,24 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
         seen += batch.len();
         let visiting: Vec<_> = batch
             .iter()
-            .map(|(folder, _)| visit(objects, folder))
+            .map(|(folder, _)| visit(objects, levels, folder))
             .collect();
-        let visited = try_join_all(visiting).await?;
+        let visited = join_all(visiting).await;
         for ((folder, level), visit) in batch.into_iter().zip(visited) {
+            let visit = match visit {
+                Err(LogError::Storage(error)) if level > 0 && is_refused(&error) => {
+                    survey.leave_out(folder, REFUSED);
+                    continue;
+                }
+                visit => visit?,
+            };
             if let Some(format) = visit.format {
                 survey.found(&folder, format);
             }
-            if !visit.is_whole && !visit.holders.is_empty() {
-                let why = "not all folders in it that are called like partitions were seen, and in some there are tables";
+            for why in visit.left_out {
                 survey.leave_out(folder.clone(), why);
             }
-            let Some(inner) = visit.inner else {
-                survey.leave_out(
-                    folder,
-                    "it holds too many objects to look for folders in it",
-                );
-                continue;
-            };
-            for name in inner {
+            for name in visit.inner {
                 // A folder of a partition belongs to what lies above it, unless tables lie in it.
                 let is_part = name.contains('=') && !visit.holders.contains(&name);
                 if name.starts_with(['_', '.']) || is_part {
@@ -116,21 +124,30 @@ pub async fn survey(objects: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<Sur
     Ok(survey)
 }
 
-/// What a folder is, and the names of the folders in it: none of a table's, `None` where there is too much to look for them.
-struct Visit {
-    format: Option<Format>,
-    inner: Option<BTreeSet<String>>,
-    /// As those of [`Sight`].
-    holders: BTreeSet<String>,
-    is_whole: bool,
+/// Whether the store refused this alone: what it answers to a credential that it does not know at all it answers everywhere.
+const fn is_refused(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::PermissionDenied { .. })
 }
 
-async fn visit(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Visit, LogError> {
+/// What a folder is, and the names of the folders in it: none of a table's.
+#[derive(Default)]
+struct Visit {
+    format: Option<Format>,
+    inner: BTreeSet<String>,
+    /// As those of [`Sight`].
+    holders: BTreeSet<String>,
+    /// Why not all in it was looked at.
+    left_out: Vec<&'static str>,
+}
+
+async fn visit(
+    objects: &Arc<dyn ObjectStore>,
+    levels: &dyn Levels,
+    folder: &Path,
+) -> Result<Visit, LogError> {
     let table = |format| Visit {
         format: Some(format),
-        inner: Some(BTreeSet::new()),
-        holders: BTreeSet::new(),
-        is_whole: true,
+        ..Visit::default()
     };
     if is_there(objects, &below(folder, LOG)).await? {
         return Ok(table(Format::Delta));
@@ -139,24 +156,29 @@ async fn visit(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Visit, L
     if sight.inner.contains("metadata") && is_iceberg(objects, folder).await? {
         return Ok(table(Format::Iceberg));
     }
+    let mut left_out = Vec::new();
+    if !sight.is_whole && !sight.holders.is_empty() {
+        left_out.push("not all folders in it that are called like partitions were seen, and in some there are tables");
+    }
     let inner = match (sight.is_whole, sight.is_wide) {
-        (true, _) => Some(sight.inner),
-        (false, true) => None,
+        (true, _) => sight.inner,
+        (false, true) => {
+            left_out.push("it holds too many objects to look for folders in it");
+            BTreeSet::new()
+        }
         (false, false) => {
-            let listed = objects.list_with_delimiter(Some(folder)).await?;
-            let prefixes = listed.common_prefixes.iter();
-            Some(
-                prefixes
-                    .filter_map(|path| path.filename().map(str::to_owned))
-                    .collect(),
-            )
+            let level = levels.level(folder, LEVEL).await?;
+            if !level.is_whole {
+                left_out.push("it holds more objects and folders than one assessment lists, and only the first of them were seen");
+            }
+            level.folders
         }
     };
     Ok(Visit {
         format: sight.format,
         inner,
         holders: sight.holders,
-        is_whole: sight.is_whole,
+        left_out,
     })
 }
 
@@ -177,8 +199,12 @@ async fn is_iceberg(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<boo
     let metadata = below(folder, "metadata");
     let mut found = objects.list(Some(&metadata)).take(WIDE);
     while let Some(meta) = found.next().await {
-        if meta?.location.as_ref().ends_with(".metadata.json") {
-            return Ok(true);
+        match meta {
+            Ok(meta) if meta.location.as_ref().ends_with(".metadata.json") => return Ok(true),
+            Ok(_) => {}
+            // It is looked into by itself, and named then.
+            Err(error) if is_refused(&error) => break,
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(false)
@@ -208,7 +234,15 @@ async fn look(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Sight, Lo
     let mut parts: BTreeMap<String, Format> = BTreeMap::new();
     let mut found = objects.list(Some(folder));
     while let Some(meta) = found.next().await {
-        let location = meta?.location;
+        let location = match meta {
+            Ok(meta) => meta.location,
+            // Something below it may not be listed: what lies directly in it is listed by itself.
+            Err(error) if is_refused(&error) => {
+                sight.is_whole = false;
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
         seen += 1;
         if seen > WIDE {
             sight.is_whole = false;
@@ -255,10 +289,13 @@ fn format_of(name: &str) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use object_store::ObjectStoreExt as _;
     use object_store::memory::InMemory;
+    use storage::Level;
 
     use super::*;
+    use crate::tests::Probe;
 
     async fn store(keys: impl IntoIterator<Item = String>) -> Arc<dyn ObjectStore> {
         let store = InMemory::new();
@@ -266,6 +303,26 @@ mod tests {
             store.put(&Path::from(key), "x".into()).await.unwrap();
         }
         Arc::new(store)
+    }
+
+    /// Levels of what is in memory, which is no more by that.
+    struct InOne(Arc<dyn ObjectStore>);
+
+    #[async_trait]
+    impl Levels for InOne {
+        async fn level(&self, folder: &Path, most: usize) -> object_store::Result<Level> {
+            let listed = self.0.list_with_delimiter(Some(folder)).await?;
+            let mut level = Level::of(&listed);
+            level.is_whole = listed.objects.len() + listed.common_prefixes.len() <= most;
+            level.folders = level.folders.into_iter().take(most).collect();
+            Ok(level)
+        }
+    }
+
+    async fn found(objects: &Arc<dyn ObjectStore>) -> Survey {
+        let levels = InOne(Arc::clone(objects));
+        let found = survey(objects, &levels, &Path::from("lake")).await;
+        found.unwrap()
     }
 
     #[tokio::test]
@@ -285,7 +342,7 @@ mod tests {
             "lake2/x.csv",
         ];
         let objects = store(keys.map(str::to_owned)).await;
-        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        let found = found(&objects).await;
         let told: Vec<(&str, Format)> = found
             .folders
             .iter()
@@ -305,10 +362,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_folder_that_may_not_be_listed_is_named_and_the_rest_is_found() {
+        let keys = [
+            "lake/a/_delta_log/00000000000000000000.json",
+            "lake/secret/_delta_log/00000000000000000000.json",
+            "lake/z/drops/1.csv",
+        ];
+        let probe = Probe::new(store(keys.map(str::to_owned)).await);
+        probe.refuse("lake/secret");
+        let objects: Arc<dyn ObjectStore> = probe.clone();
+        let told = found(&objects).await;
+        let paths: Vec<&str> = told.folders.iter().map(|one| one.path.as_ref()).collect();
+        assert_eq!(paths, ["lake/a", "lake/z/drops"]);
+        assert_eq!(told.left_out, [(Path::from("lake/secret"), REFUSED)]);
+        // The prefix itself.
+        probe.refuse("lake");
+        let levels = InOne(Arc::clone(&objects));
+        let error = survey(&objects, &levels, &Path::from("lake")).await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(&error, LogError::Storage(error) if is_refused(error)),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
     async fn of_too_many_folders_some_are_named_and_the_rest_counted() {
         let many = (0..MAX_FOLDERS + 150).map(|number| format!("lake/{number:06}/x.csv"));
         let objects = store(many).await;
-        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        let found = found(&objects).await;
         // The prefix is a folder, too.
         assert_eq!(found.folders.len(), MAX_FOLDERS - 1);
         assert_eq!((found.left_out.len(), found.left_out_more), (SHOWN, 51));
@@ -318,11 +400,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_folder_with_more_in_it_than_is_listed_the_first_are_seen_and_that_is_said() {
+        // The first of its objects lie deeper, so that it is looked into level by level.
+        let deep = (0..=WIDE).map(|number| format!("lake/a/{number}.csv"));
+        let many = (0..LEVEL).map(|number| format!("lake/b{number:06}.csv"));
+        let table = "lake/a-table/_delta_log/00000000000000000000.json".to_owned();
+        let objects = store(deep.chain(many).chain([table])).await;
+        let found = found(&objects).await;
+        let formats: Vec<Format> = found.folders.iter().map(|folder| folder.format).collect();
+        assert_eq!(formats, [Format::Csv, Format::Delta], "{found:?}");
+        let said: Vec<(&str, bool)> = found
+            .left_out
+            .iter()
+            .map(|(path, why)| (path.as_ref(), why.contains("than one assessment lists")))
+            .collect();
+        assert_eq!(said, [("lake", true), ("lake/a", false)]);
+    }
+
+    #[tokio::test]
     async fn a_folder_with_too_many_objects_is_named_and_the_rest_is_found() {
         let many = (0..=WIDE).map(|number| format!("lake/dump/{number}.csv"));
         let table = "lake/t/_delta_log/00000000000000000000.json".to_owned();
         let objects = store(many.chain([table])).await;
-        let found = survey(&objects, &Path::from("lake")).await.unwrap();
+        let found = found(&objects).await;
         assert_eq!(found.folders.len(), 2, "{found:?}");
         assert_eq!(found.folders[1].format, Format::Delta);
         assert_eq!(found.left_out.len(), 1);

@@ -13,6 +13,7 @@ mod entra;
 mod error;
 mod files;
 mod http_service;
+mod levels;
 mod limits;
 mod meter;
 mod open;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use credential::{Credential, CredentialError};
 pub use error::StorageError;
+pub use levels::{Level, Levels};
 pub use limits::{Limits, is_private_network, is_public};
 pub use meter::{Cause, Meter, MeterKey};
 pub use open::Stores;

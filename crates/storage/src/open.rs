@@ -10,6 +10,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::HttpClient;
 use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
@@ -200,14 +201,19 @@ impl Stores {
             }));
         }
         let delegate = self.delegate(spec, &service, &connector);
-        let (Built { bucket, parts }, signing) = build(spec, &service, connector.clone(), delegate)
-            .map_err(|error| match error {
+        let (built, signing) =
+            build(spec, &service, connector.clone(), delegate).map_err(|error| match error {
                 // object_store's text may hold what it was given.
                 object_store::Error::Generic { .. } => {
                     failed("its credential cannot be used; give it anew".to_owned())
                 }
                 error => error.into(),
             })?;
+        let Built {
+            bucket,
+            parts,
+            pages,
+        } = built;
         let lender = lender(spec, &connector);
         let prefix = spec.url.prefix();
         let objects: Arc<dyn ObjectStore> =
@@ -218,6 +224,7 @@ impl Stores {
         });
         let kind = Kind::Cloud(Box::new(Cloud {
             bucket,
+            pages,
             address: address_of(spec, service),
             signing,
             lender,
@@ -353,18 +360,20 @@ fn service_of(spec: &StorageSpec) -> Result<Url, StorageError> {
     Url::parse(&text).or_else(|_| refuse("it is no URL"))
 }
 
-/// One store, as object_store's two ways to write to it.
+/// One store, as object_store's ways to write to it and to list it.
 struct Built {
     bucket: Arc<dyn ObjectStore>,
     parts: Arc<dyn MultipartStore>,
+    pages: Arc<dyn PaginatedListStore>,
 }
 
 impl Built {
-    fn of(store: impl ObjectStore + MultipartStore) -> Self {
+    fn of(store: impl ObjectStore + MultipartStore + PaginatedListStore) -> Self {
         let store = Arc::new(store);
         Self {
             bucket: store.clone(),
-            parts: store,
+            parts: store.clone(),
+            pages: store,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::Location;
 use object_store::ObjectStore;
 use object_store::client::HttpClient;
+use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use url::Url;
@@ -54,6 +55,8 @@ pub(crate) enum Kind {
 pub(crate) struct Cloud {
     /// The whole bucket or container, for the doctor's look at the parent.
     pub(crate) bucket: Arc<dyn ObjectStore>,
+    /// The same, page by page.
+    pub(crate) pages: Arc<dyn PaginatedListStore>,
     /// Where the bucket or container answers.
     pub(crate) address: Url,
     pub(crate) signing: Signing,

@@ -208,13 +208,14 @@ pub async fn assess(
     meter: &Meter,
     progress: &Arc<Progress>,
 ) -> Result<Assessment, Problem> {
-    let objects: Arc<dyn ObjectStore> = lake.open(access, meter)?.objects();
+    let store = lake.open(access, meter)?;
+    let objects: Arc<dyn ObjectStore> = store.objects();
     let prefix = check_relative(&asked.prefix).map_err(problem_of_store)?;
     let Survey {
         folders,
         left_out,
         left_out_more,
-    } = delta::survey(&objects, &prefix)
+    } = delta::survey(&objects, &store, &prefix)
         .await
         .map_err(problem_of_log)?;
     let mut left_out: Vec<String> = left_out

@@ -12,6 +12,23 @@ use super::{Outcome, WorkFailed};
 
 impl Lakehand {
     pub(super) async fn compare(&self, work: &Leased) -> Result<Outcome, WorkFailed> {
+        let done = self.compare_copy(work).await;
+        if let Err(failed) = &done {
+            let failed = (failed.sentence.as_str(), failed.terminal);
+            let system = Principal::system();
+            let noted = self.exchange.flow_compare_failed(&system, work, failed);
+            if let Err(error) = noted.await {
+                // The work has it, too.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "why a comparison failed was not noted on its flow"
+                );
+            }
+        }
+        done
+    }
+
+    async fn compare_copy(&self, work: &Leased) -> Result<Outcome, WorkFailed> {
         let system = Principal::system();
         let id: FlowId = work
             .key

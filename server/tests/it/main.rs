@@ -17,6 +17,7 @@ mod controls;
 mod crash;
 mod cross_site;
 mod editing;
+mod flows;
 mod health;
 mod idempotency;
 mod journey;

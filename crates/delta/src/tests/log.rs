@@ -350,6 +350,14 @@ async fn features_decide_what_is_shared_and_what_is_cloned() {
         assert_eq!(support.is_full(), cloned.is_none());
         assert!(cloned.is_none_or(|name| support.to_string().contains(name)));
     }
+    // How columns are found in files stands in no feature, and decides whether there are cuts.
+    let by_id = mapped.replace(r#":"name""#, r#":"id""#);
+    for (metadata, is) in [(&mapped, false), (&by_id, true)] {
+        let probe = Probe::memory();
+        probe.put_commit(0, &[&protocol(2, ""), metadata]).await;
+        let features = inspect(&probe.table()).await.unwrap().features;
+        assert_eq!(features.contains(model::dto::MAPPED_BY_ID), is);
+    }
     for (protocol, name) in [
         (protocol(3, r#""hologram""#), "hologram"),
         (protocol(4, ""), "reader version 4"),

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -35,12 +36,20 @@ pub(crate) fn commit_name(version: u64) -> String {
     format!("{version:020}.json")
 }
 
-/// A store that notes what is read and can lose answers.
+/// A store that notes what is read, can lose answers and refuse to list a folder.
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) inner: Arc<dyn ObjectStore>,
     read: Mutex<Vec<String>>,
     puts: AtomicU8,
+    refused: Mutex<Option<Path>>,
+}
+
+fn refusal(folder: &Path) -> Error {
+    Error::PermissionDenied {
+        path: folder.to_string(),
+        source: "403".into(),
+    }
 }
 
 /// How puts go wrong.
@@ -53,6 +62,7 @@ impl Probe {
             inner,
             read: Mutex::default(),
             puts: AtomicU8::new(0),
+            refused: Mutex::default(),
         })
     }
 
@@ -66,6 +76,11 @@ impl Probe {
 
     pub(crate) fn break_puts(&self, how: u8) {
         self.puts.store(how, Ordering::SeqCst);
+    }
+
+    /// What lies in this folder is not listed, by itself or with what lies around it.
+    pub(crate) fn refuse(&self, folder: &str) {
+        *self.refused.lock().unwrap() = Some(Path::from(folder));
     }
 
     /// File names read since the last call.
@@ -139,10 +154,25 @@ impl ObjectStore for Probe {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let listed = self.inner.list(prefix);
+        let Some(folder) = self.refused.lock().unwrap().clone() else {
+            return listed;
+        };
+        listed
+            .map(move |meta| match meta {
+                Ok(meta) if meta.location.prefix_matches(&folder) => Err(refusal(&folder)),
+                meta => meta,
+            })
+            .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let refused = self.refused.lock().unwrap().clone();
+        if let (Some(folder), Some(prefix)) = (refused, prefix)
+            && prefix.prefix_matches(&folder)
+        {
+            return Err(refusal(&folder));
+        }
         self.inner.list_with_delimiter(prefix).await
     }
 

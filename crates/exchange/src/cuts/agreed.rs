@@ -101,6 +101,96 @@ pub(super) fn unnamed(now: &str, agreed: &str, narrowing: &Narrowing) -> Vec<(St
     walk.found
 }
 
+/// Refuses what no file of a replica can hold, of what an edition would keep.
+pub(super) fn refuse_unwritten(
+    tables: &[TableRecord],
+    content: &Content,
+    (agreed, now): (&Schemas, &Schemas),
+) -> Result<(), Error> {
+    for (id, narrowing) in content {
+        let (Some(agreed), Some(now)) = (agreed.get(id), now.get(id)) else {
+            continue;
+        };
+        let table = tables.iter().find(|table| table.id == *id);
+        let partitions = table.map(|table| table.partition_columns.as_slice());
+        let partitions = partitions.unwrap_or_default();
+        if let Some((path, kind)) = unwritten(now, agreed, narrowing, partitions) {
+            let sentence = format!(
+                "{path} of {} is of the type {kind}, whose values no cut can hold yet: leave it out",
+                super::change::called(tables, *id)
+            );
+            return Err(Error::invalid("tables", sentence));
+        }
+    }
+    Ok(())
+}
+
+/// The first column that is kept and has a type whose values are not written, with that type.
+fn unwritten(
+    now: &str,
+    agreed: &str,
+    narrowing: &Narrowing,
+    partitions: &[String],
+) -> Option<(String, String)> {
+    let later = unnamed(now, agreed, narrowing).into_iter();
+    let named = narrowing.drop.iter().chain(&narrowing.pseudonymise);
+    let gone = later.map(|(path, _)| path).chain(named.cloned());
+    let gone: BTreeSet<String> = gone.map(|path| path.to_lowercase()).collect();
+    let schema: Value = serde_json::from_str(now).ok()?;
+    // What it is partitioned by stands in no file.
+    let mut in_files = below(&schema).into_iter().filter(|field| {
+        let name = field["name"].as_str().unwrap_or_default();
+        !partitions.iter().any(|partition| partition == name)
+    });
+    in_files.find_map(|field| odd_in(field, "", &gone))
+}
+
+fn odd_in(field: &Value, at: &str, gone: &BTreeSet<String>) -> Option<(String, String)> {
+    let path = path(at, field);
+    match gone.contains(&path.to_lowercase()) {
+        true => None,
+        false => odd(&field["type"], &path, gone),
+    }
+}
+
+fn odd(of: &Value, path: &str, gone: &BTreeSet<String>) -> Option<(String, String)> {
+    // A name leads into structs alone, so that of a list or map the whole is left out.
+    let whole = |(_, kind): (String, String)| (path.to_owned(), kind);
+    match of["type"].as_str() {
+        Some("struct") => {
+            let mut fields = below(of).into_iter();
+            fields.find_map(|field| odd_in(field, path, gone))
+        }
+        Some("array") => odd(&of["elementType"], path, gone).map(whole),
+        Some("map") => odd(&of["keyType"], path, gone)
+            .or_else(|| odd(&of["valueType"], path, gone))
+            .map(whole),
+        _ => {
+            let kind = of.as_str().unwrap_or("unknown");
+            (!is_written(kind)).then(|| (path.to_owned(), kind.to_owned()))
+        }
+    }
+}
+
+/// Whether values of a type, as logs call it, are written into replicas of cuts: what `delta` has a type for in files.
+fn is_written(kind: &str) -> bool {
+    const WRITTEN: [&str; 12] = [
+        "boolean",
+        "byte",
+        "short",
+        "integer",
+        "long",
+        "float",
+        "double",
+        "string",
+        "binary",
+        "date",
+        "timestamp",
+        "timestamp_ntz",
+    ];
+    WRITTEN.contains(&kind) || kind.starts_with("decimal(")
+}
+
 /// The columns that came later, of all tables of a content.
 pub(super) fn later(content: &Content, agreed: &Schemas, now: &Schemas) -> Vec<(TableId, String)> {
     let mut all = Vec::new();

@@ -51,6 +51,7 @@ impl Exchange {
         };
         let now = self.schemas_of(self.db(), product.id).await?;
         let agreed = agreed::next(&tables, &content, (&Schemas::new(), &now), true)?;
+        agreed::refuse_unwritten(&tables, &content, (&agreed, &now))?;
         let mut change = self.change(principal).await?;
         let at = change.at();
         hold_product(&mut change, product.id).await?;
@@ -119,6 +120,9 @@ impl Exchange {
             false => agreed::next(&tables, &content, (&held, &now), new.tables.is_some())?,
         };
         let is_other = content != old || !opened.is_empty();
+        if is_other {
+            agreed::refuse_unwritten(&tables, &content, (&agreed, &now))?;
+        }
         if !is_other && description == record.description {
             return self
                 .cut(principal, product.name.as_str(), record.name.as_str())
@@ -223,7 +227,10 @@ impl Exchange {
         let record = self.cut_record(self.db(), product, name.as_str()).await?;
         let (old, held, now) = match &record {
             Some(record) => self.cut_newest(record).await?,
-            None => Default::default(),
+            None => {
+                let now = self.schemas_of(self.db(), product).await?;
+                (Content::default(), Schemas::default(), now)
+            }
         };
         let new = asked(&mut check, &tables, wanted, &old);
         check.done()?;
@@ -241,6 +248,7 @@ impl Exchange {
             within.collect()
         };
         let Some(record) = record else {
+            agreed::refuse_unwritten(&tables, &new, (&now, &now))?;
             return Ok((Vec::new(), forms(&new)));
         };
         if record.retired_at.is_some() {
@@ -249,6 +257,10 @@ impl Exchange {
             ));
         }
         let grants = self.cut_grants(self.db(), record.id).await?;
+        if new != old {
+            let agreed = agreed::next(&tables, &new, (&held, &now), false)?;
+            agreed::refuse_unwritten(&tables, &new, (&agreed, &now))?;
+        }
         let more = gives_more(&old, &new, |id| called(&tables, id))
             .or_else(|| hashes_later(&tables, &new, &agreed::later(&old, &held, &now)));
         if let Some(more) = more.filter(|_| grants > 0) {

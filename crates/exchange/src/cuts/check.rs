@@ -1,7 +1,7 @@
 //! What fits a table: columns that are there, each treated once, something left of it, conditions that can be compared; and whether
 //! one content gives more than another. By the schema as it was last read; the log itself is asked again by whoever writes the replica.
 
-use model::dto::{Column, CutTableNew};
+use model::dto::{Column, CutTableNew, MAPPED_BY_ID};
 use model::rows::{Condition, Operand};
 use model::{Narrowing, RowFilter};
 
@@ -125,6 +125,17 @@ pub(super) fn narrowing(
             &field("table"),
             format!(
                 "{} cannot be cloned, so there is no replica of it: {why}",
+                called(table)
+            ),
+        );
+        return narrowing;
+    }
+    if table.features.iter().any(|name| name == MAPPED_BY_ID) {
+        check.fail(
+            &field("table"),
+            format!(
+                "the columns of {} are found by their numbers in its files (column mapping mode `id`), and of such a table no cut is made \
+                 yet: leave it out, or have it written with the mode `name`",
                 called(table)
             ),
         );

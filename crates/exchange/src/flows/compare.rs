@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::audit::Object;
 use crate::catalog::overlaps;
 use crate::error::{Check, Error};
-use crate::jobs::{Wake, WorkKind};
+use crate::jobs::{Leased, Wake, WorkKind};
 use crate::operation::Operation;
 use crate::policy::{Scope, can};
 use crate::principal::Principal;
@@ -62,7 +62,8 @@ impl Exchange {
             check.fail("storage", sentence);
             return Ok(());
         }
-        // What takes replicas is everybody's; of other storages a team looks into its own.
+        // Who may name a folder where everybody's replicas are is asked once, when it is named; of other storages a team looks into its
+        // own.
         let usage = match storage.replicas {
             true => self.storage_usage(storage.id).await?,
             false => self.storage_usable(principal, &[team], storage).await?,
@@ -154,6 +155,27 @@ impl Exchange {
         .bind(id)
         .all(self.db())
         .await?)
+    }
+
+    /// A comparison has failed. Once nobody tries it again by itself, that stands where its answer would.
+    pub async fn flow_compare_failed(
+        &self,
+        principal: &Principal,
+        work: &Leased,
+        (why, terminal): (&str, bool),
+    ) -> Result<(), Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        let Ok(id) = work.key.parse() else {
+            return Ok(());
+        };
+        if !terminal && !work.is_last_try() {
+            return Ok(());
+        }
+        let why = why.trim_end_matches('.');
+        let sentence =
+            format!("It was tried and given up: {why}. Once that is mended, compare again.");
+        self.flow_compared(principal, id, Compared::Unknown, &sentence)
+            .await
     }
 
     /// What a comparison has found.

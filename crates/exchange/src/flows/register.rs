@@ -219,6 +219,10 @@ impl Exchange {
                         let place = (&storage, path.as_str());
                         self.check_copy(&mut check, principal, product.team_id, to.as_ref(), place)
                             .await?;
+                        let why = self.copy_unnameable(principal, product.team_id, &storage);
+                        if let Some(why) = why.await? {
+                            check.fail("storage", why);
+                        }
                         Some((storage.id, path))
                     }
                     (None, _) => {

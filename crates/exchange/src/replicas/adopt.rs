@@ -9,6 +9,7 @@ use super::crossing::is_beside;
 use super::{RunStart, SyncTask};
 use crate::audit::Object;
 use crate::catalog::{TableRecord, check_path, overlaps};
+use crate::change::Change;
 use crate::error::{Check, Error};
 use crate::jobs::{Wake, WorkKind};
 use crate::operation::Operation;
@@ -17,6 +18,8 @@ use crate::ports::{Adoptable, Foreseen};
 use crate::principal::Principal;
 use crate::storages::StorageRecord;
 use crate::{Exchange, from_row, sql};
+
+const TOO_LATE: &str = "It came too late: the replica's first copy was made without it. Nothing of it was used; later syncs only move what is new.";
 
 struct AdoptionRow {
     product: ProductName,
@@ -155,6 +158,10 @@ impl Exchange {
         let replica_table = self.replica_table_in(table, &storage).await?;
         let found = match &path {
             Some(path) => {
+                let why = self.copy_unnameable(principal, product.team_id, &storage);
+                if let Some(why) = why.await? {
+                    return Err(Error::invalid("storage", why));
+                }
                 let made_in = self.replica_storage_at(&storage.location).await?;
                 if replica_table.is_none() && made_in.is_some_and(|id| id != storage.id) {
                     return Err(Error::invalid(
@@ -340,6 +347,27 @@ impl Exchange {
         );
         change.commit().await
     }
+}
+
+/// A sync is done, and what it made of a named copy is noted: one that is named for this replica still was named while the first sync ran,
+/// which did not know of it.
+pub(super) async fn too_late(change: &mut Change, task: &SyncTask) -> Result<(), Error> {
+    if task.cut_id.is_some() {
+        return Ok(());
+    }
+    sql!(
+        "update adoption set done_at = $1, outcome = $2
+         where adopted_table = $3 and into_storage = $4 and done_at is null
+             and exists (select 1 from replica_table where id = $5 and replica_version is not null)"
+    )
+    .bind(change.at())
+    .bind(TOO_LATE)
+    .bind(task.table_id)
+    .bind(task.target_storage)
+    .bind(task.replica_table_id)
+    .execute(change.tx())
+    .await?;
+    Ok(())
 }
 
 /// The table that is named, or the only one.

@@ -5,6 +5,7 @@ use model::dto::RunHow;
 use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
+use super::adopt::too_late;
 use super::hold::{hold, hold_table};
 use super::steps::note_step;
 use super::tables::{Readers, settle, wake_readers};
@@ -175,6 +176,7 @@ impl Exchange {
             let (version, at) = (outcome.source_version, committed.source_committed_at);
             note_commit(change.tx(), task.table_id, version, at).await?;
         }
+        too_late(&mut change, task).await?;
         settle(&mut change, task.replica_id).await?;
         self.sync_works(change.tx(), at, task).await?;
         self.promise_kept(change.tx(), at, task).await?;

@@ -93,6 +93,26 @@ impl Exchange {
             storage.name
         )))
     }
+
+    /// Why somebody may not name a folder that nobody has registered in a storage that takes replicas, as a copy of what `team` has; None:
+    /// they may. What they would be told of the folder is no more than they may look at there as a table to register.
+    pub(crate) async fn copy_unnameable(
+        &self,
+        principal: &Principal,
+        team: TeamId,
+        storage: &StorageRecord,
+    ) -> Result<Option<String>, Error> {
+        if !storage.replicas || uses_all(principal) {
+            return Ok(None);
+        }
+        let usage = self.storage_usage(storage.id).await?;
+        Ok((!usage.is_open_to(&[team])).then(|| {
+            format!(
+                "other teams use the storage {}, and a folder in it that nobody has registered may be theirs; have an admin name the copy",
+                storage.name
+            )
+        }))
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ pub struct Column {
     pub comment: Option<String>,
 }
 
+/// What stands beside the features of a table whose columns are found by their numbers in its files (column mapping mode `id`).
+pub const MAPPED_BY_ID: &str = "columnMapping: id";
+
 /// What a Delta log says of its table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
@@ -35,7 +38,7 @@ pub struct Inspection {
     /// Bytes of those files that were written within 30 days before the last commit: a guess at a month's new bytes.
     #[serde(default)]
     pub recent_bytes: u64,
-    /// Reader and writer features, sorted.
+    /// Reader and writer features, and [`MAPPED_BY_ID`] where it is so, sorted.
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.
     pub refused_for: Option<String>,
@@ -379,7 +382,7 @@ pub struct TableDetail {
     pub rows: Option<u64>,
     pub files: Option<u64>,
     pub bytes: Option<u64>,
-    /// Reader and writer features, sorted.
+    /// Reader and writer features, and [`MAPPED_BY_ID`] where it is so, sorted.
     pub features: Vec<String>,
     /// Why the table is shown but neither shared nor cloned; names the feature.
     pub refused_for: Option<String>,

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Stat};
 use rustix::io::Errno;
 
 use super::beneath::{Beneath, FileError, STAGING, stat};
+use crate::Level;
 
 /// Objects handed out per step of a walk.
 const BATCH: usize = 1000;
@@ -166,6 +167,47 @@ pub(crate) struct Swept {
     pub(crate) removed: u64,
     /// Written to since then.
     pub(crate) left: u64,
+}
+
+/// The folders directly in `path`, of the first so many entries that it is asked for.
+pub(crate) fn level(beneath: &Beneath, path: &Path, most: usize) -> Result<Level, FileError> {
+    let mut level = Level::default();
+    let folder = match beneath.folder(
+        path.as_ref().split('/').filter(|part| !part.is_empty()),
+        false,
+    ) {
+        Ok(folder) => folder,
+        Err(FileError::NotFound) => {
+            level.is_whole = true;
+            return Ok(level);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut seen = 0;
+    for entry in Dir::read_from(&folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else {
+            continue;
+        };
+        if matches!(name, "." | "..") || name.starts_with(STAGING) {
+            continue;
+        }
+        if seen >= most {
+            return Ok(level);
+        }
+        seen += 1;
+        let kind = match entry.file_type() {
+            FileType::Unknown => {
+                stat(&folder, name)?.map(|found| FileType::from_raw_mode(found.st_mode))
+            }
+            kind => Some(kind),
+        };
+        if kind == Some(FileType::Directory) && PathPart::parse(name).is_ok() {
+            level.folders.insert(name.to_owned());
+        }
+    }
+    level.is_whole = true;
+    Ok(level)
 }
 
 /// Removes files that a killed process left half written below `prefix`, when they have not been written to since

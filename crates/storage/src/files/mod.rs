@@ -29,9 +29,9 @@ pub(crate) use beneath::random;
 use beneath::{Beneath, FileError, Staged};
 use listing::{Swept, Walk};
 
-use crate::Meter;
 use crate::http_service::Gate;
 use crate::limits::Rooted;
+use crate::{Level, Meter};
 
 /// Bytes read at once. At most one chunk per stream is in memory.
 const CHUNK: u64 = 1 << 20;
@@ -74,6 +74,16 @@ impl FileStore {
         let at = prefix.clone();
         self.run(&at, false, move |beneath| listing::tidy(beneath, &prefix))
             .await
+    }
+
+    /// The folders directly in a folder; no more than `most` of what is there is read.
+    pub(crate) async fn level(&self, folder: &Path, most: usize) -> Result<Level> {
+        self.meter.count_request();
+        let path = folder.clone();
+        self.run(folder, true, move |beneath| {
+            listing::level(beneath, &path, most)
+        })
+        .await
     }
 
     /// Runs blocking work on files off the async threads, within the limit.

@@ -11,7 +11,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMo
 
 use super::{NAMES, body, file_store, key, meter, spec};
 use crate::doctor::{self, Outcome};
-use crate::{Limits, StorageError, Stores};
+use crate::{Level, Levels as _, Limits, StorageError, Stores};
 
 fn payload(text: &'static str) -> PutPayload {
     PutPayload::from_static(text.as_bytes())
@@ -62,6 +62,11 @@ async fn objects_are_put_read_listed_and_deleted_and_counted_to_the_byte() {
     let shallow = objects.list_with_delimiter(Some(&key("t"))).await.unwrap();
     assert_eq!(shallow.common_prefixes, [key("t/a")]);
     assert_eq!(shallow.objects.len(), 3);
+    let level = store.level(&key("t"), 4).await.unwrap();
+    assert_eq!(level, Level::of(&shallow));
+    assert!(!store.level(&key("t"), 3).await.unwrap().is_whole);
+    let nothing = store.level(&key("nothing"), 3).await.unwrap();
+    assert!(nothing.is_whole && nothing.folders.is_empty());
 
     assert_eq!((meter.sent(), meter.received()), (15, 0));
     assert_eq!(body(&*objects, "t/a0").await, b"1234567890");

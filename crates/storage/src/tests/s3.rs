@@ -1,5 +1,6 @@
 //! Against a real S3 server: bytes counted, signatures, conditions, limits, the doctor.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use futures::TryStreamExt as _;
@@ -11,7 +12,7 @@ use super::s3_server::{BUSY, S3Server};
 use super::{NAMES, body, key, meter, spec};
 use crate::doctor::{self, Outcome};
 use crate::sign::MIN_TTL;
-use crate::{Limits, Part, StorageError, Stores, Tags};
+use crate::{Levels as _, Limits, Part, StorageError, Stores, Tags};
 
 #[tokio::test]
 async fn the_meter_agrees_with_the_server_to_the_byte() {
@@ -71,6 +72,9 @@ async fn the_meter_agrees_with_the_server_to_the_byte() {
             .common_prefixes,
         [key("t")]
     );
+    let level = store.level(&key(""), 1_000).await.unwrap();
+    assert_eq!(level.folders, BTreeSet::from(["t".to_owned()]));
+    assert!(store.level(&key("t"), 1_000).await.unwrap().is_whole);
     assert_eq!(body(&*store.at("t").unwrap(), "2").await.len(), 2000);
     objects.delete(&key("t/2")).await.unwrap();
 

@@ -1,5 +1,6 @@
 //! Cuts: what fits and what does not, and how editions follow each other.
 
+mod kinds;
 mod later;
 mod read;
 

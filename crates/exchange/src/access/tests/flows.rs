@@ -8,7 +8,7 @@ use super::World;
 use crate::error::Error;
 use crate::jobs::{Lane, WorkKind};
 use crate::page::{Page, PageRequest};
-use crate::replicas::AdoptionOutcome;
+use crate::replicas::{AdoptionOutcome, SyncCommitted, SyncOutcome};
 use crate::sql;
 
 fn all(page: Result<Page<Flow>, Error>) -> Vec<Flow> {
@@ -231,6 +231,44 @@ async fn an_old_copy_is_compared_by_a_worker() {
         assert_eq!(found[0].compared_at, Some(exchange.now()));
         assert!(!found[0].comparing);
 
+        // What is given up says so, and is asked for again.
+        exchange.work_done(&leased).await.unwrap();
+        exchange.flow_compare(&world.jonas, flow.id).await.unwrap();
+        let key = flow.id.to_string();
+        let work = exchange
+            .work_lease_of(
+                &world.system,
+                "w",
+                None,
+                60_000_000,
+                (WorkKind::Compare, &key),
+            )
+            .await
+            .unwrap()
+            .unwrap();
+        for (terminal, waits) in [(false, true), (true, false)] {
+            let why = ("The store refused.", terminal);
+            let noted = exchange.flow_compare_failed(&world.system, &work, why);
+            noted.await.unwrap();
+            let found = all(exchange.flows(&world.jonas, None, &page).await);
+            assert_eq!(found[0].comparing, waits);
+            let said = found[0].comparison.as_deref().unwrap();
+            assert_eq!(said.contains("The store refused. Once"), !waits, "{said}");
+        }
+        exchange.work_failed(&work, "no", true).await.unwrap();
+        let again = exchange.flow_compare(&world.jonas, flow.id).await;
+        assert!(again.unwrap().comparing);
+        let work = exchange
+            .work_lease_of(
+                &world.system,
+                "w",
+                None,
+                60_000_000,
+                (WorkKind::Compare, &key),
+            )
+            .await;
+        assert!(work.unwrap().is_some());
+
         // By now another team has a table there.
         let given = sql!(
             "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
@@ -365,6 +403,79 @@ async fn a_copy_is_named_before_the_first_sync_and_used_once() {
             .await
             .unwrap();
         assert_eq!(left.len(), 1);
+    }
+}
+
+/// C-06: a folder that nobody has registered may be anybody's who uses the storage.
+#[tokio::test]
+async fn where_others_have_something_an_admin_names_the_copy() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        let given = sql!(
+            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+        );
+        given.execute(exchange.db()).await.unwrap();
+        let moved = sql!(
+            "update product_table set path = 'theirs', storage_id = (select id from storage where name = 'az_weu')
+             where product_id = (select id from product where name = 'vehicle-parts')"
+        );
+        moved.execute(exchange.db()).await.unwrap();
+        let new = || FlowNew {
+            storage: Some("az_weu".into()),
+            path: Some("old/visits".into()),
+            ..flow("weekly full load", 1, None)
+        };
+        let named = || AdoptionNew {
+            product: "vehicle-visits".into(),
+            storage: "az_weu".into(),
+            path: "old/visits".into(),
+            ..AdoptionNew::default()
+        };
+        let one = exchange.flow_register(&world.jonas, new()).await.err();
+        let other = exchange.adoption_set(&world.jonas, named()).await.err();
+        for refused in [one, other] {
+            let Some(Error::Invalid(fields)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(fields[0].field, "storage");
+            assert!(fields[0].message.contains("have an admin"), "{fields:?}");
+        }
+        // What an admin has named the team compares.
+        let flow = exchange.flow_register(&world.operator, new()).await;
+        let flow = flow.unwrap();
+        let asked = exchange.flow_compare(&world.jonas, flow.id).await;
+        assert!(asked.unwrap().comparing);
+        let late = exchange.adoption_set(&world.operator, named()).await;
+        assert!(matches!(late, Err(Error::Conflict(_))), "{late:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_is_named_while_the_first_sync_runs_came_too_late() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        let (task, run) = world.begin_sync().await;
+        put(&world, task.table_id, task.target_storage).await;
+        let outcome = SyncOutcome {
+            source_version: 3,
+            committed: Some(SyncCommitted {
+                source_committed_at: exchange.now(),
+                replica_version: 3,
+                bytes: 800,
+            }),
+        };
+        let done = exchange
+            .run_done(&world.system, &task, &run, &outcome)
+            .await;
+        assert!(done.unwrap());
+        let found = exchange.adoptions(&world.jonas).await.unwrap();
+        assert_eq!(found[0].done_at, Some(exchange.now()));
+        assert_eq!((found[0].run, found[0].taken_files), (None, 0));
+        let said = found[0].outcome.as_deref().unwrap();
+        assert!(said.contains("came too late"), "{said}");
     }
 }
 
