@@ -261,6 +261,11 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     let mut source = match pair.source.snapshot(Some(version)).await {
         Ok(source) => source,
         Err(LogError::NoSuchVersion { .. }) => return Err(PlanError::PinGone { version }),
+        // A log is cleaned up from a checkpoint back, and an older one may stay: without the commits after it. If the newest version
+        // cannot be read either, planning for that says so.
+        Err(LogError::Gap { .. }) if ask.pin.is_some() => {
+            return Err(PlanError::PinGone { version });
+        }
         Err(error) => return Err(PlanError::Source(error)),
     };
     if let Some(feature) = source.support().clone_refused_for() {
