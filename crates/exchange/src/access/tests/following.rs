@@ -423,6 +423,7 @@ async fn a_sync_that_sees_a_new_version_wakes_the_refresh() {
             let (task, run) = world.begin_sync().await;
             let outcome = SyncOutcome {
                 source_version: version,
+                goes_on: None,
                 committed: None,
             };
             let done = exchange.run_done(&world.system, &task, &run, &outcome);
