@@ -143,6 +143,9 @@ fn is_same<'a>(told: &HashMap<String, bool>, files: impl Iterator<Item = &'a str
     told.values().filter(|is_change| **is_change).count() == changed
 }
 
+/// Why a commit that is not one of the source's is without the feed.
+const MORE: &str = "it brings something else than one version";
+
 /// What becomes of the source's change feed in a plan's commit.
 pub(crate) enum Feed {
     /// There is none, or nobody asked for it.
@@ -157,11 +160,11 @@ impl Feed {
         matches!(self, Self::Kept)
     }
 
-    /// Before it is known what the commit does.
+    /// Before it is known what the commit does. `stood`: the replica, where it stands at the version.
     pub(crate) fn before(
         pair: &Pair,
         ask: Ask,
-        source: &Snapshot,
+        (source, stood): (&Snapshot, Option<&Snapshot>),
         (full, told): (Option<FullReason>, Option<&Told>),
     ) -> Self {
         if !pair.each || !source.metadata.records_changes() {
@@ -175,17 +178,25 @@ impl Feed {
                 Self::Lost("its files do not lie under _change_data")
             }
             (None, Some(_)) => Self::Kept,
-            _ => Self::Lost("it brings something else than one version"),
+            (None, None) if stood.is_some_and(|held| held.metadata.records_changes()) => Self::Kept,
+            _ => Self::Lost(MORE),
         }
     }
 
     /// Once that is known.
-    pub(crate) fn after(self, told: Option<&Told>, draft: &Draft, purges: bool) -> Self {
+    pub(crate) fn after(
+        self,
+        (full, told): (Option<FullReason>, Option<&Told>),
+        draft: &Draft,
+        purges: bool,
+    ) -> Self {
+        let is_still = draft.adds.is_empty() && draft.removes.is_empty();
         match (self, told) {
             (Self::Kept, _) if purges => Self::Lost("rows that a vector hides are written away"),
             (Self::Kept, Some(told)) if !told.is_all_of(draft) => {
                 Self::Lost("the replica has other files than the source, and takes up the source's")
             }
+            (Self::Kept, None) if full.is_none() && !is_still => Self::Lost(MORE),
             (feed, _) => feed,
         }
     }

@@ -333,11 +333,15 @@ async fn plan_version(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, P
         Some(held) => Chosen::of_files(held),
         None => Chosen::default(),
     };
-    let before = Feed::before(pair, ask, &source, (full, told.as_ref()));
+    let of_source = (full, told.as_ref());
+    // With no later version it is as it was, unless something is to be done to the replica's own files.
+    let stays = mark.is_some_and(|mark| mark.source_version == version);
+    let stood = held.as_ref().filter(|_| stays);
+    let before = Feed::before(pair, ask, (&source, stood), of_source);
     let make = |feed: &Feed| draft(pair, &source, held.as_ref(), (&chosen, feed.is_kept()), at);
     let mut draft = make(&before)?;
     let was_kept = before.is_kept();
-    let feed = before.after(told.as_ref(), &draft, !chosen.works.is_empty());
+    let feed = before.after(of_source, &draft, !chosen.works.is_empty());
     if was_kept && !feed.is_kept() {
         draft = make(&feed)?;
     }

@@ -286,3 +286,19 @@ async fn a_source_made_anew_and_a_run_that_brings_all_switch_the_feed_off_for_th
     assert!(said(&plan).contains("made anew"), "{}", said(&plan));
     assert!(!records(&world, 4).await);
 }
+
+#[tokio::test]
+async fn what_is_looked_for_and_not_found_is_no_commit() {
+    let mut world = world();
+    world.sync_done().await;
+    four_versions(&world);
+    catch_up(&world).await;
+    // An erasure waits: rows that a vector hides are looked for, and there are none.
+    world.ways.purge = Some(0);
+    let before = world.target.keys();
+    for _ in 0..2 {
+        assert!(matches!(world.sync().await, Outcome::Nothing { .. }));
+    }
+    assert_eq!(world.target.keys(), before);
+    assert!(records(&world, 4).await);
+}
