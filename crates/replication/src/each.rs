@@ -202,8 +202,12 @@ impl Feed {
     }
 }
 
-/// Gives the draft what the commit of the source says beside the difference of the states.
+/// Gives the draft what the commit of the source says beside the difference of the states. Of a draft that does something else, too,
+/// nothing it says is true.
 pub(crate) fn take(told: Told, feed: &Feed, draft: &mut Draft) {
+    if !told.is_all_of(draft) {
+        return;
+    }
     let quiet = |(path, is_change): (String, bool)| (!is_change).then_some(path);
     draft.quiet_adds = told.adds.into_iter().filter_map(quiet).collect();
     draft.quiet_removes = told.removes.into_iter().filter_map(quiet).collect();
