@@ -1,7 +1,6 @@
 //! Replicas and the runs that keep them fresh.
 
 use leptos::prelude::*;
-use model::Fetches;
 use model::dto::AdoptedCopy;
 use model::dto::AdoptionNew;
 use model::dto::Replica;
@@ -10,6 +9,7 @@ use model::dto::SyncPlan;
 use model::dto::SyncRun;
 use model::dto::TableDetail;
 use model::time::DAY;
+use model::{Commits, Fetches};
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -278,6 +278,8 @@ pub struct SyncJobForm {
     pub paused: Option<String>,
     #[serde(default)]
     pub fetches: Option<Fetches>,
+    #[serde(default)]
+    pub commits: Option<Commits>,
 }
 
 #[server]
@@ -305,6 +307,7 @@ pub async fn change_sync_job(form: SyncJobForm) -> Result<Done, AppError> {
         forget_hours: form.forget_hours,
         paused,
         fetches: form.fetches,
+        commits: form.commits,
         revision: Some(form.revision),
     };
     let replica = exchange

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use model::Fetches;
+use model::{Commits, Fetches};
 
 use crate::words::plural;
 
@@ -107,6 +107,9 @@ pub(crate) const KEEP_THE_REPLICA_WITHOUT_READERS: &str = "Keep the replica with
 pub(crate) const FORGET_WITHIN: &str = "What the source deleted is gone within";
 pub(crate) const FORGET_WITHIN_HINT: &str = "Hours from the source’s commit, 8 or more; 0 for no deadline. It is then kept for half of them at most.";
 pub(crate) const OF_REWRITTEN_FILES: &str = "Of files the source has rewritten, fetch";
+pub(crate) const A_COMMIT_BRINGS: &str = "One commit of the replica brings";
+pub(crate) const EACH_VERSION_IS_KEPT: &str =
+    " Each version of the source is a commit of its own here, with its change feed.";
 pub(crate) const WHETHER_IT_RUNS: &str = "Whether it runs";
 pub(crate) const NO_RUN_YET: &str = "No run yet.";
 pub(crate) const RUN: &str = "Run";
@@ -194,6 +197,13 @@ pub(crate) fn fetches(what: Fetches) -> &'static str {
         Fetches::Files => "the files",
         Fetches::Changes => "the changes, where they are less",
         Fetches::Least => "the changes, and nothing for what was only compacted",
+    }
+}
+
+pub(crate) fn commits(what: Commits) -> &'static str {
+    match what {
+        Commits::Run => "all that the source has committed since the last run",
+        Commits::Each => "one version of the source, with its change feed",
     }
 }
 

@@ -168,6 +168,8 @@ pub struct Foresight {
     pub sets_skipped: u64,
     /// Why others are copied: the first reason.
     pub why: Option<String>,
+    /// What is to be said of the versions that the run's commit brings, in sentences.
+    pub commits: Option<String>,
     /// The deletion vectors among what the run moves.
     pub vectors: Moves,
     pub are_vectors_enough: bool,

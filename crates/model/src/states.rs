@@ -74,6 +74,8 @@ words! {
     RunKind ("run kind") { Sync = "sync", Vacuum = "vacuum", /** Of levels that look at the data. */ Verify = "verify" }
     /// What the runs of a sync job fetch of files that the source has rewritten.
     Fetches ("what is fetched") { /** The files. */ Files = "files", /** What the change feed says of their rows, where that is less. */ Changes = "changes", /** And nothing for what was only compacted. */ Least = "least" }
+    /// What one commit of a replica brings.
+    Commits ("commits of a replica") { /** All that the source has committed since the last run. */ Run = "run", /** One version of the source, with its change feed, as long as the source still has it. */ Each = "each" }
     /// How the bytes of a meter event were found out.
     Method ("method") { /** Counted by us. */ Measured = "measured", /** From the store's access log. */ Logged = "logged", /** Size of what was handed out: an estimate. */ Signed = "signed", Estimated = "estimated" }
     /// What the bytes were moved for.

@@ -105,7 +105,9 @@ async fn choose_sets(
         view: View::of(held),
         ..Chosen::default()
     };
-    let is_worth_it = pair.ways.skip || (pair.ways.feed && source.metadata.records_changes());
+    // Of a replica that keeps each version the files are the source's.
+    let is_worth_it =
+        !pair.each && (pair.ways.skip || (pair.ways.feed && source.metadata.records_changes()));
     chosen.why = match unfit(source) {
         None if pair.ways.feed && !source.metadata.records_changes() => {
             Some("the source keeps no change feed".to_owned())

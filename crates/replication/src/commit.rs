@@ -1,11 +1,11 @@
-//! The replica's commit as raw JSON lines: `commitInfo` first, then `txn`, protocol, metadata, domains, removes and adds. The
+//! The replica's commit as raw JSON lines: `commitInfo` first, then `txn`, protocol, metadata, domains, removes, adds and change files. The
 //! same plan and the same time give the same bytes, so that a run that is driven again recognises its own commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use delta::{AddFile, FileKey};
+use delta::{AddFile, CdcFile, FileKey};
 use model::{ReplicaTableId, Timestamp};
 use serde_json::{Value, json};
 
@@ -40,6 +40,11 @@ pub(crate) struct Draft {
     pub(crate) own: Vec<Arc<AddFile>>,
     /// Files the replica holds, of whose group it says something new.
     pub(crate) retold: Vec<Arc<AddFile>>,
+    /// The source's change feed of the one commit that this is to be.
+    pub(crate) feeds: Vec<CdcFile>,
+    /// Paths of files of which the source says that they came, or went, without a row that changed.
+    pub(crate) quiet_adds: HashSet<String>,
+    pub(crate) quiet_removes: HashSet<String>,
     /// By which profile and key the replica is narrowed.
     pub(crate) narrowed: Option<String>,
 }
@@ -54,6 +59,7 @@ impl Draft {
             && self.removes.is_empty()
             && self.own.is_empty()
             && self.retold.is_empty()
+            && self.feeds.is_empty()
     }
 
     /// The commit's bytes. `at` is the replica's time, for the commit and for tombstones.
@@ -83,10 +89,15 @@ impl Draft {
         }
         for file in &self.removes {
             let gone = self.gone.get(&file.file_key()).copied();
-            line("remove", &intent::remove_action(file, at.millis(), gone));
+            let mut remove = intent::remove_action(file, at.millis(), gone);
+            if self.quiet_removes.contains(&file.path) {
+                remove["dataChange"] = false.into();
+            }
+            line("remove", &remove);
         }
         for file in &self.adds {
-            line("add", &intent::add_action(file, true));
+            let is_change = !self.quiet_adds.contains(&file.path);
+            line("add", &intent::add_action(file, is_change));
         }
         for file in &self.own {
             line("add", &intent::own_action(file, true));
@@ -97,6 +108,9 @@ impl Draft {
         }
         for file in &self.retold {
             line("add", &intent::own_action(file, false));
+        }
+        for file in &self.feeds {
+            line("cdc", &intent::cdc_action(file));
         }
         lines.into()
     }

@@ -24,17 +24,18 @@ use crate::stands::View;
 /// HEAD requests at the same time.
 const LOOKS: usize = 16;
 
-/// The actions that turn the replica's state into the source's.
+/// The actions that turn the replica's state into the source's. `keeps_feed`: what they change is told as the source tells it.
 pub(crate) fn draft(
     pair: &Pair,
     source: &Snapshot,
     held: Option<&Snapshot>,
-    chosen: &Chosen,
+    (chosen, keeps_feed): (&Chosen, bool),
     at: Timestamp,
 ) -> Result<Draft, PlanError> {
     let needs = Needs::unite(&source.protocol, held.map(|held| &held.protocol))
         .map_err(|feature| PlanError::Unsupported { feature })?;
-    let mut configuration = intent::configuration(&source.metadata, pair.retention_hours);
+    let mut configuration =
+        intent::configuration(&source.metadata, pair.retention_hours, keeps_feed);
     let wanted = intent::metadata_digest(&source.metadata, &configuration);
     let timestamps = intent::has_commit_timestamps(&configuration);
     let had_timestamps =
@@ -76,6 +77,9 @@ pub(crate) fn draft(
         gone: held.map_or_else(HashMap::new, |held| gone(source, held, &chosen.view)),
         own: Vec::new(),
         retold: Vec::new(),
+        feeds: Vec::new(),
+        quiet_adds: HashSet::new(),
+        quiet_removes: HashSet::new(),
         narrowed: None,
     };
     for (key, file) in &source.files {

@@ -184,7 +184,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Back to planning, at the newest version.
+    /// Back to planning, at the newest version, or the next one where each is a commit of its own.
     async fn again(&mut self) -> Result<(), RunError> {
         self.plan = None;
         self.record.plan = None;
@@ -201,6 +201,8 @@ impl Driver<'_> {
             claimed: true,
             files_only: self.record.files_only,
             whole: false,
+            newest: self.record.lost_file,
+            unfed: self.record.unfed,
         }
     }
 
@@ -307,5 +309,6 @@ fn is_same(anew: &PlanSummary, kept: &PlanSummary) -> bool {
         && anew.protocol_digest == kept.protocol_digest
         && anew.metadata_digest == kept.metadata_digest
         && anew.choice == kept.choice
+        && anew.cdc_files == kept.cdc_files
         && (kept.domains_digest.is_none() || anew.domains_digest == kept.domains_digest)
 }

@@ -105,6 +105,8 @@ pub async fn foresee(
         files_only: false,
         // What else could be done is told, too, and that is a matter of states.
         whole: true,
+        newest: false,
+        unfed: false,
     };
     Ok(match plan_for(pair, ask, at).await? {
         Planned::Nothing {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use delta::{AddFile, Metadata, Protocol, Snapshot};
+use delta::{AddFile, CdcFile, Metadata, Protocol, Snapshot};
 use model::ReplicaTableId;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -157,8 +157,13 @@ pub(crate) fn has_commit_timestamps(configuration: &BTreeMap<String, String>) ->
         .is_some_and(|on| on.eq_ignore_ascii_case("true"))
 }
 
-/// The replica's properties, without the two that say since when commits carry timestamps.
-pub(crate) fn configuration(source: &Metadata, retention_hours: u32) -> BTreeMap<String, String> {
+/// The replica's properties, without the two that say since when commits carry timestamps. `keeps_feed`: the commit that sets them
+/// tells its changes as the source does.
+pub(crate) fn configuration(
+    source: &Metadata,
+    retention_hours: u32,
+    keeps_feed: bool,
+) -> BTreeMap<String, String> {
     let mut kept: BTreeMap<String, String> = source
         .configuration
         .iter()
@@ -166,9 +171,10 @@ pub(crate) fn configuration(source: &Metadata, retention_hours: u32) -> BTreeMap
         .map(|(property, value)| (property.clone(), value.clone()))
         .collect();
     // One merged commit without change files would tell wrong row changes (rule 22).
-    if kept
-        .get(CDF)
-        .is_some_and(|on| on.eq_ignore_ascii_case("true"))
+    if !keeps_feed
+        && kept
+            .get(CDF)
+            .is_some_and(|on| on.eq_ignore_ascii_case("true"))
     {
         kept.insert(CDF.to_owned(), "false".to_owned());
     }
@@ -232,6 +238,15 @@ pub(crate) fn own_action(file: &AddFile, data_change: bool) -> Value {
     let mut raw: Map<String, Value> = file.raw.as_object().cloned().unwrap_or_default();
     raw.retain(|name, value| !value.is_null() && !ADD_LEFT_OUT.contains(&name.as_str()));
     raw.insert("dataChange".to_owned(), data_change.into());
+    Value::Object(raw)
+}
+
+/// A file of the source's change feed, which the replica has under the same name.
+pub(crate) fn cdc_action(file: &CdcFile) -> Value {
+    let mut raw: Map<String, Value> = file.raw.as_object().cloned().unwrap_or_default();
+    raw.retain(|_, value| !value.is_null());
+    // It is no file of the table.
+    raw.insert("dataChange".to_owned(), false.into());
     Value::Object(raw)
 }
 

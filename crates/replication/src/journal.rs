@@ -23,6 +23,9 @@ pub struct RunRecord {
     /// What was to be done beside copying could not be: the run copies all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub files_only: bool,
+    /// Of the version's change feed a file is gone at the source: it is copied without.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfed: bool,
     /// The replica's time of the commit: fixed before each try, and once the commit stands what it says itself.
     pub commit_at: Option<Timestamp>,
     pub copied: Copied,
@@ -57,6 +60,7 @@ impl RunRecord {
             plans: 0,
             lost_file: false,
             files_only: false,
+            unfed: false,
             commit_at: None,
             copied: Copied::default(),
             nothing_at: None,

@@ -16,6 +16,7 @@ mod commit;
 mod copy;
 mod diff;
 mod drive;
+mod each;
 mod engine;
 mod erase;
 mod files;

@@ -3,36 +3,36 @@
 //! restore and a log cleaned up long ago are all the same question. Where history is enough, the same plan is made of it ([`crate::tail`]).
 
 mod error;
+mod print;
+mod size;
 mod summary;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use delta::{AddFile, Latest, LogError, Shape, Table};
+use delta::{AddFile, LogError, Shape, Table};
 use model::{ProductName, ReplicaTableId, SyncRunId, Timestamp};
-use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
 
 pub use self::error::PlanError;
 pub(crate) use self::error::{Fate, is_passing};
+pub(crate) use self::print::{fingerprint, has_moved_on};
+pub(crate) use self::size::{can_be_read_back, can_be_recognised};
 pub(crate) use self::summary::is_zero;
 pub use self::summary::{FullReason, PlanSummary, WaysMoved};
 use crate::adopt::{Adoption, Wanted, is_sure, look_for, surely};
 use crate::choose::{Chosen, Ways, choose};
 use crate::commit::Draft;
 use crate::diff::{bring_home, copies, draft, keys_digest, reusable, vectors};
+use crate::each::{self, Feed, Told};
 use crate::files::CopyItem;
 use crate::foresee::{Moves, Weighed};
 use crate::intent;
-use crate::mark::{HEAD_BYTES, Mark, mark_of};
+use crate::mark::{Mark, mark_of};
 use crate::marker::{Marker, MarkerError};
 use crate::mend::Mend;
 use crate::narrow::{self, Found, Narrow, misfit};
 use crate::say::say;
 use crate::tail::{self, Since, Untailed};
-
-/// Actions below which a commit is surely small enough to be read back.
-const MANY: usize = 5_000;
 
 /// Runs that copy files after one that could not change rows as it had planned: it fetched the feed, and then the files all the same,
 /// and where values are what keeps rows from being found, each run would.
@@ -52,6 +52,9 @@ pub struct Pair {
     pub mend: Option<Mend>,
     /// What may be done beside copying files.
     pub ways: Ways,
+    /// The replica has a commit for each version of the source, with its change feed, as long as the source still has them. Then its
+    /// files are the source's, whatever the ways allow.
+    pub each: bool,
     /// What the replica has less than its source. A replica that was narrowed once is narrowed in every run, with the same key.
     pub narrow: Option<Narrow>,
     /// A copy that lies in the replica's storage already, for a first sync.
@@ -103,6 +106,10 @@ pub(crate) struct Ask {
     pub(crate) files_only: bool,
     /// The states are compared, though the logs' tails might do.
     pub(crate) whole: bool,
+    /// Where each version is a commit of its own: all up to the newest as one, for one of them could not be copied.
+    pub(crate) newest: bool,
+    /// Likewise: the version without its change feed, of which a file is gone.
+    pub(crate) unfed: bool,
 }
 
 /// Plans a run for the source's latest version. Reads logs only, never a data file but, of a narrowed replica's source, footers;
@@ -118,6 +125,8 @@ pub async fn plan(pair: &Pair, run: SyncRunId, at: Timestamp) -> Result<Planned,
             claimed: false,
             files_only: false,
             whole: false,
+            newest: false,
+            unfed: false,
         },
         at,
     )
@@ -160,46 +169,6 @@ pub(crate) async fn standing(pair: &Pair, ask: Ask) -> Result<Option<(u64, Mark)
     }
 }
 
-/// Tells one commit file from another of the same version, without reading it: what a listing says of it, which some stores
-/// write without the quotes that its own answer has.
-fn print_of(commit: &ObjectMeta) -> String {
-    let tag = match &commit.e_tag {
-        Some(tag) => tag.replace('"', ""),
-        None => commit.last_modified.timestamp().to_string(),
-    };
-    format!("{tag}/{}", commit.size)
-}
-
-/// The same of any version; None: the log begins after it.
-pub(crate) async fn fingerprint(
-    source: &Table,
-    version: u64,
-    latest: &Latest,
-) -> Result<Option<String>, PlanError> {
-    if version == latest.version {
-        return Ok(latest.commit.as_ref().map(print_of));
-    }
-    match source
-        .objects()
-        .head(&Path::from(format!("_delta_log/{version:020}.json")))
-        .await
-    {
-        Ok(commit) => Ok(Some(print_of(&commit))),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(PlanError::Store(format!("Source: {}", say(&error)))),
-    }
-}
-
-/// Whether the source's newest version is another than the one that was planned for.
-pub(crate) async fn has_moved_on(source: &Table, plan: &PlanSummary) -> Result<bool, PlanError> {
-    let latest = source.latest().await.map_err(PlanError::Source)?;
-    let Some(latest) = latest.filter(|latest| latest.version == plan.source_version) else {
-        return Ok(true);
-    };
-    let print = latest.commit.as_ref().map(print_of).unwrap_or_default();
-    Ok(print != plan.source_fingerprint)
-}
-
 /// Whether rows that only a vector hides are to go with this plan.
 fn is_purging(pair: &Pair, mark: &Mark, at: Timestamp) -> bool {
     let last = mark.purged_at.map(Timestamp::from_millis);
@@ -208,6 +177,29 @@ fn is_purging(pair: &Pair, mark: &Mark, at: Timestamp) -> bool {
 }
 
 pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
+    let planned = Box::pin(plan_version(pair, ask, at)).await;
+    if !pair.each || ask.newest || ask.pin.is_some() {
+        return planned;
+    }
+    // What one version does not allow a later one may; and of a table that was made anew there are no versions to keep.
+    let is_stuck = match &planned {
+        Ok(Planned::Work(plan)) => {
+            plan.summary.full == Some(FullReason::Recreated) && plan.summary.more > 0
+        }
+        Ok(Planned::Nothing { .. }) => false,
+        Err(error) => error.fate() == Fate::Fail,
+    };
+    if !is_stuck {
+        return planned;
+    }
+    let newest = Ask {
+        newest: true,
+        ..ask
+    };
+    Box::pin(plan_version(pair, newest, at)).await
+}
+
+async fn plan_version(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, PlanError> {
     let standing = standing(pair, ask).await?;
     if let Some((_, mark)) = &standing {
         let now = pair.narrow.as_ref().map(Narrow::print);
@@ -220,7 +212,15 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     let version = match ask.pin {
         Some(pin) if pin > latest.version => return Err(PlanError::PinGone { version: pin }),
         Some(pin) => pin,
+        None if pair.each => {
+            let mark = standing.as_ref().map(|(_, mark)| mark);
+            each::version(pair, ask, &latest, mark).await?
+        }
         None => latest.version,
+    };
+    let more = match pair.each {
+        true => latest.version.saturating_sub(version),
+        false => 0,
     };
     let purges = |mark: &Mark| is_purging(pair, mark, at);
     let print = fingerprint(&pair.source, version, &latest)
@@ -241,7 +241,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     }
     if let Some((target_version, mark)) = standing
         .as_ref()
-        .filter(|(_, mark)| !ask.whole && pair.narrow.is_none() && !purges(mark))
+        .filter(|(_, mark)| !ask.whole && !pair.each && pair.narrow.is_none() && !purges(mark))
     {
         let since = Since {
             target_version: *target_version,
@@ -306,16 +306,24 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
             held,
             full,
         };
-        return narrow::plan(pair, narrow, ask, at, found).await;
+        let mut planned = narrow::plan(pair, narrow, ask, at, found).await?;
+        if let Planned::Work(plan) = &mut planned {
+            plan.summary.more = more;
+        }
+        return Ok(planned);
     }
+    let mark = standing.as_ref().map(|(_, mark)| mark);
+    let told = Told::of(pair, mark, full, version).await?;
     let origins = bring_home(&mut source)?;
     let rest = standing.as_ref().map_or(0, |(_, mark)| mark.files_for);
     let purged_at = standing.as_ref().and_then(|(_, mark)| mark.purged_at);
     let purge = !ask.files_only
         && rest == 0
         && full.is_none()
+        // On the way to the newest version it would cost every version its change feed.
+        && more == 0
         && standing.as_ref().is_some_and(|(_, mark)| purges(mark));
-    let chosen = match &held {
+    let mut chosen = match &held {
         Some(held) if full.is_none() => {
             let from = standing.as_ref().map(|(_, mark)| mark.source_version);
             let from = from.filter(|_| !ask.files_only && rest == 0);
@@ -330,7 +338,27 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         Some(held) => Chosen::of_files(held),
         None => Chosen::default(),
     };
-    let mut draft = draft(pair, &source, held.as_ref(), &chosen, at)?;
+    let of_source = (full, told.as_ref());
+    // With no later version it is as it was, unless something is to be done to the replica's own files.
+    let stays = mark.is_some_and(|mark| mark.source_version == version);
+    let stood = held.as_ref().filter(|_| stays);
+    let before = Feed::before(pair, ask, (&source, stood), of_source);
+    let make = |feed: &Feed| draft(pair, &source, held.as_ref(), (&chosen, feed.is_kept()), at);
+    let mut draft = make(&before)?;
+    let was_kept = before.is_kept();
+    let feed = before.after(of_source, &draft, !chosen.works.is_empty());
+    if was_kept && !feed.is_kept() {
+        draft = make(&feed)?;
+    }
+    if let Some(told) = told {
+        each::take(told, &feed, &mut draft);
+    }
+    let from_version = mark.map(|mark| mark.source_version);
+    let mut commits = None;
+    if pair.each {
+        chosen.why = full.is_none().then(|| each::WHY.to_owned());
+        commits = each::said((from_version, version, more), ask, (full, &feed));
+    }
     if purge && pair.ways.purge > Some(0) {
         // By a deadline: since when they are hidden is known only to lie behind the last time.
         let bases = chosen.works.iter().flat_map(|work| &work.bases);
@@ -355,6 +383,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
     hiding.extend(chosen.read_with_vectors());
     copies.extend(vectors(pair, &hiding, held.as_ref(), &origins).await?);
     copies.extend(chosen.items(held.as_ref())?);
+    copies.extend(Told::items(&draft.feeds));
     let reused = reusable(pair, held.as_ref(), &copies).await?;
     if let Some(mend) = pair.mend.as_ref().filter(|_| held.is_some()) {
         let again = mend.copies(pair, &source, &origins).await?;
@@ -378,7 +407,7 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         source_timestamp: source.timestamp,
         source_table: source.metadata.id.clone(),
         source_fingerprint: print,
-        from_version: standing.as_ref().map(|(_, mark)| mark.source_version),
+        from_version,
         target_version: standing.as_ref().map_or(0, |(version, _)| version + 1),
         full,
         files_copy: (copies.len() - reused.len() - surely(&wanted)) as u64,
@@ -422,7 +451,14 @@ pub(crate) async fn plan_for(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Pla
         },
         narrowed: None,
         adopted,
-        basis: tail::basis(pair, &source, &draft, &chosen),
+        basis: match pair.each {
+            // What the next run is to make of it is another question.
+            true => None,
+            false => tail::basis(pair, &source, &draft, &chosen),
+        },
+        commits,
+        more,
+        cdc_files: draft.feeds.len() as u64,
     };
     can_be_read_back(pair, &draft, &summary, at)?;
     Ok(Planned::Work(Box::new(Plan {
@@ -448,38 +484,4 @@ pub(crate) fn files_for(ask: Ask, rest: u64) -> u64 {
         true => REST,
         false => rest.saturating_sub(1),
     }
-}
-
-/// What could not be read back must not be written, and that is to be known before the first byte crosses.
-pub(crate) fn can_be_read_back(
-    pair: &Pair,
-    draft: &Draft,
-    summary: &PlanSummary,
-    at: Timestamp,
-) -> Result<(), PlanError> {
-    can_be_recognised(pair, draft, summary, at)?;
-    let limit = pair.target.budgets().commit_bytes;
-    if draft.adds.len() + draft.updates.len() + draft.removes.len() > MANY {
-        let bytes = draft.body(summary, pair.replica_table, at).len() as u64;
-        if bytes > limit {
-            return Err(PlanError::TooLarge { bytes, limit });
-        }
-    }
-    Ok(())
-}
-
-/// Nor must what would be taken for a stranger's: the source's own words stand in the lines that say whose a commit is.
-pub(crate) fn can_be_recognised(
-    pair: &Pair,
-    draft: &Draft,
-    summary: &PlanSummary,
-    at: Timestamp,
-) -> Result<(), PlanError> {
-    // Half of what is read of it: the figures may still gain some digits.
-    let limit = HEAD_BYTES / 2;
-    let bytes = draft.head(summary, pair.replica_table, at).len() as u64;
-    if bytes > limit {
-        return Err(PlanError::Verbose { bytes, limit });
-    }
-    Ok(())
 }

@@ -258,6 +258,9 @@ pub(crate) async fn plan(
             tails: totals.basis.tails + 1,
             ..totals.basis
         }),
+        commits: None,
+        more: 0,
+        cdc_files: 0,
     };
     let draft = Draft {
         // Protocol, metadata and domains stand as they are, and are not read.
@@ -276,6 +279,9 @@ pub(crate) async fn plan(
         gone,
         own: Vec::new(),
         retold: Vec::new(),
+        feeds: Vec::new(),
+        quiet_adds: HashSet::new(),
+        quiet_removes: HashSet::new(),
         narrowed: None,
     };
     can_be_read_back(pair, &draft, &summary, at)?;

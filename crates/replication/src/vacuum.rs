@@ -2,7 +2,8 @@
 //!
 //! Goes: files that the source removed longer ago than the retention and that are not live again; objects no log knows (left by
 //! runs that were broken off) whose store says they are older than the retention. Stays: everything live, everything younger,
-//! `_delta_log/` and `_entrepot/`. Names come from the store's own listing, never from a log, so nothing outside the
+//! `_delta_log/` and `_entrepot/`. The files of a change feed belong to no version of the table; their time runs from the commit that
+//! names them, as that of what it removed. Names come from the store's own listing, never from a log, so nothing outside the
 //! folder can be meant.
 //!
 //! The retention counts from the source's commit, as far as it is known which one that was ([`Removal`], and of several that one run
@@ -21,6 +22,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::each::change_data;
 use crate::journal::RunRecord;
 use crate::mark::mark_of;
 use crate::marker::{Marker, MarkerError};
@@ -332,6 +334,11 @@ pub(crate) async fn known(
                     *known = tombstone;
                 }
             }
+        }
+        let told = change_data(target, version).await?;
+        for (key, at) in told {
+            let tombstone = Tombstone { at, gone: None };
+            known.removed.entry(key).or_insert(tombstone);
         }
     }
     Ok(known)

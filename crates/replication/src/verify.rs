@@ -114,6 +114,11 @@ pub async fn verify(target: &Table, plan: &PlanSummary) -> Result<Verified, Veri
         };
         sum.checked_add(file.live_rows()?)
     });
+    // Whether they still stand there is no matter of the table: they go when their time is over.
+    let is_feed = |action: &&Action| matches!(action, Action::Cdc(_));
+    if commit.actions.iter().filter(is_feed).count() as u64 != plan.cdc_files {
+        return wrong("the change feed");
+    }
     if plan.rows_added.is_some() && rows_added != plan.rows_added {
         return wrong("the number of rows that came");
     }
@@ -176,6 +181,11 @@ pub(crate) async fn are_there(target: &Table, plan: &Plan) -> Result<(), VerifyE
         item.fresh && !plan.wanted.contains_key(&item.dst)
     });
     added.extend(mended.filter_map(look_at));
+    added.extend(plan.draft.feeds.iter().map(|file| Look {
+        key: file.key.clone(),
+        size: file.size,
+        at_least: false,
+    }));
     objects(target.objects(), added).await?;
     Ok(())
 }

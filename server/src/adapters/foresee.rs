@@ -8,7 +8,7 @@ use exchange::ports::{
     Adoptable, Anew, Foreseen, Foreseer, Foresight, Moves, Problem, StorageAccess,
 };
 use exchange::replicas::SyncTask;
-use model::{Fetches, Purpose, ReplicaState, Timestamp};
+use model::{Commits, Fetches, Purpose, ReplicaState, Timestamp};
 use replication::{Adoption, FullReason, Mend, Narrow, Pair, PlanError, Ways};
 use storage::{Cause, Meter, MeterKey, check_relative};
 
@@ -48,6 +48,7 @@ pub(crate) fn pair_of(
             suspects: suspects.into_iter().collect(),
         }),
         ways: if beside { ways } else { ways.from_elsewhere() },
+        each: task.commits() == Commits::Each,
         // A copy of all of it is none of a part.
         adopt: match narrow {
             Some(_) => None,
@@ -189,6 +190,7 @@ fn told(found: replication::Foreseen) -> Foreseen {
         sets_fed: found.sets_fed,
         sets_skipped: found.sets_skipped,
         why: found.why,
+        commits: found.summary.commits.clone(),
         vectors: moves(found.vectors),
         are_vectors_enough: found.are_vectors_enough,
         reused: found.summary.files_reused,

@@ -124,6 +124,10 @@ pub(super) struct Timetable {
     /// what was only compacted
     #[arg(long, value_name = "WHAT")]
     fetches: Option<String>,
+    /// What one commit of the replica brings: run, all since the last run; each, one version of the source, with its change feed, as
+    /// long as the source still has it
+    #[arg(long, value_name = "WHAT")]
+    commits: Option<String>,
     /// Sync and check by hand only, until --resume
     #[arg(long, conflicts_with = "resume")]
     pause: bool,
@@ -390,6 +394,7 @@ impl Timetable {
             ("forget_hours", self.forget_hours.map(Value::from)),
             ("paused", paused),
             ("fetches", self.fetches.map(Value::from)),
+            ("commits", self.commits.map(Value::from)),
         ]);
         if body.is_empty() {
             bail!("say what to change; entrepot replica schedule --help lists it");
@@ -443,6 +448,7 @@ fn words(replica: &Value) -> String {
             ("Every row is checked", |r| at(r, "/job/verify_rows")),
             ("Next", |r| time(r, "/job/next_rows_at")),
             ("Fetches", |r| at(r, "/job/fetches")),
+            ("Commits", |r| at(r, "/job/commits")),
             ("Retention, hours", |r| at(r, "/job/retention_hours")),
             ("Kept at the end, hours", |r| at(r, "/job/keep_hours")),
             ("Forgotten within, hours", |r| at(r, "/job/forget_hours")),

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{
-    AdoptionOutcome, Counted, RunBegun, RunProgress, RunStart, RunWays, SyncCommitted, SyncOutcome,
-    SyncTask, explained, is_look,
+    AdoptionOutcome, Counted, RunBegun, RunProgress, RunStart, RunWays, SyncCommitted, SyncGoesOn,
+    SyncOutcome, SyncTask, explained, is_look,
 };
 use exchange::{Exchange, Principal};
 use model::dto::RunHow;
@@ -269,7 +269,12 @@ fn how_of(plan: &PlanSummary, by_files: bool) -> RunHow {
         files_purged: plan.files_purged,
         because: String::new(),
     };
-    explained(how, plan.why.as_deref(), by_files)
+    let mut how = explained(how, plan.why.as_deref(), by_files);
+    if let Some(said) = &plan.commits {
+        how.because.push(' ');
+        how.because.push_str(said);
+    }
+    how
 }
 
 /// The most bytes of files that the sync may move, where whoever asked for it said so.
@@ -445,6 +450,7 @@ impl Lakehand {
                 let outcome = SyncOutcome {
                     source_version,
                     committed: None,
+                    goes_on: None,
                 };
                 self.exchange
                     .run_done(&system, &task, run, &outcome)
@@ -471,6 +477,9 @@ impl Lakehand {
                 let outcome = SyncOutcome {
                     source_version: plan.source_version,
                     committed: Some(committed),
+                    goes_on: (plan.more > 0).then(|| SyncGoesOn {
+                        budget: budget.map(|budget| budget.saturating_sub(plan.bytes_copy)),
+                    }),
                 };
                 self.exchange
                     .run_done(&system, &task, run, &outcome)

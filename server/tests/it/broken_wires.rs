@@ -156,6 +156,7 @@ impl Wires {
             retention_hours: 168,
             mend: None,
             ways: Ways::default(),
+            each: false,
             narrow: None,
             adopt: None,
         };

@@ -337,6 +337,7 @@ mod tests {
             forget_hours: None,
             paused,
             fetches: model::Fetches::Changes,
+            commits: model::Commits::Run,
             next_due_at: None,
             revision: 1,
         }

@@ -6,7 +6,6 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use leptos_router::hooks::use_query_map;
-use model::Fetches;
 use model::RunKind;
 use model::dto::Replica;
 use model::dto::ReplicaTable;
@@ -14,6 +13,7 @@ use model::dto::SyncJob;
 use model::dto::SyncPlan;
 use model::dto::SyncRun;
 use model::dto::TableWork;
+use model::{Commits, Fetches};
 
 use super::cut_of;
 use super::plan;
@@ -310,6 +310,7 @@ fn schedule(replica: &Replica, job: SyncJob) -> impl IntoView + use<> {
             <p class="muted">
                 {words::replicas::how_long_it_is_kept(job.retention_hours.unsigned_abs(), job.keep_hours.unsigned_abs())}
                 {job.forget_hours.map(|hours| words::replicas::forget_within(hours.unsigned_abs()))}
+                {(job.commits == Commits::Each).then_some(words::replicas::EACH_VERSION_IS_KEPT)}
             </p>
             {halt}
             {form}
@@ -352,6 +353,11 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
         .map(|what| (what.to_string(), words::replicas::fetches(*what).to_owned()))
         .collect::<Vec<_>>();
     let fetched = job.fetches.to_string();
+    let commits = Commits::ALL
+        .iter()
+        .map(|what| (what.to_string(), words::replicas::commits(*what).to_owned()))
+        .collect::<Vec<_>>();
+    let committed = job.commits.to_string();
     view! {
         <details class="fold" open=returned>
             <summary>{words::replicas::CHANGE_THE_SCHEDULE}</summary>
@@ -369,6 +375,7 @@ fn change(replica: String, job: SyncJob) -> impl IntoView {
                 <Field label=words::replicas::KEEP_THE_REPLICA_WITHOUT_READERS name="keep_hours" kind=Kind::Number value=Some(job.keep_hours.to_string()) hint=words::replicas::HOURS required=true/>
                 <Field label=words::replicas::FORGET_WITHIN name="forget_hours" kind=Kind::Number value=Some(job.forget_hours.unwrap_or_default().to_string()) hint=words::replicas::FORGET_WITHIN_HINT required=true/>
                 <Select label=words::replicas::OF_REWRITTEN_FILES name="fetches" options=fetches value=Some(fetched)/>
+                <Select label=words::replicas::A_COMMIT_BRINGS name="commits" options=commits value=Some(committed)/>
                 <Select label=words::replicas::WHETHER_IT_RUNS name="paused" options=choices.to_vec() value=Some(paused.to_owned())/>
                 <div class="actions"><Submit weight=Weight::Secondary>{words::replicas::CHANGE_THE_SCHEDULE}</Submit></div>
             </Form>

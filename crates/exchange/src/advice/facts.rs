@@ -1,6 +1,6 @@
 //! What is known of a product in one place, as the advisor reckons with it: plain figures, day by day.
 
-use model::{Fetches, Nano, RecipientId, ReplicaTableId};
+use model::{Commits, Fetches, Nano, RecipientId, ReplicaTableId};
 
 use super::money::{Atto, Leg, Price};
 
@@ -56,6 +56,7 @@ pub struct Held {
     /// Days between two syncs; None: it goes by something else than a period of whole days.
     pub every: Option<i64>,
     pub fetches: Fetches,
+    pub commits: Commits,
 }
 
 /// All of it.

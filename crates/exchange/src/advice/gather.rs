@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::time::DAY;
 use model::{
-    Cloud, Currency, Fetches, Location, Name, ProductId, ReplicaId, ReplicaTableId, Route,
+    Cloud, Commits, Currency, Fetches, Location, Name, ProductId, ReplicaId, ReplicaTableId, Route,
     StorageId, Timestamp,
 };
 
@@ -127,6 +127,7 @@ struct ReplicaRow {
     bytes: u64,
     every_seconds: Option<i64>,
     fetches: Fetches,
+    commits: Commits,
     scheduled_at: Option<Timestamp>,
 }
 from_row!(ReplicaRow {
@@ -138,6 +139,7 @@ from_row!(ReplicaRow {
     bytes,
     every_seconds,
     fetches,
+    commits,
     scheduled_at
 });
 
@@ -218,7 +220,7 @@ impl Exchange {
             "select replica.id, storage.name as storage, storage.cloud, storage.region, replica.created_at,
                     (select cast(coalesce(sum(replica_table.byte_count), 0) as bigint) from replica_table
                      where replica_table.replica_id = replica.id and replica_table.state <> 'deleted') as bytes,
-                    every_seconds, fetches, scheduled_at
+                    every_seconds, fetches, commits, scheduled_at
              from replica join storage on storage.id = replica.storage_id join sync_job on sync_job.replica_id = replica.id
              where replica.product_id = $1 and replica.state in ('pending', 'ready') and replica.cut_id is null
              order by replica.created_at, replica.id"
@@ -391,6 +393,7 @@ impl Exchange {
                     .filter(|seconds| seconds % A_DAY == 0)
                     .map(|seconds| seconds / A_DAY),
                 fetches: held.fetches,
+                commits: held.commits,
             }),
         };
         Ok(InPlace::Known {

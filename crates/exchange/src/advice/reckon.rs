@@ -8,7 +8,7 @@
 //! week, each as if all weeks of a month were like it, are the ends, and the mean of all weeks is between them. Where it is known only
 //! within bounds what would have been moved, each week has two differences, and the mean goes halfway.
 
-use model::{AdviceKind, Fetches};
+use model::{AdviceKind, Commits, Fetches};
 
 use super::facts::{Facts, Run, WEEK};
 use super::money::{Atto, Leg};
@@ -192,7 +192,12 @@ pub fn reckon(facts: &Facts) -> Reckoned {
         let is_better_live = found.as_ref().is_some_and(|found| found.is_worth(WORTH));
         reckoned.findings.extend(found);
         // Without the replica there is nothing to sync less often.
-        if !is_better_live {
+        if !is_better_live && held.commits == Commits::Each {
+            reckoned.unknown.push(
+                "the replica keeps each version of its source: neither syncing less often nor another way of fetching moves less"
+                    .to_owned(),
+            );
+        } else if !is_better_live {
             less_often(facts, held.every, &mut reckoned, &now);
             fetch_less(facts, held.fetches, &mut reckoned, &now);
         }

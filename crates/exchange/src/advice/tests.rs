@@ -3,7 +3,8 @@
 
 use model::time::DAY;
 use model::{
-    AdviceKind, AdviceState, Fetches, Micro, Nano, RecipientId, ReplicaTableId, Timestamp, Unit,
+    AdviceKind, AdviceState, Commits, Fetches, Micro, Nano, RecipientId, ReplicaTableId, Timestamp,
+    Unit,
 };
 use uuid::Uuid;
 
@@ -69,6 +70,7 @@ fn held(every: i64) -> Held {
         bytes: 5_000_000_000,
         every: Some(every),
         fetches: Fetches::Changes,
+        commits: Commits::Run,
     }
 }
 
@@ -255,6 +257,21 @@ fn a_slower_sync_saves_at_most_what_was_replaced_meanwhile() {
         .find(|found| found.kind == AdviceKind::Cadence);
     let week = found.unwrap().weeks[0];
     assert_eq!(week.now.bytes - week.low.bytes, 200_000_000 + 2_000);
+    // What keeps each version of its source moves all of them whenever it is synced.
+    let mut each = facts.clone();
+    each.held.as_mut().unwrap().commits = Commits::Each;
+    let reckoned = reckon(&each);
+    assert!(
+        reckoned
+            .findings
+            .iter()
+            .all(|found| found.kind != AdviceKind::Cadence)
+    );
+    let unknown = &reckoned.unknown;
+    assert!(
+        unknown.iter().any(|why| why.contains("keeps each version")),
+        "{unknown:?}"
+    );
     // Who comes every second day is served by nothing slower.
     facts.reads = (0..14)
         .map(|day| read(FIRST + day * 2, 1, 1, true))

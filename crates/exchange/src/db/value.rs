@@ -255,6 +255,7 @@ words!(
     model::RunState,
     model::RunKind,
     model::Fetches,
+    model::Commits,
     model::Method,
     model::Purpose,
     model::Payer,

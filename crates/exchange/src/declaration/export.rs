@@ -311,6 +311,7 @@ fn job_out(job: &LiveJob) -> JobOut {
         keep_hours: job.keep_hours,
         forget_hours: job.forget_hours,
         fetches: job.fetches.to_string(),
+        commits: job.commits.to_string(),
         paused: job.paused,
     }
 }

@@ -243,6 +243,7 @@ pub(super) struct SyncJobEntry {
     pub(super) keep_hours: Option<Spanned<i64>>,
     pub(super) forget_hours: Option<Spanned<i64>>,
     pub(super) fetches: Option<Text>,
+    pub(super) commits: Option<Text>,
     pub(super) paused: Option<bool>,
 }
 

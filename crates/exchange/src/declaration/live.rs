@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Cut, Domain, Federation};
 use model::{
-    Cloud, Fetches, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
+    Cloud, Commits, Fetches, GrantDesired, GrantId, Location, Mode, Name, ProductId, ProductName,
     ProductState, RecipientId, RequestId, RequestState, SyncJobId, TeamId, Timestamp,
 };
 
@@ -191,6 +191,7 @@ pub(super) struct LiveJob {
     pub(super) keep_hours: i64,
     pub(super) forget_hours: Option<i64>,
     pub(super) fetches: Fetches,
+    pub(super) commits: Commits,
     pub(super) paused: bool,
     pub(super) revision: i64,
 }
@@ -212,6 +213,7 @@ from_row!(LiveJob {
     keep_hours,
     forget_hours,
     fetches,
+    commits,
     paused,
     revision
 });
@@ -442,7 +444,7 @@ impl Exchange {
         Ok(sql!(
             "select sync_job.id, product.name as product, cut.name as cut, storage.name as storage, sync_job.name, every_seconds, at_time, cron,
                     new_version_seconds, fresh_seconds, timezone, verify_objects, verify_rows, retention_hours, keep_hours,
-                    forget_hours, fetches, paused, sync_job.revision
+                    forget_hours, fetches, commits, paused, sync_job.revision
              from sync_job join replica on replica.id = replica_id join product on product.id = replica.product_id
                  join storage on storage.id = replica.storage_id left join cut on cut.id = replica.cut_id
              where replica.state <> 'deleted' and (replica.cut_id is null or replica.edition = cut.edition)

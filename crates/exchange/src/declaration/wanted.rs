@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use model::dto::{CutTableNew, FederationNew};
 use model::{
-    AccessPolicy, Addresses, Classification, Currency, Fetches, Location, Mode, Name, Nano, Payer,
-    ProductName, Timestamp, Unit,
+    AccessPolicy, Addresses, Classification, Commits, Currency, Fetches, Location, Mode, Name,
+    Nano, Payer, ProductName, Timestamp, Unit,
 };
 
 /// A section. None: the file does not have it, and references lead to what is live.
@@ -139,6 +139,7 @@ pub(super) struct WantedJob {
     /// 0 takes the deadline away.
     pub(super) forget_hours: Option<i64>,
     pub(super) fetches: Option<Fetches>,
+    pub(super) commits: Option<Commits>,
     pub(super) paused: Option<bool>,
 }
 

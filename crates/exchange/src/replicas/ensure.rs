@@ -154,8 +154,8 @@ impl Exchange {
             .and_then(|schedule| schedule.next_due(at));
         sql!("insert into sync_job (id, name, replica_id, every_seconds, at_time, cron, new_version_seconds, fresh_seconds, timezone,
                   verify_objects, verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, forget_hours,
-                  paused, fetches, next_due_at, scheduled_at, revision, created_at, updated_at)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 1, $20, $20)")
+                  paused, fetches, commits, next_due_at, scheduled_at, revision, created_at, updated_at)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1, $21, $21)")
         .bind(SyncJobId::new(at))
         .bind(job.name)
         .bind(replica)
@@ -174,6 +174,7 @@ impl Exchange {
         .bind(job.forget_hours)
         .bind(job.paused)
         .bind(job.fetches)
+        .bind(job.commits)
         .bind(next_due.filter(|_| !job.paused))
         .bind(at)
         .execute(change.tx())

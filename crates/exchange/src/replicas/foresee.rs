@@ -265,7 +265,11 @@ fn shown(planned: Planned, route: &Route, rate: Option<&RateRecord>, sight: Sigh
                     adopted.folder.clear();
                 }
             }
-            let (chosen, because) = choice(&found);
+            let (chosen, mut because) = choice(&found);
+            if let Some(said) = &found.commits {
+                because.push(' ');
+                because.push_str(said);
+            }
             plan.from_version = found.from_version;
             plan.to_version = Some(found.to_version);
             plan.ways = ways(&found, rate);
@@ -446,6 +450,7 @@ mod tests {
             sets_fed: 2,
             sets_skipped: 1,
             why: Some("a file that went came back".to_owned()),
+            commits: None,
             vectors: moves(0, 0),
             are_vectors_enough: false,
             reused: 0,

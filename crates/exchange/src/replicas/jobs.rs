@@ -1,7 +1,7 @@
 //! The job that keeps a replica fresh: reading it, changing it, and waking the work when it is due.
 
 use model::dto::{Replica, SyncJob, SyncJobChange};
-use model::{Fetches, Name, ReplicaId, ReplicaState, SyncJobId, Timestamp};
+use model::{Commits, Fetches, Name, ReplicaId, ReplicaState, SyncJobId, Timestamp};
 use serde_json::json;
 
 use super::deadline::FORGET_HOURS;
@@ -37,6 +37,7 @@ pub(crate) struct JobRecord {
     pub forget_hours: Option<i64>,
     pub paused: bool,
     pub fetches: Fetches,
+    pub commits: Commits,
     pub next_due_at: Option<Timestamp>,
     pub last_due_at: Option<Timestamp>,
     /// Since when the schedule holds.
@@ -61,6 +62,7 @@ from_row!(JobRecord {
     forget_hours,
     paused,
     fetches,
+    commits,
     next_due_at,
     last_due_at,
     scheduled_at,
@@ -119,6 +121,7 @@ impl From<JobRecord> for SyncJob {
             forget_hours: record.forget_hours,
             paused: record.paused,
             fetches: record.fetches,
+            commits: record.commits,
             next_due_at: record.next_due_at,
             revision: record.revision,
         }
@@ -134,7 +137,7 @@ impl Exchange {
         Ok(sql!(
             "select id, name, every_seconds, at_time, cron, new_version_seconds, fresh_seconds, timezone, verify_objects,
                     verify_objects_due_at, verify_rows, verify_rows_due_at, retention_hours, keep_hours, forget_hours, paused, fetches,
-                    next_due_at, last_due_at, scheduled_at, revision from sync_job where replica_id = $1"
+                    commits, next_due_at, last_due_at, scheduled_at, revision from sync_job where replica_id = $1"
         )
         .bind(replica)
         .first(on)
@@ -183,7 +186,7 @@ impl Exchange {
                  keep_hours = $7, paused = $8, next_due_at = $9, revision = revision + 1, updated_at = $10,
                  new_version_seconds = $13, fresh_seconds = $14, verify_objects = $15, verify_objects_due_at = $16,
                  verify_rows = $17, verify_rows_due_at = $18, scheduled_at = $19, fetches = $20,
-                 forget_hours = $21
+                 forget_hours = $21, commits = $22
              where id = $11 and revision = $12"
         )
         .bind(job.name.as_ref().map(ToString::to_string))
@@ -207,6 +210,7 @@ impl Exchange {
         .bind(job.scheduled_at)
         .bind(job.fetches)
         .bind(job.forget_hours)
+        .bind(job.commits)
         .execute(change.tx())
         .await?;
         if changed == 0 {
@@ -217,7 +221,8 @@ impl Exchange {
             Object::new("replica", replica.id),
             json!({ "schedule": schedule.describe(), "retention_hours": job.retention_hours,
                     "keep_hours": job.keep_hours, "paused": job.paused, "verify_objects": job.verify_objects,
-                    "verify_rows": job.verify_rows, "fetches": job.fetches, "forget_hours": job.forget_hours }),
+                    "verify_rows": job.verify_rows, "fetches": job.fetches, "commits": job.commits,
+                    "forget_hours": job.forget_hours }),
         );
         change.commit().await?;
         self.replica(principal, &replica.id.to_string()).await
@@ -375,6 +380,7 @@ fn apply(job: &mut JobRecord, new: SyncJobChange) -> Result<(), Error> {
     }
     job.paused = new.paused.unwrap_or(job.paused);
     job.fetches = new.fetches.unwrap_or(job.fetches);
+    job.commits = new.commits.unwrap_or(job.commits);
     match job.schedule() {
         Ok(_) => {}
         Err(error @ schedule::ScheduleError::Zone) => check.fail("timezone", error),

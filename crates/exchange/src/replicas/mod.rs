@@ -38,7 +38,7 @@ pub use ends::ReplicaStep;
 pub use how::explained;
 pub use look::is_look;
 pub use records::{ReplicaRecord, ReplicaTableRecord};
-pub use runs::{RunProgress, RunWays, SyncCommitted, SyncOutcome};
+pub use runs::{RunProgress, RunWays, SyncCommitted, SyncGoesOn, SyncOutcome};
 pub use schedule::Schedule;
 pub(crate) use schedule::{ScheduleError, format_every, parse_every};
 pub use task::SyncTask;

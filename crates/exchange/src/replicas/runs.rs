@@ -59,6 +59,15 @@ pub struct SyncOutcome {
     pub source_version: u64,
     /// What was committed; None when nothing was new.
     pub committed: Option<SyncCommitted>,
+    /// The source has later versions, each for a run of its own: the next one follows at once.
+    pub goes_on: Option<SyncGoesOn>,
+}
+
+/// How a sync goes on with the next version of its source.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncGoesOn {
+    /// The bytes of files that may still be moved, where whoever asked for the sync said so.
+    pub budget: Option<u64>,
 }
 
 /// What a sync has committed.
@@ -168,8 +177,8 @@ impl Exchange {
         .bind(at)
         .bind(task.replica_table_id)
         .bind(is_mended)
-        // What it was to bring was read after it began.
-        .bind(run.started_at)
+        // What it was to bring was read after it began. With versions left to bring it is not level.
+        .bind(outcome.goes_on.is_none().then_some(run.started_at))
         .execute(change.tx())
         .await?;
         if let Some(committed) = committed {
@@ -191,6 +200,13 @@ impl Exchange {
             change.wake(Wake::new(WorkKind::Refresh, task.product_id));
         }
         let location = task.to_location()?;
+        if let Some(goes_on) = outcome.goes_on {
+            let next = Wake::new(WorkKind::Sync, task.replica_table_id).at(Some(location.clone()));
+            change.wake(match goes_on.budget {
+                Some(budget) => next.with(json!({ "budget": budget })),
+                None => next,
+            });
+        }
         change.wake(Wake::new(WorkKind::Vacuum, task.replica_table_id).at(Some(location)));
         change.note(
             Operation::SyncRunWrite,

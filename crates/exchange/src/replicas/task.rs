@@ -2,7 +2,7 @@
 
 use model::time::HOUR;
 use model::{
-    Cloud, CutId, Fetches, Location, Name, Narrowing, ProductId, ProductName, ReplicaId,
+    Cloud, Commits, CutId, Fetches, Location, Name, Narrowing, ProductId, ProductName, ReplicaId,
     ReplicaState, ReplicaTableId, StorageId, TableId, Timestamp,
 };
 
@@ -46,6 +46,7 @@ pub struct SyncTask {
     forget_hours: Option<i64>,
     erasing: bool,
     fetches: Option<Fetches>,
+    commits: Option<Commits>,
     /// A copy in the target's storage that the first sync is to take over, and whether the ends of files may speak for them.
     pub adopt_path: Option<String>,
     pub adopt_by_ends: Option<bool>,
@@ -86,6 +87,7 @@ impl FromRow for SyncTask {
             forget_hours: row.get("forget_hours")?,
             erasing: row.get("erasing")?,
             fetches: row.get("fetches")?,
+            commits: row.get("commits")?,
             adopt_path: row.get("adopt_path")?,
             adopt_by_ends: row.get("adopt_by_ends")?,
             cut_id: row.get("cut_id")?,
@@ -133,6 +135,11 @@ impl SyncTask {
     /// What is fetched of files that the source has rewritten.
     pub fn fetches(&self) -> Fetches {
         self.fetches.unwrap_or(Fetches::Changes)
+    }
+
+    /// What one commit of the replica brings.
+    pub fn commits(&self) -> Commits {
+        self.commits.unwrap_or(Commits::Run)
     }
 
     /// Rows that only a deletion vector hides are written away at the replica, unless that was done less than so many microseconds
@@ -189,7 +196,7 @@ impl Exchange {
                     product_table.path as source_path, source.cloud as source_cloud, source.region as source_region,
                     target.id as target_storage, replica_table.path as target_path, target.cloud as target_cloud,
                     target.region as target_region, source_version, replica_version, replica_table.byte_count as bytes,
-                    quarantined_at, suspects, retention_hours, forget_hours, fetches, replica.cut_id, cut.name as cut, adopt_path, by_ends as adopt_by_ends,
+                    quarantined_at, suspects, retention_hours, forget_hours, fetches, commits, replica.cut_id, cut.name as cut, adopt_path, by_ends as adopt_by_ends,
                     replica.edition,
                     case when exists (select 1 from erasure_part where erasure_part.replica_table_id = replica_table.id
                                           and erasure_part.state = 'waiting')
@@ -256,7 +263,7 @@ impl Exchange {
                     cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
                     cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
                     cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, false as erasing,
-                    cast(null as text) as fetches, cast(null as text) as adopt_path, false as adopt_by_ends,
+                    cast(null as text) as fetches, cast(null as text) as commits, cast(null as text) as adopt_path, false as adopt_by_ends,
                     (select cut.id from cut where 1 = 0) as cut_id,
                     cast(null as text) as cut, cast(null as bigint) as edition
              from product_table join product on product.id = product_table.product_id

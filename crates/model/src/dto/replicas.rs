@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Fetches, Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId, RunKind,
-    RunState, SyncRunId, Timestamp,
+    Commits, Fetches, Location, Name, ProductName, ReplicaId, ReplicaState, ReplicaTableId,
+    RunKind, RunState, SyncRunId, Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +116,8 @@ pub struct SyncJob {
     pub paused: bool,
     /// What its runs fetch of files that the source has rewritten.
     pub fetches: Fetches,
+    /// Whether a commit of the replica brings all that its source has committed since the last run, or one version each.
+    pub commits: Commits,
     /// When it runs next, or when its source is looked at next.
     pub next_due_at: Option<Timestamp>,
     pub revision: i64,
@@ -155,6 +157,8 @@ pub struct SyncJobChange {
     pub paused: Option<bool>,
     #[serde(default)]
     pub fetches: Option<Fetches>,
+    #[serde(default)]
+    pub commits: Option<Commits>,
     #[serde(default)]
     pub revision: Option<i64>,
 }

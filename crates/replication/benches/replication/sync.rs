@@ -95,6 +95,7 @@ pub(crate) fn pair(
         retention_hours: 168,
         mend: None,
         ways,
+        each: false,
         narrow: None,
         adopt: None,
     })

@@ -3,6 +3,7 @@
 use model::RunState;
 
 use super::{Driver, PROGRESS, RunError};
+use crate::each::is_change_data;
 use crate::engine::{CopyJob, ExternalRef, Progress};
 use crate::files::{Copied, CopyFailure, FailureKind, Follower, write_manifest};
 use crate::plan::has_moved_on;
@@ -112,6 +113,16 @@ impl Driver<'_> {
                 self.record.files_only = true;
                 self.again().await
             }
+            // Change feeds are vacuumed, too, and the version can be had without.
+            FailureKind::Missing | FailureKind::Size if self.is_of_feed(&why) => {
+                self.record.unfed = true;
+                self.again().await
+            }
+            // A later version may do without the file.
+            FailureKind::Size if self.is_on_its_way() => {
+                self.record.lost_file = true;
+                self.again().await
+            }
             // The source vacuumed the file while we copied: its newest version does without it, or is corrupt (rule 27).
             FailureKind::Missing if !is_lost => {
                 self.record.lost_file = true;
@@ -123,5 +134,17 @@ impl Driver<'_> {
             }
             FailureKind::Other => Err(RunError::Copy(why)),
         }
+    }
+
+    /// Whether a failure is about a change feed that the plan was to keep.
+    fn is_of_feed(&self, why: &CopyFailure) -> bool {
+        let plan = self.record.plan.as_ref();
+        plan.is_some_and(|plan| plan.cdc_files > 0) && is_change_data(&why.src)
+    }
+
+    /// Whether the plan is for a version that others come after, each by itself.
+    fn is_on_its_way(&self) -> bool {
+        let plan = self.record.plan.as_ref();
+        plan.is_some_and(|plan| plan.more > 0) && !self.record.lost_file
     }
 }

@@ -255,6 +255,9 @@ pub(crate) async fn plan(
         adopted: None,
         rows_added: None,
         basis: None,
+        commits: None,
+        more: 0,
+        cdc_files: 0,
     };
     can_be_recognised(pair, &draft, &summary, at)?;
     Ok(Planned::Work(Box::new(Plan {
@@ -280,7 +283,7 @@ fn draft(
 ) -> Result<Draft, PlanError> {
     let needs = Needs::unite(&protocol(source), held.map(|held| &held.protocol))
         .map_err(|feature| PlanError::Unsupported { feature })?;
-    let configuration = intent::configuration(&made.metadata, pair.retention_hours);
+    let configuration = intent::configuration(&made.metadata, pair.retention_hours, false);
     let wanted = intent::metadata_digest(&made.metadata, &configuration);
     let stands = held.is_some_and(|held| {
         intent::metadata_digest(&held.metadata, &held.metadata.configuration) == wanted
@@ -311,6 +314,9 @@ fn draft(
         removes: Vec::new(),
         own: Vec::new(),
         retold: Vec::new(),
+        feeds: Vec::new(),
+        quiet_adds: HashSet::new(),
+        quiet_removes: HashSet::new(),
         narrowed: Some(narrow.print()),
     })
 }

@@ -98,6 +98,15 @@ pub struct PlanSummary {
     /// What lets the next run be planned from the logs' tails; None: it cannot be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
+    /// Of a replica that keeps its source's versions: what is to be said of those that the commit brings, in sentences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits: Option<String>,
+    /// Versions of the source behind this one, which runs of their own are to bring.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+    /// Files of the source's change feed that the commit keeps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cdc_files: u64,
 }
 
 /// Bytes of files that each way would have moved in place of what the run did.

@@ -77,6 +77,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         retention_hours: 1,
         mend: None,
         ways: crate::Ways::default(),
+        each: false,
         narrow: None,
         adopt: None,
     };

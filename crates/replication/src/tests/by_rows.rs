@@ -28,10 +28,10 @@ const BOTH: Ways = Ways {
 };
 
 /// Commits of a table, by version, in lines of JSON.
-type Commits = BTreeMap<u64, Vec<Value>>;
+pub(super) type Commits = BTreeMap<u64, Vec<Value>>;
 
 /// A world whose source has all objects of a table, and no commit yet.
-fn world(name: &str, ways: Ways) -> (World, Commits) {
+pub(super) fn world(name: &str, ways: Ways) -> (World, Commits) {
     let mut world = World::new();
     world.ways = ways;
     let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/feeds");
@@ -60,7 +60,7 @@ fn world(name: &str, ways: Ways) -> (World, Commits) {
 }
 
 /// Commits a version, once.
-fn commit(world: &World, commits: &Commits, version: u64) {
+pub(super) fn commit(world: &World, commits: &Commits, version: u64) {
     let key = format!("_delta_log/{version:020}.json");
     if world.source.keys().contains(&key) {
         return;

@@ -5,6 +5,7 @@ mod adopting;
 mod by_rows;
 mod copying;
 mod crashes;
+mod each;
 mod foresee;
 mod lies;
 mod live;

@@ -24,6 +24,8 @@ fn ask(whole: bool) -> Ask {
         claimed: true,
         files_only: false,
         whole,
+        newest: false,
+        unfed: false,
     }
 }
 

@@ -113,6 +113,7 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) options: CopyOptions,
     pub(crate) ways: crate::Ways,
+    pub(crate) each: bool,
     pub(crate) narrow: Option<crate::Narrow>,
     runs: AtomicI64,
 }
@@ -135,6 +136,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             options: CopyOptions::default(),
             ways: crate::Ways::default(),
+            each: false,
             narrow: None,
             runs: AtomicI64::new(0),
         }
@@ -168,6 +170,7 @@ impl World {
             retention_hours: 168,
             mend: None,
             ways: self.ways,
+            each: self.each,
             narrow: self.narrow.clone(),
             adopt: None,
         }

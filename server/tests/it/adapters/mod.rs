@@ -3,6 +3,7 @@
 
 mod changes;
 mod check;
+mod commits;
 mod cut;
 mod ended;
 mod erasing;

@@ -71,6 +71,7 @@ async fn sync(world: &World, lie: u64) {
                 retention_hours: 168,
                 mend: None,
                 ways: replication::Ways::default(),
+                each: false,
                 narrow: None,
                 adopt: None,
             };
@@ -102,6 +103,7 @@ async fn sync(world: &World, lie: u64) {
             };
             let outcome = SyncOutcome {
                 source_version: plan.source_version + lie,
+                goes_on: None,
                 committed: Some(SyncCommitted {
                     source_committed_at: plan.source_timestamp,
                     replica_version: plan.target_version,

@@ -108,6 +108,7 @@ pub(super) async fn moved(
         retention_hours: 168,
         mend: None,
         ways,
+        each: false,
         narrow: None,
         adopt: None,
     };

@@ -100,6 +100,7 @@ impl World {
             .unwrap();
         let outcome = SyncOutcome {
             source_version: version,
+            goes_on: None,
             committed: Some(SyncCommitted {
                 source_committed_at: exchange.now(),
                 replica_version: version,

@@ -5,7 +5,7 @@ mod later;
 mod read;
 
 use model::dto::{Cut, CutChange, CutNew, CutRotate, CutTableNew, RequestNew, SyncJobChange};
-use model::{Fetches, GrantActual, GrantId, ReplicaState};
+use model::{Commits, Fetches, GrantActual, GrantId, ReplicaState};
 
 use super::World;
 use crate::error::Error;
@@ -281,6 +281,7 @@ async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was
             keep_hours: Some(100),
             forget_hours: Some(48),
             fetches: Some(Fetches::Least),
+            commits: Some(Commits::Each),
             ..SyncJobChange::default()
         };
         let named = "vehicle-visits:plain@az_weu";
@@ -320,7 +321,7 @@ async fn an_edition_takes_the_place_of_the_one_before_and_gives_no_more_than_was
             (job.retention_hours, job.keep_hours, job.forget_hours),
             (72, 100, Some(48))
         );
-        assert_eq!(job.fetches, Fetches::Least);
+        assert_eq!((job.fetches, job.commits), (Fetches::Least, Commits::Each));
         // Nobody brings the old one back.
         exchange.grants_resync(&world.system).await.unwrap();
         assert_eq!(world.edition_state(1).await, ReplicaState::Draining);

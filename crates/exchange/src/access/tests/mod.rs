@@ -369,6 +369,7 @@ impl World {
                 };
                 let outcome = SyncOutcome {
                     source_version: version,
+                    goes_on: None,
                     committed: Some(committed),
                 };
                 assert!(

@@ -145,6 +145,7 @@ impl World {
         };
         let outcome = SyncOutcome {
             source_version: 3,
+            goes_on: None,
             committed: Some(committed),
         };
         let done = exchange.run_done(&self.system, task, run, &outcome).await;

@@ -300,6 +300,7 @@ async fn a_replica_whose_tables_are_done_at_the_same_time_is_ready() {
             async move {
                 let outcome = SyncOutcome {
                     source_version: 3,
+                    goes_on: None,
                     committed: None,
                 };
                 exchange.run_done(&system, &other, &second, &outcome).await

@@ -235,6 +235,7 @@ impl Checker {
             hours => self.number(place, "forget_hours", hours, FORGET_HOURS),
         };
         let fetches = self.word(place, "fetches", &entry.fetches);
+        let commits = self.word(place, "commits", &entry.commits);
         Some(WantedJob {
             product: product?,
             cut,
@@ -247,6 +248,7 @@ impl Checker {
             keep_hours,
             forget_hours,
             fetches,
+            commits,
             paused: entry.paused,
         })
     }

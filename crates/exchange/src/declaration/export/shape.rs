@@ -210,6 +210,7 @@ pub(super) struct JobOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) forget_hours: Option<i64>,
     pub(super) fetches: String,
+    pub(super) commits: String,
     pub(super) paused: bool,
 }
 

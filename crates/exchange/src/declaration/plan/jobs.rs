@@ -192,6 +192,7 @@ fn compare(fields: &mut Fields, name: &Name, wanted: &WantedJob, live: &LiveJob)
         wanted.forget_hours.as_ref(),
     );
     change.fetches = fields.differs("fetches", live.fetches, wanted.fetches.as_ref());
+    change.commits = fields.differs("commits", live.commits, wanted.commits.as_ref());
     change.paused = fields.differs("paused", live.paused, wanted.paused.as_ref());
     change
 }
@@ -204,6 +205,7 @@ fn new_job(fields: &mut Fields, name: &Name, wanted: &WantedJob) -> SyncJobChang
         keep_hours: wanted.keep_hours,
         forget_hours: wanted.forget_hours,
         fetches: wanted.fetches,
+        commits: wanted.commits,
         paused: wanted.paused,
         verify_objects: wanted.verify_objects.clone(),
         verify_rows: wanted.verify_rows.clone(),
@@ -227,6 +229,7 @@ fn new_job(fields: &mut Fields, name: &Name, wanted: &WantedJob) -> SyncJobChang
     let deadline = wanted.forget_hours.filter(|hours| *hours != 0);
     fields.set_if("forget_hours", deadline);
     fields.set_if("fetches", wanted.fetches);
+    fields.set_if("commits", wanted.commits);
     fields.set_if("paused", wanted.paused);
     change
 }

@@ -1,7 +1,7 @@
 //! Deploying, deploying again, what changed by hand, and exporting.
 
 use model::dto::{DeclarationAction, ProductChange, SyncJobChange, TableNew};
-use model::{Fetches, MemberRole};
+use model::{Commits, Fetches, MemberRole};
 
 use super::{CONTRACT, LAKE, Stage, acts, contract, inspection, line};
 use crate::error::Error;
@@ -160,7 +160,8 @@ async fn what_was_changed_by_hand_is_shown_and_set_back() {
     }
 }
 
-/// What a job fetches and its deadline are declared like the rest of it, and stay where the file says nothing.
+/// What a job fetches, what a commit of it brings, and its deadline are declared like the rest of it, and stay where the file says
+/// nothing.
 #[tokio::test]
 async fn what_a_job_fetches_and_its_deadline_are_declared() {
     for stage in Stage::each_deployed().await {
@@ -174,28 +175,33 @@ async fn what_a_job_fetches_and_its_deadline_are_declared() {
         let job = async || {
             let replica = exchange.replica(&stage.operator, "vehicle-workshop-visits@az_weu");
             let job = replica.await.unwrap().job.unwrap();
-            (job.fetches, job.forget_hours)
+            (job.fetches, job.commits, job.forget_hours)
         };
-        assert_eq!(job().await, (Fetches::Changes, None));
-        let declared = with("fetches: least, forget_hours: 48");
+        assert_eq!(job().await, (Fetches::Changes, Commits::Run, None));
+        let declared = with("fetches: least, commits: each, forget_hours: 48");
         let plan = stage.plan(&stage.operator, &declared).await;
         let (_, fields, _) = line(&plan, "sync_job", "visits_weu");
         assert_eq!(
             fields,
-            ["forget_hours: 0 -> 48", "fetches: changes -> least"]
+            [
+                "forget_hours: 0 -> 48",
+                "fetches: changes -> least",
+                "commits: run -> each"
+            ]
         );
         stage.deploy(&stage.operator, &declared).await.unwrap();
-        assert_eq!(job().await, (Fetches::Least, Some(48)));
+        assert_eq!(job().await, (Fetches::Least, Commits::Each, Some(48)));
         assert_eq!(stage.plan(&stage.operator, CONTRACT).await.exit_status(), 0);
 
         let export = exchange.declaration_export(&stage.operator, None).await;
         let yaml = export.unwrap().yaml;
         assert!(yaml.contains("fetches: least"), "{yaml}");
+        assert!(yaml.contains("commits: each"), "{yaml}");
         assert!(yaml.contains("forget_hours: 48"), "{yaml}");
         assert_eq!(stage.plan(&stage.operator, &yaml).await.exit_status(), 0);
         let without = with("forget_hours: 0");
         stage.deploy(&stage.operator, &without).await.unwrap();
-        assert_eq!(job().await, (Fetches::Least, None));
+        assert_eq!(job().await, (Fetches::Least, Commits::Each, None));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Looking at the replica, without the engine that made it: what its newest commit says, what lies in its folder, and its rows as
 //! the library reads them.
 
-use delta::witness;
 use delta::write::arrow::array::{Array as _, AsArray as _};
 use delta::write::arrow::datatypes::Int64Type;
 use delta::write::arrow::record_batch::RecordBatch;
+use delta::{contain, witness};
 use model::Timestamp;
 use serde_json::Value;
 
@@ -128,6 +128,17 @@ pub(super) async fn has_forgotten(world: &World, kept_since: Timestamp) {
             kept.extend(file.deletion_vector_key.as_ref().map(AsRef::as_ref));
         }
     }
+    // What the source's change feed tells goes with what its commit removed.
+    let mut fed = Vec::new();
+    for version in versions(world) {
+        let at = info(world, version)["timestamp"].as_i64().unwrap();
+        if Timestamp::from_millis(at) > kept_since {
+            fed.extend(world.replica_actions(version, "cdc"));
+        }
+    }
+    let fed = fed.iter().map(|cdc| cdc["path"].as_str().unwrap());
+    let fed: Vec<String> = fed.map(|path| contain(path).unwrap().to_string()).collect();
+    kept.extend(fed.iter().map(String::as_str));
     for key in world.target.data() {
         assert!(kept.contains(&key.as_str()), "`{key}` is still there");
     }

@@ -104,7 +104,9 @@ fn play(seed: u64) {
             // Every other one leaves compactions alone, and two of three sources record their changes.
             let skips = history.steps.len() % 2 == 1;
             let has_feed = history.steps.len() % 3 != 0;
-            let mut machine = Machine::new(history.has_vectors, has_feed, skips);
+            // One of four keeps each version.
+            let each = history.steps.len() % 4 == 1;
+            let mut machine = Machine::new(history.has_vectors, has_feed, skips, each);
             for step in history.steps {
                 machine.take(step).await;
             }

@@ -55,8 +55,10 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(has_vectors: bool, has_feed: bool, skips: bool) -> Self {
+    /// `each`: every version of the source is a commit of the replica.
+    pub(super) fn new(has_vectors: bool, has_feed: bool, skips: bool, each: bool) -> Self {
         let mut world = World::new();
+        world.each = each;
         world.ways.skip = skips;
         world.ways.pack = 3;
         // One after the other, so that the same history is the same again.
@@ -104,6 +106,14 @@ impl Machine {
     pub(super) async fn come_to_rest(&mut self) {
         // A run that was taken up may find that it has to begin again, and ends where it had been going.
         for _ in 0..4 {
+            self.sync(None, None, false).await;
+        }
+        // Of many versions each comes by a run of its own.
+        for _ in 0..10 * super::LONGEST {
+            let latest = self.source.lock().unwrap().latest();
+            if !self.world.each || look::standing(&self.world).unwrap().source == latest {
+                break;
+            }
             self.sync(None, None, false).await;
         }
         let latest = self.source.lock().unwrap().latest();
@@ -174,7 +184,8 @@ impl Machine {
                     files.is_none_or(|files| plan.bytes_copy <= files),
                     "{plan:?}"
                 );
-                if is_calm {
+                // What is cleaned away on the way costs what of it was copied.
+                if is_calm && !self.world.each {
                     self.moved_no_more_than_files(&run, before.as_ref(), &standing);
                 }
             }
