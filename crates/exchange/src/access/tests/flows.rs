@@ -460,6 +460,7 @@ async fn a_copy_that_is_named_while_the_first_sync_runs_came_too_late() {
         let (task, run) = world.begin_sync().await;
         put(&world, task.table_id, task.target_storage).await;
         let outcome = SyncOutcome {
+            goes_on: None,
             source_version: 3,
             committed: Some(SyncCommitted {
                 source_committed_at: exchange.now(),
