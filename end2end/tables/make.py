@@ -1,10 +1,10 @@
 """Writes the tables of this folder with Spark, one for each feature of Delta that a reader of a table may meet, and beside each
 what Spark reads from it. They are kept, so that nobody needs Spark who does not want another one:
 
-    python -m venv /tmp/spark && /tmp/spark/bin/pip install pyspark==4.0.1 delta-spark==4.0.0 pandas pyarrow
+    python -m venv /tmp/spark && /tmp/spark/bin/pip install pyspark==4.0.0 delta-spark==4.0.0 pandas pyarrow
     /tmp/spark/bin/python end2end/tables/make.py [NAME ...]
 
-`cargo xtask test --spark` writes them anew, elsewhere (`--into FOLDER`), with some that are not kept; the tests follow them, and Spark
+`cargo xtask test --spark` writes them anew, elsewhere (`--into FOLDER`); the tests follow them, and Spark
 reads the replicas that came of it (`--read REPLICAS`): each has the rows of each version of its source.
 
 NAME.json says
@@ -432,16 +432,15 @@ ALL = [
     in_commit_timestamps,
     type_widening,
     variant,
+    compacted,
+    row_tracking,
+    clustered,
 ]
-
-# Only for the live form of the tests.
-LIVE = [compacted, row_tracking, clustered]
 
 if arguments.read:
     read(arguments.read)
 else:
     arguments.into.mkdir(parents=True, exist_ok=True)
-    # Those that are kept have their tests by name.
-    for make in ALL if arguments.into == FOLDER else ALL + LIVE:
+    for make in ALL:
         if not arguments.names or make.__name__ in arguments.names:
             make()

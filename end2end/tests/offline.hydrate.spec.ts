@@ -37,6 +37,8 @@ test("a page that looks again by itself stays as it is without a network", async
   await page.waitForEvent("requestfailed");
   await expect(page.locator("body[data-busy]")).toHaveCount(0);
   expect(await page.getByRole("region", { name: "Replicas" }).innerText()).toBe(shown);
+  // Waited for before there is a network, for it may look at once.
+  const again = page.waitForResponse("/replicas");
   await context.setOffline(false);
-  await page.waitForResponse("/replicas");
+  await again;
 });

@@ -47,6 +47,12 @@ pub(super) fn version_of(key: &str) -> Option<u64> {
     (name.len() == 20).then(|| name.parse().ok()).flatten()
 }
 
+/// Of which version a key is a checkpoint, or a part of one.
+fn checkpoint_of(key: &str) -> Option<u64> {
+    let (version, rest) = key.strip_prefix("_delta_log/")?.split_at_checked(20)?;
+    rest.starts_with(".checkpoint").then(|| version.parse().ok())?
+}
+
 async fn latest(world: &World) -> (Snapshot, Snapshot) {
     let pair = world.pair();
     let source = pair.source.snapshot(None).await.unwrap();
@@ -67,18 +73,24 @@ pub(super) async fn followed(name: &str) -> World {
     let said = std::fs::read(fixture(&format!("{name}.json"))).unwrap();
     let said: Value = serde_json::from_slice(&said).unwrap();
     let mut commits = BTreeMap::new();
+    let mut checkpoints = Vec::new();
     for (key, bytes) in objects {
-        match version_of(&key) {
-            Some(version) => {
+        match (version_of(&key), checkpoint_of(&key)) {
+            (Some(version), _) => {
                 commits.insert(version, (key, bytes));
             }
-            None => world.source.put_now(&key, bytes),
+            (None, Some(version)) => checkpoints.push((version, key, bytes)),
+            (None, None) => world.source.put_now(&key, bytes),
         }
     }
     let mut crossed: Vec<String> = Vec::new();
     let mut stamps = Vec::new();
     for (version, (key, bytes)) in commits {
         world.source.put_now(&key, bytes);
+        let written = checkpoints.extract_if(.., |(of, ..)| *of <= version);
+        for (_, key, bytes) in written {
+            world.source.put_now(&key, bytes);
+        }
         // However the run is planned, it is the same plan.
         agree(&world).await;
         world.source.forget();

@@ -44,7 +44,7 @@ fn written() -> Vec<(String, PathBuf, Expected)> {
             ));
         }
     }
-    assert!(all.len() >= 13, "{}", all.len());
+    assert!(all.len() >= 16, "{}", all.len());
     all
 }
 

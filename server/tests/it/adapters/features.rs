@@ -99,7 +99,7 @@ async fn the_python_connector_reads_of_every_table_what_spark_reads() {
         copy(&written.join(&name), &world.root("aws_eu").join(&below));
         tables.push((name, below, serde_json::from_str(&said).unwrap()));
     }
-    assert!(tables.len() >= 13, "{}", tables.len());
+    assert!(tables.len() >= 16, "{}", tables.len());
     let below = "features/absolute_vectors";
     let folder = world.root("aws_eu").join(below);
     copy(&written.join("deletion_vectors"), &folder);
