@@ -45,14 +45,20 @@ async fn rows_that_went_on_a_day_are_gone_with_a_sync_after_it() {
         let id = world.replica_table().await;
         let purges = async || {
             let task = exchange.sync_task(&world.system, id).await.unwrap();
-            task.unwrap().purge_after()
+            let task = task.unwrap();
+            (task.purge_after(), task.hurries)
         };
-        assert_eq!(purges().await, None);
+        assert_eq!(purges().await, (None, false));
         clock("2026-06-15T20:00:00Z");
         ask("2026-06-01").await.unwrap();
-        assert_eq!((world.upto().await, purges().await), (vec![None], Some(0)));
+        assert_eq!(
+            (world.upto().await, purges().await),
+            (vec![None], (Some(0), true))
+        );
         world.sync(3).await;
         assert_eq!(world.upto().await, [Some(3)]);
+        // The retention is waited for, and no sync.
+        assert_eq!(purges().await, (Some(0), false));
         sql!("update erasure_part set state = 'proven'")
             .execute(exchange.db())
             .await

@@ -210,6 +210,30 @@ async fn versions_of_which_a_file_is_gone_come_as_one() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_forgotten_does_not_wait_for_each_version() {
+    let mut world = world();
+    world.sync_done().await;
+    four_versions(&world);
+    world.hurries = true;
+    let plan = world.sync_done().await;
+    assert_eq!(
+        (plan.source_version, plan.target_version, plan.more),
+        (4, 1, 0)
+    );
+    let because = "Versions 1 to 4 of the source come as one, for what is to be forgotten";
+    assert!(said(&plan).contains(because), "{}", said(&plan));
+    assert!(!records(&world, 1).await);
+    // What came between may hold it: none of that crosses.
+    assert_eq!(world.target.data(), ["a", "b", "e", "f"]);
+    // The newest is a version by itself where it is the next.
+    let feed = cdc(&world, "_change_data/third", 4);
+    world.commit(5, &[remove("f", 5), world.add("g", 8), feed]);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.cdc_files), (5, 1));
+    assert!(records(&world, 2).await);
+}
+
+#[tokio::test]
 async fn a_version_that_cannot_be_cloned_is_passed_over() {
     let world = world();
     world.sync_done().await;
