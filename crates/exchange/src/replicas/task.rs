@@ -47,6 +47,8 @@ pub struct SyncTask {
     erasing: bool,
     /// An erasure waits for a sync, or what is to be forgotten by a deadline is late: versions in between are not to be waited for.
     pub hurries: bool,
+    /// Its job is.
+    pub(super) is_paused: bool,
     fetches: Option<Fetches>,
     commits: Option<Commits>,
     /// A copy in the target's storage that the first sync is to take over, and whether the ends of files may speak for them.
@@ -89,6 +91,7 @@ impl FromRow for SyncTask {
             forget_hours: row.get("forget_hours")?,
             erasing: row.get("erasing")?,
             hurries: row.get("hurries")?,
+            is_paused: row.get("is_paused")?,
             fetches: row.get("fetches")?,
             commits: row.get("commits")?,
             adopt_path: row.get("adopt_path")?,
@@ -208,7 +211,8 @@ impl Exchange {
                                           and erasure_part.state = 'waiting' and upto is null)
                               or (forget_hours is not null
                                   and coalesce(level_at, replica_table.created_at) < $2 - forget_hours * $3 / 2)
-                         then true else false end as hurries
+                         then true else false end as hurries,
+                    case when sync_job.paused then true else false end as is_paused
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
@@ -272,7 +276,7 @@ impl Exchange {
                     target.cloud as target_cloud, target.region as target_region, cast(null as bigint) as source_version,
                     cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
                     cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
-                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, false as erasing, false as hurries,
+                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, false as erasing, false as hurries, false as is_paused,
                     cast(null as text) as fetches, cast(null as text) as commits, cast(null as text) as adopt_path, false as adopt_by_ends,
                     (select cut.id from cut where 1 = 0) as cut_id,
                     cast(null as text) as cut, cast(null as bigint) as edition

@@ -96,7 +96,7 @@ async fn a_sync_that_leaves_versions_behind_does_not_hold_that_the_rows_are_gone
         };
         let asked = exchange.erasure_request(&world.operator, new).await;
         asked.unwrap();
-        let goes_on = SyncGoesOn { budget: None };
+        let goes_on = SyncGoesOn::default();
         for (version, goes_on, upto) in [(4, Some(goes_on), None), (5, None, Some(3))] {
             sql!("delete from work")
                 .execute(exchange.db())
