@@ -111,11 +111,14 @@ impl Told {
 
     /// Whether the files of the feed lie by themselves, each for itself.
     fn is_apart(&self, source: &Snapshot) -> bool {
-        let mut files = source.files.values();
+        let files = source.files.values();
+        let mut objects = files
+            .flat_map(|file| [Some(&file.key), file.deletion_vector_key.as_ref()])
+            .flatten();
         let keys: HashSet<&str> = self.feeds.iter().map(|file| file.key.as_ref()).collect();
         keys.len() == self.feeds.len()
             && keys.iter().all(|key| is_change_data(key))
-            && (keys.is_empty() || !files.any(|file| is_change_data(file.key.as_ref())))
+            && (keys.is_empty() || !objects.any(|key| is_change_data(key.as_ref())))
     }
 
     /// What there is to copy of the feed.

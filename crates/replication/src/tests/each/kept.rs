@@ -268,6 +268,35 @@ async fn a_feed_that_lies_elsewhere_is_not_kept() {
     }
 }
 
+/// Of two copies to one place only one would ever be there.
+#[tokio::test]
+async fn a_feed_where_a_vector_lies_is_not_kept() {
+    let mut world = World::new();
+    world.each = true;
+    let features = json!({ "protocol": {
+        "minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": ["deletionVectors"], "writerFeatures": ["changeDataFeed", "deletionVectors"],
+    } });
+    let feed = json!({ "delta.enableChangeDataFeed": "true" });
+    world.commit(
+        0,
+        &[features, configured("source-1", &feed), world.add("a", 10)],
+    );
+    world.sync_done().await;
+    let key = "_change_data/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+    let feed = cdc(&world, key, 50);
+    let mut hidden = world.add("a", 10);
+    hidden["add"]["deletionVector"] = json!({
+        "storageType": "u", "pathOrInlineDv": "_change_data^-aqEH.-t@S}K{vb[*k^", "offset": 1,
+        "sizeInBytes": 40, "cardinality": 1,
+    });
+    world.commit(1, &[remove("a", 1), hidden, feed]);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.cdc_files), (1, 0));
+    assert!(!records(&world, 1).await);
+    assert_eq!(world.target.data(), [key, "a"]);
+}
+
 #[tokio::test]
 async fn a_source_made_anew_and_a_run_that_brings_all_switch_the_feed_off_for_themselves() {
     let mut world = world();
