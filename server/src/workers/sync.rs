@@ -10,7 +10,7 @@ use exchange::catalog::LogEscape;
 use exchange::jobs::Leased;
 use exchange::replicas::{
     AdoptionOutcome, Counted, RunBegun, RunProgress, RunStart, RunWays, SyncCommitted, SyncGoesOn,
-    SyncOutcome, SyncTask, explained, is_halted, is_look,
+    SyncOutcome, SyncTask, explained, is_look,
 };
 use exchange::{Exchange, Principal};
 use model::dto::RunHow;
@@ -369,20 +369,16 @@ impl Lakehand {
         let Some(task) = self.task(leased).await? else {
             return Ok(Ended::Done);
         };
-        if !task.wants_sync() || is_halted(leased, &task) {
+        let system = Principal::system();
+        if !task.wants_sync() || self.exchange.sync_halted(&system, &task, leased).await? {
             return Ok(Ended::Done);
         }
-        if is_look(leased)
-            && !self
-                .exchange
-                .sync_wanted(&Principal::system(), &task)
-                .await?
-        {
+        if is_look(leased) && !self.exchange.sync_wanted(&system, &task).await? {
             return Ok(Ended::Done);
         }
         let begun = self
             .exchange
-            .run_begin(&Principal::system(), &task, RunKind::Sync, leased)
+            .run_begin(&system, &task, RunKind::Sync, leased)
             .await?;
         let run = match begun {
             RunBegun::Run(run) => run,

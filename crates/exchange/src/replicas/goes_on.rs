@@ -7,8 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::SyncTask;
 use crate::db::{DbError, Tx};
+use crate::error::Error;
 use crate::jobs::{Leased, Wake, WorkKind};
-use crate::sql;
+use crate::operation::Operation;
+use crate::policy::{Scope, can};
+use crate::principal::Principal;
+use crate::{Exchange, sql};
 
 /// In the payload of a sync that goes on where another has left off.
 const GOES_ON: &str = "goes_on";
@@ -63,9 +67,28 @@ fn says(leased: &Leased, what: &str) -> bool {
     leased.payload.get(what) == Some(&Value::Bool(true))
 }
 
-/// Whether a piece of work only goes on with what was begun before the job was paused: then it rests with the version that stands.
-pub fn is_halted(leased: &Leased, task: &SyncTask) -> bool {
-    task.is_paused && says(leased, GOES_ON) && !says(leased, WHILE_PAUSED)
+impl Exchange {
+    /// Whether a piece of work only goes on with what was begun before the job was paused: then the replica rests with the version at
+    /// which it stands. A run that is open already is brought to its end.
+    pub async fn sync_halted(
+        &self,
+        principal: &Principal,
+        task: &SyncTask,
+        leased: &Leased,
+    ) -> Result<bool, Error> {
+        can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
+        if !task.is_paused || !says(leased, GOES_ON) || says(leased, WHILE_PAUSED) {
+            return Ok(false);
+        }
+        let open = sql!(
+            "select id from sync_run where replica_table_id = $1 and kind = 'sync'
+                 and state in ('planned', 'copying', 'committing', 'verifying')"
+        )
+        .bind(task.replica_table_id)
+        .row(self.db())
+        .await?;
+        Ok(open.is_none())
+    }
 }
 
 /// What a sync is told that is asked for by hand while its job is paused.

@@ -36,7 +36,7 @@ pub use begin::{RunBegun, RunStart};
 pub use counts::Counted;
 pub(crate) use deadline::FORGET_HOURS;
 pub use ends::ReplicaStep;
-pub use goes_on::{SyncGoesOn, is_halted};
+pub use goes_on::SyncGoesOn;
 pub use how::explained;
 pub use look::is_look;
 pub use records::{ReplicaRecord, ReplicaTableRecord};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::jobs::{Lane, Leased, Wake, WorkKind};
-use crate::replicas::{SyncGoesOn, SyncOutcome, is_halted};
+use crate::replicas::{SyncGoesOn, SyncOutcome};
 use crate::sql;
 
 const REPLICA: &str = "vehicle-visits@az_weu";
@@ -153,15 +153,13 @@ async fn between_two_versions_neither_the_folder_is_listed_nor_the_catalog_read_
 #[tokio::test]
 async fn a_pause_comes_between_two_versions() {
     for world in World::each().await {
-        let exchange = world.exchange();
+        let (exchange, system) = (world.exchange(), &world.system);
         let id = world.at_rest().await;
-        let halts = async || {
-            let (leased, _) = world.next_sync().await;
-            let leased = leased.unwrap();
-            let task = exchange.sync_task(&world.system, id).await.unwrap();
-            let halts = is_halted(&leased, &task.unwrap());
-            exchange.work_done(&leased).await.unwrap();
-            halts
+        let task = async || exchange.sync_task(system, id).await.unwrap().unwrap();
+        let halts = async |leased: &Leased| {
+            let task = task().await;
+            let halted = exchange.sync_halted(system, &task, leased).await;
+            halted.unwrap()
         };
         world.sync_by_hand().await;
         world.brought(3, true).await;
@@ -171,7 +169,15 @@ async fn a_pause_comes_between_two_versions() {
         };
         let paused = exchange.sync_job_update(&world.jonas, REPLICA, pause);
         paused.await.unwrap();
-        assert!(halts().await);
+        let leased = world.next_sync().await.0.unwrap();
+        assert!(halts(&leased).await);
+        // What somebody who is gone had begun is not left open.
+        let kind = model::RunKind::Sync;
+        let task = task().await;
+        let begun = exchange.run_begin(system, &task, kind, &leased).await;
+        assert!(begun.unwrap().run().is_some());
+        assert!(!halts(&leased).await);
+        exchange.work_done(&leased).await.unwrap();
         // Who asks for a sync while it is paused means all of it.
         world.nothing_to_do().await;
         world.sync_by_hand().await;
@@ -179,6 +185,7 @@ async fn a_pause_comes_between_two_versions() {
         assert_eq!(told, json!({ "while_paused": true }));
         let (told, _) = world.brought(5, true).await;
         assert_eq!(told, json!({ "goes_on": true, "while_paused": true }));
-        assert!(!halts().await);
+        let leased = world.next_sync().await.0.unwrap();
+        assert!(!halts(&leased).await);
     }
 }
