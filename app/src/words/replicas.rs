@@ -108,8 +108,7 @@ pub(crate) const FORGET_WITHIN: &str = "What the source deleted is gone within";
 pub(crate) const FORGET_WITHIN_HINT: &str = "Hours from the source’s commit, 8 or more; 0 for no deadline. It is then kept for half of them at most.";
 pub(crate) const OF_REWRITTEN_FILES: &str = "Of files the source has rewritten, fetch";
 pub(crate) const A_COMMIT_BRINGS: &str = "One commit of the replica brings";
-pub(crate) const EACH_VERSION_IS_KEPT: &str =
-    " Each version of the source is a commit of its own here, with its change feed.";
+pub(crate) const EACH_VERSION_IS_KEPT: &str = " Each version of the source is a commit of its own here, with its change feed unless the replica is of a cut.";
 pub(crate) const WHETHER_IT_RUNS: &str = "Whether it runs";
 pub(crate) const NO_RUN_YET: &str = "No run yet.";
 pub(crate) const RUN: &str = "Run";

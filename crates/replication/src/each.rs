@@ -38,7 +38,7 @@ pub(crate) async fn version(
     latest: &Latest,
     mark: Option<&Mark>,
 ) -> Result<u64, PlanError> {
-    let Some(mark) = mark.filter(|_| !ask.newest) else {
+    let Some(mark) = mark.filter(|_| !ask.newest && !pair.hurries) else {
         return Ok(latest.version);
     };
     let next = mark.source_version.saturating_add(1);
@@ -111,11 +111,14 @@ impl Told {
 
     /// Whether the files of the feed lie by themselves, each for itself.
     fn is_apart(&self, source: &Snapshot) -> bool {
-        let mut files = source.files.values();
+        let files = source.files.values();
+        let mut objects = files
+            .flat_map(|file| [Some(&file.key), file.deletion_vector_key.as_ref()])
+            .flatten();
         let keys: HashSet<&str> = self.feeds.iter().map(|file| file.key.as_ref()).collect();
         keys.len() == self.feeds.len()
             && keys.iter().all(|key| is_change_data(key))
-            && (keys.is_empty() || !files.any(|file| is_change_data(file.key.as_ref())))
+            && (keys.is_empty() || !objects.any(|key| is_change_data(key.as_ref())))
     }
 
     /// What there is to copy of the feed.
@@ -221,6 +224,7 @@ pub(crate) const WHY: &str = "each version of the source is a commit of its own 
 
 /// What a plan says of the versions that its commit brings, and of their feed. `from` is where the replica stands.
 pub(crate) fn said(
+    pair: &Pair,
     (from, version, more): (Option<u64>, u64, u64),
     ask: Ask,
     (full, feed): (Option<FullReason>, &Feed),
@@ -230,9 +234,10 @@ pub(crate) fn said(
     if full == Some(FullReason::Recreated) {
         said.push("Of a source that was made anew the newest version comes by itself.".to_owned());
     } else if let Some(first) = first.filter(|first| *first < version) {
-        let because = match ask.newest {
-            true => "one of them cannot be copied by itself",
-            false => "the source's log no longer has them one by one",
+        let because = match (pair.hurries, ask.newest) {
+            (true, _) => "what is to be forgotten does not wait for each",
+            (false, true) => "one of them cannot be copied by itself",
+            (false, false) => "the source's log no longer has them one by one",
         };
         said.push(format!(
             "Versions {first} to {version} of the source come as one, for {because}."

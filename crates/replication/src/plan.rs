@@ -55,6 +55,8 @@ pub struct Pair {
     /// The replica has a commit for each version of the source, with its change feed, as long as the source still has them. Then its
     /// files are the source's, whatever the ways allow.
     pub each: bool,
+    /// All up to the newest comes as one all the same, for something is to be forgotten: what came between may hold it.
+    pub hurries: bool,
     /// What the replica has less than its source. A replica that was narrowed once is narrowed in every run, with the same key.
     pub narrow: Option<Narrow>,
     /// A copy that lies in the replica's storage already, for a first sync.
@@ -357,7 +359,7 @@ async fn plan_version(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, P
     let mut commits = None;
     if pair.each {
         chosen.why = full.is_none().then(|| each::WHY.to_owned());
-        commits = each::said((from_version, version, more), ask, (full, &feed));
+        commits = each::said(pair, (from_version, version, more), ask, (full, &feed));
     }
     if purge && pair.ways.purge > Some(0) {
         // By a deadline: since when they are hidden is known only to lie behind the last time.

@@ -49,6 +49,7 @@ pub(crate) fn pair_of(
         }),
         ways: if beside { ways } else { ways.from_elsewhere() },
         each: task.commits() == Commits::Each,
+        hurries: task.hurries,
         // A copy of all of it is none of a part.
         adopt: match narrow {
             Some(_) => None,

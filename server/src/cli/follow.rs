@@ -62,7 +62,7 @@ impl Follow {
         let mut told = BTreeSet::new();
         match client.alone() {
             Some(node) => {
-                let doing = self.perform(node, &asked);
+                let doing = self.perform(client, node, &asked);
                 let mut doing = std::pin::pin!(doing);
                 loop {
                     tokio::select! {
@@ -88,8 +88,9 @@ impl Follow {
         })
     }
 
-    /// Does what is to be done, a table at a time; what fails is not tried again here.
-    async fn perform(&self, node: &Node, replica: &Value) -> anyhow::Result<()> {
+    /// Does what is to be done, a table at a time; what fails is not tried again here, and what goes on with a source's next version
+    /// is.
+    async fn perform(&self, client: &Client, node: &Node, replica: &Value) -> anyhow::Result<()> {
         // Nobody else is alive on this folder: what a process that was killed held is free.
         let exchange = node.exchange();
         exchange.work_release_all(&Principal::system()).await?;
@@ -98,7 +99,19 @@ impl Follow {
             if !table_waits(table, self.kind) {
                 continue;
             }
-            if worker.perform_one(self.kind, &at(table, "/id")).await? {
+            let id = at(table, "/id");
+            if worker.perform_one(self.kind, &id).await? {
+                let mut before = table.clone();
+                loop {
+                    let replica = self.replica(client).await?;
+                    let mut tables = list(&replica, "tables").iter();
+                    let now = tables.find(|table| at(table, "/id") == id);
+                    let Some(now) = now.filter(|now| self.goes_on(&before, now)) else {
+                        break;
+                    };
+                    before = now.clone();
+                    worker.perform_one(self.kind, &id).await?;
+                }
                 continue;
             }
             // Otherwise it is gone, or waits for a person now: how it stands is told in the end.
@@ -154,10 +167,18 @@ impl Follow {
     /// Whether any table is still to be tried. Asking has set the failures to none.
     fn waits(&self, replica: &Value) -> bool {
         let mut tables = list(replica, "tables").iter();
-        tables.any(|table| {
-            table_work(table, self.kind)
-                .any(|work| work["parked"] != true && work["failures"].as_i64().unwrap_or(0) == 0)
-        })
+        tables.any(|table| self.is_untried(table))
+    }
+
+    fn is_untried(&self, table: &Value) -> bool {
+        table_work(table, self.kind)
+            .any(|work| work["parked"] != true && work["failures"].as_i64().unwrap_or(0) == 0)
+    }
+
+    /// Whether a sync has brought a table further and left more to be brought.
+    fn goes_on(&self, before: &Value, now: &Value) -> bool {
+        let version = |table: &Value| table["replica_version"].as_u64();
+        self.kind == WorkKind::Sync && self.is_untried(now) && version(now) > version(before)
     }
 
     /// Says on standard error how far the runs are, where that is news. That it cannot be found out is no reason to leave
@@ -265,6 +286,27 @@ impl Followed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sync_goes_on_while_it_gets_on_and_something_is_left() {
+        let follow = |kind| Follow::new(kind, "p", "s", false);
+        let table = |version: Option<u64>, failures: i64, is_left: bool| {
+            let work = json!([{ "kind": "sync", "failures": failures, "parked": false }]);
+            let work = if is_left { work } else { json!([]) };
+            json!({ "replica_version": version, "work": work })
+        };
+        let before = table(Some(4), 0, true);
+        for (now, goes_on) in [
+            (table(Some(5), 0, true), true),
+            (table(Some(5), 0, false), false),
+            (table(Some(5), 1, true), false),
+            (table(Some(4), 0, true), false),
+            (table(None, 0, true), false),
+        ] {
+            assert_eq!(follow(WorkKind::Sync).goes_on(&before, &now), goes_on);
+            assert!(!follow(WorkKind::Vacuum).goes_on(&before, &now));
+        }
+    }
 
     fn followed(kind: WorkKind, table: Value, runs: Vec<Value>) -> Followed {
         Followed {

@@ -369,20 +369,16 @@ impl Lakehand {
         let Some(task) = self.task(leased).await? else {
             return Ok(Ended::Done);
         };
-        if !task.wants_sync() {
+        let system = Principal::system();
+        if !task.wants_sync() || self.exchange.sync_halted(&system, &task, leased).await? {
             return Ok(Ended::Done);
         }
-        if is_look(leased)
-            && !self
-                .exchange
-                .sync_wanted(&Principal::system(), &task)
-                .await?
-        {
+        if is_look(leased) && !self.exchange.sync_wanted(&system, &task).await? {
             return Ok(Ended::Done);
         }
         let begun = self
             .exchange
-            .run_begin(&Principal::system(), &task, RunKind::Sync, leased)
+            .run_begin(&system, &task, RunKind::Sync, leased)
             .await?;
         let run = match begun {
             RunBegun::Run(run) => run,
@@ -390,7 +386,7 @@ impl Lakehand {
             RunBegun::Over => return Ok(Ended::Done),
         };
         crash_point!("sync.begin.after");
-        let synced = self.sync_run(task.clone(), &run, budget_of(leased)).await;
+        let synced = self.sync_run(task.clone(), &run, leased).await;
         if let Err(failed) = &synced {
             self.note_failure(&task, &run, leased, failed).await;
         }
@@ -428,7 +424,7 @@ impl Lakehand {
         &self,
         task: SyncTask,
         run: &RunStart,
-        budget: Option<u64>,
+        leased: &Leased,
     ) -> Result<Ended, WorkFailed> {
         let system = Principal::system();
         let source = Self::meter(&task, run.id, Purpose::Sync);
@@ -438,6 +434,7 @@ impl Lakehand {
         let to = task.to_location()?;
         let ours = (&self.exchange, self.reads.here());
         let ledger = Ledger::begin(ours, run, &source, &folder)?;
+        let budget = budget_of(leased);
         let driving = self.drive(&task, run, &ledger, (&source, &target), budget);
         // What is read of the replica crosses, too, where this process does not stand beside it.
         let driving = self.reads.noting(&target, &to, None, driving);
@@ -477,9 +474,7 @@ impl Lakehand {
                 let outcome = SyncOutcome {
                     source_version: plan.source_version,
                     committed: Some(committed),
-                    goes_on: (plan.more > 0).then(|| SyncGoesOn {
-                        budget: budget.map(|budget| budget.saturating_sub(plan.bytes_copy)),
-                    }),
+                    goes_on: (plan.more > 0).then(|| SyncGoesOn::after(leased, plan.bytes_copy)),
                 };
                 self.exchange
                     .run_done(&system, &task, run, &outcome)

@@ -157,6 +157,7 @@ impl Wires {
             mend: None,
             ways: Ways::default(),
             each: false,
+            hurries: false,
             narrow: None,
             adopt: None,
         };

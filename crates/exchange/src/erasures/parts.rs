@@ -130,6 +130,10 @@ impl Exchange {
                                               when replica.state in ('pending', 'ready', 'diverged')
                                                   and replica_table.state in ('pending', 'ready', 'diverged') then requested_at
                                               else since_at end)
+                              and level_at >= case
+                                  when replica.state in ('pending', 'ready', 'diverged')
+                                      and replica_table.state in ('pending', 'ready', 'diverged') then requested_at
+                                  else since_at end
                          then true else false end as synced_since
              from erasure_part join erasure on erasure.id = erasure_id join replica_table on replica_table.id = replica_table_id
                  join replica on replica.id = replica_table.replica_id
@@ -141,7 +145,7 @@ impl Exchange {
         let mut tasks = Vec::new();
         for row in rows {
             // Only a sync that knew of the erasure wrote away what a deletion vector hides; where none comes any more, one since then will
-            // do. A version alone does not say it: a source that was made anew begins to count anew, and the replica may still stand at
+            // do. One that brought a single version and left later ones behind may have brought one from before the rows went. A version alone does not say it: a source that was made anew begins to count anew, and the replica may still stand at
             // a higher one of the table that was there before.
             let is_reached =
                 |wanted: u64| row.source_version.is_some_and(|version| version >= wanted);

@@ -88,7 +88,8 @@ fn bound(query: Query, wake: &Wake, at: Timestamp) -> Query {
         .bind(read)
 }
 
-/// Puts a wish into the queue, in the caller's transaction. It also wakes work that was parked.
+/// Puts a wish into the queue, in the caller's transaction. It also wakes work that was parked. Work that is due at once stays so,
+/// unless it is being done: what is wished for of it anew has its own time.
 pub(crate) async fn enqueue<'a>(
     on: impl Into<On<'a>>,
     wake: &Wake,
@@ -99,7 +100,7 @@ pub(crate) async fn enqueue<'a>(
         "on conflict (kind, key) do update set wanted = work.wanted + 1, payload = excluded.payload,
              location = excluded.location, target_store = excluded.target_store, source_store = excluded.source_store,
              beside = excluded.beside, failures = 0, parked = false,
-             run_at = case when work.run_at = 0 and not work.parked then 0 else excluded.run_at end"
+             run_at = case when work.run_at = 0 and not work.parked and work.lease_until is null then 0 else excluded.run_at end"
     );
     bound(query, wake, at).execute(on).await?;
     Ok(())

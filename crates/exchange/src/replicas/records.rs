@@ -7,6 +7,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
+use super::goes_on::asked_while_paused;
 use super::sight::{Sight, visible_replicas};
 use crate::audit::Object;
 use crate::db::On;
@@ -455,6 +456,8 @@ impl Exchange {
             ));
         }
         let location = replica.location()?;
+        let job = self.job_of(self.db(), replica.id).await?;
+        let is_paused = kind == WorkKind::Sync && job.is_some_and(|job| job.paused);
         let mut change = self.change(principal).await?;
         for table in self.replica_tables(change.tx(), replica.id).await? {
             let takes_part = match kind {
@@ -463,7 +466,11 @@ impl Exchange {
             };
             if takes_part {
                 let wake = Wake::new(kind, table.id).at(Some(location.clone()));
-                change.wake(wake.with(with(table.id)));
+                let told = with(table.id);
+                change.wake(wake.with(match is_paused {
+                    true => asked_while_paused(told),
+                    false => told,
+                }));
             }
         }
         change.note(operation, Object::new("replica", replica.id), Value::Null);

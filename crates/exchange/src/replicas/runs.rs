@@ -6,6 +6,7 @@ use model::{ReplicaTableId, RunKind, RunState, Timestamp};
 use serde_json::json;
 
 use super::adopt::too_late;
+use super::goes_on::{SyncGoesOn, is_vacuumed};
 use super::hold::{hold, hold_table};
 use super::steps::note_step;
 use super::tables::{Readers, settle, wake_readers};
@@ -59,15 +60,8 @@ pub struct SyncOutcome {
     pub source_version: u64,
     /// What was committed; None when nothing was new.
     pub committed: Option<SyncCommitted>,
-    /// The source has later versions, each for a run of its own: the next one follows at once.
+    /// The source has later versions, each for a run of its own: the next one follows in its turn.
     pub goes_on: Option<SyncGoesOn>,
-}
-
-/// How a sync goes on with the next version of its source.
-#[derive(Clone, Copy, Debug)]
-pub struct SyncGoesOn {
-    /// The bytes of files that may still be moved, where whoever asked for the sync said so.
-    pub budget: Option<u64>,
 }
 
 /// What a sync has committed.
@@ -140,6 +134,7 @@ impl Exchange {
     ) -> Result<bool, Error> {
         can(principal, Operation::SyncRunWrite, &Scope::NONE)?;
         let committed = outcome.committed.as_ref();
+        let database_now = self.db().now().await?;
         let mut change = self.change(principal).await?;
         let at = change.at();
         // Two tables of a replica may be done at the same time: whoever comes second sees that it is the last.
@@ -195,19 +190,18 @@ impl Exchange {
             .row(change.tx())
             .await?;
         let known: Option<u64> = row.map(|row| row.get("version")).transpose()?.flatten();
-        if known != Some(outcome.source_version) {
+        if known != Some(outcome.source_version) && outcome.goes_on.is_none() {
             // The catalog has not seen this version yet.
             change.wake(Wake::new(WorkKind::Refresh, task.product_id));
         }
         let location = task.to_location()?;
+        let table = task.replica_table_id;
         if let Some(goes_on) = outcome.goes_on {
-            let next = Wake::new(WorkKind::Sync, task.replica_table_id).at(Some(location.clone()));
-            change.wake(match goes_on.budget {
-                Some(budget) => next.with(json!({ "budget": budget })),
-                None => next,
-            });
+            change.wake(goes_on.wake(table, location.clone(), database_now));
         }
-        change.wake(Wake::new(WorkKind::Vacuum, task.replica_table_id).at(Some(location)));
+        if outcome.goes_on.is_none() || !is_vacuumed(change.tx(), table, at).await? {
+            change.wake(Wake::new(WorkKind::Vacuum, table).at(Some(location)));
+        }
         change.note(
             Operation::SyncRunWrite,
             Object::new("sync_run", run.id),

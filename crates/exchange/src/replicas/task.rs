@@ -45,6 +45,10 @@ pub struct SyncTask {
     retention_hours: Option<i64>,
     forget_hours: Option<i64>,
     erasing: bool,
+    /// An erasure waits for a sync, or what is to be forgotten by a deadline is late: versions in between are not to be waited for.
+    pub hurries: bool,
+    /// Its job is.
+    pub(super) is_paused: bool,
     fetches: Option<Fetches>,
     commits: Option<Commits>,
     /// A copy in the target's storage that the first sync is to take over, and whether the ends of files may speak for them.
@@ -86,6 +90,8 @@ impl FromRow for SyncTask {
             retention_hours: row.get("retention_hours")?,
             forget_hours: row.get("forget_hours")?,
             erasing: row.get("erasing")?,
+            hurries: row.get("hurries")?,
+            is_paused: row.get("is_paused")?,
             fetches: row.get("fetches")?,
             commits: row.get("commits")?,
             adopt_path: row.get("adopt_path")?,
@@ -200,7 +206,13 @@ impl Exchange {
                     replica.edition,
                     case when exists (select 1 from erasure_part where erasure_part.replica_table_id = replica_table.id
                                           and erasure_part.state = 'waiting')
-                         then true else false end as erasing
+                         then true else false end as erasing,
+                    case when exists (select 1 from erasure_part where erasure_part.replica_table_id = replica_table.id
+                                          and erasure_part.state = 'waiting' and upto is null)
+                              or (forget_hours is not null
+                                  and coalesce(level_at, replica_table.created_at) < $2 - forget_hours * $3 / 2)
+                         then true else false end as hurries,
+                    case when sync_job.paused then true else false end as is_paused
              from replica_table join replica on replica.id = replica_table.replica_id
                  join product_table on product_table.id = table_id join product on product.id = replica.product_id
                  join storage as source on source.id = product_table.storage_id
@@ -211,6 +223,8 @@ impl Exchange {
              where replica_table.id = $1 and replica_table.state not in ('erasing', 'deleted')"
         )
         .bind(id)
+        .bind(self.now())
+        .bind(HOUR)
         .first(self.db())
         .await?;
         let Some(mut task) = task else {
@@ -262,7 +276,7 @@ impl Exchange {
                     target.cloud as target_cloud, target.region as target_region, cast(null as bigint) as source_version,
                     cast(null as bigint) as replica_version, cast(null as bigint) as bytes,
                     cast(null as bigint) as quarantined_at, cast(null as text) as suspects,
-                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, false as erasing,
+                    cast(null as bigint) as retention_hours, cast(null as bigint) as forget_hours, false as erasing, false as hurries, false as is_paused,
                     cast(null as text) as fetches, cast(null as text) as commits, cast(null as text) as adopt_path, false as adopt_by_ends,
                     (select cut.id from cut where 1 = 0) as cut_id,
                     cast(null as text) as cut, cast(null as bigint) as edition

@@ -96,6 +96,7 @@ pub(crate) fn pair(
         mend: None,
         ways,
         each: false,
+        hurries: false,
         narrow: None,
         adopt: None,
     })

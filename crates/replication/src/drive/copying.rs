@@ -143,7 +143,7 @@ impl Driver<'_> {
     }
 
     /// Whether the plan is for a version that others come after, each by itself.
-    fn is_on_its_way(&self) -> bool {
+    pub(super) fn is_on_its_way(&self) -> bool {
         let plan = self.record.plan.as_ref();
         plan.is_some_and(|plan| plan.more > 0) && !self.record.lost_file
     }

@@ -123,6 +123,12 @@ impl Driver<'_> {
                 self.copy_failed(failure).await?;
                 Ok(false)
             }
+            // A later version may do without the file.
+            Unnarrowed::Damaged(_) if self.is_on_its_way() => {
+                self.record.lost_file = true;
+                self.again().await?;
+                Ok(false)
+            }
             Unnarrowed::Damaged(what) => {
                 let why = format!("The source cannot be narrowed. Of its {file}: {what}.");
                 self.end(RunState::Failed, why).await?;

@@ -78,6 +78,7 @@ async fn journey(folder: &Path, by_processes: bool) {
         mend: None,
         ways: crate::Ways::default(),
         each: false,
+        hurries: false,
         narrow: None,
         adopt: None,
     };

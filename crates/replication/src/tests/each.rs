@@ -3,11 +3,12 @@
 mod kept;
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
-use delta::{ChangedFile, Feed, Table};
+use delta::{ChangedFile, Feed, Table, witness};
 
 use super::by_rows::{Commits, commit, world};
-use super::probe::Mode;
+use super::probe::{Mode, Probe};
 use super::world::World;
 use crate::drive::{Outcome, Run, RunError};
 use crate::prove::{compare, sums};
@@ -67,12 +68,20 @@ async fn is_version(world: &World, of_source: u64, of_replica: u64) {
     assert_eq!(info["sourceTimestamp"], made.timestamp.millis());
 }
 
+/// How many rows deltalake reads of a version.
+async fn witnessed(table: &Arc<Probe>, version: u64) -> usize {
+    let read = witness::rows(table.clone(), Some(version)).await;
+    let (found, batches) = read.unwrap();
+    assert_eq!(found, version);
+    batches.iter().map(|batch| batch.num_rows()).sum()
+}
+
 async fn records_changes(table: &Table, version: u64) -> bool {
     let state = table.snapshot(Some(version)).await.unwrap();
     state.metadata.records_changes()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn each_version_of_the_source_is_one_of_the_replica_with_its_change_feed() {
     for (name, last) in [("rows", 11), ("parts", 7), ("vectors", 6)] {
         let (world, commits) = table(name);
@@ -113,6 +122,11 @@ async fn each_version_of_the_source_is_one_of_the_replica_with_its_change_feed()
         }
         for version in 0..=last {
             is_version(&world, version, version).await;
+            assert_eq!(
+                witnessed(&world.target, version).await,
+                witnessed(&world.source, version).await,
+                "{name} {version}"
+            );
             assert_eq!(
                 records_changes(&pair.target, version).await,
                 records_changes(&pair.source, version).await,

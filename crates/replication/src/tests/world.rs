@@ -114,6 +114,7 @@ pub(crate) struct World {
     pub(crate) options: CopyOptions,
     pub(crate) ways: crate::Ways,
     pub(crate) each: bool,
+    pub(crate) hurries: bool,
     pub(crate) narrow: Option<crate::Narrow>,
     runs: AtomicI64,
 }
@@ -137,6 +138,7 @@ impl World {
             options: CopyOptions::default(),
             ways: crate::Ways::default(),
             each: false,
+            hurries: false,
             narrow: None,
             runs: AtomicI64::new(0),
         }
@@ -171,6 +173,7 @@ impl World {
             mend: None,
             ways: self.ways,
             each: self.each,
+            hurries: self.hurries,
             narrow: self.narrow.clone(),
             adopt: None,
         }

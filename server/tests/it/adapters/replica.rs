@@ -72,6 +72,7 @@ async fn sync(world: &World, lie: u64) {
                 mend: None,
                 ways: replication::Ways::default(),
                 each: false,
+                hurries: false,
                 narrow: None,
                 adopt: None,
             };

@@ -109,6 +109,7 @@ pub(super) async fn moved(
         mend: None,
         ways,
         each: false,
+        hurries: false,
         narrow: None,
         adopt: None,
     };

@@ -8,6 +8,7 @@ use super::World;
 use crate::erasures::check;
 use crate::error::Error;
 use crate::jobs::{Lane, WorkKind};
+use crate::replicas::{SyncGoesOn, SyncOutcome};
 use crate::sql;
 
 impl World {
@@ -44,14 +45,20 @@ async fn rows_that_went_on_a_day_are_gone_with_a_sync_after_it() {
         let id = world.replica_table().await;
         let purges = async || {
             let task = exchange.sync_task(&world.system, id).await.unwrap();
-            task.unwrap().purge_after()
+            let task = task.unwrap();
+            (task.purge_after(), task.hurries)
         };
-        assert_eq!(purges().await, None);
+        assert_eq!(purges().await, (None, false));
         clock("2026-06-15T20:00:00Z");
         ask("2026-06-01").await.unwrap();
-        assert_eq!((world.upto().await, purges().await), (vec![None], Some(0)));
+        assert_eq!(
+            (world.upto().await, purges().await),
+            (vec![None], (Some(0), true))
+        );
         world.sync(3).await;
         assert_eq!(world.upto().await, [Some(3)]);
+        // The retention is waited for, and no sync.
+        assert_eq!(purges().await, (Some(0), false));
         sql!("update erasure_part set state = 'proven'")
             .execute(exchange.db())
             .await
@@ -71,6 +78,44 @@ async fn rows_that_went_on_a_day_are_gone_with_a_sync_after_it() {
         assert_eq!(today.since, now);
         assert!(ask("2026-06-17").await.is_err(), "this is to come");
         assert_eq!(world.upto().await, [Some(4), None]);
+    }
+}
+
+/// Of a replica that keeps its source's versions a sync may bring one from before the rows went.
+#[tokio::test]
+async fn a_sync_that_leaves_versions_behind_does_not_hold_that_the_rows_are_gone() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        world.granted("vehicle-visits", "replica").await;
+        world.sync(3).await;
+        world.test.clock.set(exchange.now().plus(HOUR));
+        let new = ErasureNew {
+            product: "vehicle-visits".to_owned(),
+            reason: "request 2026-118".to_owned(),
+            ..ErasureNew::default()
+        };
+        let asked = exchange.erasure_request(&world.operator, new).await;
+        asked.unwrap();
+        let goes_on = SyncGoesOn::default();
+        for (version, goes_on, upto) in [(4, Some(goes_on), None), (5, None, Some(3))] {
+            sql!("delete from work")
+                .execute(exchange.db())
+                .await
+                .unwrap();
+            exchange
+                .sync_start(&world.jonas, "vehicle-visits@az_weu")
+                .await
+                .unwrap();
+            let (task, run) = world.begin_sync().await;
+            let outcome = SyncOutcome {
+                source_version: version,
+                committed: None,
+                goes_on,
+            };
+            let done = exchange.run_done(&world.system, &task, &run, &outcome);
+            assert!(done.await.unwrap());
+            assert_eq!(world.upto().await, [upto], "after version {version}");
+        }
     }
 }
 

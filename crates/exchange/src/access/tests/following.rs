@@ -2,14 +2,13 @@
 
 use model::dto::{Inspection, ProductChange, RevokeNew, TableNew};
 use model::time::DAY;
-use model::{GrantDesired, Mode, ReplicaState, Timestamp};
-use serde_json::{Value, json};
+use model::{GrantDesired, Mode, ReplicaState};
 
 use super::{World, inspection};
 use crate::access::NotServed;
 use crate::error::Error;
 use crate::page::PageRequest;
-use crate::replicas::{ReplicaStep, ReplicaTableRecord, SyncGoesOn, SyncOutcome};
+use crate::replicas::{ReplicaStep, ReplicaTableRecord, SyncOutcome};
 use crate::sql;
 
 /// The form of a product's tables: each name is its path, too.
@@ -437,51 +436,6 @@ async fn a_sync_that_sees_a_new_version_wakes_the_refresh() {
                 .execute(exchange.db())
                 .await
                 .unwrap();
-        }
-    }
-}
-
-/// With versions left to bring the next sync is wished for at once, with what is left of the budget, and the replica is not yet level.
-#[tokio::test]
-async fn a_sync_with_versions_left_goes_on_with_the_next() {
-    for world in World::each().await {
-        let exchange = world.exchange();
-        world.granted("vehicle-visits", "replica").await;
-        let cases = [
-            (
-                Some(SyncGoesOn { budget: Some(7) }),
-                2,
-                json!({ "budget": 7 }),
-            ),
-            (Some(SyncGoesOn { budget: None }), 2, Value::Null),
-            (None, 1, Value::Null),
-        ];
-        for (version, (goes_on, wanted, payload)) in (3..).zip(cases) {
-            sql!("delete from work")
-                .execute(exchange.db())
-                .await
-                .unwrap();
-            exchange
-                .sync_start(&world.jonas, "vehicle-visits@az_weu")
-                .await
-                .unwrap();
-            let (task, run) = world.begin_sync().await;
-            let outcome = SyncOutcome {
-                source_version: version,
-                goes_on,
-                committed: None,
-            };
-            let done = exchange.run_done(&world.system, &task, &run, &outcome);
-            assert!(done.await.unwrap());
-            let work = sql!("select payload, wanted from work where kind = 'sync'");
-            let work = work.row(exchange.db()).await.unwrap().unwrap();
-            let found: String = work.get("payload").unwrap();
-            let found: Value = serde_json::from_str(&found).unwrap();
-            let times: i64 = work.get("wanted").unwrap();
-            assert_eq!((times, found), (wanted, payload), "{goes_on:?}");
-            let table = sql!("select level_at from replica_table").row(exchange.db());
-            let level: Option<Timestamp> = table.await.unwrap().unwrap().get("level_at").unwrap();
-            assert_eq!(level.is_some(), goes_on.is_none(), "{goes_on:?}");
         }
     }
 }

@@ -23,6 +23,7 @@ mod scheduling;
 mod scope;
 mod telling;
 mod turns;
+mod versions;
 mod waiting;
 mod ways;
 mod whole;

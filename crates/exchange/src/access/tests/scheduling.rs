@@ -379,6 +379,10 @@ async fn a_deadline_for_forgetting_brings_syncs_and_vacuums_in_time() {
             task.unwrap().retention()
         };
         assert_eq!(retention().await, 20 * HOUR);
+        let hurries = async || {
+            let task = exchange.sync_task(&world.system, id).await.unwrap();
+            task.unwrap().hurries
+        };
         let begun = exchange.now();
         let woken = async |after: i64, kind: &str| {
             world.test.clock.set(begun.plus(after));
@@ -393,10 +397,13 @@ async fn a_deadline_for_forgetting_brings_syncs_and_vacuums_in_time() {
         assert!(woken(10 * HOUR, "sync").await);
         assert!(woken(10 * HOUR, "vacuum").await);
         assert_eq!(world.late_since().await, None);
+        assert!(!hurries().await);
         assert!(woken(20 * HOUR + 1, "sync").await);
         assert_eq!(world.late_since().await, Some(begun.plus(20 * HOUR)));
+        assert!(hurries().await);
         world.sync(4).await;
         assert_eq!(world.late_since().await, None);
+        assert!(!hurries().await);
 
         world.schedule(deadline(0)).await.unwrap();
         assert_eq!(retention().await, 168 * HOUR);

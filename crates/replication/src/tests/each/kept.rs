@@ -210,6 +210,30 @@ async fn versions_of_which_a_file_is_gone_come_as_one() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_forgotten_does_not_wait_for_each_version() {
+    let mut world = world();
+    world.sync_done().await;
+    four_versions(&world);
+    world.hurries = true;
+    let plan = world.sync_done().await;
+    assert_eq!(
+        (plan.source_version, plan.target_version, plan.more),
+        (4, 1, 0)
+    );
+    let because = "Versions 1 to 4 of the source come as one, for what is to be forgotten";
+    assert!(said(&plan).contains(because), "{}", said(&plan));
+    assert!(!records(&world, 1).await);
+    // What came between may hold it: none of that crosses.
+    assert_eq!(world.target.data(), ["a", "b", "e", "f"]);
+    // The newest is a version by itself where it is the next.
+    let feed = cdc(&world, "_change_data/third", 4);
+    world.commit(5, &[remove("f", 5), world.add("g", 8), feed]);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.cdc_files), (5, 1));
+    assert!(records(&world, 2).await);
+}
+
+#[tokio::test]
 async fn a_version_that_cannot_be_cloned_is_passed_over() {
     let world = world();
     world.sync_done().await;
@@ -242,6 +266,35 @@ async fn a_feed_that_lies_elsewhere_is_not_kept() {
         assert!(!records(&world, 1).await);
         assert!(!world.target.data().contains(&path.to_owned()));
     }
+}
+
+/// Of two copies to one place only one would ever be there.
+#[tokio::test]
+async fn a_feed_where_a_vector_lies_is_not_kept() {
+    let mut world = World::new();
+    world.each = true;
+    let features = json!({ "protocol": {
+        "minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": ["deletionVectors"], "writerFeatures": ["changeDataFeed", "deletionVectors"],
+    } });
+    let feed = json!({ "delta.enableChangeDataFeed": "true" });
+    world.commit(
+        0,
+        &[features, configured("source-1", &feed), world.add("a", 10)],
+    );
+    world.sync_done().await;
+    let key = "_change_data/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+    let feed = cdc(&world, key, 50);
+    let mut hidden = world.add("a", 10);
+    hidden["add"]["deletionVector"] = json!({
+        "storageType": "u", "pathOrInlineDv": "_change_data^-aqEH.-t@S}K{vb[*k^", "offset": 1,
+        "sizeInBytes": 40, "cardinality": 1,
+    });
+    world.commit(1, &[remove("a", 1), hidden, feed]);
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.cdc_files), (1, 0));
+    assert!(!records(&world, 1).await);
+    assert_eq!(world.target.data(), [key, "a"]);
 }
 
 #[tokio::test]

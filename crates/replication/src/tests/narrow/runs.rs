@@ -1,5 +1,6 @@
 //! Runs of narrowed replicas that meet damage, are cut off, or find the source or the replica other than they left it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use delta::write::arrow::array::BooleanArray;
@@ -49,6 +50,35 @@ async fn a_damaged_file_fails_the_run_and_repeats_no_value() {
         panic!("not failed")
     };
     assert!(why.contains("is not there"), "{why}");
+}
+
+/// Of a replica that keeps its source's versions: the newest may do without the file.
+#[tokio::test]
+async fn a_damaged_file_of_a_version_on_the_way_is_passed_over() {
+    let (mut world, mut writer) = started(Some(narrow("")), 40).await;
+    world.each = true;
+    world.sync_done().await;
+    let keys = |writer: &Writer| -> HashSet<String> {
+        let files = writer.snapshot().files.values();
+        files.map(|file| file.key.to_string()).collect()
+    };
+    let before = keys(&writer);
+    append(&mut writer, 2, 40..50, 0).await;
+    let after = keys(&writer);
+    let nothing = |batch: &RecordBatch| Ok(BooleanArray::from(vec![false; batch.num_rows()]));
+    writer.delete_where(at(3), nothing).await.unwrap();
+    append(&mut writer, 4, 60..65, 0).await;
+    for key in after.difference(&before) {
+        let mut bytes = world.source.bytes_now(key).to_vec();
+        let end = bytes.len().min(400);
+        for byte in &mut bytes[4..end] {
+            *byte ^= 0x5a;
+        }
+        world.source.put_now(key, bytes);
+    }
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.more), (4, 0));
+    assert_eq!(is_narrowed(&world).await, 5);
 }
 
 async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
