@@ -28,7 +28,7 @@ use crate::year::START;
 const FEW: u32 = 1_000;
 const MANY: u32 = 1_000_000;
 const COMMITS: u32 = 100;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 25;
 /// No further round is begun after so long.
 const ENOUGH: Duration = Duration::from_secs(60);
 /// What a file that is not there is said to have.

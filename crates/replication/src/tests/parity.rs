@@ -50,7 +50,8 @@ pub(super) fn version_of(key: &str) -> Option<u64> {
 /// Of which version a key is a checkpoint, or a part of one.
 fn checkpoint_of(key: &str) -> Option<u64> {
     let (version, rest) = key.strip_prefix("_delta_log/")?.split_at_checked(20)?;
-    rest.starts_with(".checkpoint").then(|| version.parse().ok())?
+    rest.starts_with(".checkpoint")
+        .then(|| version.parse().ok())?
 }
 
 async fn latest(world: &World) -> (Snapshot, Snapshot) {
