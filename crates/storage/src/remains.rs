@@ -2,9 +2,11 @@
 //! never finished. Asked of the store itself, for an object that answers 404 may still be there.
 //!
 //! S3: GetBucketVersioning, ListObjectVersions, ListMultipartUploads, AbortMultipartUpload. Azure: Get Blob Service Properties,
-//! and List Blobs with everything that it can show. Of Google nothing is asked: there it stays unknown, and is said to be.
+//! and List Blobs with everything that it can show, folders too, of which empty ones are deleted. Of Google nothing is asked: there
+//! it stays unknown, and is said to be.
 
 mod asking;
+mod folders;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use http::Method;
 use model::Timestamp;
 use object_store::path::Path;
 
-use self::asking::{decoded, elements, plain, text_of};
+use self::asking::{decoded, elements, name_of, plain, text_of};
 use crate::store::{Cloud, Kind};
 use crate::{StorageError, StorageUrl, Store};
 
@@ -113,12 +115,16 @@ impl Store {
         }
     }
 
-    /// Removes what is left of deleted objects where a store has folders of its own: on a disk a folder stays when its last file
-    /// goes, and its name may be the value of a partition. The folder itself stays. Answers how many went.
+    /// Removes what is left of deleted objects where a store has folders of its own: on a disk, and in an Azure account with a
+    /// hierarchical namespace, a folder stays when its last file goes, and its name may be the value of a partition. The folder
+    /// itself stays. Answers how many went.
     pub async fn tidy(&self, folder: &Path) -> Result<u64, StorageError> {
-        match self.kind() {
-            Kind::File(files) => Ok(files.tidy(folder.clone()).await?),
-            Kind::Cloud(_) | Kind::Share(_) => Ok(0),
+        match (self.kind(), &self.spec().url) {
+            (Kind::File(files), _) => Ok(files.tidy(folder.clone()).await?),
+            (Kind::Cloud(cloud), StorageUrl::Azure { .. }) => {
+                self.tidy_on_azure(cloud, folder).await
+            }
+            _ => Ok(0),
         }
     }
 
@@ -280,18 +286,22 @@ impl Store {
             )),
         };
         let mut is_versioned = false;
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
         let listed = self
-            .list_blobs(cloud, folder, "deleted,snapshots,versions", |blob| {
+            .list_blobs(cloud, folder, "deleted,snapshots,versions", |name, blob| {
                 let has = |name: &str| text_of(blob, name).is_some_and(|text| !text.is_empty());
                 let is_true = |name: &str| text_of(blob, name).as_deref() == Some("true");
                 is_versioned |= has("VersionId");
-                is_true("Deleted")
+                if is_true("Deleted")
                     || has("Snapshot")
                     || (has("VersionId") && !is_true("IsCurrentVersion"))
+                {
+                    *found.entry(name.to_owned()).or_default() += 1;
+                }
             })
             .await;
         let versions = match listed {
-            Ok(found) => Some(found),
+            Ok(()) => Some(found),
             Err(error) if error.is_transient() => return Err(error),
             Err(_) => None,
         };
@@ -314,25 +324,23 @@ impl Store {
         folder: &Path,
     ) -> Result<u64, StorageError> {
         let mut left = 0;
-        self.list_blobs(cloud, folder, "uncommittedblobs", |blob| {
+        self.list_blobs(cloud, folder, "uncommittedblobs", |_, blob| {
             // A blob that was never committed has no tag.
             left += u64::from(text_of(blob, "Etag").is_none_or(|tag| tag.is_empty()));
-            false
         })
         .await?;
         Ok(left)
     }
 
-    /// How often each name below `folder` is listed, relative to it; only what `counts` says so of.
+    /// Shows `each` what is listed below `folder`: the name, relative to it, and all that is said of it.
     async fn list_blobs(
         &self,
         cloud: &Cloud,
         folder: &Path,
         include: &str,
-        mut counts: impl FnMut(&str) -> bool + Send,
-    ) -> Result<BTreeMap<String, u64>, StorageError> {
+        mut each: impl FnMut(&str, &str) + Send,
+    ) -> Result<(), StorageError> {
         let prefix = self.prefix_of(folder);
-        let mut found = BTreeMap::new();
         let mut marker = String::new();
         for _ in 0..MOST_PAGES {
             let mut query = vec![
@@ -346,19 +354,15 @@ impl Store {
             }
             let answer = self.ask(cloud, Method::GET, "", &query).await?;
             for blob in elements(&answer, "Blob") {
-                let Some(name) = text_of(blob, "Name") else {
-                    continue;
-                };
-                let name = plain(&name);
-                if let Some(name) = name.strip_prefix(&prefix)
-                    && counts(blob)
-                {
-                    *found.entry(name.to_owned()).or_default() += 1;
+                let name = name_of(blob);
+                if let Some(name) = name.as_deref().and_then(|name| name.strip_prefix(&prefix)) {
+                    each(name, blob);
                 }
             }
-            marker = text_of(&answer, "NextMarker").unwrap_or_default();
+            let next = text_of(&answer, "NextMarker").unwrap_or_default();
+            marker = plain(&next);
             if marker.is_empty() {
-                return Ok(found);
+                return Ok(());
             }
         }
         Err(other("there are too many blobs to list"))

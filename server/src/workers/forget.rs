@@ -216,7 +216,7 @@ impl Lakehand {
             }
             Uploads::Unknown => reasons.push(UPLOADS_UNKNOWN.to_owned()),
         }
-        reasons.extend(untidy(with.target).await);
+        reasons.extend(untidy(with.target).await?);
         reasons.extend(kept_anyway(&remains));
         Ok(seen(with.task, &left, remains, reasons))
     }
@@ -252,7 +252,7 @@ pub(super) async fn emptied(at: &TableAt, id: ReplicaTableId) -> Result<ErasureS
         )),
         Uploads::Unknown => reasons.push(UPLOADS_UNKNOWN.to_owned()),
     }
-    reasons.extend(untidy(at).await);
+    reasons.extend(untidy(at).await?);
     let remains = at.store.remains(&at.folder).await.map_err(unreachable)?;
     reasons.extend(kept_anyway(&remains));
     Ok(ErasureSeen {
@@ -264,11 +264,14 @@ pub(super) async fn emptied(at: &TableAt, id: ReplicaTableId) -> Result<ErasureS
 }
 
 /// Folders that deletes have left empty go, too. Why one of them is left, where it is.
-async fn untidy(at: &TableAt) -> Option<String> {
-    let error = at.store.tidy(&at.folder).await.err()?;
-    Some(format!(
-        "folders in which nothing is left could not be removed, and are called by the values of partitions: {error}"
-    ))
+async fn untidy(at: &TableAt) -> Result<Option<String>, WorkFailed> {
+    match at.store.tidy(&at.folder).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.is_transient() => Err(problem_of_store(error).into()),
+        Err(error) => Ok(Some(format!(
+            "folders in which nothing is left could not be looked for and removed, and are called by the values of partitions: {error}"
+        ))),
+    }
 }
 
 /// What the store keeps of what was deleted, or that it does not say.

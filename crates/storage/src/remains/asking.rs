@@ -65,7 +65,8 @@ impl Store {
             .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
             .collect();
         pairs.sort();
-        url.set_query(Some(&pairs.join("&")));
+        let pairs = pairs.join("&");
+        url.set_query((!pairs.is_empty()).then_some(pairs.as_str()));
         let token = match &cloud.signing {
             Signing::Azure(AzureSigner {
                 secret: AzureSecret::Delegated(application),
@@ -184,6 +185,19 @@ pub(super) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a
 pub(super) fn text_of(xml: &str, name: &str) -> Option<String> {
     let text = elements(xml, name).next()?.trim();
     (!text.contains('<')).then(|| text.to_owned())
+}
+
+/// A blob's name as Azure lists it, also with spaces at its ends. What XML cannot hold is percent-encoded there.
+pub(super) fn name_of(blob: &str) -> Option<String> {
+    let (_, after) = blob.split_once("<Name")?;
+    let (attributes, after) = after.split_once('>')?;
+    let (name, _) = after.split_once("</Name>")?;
+    if attributes.contains("Encoded=\"true\"") {
+        // Not a form's: a plus is one, and a mark of XML ends nothing.
+        let name = name.replace('+', "%2B").replace("&amp;", "%26");
+        return Some(decoded(&name));
+    }
+    Some(plain(name))
 }
 
 /// A key as S3 lists it with `encoding-type=url`.

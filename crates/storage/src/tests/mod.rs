@@ -4,6 +4,7 @@ mod contained;
 mod entra;
 mod environment;
 mod faulty;
+mod folders;
 mod remains;
 mod s3;
 mod s3_server;
