@@ -56,9 +56,9 @@ pub(crate) async fn version(
         return Ok(latest.version);
     }
     let least = next.max(latest.version.saturating_sub(MOST_BEHIND));
-    let history = pair.source.history().await.map_err(PlanError::Source)?;
-    let first = history.earliest_change(latest.version);
-    Ok(first.map_or(latest.version, |first| first.max(least)))
+    let first = pair.source.earliest_change(least, latest.version).await;
+    let first = first.map_err(PlanError::Source)?;
+    Ok(first.unwrap_or(latest.version))
 }
 
 /// What a commit of the source says of its files.
