@@ -27,6 +27,8 @@ const AT_ONCE: usize = 16;
 const BYTES_AT_ONCE: u64 = 16 << 20;
 /// More versions are not read for one answer: it could not begin in time.
 const MOST_VERSIONS: u64 = 10_000;
+/// So many versions before one a listing begins that looks for the checkpoint its state is made of: few writers leave more between two.
+const NEAR: u64 = 128;
 
 /// Which files of a commit tell what it changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +221,23 @@ impl Table {
     /// [`LogError::NotATable`], [`LogError::Storage`], [`LogError::Budget`].
     pub async fn history(&self) -> Result<History, LogError> {
         History::of(self.whole_listing().await?)
+    }
+
+    /// As [`History::earliest_change`], of what is there now, but not below `least`, which does not lie behind `end`. Where a checkpoint
+    /// lies a little before `least`, or the log begins behind that, it takes no more than a listing from there on.
+    ///
+    /// # Errors
+    /// As [`Table::history`].
+    pub async fn earliest_change(&self, least: u64, end: u64) -> Result<Option<u64>, LogError> {
+        let from = least.saturating_sub(NEAR);
+        let listing = Listing::read(self.objects().as_ref(), Some(from), self.budgets()).await?;
+        // Whether older commits may go with those that were listed, and what they begin with.
+        let goes_back = from > 0 && listing.commits.contains_key(&from);
+        let mut first = History::of(listing)?.earliest_change(end);
+        if goes_back && first.is_none_or(|first| first > least) {
+            first = self.history().await?.earliest_change(end);
+        }
+        Ok(first.map(|first| first.max(least)))
     }
 
     /// As [`History::mark`], of what is there now. Takes no more than a listing from the range's beginning on.

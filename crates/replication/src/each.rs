@@ -25,13 +25,17 @@ const FOLDER: &str = "_change_data/";
 /// Commits of the replica that are read at the same time.
 const READS: usize = 16;
 
+/// Versions that a run leaves to come at most. A run takes some seconds at the least, so that these take an hour and more. Behind a source
+/// that commits faster than that a replica would lag further every day, until the source's log forgets the versions before their turn.
+const MOST_BEHIND: u64 = 1_000;
+
 /// Whether an object is where change feeds are.
 pub(crate) fn is_change_data(key: &str) -> bool {
     key.starts_with(FOLDER)
 }
 
 /// The version of the source that the next run is for: the one after that at which the replica stands, or the first one after it that
-/// can still be read with all that came later.
+/// can still be read with all that came later and has no more behind it than may be.
 pub(crate) async fn version(
     pair: &Pair,
     ask: Ask,
@@ -51,9 +55,10 @@ pub(crate) async fn version(
     if print.is_some_and(|print| print != known) {
         return Ok(latest.version);
     }
-    let history = pair.source.history().await.map_err(PlanError::Source)?;
-    let first = history.earliest_change(latest.version);
-    Ok(first.map_or(latest.version, |first| first.max(next)))
+    let least = next.max(latest.version.saturating_sub(MOST_BEHIND));
+    let first = pair.source.earliest_change(least, latest.version).await;
+    let first = first.map_err(PlanError::Source)?;
+    Ok(first.unwrap_or(latest.version))
 }
 
 /// What a commit of the source says of its files.
@@ -237,6 +242,9 @@ pub(crate) fn said(
         let because = match (pair.hurries, ask.newest) {
             (true, _) => "what is to be forgotten does not wait for each",
             (false, true) => "one of them cannot be copied by itself",
+            (false, false) if more >= MOST_BEHIND => {
+                "the replica is more than 1,000 versions behind its source"
+            }
             (false, false) => "the source's log no longer has them one by one",
         };
         said.push(format!(

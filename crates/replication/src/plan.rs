@@ -311,6 +311,10 @@ async fn plan_version(pair: &Pair, ask: Ask, at: Timestamp) -> Result<Planned, P
         let mut planned = narrow::plan(pair, narrow, ask, at, found).await?;
         if let Planned::Work(plan) = &mut planned {
             plan.summary.more = more;
+            if pair.each {
+                let versions = (plan.summary.from_version, version, more);
+                plan.summary.commits = each::said(pair, versions, ask, (full, &Feed::None));
+            }
         }
         return Ok(planned);
     }

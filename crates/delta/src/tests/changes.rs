@@ -122,6 +122,56 @@ async fn a_range_is_read_only_where_no_commit_is_missing() {
     );
 }
 
+/// A log of names, up to version 300: the first and last commits of its runs, and its checkpoints.
+async fn named(runs: &[(u64, u64)], checkpoints: &[u64]) -> Arc<Probe> {
+    let probe = Probe::memory();
+    for (first, last) in runs {
+        for version in *first..=*last {
+            probe.put_log(&commit_name(version), "x").await;
+        }
+    }
+    for version in checkpoints {
+        let name = format!("{version:020}.checkpoint.parquet");
+        probe.put_log(&name, "x").await;
+    }
+    probe
+}
+
+#[tokio::test]
+async fn where_changes_begin_is_found_from_nearby_as_in_the_whole_log() {
+    let tens: Vec<u64> = (0..=30).map(|ten| ten * 10).collect();
+    for (runs, checkpoints) in [
+        (vec![(0, 300)], vec![]),
+        (vec![(0, 300)], tens.clone()),
+        (vec![(50, 300)], tens[5..].to_vec()),
+        (vec![(50, 300)], vec![49]),
+        // The states before it cannot be put together any more.
+        (vec![(50, 300)], vec![280]),
+        (vec![(0, 99), (201, 300)], vec![200]),
+        (vec![(0, 99), (201, 300)], vec![]),
+        (vec![(0, 290)], vec![300]),
+    ] {
+        let table = named(&runs, &checkpoints).await.table();
+        let history = table.history().await.unwrap();
+        for least in (1..=300).step_by(7) {
+            let whole = history.earliest_change(300);
+            assert_eq!(
+                table.earliest_change(least, 300).await.unwrap(),
+                whole.map(|first| first.max(least)),
+                "{runs:?} {checkpoints:?} {least}"
+            );
+        }
+    }
+    // Of the names of a long log most are not listed.
+    let budgets = Budgets {
+        log_objects: 200,
+        ..Budgets::default()
+    };
+    let table = Table::new(named(&[(0, 300)], &tens).await, budgets);
+    assert!(table.history().await.is_err());
+    assert_eq!(table.earliest_change(290, 300).await.unwrap(), Some(290));
+}
+
 #[tokio::test]
 async fn an_instant_lies_between_two_commits() {
     let at = |millis| vec![info(millis)];

@@ -234,6 +234,33 @@ async fn what_is_to_be_forgotten_does_not_wait_for_each_version() {
 }
 
 #[tokio::test]
+async fn of_more_than_a_thousand_versions_the_oldest_come_as_one() {
+    let world = world();
+    world.sync_done().await;
+    four_versions(&world);
+    (5..=1_001).for_each(|version| world.commit(version, &[]));
+    // A thousand are left by the next one, which is not too many.
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.more), (1, 1_000));
+    assert!(!said(&plan).contains("come as one"), "{}", said(&plan));
+    assert_eq!(plan.cdc_files, 1);
+    // Meanwhile the source goes on faster.
+    (1_002..=1_004).for_each(|version| world.commit(version, &[]));
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.target_version), (4, 2));
+    assert_eq!((plan.more, plan.cdc_files), (1_000, 0));
+    let because = "Versions 2 to 4 of the source come as one, for the replica is more than 1,000 versions behind its source.";
+    assert!(said(&plan).contains(because), "{}", said(&plan));
+    assert!(said(&plan).contains("1000 more versions follow"));
+    assert!(records(&world, 1).await && !records(&world, 2).await);
+    assert_eq!(world.replica_paths().await, ["e", "f"]);
+    // And on, one by one.
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.more), (5, 999));
+    assert!(records(&world, 3).await);
+}
+
+#[tokio::test]
 async fn a_version_that_cannot_be_cloned_is_passed_over() {
     let world = world();
     world.sync_done().await;

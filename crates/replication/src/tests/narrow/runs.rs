@@ -78,7 +78,24 @@ async fn a_damaged_file_of_a_version_on_the_way_is_passed_over() {
     }
     let plan = world.sync_done().await;
     assert_eq!((plan.source_version, plan.more), (4, 0));
+    assert_eq!(
+        plan.commits.as_deref(),
+        Some(
+            "Versions 2 to 4 of the source come as one, for one of them cannot be copied by itself."
+        )
+    );
     assert_eq!(is_narrowed(&world).await, 5);
+    // What follows comes by itself, and the plan says only what is left.
+    append(&mut writer, 5, 70..75, 0).await;
+    append(&mut writer, 6, 80..85, 0).await;
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.more), (5, 1));
+    assert_eq!(
+        plan.commits.as_deref(),
+        Some("One more version follows, by a run of its own.")
+    );
+    let plan = world.sync_done().await;
+    assert_eq!((plan.source_version, plan.commits), (6, None));
 }
 
 async fn two_syncs(world: &World, runs: &[Run; 2]) -> Result<(), RunError> {
