@@ -1,6 +1,7 @@
 //! Walking folders in the order of their keys, without descending into links.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 
 use chrono::DateTime;
 use object_store::path::{Path, PathPart};
@@ -75,15 +76,20 @@ impl Entry {
     }
 }
 
+/// A folder that can be read; `None` where there is none.
+fn opened(beneath: &Beneath, path: &Path) -> Result<Option<OwnedFd>, FileError> {
+    let parts = path.as_ref().split('/').filter(|part| !part.is_empty());
+    match beneath.folder(parts, false) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(FileError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// One folder's files and folders. A folder that is not there is empty, as in every object store.
 fn read(beneath: &Beneath, path: &Path, offset: Option<&Path>) -> Result<Vec<Entry>, FileError> {
-    let folder = match beneath.folder(
-        path.as_ref().split('/').filter(|part| !part.is_empty()),
-        false,
-    ) {
-        Ok(folder) => folder,
-        Err(FileError::NotFound) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+    let Some(folder) = opened(beneath, path)? else {
+        return Ok(Vec::new());
     };
     let mut entries = Vec::new();
     for entry in Dir::read_from(&folder)? {
@@ -172,16 +178,9 @@ pub(crate) struct Swept {
 /// The folders directly in `path`, of the first so many entries that it is asked for.
 pub(crate) fn level(beneath: &Beneath, path: &Path, most: usize) -> Result<Level, FileError> {
     let mut level = Level::default();
-    let folder = match beneath.folder(
-        path.as_ref().split('/').filter(|part| !part.is_empty()),
-        false,
-    ) {
-        Ok(folder) => folder,
-        Err(FileError::NotFound) => {
-            level.is_whole = true;
-            return Ok(level);
-        }
-        Err(error) => return Err(error),
+    let Some(folder) = opened(beneath, path)? else {
+        level.is_whole = true;
+        return Ok(level);
     };
     let mut seen = 0;
     for entry in Dir::read_from(&folder)? {
@@ -216,13 +215,8 @@ pub(crate) fn sweep(beneath: &Beneath, prefix: &Path, before: i64) -> Result<Swe
     let mut swept = Swept::default();
     let mut folders = vec![prefix.clone()];
     while let Some(path) = folders.pop() {
-        let folder = match beneath.folder(
-            path.as_ref().split('/').filter(|part| !part.is_empty()),
-            false,
-        ) {
-            Ok(folder) => folder,
-            Err(FileError::NotFound) => continue,
-            Err(error) => return Err(error),
+        let Some(folder) = opened(beneath, &path)? else {
+            continue;
         };
         for entry in Dir::read_from(&folder)? {
             let entry = entry?;
@@ -262,11 +256,8 @@ pub(crate) fn tidy(beneath: &Beneath, prefix: &Path) -> Result<u64, FileError> {
     let mut at = 0;
     while let Some(path) = folders.get(at).cloned() {
         at += 1;
-        let parts = path.as_ref().split('/').filter(|part| !part.is_empty());
-        let folder = match beneath.folder(parts, false) {
-            Ok(folder) => folder,
-            Err(FileError::NotFound) => continue,
-            Err(error) => return Err(error),
+        let Some(folder) = opened(beneath, &path)? else {
+            continue;
         };
         for entry in Dir::read_from(&folder)? {
             let entry = entry?;
