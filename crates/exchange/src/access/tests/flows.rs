@@ -101,10 +101,7 @@ async fn savings_count_from_the_flows_that_were_switched_off() {
 async fn flows_are_their_teams_and_what_is_wrong_is_said() {
     for world in World::each().await {
         let exchange = world.exchange();
-        let given = sql!(
-            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
-        );
-        given.execute(exchange.db()).await.unwrap();
+        give_parts(&world).await;
         let page = PageRequest::all();
         let with = |change: fn(&mut FlowNew)| {
             let mut new = flow("ftp", 1, None);
@@ -270,15 +267,8 @@ async fn an_old_copy_is_compared_by_a_worker() {
         assert!(work.unwrap().is_some());
 
         // By now another team has a table there.
-        let given = sql!(
-            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
-        );
-        given.execute(exchange.db()).await.unwrap();
-        let moved = sql!(
-            "update product_table set path = 'old', storage_id = (select id from storage where name = 'az_weu')
-             where product_id = (select id from product where name = 'vehicle-parts')"
-        );
-        moved.execute(exchange.db()).await.unwrap();
+        give_parts(&world).await;
+        move_parts(&world, "old").await;
         let refused = exchange.flow_compare(&world.jonas, flow.id).await;
         let Err(Error::Conflict(why)) = refused else {
             panic!("{refused:?}");
@@ -413,15 +403,8 @@ async fn where_others_have_something_an_admin_names_the_copy() {
         let exchange = world.exchange();
         world.granted("vehicle-visits", "replica").await;
         world.sync(3).await;
-        let given = sql!(
-            "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
-        );
-        given.execute(exchange.db()).await.unwrap();
-        let moved = sql!(
-            "update product_table set path = 'theirs', storage_id = (select id from storage where name = 'az_weu')
-             where product_id = (select id from product where name = 'vehicle-parts')"
-        );
-        moved.execute(exchange.db()).await.unwrap();
+        give_parts(&world).await;
+        move_parts(&world, "theirs").await;
         let new = || FlowNew {
             storage: Some("az_weu".into()),
             path: Some("old/visits".into()),
@@ -491,4 +474,25 @@ async fn put(world: &World, table: TableId, storage: StorageId) {
     .execute(world.exchange().db())
     .await
     .unwrap();
+}
+
+/// `vehicle-parts` is another team's.
+async fn give_parts(world: &World) {
+    let given = sql!(
+        "update product set team_id = (select id from team where name = 'rnd') where name = 'vehicle-parts'"
+    );
+    given.execute(world.exchange().db()).await.unwrap();
+}
+
+/// Its table lies there in the storage that takes replicas.
+async fn move_parts(world: &World, path: &str) {
+    let moved = sql!(
+        "update product_table set path = $1, storage_id = (select id from storage where name = 'az_weu')
+         where product_id = (select id from product where name = 'vehicle-parts')"
+    );
+    moved
+        .bind(path)
+        .execute(world.exchange().db())
+        .await
+        .unwrap();
 }
