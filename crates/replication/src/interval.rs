@@ -53,7 +53,7 @@ pub(crate) async fn follow(
     from: u64,
 ) -> Result<Option<Vec<Touched>>, PlanError> {
     let versions = from.saturating_add(1)..=source.version;
-    if source.version.saturating_sub(from) > MOST_COMMITS {
+    if is_too_far(source, from) {
         return Ok(None);
     }
     match pair.source.bytes_of_commits(versions.clone()).await {
@@ -92,6 +92,11 @@ pub(crate) async fn follow(
         }
     }
     Ok(walk.end(source))
+}
+
+/// Whether there are more commits since than are followed.
+pub(crate) fn is_too_far(source: &Snapshot, from: u64) -> bool {
+    source.version.saturating_sub(from) > MOST_COMMITS
 }
 
 /// A file of the source, as far as the commits speak of it.
@@ -408,10 +413,8 @@ impl Walk<'_> {
             // The way to the root has to stay.
             self.nodes[at].parent = node.parent;
             let (set, is_one) = sets.entry(root).or_default();
-            *is_one |= node.group.is_some()
-                || !node.feeds.is_empty()
-                || node.compacted
-                || node.broken.is_some();
+            // A file that went and came back is no set by itself: it is there, or it is copied.
+            *is_one |= node.group.is_some() || !node.feeds.is_empty() || node.compacted;
             take(set, node, source)?;
         }
         let sets = sets.into_values().filter(|(_, is_one)| *is_one);
