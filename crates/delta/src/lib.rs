@@ -53,7 +53,7 @@ pub use contain::{Escape, MAX_KEY_BYTES, contain, deletion_vector_key, encode, s
 pub use contained::ContainedStore;
 pub use error::LogError;
 pub use inspect::{Inspection, inspect, scan};
-pub use narrow::{Before, NarrowColumn, Narrowed, Opened, Secret, Unnarrowed};
+pub use narrow::{Before, NarrowColumn, Narrowed, Opened, Secret, Turn, Unnarrowed};
 pub use replay::Snapshot;
 pub use rewrite::{NewFile, RowChange, Sought, Unfit};
 pub use rows::{RowSum, RowsError};

@@ -32,7 +32,7 @@ use crate::write::stats::Tally;
 use crate::{LogError, Table};
 
 /// The column of a change feed that says what became of a row.
-const KIND: &str = "_change_type";
+pub(crate) const KIND: &str = "_change_type";
 
 /// Bytes of rows of a feed that are held at once.
 const FEED_BYTES: u64 = 256 << 20;
@@ -141,6 +141,11 @@ impl RowChange {
         })
     }
 
+    /// The same, with these columns told to the log.
+    pub(crate) fn telling(self, told: BTreeSet<String>) -> Self {
+        Self { told, ..self }
+    }
+
     /// How many rows are still to be taken out of files.
     pub fn fewer(&self) -> u64 {
         self.fewer
@@ -149,16 +154,6 @@ impl RowChange {
     /// How many rows are still to be written.
     pub fn more(&self) -> u64 {
         self.more
-    }
-
-    fn sum(&mut self) {
-        (self.fewer, self.more) = (0, 0);
-        for net in self.net.values() {
-            match *net < 0 {
-                true => self.fewer += net.unsigned_abs(),
-                false => self.more += net.unsigned_abs(),
-            }
-        }
     }
 
     /// Takes up a file of a change feed.
@@ -189,49 +184,72 @@ impl RowChange {
         let is_feed = names.contains(KIND);
         let mut batches = table.batches(file, names).await?;
         self.check(&batches)?;
-        self.taken = self.taken.saturating_add(batches.told);
+        self.expect(batches.told)?;
+        while let Some((first, batch)) = batches.next(table, file).await? {
+            let kinds = match is_feed {
+                true => Some(kinds_of(&batch)?),
+                false => None,
+            };
+            self.include(&batch, |at| match &kinds {
+                _ if !batches.lives(first + count(at)) => Ok(0),
+                None => Ok(-1),
+                Some(kinds) => change_of(kinds.as_string::<i32>(), at),
+            })?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Makes room for so many rows, as a file says that it has.
+    pub(crate) fn expect(&mut self, rows: u64) -> Result<(), Unfit> {
+        self.taken = self.taken.saturating_add(rows);
         if self.taken > FEED_ROWS {
             return Err(Unfit::Rows(format!(
                 "the change feed has {} rows, and at most {FEED_ROWS} are applied at once",
                 self.taken
             )));
         }
-        while let Some((first, batch)) = batches.next(table, file).await? {
-            let kinds = match batch.column_by_name(KIND) {
-                Some(kinds) if is_feed => Some(fit(kinds, &DataType::Utf8)?),
-                None if is_feed => {
-                    return Err(Unfit::Rows(
-                        "the change feed does not say what became of its rows".to_owned(),
-                    ));
-                }
-                _ => None,
-            };
-            let rows = self.converter.convert_columns(&self.fitted(&batch)?)?;
-            for (at, row) in (0..batch.num_rows()).zip(first..) {
-                if !batches.lives(row) {
-                    continue;
-                }
-                let change = match &kinds {
-                    None => -1,
-                    Some(kinds) => change_of(kinds.as_string::<i32>(), at)?,
-                };
-                let row = rows.row(at).data();
-                match self.net.get_mut(row) {
-                    Some(net) => *net += change,
-                    None => {
-                        self.bytes = self.bytes.saturating_add(count(row.len()) + 64);
-                        if self.bytes > FEED_BYTES {
-                            return Err(Unfit::Rows(
-                                "the change feed has too many rows to be held at once".to_owned(),
-                            ));
-                        }
-                        self.net.insert(row.into(), change);
-                    }
-                }
+        Ok(())
+    }
+
+    /// Takes up rows: of each, how many more of it there are to be.
+    pub(crate) fn include(
+        &mut self,
+        batch: &RecordBatch,
+        change: impl Fn(usize) -> Result<i64, Unfit>,
+    ) -> Result<(), Unfit> {
+        let rows = self.converter.convert_columns(&self.fitted(batch)?)?;
+        for at in 0..batch.num_rows() {
+            let change = change(at)?;
+            if change == 0 {
+                continue;
             }
-            tokio::task::yield_now().await;
+            let row = rows.row(at).data();
+            let before = match self.net.get_mut(row) {
+                Some(net) => {
+                    let before = *net;
+                    *net += change;
+                    before
+                }
+                None => {
+                    self.bytes = self.bytes.saturating_add(count(row.len()) + 64);
+                    if self.bytes > FEED_BYTES {
+                        return Err(Unfit::Rows(
+                            "the change feed has too many rows to be held at once".to_owned(),
+                        ));
+                    }
+                    self.net.insert(row.into(), change);
+                    0
+                }
+            };
+            let after = before + change;
+            let (fewer, more) = (
+                |net: i64| net.min(0).unsigned_abs(),
+                |net: i64| net.max(0).unsigned_abs(),
+            );
+            self.fewer = self.fewer + fewer(after) - fewer(before);
+            self.more = self.more + more(after) - more(before);
         }
-        self.sum();
         Ok(())
     }
 
@@ -467,7 +485,18 @@ async fn put(
     Ok(())
 }
 
-fn change_of(kinds: &arrow::array::StringArray, at: usize) -> Result<i64, Unfit> {
+/// What a feed says that became of its rows.
+pub(crate) fn kinds_of(batch: &RecordBatch) -> Result<ArrayRef, Unfit> {
+    match batch.column_by_name(KIND) {
+        Some(kinds) => Ok(fit(kinds, &DataType::Utf8)?),
+        None => Err(Unfit::Rows(
+            "the change feed does not say what became of its rows".to_owned(),
+        )),
+    }
+}
+
+/// How many more of a row there are to be.
+pub(crate) fn change_of(kinds: &arrow::array::StringArray, at: usize) -> Result<i64, Unfit> {
     let kind = if kinds.is_null(at) {
         ""
     } else {

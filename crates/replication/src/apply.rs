@@ -1,7 +1,7 @@
 //! Making of the replica's own files what the source has made of its: a set's rows are changed as the feed says, in new files of the
 //! replica. Names and bytes follow from the plan alone, so that a run that was broken off writes the same files again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::choose::{Base, Ways, Work, rows_of};
-use crate::files::CopyItem;
+use crate::files::{Copied, CopyItem};
 use crate::plan::{Plan, PlanSummary};
 use crate::stands::{Stand, same_tags, tagged};
 
@@ -20,12 +20,28 @@ use crate::stands::{Stand, same_tags, tagged};
 const SMALL: u64 = 8 << 20;
 const PACKED: u64 = 128 << 20;
 
+/// Of a partition.
+type Values = BTreeMap<String, Option<String>>;
+
 /// What became of a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Applied {
     /// Which of the set's files of the replica go.
     gone: Vec<usize>,
     own: Vec<Own>,
+    /// Bytes read from the source to do it, where none was copied for it.
+    #[serde(default)]
+    pub(crate) read: u64,
+}
+
+impl Applied {
+    /// Adds what was written, and what was read for it.
+    pub(crate) fn count(&self, copied: &mut Copied) {
+        copied.bytes_read = copied.bytes_read.saturating_add(self.read);
+        copied.files += self.own.len() as u64;
+        let sizes = self.own.iter().map(|own| own.size);
+        copied.bytes = sizes.fold(copied.bytes, u64::saturating_add);
+    }
 }
 
 /// A file of the replica's own.
@@ -45,8 +61,7 @@ struct Kept {
 
 impl Own {
     /// As the replica's log is to have it. Of the time it was planned at, which a plan that is made again has, too.
-    fn file(&self, work: &Work, summary: &PlanSummary) -> Option<AddFile> {
-        let values = &work.ends.first()?.partition_values;
+    fn file(&self, values: &Values, summary: &PlanSummary) -> Option<AddFile> {
         let modified = summary.planned_at.millis();
         Some(AddFile {
             key: delta::contain(&self.path).ok()?,
@@ -98,8 +113,34 @@ async fn apply_one(
     for item in &work.without {
         change.without(target, &fetched(item)?).await?;
     }
-    let mut sought = Vec::with_capacity(work.bases.len());
-    for base in &work.bases {
+    let sought = seek(target, &mut change, &work.bases).await?;
+    let stay = sought.iter().map(|sought| sought.stay);
+    let rows = stay.fold(0, u64::saturating_add);
+    // Before a file is written for nothing.
+    counted(rows.saturating_add(change.more()), work)?;
+    let parts = parts(&work.bases, &sought, pack, |base| hides(base, work));
+    let beside = work.ends.first().map(|end| end.path.as_str());
+    let place = Place {
+        target,
+        summary: &plan.summary,
+        id: &work.id,
+        folder: beside
+            .and_then(|path| path.rsplit_once('/'))
+            .map(|(folder, _)| folder),
+    };
+    let written = rewrite(&place, &mut change, &work.bases, &sought, parts).await?;
+    check(plan, work, &written.0, written.1, shape)?;
+    Ok(written.0)
+}
+
+/// Looks for the rows that go.
+pub(crate) async fn seek(
+    target: &Table,
+    change: &mut RowChange,
+    bases: &[Base],
+) -> Result<Vec<Sought>, Unfit> {
+    let mut sought = Vec::with_capacity(bases.len());
+    for base in bases {
         sought.push(change.seek(target, &base.file).await?);
     }
     if change.fewer() > 0 {
@@ -108,20 +149,39 @@ async fn apply_one(
             change.fewer()
         )));
     }
+    Ok(sought)
+}
+
+/// Where a set's files are written, and what their names are made of.
+pub(crate) struct Place<'a> {
+    pub(crate) target: &'a Table,
+    pub(crate) summary: &'a PlanSummary,
+    /// Of the set.
+    pub(crate) id: &'a str,
+    /// Below the table's.
+    pub(crate) folder: Option<&'a str>,
+}
+
+/// Writes parts of a set's files anew, and what comes. Answers also how many rows the set has then.
+pub(crate) async fn rewrite(
+    place: &Place<'_>,
+    change: &mut RowChange,
+    bases: &[Base],
+    sought: &[Sought],
+    parts: Vec<Vec<usize>>,
+) -> Result<(Applied, u64), Unfit> {
     let mut applied = Applied::default();
     let stay = sought.iter().map(|sought| sought.stay);
     let mut rows = stay.fold(0, u64::saturating_add);
-    // Before a file is written for nothing.
-    counted(rows.saturating_add(change.more()), work)?;
-    for part in parts(work, &sought, pack) {
+    for part in parts {
         let from: Vec<(&AddFile, &Sought)> = part
             .iter()
-            .filter_map(|at| Some((work.bases.get(*at)?.file.as_ref(), sought.get(*at)?)))
+            .filter_map(|at| Some((bases.get(*at)?.file.as_ref(), sought.get(*at)?)))
             .collect();
         let Some((first, _)) = from.first() else {
             continue;
         };
-        let name = name_of(plan, work, &first.file_key());
+        let name = place.name_of(&first.file_key());
         let stay = from.iter().map(|(_, sought)| sought.stay);
         let stay = stay.fold(0, u64::saturating_add);
         applied.gone.extend(&part);
@@ -130,7 +190,7 @@ async fn apply_one(
         if stay == 0 && !with_more {
             continue;
         }
-        let made = write(target, &mut change, &from, with_more, work, &name).await?;
+        let made = place.write(change, &from, with_more, &name).await?;
         // Of a file that did not have to be read there was only the writer's word until now.
         rows = rows.saturating_sub(stay).saturating_add(made.1.rows);
         applied.own.push(made.0);
@@ -140,24 +200,28 @@ async fn apply_one(
             path: String::new(),
             dv: None,
         };
-        let name = name_of(plan, work, &none);
-        let made = write(target, &mut change, &[], true, work, &name).await?;
+        let name = place.name_of(&none);
+        let made = place.write(change, &[], true, &name).await?;
         rows = rows.saturating_add(made.1.rows);
         applied.own.push(made.0);
     }
-    check(plan, work, &applied, rows, shape)?;
-    Ok(applied)
+    Ok((applied, rows))
 }
 
-/// Which files are written anew, each part of them as one: those in which a row goes; and small ones, where they are many, so that
-/// the replica stays quick to read though the source's compactions are not copied.
-fn parts(work: &Work, sought: &[Sought], pack: usize) -> Vec<Vec<usize>> {
-    let bases = || work.bases.iter().zip(sought).enumerate();
-    let hit: HashSet<usize> = bases()
-        .filter(|(_, (base, sought))| !sought.gone.is_empty() || hides(base, work))
+/// Which files are written anew, each part of them as one: those in which a row goes, or something else `asks` for it; and small
+/// ones, where they are many, so that the replica stays quick to read though the source's compactions are not copied.
+pub(crate) fn parts(
+    bases: &[Base],
+    sought: &[Sought],
+    pack: usize,
+    asks: impl Fn(&Base) -> bool,
+) -> Vec<Vec<usize>> {
+    let all = || bases.iter().zip(sought).enumerate();
+    let hit: HashSet<usize> = all()
+        .filter(|(_, (base, sought))| !sought.gone.is_empty() || asks(base))
         .map(|(at, _)| at)
         .collect();
-    let small = bases().filter(|(_, (base, _))| base.file.size <= SMALL);
+    let small = all().filter(|(_, (base, _))| base.file.size <= SMALL);
     let small: Vec<(usize, u64)> = small.map(|(at, (base, _))| (at, base.file.size)).collect();
     let mut parts: Vec<Vec<usize>> = Vec::new();
     if small.len() >= pack {
@@ -188,28 +252,50 @@ fn hides(base: &Base, work: &Work) -> bool {
     base.file.deletion_vector.is_some() && (work.purges || !work.ends.iter().any(is_there))
 }
 
-async fn write(
-    target: &Table,
-    change: &mut RowChange,
-    from: &[(&AddFile, &Sought)],
-    with_more: bool,
-    work: &Work,
-    name: &str,
-) -> Result<(Own, NewFile), Unfit> {
-    let beside = work.ends.first().map(|end| end.path.as_str());
-    let folder = beside.and_then(|path| path.rsplit_once('/'));
-    let path = match folder {
-        Some((folder, _)) => format!("{folder}/{name}"),
-        None => name.to_owned(),
-    };
-    let key = delta::contain(&path).map_err(|why| Unfit::Rows(why.to_string()))?;
-    let made = change.write(target, from, with_more, &key).await?;
-    let own = Own {
-        path,
-        size: made.size,
-        stats: made.stats.clone(),
-    };
-    Ok((own, made))
+impl Place<'_> {
+    async fn write(
+        &self,
+        change: &mut RowChange,
+        from: &[(&AddFile, &Sought)],
+        with_more: bool,
+        name: &str,
+    ) -> Result<(Own, NewFile), Unfit> {
+        let path = match self.folder {
+            Some(folder) => format!("{folder}/{name}"),
+            None => name.to_owned(),
+        };
+        let key = delta::contain(&path).map_err(|why| Unfit::Rows(why.to_string()))?;
+        let made = change.write(self.target, from, with_more, &key).await?;
+        let own = Own {
+            path,
+            size: made.size,
+            stats: made.stats.clone(),
+        };
+        Ok((own, made))
+    }
+
+    /// The same for the same plan by the same program, and for no other.
+    fn name_of(&self, of: &FileKey) -> String {
+        let mut hash = Sha256::new();
+        let ordinal = self.summary.ordinal.to_string();
+        let run = self.summary.run.to_string();
+        let dv = of.dv.as_deref().unwrap_or_default();
+        for part in [
+            env!("CARGO_PKG_VERSION"),
+            &run,
+            &ordinal,
+            self.id,
+            &of.path,
+            dv,
+        ] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        format!(
+            "part-00000-{}-c000.snappy.parquet",
+            hex::encode(&hash.finalize()[..16])
+        )
+    }
 }
 
 fn counted(rows: u64, work: &Work) -> Result<(), Unfit> {
@@ -234,7 +320,7 @@ fn check(
     if rows == 0 || applied.gone.len() == work.bases.len() && applied.own.is_empty() {
         return Err(Unfit::Rows("no row would be left".to_owned()));
     }
-    let ours: Vec<Arc<AddFile>> = members(work, applied, &plan.summary)
+    let ours: Vec<Arc<AddFile>> = members_of(work, applied, &plan.summary)
         .into_iter()
         .map(|(file, _)| file)
         .collect();
@@ -271,7 +357,7 @@ fn bounds<'a>(files: impl Iterator<Item = &'a AddFile>, column: &str) -> Option<
 }
 
 /// The first column whose bounds are not those of the source.
-fn differing<'a>(
+pub(crate) fn differing<'a>(
     shape: &'a Shape,
     ours: &[Arc<AddFile>],
     theirs: &[Arc<AddFile>],
@@ -299,55 +385,51 @@ fn fetched(item: &CopyItem) -> Result<AddFile, Unfit> {
     })
 }
 
-/// The same for the same plan by the same program, and for no other.
-fn name_of(plan: &Plan, work: &Work, of: &FileKey) -> String {
-    let mut hash = Sha256::new();
-    let ordinal = plan.summary.ordinal.to_string();
-    let run = plan.summary.run.to_string();
-    let dv = of.dv.as_deref().unwrap_or_default();
-    for part in [
-        env!("CARGO_PKG_VERSION"),
-        &run,
-        &ordinal,
-        &work.id,
-        &of.path,
-        dv,
-    ] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    format!(
-        "part-00000-{}-c000.snappy.parquet",
-        hex::encode(&hash.finalize()[..16])
-    )
-}
-
 /// The files that have the set's rows, each with the file of the replica that it was before, where it is one.
-fn members(
-    work: &Work,
+pub(crate) fn members(
+    bases: &[Base],
+    values: &Values,
     applied: &Applied,
     summary: &PlanSummary,
 ) -> Vec<(Arc<AddFile>, Option<Arc<AddFile>>)> {
-    let stay = work.bases.iter().enumerate();
-    let stay = stay.filter(|(at, _)| !applied.gone.contains(at));
+    let gone: HashSet<usize> = applied.gone.iter().copied().collect();
+    let stay = bases.iter().enumerate();
+    let stay = stay.filter(|(at, _)| !gone.contains(at));
     let stay = stay.map(|(_, base)| {
         let before = (!base.is_new).then(|| Arc::clone(&base.file));
         (Arc::clone(&base.file), before)
     });
-    let own = applied.own.iter().filter_map(|own| own.file(work, summary));
-    stay.chain(own.map(|file| (Arc::new(file), None))).collect()
+    let own = applied.own.iter();
+    let own = own.filter_map(|own| own.file(values, summary));
+    let all = stay.chain(own.map(|file| (Arc::new(file), None)));
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_cached_key(|(file, _)| file.file_key());
+    all
+}
+
+/// The files that go for what was applied.
+pub(crate) fn gone(bases: &[Base], applied: &Applied) -> Vec<Arc<AddFile>> {
+    let gone = applied.gone.iter().filter_map(|at| bases.get(*at));
+    let gone = gone.filter(|base| !base.is_new);
+    gone.map(|base| Arc::clone(&base.file)).collect()
+}
+
+fn members_of(
+    work: &Work,
+    applied: &Applied,
+    summary: &PlanSummary,
+) -> Vec<(Arc<AddFile>, Option<Arc<AddFile>>)> {
+    let Some(first) = work.ends.first() else {
+        return Vec::new();
+    };
+    members(&work.bases, &first.partition_values, applied, summary)
 }
 
 /// Puts what was applied into the commit.
 pub(crate) fn settle(plan: &mut Plan, applied: &[Applied]) {
     for (work, applied) in plan.chosen.works.iter().zip(applied) {
-        for at in &applied.gone {
-            if let Some(base) = work.bases.get(*at).filter(|base| !base.is_new) {
-                plan.draft.removes.push(Arc::clone(&base.file));
-            }
-        }
-        let mut files = members(work, applied, &plan.summary);
-        files.sort_by_cached_key(|(file, _)| file.file_key());
+        plan.draft.removes.extend(gone(&work.bases, applied));
+        let files = members_of(work, applied, &plan.summary);
         let stands: Vec<Stand> = work.ends.iter().map(|end| Stand::of(end)).collect();
         for (at, (file, before)) in files.into_iter().enumerate() {
             let told = (at == 0).then_some(stands.as_slice());
@@ -380,7 +462,7 @@ pub(crate) async fn keep(
     tokio::fs::rename(&beside, path).await
 }
 
-/// What was kept of the same plan.
+/// What was kept of the same plan; of a narrowed replica's it may be the first few alone.
 pub(crate) async fn kept(path: &FilePath, choice: &str) -> Option<Vec<Applied>> {
     let bytes = tokio::fs::read(path).await.ok()?;
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;

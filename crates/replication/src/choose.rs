@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet};
 use delta::{FileKey, Snapshot};
 
 pub(crate) use chosen::{Base, Choice, Chosen, Way, Work};
-pub(crate) use set::{STAGED, id_of, is_staged, rows_of};
+pub(crate) use set::{MOST_FILES, STAGED, id_of, is_staged, rows_of};
 
-use crate::interval::{follow, is_in_the_way, paths};
+use crate::interval::{Touched, follow, is_in_the_way, paths};
 use crate::plan::{Pair, PlanError};
 use crate::stands::{Group, Stand, View};
 use set::{Found, work};
@@ -88,36 +88,59 @@ pub(crate) async fn choose(
     from: Option<u64>,
     purge: bool,
 ) -> Result<Chosen, PlanError> {
-    let mut chosen = choose_sets(pair, source, held, from).await?;
-    if purge && from.is_some() && unfit(source).is_none() {
+    let unfit = unfit(source);
+    let purge = purge && from.is_some() && unfit.is_none();
+    let stood = Stood {
+        held,
+        view: View::of(held),
+        from,
+        unfit,
+    };
+    let mut chosen = choose_sets(pair, source, stood, |_| true).await?;
+    if purge {
         chosen.purge(source, held);
     }
     Ok(chosen)
 }
 
-async fn choose_sets(
+/// What a replica has of its source, and since when.
+pub(crate) struct Stood<'a> {
+    pub(crate) held: &'a Snapshot,
+    pub(crate) view: View,
+    pub(crate) from: Option<u64>,
+    /// Why none of its sets is anything but copied.
+    pub(crate) unfit: Option<String>,
+}
+
+/// Chooses for the sets that the replica wants anything of.
+pub(crate) async fn choose_sets(
     pair: &Pair,
     source: &Snapshot,
-    held: &Snapshot,
-    from: Option<u64>,
+    stood: Stood<'_>,
+    is_wanted: impl Fn(&Touched) -> bool,
 ) -> Result<Chosen, PlanError> {
+    let Stood {
+        held,
+        view,
+        from,
+        unfit,
+    } = stood;
     let mut chosen = Chosen {
-        view: View::of(held),
+        view,
         ..Chosen::default()
     };
     // Of a replica that keeps each version the files are the source's.
     let is_worth_it =
         !pair.each && (pair.ways.skip || (pair.ways.feed && source.metadata.records_changes()));
-    chosen.why = match unfit(source) {
+    let is_unfit = unfit.is_some();
+    chosen.why = match unfit {
         None if pair.ways.feed && !source.metadata.records_changes() => {
             Some("the source keeps no change feed".to_owned())
         }
         why => why,
     };
     let sets = match from {
-        Some(from)
-            if is_worth_it && unfit(source).is_none() && has_rewritten(&chosen, source, held) =>
-        {
+        Some(from) if is_worth_it && !is_unfit && has_rewritten(&chosen, source, held) => {
             let followed = follow(pair, source, held, &chosen.view, from).await?;
             if followed.is_none() {
                 chosen.why = Some(
@@ -132,7 +155,8 @@ async fn choose_sets(
         return Ok(chosen);
     }
     let paths = paths(source);
-    let sets = sets.unwrap_or_default();
+    let mut sets = sets.unwrap_or_default();
+    sets.retain(is_wanted);
     let there: HashSet<&str> = match sets.iter().all(|set| set.inputs.is_empty()) {
         true => HashSet::new(),
         false => held.files.keys().map(|key| key.path.as_str()).collect(),

@@ -101,11 +101,28 @@ impl View {
             group.stands.extend(stands_of(file));
         }
         view.groups = groups.into_values().collect();
-        for (at, group) in view.groups.iter().enumerate() {
-            let keys = group.stands.iter().map(|stand| (stand.key(), at));
-            view.by_stand.extend(keys);
-        }
+        view.index();
         view
+    }
+
+    /// Of the source as it was, some files of which are in groups: a replica that says of its files what they are of, and not by
+    /// their names. The members of these are the source's files.
+    pub(crate) fn of_source(groups: Vec<Group>) -> Self {
+        let members = groups.iter().flat_map(|group| &group.members);
+        let mut view = Self {
+            grouped: members.map(|file| file.file_key()).collect(),
+            groups,
+            by_stand: HashMap::new(),
+        };
+        view.index();
+        view
+    }
+
+    fn index(&mut self) {
+        for (at, group) in self.groups.iter().enumerate() {
+            let keys = group.stands.iter().map(|stand| (stand.key(), at));
+            self.by_stand.extend(keys);
+        }
     }
 
     /// The replica's file under the same name as the source's, if it is that file.

@@ -245,7 +245,7 @@ impl Narrowed {
         source: &Table,
         file: &AddFile,
     ) -> Result<RowSum, Unnarrowed> {
-        let opened = self.open_it(source, file).await?;
+        let opened = self.open_it(source, file, None).await?;
         let mut batches = opened.batches(source, file).await?;
         let shape = self.metadata.shape().map_err(Unnarrowed::Source)?;
         let types: HashMap<String, DataType> = shape.widest();
@@ -276,26 +276,52 @@ impl Narrowed {
         let Some((first, batch)) = next.map_err(|error| unread(error, UNREADABLE))? else {
             return Ok(None);
         };
-        let lives = (0..batch.num_rows()).zip(first..);
-        let lives: BooleanArray = lives.map(|(_, row)| Some(batches.lives(row))).collect();
+        let stays = self.chosen(&batch, alive(batches, first, &batch))?;
+        self.made(secret, &batch, &stays).map(Some)
+    }
+
+    /// Which rows of those that live are chosen.
+    pub(super) fn chosen(
+        &self,
+        batch: &RecordBatch,
+        lives: BooleanArray,
+    ) -> Result<BooleanArray, Unnarrowed> {
         let broken = || damaged(UNREADABLE);
-        let mut stays = lives;
-        for test in &self.tests {
-            let fits = fitting(test, &batch).ok_or_else(broken)?;
-            stays = and(&stays, &fits).map_err(|_| broken())?;
-        }
+        self.tests.iter().try_fold(lives, |stays, test| {
+            let fits = fitting(test, batch).ok_or_else(broken)?;
+            and(&stays, &fits).map_err(|_| broken())
+        })
+    }
+
+    /// The rows that stay, as the replica has them.
+    pub(super) fn made(
+        &self,
+        secret: &Secret,
+        batch: &RecordBatch,
+        stays: &BooleanArray,
+    ) -> Result<RecordBatch, Unnarrowed> {
+        let broken = || damaged(UNREADABLE);
+        let left;
         let batch = match stays.true_count() == batch.num_rows() {
             true => batch,
-            false => filter_record_batch(&batch, &stays).map_err(|_| broken())?,
+            false => {
+                left = filter_record_batch(batch, stays).map_err(|_| broken())?;
+                &left
+            }
         };
         let mut columns = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let column = batch.column_by_name(node.out.name());
             columns.push(made(node, column, batch.num_rows(), secret).ok_or_else(broken)?);
         }
-        let made = RecordBatch::try_new(self.fields.clone(), columns);
-        made.map(Some).map_err(|_| broken())
+        RecordBatch::try_new(self.fields.clone(), columns).map_err(|_| broken())
     }
+}
+
+/// The rows that no deletion vector deletes.
+pub(super) fn alive(batches: &Batches, first: u64, batch: &RecordBatch) -> BooleanArray {
+    let rows = (0..batch.num_rows()).zip(first..);
+    rows.map(|(_, row)| Some(batches.lives(row))).collect()
 }
 
 /// The rows that fit. A column that the file does not have is null in all of them.

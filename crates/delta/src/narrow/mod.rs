@@ -2,6 +2,7 @@
 //! is written anew from the column chunks that it takes, with statistics of its own. Of what is left out nothing goes on, not into errors
 //! either: what a decoder says of a value is not repeated.
 
+mod feed;
 mod file;
 mod open;
 mod pseudonym;
@@ -16,6 +17,7 @@ use model::Narrowing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::feed::Turn;
 pub use self::open::{Opened, Unnarrowed};
 pub use self::pseudonym::Secret;
 use self::schema::{Act, Known, Node, Pass};

@@ -85,13 +85,15 @@ impl Narrowed {
     /// # Errors
     /// [`Unnarrowed`].
     pub async fn open(&self, source: &Table, file: &AddFile) -> Result<Opened, Unnarrowed> {
-        unbroken(self.open_it(source, file)).await
+        unbroken(self.open_it(source, file, None)).await
     }
 
+    /// `more` is a column that is read, too.
     pub(super) async fn open_it(
         &self,
         source: &Table,
         file: &AddFile,
+        more: Option<&str>,
     ) -> Result<Opened, Unnarrowed> {
         let there = source.objects().head(&file.key).await.map_err(of_source)?;
         if there.size != file.size {
@@ -113,7 +115,9 @@ impl Narrowed {
         })?;
         let schema = footer.file_metadata().schema_descr();
         let wanted = schema.columns().iter().enumerate();
-        let leaves = wanted.filter(|(_, leaf)| self.takes(leaf.path().parts()));
+        let is_more = |way: &[String]| way.first().map(String::as_str) == more && more.is_some();
+        let is_read = |way: &[String]| self.takes(way) || is_more(way);
+        let leaves = wanted.filter(|(_, leaf)| is_read(leaf.path().parts()));
         let leaves: Vec<usize> = leaves.map(|(index, _)| index).collect();
         let told = rows_of_groups(&footer);
         if told > FILE_ROWS {

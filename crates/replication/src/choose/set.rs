@@ -26,7 +26,7 @@ pub(crate) const STAGED: &str = "_entrepot_staged";
 /// The feed is not worth its rewriting unless it is this much smaller, in tenths.
 const TENTHS: u64 = 8;
 /// Files of a set, on either side, and bytes that are fetched for its rows.
-const MOST_FILES: usize = 1_000;
+pub(crate) const MOST_FILES: usize = 1_000;
 const MOST_BYTES: u64 = 256 << 20;
 /// Objects of the source that are looked at for one set, and at the same time.
 const MOST_LOOKS: usize = 1_000;
@@ -51,6 +51,12 @@ pub(super) async fn work(
     set: &Touched,
 ) -> Result<Found, PlanError> {
     if set.ends.is_empty() {
+        return Ok(Found::Copied(None));
+    }
+    // What went came back as it was, and the replica has it.
+    let has: HashSet<FileKey> = set.held.iter().map(|file| file.file_key()).collect();
+    let mut ends = set.ends.iter();
+    if set.groups.is_empty() && ends.all(|end| has.contains(&end.file_key())) {
         return Ok(Found::Copied(None));
     }
     if let Some(why) = set.broken {
@@ -102,7 +108,13 @@ pub(super) async fn work(
     if way == Way::Skip && rows_of(bases.iter().map(|base| &base.file)) != Some(rows) {
         return copied("the counts of rows of a compaction do not agree");
     }
-    let copy = copy_of(set, &members);
+    // Of a narrowed replica's none is the source's own, and giving a group up takes all that it stands for.
+    let theirs = if pair.narrow.is_some() {
+        &[]
+    } else {
+        members.as_slice()
+    };
+    let copy = copy_of(set, theirs);
     let feeds: Vec<CopyItem> = set
         .feeds
         .iter()
@@ -116,7 +128,9 @@ pub(super) async fn work(
     let fetched = feeds.iter().chain(&without).map(|item| item.size);
     let inputs = set.inputs.iter().map(|input| input.size);
     let other = Moves::of(fetched.clone().chain(inputs));
-    if fetched.fold(0, u64::saturating_add) > MOST_BYTES {
+    // The rows of a narrowed replica's are held like those of the feed.
+    let held = pair.narrow.as_ref().map_or(0, |_| other.bytes);
+    if fetched.fold(0, u64::saturating_add).max(held) > MOST_BYTES {
         return copied("the change feed is too large to be applied at once");
     }
     let is_less = match way {

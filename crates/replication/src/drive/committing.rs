@@ -111,7 +111,8 @@ impl Driver<'_> {
             model::crash_point!("sync.checkpoint.after");
         }
         // Of a plan that was given up, too.
-        if !plan.choice.is_empty() || self.record.files_only {
+        let is_staged = !plan.choice.is_empty() || self.record.files_only;
+        if is_staged && plan.narrowed.is_none() {
             self.unstage().await;
         }
         self.save(RunState::Done).await

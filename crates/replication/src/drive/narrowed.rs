@@ -10,6 +10,7 @@ use model::RunState;
 use tokio::time::Instant;
 
 use super::{Driver, PROGRESS, RunError};
+use crate::apply::{Applied, keep, kept};
 use crate::files::{Copied, CopyFailure, FailureKind};
 use crate::narrow::{self, Narrow};
 use crate::plan::{Plan, PlanError};
@@ -28,10 +29,13 @@ impl Driver<'_> {
         plan: &mut Plan,
     ) -> Result<bool, RunError> {
         let pair = self.pair;
+        let Some(applied) = self.applied(narrow, plan).await? else {
+            return Ok(false);
+        };
         let path = self.file(NARROWED);
         let mut all = narrow::done_before(&path).await;
         let mut lines = narrow::lines(&path).await?;
-        let mut copied = Copied::default();
+        let mut copied = counted(&applied);
         for done in all.values() {
             narrow::count(&mut copied, done);
         }
@@ -83,7 +87,7 @@ impl Driver<'_> {
         if let Some((nth, why)) = first {
             return self.unnarrowed(Some(nth), why).await;
         }
-        if let Err(why) = narrow::settle(pair, narrow, plan, &all).await {
+        if let Err(why) = narrow::settle(pair, narrow, plan, &all, &applied).await {
             return self.unnarrowed(None, why).await;
         }
         if let Some(kept) = &mut self.record.plan {
@@ -91,6 +95,9 @@ impl Driver<'_> {
             kept.rows_full = plan.summary.rows_full;
         }
         let (bytes, is_readable) = self.is_readable(plan);
+        if !is_readable && !applied.is_empty() {
+            return self.by_files("the commit would be too large").await;
+        }
         if !is_readable {
             let limit = pair.target.budgets().commit_bytes;
             let why = PlanError::TooLarge { bytes, limit }.to_string();
@@ -98,6 +105,69 @@ impl Driver<'_> {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// Changes the rows of what is not narrowed anew. None: it cannot be, and the run is planning anew, for files alone.
+    async fn applied(
+        &mut self,
+        narrow: &Narrow,
+        plan: &Plan,
+    ) -> Result<Option<Vec<Applied>>, RunError> {
+        let Some(work) = plan.narrow.as_ref().filter(|work| !work.sets.is_empty()) else {
+            return Ok(Some(Vec::new()));
+        };
+        let (pair, summary) = (self.pair, &plan.summary);
+        let path = self.file(&format!("{}.rows", summary.ordinal));
+        let mut all = kept(&path, &summary.choice).await.unwrap_or_default();
+        let done = all.len();
+        let stopped = AtomicBool::new(false);
+        let left = work.sets.iter().skip(done).map(|set| {
+            let stopped = &stopped;
+            async move {
+                if stopped.load(Ordering::Relaxed) {
+                    return None;
+                }
+                Some(narrow::apply(pair, narrow, (work, set), summary).await)
+            }
+            .boxed()
+        });
+        let left: Vec<_> = left.collect();
+        let mut applying = stream::iter(left).buffered(FILES);
+        let mut saved = Instant::now();
+        let mut failed = None;
+        loop {
+            match tokio::time::timeout(PROGRESS, applying.next()).await {
+                Ok(None) => break,
+                Ok(Some(Some(Ok(applied)))) if failed.is_none() => all.push(applied),
+                // What is under way is finished, nothing new is begun.
+                Ok(Some(Some(Err(why)))) => {
+                    stopped.store(true, Ordering::Relaxed);
+                    failed.get_or_insert(why);
+                }
+                Ok(Some(_)) | Err(_) => {}
+            }
+            if saved.elapsed() >= PROGRESS {
+                saved = Instant::now();
+                keep(&path, &summary.choice, &all).await?;
+                self.record.copied = counted(&all);
+                self.save(self.record.state).await?;
+            }
+        }
+        drop(applying);
+        if all.len() > done {
+            keep(&path, &summary.choice, &all).await?;
+        }
+        let why = match failed {
+            None => return Ok(Some(all)),
+            Some(Unnarrowed::Source(error)) => {
+                return Err(RunError::Plan(PlanError::Source(error)));
+            }
+            Some(Unnarrowed::Target(error)) => return Err(RunError::Commit(error)),
+            Some(Unnarrowed::Missing) => "a file of the source is gone".to_owned(),
+            Some(Unnarrowed::Damaged(why)) => why,
+        };
+        self.by_files(&why).await?;
+        Ok(None)
     }
 
     /// What becomes of the run when a file cannot be narrowed: which of the source's, in the order of its log.
@@ -136,4 +206,13 @@ impl Driver<'_> {
             }
         }
     }
+}
+
+/// What was written and read for what was applied.
+fn counted(applied: &[Applied]) -> Copied {
+    let mut copied = Copied::default();
+    for applied in applied {
+        applied.count(&mut copied);
+    }
+    copied
 }

@@ -73,7 +73,7 @@ impl Driver<'_> {
     }
 
     /// Plans anew, for files alone.
-    async fn by_files(&mut self, why: &str) -> Result<bool, RunError> {
+    pub(super) async fn by_files(&mut self, why: &str) -> Result<bool, RunError> {
         tracing::info!(
             replica_table = %self.pair.replica_table, run = %self.run.id, why = %why,
             "rows could not be changed by the change feed; their files are copied"

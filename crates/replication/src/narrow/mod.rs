@@ -1,11 +1,14 @@
 //! Narrowed replicas: columns of the source left out, values hashed, rows chosen. Such a replica is a table of its own: every data file of
 //! it is written here, one for each file of the source of which a row is left, and called by a keyed hash of that file. So the replica's own
-//! log says what it holds without saying anything of the source, and a run is again the difference of two sets.
+//! log says what it holds without saying anything of the source, and a run is again the difference of two sets. Where the source has
+//! rewritten files and says in its change feed what became of their rows, these are changed in the replica's own files instead.
 //!
 //! Files of the source are read where they lie and never stored on the way: what is left out is nowhere but in the memory of the process
 //! that writes, which is also the only one that has the key.
 
 mod plan;
+mod rows;
+mod sets;
 mod view;
 mod work;
 
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::plan::PlanNarrowed;
 pub(crate) use self::plan::{Found, plan};
+pub(crate) use self::rows::apply;
 pub(crate) use self::view::represented;
 pub(crate) use self::work::{Work, count, done_before, lines, note, settle, write};
 use crate::prove::{Sums, is_split, sums_of};

@@ -1,5 +1,5 @@
-//! Planning a run of a narrowed replica: which files of the source it lacks and which of its own go. What writing the others takes is known
-//! from their footers, which are read for it; beside it stands what copying them whole would.
+//! Planning a run of a narrowed replica: which files of the source it lacks and which of its own go, and of which the rows are changed. What
+//! writing takes is known from the footers of what is read for it; beside it stands what copying the files whole would.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::sets::{Choosing, Cut, Set, choose};
 use super::view::{View, digest};
 use super::work::{File, Work};
 use super::{Narrow, in_order};
@@ -21,7 +22,7 @@ use crate::foresee::Moves;
 use crate::intent::{self, Needs};
 use crate::mark::Mark;
 use crate::plan::{
-    Ask, FullReason, Pair, Plan, PlanError, PlanSummary, Planned, can_be_recognised,
+    Ask, FullReason, Pair, Plan, PlanError, PlanSummary, Planned, can_be_recognised, files_for,
 };
 use crate::prove::{WHOLE, partition_of};
 use crate::say::say;
@@ -39,9 +40,9 @@ const LEAST_LINE: u64 = 400;
 /// What a run of a narrowed replica moves, for people, and what it would.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanNarrowed {
-    /// Bytes of the column chunks, footers and deletion vectors that are fetched.
+    /// Bytes of the column chunks, footers and deletion vectors that are fetched, of the change feed's files, too.
     pub bytes_chunks: u64,
-    /// Bytes of the same files, whole.
+    /// Bytes of the files of the source that the replica lacks, whole, whether they are fetched or their rows changed by the feed.
     pub bytes_whole: u64,
     /// Columns of the source that the cut does not know: the replica does not have them.
     pub left_out: Vec<String>,
@@ -94,7 +95,7 @@ fn protocol(source: &Snapshot) -> Protocol {
 }
 
 /// A file of the source by a name of which nobody can tell what it is called or how large it is.
-fn name_of(narrow: &Narrow, recipe: &str, file: &AddFile) -> String {
+pub(super) fn name_of(narrow: &Narrow, recipe: &str, file: &AddFile) -> String {
     let key = file.file_key();
     let dv = key.dv.unwrap_or_default();
     let (size, at) = (file.size.to_string(), file.modification_time.to_string());
@@ -139,31 +140,68 @@ pub(crate) async fn plan(
         })
         .collect();
     let again = mended(pair, &wanted, &view).await?;
+    let names: HashSet<&String> = wanted.iter().map(|wanted| &wanted.of).collect();
+    let rest = standing.as_ref().map_or(0, |(_, mark)| mark.files_for);
+    let from = standing.as_ref().map(|(_, mark)| mark.source_version);
+    let from = from.filter(|_| full.is_none() && !ask.files_only && rest == 0);
+    let mut chosen = match from {
+        Some(from) => {
+            let cut = Cut {
+                narrow,
+                made: &made,
+                recipe: &recipe,
+            };
+            choose(pair, &cut, &source, (&view, &names, from)).await?
+        }
+        None => Choosing::default(),
+    };
+    if rest > 0 && full.is_none() {
+        let why = "the change feed could not be applied lately; a later run tries it again";
+        chosen.why = Some(why.to_owned());
+    }
+    let together = Kept::of(&view, &names, &mut chosen, full.is_none());
     let is_lacking = |of: &String| {
         let is_held = view.files.contains_key(of) || view.none.contains(of);
-        !is_held || again.contains(of)
+        !(is_held || together.of.contains(of)) || again.contains(of)
     };
+    let given_up = together.given_up.iter();
+    let given_up: HashMap<&str, &Arc<AddFile>> =
+        given_up.map(|file| (file.path.as_str(), file)).collect();
     let lacking: Vec<File> = wanted
         .iter()
         .filter(|wanted| is_lacking(&wanted.of))
         .map(|Wanted { of, file, nth }| {
             let fresh = again.contains(of);
+            let held = view.files.get(of).filter(|_| fresh);
+            let path = path_of(of);
+            // What it was before it was one of a set that is given up.
+            let held = held.or_else(|| given_up.get(path.as_str()).copied());
             File {
-                path: format!("part-{of}.snappy.parquet"),
                 of: of.clone(),
                 source: Arc::clone(file),
                 nth: *nth,
                 fresh,
-                held: view.files.get(of).filter(|_| fresh).cloned(),
+                held: held.cloned(),
+                path,
                 opened: None,
             }
         })
         .collect();
-    let names: HashSet<&String> = wanted.iter().map(|wanted| &wanted.of).collect();
     let draft = draft(pair, narrow, (&source, &made), held.as_ref(), at)?;
-    let gone = view.files.iter().filter(|(of, _)| !names.contains(of));
+    let is_gone = |of: &String, file: &AddFile| {
+        // What is one of a set goes with its rows, or stays with them.
+        !names.contains(of) && !together.bases.contains(&file.path)
+    };
+    let gone = view.files.iter().filter(|(of, file)| is_gone(of, file));
     let mut gone: Vec<Arc<AddFile>> = gone.map(|(_, file)| Arc::clone(file)).collect();
     gone.extend(view.odd.iter().cloned());
+    let written: HashSet<&str> = lacking.iter().map(|file| file.path.as_str()).collect();
+    let given_up = together.given_up.iter();
+    gone.extend(
+        given_up
+            .filter(|file| !written.contains(file.path.as_str()))
+            .cloned(),
+    );
     gone.sort_by(|a, b| a.path.cmp(&b.path));
     let forgets = view.none.iter().any(|of| !names.contains(of));
     let draft = Draft {
@@ -175,6 +213,7 @@ pub(crate) async fn plan(
         && mark.source_version == version
         && draft.is_empty()
         && lacking.is_empty()
+        && chosen.sets.is_empty()
         && !forgets
     {
         return Ok(Planned::Nothing {
@@ -193,6 +232,7 @@ pub(crate) async fn plan(
     let stays = wanted.iter().filter(|wanted| !is_lacking(&wanted.of));
     let stays = stays
         .filter_map(|wanted| view.files.get(&wanted.of))
+        .chain(&together.stays)
         .cloned();
     let stays = stays.collect();
     let keys_digest = digest(wanted.iter().map(|wanted| &wanted.of)).text();
@@ -200,6 +240,7 @@ pub(crate) async fn plan(
         none,
         notes: view.notes,
         files: lacking,
+        sets: chosen.sets,
         stays,
         made,
         run: Moves::default(),
@@ -211,6 +252,7 @@ pub(crate) async fn plan(
     }
     let sizes = || wanted.iter().map(|wanted| wanted.file.size);
     let removed = draft.removes.iter().map(|file| file.size);
+    let taken: usize = work.sets.iter().map(|set| set.taken.len()).sum();
     let summary = PlanSummary {
         run: ask.run,
         ordinal: ask.ordinal,
@@ -222,7 +264,7 @@ pub(crate) async fn plan(
         from_version: standing.as_ref().map(|(_, mark)| mark.source_version),
         target_version: standing.as_ref().map_or(0, |(version, _)| version + 1),
         full,
-        files_copy: (work.files.len() - reused.len()) as u64,
+        files_copy: (work.files.len() - reused.len() + taken) as u64,
         bytes_copy: work.run.bytes,
         files_reused: reused.len() as u64,
         files_removed: draft.removes.len() as u64,
@@ -236,14 +278,14 @@ pub(crate) async fn plan(
         protocol_digest: draft.needs.digest(),
         metadata_digest: intent::metadata_digest(&work.made.metadata, &draft.configuration),
         domains_digest: Some(intent::domains_digest(&draft.all_domains)),
-        sets_by_rows: 0,
-        sets_fed: 0,
-        bytes_fed: 0,
-        sets_copied: 0,
-        why: None,
-        choice: String::new(),
+        sets_by_rows: chosen.by_rows,
+        sets_fed: chosen.fed.0,
+        bytes_fed: chosen.fed.1,
+        sets_copied: chosen.copied,
+        why: chosen.why,
+        choice: chosen.digest,
         ways: None,
-        files_for: 0,
+        files_for: files_for(ask, rest),
         files_purged: 0,
         // What a vector hides is never written.
         purged_at: Some(at.millis()),
@@ -272,6 +314,82 @@ pub(crate) async fn plan(
         is_settled: false,
         narrow: Some(work),
     })))
+}
+
+/// Where what is left of a file goes.
+fn path_of(of: &str) -> String {
+    format!("part-{of}.snappy.parquet")
+}
+
+/// The file of the source that a path is the place of.
+fn of_path(path: &str) -> Option<&str> {
+    path.strip_prefix("part-")?.strip_suffix(".snappy.parquet")
+}
+
+/// What becomes of the files that have rows together.
+#[derive(Default)]
+struct Kept {
+    /// The files of the source that they are of then.
+    of: HashSet<String>,
+    /// Of sets that stay as they are.
+    stays: Vec<Arc<AddFile>>,
+    /// The paths of those whose rows are changed.
+    bases: HashSet<String>,
+    /// What is of no use any more.
+    given_up: Vec<Arc<AddFile>>,
+}
+
+impl Kept {
+    /// A set that is not chosen stays if the source still has all that it is of. One that has a file where another is to be written is
+    /// given up, and is not chosen either.
+    fn of(view: &View, names: &HashSet<&String>, chosen: &mut Choosing, stay: bool) -> Self {
+        let is_in_the_way = |path: &str, of: &HashSet<&String>| {
+            let wanted = of_path(path).map(str::to_owned);
+            wanted.is_some_and(|wanted| names.contains(&wanted) && !of.contains(&wanted))
+        };
+        let is_free = |set: &Set| {
+            let of: HashSet<&String> = set.ends.iter().map(|(of, _)| of).collect();
+            let mut bases = set.bases.iter();
+            !bases.any(|base| is_in_the_way(&base.file.path, &of))
+        };
+        if !chosen.sets.iter().all(is_free) {
+            // Rare enough to do without all of them.
+            let copied = chosen.copied + chosen.by_rows;
+            *chosen = Choosing {
+                copied,
+                why: Some("a file that went came back".to_owned()),
+                ..Choosing::default()
+            };
+        }
+        let mut kept = Self::default();
+        for set in &chosen.sets {
+            kept.of.extend(set.ends.iter().map(|(of, _)| of.clone()));
+            let bases = set.bases.iter().map(|base| base.file.path.clone());
+            kept.bases.extend(bases);
+        }
+        for set in view.sets.values() {
+            if set
+                .members
+                .iter()
+                .any(|file| kept.bases.contains(&file.path))
+            {
+                continue;
+            }
+            let of: HashSet<&String> = set.of.iter().collect();
+            let mut members = set.members.iter();
+            let stays = stay
+                && !of.is_empty()
+                && of.iter().all(|of| names.contains(*of))
+                && !members.any(|file| is_in_the_way(&file.path, &of));
+            if stays {
+                kept.of.extend(set.of.iter().cloned());
+                kept.stays.extend(set.members.iter().cloned());
+            } else {
+                kept.given_up.extend(set.members.iter().cloned());
+            }
+        }
+        kept
+    }
 }
 
 fn draft(
@@ -373,9 +491,9 @@ async fn reusable(
         .iter()
         .map(|file| file.key.as_ref())
         .collect();
-    let again = files
-        .iter()
-        .filter(|file| !file.fresh && tombstones.contains(file.path.as_str()));
+    // One of a set that is given up is there, too.
+    let is_there = |file: &&File| file.held.is_some() || tombstones.contains(file.path.as_str());
+    let again = files.iter().filter(|file| !file.fresh && is_there(file));
     let looks = again.map(|file| {
         let (objects, of) = (Arc::clone(pair.target.objects()), file.of.clone());
         let key = Path::from(file.path.as_str());
@@ -422,21 +540,45 @@ async fn open(pair: &Pair, work: &mut Work, reused: &HashSet<String>) -> Result<
             work.run = work.run.plus(whole);
             continue;
         };
-        let mut takes = Moves {
-            objects: 1,
-            bytes: opened.bytes + opened.footer_bytes,
-            requests: opened.requests + FOOTER_REQUESTS,
+        let (takes, is_kept) = taking(&opened, &mut kept);
+        file.opened = is_kept.then_some(opened);
+        work.run = work.run.plus(takes);
+    }
+    let sets = work.sets.iter();
+    work.whole = sets.fold(work.whole, |whole, set| whole.plus(set.copy));
+    let looks = work.sets.iter().flat_map(|set| &set.taken);
+    let looks = looks.map(|taken| made.open_for(taken.turn, &pair.source, &taken.file).boxed());
+    let looks = in_order(looks.collect(), LOOKS).await;
+    let taken = work.sets.iter_mut().flat_map(|set| &mut set.taken);
+    for (taken, look) in taken.zip(looks) {
+        let takes = match look {
+            Ok(opened) => {
+                let (takes, is_kept) = taking(&opened, &mut kept);
+                taken.opened = is_kept.then_some(opened);
+                takes
+            }
+            Err(Unnarrowed::Source(error)) => return Err(PlanError::Source(error)),
+            Err(Unnarrowed::Target(error)) => return Err(PlanError::Target(error)),
+            Err(Unnarrowed::Missing | Unnarrowed::Damaged(_)) => {
+                Moves::of(std::iter::once(taken.file.size))
+            }
         };
-        kept = kept.saturating_add(opened.footer_bytes);
-        if kept <= FOOTERS {
-            file.opened = Some(opened);
-        } else {
-            takes.bytes += opened.footer_bytes;
-            takes.requests += FOOTER_REQUESTS;
-        }
         work.run = work.run.plus(takes);
     }
     Ok(())
+}
+
+/// What reading a file takes whose footer was read already, and whether the footer is kept: else it is read once more.
+fn taking(opened: &Opened, kept: &mut u64) -> (Moves, bool) {
+    *kept = kept.saturating_add(opened.footer_bytes);
+    let is_kept = *kept <= FOOTERS;
+    let times = if is_kept { 1 } else { 2 };
+    let takes = Moves {
+        objects: 1,
+        bytes: opened.bytes + times * opened.footer_bytes,
+        requests: opened.requests + times * FOOTER_REQUESTS,
+    };
+    (takes, is_kept)
 }
 
 /// How often a footer is asked for: how long it is, and what it says.

@@ -1,5 +1,6 @@
-//! What a narrowed replica's own log says that it holds. Each file is `of` a file of the source; of which source files no row is left, so
-//! that there is nothing to write, is noted at empty files: sixteen of them where there is much to note, else one.
+//! What a narrowed replica's own log says that it holds. Each file is `of` a file of the source, or one of a set of files that have the
+//! rows of some of the source's together; of which source files no row is left, so that there is nothing to write, is noted at empty
+//! files: sixteen of them where there is much to note, else one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,8 +10,10 @@ use serde_json::{Value, json};
 
 use crate::diff::Digest;
 
-/// The file of the source that a file is of.
+/// The file of the source that a file is of. In a set one file says it for all, with a blank between them.
 const OF: &str = "entrepot.of";
+/// The set that a file belongs to.
+const SET: &str = "entrepot.set";
 /// The files of the source of which nothing is left.
 const NONE: &str = "entrepot.none";
 
@@ -23,6 +26,14 @@ pub(crate) struct Note {
     told: String,
 }
 
+/// Files that have the rows of files of the source together.
+#[derive(Default)]
+pub(crate) struct Together {
+    pub(crate) members: Vec<Arc<AddFile>>,
+    /// The files of the source. None where the log does not say it: then the members are good for nothing.
+    pub(crate) of: Vec<String>,
+}
+
 /// The replica's files, told apart.
 #[derive(Default)]
 pub(crate) struct View {
@@ -32,6 +43,8 @@ pub(crate) struct View {
     pub(crate) none: BTreeSet<String>,
     /// By their paths, the files at which that is noted.
     pub(crate) notes: BTreeMap<String, Note>,
+    /// By their names.
+    pub(crate) sets: BTreeMap<String, Together>,
     /// Files that say nothing of themselves.
     pub(crate) odd: Vec<Arc<AddFile>>,
 }
@@ -45,7 +58,12 @@ impl View {
         let mut view = Self::default();
         for file in held.files.values() {
             let file = Arc::clone(file);
-            if let Some(of) = tag(&file, OF).map(str::to_owned) {
+            if let Some(id) = tag(&file, SET) {
+                let set = view.sets.entry(id.to_owned()).or_default();
+                let of = tag(&file, OF).unwrap_or_default().split_whitespace();
+                set.of.extend(of.map(str::to_owned));
+                set.members.push(file);
+            } else if let Some(of) = tag(&file, OF).map(str::to_owned) {
                 // Of two that are of the same, one is too many.
                 if let Some(other) = view.files.insert(of, file) {
                     view.odd.push(other);
@@ -70,7 +88,8 @@ impl Note {
 /// What the replica says it has of the source, to be compared with [`digest`] of what it is to have.
 pub(crate) fn represented(replica: &Snapshot) -> Digest {
     let view = View::of(replica);
-    let mut digest = digest(view.files.keys().chain(&view.none));
+    let together = view.sets.values().flat_map(|set| &set.of);
+    let mut digest = digest(view.files.keys().chain(&view.none).chain(together));
     for _ in &view.odd {
         // Never equal to what was meant.
         digest.include("", None, 0);
@@ -153,8 +172,27 @@ impl Told<'_> {
 
 /// A file at which something else is noted now.
 pub(crate) fn noted(file: &AddFile, none: &str) -> AddFile {
+    retagged(file, &[(NONE, none)])
+}
+
+/// A file as a member of a set; with `of` the one that says what the set is of.
+pub(crate) fn member(file: &AddFile, set: &str, of: Option<&str>) -> AddFile {
+    match of {
+        Some(of) => retagged(file, &[(SET, set), (OF, of)]),
+        None => retagged(file, &[(SET, set)]),
+    }
+}
+
+/// Whether two say the same of what they are of.
+pub(crate) fn says_same(a: &AddFile, b: &AddFile) -> bool {
+    [OF, SET].iter().all(|name| tag(a, name) == tag(b, name))
+}
+
+fn retagged(file: &AddFile, tags: &[(&str, &str)]) -> AddFile {
     let mut raw = file.raw.clone();
-    raw["tags"] = Value::Object(std::iter::once((NONE.to_owned(), none.into())).collect());
+    let tags = tags.iter();
+    let tags = tags.map(|&(name, value)| (name.to_owned(), Value::from(value)));
+    raw["tags"] = Value::Object(tags.collect());
     AddFile {
         raw,
         ..file.clone()

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 
 use super::Narrow;
-use super::view::{Note, Told, noted, notes};
+use super::sets::Set;
+use super::view::{Note, Told, member, noted, notes, says_same};
+use crate::apply::{Applied, gone, members};
 use crate::files::Copied;
 use crate::foresee::Moves;
 use crate::plan::{Pair, Plan};
@@ -37,6 +39,8 @@ pub(crate) struct File {
 pub(crate) struct Work {
     pub(crate) made: Narrowed,
     pub(crate) files: Vec<File>,
+    /// What is brought up to date without the files.
+    pub(crate) sets: Vec<Set>,
     /// Files of the replica that stay as they are.
     pub(crate) stays: Vec<Arc<AddFile>>,
     /// Of these it is known that no row is left, and noted.
@@ -150,9 +154,13 @@ pub(crate) fn count(copied: &mut Copied, done: &Done) {
 }
 
 /// Bytes and rows of the replica as it will stand.
-fn amount(work: &Work, all: &HashMap<String, Done>) -> (u64, Option<u64>) {
+fn amount(
+    work: &Work,
+    all: &HashMap<String, Done>,
+    together: &[Arc<AddFile>],
+) -> (u64, Option<u64>) {
     let (mut bytes, mut rows) = (0_u64, Some(0_u64));
-    for file in &work.stays {
+    for file in work.stays.iter().chain(together) {
         bytes = bytes.saturating_add(file.size);
         rows = rows.and_then(|rows| rows.checked_add(file.num_records()?));
     }
@@ -170,6 +178,7 @@ pub(crate) async fn settle(
     narrow: &Narrow,
     plan: &mut Plan,
     all: &HashMap<String, Done>,
+    applied: &[Applied],
 ) -> Result<(), Unnarrowed> {
     let Some(work) = &plan.narrow else {
         return Ok(());
@@ -196,6 +205,29 @@ pub(crate) async fn settle(
         };
         own.push(Arc::new(told.of(&file.of).ok_or_else(lost)?));
     }
+    let mut together = Vec::new();
+    for (set, applied) in work.sets.iter().zip(applied) {
+        removes.extend(gone(&set.bases, applied));
+        let values = set.ends.first().map(|(_, end)| &end.partition_values);
+        let values = values.ok_or_else(lost)?;
+        let files = members(&set.bases, values, applied, &plan.summary);
+        let of: Vec<&str> = set.ends.iter().map(|(of, _)| of.as_str()).collect();
+        if files.is_empty() {
+            none.extend(of.into_iter().map(str::to_owned));
+            continue;
+        }
+        let of = of.join(" ");
+        for (at, (file, before)) in files.into_iter().enumerate() {
+            let told = (at == 0).then_some(of.as_str());
+            let file = Arc::new(member(&file, &set.id, told));
+            together.push(Arc::clone(&file));
+            match before {
+                None => own.push(file),
+                Some(before) if !says_same(&before, &file) => retold.push(file),
+                Some(_) => {}
+            }
+        }
+    }
     let notes = notes(&none);
     let mut paths = HashSet::new();
     for (place, told) in &notes {
@@ -216,7 +248,7 @@ pub(crate) async fn settle(
     }
     let old = work.notes.iter().filter(|(path, _)| !paths.contains(*path));
     removes.extend(old.map(|(_, note)| Arc::clone(&note.file)));
-    (plan.summary.bytes_full, plan.summary.rows_full) = amount(work, all);
+    (plan.summary.bytes_full, plan.summary.rows_full) = amount(work, all, &together);
     let draft = &mut plan.draft;
     draft.removes.extend(removes);
     draft.own.extend(own);

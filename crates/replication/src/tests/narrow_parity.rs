@@ -38,12 +38,14 @@ fn there(world: &World, table: &str) -> BTreeMap<u64, (String, Vec<u8>)> {
     commits
 }
 
-/// Follows a table. Answers the columns that the replica has in the end, those of hashes in brackets, and the rows.
-async fn follow(table: &str, what: Narrowing) -> (String, u64) {
+/// Follows a table. Answers the columns that the replica has in the end, those of hashes in brackets, the rows, and of each version
+/// how many sets were not narrowed anew.
+async fn follow(table: &str, what: Narrowing) -> (String, u64, Vec<u64>) {
     let mut world = World::new();
+    world.ways.skip = true;
     let narrow = Narrow::new(what, [9; 32]);
     world.narrow = Some(narrow.clone());
-    let (mut columns, mut rows) = (String::new(), 0);
+    let (mut columns, mut rows, mut sets) = (String::new(), 0, Vec::new());
     for (version, (key, bytes)) in there(&world, table) {
         world.source.put_now(&key, bytes);
         let before = world.source.sent();
@@ -51,6 +53,7 @@ async fn follow(table: &str, what: Narrowing) -> (String, u64) {
         assert_eq!(plan.source_version, version, "{table}");
         let sent = world.source.sent() - before;
         assert_eq!(sent, plan.bytes_copy, "{table} {version}");
+        sets.push(plan.sets_by_rows);
         let pair = world.pair();
         let replica = (&pair.target, plan.target_version);
         let theirs = narrow::sums(&pair.source, version, &narrow, replica);
@@ -75,56 +78,74 @@ async fn follow(table: &str, what: Narrowing) -> (String, u64) {
         });
         columns = named.collect::<Vec<_>>().join(" ");
     }
-    (columns, rows)
+    (columns, rows, sets)
 }
 
 #[tokio::test]
 async fn tables_that_others_wrote_are_followed_narrowed() {
     let single = ["small", "price", "day", "flag", "raw"];
-    for (table, what, columns) in [
+    for (table, what, columns, sets) in [
         (
             "tables/deletion_vectors",
             narrowing(&[], &["n"], ""),
             "[n] word",
+            0,
         ),
-        ("tables/inline_vectors", narrowing(&["word"], &[], ""), "n"),
+        (
+            "tables/inline_vectors",
+            narrowing(&["word"], &[], ""),
+            "n",
+            0,
+        ),
         (
             "tables/timestamp_ntz",
             narrowing(&[], &["seen"], ""),
             "n [seen]",
+            0,
         ),
-        ("tables/variant", narrowing(&["doc"], &[], ""), "n"),
+        ("tables/variant", narrowing(&["doc"], &[], ""), "n", 0),
         // The number is hashed under its new name, too.
         (
             "tables/mapped_vectors",
             narrowing(&[], &["n"], ""),
             "[m] word day",
+            0,
         ),
         // The word that was dropped and added again is another column.
-        ("tables/mapped_name", narrowing(&[], &["n"], ""), "[m] day"),
+        (
+            "tables/mapped_name",
+            narrowing(&[], &["n"], ""),
+            "[m] day",
+            0,
+        ),
         (
             "tables/type_widening",
             narrowing(&["word"], &["rate"], ""),
             "n [rate]",
+            0,
         ),
         (
             "feeds/vectors",
             narrowing(&["rate"], &["word"], "n >= 3"),
             "n [word]",
+            2,
         ),
         (
             "feeds/parts",
             narrowing(&["word"], &["n", "rate"], ""),
             "[n] [rate] seen part",
+            11,
         ),
         (
             "feeds/rows",
             narrowing(&["word"], &single, "flag = true"),
             "n [small] rate [price] seen [day] [flag] [raw] inner marks",
+            8,
         ),
     ] {
-        let (found, rows) = follow(table, what).await;
+        let (found, rows, changed) = follow(table, what).await;
         assert_eq!(found, columns, "{table}");
+        assert_eq!(changed.iter().sum::<u64>(), sets, "{table} {changed:?}");
         assert!(rows > 0, "{table}");
     }
 }

@@ -54,21 +54,24 @@ pub(super) async fn has_its_objects(world: &World, version: u64) {
     assert!(looked.wrong.is_empty(), "{looked:?}");
 }
 
-/// The rows by the library, sorted.
-pub(super) async fn rows(world: &World, version: u64) -> Vec<Row> {
+/// The rows by the library, sorted, and whether they have the column that came later.
+pub(super) async fn rows(world: &World, version: u64) -> (Vec<Row>, bool) {
     let (found, batches) = witness::rows(world.target.clone(), Some(version))
         .await
         .unwrap();
     assert_eq!(found, version);
+    let has_note = |batch: &RecordBatch| batch.column_by_name("note").is_some();
+    let has_note = batches.iter().any(has_note);
     let mut rows: Vec<Row> = batches.iter().flat_map(rows_of).collect();
     rows.sort();
-    rows
+    (rows, has_note)
 }
 
 fn rows_of(batch: &RecordBatch) -> Vec<Row> {
     let number = |name: &str, at: usize| {
-        let column = batch.column_by_name(name).unwrap();
-        let column = column.as_primitive::<Int64Type>();
+        // Of a narrowed replica it may be left out, or hashed.
+        let column = batch.column_by_name(name)?;
+        let column = column.as_primitive_opt::<Int64Type>()?;
         column.is_valid(at).then(|| column.value(at))
     };
     let text = |name: &str, at: usize| {

@@ -1,5 +1,5 @@
 //! Everything that can happen to a source, its replica and the runs between them, in any order: a source that is written, compacted,
-//! restored, vacuumed and made anew, runs that die or are told wrong things at any effect and are taken up again, a source that
+//! restored, vacuumed and made anew, replicas that have less than their source, runs that die or are told wrong things at any effect and are taken up again, a source that
 //! changes under a copy, and vacuums of the replica. Whatever happened, the replica has the rows of one version of the source, by
 //! two readers; once a run is over, those of the newest.
 //!
@@ -98,6 +98,7 @@ fn play(seed: u64) {
         ..Config::default()
     };
     let (played, tails) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let narrowed = AtomicUsize::new(0);
     let result = TestRunner::new(config).run(&histories(), |history| {
         played.fetch_add(history.steps.len(), Ordering::Relaxed);
         runtime.block_on(async {
@@ -106,12 +107,18 @@ fn play(seed: u64) {
             let has_feed = history.steps.len() % 3 != 0;
             // One of four keeps each version.
             let each = history.steps.len() % 4 == 1;
+            // And one of three has less than its source, half of these some of the rows.
+            let is_cut = history.steps.len() % 3 == 1;
             let mut machine = Machine::new(history.has_vectors, has_feed, skips, each);
+            if is_cut {
+                machine.cut(history.steps.len() % 4 < 2);
+            }
             for step in history.steps {
                 machine.take(step).await;
             }
             machine.come_to_rest().await;
             tails.fetch_add(machine.tails, Ordering::Relaxed);
+            narrowed.fetch_add(machine.narrowed, Ordering::Relaxed);
         });
         Ok(())
     });
@@ -119,7 +126,10 @@ fn play(seed: u64) {
         panic!("TEST_SEED={seed}: {error}");
     }
     let (played, tails) = (played.into_inner(), tails.into_inner());
-    println!("{played} steps played, {tails} runs planned from the logs' tails");
+    let narrowed = narrowed.into_inner();
+    println!(
+        "{played} steps played, {tails} runs planned from the logs' tails, {narrowed} sets of narrowed replicas changed by rows"
+    );
     assert!(
         played < STEPS / 2 || tails > 0,
         "no run was planned from the logs' tails"

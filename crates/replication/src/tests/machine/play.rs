@@ -15,7 +15,8 @@ use super::super::world::{Holds, World};
 use super::look::{self, Standing};
 use super::source::{Change, Source};
 use crate::drive::{Outcome, Run, RunError};
-use crate::{CopyOptions, MARKER, VacuumError, compare, sums, vacuum};
+use crate::narrow::{self, Narrow};
+use crate::{CopyOptions, MARKER, Sums, VacuumError, compare, sums, vacuum};
 
 /// What [`World::pair`] says, too.
 const RETENTION: u32 = 168;
@@ -52,7 +53,14 @@ pub(super) struct Machine {
     seen: Option<Standing>,
     /// Runs that could be planned from the tails of both logs.
     pub(super) tails: usize,
+    /// The replica has some of the rows alone.
+    chooses: bool,
+    /// Sets of a narrowed replica that were not narrowed anew.
+    pub(super) narrowed: usize,
 }
+
+/// Rows of a narrowed replica, where they are chosen, have greater ids.
+const CHOSEN: i64 = 4;
 
 impl Machine {
     /// `each`: every version of the source is a commit of the replica.
@@ -85,7 +93,43 @@ impl Machine {
             is_vacuumed: false,
             seen: None,
             tails: 0,
+            chooses: false,
+            narrowed: 0,
         }
+    }
+
+    /// The replica has neither `x` nor its hashes, or the hashes; of all rows, or of those that are chosen.
+    pub(super) fn cut(&mut self, chooses: bool) {
+        let x = || vec!["x".to_owned()];
+        let none = Vec::new;
+        let (drop, pseudonymise) = if chooses {
+            (x(), none())
+        } else {
+            (none(), x())
+        };
+        let rows = match chooses {
+            true => format!("id > {CHOSEN}"),
+            false => String::new(),
+        };
+        let what = model::Narrowing {
+            drop,
+            pseudonymise,
+            rows: model::RowFilter::parse(&rows).unwrap(),
+        };
+        self.world.narrow = Some(Narrow::new(what, [11; 32]));
+        self.chooses = chooses;
+    }
+
+    /// The sums of the source as the replica is to have it.
+    async fn theirs(&self, version: u64, replica: u64) -> Sums {
+        let pair = self.world.pair();
+        let theirs = match &pair.narrow {
+            Some(narrow) => {
+                narrow::sums(&pair.source, version, narrow, (&pair.target, replica)).await
+            }
+            None => sums(&pair.source, version).await,
+        };
+        theirs.unwrap()
     }
 
     pub(super) async fn take(&mut self, step: Step) {
@@ -178,6 +222,9 @@ impl Machine {
                 let standing = look::standing(&self.world).unwrap();
                 let source = (plan.source_table.clone(), plan.source_version);
                 assert_eq!(standing.source, source);
+                if plan.narrowed.is_some() {
+                    self.narrowed += usize::try_from(plan.sets_by_rows).unwrap();
+                }
                 // Whatever was chosen, copying files would have moved no less.
                 let files = plan.ways.map(|ways| ways.files);
                 assert!(
@@ -185,7 +232,7 @@ impl Machine {
                     "{plan:?}"
                 );
                 // What is cleaned away on the way costs what of it was copied.
-                if is_calm && !self.world.each {
+                if is_calm && !self.world.each && self.world.narrow.is_none() {
                     self.moved_no_more_than_files(&run, before.as_ref(), &standing);
                 }
             }
@@ -246,7 +293,7 @@ impl Machine {
         assert_eq!(self.world.source.reads(), 0);
         assert_eq!(self.world.target.keys(), keys);
         let pair = self.world.pair();
-        let theirs = sums(&pair.source, latest.1).await.unwrap();
+        let theirs = self.theirs(latest.1, standing.version).await;
         let ours = sums(&pair.target, standing.version).await.unwrap();
         compare(&theirs, &ours).unwrap();
     }
@@ -260,8 +307,19 @@ impl Machine {
         if self.seen.as_ref() == Some(&standing) {
             return;
         }
-        let rows = self.source.lock().unwrap().state(&standing.source).rows();
-        assert_eq!(look::rows(&self.world, standing.version).await, rows);
+        let mut rows = self.source.lock().unwrap().state(&standing.source).rows();
+        let (ours, has_note) = look::rows(&self.world, standing.version).await;
+        if self.world.narrow.is_some() {
+            if self.chooses {
+                rows.retain(|row| row.id > CHOSEN);
+            }
+            for row in &mut rows {
+                row.x = None;
+                row.note = row.note.take().filter(|_| has_note);
+            }
+            rows.sort();
+        }
+        assert_eq!(ours, rows);
         self.seen = Some(standing);
     }
 

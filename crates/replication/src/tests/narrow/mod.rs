@@ -1,6 +1,7 @@
 //! Narrowed replicas: what is left out is nowhere at the target, whatever happens at the source; what is fetched is what was planned; a
 //! cut's key and content are kept to.
 
+mod fed;
 mod runs;
 
 use std::sync::Arc;
