@@ -2,8 +2,14 @@
 //!
 //! The child is this test binary itself, told by its environment to carry out one stage on a data folder; stages are written
 //! to be done again. First the whole story is played without a crash, and each stage's points and resulting state are noted.
-//! Then, for every point that a stage passes, the world is put back to before that stage, the child dies at the point, is
-//! started again, and must leave the very same state. A point of the source code that no stage ever passes fails the test.
+//! Then, for a point that a stage passes, the world is put back to before that stage, the child dies at the first pass, is
+//! started again, and must leave the very same state. A point of the source code that no stage ever passes fails the test,
+//! and so does a name that stands at two places.
+//!
+//! A point is tried in the first two stages that pass it on SQLite, and in the first one on PostgreSQL and with two processes.
+//! Two things are tried more: in the stage in which somebody approves, every pass of every point, until none is left, because
+//! its first change is the ask; and on SQLite the points that every change passes, in each stage, because there the stage alone
+//! says what it is that dies. Other later passes of a point, in the same stage or another, are not died at.
 //!
 //! With the copy engine `process` the stages that copy are played again: there are two processes then, and each dies at each
 //! of its points.
@@ -37,6 +43,11 @@ const STAGES: &[(&str, &str)] = &[
     ("erase", "2026-07-20T10:00:00Z"),
 ];
 
+/// The stage in which every pass of a point is died at.
+const EACH_PASS: &str = "approve";
+/// The points of every change, whatever it is about.
+const EVERY_CHANGE: &[&str] = &["change.commit.before", "change.commit.after"];
+
 const STAGE: &str = "ENTREPOT_TEST_STAGE";
 const FOLDER: &str = "ENTREPOT_TEST_FOLDER";
 const DATABASE: &str = "ENTREPOT_TEST_DATABASE";
@@ -47,7 +58,7 @@ const COPIER_DIES_AT: &str = "ENTREPOT_TEST_COPIER_DIES_AT";
 const CRASH_AT: &str = "ENTREPOT_CRASH_AT";
 const CRASH_LOG: &str = "ENTREPOT_CRASH_LOG";
 
-/// Who dies at a point.
+/// Who dies at a point, `name` or `name#nth`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Death {
     Worker(String),
@@ -155,10 +166,52 @@ enum Copying {
     Process,
 }
 
-/// The points that a log names.
-fn points_of(log: &Path) -> BTreeSet<String> {
+/// How often each point was passed.
+type Passes = BTreeMap<String, u32>;
+
+/// What a log says.
+fn passes_of(log: &Path) -> Passes {
+    let mut passes = Passes::new();
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
+    for point in text.lines() {
+        *passes.entry(point.to_owned()).or_default() += 1;
+    }
+    passes
+}
+
+/// Who is to die where in a stage, and whether the child comes to its end all the same.
+fn deaths_of(stage: &str, worker: &Passes, copier: &Passes) -> Vec<(Death, bool)> {
+    let mut deaths = Vec::new();
+    for (point, passes) in worker {
+        if stage == EACH_PASS && *passes > 1 {
+            let at = |nth: u32| Death::Worker(format!("{point}#{nth}"));
+            deaths.extend((1..=*passes).map(|nth| (at(nth), false)));
+            // Beyond the last one nobody dies any more.
+            deaths.push((at(passes + 1), true));
+        } else {
+            deaths.push((Death::Worker(point.clone()), false));
+        }
+    }
+    // A worker outlives its copier, and tries again.
+    let copier = copier.keys().cloned();
+    deaths.extend(copier.map(|point| (Death::Copier(point), true)));
+    deaths
+}
+
+/// In how many stages a death is tried. What dying at a point means depends on the stage, and not on the database; the third
+/// one has nothing new to say, but of a change.
+fn most(kind: &Kind, copying: Copying, death: &Death) -> usize {
+    match (kind, copying, death) {
+        (Kind::Sqlite, Copying::Local, Death::Worker(point)) if is_of_every_change(point) => {
+            STAGES.len()
+        }
+        (Kind::Sqlite, Copying::Local, _) => 2,
+        (Kind::Postgres { .. }, _, _) | (_, Copying::Process, _) => 1,
+    }
+}
+
+fn is_of_every_change(point: &str) -> bool {
+    EVERY_CHANGE.contains(&point)
 }
 
 async fn survives_every_crash(kind: Kind, copying: Copying) {
@@ -175,7 +228,7 @@ async fn survives_every_crash(kind: Kind, copying: Copying) {
     std::fs::write(main.join("entrepot.toml"), config).unwrap();
     kind.copy(None, "main").await;
     let mut cases = 0;
-    let mut tried: BTreeMap<Death, u32> = BTreeMap::new();
+    let mut tried: BTreeMap<Death, usize> = BTreeMap::new();
     for (stage, at) in STAGES {
         source(&main, stage).await;
         let before = base.path().join(format!("before_{stage}"));
@@ -195,28 +248,22 @@ async fn survives_every_crash(kind: Kind, copying: Copying) {
             None,
             &log
         ));
-        let (worker, copier) = (points_of(&log), points_of(&copier_log));
-        let mut deaths: Vec<Death> = Vec::new();
+        let (worker, copier) = (passes_of(&log), passes_of(&copier_log));
         // With another engine only what has to do with it is other than before.
-        if copying == Copying::Local || !copier.is_empty() {
-            deaths.extend(worker.iter().cloned().map(Death::Worker));
-            deaths.extend(copier.iter().cloned().map(Death::Copier));
-        }
+        let deaths = match copying {
+            Copying::Process if copier.is_empty() => Vec::new(),
+            _ => deaths_of(stage, &worker, &copier),
+        };
         let at = Timestamp::parse(at).unwrap();
         let world = World::open(&main, &kind.address(&main, "main"), at).await;
         let expected = world.state().await;
         world.exchange().db().close().await;
         let after = base.path().join(format!("after_{stage}"));
         copy_folder(&main, &after);
-        for (index, death) in deaths.iter().enumerate() {
-            // What dying at a point means depends on the stage, and not on the database; the third one has nothing new to say.
+        for (index, (death, ends)) in deaths.iter().enumerate() {
             let times = tried.entry(death.clone()).or_default();
             *times += 1;
-            let most = match (&kind, copying) {
-                (Kind::Sqlite, Copying::Local) => 2,
-                (Kind::Postgres { .. }, _) | (_, Copying::Process) => 1,
-            };
-            if *times > most {
+            if *times > most(&kind, copying, death) && *stage != EACH_PASS {
                 continue;
             }
             std::fs::remove_dir_all(&main).unwrap();
@@ -225,21 +272,24 @@ async fn survives_every_crash(kind: Kind, copying: Copying) {
             kind.copy(Some(&format!("before_{stage}")), &name).await;
             let address = kind.address(&main, &name);
             let other = base.path().join("elsewhere");
-            // A worker outlives its copier, and tries again.
             let ended = child(stage, &main, &address, copying, Some(death), &other);
-            let outlives = matches!(death, Death::Copier(_));
-            assert_eq!(ended, outlives, "{stage}: {death:?}");
+            assert_eq!(ended, *ends, "{stage}: {death:?}");
             assert!(child(stage, &main, &address, copying, None, &other));
             let world = World::open(&main, &address, at).await;
             let found = world.state().await;
             world.exchange().db().close().await;
             assert_eq!(found, expected, "after {death:?} in {stage}");
-            cases += 1;
+            if !ended || matches!(death, Death::Copier(_)) {
+                cases += 1;
+            }
         }
         std::fs::remove_dir_all(&main).unwrap();
         copy_folder(&after, &main);
-        passed.extend(worker);
-        passed.extend(copier);
+        for point in EVERY_CHANGE {
+            assert!(worker.contains_key(*point), "{stage} changes nothing");
+        }
+        passed.extend(worker.into_keys());
+        passed.extend(copier.into_keys());
     }
     let missed: Vec<String> = points_in_source().difference(&passed).cloned().collect();
     assert!(missed.is_empty(), "no stage passes {missed:?}");
@@ -250,7 +300,8 @@ async fn survives_every_crash(kind: Kind, copying: Copying) {
     println!("{cases} deaths survived");
 }
 
-/// Every `crash_point!` in the code of this workspace.
+/// Every `crash_point!` in the code of this workspace. A name stands at one place: else passing one of them would hide that the
+/// other is never passed.
 fn points_in_source() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut points = BTreeSet::new();
@@ -270,7 +321,8 @@ fn points_in_source() -> BTreeSet<String> {
                     if let Some((_, rest)) = line.split_once("crash_point!(\"")
                         && let Some((point, _)) = rest.split_once('"')
                     {
-                        points.insert(point.to_owned());
+                        let is_new = points.insert(point.to_owned());
+                        assert!(is_new, "{point} stands at two places");
                     }
                 }
             }

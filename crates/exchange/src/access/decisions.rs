@@ -1,7 +1,9 @@
 //! Decisions: who may say yes or no to what, once per stage, to exactly the request that was shown.
 
 use model::dto::{DecisionNew, Request};
-use model::{GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict};
+use model::{
+    GrantId, Mode, Name, PersonId, RequestId, RequestState, Stage, Timestamp, Verdict, crash_point,
+};
 use serde_json::json;
 
 use super::requests::{DecisionRecord, RequestRecord};
@@ -147,7 +149,10 @@ impl Exchange {
             }
             Verdict::Approve => {}
         }
+        // Asking is a change of its own; dying here is dying in the decision.
+        crash_point!("approve.decide.before");
         change.commit().await?;
+        crash_point!("approve.decide.after");
         self.request(principal, id).await
     }
 

@@ -74,6 +74,7 @@ impl Exchange {
                     };
                     self.product_publish(principal, product.name.as_str(), form)
                         .await?;
+                    crash_point!("deploy.publish.after");
                 }
             }
             Act::ProductUpdate {
@@ -86,9 +87,10 @@ impl Exchange {
                         .await?;
                 }
                 if publish {
-                    crash_point!("deploy.publish.before");
+                    crash_point!("deploy.republish.before");
                     self.product_publish(principal, name.as_str(), ProductPublish::default())
                         .await?;
+                    crash_point!("deploy.republish.after");
                 }
             }
             Act::Cut(product, new) => {

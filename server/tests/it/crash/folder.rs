@@ -35,7 +35,7 @@ pub(super) fn files_below(root: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The source table: what stands there before the stage of that name.
+/// The source tables: what stands there before the stage of that name.
 pub(super) async fn source(folder: &Path, stage: &str) {
     let root = folder.join("aws_eu/visits");
     std::fs::create_dir_all(&root).unwrap();
@@ -61,6 +61,7 @@ pub(super) async fn source(folder: &Path, stage: &str) {
     match stage {
         "declare" => {
             let at = Timestamp::parse("2026-06-01T07:00:00Z").unwrap();
+            plans(folder, at).await;
             let new = NewTable {
                 name: None,
                 description: None,
@@ -96,6 +97,26 @@ pub(super) async fn source(folder: &Path, stage: &str) {
         }
         _ => {}
     }
+}
+
+/// The table of a product that nobody asks for: a row in a commit.
+async fn plans(folder: &Path, at: Timestamp) {
+    let root = folder.join("aws_eu/plans");
+    std::fs::create_dir_all(&root).unwrap();
+    let objects = Arc::new(LocalFileSystem::new_with_prefix(&root).unwrap());
+    let table = delta::Table::new(objects, delta::Budgets::default());
+    let plan = Field::new("plan", DataType::Utf8, true);
+    let schema = Arc::new(Schema::new(vec![plan]));
+    let new = NewTable {
+        name: None,
+        description: None,
+        schema: schema.clone(),
+        partition_columns: Vec::new(),
+        configuration: BTreeMap::new(),
+    };
+    let mut writer = Writer::create(table, 13, at, new).await.unwrap();
+    let rows = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec!["oil"]))]);
+    writer.append(at, &[rows.unwrap()]).await.unwrap();
 }
 
 /// One more commit at the source, unless there is one after `version` already.

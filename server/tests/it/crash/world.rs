@@ -11,7 +11,7 @@ use exchange::{Error, Exchange, Options, Principal};
 use model::dto::{
     DecisionNew, DeploymentNew, MemberChange, PersonNew, PurposeNew, Request, RequestNew, RevokeNew,
 };
-use model::{ManualClock, Timestamp};
+use model::{ManualClock, ProductState, Timestamp};
 use server::adapters::connect::{Connected, Wiring, connect};
 use server::adapters::keyring::FileKeyRing;
 use server::adapters::stores::Lake;
@@ -40,6 +40,14 @@ products:
     classification: internal
     access: { policy: owner }
     tables: [{ name: visits, schema: default, path: visits, format: delta }]
+  vehicle-plans:
+    title: Plans, STATE
+    team: aftersales
+    storage: aws_eu
+    classification: internal
+    state: STATE
+    access: { policy: owner }
+    tables: [{ name: plans, schema: default, path: plans, format: delta }]
 recipients: { rnd_weu: { team: rnd, cloud: azure, region: westeurope } }
 rates:
   - { from: "aws:eu-central-1", to: "azure:*", price: "0.09", unit: GB, currency: USD, valid_from: 2026-01-01, source: list price }
@@ -255,16 +263,23 @@ impl World {
     async fn declare(&self) {
         let exchange = self.exchange();
         let operator = Principal::operator();
-        let deployment = DeploymentNew {
-            yaml: DECLARATION.replace("FOLDER", &self.folder.display().to_string()),
-            file: "entrepot.yml".into(),
-            commit: "abc".into(),
-            expect_plan_hash: None,
-        };
-        exchange
-            .declaration_deploy(&operator, deployment)
-            .await
-            .unwrap();
+        // One product is declared as a draft first. A published one stays so: then the draft has been deployed already.
+        let plans = exchange.product(&operator, "vehicle-plans").await;
+        let is_published = plans.is_ok_and(|found| found.state == ProductState::Published);
+        let states = ["draft", "published"].into_iter();
+        for state in states.skip(usize::from(is_published)) {
+            let yaml = DECLARATION.replace("STATE", state);
+            let deployment = DeploymentNew {
+                yaml: yaml.replace("FOLDER", &self.folder.display().to_string()),
+                file: "entrepot.yml".into(),
+                commit: "abc".into(),
+                expect_plan_hash: None,
+            };
+            exchange
+                .declaration_deploy(&operator, deployment)
+                .await
+                .unwrap();
+        }
         for (team, person, role) in [
             ("aftersales", "jonas", "producer"),
             ("rnd", "mara", "consumer"),
@@ -294,11 +309,11 @@ impl World {
         let all = PageRequest::all();
         let mut state = BTreeMap::new();
         let mut note = |key: &str, value: String| state.insert(key.to_owned(), value);
-        let products = exchange
-            .product(&operator, "vehicle-visits")
-            .await
-            .map(|found| found.state);
-        note("product", format!("{:?}", products.ok()));
+        for name in ["vehicle-visits", "vehicle-plans"] {
+            let product = exchange.product(&operator, name).await;
+            let shown = product.map(|found| (found.title, found.state));
+            note(name, format!("{:?}", shown.ok()));
+        }
         let requests = exchange
             .requests(&operator, &RequestFilter::default(), &all)
             .await
