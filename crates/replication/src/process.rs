@@ -174,16 +174,16 @@ impl CopyEngine for ProcessEngine {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use object_store::local::LocalFileSystem;
-
     use super::*;
     use crate::copy::{CopyOptions, copy};
-    use crate::engine::Ends;
     use crate::files::{CopyItem, write_manifest};
+    use crate::tests::engines::ends;
 
     const FOLDER: &str = "ENTREPOT_TEST_COPY_FOLDER";
     const MANIFEST: &str = "ENTREPOT_TEST_COPY_MANIFEST";
     const RECEIPTS: &str = "ENTREPOT_TEST_COPY_RECEIPTS";
+    const ATTEMPT: &str = "ENTREPOT_TEST_COPY_ATTEMPT";
+    const PART: &str = "ENTREPOT_TEST_COPY_PART";
 
     /// The child of the tests below when its environment names a folder; a copy in this process when not.
     #[tokio::test]
@@ -197,19 +197,23 @@ pub(crate) mod tests {
                 (made.path().to_owned(), job.manifest, job.receipts)
             }
         };
-        let store =
-            |name: &str| Arc::new(LocalFileSystem::new_with_prefix(folder.join(name)).unwrap());
+        let number = |name: &str| {
+            let text = std::env::var(name).ok();
+            text.map(|text| text.parse::<u64>().unwrap())
+        };
         let options = CopyOptions {
-            part_bytes: 1 << 20,
+            part_bytes: number(PART).unwrap_or(1 << 20),
+            attempt: number(ATTEMPT).map_or(1, u64::cast_signed),
             ..CopyOptions::default()
         };
-        let (source, target) = (store("source"), store("target"));
-        let ends = Ends {
-            source,
-            target,
-            parts: None,
-        };
-        let copied = copy(ends, &manifest, &receipts, options, Arc::new(|_| {})).await;
+        let copied = copy(
+            ends(&folder),
+            &manifest,
+            &receipts,
+            options,
+            Arc::new(|_| {}),
+        )
+        .await;
         assert!(copied.unwrap().files > 0);
     }
 
@@ -245,9 +249,14 @@ pub(crate) mod tests {
     /// This test binary as the child; the shell turns the arguments, which its test harness would not understand, into
     /// environment. The two tables are `source` and `target` in the folder.
     pub(crate) fn engine(folder: &std::path::Path) -> ProcessEngine {
+        engine_in_parts(folder, 1 << 20)
+    }
+
+    /// The same, and what is larger than a part goes through in parts.
+    pub(crate) fn engine_in_parts(folder: &std::path::Path, part_bytes: u64) -> ProcessEngine {
         let this = std::env::current_exe().unwrap();
         let script = format!(
-            "export {FOLDER}=\"$1\" {MANIFEST}=\"$3\" {RECEIPTS}=\"$5\"; \
+            "export {FOLDER}=\"$1\" {MANIFEST}=\"$3\" {RECEIPTS}=\"$5\" {ATTEMPT}=\"$9\" {PART}={part_bytes}; \
              exec \"$0\" --exact process::tests::copies_a_folder"
         );
         let mut command: Vec<OsString> = vec!["sh".into(), "-c".into(), script.into()];

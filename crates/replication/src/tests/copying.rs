@@ -241,7 +241,7 @@ async fn folders_as_stores() {
 }
 
 /// A folder as a storage, with uploads that outlive their process.
-fn lasting(folder: &FilePath) -> (Arc<dyn ObjectStore>, Option<Arc<dyn Parts>>) {
+pub(super) fn lasting(folder: &FilePath) -> (Arc<dyn ObjectStore>, Option<Arc<dyn Parts>>) {
     let target = folder.join("target");
     std::fs::create_dir_all(&target).unwrap();
     let limits = Limits {

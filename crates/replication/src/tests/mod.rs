@@ -6,6 +6,7 @@ mod by_rows;
 mod copying;
 mod crashes;
 mod each;
+pub(crate) mod engines;
 mod foresee;
 mod lies;
 mod live;

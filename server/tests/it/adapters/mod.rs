@@ -75,6 +75,8 @@ pub(super) struct World {
     pub(super) reads: Reads,
     pub(super) keys: Arc<Keys>,
     pub(super) folder: Arc<TempDir>,
+    /// The database's address, for other processes.
+    pub(super) database: String,
 }
 
 /// How a [`World`] differs from the usual.
@@ -173,7 +175,9 @@ impl World {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("adapters_{}_{count}", std::process::id());
             let db = Db::fresh_postgres(&server, &name).await.unwrap();
-            all.push(Self::on(db, tempfile::tempdir().unwrap(), build).await);
+            let (base, _) = server.rsplit_once('/').unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            all.push(Self::on((db, format!("{base}/{name}")), folder, build).await);
         }
         all
     }
@@ -183,10 +187,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entrepot.db");
         let db = Db::fresh_sqlite(&path).await.unwrap();
-        Self::on(db, folder, build).await
+        let address = format!("sqlite://{}", path.display());
+        Self::on((db, address), folder, build).await
     }
 
-    async fn on(db: Db, folder: TempDir, build: &Build) -> Self {
+    /// `at`: the database and its address.
+    async fn on(at: (Db, String), folder: TempDir, build: &Build) -> Self {
         let clock = Arc::new(ManualClock::at(
             Timestamp::parse("2026-06-15T12:00:00Z").unwrap(),
         ));
@@ -203,13 +209,13 @@ impl World {
             ..Options::default()
         };
         let here = build.here.clone();
-        let world = Self::wired(db, clock, lake, keys, options, here, Arc::new(folder)).await;
+        let world = Self::wired(at, clock, lake, keys, options, here, Arc::new(folder)).await;
         world.found().await;
         world
     }
 
     async fn wired(
-        db: Db,
+        (db, database): (Db, String),
         clock: Arc<ManualClock>,
         lake: Lake,
         keys: Arc<Keys>,
@@ -237,13 +243,14 @@ impl World {
             lake,
             keys,
             folder,
+            database,
         }
     }
 
     /// The same installation as another process wires it: nothing is shared but database, stores and clock.
     pub(super) async fn beside(&self) -> Self {
         Self::wired(
-            self.exchange.db().clone(),
+            (self.exchange.db().clone(), self.database.clone()),
             self.clock.clone(),
             self.lake.clone(),
             self.keys.clone(),

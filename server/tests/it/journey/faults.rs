@@ -19,14 +19,20 @@ async fn nothing_broken_shows_active_on_postgres() {
     break_and_mend(Copying::Local, On::Postgres).await;
 }
 
+/// The child reads the credentials, broken and mended, from the database itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_revoked_ends_at_once_where_a_process_copies() {
-    revoke(Copying::Process, On::Sqlite).await;
+async fn nothing_broken_shows_active_where_a_process_copies_on_postgres() {
+    break_and_mend(Copying::Process, On::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_revoked_ends_at_once_and_leaves_nothing_on_postgres() {
-    revoke(Copying::Local, On::Postgres).await;
+async fn what_is_revoked_ends_at_once_and_leaves_nothing() {
+    revoke(Copying::Local, On::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_revoked_ends_at_once_where_a_process_copies_on_postgres() {
+    revoke(Copying::Process, On::Postgres).await;
 }
 
 async fn with_visits(copying: Copying, on: On) -> Option<World> {

@@ -1,5 +1,5 @@
-//! The journey from registering to the bill, with each copy engine and on each database. The two know nothing of one another:
-//! one pair each.
+//! The journey from registering to the bill, with each copy engine and on each database. A child that copies opens the database
+//! itself, so that it travels on both.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,6 +23,11 @@ async fn by_the_local_engine_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_child_processes_on_sqlite() {
     journey(Copying::Process, On::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_child_processes_on_postgres() {
+    journey(Copying::Process, On::Postgres).await;
 }
 
 async fn journey(copying: Copying, on: On) {
