@@ -53,7 +53,7 @@ pub struct ContentForm {
     pub within: BTreeMap<String, String>,
     /// `kept`, `hashed`, `left_out`, or `later` for what stays as it is.
     #[serde(default)]
-    pub columns: BTreeMap<String, String>,
+    pub columns: BTreeMap<String, ColumnCut>,
     /// More columns, in structs, with commas between them.
     #[serde(default)]
     pub drop: BTreeMap<String, String>,
@@ -78,9 +78,9 @@ impl ContentForm {
     fn table(&self, key: &str, schema: &str, table: &str) -> CutTableNew {
         let begin = format!("{key}:");
         let chosen = |how: ColumnCut| {
-            let of_table = self.columns.iter().filter_map(|(column, word)| {
+            let of_table = self.columns.iter().filter_map(|(column, said)| {
                 let name = column.strip_prefix(&begin)?;
-                (word == how.as_str()).then(|| name.to_owned())
+                (*said == how).then(|| name.to_owned())
             });
             of_table.collect::<Vec<String>>()
         };

@@ -184,6 +184,8 @@ mod server_side {
         if written.trim() == name.trim() {
             return Ok(());
         }
+        // Whatever a form says it is.
+        let name: String = name.chars().take(200).collect();
         let why = words::answers::write_to_confirm(&name);
         Err(said(exchange::Error::invalid("confirm", why)))
     }

@@ -117,10 +117,12 @@ pub fn verify_password(password: &str, stored: Option<&str>) -> bool {
     let Ok(parsed) = PasswordHash::new(stored.unwrap_or(NOBODY)) else {
         return false;
     };
-    Argon2::default()
+    let fits = Argon2::default()
         .verify_password(password.as_bytes(), &parsed)
-        .is_ok()
-        && stored.is_some()
+        .is_ok();
+    // The same whoever was meant, and whatever came out.
+    tracing::trace!("a password was hashed and compared");
+    fits && stored.is_some()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request};
 use exchange::{Error, Exchange, FieldError};
 use http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::problem::Problem;
@@ -103,12 +103,20 @@ fn with_revision(bytes: &[u8], revision: i64) -> Result<Bytes, Problem> {
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde takes a list for an object whose fields come in order: nobody may mean that.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("body", "must be an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         if inner.is_data() {
             Error::Invalid(vec![field_error(&path, &inner.to_string())]).into()
+        } else if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            // Where one of some words is asked for, anything but a text is a slip of the pen to serde_json.
+            let path = if path == "." { "" } else { path.as_str() };
+            Problem::invalid(&whole(path), "must be one of the words that are known here")
         } else {
             not_json(&inner)
         }

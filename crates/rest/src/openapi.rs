@@ -120,9 +120,30 @@ fn responses(endpoint: &Endpoint, schemas: &mut Map<String, Value>) -> Value {
 
 fn json_content(schema: &Schema, schemas: &mut Map<String, Value>) -> Value {
     for (name, definition) in &schema.definitions {
-        schemas.insert(name.clone(), definition.clone());
+        let mut definition = definition.clone();
+        if let Some(known) = schemas.get(name) {
+            // Within another type a field may seem needed that is not: required is what neither can do without.
+            let both =
+                required(&definition).filter(|field| required(known).any(|other| other == *field));
+            let both: Vec<Value> = both.map(Value::from).collect();
+            match both.is_empty() {
+                true => definition
+                    .as_object_mut()
+                    .map(|fields| fields.remove("required")),
+                false => definition
+                    .as_object_mut()
+                    .map(|fields| fields.insert("required".to_owned(), both.into())),
+            };
+        }
+        schemas.insert(name.clone(), definition);
     }
     json!({ "application/json": { "schema": schema.value } })
+}
+
+/// The fields that a definition says are required.
+fn required(definition: &Value) -> impl Iterator<Item = &str> {
+    let fields = definition["required"].as_array().into_iter().flatten();
+    fields.filter_map(Value::as_str)
 }
 
 /// `PersonCreate` as words.

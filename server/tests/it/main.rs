@@ -30,6 +30,7 @@ mod people;
 mod pictures;
 mod portal;
 mod post;
+mod registering;
 mod reseal;
 mod sessions;
 mod sprawl;

@@ -16,6 +16,9 @@ use crate::policy::{Scope, can};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
 
+/// Hexadecimal digits of a head.
+const HEAD_LENGTH: usize = 64;
+
 /// What a change was done to.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -295,6 +298,12 @@ impl Exchange {
         anchor: Option<&str>,
     ) -> Result<Verification, Error> {
         can(principal, Operation::AuditVerify, &Scope::NONE)?;
+        if anchor.is_some_and(|anchor| anchor.len() > HEAD_LENGTH) {
+            return Err(Error::invalid(
+                "anchor",
+                format!("a head is a hash of {HEAD_LENGTH} digits; this is longer"),
+            ));
+        }
         let mut prev = vec![0_u8; 32];
         let mut seq = 0_i64;
         let mut anchored = anchor.is_none();

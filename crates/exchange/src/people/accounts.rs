@@ -154,6 +154,14 @@ impl Exchange {
             .email
             .filter(|email| new.was_email.as_ref() != Some(email));
         let email = email.map(|email| check_email(&mut check, &email));
+        for (field, was, most) in [
+            ("was_title", &new.was_title, 200),
+            ("was_email", &new.was_email, 254),
+        ] {
+            if was.as_ref().is_some_and(|was| was.chars().count() > most) {
+                check.fail(field, "longer than it can have been");
+            }
+        }
         if new.disabled == Some(true) && principal.person_id() == Some(record.id) {
             check.fail("disabled", "one cannot disable oneself; ask another admin");
         }
@@ -301,6 +309,10 @@ impl Exchange {
         can(principal, Operation::PasswordSet, &Scope::person(record.id))?;
         let mut check = Check::new();
         check_password(&mut check, &new.password);
+        let current = new.current.as_deref().unwrap_or_default();
+        if current.chars().count() > PASSWORD_MAX {
+            check.fail("current", "this is not the current password");
+        }
         check.done()?;
         if principal.person_id() == Some(record.id) {
             let current = new.current.unwrap_or_default();
@@ -394,7 +406,10 @@ pub(super) async fn verify_in_background(
     password: String,
     stored: Option<String>,
 ) -> Result<bool, Error> {
-    tokio::task::spawn_blocking(move || secret::verify_password(&password, stored.as_deref()))
+    // The event below lies in the request that it belongs to, though it happens on another thread.
+    let span = tracing::Span::current();
+    let verify = move || span.in_scope(|| secret::verify_password(&password, stored.as_deref()));
+    tokio::task::spawn_blocking(verify)
         .await
         .map_err(Error::internal)
 }

@@ -11,7 +11,7 @@ use super::{COLUMNS, Sample, World, fill};
 const PRODUCT: &str = "vehicle-visits";
 
 /// The operation's sample as the form takes it.
-fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
+pub(super) fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
     let name = |at: usize| sample.names[at].clone();
     let text = |pointer: &str| {
         let body = sample.body.as_ref().unwrap();
@@ -202,6 +202,22 @@ fn fields(function: &str, sample: &Sample) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Every server function that has a route, with the operation and its route.
+pub(super) fn functions() -> BTreeMap<&'static str, (Operation, &'static str, &'static str)> {
+    let mut functions = BTreeMap::new();
+    for line in TABLE {
+        if let (Some(page), Some((method, route))) = (line.page, line.rest)
+            && !page.starts_with('/')
+        {
+            functions
+                .entry(page)
+                .or_insert((line.operation, method, route));
+        }
+    }
+    assert!(functions.len() >= 6, "{functions:?}");
+    functions
+}
+
 /// What a route's status is as a function's.
 fn as_function(status: u16) -> u16 {
     match status {
@@ -212,7 +228,7 @@ fn as_function(status: u16) -> u16 {
 }
 
 impl World {
-    async fn cookies(&self) -> Vec<Option<String>> {
+    pub(super) async fn cookies(&self) -> Vec<Option<String>> {
         let mut cookies = Vec::new();
         for column in COLUMNS {
             cookies.push(match column {
@@ -223,7 +239,7 @@ impl World {
         cookies
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         cookie: Option<&String>,
         function: &str,
@@ -250,18 +266,7 @@ impl World {
 async fn every_server_function_answers_as_its_route() {
     let mut world = World::start().await;
     let cookies = world.cookies().await;
-    let mut functions: BTreeMap<&str, (Operation, &str, &str)> = BTreeMap::new();
-    for line in TABLE {
-        if let (Some(page), Some((method, route))) = (line.page, line.rest)
-            && !page.starts_with('/')
-        {
-            functions
-                .entry(page)
-                .or_insert((line.operation, method, route));
-        }
-    }
-    assert!(functions.len() >= 6, "{functions:?}");
-    for (function, (operation, method, route)) in functions {
+    for (function, (operation, method, route)) in functions() {
         for (column, who) in COLUMNS.into_iter().enumerate() {
             let sample = world.sample(operation).await.unwrap();
             let path = format!("{}{}", fill(route, &sample.names), sample.query);
