@@ -288,21 +288,73 @@ pub(crate) fn services(repo: &Repo) -> Result<()> {
     }
 }
 
+/// Test programs beside those of the crates' own units. The long one runs beside the others, in two parts: its tests wait for
+/// servers and children half of their time, and those that take longest would begin last.
+const LONG: &str = "it";
+const LONGEST: [&str; 2] = ["crash::", "journey::"];
+const SHORT: [&str; 1] = ["cases"];
+
+/// What each part of the tests is called by, for cargo.
+fn parts() -> [Vec<String>; 3] {
+    let words =
+        |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.to_owned()).collect() };
+    let mut longest = words(&["--test", LONG, "--"]);
+    longest.extend(words(&LONGEST));
+    let mut long = words(&["--test", LONG, "--"]);
+    long.extend(LONGEST.iter().flat_map(|name| words(&["--skip", name])));
+    let mut short = words(&["--lib", "--bins"]);
+    short.extend(SHORT.iter().flat_map(|name| words(&["--test", name])));
+    [longest, long, short]
+}
+
+/// All tests of the host, the parts at the same time. They are compiled by then.
 fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -> Result<String> {
-    let mut cargo = linting_cargo(repo)?;
-    for name in OUR_VARIABLES {
-        cargo.env_remove(name);
-    }
     let folder = Folder::fleeting("tests")?;
-    cargo
-        .env("TMPDIR", folder.path())
-        .env("RUST_TEST_THREADS", test_threads())
-        .args(["test", "--locked", "--no-fail-fast"])
-        .args(HOST);
-    let environment = environment
-        .iter()
-        .map(|(name, value)| (name, value.as_str()));
-    counted(cargo.envs(environment), counts)
+    let running = parts().map(|part| -> Result<Command> {
+        let mut cargo = linting_cargo(repo)?;
+        for name in OUR_VARIABLES {
+            cargo.env_remove(name);
+        }
+        cargo
+            .env("TMPDIR", folder.path())
+            .env("RUST_TEST_THREADS", test_threads())
+            .args(["test", "--locked", "--no-fail-fast"])
+            .args(HOST)
+            .args(part);
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name, value.as_str()));
+        cargo.envs(environment);
+        Ok(cargo)
+    });
+    let ended: Vec<(Tally, Result<String>)> = std::thread::scope(|scope| {
+        let running = running.map(|cargo| {
+            scope.spawn(move || {
+                let mut counts = Tally::default();
+                let result = cargo.and_then(|mut cargo| counted(&mut cargo, &mut counts));
+                (counts, result)
+            })
+        });
+        let ended = running.into_iter().map(|part| match part.join() {
+            Ok(ended) => ended,
+            Err(_) => (
+                Tally::default(),
+                Err(anyhow::anyhow!("counting tests panicked")),
+            ),
+        });
+        ended.collect()
+    });
+    let mut failed = None;
+    for (found, result) in ended {
+        *counts += found;
+        if let Err(error) = result {
+            failed.get_or_insert(error);
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(format!("{} tests", counts.passed)),
+    }
 }
 
 /// Runs cargo's tests and counts them.
@@ -326,7 +378,7 @@ fn counted(cargo: &mut Command, counts: &mut Tally) -> Result<String> {
     Ok(format!("{} tests", counts.passed))
 }
 
-/// How many tests run at once: most wait for a server, a child process or a timer half of their time.
+/// How many tests of a part run at once: most wait for a server, a child process or a timer half of their time.
 fn test_threads() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (2 * cores).to_string()
@@ -408,6 +460,38 @@ mod tests {
             counts(40, 1),
             "a test program that died"
         );
+    }
+
+    #[test]
+    fn every_test_program_is_in_one_part() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .unwrap();
+        let crates = std::fs::read_dir(root.join("crates")).unwrap();
+        let mut members: Vec<_> = crates.map(|entry| entry.unwrap().path()).collect();
+        members.extend(["server", "app", "xtask"].map(|name| root.join(name)));
+        let mut found = Vec::new();
+        for member in members {
+            let Ok(entries) = std::fs::read_dir(member.join("tests")) else {
+                continue;
+            };
+            for path in entries.map(|entry| entry.unwrap().path()) {
+                let is_program = path.extension().is_some_and(|extension| extension == "rs")
+                    || path.join("main.rs").exists();
+                if is_program {
+                    found.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        found.sort();
+        let mut known: Vec<&str> = SHORT.into_iter().chain([LONG]).collect();
+        known.sort_unstable();
+        assert_eq!(found, known);
+        // No test of the long one is in none or in both.
+        let [longest, long, _] = parts();
+        let skipped = long.iter().filter(|word| LONGEST.contains(&word.as_str()));
+        assert_eq!(skipped.count(), LONGEST.len());
+        assert!(longest.ends_with(&LONGEST.map(str::to_owned)));
     }
 
     #[test]
