@@ -1,4 +1,4 @@
-//! The checks that look at sources alone: formatting, edges, strings, lints, licences, unused dependencies.
+//! The checks that look at sources alone: formatting, edges, the code map, strings, lints, licences, unused dependencies.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, bail};
 
 use crate::edges;
+use crate::map;
 use crate::process::{ask, run, step};
 use crate::repo::{HOST, Repo, is_executable};
 use crate::setup;
@@ -32,7 +33,7 @@ pub(crate) enum When {
     Compiling,
 }
 
-pub(crate) const CHECKS: [Check; 7] = [
+pub(crate) const CHECKS: [Check; 8] = [
     Check {
         name: "fmt",
         title: "formatting",
@@ -44,6 +45,12 @@ pub(crate) const CHECKS: [Check; 7] = [
         title: "edges between crates",
         when: When::Always,
         work: edges::check,
+    },
+    Check {
+        name: "map",
+        title: "modules in the code map",
+        when: When::Always,
+        work: map::check,
     },
     Check {
         name: "strings",

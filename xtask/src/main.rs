@@ -10,6 +10,7 @@ mod deliver;
 mod demo;
 mod edges;
 mod http;
+mod map;
 mod process;
 mod repo;
 mod run;
@@ -19,6 +20,7 @@ mod stamp;
 mod strings;
 mod tally;
 mod test;
+mod unfinished;
 
 use std::process::ExitCode;
 
@@ -38,7 +40,7 @@ usage: cargo xtask COMMAND
   dev [--addr A] [--data DIR]     the same, without optimising the browser bundle, again on every change
   test [--quick | --nightly]      every check and test; the last line is `N passed, N failed`
   test --spark                    the live form: Spark writes tables, replicas follow them, Spark reads the replicas
-  check [edges|strings|fmt|clippy|deny|machete]...
+  check [edges|map|strings|fmt|clippy|deny|machete]...
                                   single checks; without a name all of them
   services                        the test servers until Ctrl-C, for cargo test by hand
   bundle                          the browser bundle alone, into target/site

@@ -15,6 +15,7 @@ use crate::process::{Running, run as run_to_end, step};
 use crate::repo::{HOST, Repo};
 use crate::setup::{self, Scope};
 use crate::stamp::collect;
+use crate::unfinished;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -100,13 +101,13 @@ fn serve(repo: &Repo, options: &Options, data: &Path) -> Command {
 /// The data folder: the demo world where there is none yet, migrations where there is.
 fn prepare(repo: &Repo, options: &Options, data: &Path) -> Result<()> {
     let entrepot = || repo.command(repo.debug_binary("entrepot"));
-    // Lies outside the data folder: the demo wants it empty.
-    let unfinished = repo.target.join("demo-unfinished");
-    let mark = data.display().to_string();
-    if std::fs::read_to_string(&unfinished).is_ok_and(|kept| kept == mark) && !is_empty(data)? {
-        bail!(
-            "the demo world in {mark} was not finished; remove that folder and start again: rm -r '{mark}'"
-        );
+    if unfinished::is_there(data) {
+        step("unfinished demo world", || {
+            unfinished::clear(data).map(|()| "removed")
+        })?;
+    }
+    if options.empty {
+        no_demo_world(data)?;
     }
     if options.empty || !is_empty(data)? {
         return step("migrations", || {
@@ -114,8 +115,7 @@ fn prepare(repo: &Repo, options: &Options, data: &Path) -> Result<()> {
         });
     }
     step("demo world", || {
-        std::fs::write(&unfinished, &mark)
-            .with_context(|| format!("write {}", unfinished.display()))?;
+        unfinished::begin(data)?;
         // The address stands in the profiles that the demo's people download.
         let addr = options.address.to_string();
         run_to_end(
@@ -123,10 +123,25 @@ fn prepare(repo: &Repo, options: &Options, data: &Path) -> Result<()> {
                 .args(["demo", "--headless", "--addr", &addr, "--data"])
                 .arg(data),
         )?;
-        std::fs::remove_file(&unfinished)
-            .with_context(|| format!("remove {}", unfinished.display()))?;
+        unfinished::end(data)?;
         Ok("")
     })
+}
+
+/// What `entrepot demo` leaves in its folder and nothing else does: the people, and what was written to the tables.
+const OF_THE_DEMO: [&str; 2] = [ACCOUNTS, "demo-tables.json"];
+const ACCOUNTS: &str = "demo-accounts.txt";
+
+/// `--empty` promises to start without the demo.
+fn no_demo_world(data: &Path) -> Result<()> {
+    let place = data.display();
+    if OF_THE_DEMO.iter().any(|name| data.join(name).exists()) {
+        bail!(
+            "{place} holds the demo world, and --empty starts without it; name another folder with --data DIR, or remove this one: \
+             rm -r '{place}'"
+        );
+    }
+    Ok(())
 }
 
 /// True if the folder is not there or has nothing in it.
@@ -149,7 +164,7 @@ fn announce(options: &Options, data: &Path) {
 
 /// Somebody of the demo world, where it was played; else how to make somebody.
 fn whom_to_sign_in_as(data: &Path) -> String {
-    let accounts = data.join("demo-accounts.txt");
+    let accounts = data.join(ACCOUNTS);
     if accounts.is_file() {
         format!(
             "Sign in as mara, who asks for data, or as jonas, who owns it; their passwords, and everybody else's, are in {}.",
@@ -228,6 +243,7 @@ fn newest(repo: &Repo) -> Result<(usize, Option<SystemTime>)> {
 mod tests {
     use super::*;
     use crate::process::Folder;
+    use crate::repo::which;
 
     fn parse(arguments: &[&str]) -> Result<Options> {
         Options::parse(
@@ -295,23 +311,88 @@ mod tests {
         Ok(())
     }
 
-    #[test]
-    fn an_unfinished_demo_world_is_not_served() -> Result<()> {
-        let folder = Folder::temporary("run-test")?;
+    /// A checkout whose `entrepot` is the shell, for which `demo` and `migrate` are scripts; they note that they were called, and
+    /// what lay in the data folder then.
+    fn checkout(folder: &Folder) -> Result<Repo> {
         let repo = Repo {
             root: folder.path().to_owned(),
             target: folder.path().join("target"),
         };
+        std::fs::create_dir_all(repo.target.join("debug"))?;
+        let shell = which(&["sh"]).context("no sh on PATH")?;
+        std::os::unix::fs::symlink(shell, repo.debug_binary("entrepot"))?;
+        for command in ["demo", "migrate"] {
+            std::fs::write(
+                repo.root.join(command),
+                format!("echo {command} > called\nls data > found\n"),
+            )?;
+        }
+        Ok(repo)
+    }
+
+    #[test]
+    fn an_unfinished_demo_world_is_not_served() -> Result<()> {
+        let folder = Folder::temporary("run-test")?;
+        let repo = checkout(&folder)?;
         let data = folder.path().join("data");
-        std::fs::create_dir_all(&repo.target)?;
-        std::fs::create_dir_all(&data)?;
-        std::fs::write(data.join("entrepot.db"), "half")?;
-        std::fs::write(
-            repo.target.join("demo-unfinished"),
-            data.display().to_string(),
-        )?;
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name));
+        let half = data.join("entrepot.db");
+        // It is made anew, in a folder that is empty save for the mark; or not at all.
+        for (arguments, command, found) in [
+            (&[][..], "demo\n", "demo-unfinished\n"),
+            (&["--empty"][..], "migrate\n", ""),
+        ] {
+            unfinished::begin(&data)?;
+            std::fs::write(&half, "half")?;
+            prepare(&repo, &parse(arguments)?, &data)?;
+            assert!(!half.exists());
+            assert_eq!(read("called")?, command);
+            assert_eq!(read("found")?, found);
+            assert!(!unfinished::is_there(&data));
+        }
+        // What somebody put there is not removed with it, and half a world is not served for that.
+        unfinished::begin(&data)?;
+        std::fs::write(&half, "half")?;
+        std::fs::write(data.join("mine.txt"), "")?;
+        std::fs::remove_file(folder.path().join("called"))?;
         let error = prepare(&repo, &parse(&[])?, &data).expect_err("it must not be served");
-        assert!(error.to_string().contains("was not finished"), "{error}");
+        let error = format!("{error:#}");
+        assert!(error.contains("was not finished"), "{error}");
+        assert!(half.exists() && !folder.path().join("called").exists());
+        Ok(())
+    }
+
+    #[test]
+    fn a_demo_world_that_fails_stays_marked() -> Result<()> {
+        let folder = Folder::temporary("run-test")?;
+        let repo = checkout(&folder)?;
+        let data = folder.path().join("data");
+        std::fs::write(repo.root.join("demo"), "exit 1\n")?;
+        assert!(prepare(&repo, &parse(&[])?, &data).is_err());
+        assert!(unfinished::is_there(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn empty_is_without_the_demo_world() -> Result<()> {
+        for name in OF_THE_DEMO {
+            let folder = Folder::temporary("run-test")?;
+            let repo = checkout(&folder)?;
+            let data = folder.path().join("data");
+            std::fs::create_dir(&data)?;
+            std::fs::write(data.join(name), "")?;
+            let error = prepare(&repo, &parse(&["--empty"])?, &data)
+                .expect_err("the demo world must not be served")
+                .to_string();
+            for part in ["holds the demo world", "--data DIR", "rm -r '"] {
+                assert!(error.contains(part), "{error}");
+            }
+            // Nothing was done; without the word it is served as ever.
+            let called = folder.path().join("called");
+            assert!(!called.exists());
+            prepare(&repo, &parse(&[])?, &data)?;
+            assert_eq!(std::fs::read_to_string(called)?, "migrate\n");
+        }
         Ok(())
     }
 }

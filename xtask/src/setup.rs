@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::process::{ask, bound, run, step};
 use crate::repo::{Repo, WASM, is_executable, which};
@@ -182,19 +182,29 @@ pub(crate) fn prerequisites(scope: Scope) -> Result<&'static str> {
     if lacking.is_empty() {
         return Ok("all there");
     }
-    if is_root() && which(&["apt-get"]).is_some() {
+    let tried = if is_root() && which(&["apt-get"]).is_some() {
         let packages: Vec<&str> = lacking
             .iter()
             .flat_map(|(prerequisite, _)| prerequisite.packages)
             .copied()
             .collect();
-        apt_install(&packages)?;
-    }
-    let lacking = missing(scope);
-    if lacking.is_empty() {
-        Ok("installed what was missing")
+        apt_install(&packages)
     } else {
-        bail!("{}", complaint(&lacking))
+        Ok(())
+    };
+    settled(tried, &missing(scope))
+}
+
+/// After installing was tried: what is missing now counts, and where it failed, why comes first.
+fn settled(tried: Result<()>, lacking: &[(&Prerequisite, String)]) -> Result<&'static str> {
+    match (tried, lacking.is_empty()) {
+        (Ok(()), true) => Ok("installed what was missing"),
+        (Ok(()), false) => bail!("{}", complaint(lacking)),
+        (Err(error), true) => {
+            eprintln!("{error:#}; but nothing is missing any more");
+            Ok("all there")
+        }
+        (Err(error), false) => bail!("{error:#}\n{}", complaint(lacking)),
     }
 }
 
@@ -311,14 +321,20 @@ fn debian_wasm(sysroot: &Path) -> Result<Wasm> {
             && is_executable(Path::new("/usr/bin/rustc"))
     };
     const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "cargo-web"];
-    if !complete() && is_root() && which(&["apt-get"]).is_some() {
-        apt_install(&PACKAGES)?;
-    }
+    let tried = if !complete() && is_root() && which(&["apt-get"]).is_some() {
+        apt_install(&PACKAGES)
+    } else {
+        Ok(())
+    };
     if !complete() {
-        bail!(
+        let command = format!(
             "without rustup's server: sudo apt-get install {}",
             PACKAGES.join(" ")
         );
+        return Err(match tried {
+            Ok(()) => anyhow!(command),
+            Err(error) => error.context(command),
+        });
     }
     let linker = std::fs::read_dir(sysroot.join("lib/rustlib"))?
         .filter_map(|entry| entry.ok())
@@ -451,6 +467,31 @@ mod tests {
             text.contains("sudo apt-get install python3 python3-venv"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_could_not_be_installed_is_named_after_why() -> Result<()> {
+        let lacking: Vec<_> = PREREQUISITES
+            .iter()
+            .map(|prerequisite| (prerequisite, "gone".to_owned()))
+            .collect();
+        let offline = || Err(anyhow!("`apt-get update` failed"));
+        let error = settled(offline(), &lacking)
+            .expect_err("all of it is missing")
+            .to_string();
+        assert!(error.starts_with("`apt-get update` failed\n"), "{error}");
+        for prerequisite in &PREREQUISITES {
+            let command = format!("sudo apt-get install {}", prerequisite.packages.join(" "));
+            assert!(
+                error.contains(prerequisite.name) && error.contains(&command),
+                "{error}"
+            );
+        }
+        // What counts is what is there.
+        assert!(settled(Ok(()), &lacking).is_err());
+        assert_eq!(settled(offline(), &[])?, "all there");
+        assert_eq!(settled(Ok(()), &[])?, "installed what was missing");
+        Ok(())
     }
 
     #[test]

@@ -102,9 +102,44 @@ async fn the_month_is_played() {
         assert!(told.contains(line), "{line}");
     }
     assert!(report.profile.is_file() && report.accounts.is_file());
+    the_clouds_are_small(&data);
     let again = play(&stage, &mut Story::silent()).await;
     assert!(again.is_err(), "a world is played once");
     check_with_python(&data, &serde_json::to_string(&report).unwrap());
+}
+
+/// What a demo may take of a disk. The sources are below 25 MB (`tables::tests::a_month_of_commits`); a replica holds one version and
+/// what was removed from it in the last week, not its history.
+const CLOUDS_AT_MOST: u64 = 50_000_000;
+
+fn the_clouds_are_small(data: &Path) {
+    let mut bytes = BTreeMap::new();
+    for folder in clouds::FOLDERS {
+        let size = size_of(&world::clouds_folder(data).join(folder.path));
+        assert!(size > 0, "{} holds nothing", folder.storage);
+        bytes.insert(folder.storage, size);
+    }
+    // All of it, also what might lie beside the storages.
+    let all = size_of(&world::clouds_folder(data));
+    println!("{all} bytes in the clouds: {bytes:?}");
+    assert!(all >= bytes.values().sum::<u64>());
+    assert!(all < CLOUDS_AT_MOST, "{all} bytes: {bytes:?}");
+}
+
+/// The bytes of all files below a folder.
+fn size_of(folder: &Path) -> u64 {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let found = entry.metadata().unwrap();
+            if found.is_dir() {
+                size_of(&entry.path())
+            } else {
+                found.len()
+            }
+        })
+        .sum()
 }
 
 /// Every second day, and each a part of what a full copy takes, save the first.

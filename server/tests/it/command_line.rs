@@ -64,13 +64,17 @@ impl Process {
     }
 
     /// Asks it to stop, and answers what was left of its log.
-    fn end(mut self, mut log: impl std::io::Read) -> String {
+    fn end(self, log: impl std::io::Read) -> String {
+        self.end_by("TERM", log)
+    }
+
+    fn end_by(mut self, signal: &str, mut log: impl std::io::Read) -> String {
         let pid = self.0.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        let killed = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(killed.unwrap().success());
         let mut rest = String::new();
         log.read_to_string(&mut rest).unwrap();
-        assert_eq!(self.0.wait().unwrap().code(), Some(0));
+        assert_eq!(self.0.wait().unwrap().code(), Some(0), "{signal}: {rest}");
         rest
     }
 }
@@ -168,11 +172,17 @@ fn what_fails_is_json_where_json_was_asked_for() {
 }
 
 #[test]
-fn servers_log_json_where_json_was_asked_for() {
+fn servers_log_json_where_json_was_asked_for_and_stop_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let data = &folder.path().join("data");
     done(data, &["migrate"]);
-    for command in ["serve", "worker"] {
+    // A service manager's way of stopping them, and Ctrl-C.
+    for (command, signal) in [
+        ("serve", "TERM"),
+        ("serve", "INT"),
+        ("worker", "TERM"),
+        ("worker", "INT"),
+    ] {
         let mut process = entrepot(data);
         process.args([command, "--json"]);
         if command == "serve" {
@@ -190,7 +200,7 @@ fn servers_log_json_where_json_was_asked_for() {
         while !lines.iter().any(|line: &String| line.contains("ing\"")) {
             lines.push(line(&mut log));
         }
-        lines.extend(process.end(log).lines().map(str::to_owned));
+        lines.extend(process.end_by(signal, log).lines().map(str::to_owned));
         assert!(
             lines.iter().any(|line| line.contains("stopped")),
             "{lines:?}"
@@ -200,7 +210,24 @@ fn servers_log_json_where_json_was_asked_for() {
                 serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert!(event["level"].is_string(), "{line}");
         }
+        nothing_is_left_half(data);
     }
+}
+
+/// The folder is free at once, the write-ahead log is folded into the database, and no copy is in flight.
+fn nothing_is_left_half(data: &Path) {
+    drop(folder::lock(data).unwrap());
+    let mut names: Vec<String> = std::fs::read_dir(data)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert!(names.iter().any(|name| name == "entrepot.db"), "{names:?}");
+    for half in ["entrepot.db-wal", "entrepot.db-shm", "entrepot.db-journal"] {
+        assert!(!names.iter().any(|name| name == half), "{names:?}");
+    }
+    let runs = data.join("runs");
+    assert!(!runs.exists() || std::fs::read_dir(runs).unwrap().next().is_none());
 }
 
 #[test]
