@@ -1,6 +1,7 @@
 //! Reads the logs under a prefix for an assessment, and nothing else: lists, gets what lies in `_delta_log`, writes nowhere. The
 //! reckoning itself is `replication::assess`'s.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +16,7 @@ use model::{AssessmentId, Location, Purpose, Timestamp};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use replication::assess::{
-    Read, Reckoner, Surveyed, Window, check_flows, flows, parse_every, report,
+    Flow, Read, Reckoner, Surveyed, Window, check_flows, flows, parse_every, report,
 };
 use storage::{Cause, Meter, MeterKey, check_relative};
 use tokio::task::JoinSet;
@@ -41,7 +42,7 @@ pub struct Asked {
     days: u32,
     every: i64,
     to: Option<Location>,
-    flows: Option<Vec<replication::assess::Flow>>,
+    flows: Option<Vec<Flow>>,
 }
 
 impl Asked {
@@ -243,19 +244,7 @@ pub async fn assess(
         .iter()
         .map(|folder| below(&prefix, &folder.path))
         .collect();
-    if tables.len() > TABLES_MAX {
-        left_out.push(format!(
-            "{} tables more than {TABLES_MAX}, from `{}` on; assess them by narrower prefixes.",
-            tables.len() - TABLES_MAX,
-            delta::shown(&tables[TABLES_MAX])
-        ));
-        tables.truncate(TABLES_MAX);
-    }
-    let of_tables = asked
-        .flows
-        .map(|list| check_flows(list, &tables, &others))
-        .transpose()
-        .map_err(|error| Problem::new(error.to_string()).of_field("flows"))?;
+    let of_tables = first_tables(&mut tables, &others, asked.flows, &mut left_out)?;
     let span = Span {
         from: at.plus(-i64::from(asked.days) * DAY),
         until: at,
@@ -311,6 +300,29 @@ pub async fn assess(
         log_bytes: meter.received(),
     };
     Ok(report(surveyed, read, of_tables.as_ref(), rates))
+}
+
+/// Cuts the tables off at as many as are assessed, and tells the flows of each. What is cut off is there nevertheless, so flows are
+/// told by the whole list.
+fn first_tables(
+    tables: &mut Vec<String>,
+    others: &[AssessedFolder],
+    list: Option<Vec<Flow>>,
+    left_out: &mut Vec<String>,
+) -> Result<Option<BTreeMap<String, Vec<Flow>>>, Problem> {
+    let of_tables = list
+        .map(|list| check_flows(list, tables, TABLES_MAX, others))
+        .transpose()
+        .map_err(|error| Problem::new(error.to_string()).of_field("flows"))?;
+    if tables.len() > TABLES_MAX {
+        left_out.push(format!(
+            "{} tables more than {TABLES_MAX}, from `{}` on; assess them by narrower prefixes.",
+            tables.len() - TABLES_MAX,
+            delta::shown(&tables[TABLES_MAX])
+        ));
+        tables.truncate(TABLES_MAX);
+    }
+    Ok(of_tables)
 }
 
 fn broken_down(error: &tokio::task::JoinError) -> Problem {
@@ -462,5 +474,41 @@ fn changed(error: LogError) -> LogError {
             what: "the table was changed while it was assessed, or this version is missing; assess it again".to_owned(),
         },
         error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_of_a_table_that_is_cut_off_says_so() {
+        let all: Vec<String> = (0..=TABLES_MAX).map(|n| format!("many/t{n:04}")).collect();
+        let cut = |flow: &str| {
+            let list = flows(&format!(
+                "table,kind,consumers,from,to\n{flow},FTP,1,,azure:westeurope\n"
+            ));
+            let (mut tables, mut left_out) = (all.clone(), Vec::new());
+            let found = first_tables(&mut tables, &[], Some(list.unwrap()), &mut left_out);
+            found.map(|found| (found, tables.len(), left_out))
+        };
+        let (found, tables, left_out) = cut("t4999").unwrap();
+        assert!(found.unwrap().contains_key("many/t4999"));
+        assert_eq!((tables, left_out.len()), (TABLES_MAX, 1));
+        for beyond in ["t5000", "many/t5000"] {
+            let problem = cut(beyond).unwrap_err();
+            assert_eq!(problem.field, Some("flows"));
+            assert!(
+                problem.sentence.contains("is beyond the first 5000 tables"),
+                "{problem}"
+            );
+            assert!(problem.sentence.contains("narrower prefix"), "{problem}");
+        }
+        assert!(
+            cut("t5001")
+                .unwrap_err()
+                .sentence
+                .contains("not under the prefix")
+        );
     }
 }

@@ -2,6 +2,7 @@
 //! and no data is read. Then the clones that were reckoned are made, sync by sync, and move what was told.
 
 mod clones;
+mod declared;
 
 use std::path::Path;
 use std::sync::Arc;

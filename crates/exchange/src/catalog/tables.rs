@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::dto::{Inspection, TableNew};
+use model::dto::{Inspection, PRODUCT_TABLES_MAX, TableNew};
 use model::{Name, ProductId, ProductName, ProductState, StorageId, TableId, TeamId, Timestamp};
 
 use super::inspect::{check_path, overlaps};
@@ -17,8 +17,6 @@ use crate::principal::Principal;
 use crate::storages::StorageRecord;
 use crate::{Exchange, sql};
 
-/// The most tables one product may have.
-const TABLES_MAX: usize = 500;
 /// How many words one statement writes.
 const BATCH: usize = 16;
 
@@ -54,10 +52,10 @@ impl Exchange {
         tables: &[TableNew],
         default: Option<&StorageRecord>,
     ) -> Result<Vec<Wanted>, Error> {
-        if tables.len() > TABLES_MAX {
+        if tables.len() > PRODUCT_TABLES_MAX {
             check.fail(
                 "tables",
-                format!("at most {TABLES_MAX}; make several products"),
+                format!("at most {PRODUCT_TABLES_MAX}; make several products"),
             );
             return Ok(Vec::new());
         }

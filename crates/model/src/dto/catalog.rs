@@ -109,6 +109,9 @@ const fn default_baseline() -> u32 {
     7
 }
 
+/// The most tables one product may have, in its form and in a declaration.
+pub const PRODUCT_TABLES_MAX: usize = 500;
+
 /// One table of a product that is registered or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,9 @@
 //! The list of today's flows: a CSV file that somebody wrote by hand or out of a spreadsheet.
 
+use std::collections::BTreeMap;
+
 use model::Location;
+use model::dto::AssessedFolder;
 
 const BYTES_MAX: usize = 1 << 20;
 const FLOWS_MAX: usize = 10_000;
@@ -195,6 +198,51 @@ fn cells(text: &str) -> Result<Vec<(usize, Vec<String>)>, FlowError> {
         rows.push((index + 1, row));
     }
     Ok(rows)
+}
+
+/// Which flows are of which table, by its path. `tables` are all Delta tables that there are, of which the first `most` are
+/// assessed; `others` folders of which nothing can be reckoned.
+///
+/// # Errors
+/// [`FlowError`] for a flow of a table that is not there, or not among the first.
+pub fn check_flows(
+    flows: Vec<Flow>,
+    tables: &[String],
+    most: usize,
+    others: &[AssessedFolder],
+) -> Result<BTreeMap<String, Vec<Flow>>, FlowError> {
+    let mut known: BTreeMap<String, Vec<Flow>> = BTreeMap::new();
+    for flow in flows {
+        let numbered = || tables.iter().enumerate();
+        let exact = numbered().find(|(_, path)| **path == flow.table);
+        let mut named =
+            numbered().filter(|(_, path)| path.rsplit('/').next() == Some(flow.table.as_str()));
+        let found = match (exact, named.next(), named.next()) {
+            (Some(found), _, _) | (None, Some(found), None) => Ok(found),
+            (None, Some(_), Some(_)) => {
+                Err("is the name of several tables; write the path below the prefix".to_owned())
+            }
+            (None, None, _) if others.iter().any(|other| other.path == flow.table) => Err(
+                "is no Delta table, so nothing can be reckoned of it; take the line out".to_owned(),
+            ),
+            (None, None, _) => Err(
+                "is not under the prefix; write a table's path as the assessment lists it, or take the line out"
+                    .to_owned(),
+            ),
+        };
+        let found = found.and_then(|(number, path)| match number < most {
+            true => Ok(path),
+            false => Err(format!(
+                "is beyond the first {most} tables, which are all that one assessment reads; assess a narrower prefix"
+            )),
+        });
+        let path = found.map_err(|why| FlowError {
+            line: flow.line,
+            sentence: format!("`{}` {why}", delta::shown(&flow.table)),
+        })?;
+        known.entry(path.clone()).or_default().push(flow);
+    }
+    Ok(known)
 }
 
 #[cfg(test)]

@@ -14,6 +14,6 @@ mod tests;
 mod ways;
 mod yaml;
 
-pub use flows::{Flow, FlowError, FlowKind, flows};
-pub use report::{Read, Surveyed, check_flows, parse_every, report};
+pub use flows::{Flow, FlowError, FlowKind, check_flows, flows};
+pub use report::{Read, Surveyed, parse_every, report};
 pub use table::{Figures, Moved, Reads, Reckoner, Window};

@@ -10,7 +10,7 @@ use model::dto::{
 use model::time::{DAY, HOUR};
 use model::{Currency, Location, Micro, Route, Timestamp};
 
-use super::flows::{Flow, FlowError, FlowKind};
+use super::flows::{Flow, FlowKind};
 use super::table::{Figures, Moved};
 use super::yaml;
 
@@ -69,41 +69,6 @@ pub fn parse_every(text: &str) -> Result<i64, String> {
         .ok_or_else(|| {
             "not a cadence: write hours or days, from 1h to 366d, for example 12h or 2d".to_owned()
         })
-}
-
-/// Which flows are of which table, by its path. `tables` are Delta tables, `others` folders of which nothing can be reckoned.
-///
-/// # Errors
-/// [`FlowError`] for a flow of a table that is not there.
-pub fn check_flows(
-    flows: Vec<Flow>,
-    tables: &[String],
-    others: &[AssessedFolder],
-) -> Result<BTreeMap<String, Vec<Flow>>, FlowError> {
-    let mut known: BTreeMap<String, Vec<Flow>> = BTreeMap::new();
-    for flow in flows {
-        let last = |path: &&String| path.rsplit('/').next() == Some(flow.table.as_str());
-        let exact = tables.iter().find(|path| **path == flow.table);
-        let mut named = tables.iter().filter(last);
-        let found = match (exact, named.next(), named.next()) {
-            (Some(path), _, _) | (None, Some(path), None) => Ok(path.clone()),
-            (None, Some(_), Some(_)) => {
-                Err("is the name of several tables; write the path below the prefix")
-            }
-            (None, None, _) if others.iter().any(|other| other.path == flow.table) => {
-                Err("is no Delta table, so nothing can be reckoned of it; take the line out")
-            }
-            (None, None, _) => Err(
-                "is not under the prefix; write a table's path as the assessment lists it, or take the line out",
-            ),
-        };
-        let path = found.map_err(|why| FlowError {
-            line: flow.line,
-            sentence: format!("`{}` {why}", delta::shown(&flow.table)),
-        })?;
-        known.entry(path).or_default().push(flow);
-    }
-    Ok(known)
 }
 
 /// Bytes that cross by one way.
@@ -218,10 +183,14 @@ pub fn report(
     let mut totals: [Sum; 6] = Default::default();
     let (mut counted, mut without_feed) = (0_usize, 0_usize);
     let mut listed = Vec::new();
+    let mut uncloned = BTreeSet::new();
     for (path, read) in tables {
         let read = match read {
             Ok(read) => read,
             Err(problem) => {
+                surveyed
+                    .left_out
+                    .push(format!("{} is not in the totals: {problem}", shown(&path)));
                 listed.push(unread(path, problem));
                 continue;
             }
@@ -240,6 +209,7 @@ pub fn report(
             surveyed
                 .left_out
                 .push(format!("{name} is not in the totals: {why}"));
+            uncloned.insert(path.clone());
         }
         let ways = AssessedKind::ALL
             .into_iter()
@@ -290,7 +260,7 @@ pub fn report(
     let places = places(&surveyed, flows);
     Assessment {
         assumptions: assumptions(&surveyed, flows.is_some()),
-        yaml: yaml::declaration(&surveyed, &listed, &places),
+        yaml: yaml::declaration(&surveyed, &listed, &places, &uncloned),
         place: surveyed.place,
         location: surveyed.location,
         at: surveyed.at,

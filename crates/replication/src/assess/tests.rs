@@ -368,7 +368,7 @@ fn the_report_prices_what_crosses_and_says_what_is_not_available() {
         visits,weekly full load,3,,azure:westeurope\n\
         visits,daily full load,1,,aws:eu-central-1\n\
         b/claims,FTP,2,onprem:here,gcp:europe-west3\n";
-    let flows = check_flows(flows(list).unwrap(), &tables, &[]).unwrap();
+    let flows = check_flows(flows(list).unwrap(), &tables, 3, &[]).unwrap();
     let reads = vec![
         (tables[0].clone(), Ok(read(true, None))),
         (tables[1].clone(), Err("broken".to_owned())),
@@ -419,7 +419,17 @@ fn the_report_prices_what_crosses_and_says_what_is_not_available() {
         "{}",
         found.yaml
     );
-    assert!(!found.yaml.contains("a/odd"), "{}", found.yaml);
+    assert!(
+        found.yaml.contains("\n# left out: a/odd: broken\n"),
+        "{}",
+        found.yaml
+    );
+    assert!(!found.yaml.contains("path: \"a/odd\""), "{}", found.yaml);
+    assert_eq!(
+        found.left_out,
+        ["`a/odd` is not in the totals: broken"],
+        "today's bytes of it are unknown, too"
+    );
 }
 
 #[test]
@@ -452,7 +462,7 @@ fn without_flows_rates_or_a_way_to_clone_it_says_so() {
 
 #[test]
 fn flows_of_what_is_not_there_are_refused() {
-    let tables = ["a/x".to_owned(), "b/x".to_owned()];
+    let tables = ["a/x".to_owned(), "b/x".to_owned(), "c/late".to_owned()];
     let others = [model::dto::AssessedFolder {
         path: "ice".to_owned(),
         format: "iceberg".to_owned(),
@@ -462,13 +472,15 @@ fn flows_of_what_is_not_there_are_refused() {
         ("x", "several tables"),
         ("y", "not under the prefix"),
         ("ice", "no Delta table"),
+        ("c/late", "beyond the first 2 tables"),
+        ("late", "assess a narrower prefix"),
     ] {
         let list = format!("table,kind,consumers,from,to\n{table},FTP,1,,azure:westeurope\n");
-        let error = check_flows(flows(&list).unwrap(), &tables, &others).unwrap_err();
+        let error = check_flows(flows(&list).unwrap(), &tables, 2, &others).unwrap_err();
         assert_eq!(error.line, 2);
         assert!(error.sentence.contains(said), "{error}");
     }
-    let none = check_flows(Vec::new(), &tables, &others);
+    let none = check_flows(Vec::new(), &tables, 2, &others);
     assert_eq!(none, Ok(BTreeMap::new()));
     assert_eq!(parse_every("2d"), Ok(2 * DAY));
     for text in [
@@ -483,6 +495,32 @@ fn flows_of_what_is_not_there_are_refused() {
     ] {
         assert!(parse_every(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn what_can_have_no_clone_is_declared_and_not_synced() {
+    let no = Some("a feature");
+    let reads = || {
+        vec![
+            ("all/x".to_owned(), Ok(read(false, no))),
+            ("all/y".to_owned(), Ok(read(false, no))),
+            ("some/x".to_owned(), Ok(read(false, no))),
+            ("some/y".to_owned(), Ok(read(false, None))),
+        ]
+    };
+    let to = Some(place("azure:westeurope"));
+    let found = report(Surveyed { to, ..surveyed() }, reads(), None, &[]);
+    assert!(found.yaml.contains("path: \"all/y\""), "{}", found.yaml);
+    let of = |what: &str| found.yaml.matches(what).count();
+    assert_eq!(of("product: assessed-all"), 0, "{}", found.yaml);
+    // The grant and the sync job.
+    assert_eq!(of("product: assessed-some"), 2, "{}", found.yaml);
+    // Of a place whose consumers fetch only what can have no clone.
+    let tables: Vec<String> = reads().into_iter().map(|(path, _)| path).collect();
+    let list = "table,kind,consumers,from,to\nsome/x,FTP,1,,azure:westeurope\n";
+    let flows = check_flows(flows(list).unwrap(), &tables, 4, &[]).unwrap();
+    let found = report(surveyed(), reads(), Some(&flows), &[]);
+    assert!(!found.yaml.contains("sync_jobs:"), "{}", found.yaml);
 }
 
 #[tokio::test]

@@ -5,24 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use model::Location;
-use model::dto::AssessedTable;
+use model::dto::{AssessedTable, PRODUCT_TABLES_MAX};
 use model::names::slug;
 
 use super::report::{Surveyed, hours};
 
 const TEAM: &str = "assessed";
 const SOURCE: &str = "source";
+/// Characters of a product's title that are a folder's: a title has at most 200.
+const TITLE_MAX: usize = 180;
 
-/// `places` are where clones go, each with the paths of its tables; none means all.
+/// `places` are where clones go, each with the paths of its tables; none means all. `uncloned` are tables that can have no clone.
 pub(super) fn declaration(
     surveyed: &Surveyed,
     tables: &[AssessedTable],
     places: &[(Location, BTreeSet<String>)],
+    uncloned: &BTreeSet<String>,
 ) -> String {
     let mut text = String::from(
         "# Made by an assessment. Read it through: where it says `choose` somebody has to choose, and it is refused until then.\n",
     );
-    // Writing into a String cannot fail.
+    let is_table = tables.iter().any(|table| table.path.is_empty());
+    let (url, own) = apart(&surveyed.url, is_table);
+    let (products, left_out) = products(tables, own, uncloned);
+    for (path, why) in &left_out {
+        let path = match path.as_str() {
+            "" => "the table at the prefix",
+            path => path,
+        };
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "# left out: {}: {}", comment(path), comment(why));
+    }
     let _ = write!(
         text,
         "exchange: {{ name: {TEAM} }}\n\
@@ -32,8 +45,6 @@ pub(super) fn declaration(
     );
     let _ = writeln!(text, "  {SOURCE}:");
     place(&mut text, &surveyed.location);
-    let is_table = tables.iter().any(|table| table.path.is_empty());
-    let (url, own) = apart(&surveyed.url, is_table);
     let _ = writeln!(text, "    url: {}", quoted(url));
     if let Some(endpoint) = &surveyed.endpoint {
         let _ = writeln!(text, "    endpoint: {}", quoted(endpoint));
@@ -50,31 +61,39 @@ pub(super) fn declaration(
         );
         let _ = writeln!(text, "    replicas: true");
     }
-    let products = products(tables, own);
     if products.is_empty() {
         text.push_str("products: {}\n");
         return text;
     }
     text.push_str("products:\n");
-    for (name, (title, tables)) in &products {
+    for Product {
+        name,
+        title,
+        tables,
+    } in &products
+    {
         let _ = write!(
             text,
             "  {name}:\n    title: {}\n    team: {TEAM}\n    storage: {SOURCE}\n    classification: choose  # public, internal or personal\n    access: {{ policy: owner }}\n    tables:\n",
             quoted(title)
         );
-        for (table, path) in tables {
+        for table in tables {
             let _ = writeln!(
                 text,
-                "      - {{ name: {table}, schema: \"default\", path: {}, format: delta }}",
-                quoted(path)
+                "      - {{ name: {}, schema: \"default\", path: {}, format: delta }}",
+                table.name,
+                quoted(&table.path)
             );
         }
     }
     let (mut grants, mut jobs, mut number) = (String::new(), String::new(), 0);
     for (to, paths) in places {
-        for (name, (_, tables)) in &products {
-            let wanted = paths.is_empty() || tables.iter().any(|(_, path)| paths.contains(path));
-            if wanted {
+        for Product { name, tables, .. } in &products {
+            // A sync of tables that can have no clone would fail each time.
+            let is_wanted = |table: &Declared| {
+                table.is_cloned && (paths.is_empty() || paths.contains(&table.assessed))
+            };
+            if tables.iter().any(is_wanted) {
                 number += 1;
                 // A clone is there for somebody: without an access there is none to sync.
                 let _ = writeln!(
@@ -141,33 +160,126 @@ fn apart(url: &str, is_table: bool) -> (&str, Option<&str>) {
     }
 }
 
-/// Product -> its title and its tables (name, path): one product per folder that holds tables.
-type Products = BTreeMap<String, (String, Vec<(String, String)>)>;
+#[derive(Debug, PartialEq, Eq)]
+struct Product {
+    name: String,
+    title: String,
+    tables: Vec<Declared>,
+}
 
-fn products(tables: &[AssessedTable], own: Option<&str>) -> Products {
-    let mut products = Products::new();
-    for table in tables.iter().filter(|table| table.problem.is_none()) {
+#[derive(Debug, PartialEq, Eq)]
+struct Declared {
+    name: String,
+    /// In the storage.
+    path: String,
+    /// As it was assessed, below the prefix.
+    assessed: String,
+    is_cloned: bool,
+}
+
+/// Names that are given once each.
+#[derive(Default)]
+struct Names {
+    given: BTreeSet<String>,
+    /// The last number that a stem had.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// `base`, or with the next number behind it where that is given; where there is none, `nameless` with a number.
+    fn give(&mut self, base: Option<String>, nameless: &str) -> String {
+        let (stem, before) = match base {
+            Some(base) if self.given.insert(base.clone()) => return base,
+            Some(base) => (base, 1),
+            None => (nameless.to_owned(), 0),
+        };
+        let number = self.numbers.entry(stem.clone()).or_insert(before);
+        loop {
+            *number += 1;
+            let name = format!("{stem}_{number}");
+            if self.given.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}
+
+/// For each folder that holds tables a product, or several where it holds more than a product may have; and the tables that are in
+/// none (path, why).
+fn products(
+    tables: &[AssessedTable],
+    own: Option<&str>,
+    uncloned: &BTreeSet<String>,
+) -> (Vec<Product>, Vec<(String, String)>) {
+    let mut left_out = Vec::new();
+    let mut folders: BTreeMap<String, (Names, Vec<Declared>)> = BTreeMap::new();
+    for table in tables {
         let path = match table.path.as_str() {
             "" => own.unwrap_or_default(),
             path => path,
         };
-        let (folder, last) = path.rsplit_once('/').unwrap_or(("tables", path));
-        let (Some(own), Some(base)) = (slug(&folder.replace('/', "-"), 60), slug(last, 50)) else {
+        if let Some(why) = undeclared(table, path) {
+            left_out.push((table.path.clone(), why));
             continue;
-        };
-        let name = format!("{TEAM}-{}", own.replace('_', "-"));
-        let (_, there) = products
-            .entry(name)
-            .or_insert_with(|| (folder.to_owned(), Vec::new()));
-        let mut name = base.clone();
-        let mut number = 1;
-        while there.iter().any(|(taken, _)| *taken == name) {
-            number += 1;
-            name = format!("{base}_{number}");
         }
-        there.push((name, path.to_owned()));
+        let (folder, last) = path.rsplit_once('/').unwrap_or(("", path));
+        let (names, there) = folders.entry(folder.to_owned()).or_default();
+        there.push(Declared {
+            name: names.give(slug(last, 50), "table"),
+            path: path.to_owned(),
+            assessed: table.path.clone(),
+            is_cloned: !uncloned.contains(&table.path),
+        });
     }
-    products
+    let mut names = Names::default();
+    let mut products = Vec::new();
+    for (folder, (_, tables)) in folders {
+        let folder = match folder.as_str() {
+            "" => "tables",
+            folder => folder,
+        };
+        // Without an underscore, so that what has a number behind one is nobody else's.
+        let base = slug(&folder.replace('/', "-"), 60)
+            .map(|base| format!("{TEAM}-{}", base.replace('_', "-")));
+        let title: String = folder.chars().take(TITLE_MAX).collect();
+        let mut rest = tables.into_iter();
+        for part in 1_u32.. {
+            let tables: Vec<Declared> = rest.by_ref().take(PRODUCT_TABLES_MAX).collect();
+            if tables.is_empty() {
+                break;
+            }
+            products.push(Product {
+                name: names.give(base.clone(), &format!("{TEAM}-folder")),
+                title: match part {
+                    1 => title.clone(),
+                    part => format!("{title} ({part})"),
+                },
+                tables,
+            });
+        }
+    }
+    (products, left_out)
+}
+
+/// Why a declaration would be refused with the table in it.
+fn undeclared(table: &AssessedTable, path: &str) -> Option<String> {
+    if let Some(problem) = &table.problem {
+        return Some(problem.clone());
+    }
+    if path.is_empty() {
+        let why =
+            "it lies where its storage begins, and a table is declared by its folder in a storage";
+        return Some(why.to_owned());
+    }
+    storage::check_relative(path)
+        .err()
+        .map(|error| error.to_string())
+}
+
+/// One line, whatever the text holds.
+fn comment(text: &str) -> String {
+    let words: Vec<String> = text.split_whitespace().map(delta::shown).collect();
+    words.join(" ")
 }
 
 /// A JSON string with ASCII only, which YAML reads as the same text.
@@ -222,9 +334,37 @@ mod tests {
             ways: Vec::new(),
             problem: None,
         };
-        let found = products(std::slice::from_ref(&table), Some("visits"));
-        let (_, tables) = &found["assessed-tables"];
-        assert_eq!(tables, &[("visits".to_owned(), "visits".to_owned())]);
-        assert!(products(&[table], None).is_empty());
+        let none = BTreeSet::new();
+        let (found, left_out) = products(std::slice::from_ref(&table), Some("visits"), &none);
+        assert_eq!((found.len(), left_out.len()), (1, 0));
+        assert_eq!(found[0].name, "assessed-tables");
+        let table_of = &found[0].tables[0];
+        assert_eq!(
+            (table_of.name.as_str(), table_of.path.as_str()),
+            ("visits", "visits")
+        );
+        let (found, left_out) = products(&[table], None, &none);
+        assert_eq!((found.len(), left_out.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut names = Names::default();
+        let mut give = |base: Option<&str>| names.give(base.map(str::to_owned), "table");
+        let given = [
+            Some("a"),
+            Some("a_2"),
+            Some("a"),
+            None,
+            Some("table_2"),
+            None,
+        ]
+        .map(&mut give);
+        assert_eq!(given, ["a", "a_2", "a_3", "table_1", "table_2", "table_3"]);
+    }
+
+    #[test]
+    fn a_comment_is_one_line() {
+        assert_eq!(comment("a\n\u{2028}b: \u{7}c"), "a b: \u{fffd}c");
     }
 }

@@ -22,6 +22,7 @@ use crate::support::s3::S3;
 pub(super) const LEAST: Ways = Ways {
     feed: true,
     skip: true,
+    beside: true,
     pack: 16,
     purge: None,
 };

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::dto::CutTableNew;
+use model::dto::{CutTableNew, PRODUCT_TABLES_MAX};
 use model::{AccessPolicy, Classification, Name, ProductName, RowFilter};
 
 use super::super::file::{CutEntry, File, ProductEntry, TableEntry, Text};
 use super::super::wanted::{Named, WantedCut, WantedProduct, WantedTable};
 use super::{Checker, Place, name_of};
 use crate::catalog::{UNCHOSEN, check_path, check_tags, overlaps};
-
-/// The most tables one product may have, as in its form.
-const TABLES_MAX: usize = 500;
 
 impl Checker {
     pub(super) fn products(&mut self, file: &File) -> Named<ProductName, WantedProduct> {
@@ -193,12 +190,12 @@ impl Checker {
                 "a published product has at least one table; or say `state: draft`",
             );
         }
-        if entries.len() > TABLES_MAX {
+        if entries.len() > PRODUCT_TABLES_MAX {
             self.fail(
                 product,
                 "tables",
                 product.at,
-                format!("at most {TABLES_MAX}; make several products"),
+                format!("at most {PRODUCT_TABLES_MAX}; make several products"),
             );
             return BTreeMap::new();
         }
