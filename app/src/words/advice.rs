@@ -121,6 +121,17 @@ pub(crate) const IS_AWAITED: &str = "It is measured once a whole week after it i
 pub(crate) const AS_PROMISED: &str = "That is within what was promised, or more.";
 pub(crate) const LESS_THAN_PROMISED: &str = "That is less than was promised.";
 
+pub(crate) const STILL_STANDS: &str = "The replica still stands";
+pub(crate) const WHY_IT_STANDS: &str = "Nothing is saved as long as it does. It goes with the last access that reads it, once its readers read live.";
+
+pub(crate) fn end_access_of(recipient: &dyn Display) -> String {
+    format!("End the access of {recipient}")
+}
+
+pub(crate) fn accesses_of_others(number: u64) -> String {
+    format!("{} of others", plural(number, "access", "accesses"))
+}
+
 pub(crate) fn over_weeks(weeks: u64) -> String {
     format!("over {}", plural(weeks, "week", "weeks"))
 }

@@ -24,6 +24,9 @@ pub struct Ways {
     pub feed: bool,
     /// Leave the source's compactions alone: the replica keeps its own files.
     pub skip: bool,
+    /// Who runs it stands beside the replica, so that rows could be changed there. Where that is switched off, too, it is told what it
+    /// would have moved.
+    pub beside: bool,
     /// So many small files of a set that is not copied are put together, here.
     pub pack: usize,
     /// Write rows away that only a deletion vector hides, though the source still has them in its files, unless that was done less
@@ -38,6 +41,7 @@ impl Default for Ways {
         Self {
             feed: true,
             skip: false,
+            beside: true,
             pack: 16,
             purge: None,
         }
@@ -51,6 +55,7 @@ impl Ways {
     pub const fn from_elsewhere(self) -> Self {
         Self {
             feed: false,
+            beside: false,
             pack: usize::MAX,
             purge: None,
             ..self
@@ -61,6 +66,7 @@ impl Ways {
     pub const FILES: Self = Self {
         feed: false,
         skip: false,
+        beside: true,
         pack: usize::MAX,
         purge: None,
     };
@@ -149,6 +155,18 @@ pub(crate) async fn choose_sets(
             }
             followed
         }
+        // What is switched off is weighed for the record. A narrowed replica keeps none, and groups that stay are no business of it.
+        Some(from)
+            if !is_worth_it
+                && !pair.each
+                && pair.narrow.is_none()
+                && !is_unfit
+                && chosen.view.groups.is_empty()
+                && has_rewritten(&chosen, source, held) =>
+        {
+            weigh(pair, source, held, &mut chosen, from).await?;
+            None
+        }
         _ => None,
     };
     if sets.is_none() && chosen.view.groups.is_empty() {
@@ -157,18 +175,11 @@ pub(crate) async fn choose_sets(
     let paths = paths(source);
     let mut sets = sets.unwrap_or_default();
     sets.retain(is_wanted);
-    let there: HashSet<&str> = match sets.iter().all(|set| set.inputs.is_empty()) {
-        true => HashSet::new(),
-        false => held.files.keys().map(|key| key.path.as_str()).collect(),
-    };
+    let there = there(&sets, held);
     let mut touched = HashSet::new();
     for mut set in sets {
         touched.extend(set.groups.iter().copied());
-        // The source let it go and took it up again, and here it never went: one entry of the log cannot stand for its rows twice.
-        let mut inputs = set.inputs.iter();
-        if inputs.any(|input| there.contains(input.path.as_str())) {
-            set.broken = set.broken.or(Some("a file of it went and came back"));
-        }
+        break_at_return(&mut set, &there);
         let found = work(pair, source, &chosen.view.groups, &paths, &set).await?;
         match found {
             Found::Copied(why) => {
@@ -177,8 +188,11 @@ pub(crate) async fn choose_sets(
                     chosen.why.get_or_insert(why);
                 }
             }
-            Found::Other(option, work) => {
+            Found::Other(option, work, off) => {
                 chosen.options.push(option);
+                if let Some(why) = off {
+                    chosen.why.get_or_insert_with(|| why.to_owned());
+                }
                 if option.is_chosen {
                     let ends = work.ends.iter().map(|end| end.file_key());
                     chosen.stands.extend(ends);
@@ -199,6 +213,44 @@ pub(crate) async fn choose_sets(
         chosen.keeps.extend(members.map(|member| member.file_key()));
     }
     Ok(chosen)
+}
+
+/// Tells of each set what it would take if nothing were switched off. Nothing is chosen by it.
+async fn weigh(
+    pair: &Pair,
+    source: &Snapshot,
+    held: &Snapshot,
+    chosen: &mut Chosen,
+    from: u64,
+) -> Result<(), PlanError> {
+    chosen.is_weighed_only = true;
+    let followed = follow(pair, source, held, &chosen.view, from).await?;
+    let sets = followed.unwrap_or_default();
+    let (paths, there) = (paths(source), there(&sets, held));
+    for mut set in sets {
+        break_at_return(&mut set, &there);
+        let found = work(pair, source, &chosen.view.groups, &paths, &set).await?;
+        if let Found::Other(option, ..) = found {
+            chosen.options.push(option);
+        }
+    }
+    Ok(())
+}
+
+/// Paths of the replica's files, where some set has files that came and went.
+fn there<'a>(sets: &[Touched], held: &'a Snapshot) -> HashSet<&'a str> {
+    match sets.iter().all(|set| set.inputs.is_empty()) {
+        true => HashSet::new(),
+        false => held.files.keys().map(|key| key.path.as_str()).collect(),
+    }
+}
+
+/// The source let a file go and took it up again, and here it never went: one entry of the log cannot stand for its rows twice.
+fn break_at_return(set: &mut Touched, there: &HashSet<&str>) {
+    let mut inputs = set.inputs.iter();
+    if inputs.any(|input| there.contains(input.path.as_str())) {
+        set.broken = set.broken.or(Some("a file of it went and came back"));
+    }
 }
 
 /// Whether the source has rewritten files at all: some that the replica has are gone, and some that it has not are there. Of a group

@@ -40,6 +40,8 @@ pub(crate) struct Touched {
     pub(crate) inputs: Vec<Arc<AddFile>>,
     /// Files of which all rows went, though the replica does not have them by themselves: key of the object, and bytes.
     pub(crate) without: Vec<(object_store::path::Path, u64)>,
+    /// A compaction is among what became of it.
+    pub(crate) compacted: bool,
     /// Why it cannot be followed.
     pub(crate) broken: Option<&'static str>,
 }
@@ -72,7 +74,6 @@ pub(crate) async fn follow(
     let mut walk = Walk {
         held,
         view,
-        skip: pair.ways.skip,
         nodes: Vec::new(),
         index: HashMap::new(),
     };
@@ -133,7 +134,6 @@ struct Part {
 struct Walk<'a> {
     held: &'a Snapshot,
     view: &'a View,
-    skip: bool,
     nodes: Vec<Node>,
     index: HashMap<FileKey, usize>,
 }
@@ -282,8 +282,6 @@ impl Walk<'_> {
             Some("a commit changed rows and rewrote others")
         } else if !is_compaction {
             Some("files were rewritten by what is no compaction")
-        } else if !self.skip {
-            Some("compactions are copied")
         } else if went.is_empty() || came.is_empty() || before.is_none() || before != after {
             Some("a compaction says that it changed no row, and its counts of rows do not")
         } else if has_vectors {
@@ -434,6 +432,7 @@ fn take(set: &mut Touched, node: Node, source: &Snapshot) -> Option<()> {
         set.groups.push(group);
     }
     set.broken = set.broken.or(node.broken);
+    set.compacted |= node.compacted;
     set.feeds.extend(node.feeds);
     let has_vector = key.dv.is_some();
     if node.came_whole {

@@ -181,12 +181,12 @@ pub(crate) async fn plan(
         Some((key, said.max(since).min(timestamp.millis())))
     });
     let gone = gone.collect();
-    // Where nothing went, or no commit rewrote rows that stayed, nothing is ever chosen but copying.
-    let may_choose = pair.ways.skip || (pair.ways.feed && totals.basis.feed);
+    // Where nothing went, or no commit rewrote rows that stayed, there is nothing but copying. Else the states say what can be done, and
+    // of what is switched off what it would have moved.
     let by_files = ask.files_only || mark.files_for > 0;
     whole_unless(
-        removes.is_empty() || !news.rewrites || !may_choose || by_files,
-        "rows may be changed by the change feed, or a compaction left alone",
+        removes.is_empty() || !news.rewrites || by_files,
+        "rows may be changed by the change feed, or a compaction left alone, or it is told what that would have moved",
     )?;
     let came = adds.iter().map(|file| &file.key);
     let places: BTreeSet<Path> = came.chain(&passing).cloned().collect();

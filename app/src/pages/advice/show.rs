@@ -5,6 +5,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use model::dto::Advice;
+use model::dto::AdviceStill;
 use model::dto::AdviceWeek;
 
 use super::saving;
@@ -206,7 +207,7 @@ fn came_of_it(advice: &Advice) -> Option<AnyView> {
         .map(|replica| view! { <li>{words::advice::job_was_changed(replica)}</li> });
     let measured = match advice.measured {
         Some(money) => {
-            let is_kept = money.amount >= advice.saving.low.amount;
+            let is_kept = advice.still.is_none() && money.amount >= advice.saving.low.amount;
             let (tone, said) = if is_kept {
                 (Tone::Good, words::advice::AS_PROMISED)
             } else {
@@ -223,6 +224,7 @@ fn came_of_it(advice: &Advice) -> Option<AnyView> {
         None => view! { <p class="muted">{words::advice::IS_AWAITED}</p> }.into_any(),
     };
     let promised = saving(advice);
+    let still = advice.still.as_ref().map(still_held);
     let block = view! {
         <section class="block">
             <h2>{words::advice::CAME_OF_IT}</h2>
@@ -231,10 +233,34 @@ fn came_of_it(advice: &Advice) -> Option<AnyView> {
                 <div><dt>{words::advice::PROMISED}</dt><dd>{promised}</dd></div>
                 <div><dt>{words::advice::MEASURED}</dt><dd>{measured}</dd></div>
                 <div><dt>{words::advice::WHAT_WAS_DONE}</dt><dd><ul>{requests}{job}</ul></dd></div>
+                {still}
             </dl>
         </section>
     };
     Some(block.into_any())
+}
+
+/// The replica that was to go, and what keeps it.
+fn still_held(still: &AdviceStill) -> impl IntoView + use<> {
+    let accesses = still
+        .accesses
+        .iter()
+        .map(|held| {
+            let href = format!("/requests/{}", held.request);
+            let end = words::advice::end_access_of(&held.recipient);
+            view! { <li><A href=href>{end}</A></li> }
+        })
+        .collect_view();
+    let others = (still.others > 0).then(|| {
+        let others = words::advice::accesses_of_others(still.others);
+        view! { <li>{others}</li> }
+    });
+    view! {
+        <div>
+            <dt>{words::advice::STILL_STANDS}</dt>
+            <dd><p>{words::advice::WHY_IT_STANDS}</p><ul>{accesses}{others}</ul></dd>
+        </div>
+    }
 }
 
 fn acts(advice: &Advice) -> impl IntoView + use<> {

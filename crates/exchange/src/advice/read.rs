@@ -2,11 +2,12 @@
 //! it in that place, all of it and not a cut.
 
 use model::dto::{
-    Advice, AdviceActions, AdviceOutcome, AdviceSaving, AdviceWeek, BreakEven, Money,
+    Advice, AdviceActions, AdviceHolder, AdviceOutcome, AdviceSaving, AdviceStill, AdviceWeek,
+    BreakEven, Money,
 };
 use model::{
-    AdviceId, AdviceKind, AdviceState, Currency, Location, Micro, ProductId, ProductName, Role,
-    TeamId, Timestamp,
+    AdviceId, AdviceKind, AdviceState, Currency, GrantId, Location, Micro, Name, ProductId,
+    ProductName, RequestId, Role, TeamId, Timestamp,
 };
 
 use crate::error::Error;
@@ -15,6 +16,22 @@ use crate::page::{Page, PageRequest};
 use crate::policy::{Scope, allows, can, can_see};
 use crate::principal::Principal;
 use crate::{Exchange, from_row, sql};
+
+/// An access to the replica in a place.
+struct HolderRow {
+    grant_id: GrantId,
+    request_id: RequestId,
+    recipient: Name,
+    team_id: TeamId,
+    personal: bool,
+}
+from_row!(HolderRow {
+    grant_id,
+    request_id,
+    recipient,
+    team_id,
+    personal
+});
 
 /// A recommendation as it stands in the database.
 pub(super) struct AdviceRecord {
@@ -161,6 +178,7 @@ impl AdviceRecord {
             accepted_at: self.accepted_at,
             outcome,
             measured_weeks: self.measured_weeks,
+            still: None,
             revision: self.revision,
         }
     }
@@ -211,7 +229,11 @@ impl Exchange {
         let mut items = Vec::with_capacity(page.items.len());
         for record in page.items {
             let consumer = self.advice_consumer(principal, &record).await?;
-            items.push(record.shown(principal, consumer));
+            let still = self.advice_still(principal, &record).await?;
+            items.push(Advice {
+                still,
+                ..record.shown(principal, consumer)
+            });
         }
         Ok(Page {
             items,
@@ -222,7 +244,69 @@ impl Exchange {
     /// One recommendation.
     pub async fn advice_one(&self, principal: &Principal, id: AdviceId) -> Result<Advice, Error> {
         let (record, scope) = self.advice_for(principal, id).await?;
-        Ok(record.shown(principal, scope.consumer))
+        let still = self.advice_still(principal, &record).await?;
+        Ok(Advice {
+            still,
+            ..record.shown(principal, scope.consumer)
+        })
+    }
+
+    /// What holds the replica that was to go by an accepted recommendation. None: it is gone, or there was none to go.
+    async fn advice_still(
+        &self,
+        principal: &Principal,
+        record: &AdviceRecord,
+    ) -> Result<Option<AdviceStill>, Error> {
+        if (record.kind, record.state) != (AdviceKind::Live, AdviceState::Accepted) {
+            return Ok(None);
+        }
+        let replica = sql!(
+            "select replica.id from replica join storage on storage.id = replica.storage_id
+             where replica.product_id = $1 and cloud = $2 and region = $3 and replica.state in ('pending', 'ready')
+                 and replica.cut_id is null
+             limit 1"
+        )
+        .bind(record.product_id)
+        .bind(record.to_location.cloud)
+        .bind(record.to_location.region())
+        .row(self.db())
+        .await?;
+        if replica.is_none() {
+            return Ok(None);
+        }
+        let holders: Vec<HolderRow> = sql!(
+            "select access_grant.id as grant_id, access_grant.request_id, recipient.name as recipient, recipient.team_id,
+                 case when classification = 'personal' then true else false end as personal
+             from access_grant join recipient on recipient.id = access_grant.recipient_id
+                 join product on product.id = access_grant.product_id
+             where access_grant.product_id = $1 and recipient.cloud = $2 and recipient.region = $3
+                 and access_grant.mode = 'replica' and desired = 'active' and access_grant.until_at > $4
+                 and access_grant.cut_id is null
+             order by recipient.name, access_grant.id"
+        )
+        .bind(record.product_id)
+        .bind(record.to_location.cloud)
+        .bind(record.to_location.region())
+        .bind(self.now())
+        .all(self.db())
+        .await?;
+        let mut still = AdviceStill::default();
+        for holder in holders {
+            let scope = Scope {
+                personal: holder.personal,
+                ..record.scope(Some(holder.team_id))
+            };
+            if !allows(principal, Operation::GrantRead, &scope) {
+                still.others += 1;
+                continue;
+            }
+            still.accesses.push(AdviceHolder {
+                grant: holder.grant_id,
+                request: holder.request_id,
+                recipient: holder.recipient,
+            });
+        }
+        Ok(Some(still))
     }
 
     /// The recommendation and what rules about it look at. Not there, too, for those who may not see it.

@@ -445,7 +445,8 @@ fn fetch_less(facts: &Facts, fetches: Fetches, reckoned: &mut Reckoned, now: &[L
         }
         (_, false) => reckoned.unknown.push(
             "what the source's change feed saves is not known: no plan of these weeks could say, because the source keeps none, \
-             nothing was rewritten, or no job fetches changes. Switch it on at the source, let the job fetch changes, and the plans say it"
+             its commits could not be followed, or nothing was rewritten. Switch it on at the source, and the plans say it, whatever the \
+             job fetches"
                 .to_owned(),
         ),
         _ => {}
@@ -463,14 +464,16 @@ fn fetch_less(facts: &Facts, fetches: Fetches, reckoned: &mut Reckoned, now: &[L
             reckoned.findings.extend(Finding::of(AdviceKind::Compaction, change, weeks, because));
         }
         (_, false) => reckoned.unknown.push(
-            "what compactions cost is not known: no plan of these weeks told them apart. A job that fetches least has plans that do".to_owned(),
+            "what compactions cost is not known: no plan of these weeks told one apart, because there was none, it was not by itself, or \
+             the source's commits could not be followed"
+                .to_owned(),
         ),
         _ => {}
     }
 }
 
 /// What an accepted recommendation has saved in a month, over the whole weeks since: of a replica, what reading live would have cost less
-/// what was paid; of everything else, what it cost before less what it costs. None: no week is over, or it was not carried out.
+/// what was paid; of everything else, what it cost before less what it costs. None: no week is over, or there is no replica to measure.
 pub fn measured(
     kind: AdviceKind,
     cost_before: Atto,
@@ -493,10 +496,14 @@ pub fn measured(
     let saved = match (kind, &synced) {
         (AdviceKind::Replica, Some(synced)) => per_month(sum(&fed) - sum(synced), weeks.len()),
         (AdviceKind::Replica, None) => return None,
-        (AdviceKind::Live, Some(_)) => return None,
         (_, synced) => {
             let paid = sum(&live) + synced.as_deref().map_or(Atto::default(), sum);
-            cost_before - per_month(paid, weeks.len())
+            let saved = cost_before - per_month(paid, weeks.len());
+            // As long as the replica stands, reading live saves nothing: what is less by now is less for another reason.
+            match (kind, synced) {
+                (AdviceKind::Live, Some(_)) => saved.min(Atto(0)),
+                _ => saved,
+            }
         }
     };
     Some((saved, weeks.len() as u64))

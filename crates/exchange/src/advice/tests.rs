@@ -496,6 +496,17 @@ fn a_promise_is_measured_over_the_weeks_since() {
     assert_eq!(weeks, 2);
     // 9 GB a week less.
     assert_eq!(saved.micro(), Micro(3_471_429));
+    // To read live was accepted, and the replica stands: what is less has another reason, and what is more is told.
+    let much = price().leg(90_000_000_000).cost;
+    let (saved, _) = measured(AdviceKind::Live, much, &facts, FIRST + 13).unwrap();
+    assert_eq!(saved, Atto(0));
+    let (saved, weeks) = measured(AdviceKind::Live, Atto(0), &facts, FIRST + 13).unwrap();
+    let paid = price().leg(1_000_000_000).cost.part(30, 7);
+    assert_eq!((saved.micro(), weeks), ((Atto(0) - paid).micro(), 2));
+    let mut gone = facts.clone();
+    gone.held = None;
+    let (saved, _) = measured(AdviceKind::Live, much, &gone, FIRST + 13).unwrap();
+    assert_eq!(saved, much, "nothing is paid any more");
     let before = price().leg(20_000_000_000).cost;
     let (saved, _) = measured(AdviceKind::Cadence, before, &facts, FIRST + 13).unwrap();
     let paid = price().leg(1_000_000_000).cost.part(30, 7);

@@ -62,6 +62,8 @@ pub(crate) struct Chosen {
     pub(crate) keeps: HashSet<FileKey>,
     pub(crate) works: Vec<Work>,
     pub(crate) options: Vec<Choice>,
+    /// Nothing was to be chosen: the options say what ways that are switched off would have moved, and their sets are not counted.
+    pub(crate) is_weighed_only: bool,
     /// Sets of rewritten files of which there is nothing to choose.
     pub(crate) copied: u64,
     /// Files that are written anew only for the rows that a vector hides in them.
@@ -93,6 +95,9 @@ impl Chosen {
 
     /// How many sets of rewritten files are not copied, and how many are.
     pub(crate) fn sets(&self) -> (u64, u64) {
+        if self.is_weighed_only {
+            return (0, self.copied);
+        }
         let chosen = self.options.iter().filter(|option| option.is_chosen);
         let chosen = chosen.count() as u64;
         (chosen, self.copied + self.options.len() as u64 - chosen)

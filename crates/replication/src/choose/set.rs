@@ -35,14 +35,15 @@ const LOOKS: usize = 16;
 pub(super) enum Found {
     /// There is nothing else, and why.
     Copied(Option<String>),
-    Other(Choice, Box<Work>),
+    /// There is, and why it is not done though it is less, if that is switched off.
+    Other(Choice, Box<Work>, Option<&'static str>),
 }
 
 fn copied(why: &str) -> Result<Found, PlanError> {
     Ok(Found::Copied(Some(why.to_owned())))
 }
 
-/// What could be done for a set beside copying it.
+/// What could be done for a set beside copying it, also where that is switched off: what it would take is told all the same.
 pub(super) async fn work(
     pair: &Pair,
     source: &Snapshot,
@@ -83,13 +84,22 @@ pub(super) async fn work(
         file: Arc::clone(file),
         is_new: true,
     }));
-    let way = match set.feeds.is_empty() && set.without.is_empty() {
-        true => Way::Skip,
-        false => Way::Feed,
-    };
-    if (way == Way::Feed && !pair.ways.feed) || (way == Way::Skip && !pair.ways.skip) {
+    let is_fed = !set.feeds.is_empty() || !set.without.is_empty();
+    if is_fed && !pair.ways.beside {
         return copied("it is switched off");
     }
+    let off = if set.compacted && !pair.ways.skip {
+        Some("compactions are copied")
+    } else if is_fed && !pair.ways.feed {
+        Some("it is switched off")
+    } else {
+        None
+    };
+    // Of what was changed and compacted it is the compaction that keeps it from being done.
+    let way = match is_fed && (pair.ways.skip || !set.compacted) {
+        true => Way::Feed,
+        false => Way::Skip,
+    };
     if bases.is_empty() || bases.len().max(set.ends.len()) > MOST_FILES {
         return copied("too many files went into one another");
     }
@@ -105,7 +115,7 @@ pub(super) async fn work(
     ) {
         return copied("a file that went came back");
     }
-    if way == Way::Skip && rows_of(bases.iter().map(|base| &base.file)) != Some(rows) {
+    if !is_fed && rows_of(bases.iter().map(|base| &base.file)) != Some(rows) {
         return copied("the counts of rows of a compaction do not agree");
     }
     // Of a narrowed replica's none is the source's own, and giving a group up takes all that it stands for.
@@ -133,11 +143,11 @@ pub(super) async fn work(
     if fetched.fold(0, u64::saturating_add).max(held) > MOST_BYTES {
         return copied("the change feed is too large to be applied at once");
     }
-    let is_less = match way {
-        Way::Feed => other.bytes.saturating_mul(10) < copy.bytes.saturating_mul(TENTHS),
-        Way::Skip => other.bytes < copy.bytes,
+    let is_less = match is_fed {
+        true => other.bytes.saturating_mul(10) < copy.bytes.saturating_mul(TENTHS),
+        false => other.bytes < copy.bytes,
     };
-    let is_chosen = is_less && are_there(pair, set).await?;
+    let is_chosen = off.is_none() && is_less && are_there(pair, set).await?;
     // The larger keeps its name, so that less has to be said anew.
     let id = match groups.iter().max_by_key(|group| group.members.len()) {
         Some(group) => group.id.clone(),
@@ -158,7 +168,7 @@ pub(super) async fn work(
         rows,
         purges: false,
     };
-    Ok(Found::Other(option, Box::new(work)))
+    Ok(Found::Other(option, Box::new(work), off))
 }
 
 /// The rows of all of them; `None` where one does not say.

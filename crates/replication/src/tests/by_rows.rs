@@ -23,6 +23,7 @@ use crate::{Keep, PlanSummary, Ways, residue, vacuum};
 const BOTH: Ways = Ways {
     feed: true,
     skip: true,
+    beside: true,
     pack: 16,
     purge: None,
 };
@@ -157,6 +158,60 @@ async fn rows_are_changed_by_the_feed_where_that_is_less() {
     // All but what was appended: what came by the feed alone.
     let appended: u64 = [0, 1, 6, 9].iter().map(|at: &usize| files[*at].1).sum();
     assert!(bytes(&both) - appended < 40_000, "{both:?}");
+}
+
+/// Follows a table from stop to stop, each run planned as runs are.
+async fn planned(name: &str, stops: &[u64], ways: Ways) -> Vec<PlanSummary> {
+    let (world, commits) = world(name, ways);
+    let mut plans = Vec::new();
+    let mut next = 0;
+    for stop in stops {
+        (next..=*stop).for_each(|version| commit(&world, &commits, version));
+        next = stop + 1;
+        plans.push(world.sync_done().await);
+    }
+    plans
+}
+
+/// What is switched off is not done, and the record says what it would have moved: as much as it moves where it is switched on.
+#[tokio::test]
+async fn what_is_switched_off_is_weighed_and_not_done() {
+    let all: Vec<u64> = (0..=7).collect();
+    let files = planned("rows", &all, Ways::FILES).await;
+    let fed = planned("rows", &all, Ways::default()).await;
+    let both = planned("rows", &all, BOTH).await;
+    for plan in &files {
+        assert_eq!((plan.sets_by_rows, plan.sets_copied), (0, 0));
+        assert_eq!(plan.choice, "");
+        assert_eq!(plan.ways.unwrap().files, plan.bytes_copy);
+    }
+    // An update, and a compaction.
+    let (update, compaction) = (2, 7);
+    assert_eq!(fed[update].sets_by_rows, 1);
+    let told = files[update].ways.unwrap();
+    assert_eq!((told.feed, told.skip), (Some(fed[update].bytes_copy), None));
+    assert!(fed[update].bytes_copy < files[update].bytes_copy);
+    assert_eq!(both[compaction].sets_by_rows, 1);
+    for plan in [&files[compaction], &fed[compaction]] {
+        let told = plan.ways.unwrap();
+        assert!(plan.bytes_copy > 60_000);
+        assert_eq!(
+            (told.feed, told.skip),
+            (None, Some(both[compaction].bytes_copy))
+        );
+    }
+    assert_eq!(fed[compaction].sets_copied, 1);
+
+    // What was changed and compacted between two syncs waits for the compaction, and counts to it.
+    let fed = planned("rows", &[1, 8], Ways::default()).await;
+    let both = planned("rows", &[1, 8], BOTH).await;
+    let told = fed[1].ways.unwrap();
+    assert_eq!((fed[1].sets_by_rows, both[1].sets_by_rows), (0, 1));
+    assert_eq!((told.feed, told.skip), (None, Some(both[1].bytes_copy)));
+
+    // Who stands elsewhere cannot change rows here, whatever the job says.
+    let elsewhere = planned("rows", &[1, 2], Ways::default().from_elsewhere()).await;
+    assert_eq!(elsewhere[1].ways.unwrap().feed, None);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use crate::{PlanSummary, Ways};
 const BOTH: Ways = Ways {
     feed: true,
     skip: true,
+    beside: true,
     pack: 16,
     purge: None,
 };
