@@ -75,6 +75,9 @@ pub(crate) fn not_cloned(feature: &dyn Display) -> String {
     format!("It will be shared, but not cloned: {feature}.")
 }
 
+/// Before what is told of each.
+pub(crate) const IS_THERE_ALREADY: &str = "The same is there already under another name: ";
+
 // The other way.
 pub(crate) const OR_ALL_AS_TEXT: &str = "Or all of them as text";
 pub(crate) const A_PRODUCT_FOR_EACH_FOLDER: &str = "A product for each folder that holds tables, written as one declaration, which you then complete by hand.";

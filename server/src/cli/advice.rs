@@ -88,6 +88,23 @@ fn break_even(thing: &Value) -> String {
     format!("{from} to {to}")
 }
 
+/// Of one to read live that was accepted: whose accesses keep the replica.
+fn still(thing: &Value) -> String {
+    let Some(still) = thing.get("still").filter(|still| still.is_object()) else {
+        return String::new();
+    };
+    let accesses = list(still, "accesses").iter();
+    let mut who: Vec<String> = accesses.map(|access| at(access, "/recipient")).collect();
+    match still.get("others").and_then(Value::as_u64) {
+        None | Some(0) => {}
+        Some(others) => who.push(format!("{others} of others")),
+    }
+    match who.is_empty() {
+        true => "nobody any more: it is on its way out".to_owned(),
+        false => who.join(", "),
+    }
+}
+
 impl Advice {
     pub(super) fn act(self) -> Act {
         match self {
@@ -131,6 +148,7 @@ fn words(advice: &Value) -> String {
             ("Accepted", |a| time(a, "/accepted_at")),
             ("Requests", |a| at(a, "/outcome/requests")),
             ("Changed the job of", |a| at(a, "/outcome/replica")),
+            ("Replica still held by", still),
             ("Saved a month since", |a| money(a, "/measured")),
             ("Over weeks", |a| at(a, "/measured_weeks")),
             ("Reckoned", |a| time(a, "/reckoned_at")),

@@ -42,6 +42,8 @@ pub(super) struct Act {
     pub follow: Option<Follow>,
     /// What only this side knows, told once beside the answer where that is told as JSON.
     pub beside: Option<(&'static str, String)>,
+    /// What is asked before the call, and which field of that answer is told with the call's own.
+    pub before: Option<(Call, &'static str)>,
 }
 
 impl Act {
@@ -59,6 +61,7 @@ impl Act {
             save: None,
             follow: None,
             beside: None,
+            before: None,
         }
     }
 
@@ -116,6 +119,11 @@ impl Act {
 
     pub(super) fn beside(mut self, beside: Option<(&'static str, String)>) -> Self {
         self.beside = beside;
+        self
+    }
+
+    pub(super) fn before(mut self, asked: Self, field: &'static str) -> Self {
+        self.before = Some((asked.call, field));
         self
     }
 

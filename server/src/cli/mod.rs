@@ -311,7 +311,28 @@ async fn perform(globals: &Globals, act: Act) -> anyhow::Result<ExitCode> {
             ExitCode::SUCCESS
         });
     }
-    let answer = client.perform(&act.call).await?;
+    let known = match &act.before {
+        Some((asked, field)) => Some((*field, client.perform(asked).await)),
+        None => None,
+    };
+    let mut answer = client.perform(&act.call).await?;
+    match known {
+        Some((field, Ok(known))) => {
+            if let (serde_json::Value::Object(answer), Some(known)) =
+                (&mut answer, known.get(field))
+            {
+                answer.insert(field.to_owned(), known.clone());
+            }
+        }
+        // What was asked for is done; that less is told of it is no failure.
+        Some((field, Err(error))) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "entrepot: `{field}` could not be told: {error:#}"
+            );
+        }
+        None => {}
+    }
     let text = match file {
         Some(file) => {
             let path = file.end(&answer)?;

@@ -104,6 +104,9 @@ impl Request {
                 purpose,
                 text,
             } => {
+                let offer = Act::get(&["products", &product, "offer"])
+                    .query("recipient", Some(recipient.clone()))
+                    .query("cut", cut.clone());
                 let mut body = given([("cut", cut.map(Value::from))]);
                 for (field, value) in [
                     ("product", Value::from(product)),
@@ -116,6 +119,7 @@ impl Request {
                 }
                 Act::post(&["requests"])
                     .body(body.into())
+                    .before(offer, "already")
                     .show(Show::words(words))
             }
             Self::Withdraw { request } => Act::post(&["requests", &request, "withdraw"])
@@ -195,5 +199,40 @@ fn words(request: &Value) -> String {
             decisions,
         ));
     }
+    for already in list(request, "already") {
+        text.push_str(&format!("\nNote: {}\n", at(already, "/sentence")));
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_is_told_what_is_there_already() {
+        let act = Request::Create {
+            product: "vehicle-visits".to_owned(),
+            recipient: "rnd_weu".to_owned(),
+            mode: "replica".to_owned(),
+            cut: Some("plain".to_owned()),
+            until: "2027-12-31".to_owned(),
+            purpose: "warranty".to_owned(),
+            text: "warranty analysis".to_owned(),
+        }
+        .act();
+        let (asked, field) = act.before.as_ref().unwrap();
+        assert_eq!(asked.path, ["products", "vehicle-visits", "offer"]);
+        assert_eq!(
+            asked.query,
+            [
+                ("recipient", "rnd_weu".to_owned()),
+                ("cut", "plain".to_owned())
+            ]
+        );
+        assert_eq!(*field, "already");
+        let answer = json!({ "id": "1", "already": [{ "sentence": "It is there." }] });
+        let text = act.show.text(&answer);
+        assert!(text.ends_with("\nNote: It is there.\n"), "{text}");
+    }
 }

@@ -85,12 +85,41 @@ async fn who_registers_or_asks_for_a_copy_is_told() {
     assert_eq!(answer["alike"][0]["product"], "vehicle-visits");
     assert_eq!(answer["alike"][0]["table"], "default.copied");
 
+    // Where tables are ticked, and in the plan, before anything is registered.
+    copy(&lake.join("vehicle-visits"), &lake.join("more/visits"));
+    let wizard = "/register?step=tables&storage=aws_eu&prefix=more&team=sales";
+    let ticking = page(app, "other-producer", wizard).await;
+    let told = "The same is there already under another name: ";
+    assert!(ticking.contains(told), "{ticking}");
+    let yaml = "products:\n  vehicle-more: { title: More, team: sales, storage: aws_eu, classification: internal, tables: [{ name: more, path: more/visits }] }\n";
+    let plan = app
+        .exchange
+        .declaration_plan(&operator, yaml)
+        .await
+        .unwrap();
+    let more = plan
+        .changes
+        .iter()
+        .find(|change| change.name == "vehicle-more");
+    let note = more.unwrap().note.as_deref().unwrap_or_default();
+    assert!(note.contains("of vehicle-visits"), "{note}");
+
     world.recipient("rnd_one", "westeurope").await;
     world.recipient("rnd_two", "westeurope").await;
     let path = "/products/vehicle-copy/request?recipient=rnd_two";
     let said = "Your team has access to vehicle-visits";
     let asking = page(app, "consumer", path).await;
     assert!(!asking.contains(said), "{asking}");
+    // Also before anybody of their side reads it: another product has it.
+    assert!(asking.contains("vehicle-visits ("), "{asking}");
+    assert!(
+        asking.contains("has the same table, or a copy of it,"),
+        "{asking}"
+    );
+    let token = app.token("consumer").await;
+    let path_of_offer = "/api/v1/products/vehicle-copy/offer?recipient=rnd_two";
+    let offer = app.get(path_of_offer).token(&token).send().await.json();
+    assert_eq!(offer["already"][0]["product"], "vehicle-visits", "{offer}");
     let request = world.ask("vehicle-visits", "rnd_one", "live").await;
     world.approve(&request).await;
     let asking = page(app, "consumer", path).await;

@@ -172,6 +172,14 @@ fn one(number: usize, table: ScannedTable, is_ticked: bool) -> impl IntoView {
     let is_closed = table.problem.is_some();
     let label_for = id.clone();
     let path = table.path.clone();
+    let alike: Vec<String> = table
+        .alike
+        .into_iter()
+        .map(|alike| alike.sentence)
+        .collect();
+    let alike = (!alike.is_empty()).then(|| {
+        view! { <p>{words::register::IS_THERE_ALREADY}{alike.join(" ")}</p> }
+    });
     let remark = match (table.problem, table.refused_for, table.clone_refused_for) {
         (Some(why), ..) => words::sentence(&why),
         (None, Some(feature), _) => words::register::not_shared(&feature),
@@ -188,7 +196,7 @@ fn one(number: usize, table: ScannedTable, is_ticked: bool) -> impl IntoView {
             </th>
             <td class="number">{table.rows.map(words::count)}</td>
             <td class="number">{table.bytes.map(words::bytes)}</td>
-            <td class="detail">{remark}</td>
+            <td class="detail">{remark}{alike}</td>
         </tr>
     }
 }

@@ -94,7 +94,9 @@ impl Exchange {
         };
         let offer = self.offer_for(&product, &recipient, cut.as_ref()).await?;
         let of = (recipient.id, recipient.team_id);
-        let already = self.already(product.id, of, &recipient.location()?).await?;
+        let what = (product.id, cut.as_ref().map(|cut| cut.id));
+        let at = recipient.location()?;
+        let already = self.already(principal, what, of, &at).await?;
         Ok(Offer { already, ..offer })
     }
 

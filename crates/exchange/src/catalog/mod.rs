@@ -3,6 +3,7 @@
 //! Lives here: the rows, the one visibility rule, and the readers that other areas need. A log is read through
 //! [`crate::ports::TableInspector`] only, never inside a transaction.
 
+mod already;
 mod escape;
 mod history;
 mod inspect;
@@ -27,6 +28,7 @@ pub(crate) use inspect::{check_path, overlaps};
 pub(crate) use kinds::{is_compared, is_value};
 pub use refresh::REFRESH_TICK;
 pub(crate) use register::{begins_with, check_tags};
+pub(crate) use sprawl::Looked;
 pub(crate) use tables::note_commit;
 pub(crate) use yaml::UNCHOSEN;
 

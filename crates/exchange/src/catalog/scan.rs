@@ -7,6 +7,7 @@ use model::names::slug;
 use model::{Name, ProductName};
 
 use super::inspect::{check_path, overlaps};
+use super::sprawl::Looked;
 use super::yaml::{Product, Table, fragment};
 use crate::Exchange;
 use crate::error::{Check, Error};
@@ -88,6 +89,7 @@ impl Exchange {
 
         let mut answered: Vec<(String, Result<Inspection, Problem>)> =
             paths.into_iter().zip(found).collect();
+        self.fill_alike(principal, &usage, &mut answered).await?;
         // The shallow folders first: they have no more of the path to make a longer name of.
         answered.sort_by_key(|(path, _)| path.matches('/').count());
         let mut grouping = Grouping::new(&team, &storage);
@@ -104,6 +106,26 @@ impl Exchange {
             yaml: fragment(&grouping.products(), &left_out),
             tables,
         })
+    }
+
+    /// Of the tables that could be registered, the same under other names; all at once, as there may be hundreds.
+    async fn fill_alike(
+        &self,
+        principal: &Principal,
+        usage: &Usage,
+        answered: &mut [(String, Result<Inspection, Problem>)],
+    ) -> Result<(), Error> {
+        let mut free: Vec<&mut Inspection> = answered
+            .iter_mut()
+            .filter(|(path, _)| !usage.paths().any(|taken| overlaps(taken, path)))
+            .filter_map(|(_, found)| found.as_mut().ok())
+            .collect();
+        let looked: Vec<Looked<'_>> = free.iter().map(|found| (&**found, None)).collect();
+        let each = self.alike_each(principal, &looked).await?;
+        for (found, alike) in free.iter_mut().zip(each) {
+            found.alike = alike;
+        }
+        Ok(())
     }
 
     /// The team named, or the only one that the caller produces for.
@@ -145,6 +167,7 @@ fn scanned(
         refused_for: None,
         clone_refused_for: None,
         problem: None,
+        alike: Vec::new(),
     };
     let inspection = match found {
         Ok(inspection) => inspection,
@@ -161,6 +184,7 @@ fn scanned(
         table.problem = Some("registered already".to_owned());
         return table;
     }
+    table.alike.clone_from(&inspection.alike);
     table.product = grouping.add(&table.path, &inspection);
     if table.product.is_none() {
         table.problem = Some("no name can be made of its path; register it by hand".to_owned());
@@ -209,10 +233,11 @@ impl<'a> Grouping<'a> {
         let feed = inspection
             .change_data_feed
             .then(|| "has a change data feed, which `change_data_feed: true` shares".to_owned());
+        let alike = inspection.alike.iter().map(|alike| alike.sentence.clone());
         tables.push(Table {
             name: table_name,
             path: path.to_owned(),
-            remarks: refused.into_iter().chain(feed).collect(),
+            remarks: refused.into_iter().chain(feed).chain(alike).collect(),
         });
         Some(name)
     }

@@ -1,12 +1,12 @@
 //! The same table under another name: what tells tables from one another wherever they lie is kept when a log is read, so that one query
-//! finds the copies of a product's tables, and what the consumer's side has of them already.
+//! finds the copies of a product's tables. What who asks is told of them stands in `already`.
 //!
 //! Nobody learns of a product that they may not see more than that it is there, and that only who holds a copy of its table.
 
-use model::dto::{Alike, Already, Inspection};
-use model::{
-    Cloud, Location, Mode, Name, ProductId, ProductName, ProductState, RecipientId, TeamId,
-};
+use std::collections::BTreeMap;
+
+use model::dto::{Alike, Inspection};
+use model::{Cloud, Location, Name, ProductId, ProductName, ProductState, TeamId};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -18,8 +18,33 @@ use crate::{Exchange, from_row, sql};
 /// So many are told at the most.
 const MOST: i64 = 20;
 
+/// So many tables are looked for by one query.
+const BATCH: usize = 48;
+
+/// As many values as a batch has, after `in`.
+macro_rules! first_of_batch {
+    () => {
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+          $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48)"
+    };
+}
+
+/// The same, after those.
+macro_rules! second_of_batch {
+    () => {
+        "($49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71, $72,
+          $73, $74, $75, $76, $77, $78, $79, $80, $81, $82, $83, $84, $85, $86, $87, $88, $89, $90, $91, $92, $93, $94, $95, $96)"
+    };
+}
+
+/// A table that was looked at and is not registered, and the product that would have it, if that is there: its own tables are no news.
+pub(crate) type Looked<'a> = (&'a Inspection, Option<&'a ProductName>);
+
 /// A table of another product.
+#[derive(Clone)]
 struct Twin {
+    lineage: Option<String>,
+    likeness: Option<String>,
     mine: Option<String>,
     schema_name: Name,
     name: Name,
@@ -33,6 +58,8 @@ struct Twin {
     is_copy: bool,
 }
 from_row!(Twin {
+    lineage,
+    likeness,
     mine,
     schema_name,
     name,
@@ -46,29 +73,11 @@ from_row!(Twin {
     is_copy
 });
 
-/// What the consumer's side has.
-struct Had {
-    product: ProductName,
-    team_title: Option<String>,
-    contact: Option<String>,
-    is_own: bool,
-    mode: Option<Mode>,
-    is_same: bool,
-}
-from_row!(Had {
-    product,
-    team_title,
-    contact,
-    is_own,
-    mode,
-    is_same
-});
-
 /// Other products' tables, with what is told of them.
 macro_rules! twins {
     ($mine:literal, $is_copy:literal, $from:literal) => {
         concat!(
-            "select ",
+            "select other.lineage as lineage, other.likeness as likeness, ",
             $mine,
             " as mine, other.schema_name as schema_name, other.name as name, product.name as product, product.team_id, product.state,
                  team.title as team_title, team.contact, storage.cloud, storage.region, ",
@@ -167,112 +176,100 @@ impl Exchange {
         principal: &Principal,
         found: &Inspection,
     ) -> Result<Vec<Alike>, Error> {
-        let lineage = lineage(self.db(), found).await?;
-        let twins: Vec<Twin> = sql!(
-            twins!(
-                "cast(null as text)",
-                "case when other.lineage = $1 then true else false end",
-                "product_table as other"
-            ),
-            "and (other.lineage = $1 or other.likeness = $2)
-             order by product, schema_name, name limit $3"
-        )
-        .bind(lineage)
-        .bind(likeness(found))
-        .bind(MOST)
-        .all(self.db())
-        .await?;
-        told(principal, twins)
+        let mut each = self.alike_each(principal, &[(found, None)]).await?;
+        Ok(each.pop().unwrap_or_default())
     }
 
-    /// What the recipient's team, or another of its domain, has in the recipient's place already of this product or of one with the
-    /// same tables, and replicas of such tables there. Cuts are less than what is asked for, and are not told of.
-    pub(crate) async fn already(
+    /// The same of many tables, in their order: by two queries for each batch of them, not for each.
+    pub(crate) async fn alike_each(
         &self,
-        product: ProductId,
-        (recipient, team): (RecipientId, TeamId),
-        at: &Location,
-    ) -> Result<Vec<Already>, Error> {
-        let mut had: Vec<Had> = sql!(
-            "select distinct product.name as product, team.title as team_title, team.contact,
-                 case when recipient.team_id = $2 then true else false end as is_own, access_grant.mode,
-                 case when product.id = $1 then true else false end as is_same
-             from access_grant join recipient on recipient.id = access_grant.recipient_id
-                 join team on team.id = recipient.team_id join product on product.id = access_grant.product_id
-             where access_grant.desired = 'active' and access_grant.actual <> 'ended' and access_grant.until_at > $3
-                 and access_grant.cut_id is null
-                 and recipient.cloud = $4 and recipient.region = $5
-                 and (recipient.team_id = $2 or team.domain_id = (select domain_id from team where id = $2))
-                 and (product.id <> $1 or recipient.id <> $6)
-                 and (product.id = $1 or product.id in
-                     (select other.product_id from product_table as mine
-                          join product_table as other on other.lineage = mine.lineage
-                      where mine.product_id = $1 and mine.removed_at is null and other.removed_at is null))
-             order by product, team_title limit $7"
-        )
-        .bind(product)
-        .bind(team)
-        .bind(self.now())
-        .bind(at.cloud)
-        .bind(at.region())
-        .bind(recipient)
-        .bind(MOST)
-        .all(self.db())
-        .await?;
-        let replicas: Vec<Had> = sql!(
-            "select distinct product.name as product, cast(null as text) as team_title, cast(null as text) as contact,
-                 false as is_own, cast(null as text) as mode,
-                 false as is_same
-             from replica join storage on storage.id = replica.storage_id join product on product.id = replica.product_id
-             where replica.state = 'ready' and replica.cut_id is null and product.state = 'published' and product.id <> $1
-                 and storage.cloud = $2 and storage.region = $3
-                 and product.id in
-                     (select other.product_id from product_table as mine
-                          join product_table as other on other.lineage = mine.lineage
-                      where mine.product_id = $1 and mine.removed_at is null and other.removed_at is null)
-             order by product limit $4"
-        )
-        .bind(product)
-        .bind(at.cloud)
-        .bind(at.region())
-        .bind(MOST)
-        .all(self.db())
-        .await?;
-        had.extend(replicas);
-        Ok(had.into_iter().map(|had| had.said(at)).collect())
-    }
-}
-
-impl Had {
-    fn said(self, at: &Location) -> Already {
-        let product = &self.product;
-        let what = match self.is_same {
-            true => "this product".to_owned(),
-            false => format!("{product}, which has the same table"),
-        };
-        let sentence = match (self.mode, self.is_own) {
-            (None, _) => format!(
-                "A replica of the same table is kept in {at} already, for {product}. Access to that one needs no first copy."
-            ),
-            (Some(_), true) => format!(
-                "Your team has access to {what} in {at} already. See whether that is enough before you ask."
-            ),
-            (Some(_), false) => {
-                let team = self.team_title.as_deref().unwrap_or_default();
-                let contact = match self.contact.as_deref().unwrap_or_default() {
-                    "" => String::new(),
-                    contact => format!(" ({contact})"),
-                };
-                format!(
-                    "The team {team}{contact} of your domain has access to {what} in {at} already. Ask it before the same is fetched twice."
-                )
+        principal: &Principal,
+        looked: &[Looked<'_>],
+    ) -> Result<Vec<Vec<Alike>>, Error> {
+        let mut each = Vec::with_capacity(looked.len());
+        for batch in looked.chunks(BATCH) {
+            let sources = self.sources(batch).await?;
+            let keys: Vec<(Option<&str>, Option<String>)> = batch
+                .iter()
+                .map(|(found, _)| {
+                    let told = found.lineage.as_deref().filter(|told| !told.is_empty());
+                    let lineage = told.map(|told| {
+                        let id = Uuid::try_parse(told).ok();
+                        let source = id.and_then(|id| sources.get(&id));
+                        source.map_or(told, String::as_str)
+                    });
+                    (lineage, likeness(found))
+                })
+                .collect();
+            let twins = self.twins_of(&keys).await?;
+            for ((_, own), (lineage, likeness)) in batch.iter().zip(&keys) {
+                let same = |one: Option<&str>, other: Option<&str>| one.is_some() && one == other;
+                let mut of_table = Vec::new();
+                for twin in &twins {
+                    let is_copy = same(*lineage, twin.lineage.as_deref());
+                    let is_like = same(likeness.as_deref(), twin.likeness.as_deref());
+                    if (is_copy || is_like) && own.is_none_or(|own| *own != twin.product) {
+                        of_table.push(Twin {
+                            is_copy,
+                            ..twin.clone()
+                        });
+                    }
+                }
+                let mut alike = told(principal, of_table)?;
+                alike.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
+                each.push(alike);
             }
-        };
-        Already {
-            product: self.product,
-            mode: self.mode,
-            sentence,
         }
+        Ok(each)
+    }
+
+    /// What replicas of ours among these tables were made from, by the id that the replica's log gives.
+    async fn sources(&self, batch: &[Looked<'_>]) -> Result<BTreeMap<Uuid, String>, Error> {
+        let ids: Vec<Uuid> = batch
+            .iter()
+            .filter_map(|(found, _)| Uuid::try_parse(found.lineage.as_deref()?).ok())
+            .collect();
+        let Some(last) = ids.last() else {
+            return Ok(BTreeMap::new());
+        };
+        let mut query = sql!(
+            "select replica_table.id, lineage from replica_table join product_table on product_table.id = replica_table.table_id
+             where replica_table.id in ",
+            first_of_batch!()
+        );
+        // A batch that is not full repeats its last.
+        for slot in 0..BATCH {
+            query = query.bind(*ids.get(slot).unwrap_or(last));
+        }
+        let mut sources = BTreeMap::new();
+        for row in query.rows(self.db()).await? {
+            if let Some(lineage) = row.get::<Option<String>>("lineage")? {
+                sources.insert(row.get::<Uuid>("id")?, lineage);
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Tables of products by lineage or likeness, of at most a batch of tables.
+    async fn twins_of(&self, keys: &[(Option<&str>, Option<String>)]) -> Result<Vec<Twin>, Error> {
+        let mut query = sql!(
+            twins!("cast(null as text)", "false", "product_table as other"),
+            "and (other.lineage in ",
+            first_of_batch!(),
+            " or other.likeness in ",
+            second_of_batch!(),
+            ") order by product, schema_name, name limit $97"
+        );
+        // Where there is no key, null: it is equal to nothing.
+        for slot in 0..BATCH {
+            query = query.bind(keys.get(slot).and_then(|(lineage, _)| *lineage));
+        }
+        for slot in 0..BATCH {
+            let likeness = keys.get(slot).and_then(|(_, likeness)| likeness.clone());
+            query = query.bind(likeness);
+        }
+        let most = MOST.saturating_mul(i64::try_from(keys.len()).unwrap_or(1));
+        Ok(query.bind(most).all(self.db()).await?)
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Step {
     pub(super) act: Act,
     /// Refused because this caller may not.
     pub(super) forbidden: bool,
+    /// Said with the note, and not what is done: it is no part of the plan's hash, as it may be told to one and not to another.
+    pub(super) remark: Option<String>,
 }
 
 /// What limits a recipient and whose word lets it in, where that is to change.
@@ -160,7 +162,19 @@ pub(super) fn shown(steps: &[Step]) -> Result<DeclarationPlan, Error> {
         .collect();
     let canonical = serde_json::to_vec(&counted).map_err(Error::internal)?;
     let hash = hex::encode(Sha256::digest(canonical));
-    Ok(DeclarationPlan { changes, hash })
+    let remarked = changes.into_iter().zip(steps).map(|(mut change, step)| {
+        if let Some(remark) = &step.remark {
+            change.note = Some(match change.note.take() {
+                Some(note) => format!("{note}; {remark}"),
+                None => remark.clone(),
+            });
+        }
+        change
+    });
+    Ok(DeclarationPlan {
+        changes: remarked.collect(),
+        hash,
+    })
 }
 
 /// The fields of one object that a deployment would set.
@@ -233,6 +247,7 @@ impl Planner<'_> {
             },
             act,
             forbidden: false,
+            remark: None,
         });
     }
 

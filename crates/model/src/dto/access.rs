@@ -218,16 +218,17 @@ pub struct Offer {
     pub payer: Name,
     pub cost_center: String,
     pub modes: Vec<ModeOffer>,
-    /// What the recipient's side has of the same tables already, where the recipient is. Not kept with a request.
+    /// What there is of the same tables already: what the recipient's side has where the recipient is, replicas there, and other products
+    /// that have them. Not kept with a request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub already: Vec<Already>,
 }
 
-/// Access to the same table, or a replica of it, that is there already.
+/// Access to the same table, a replica of it, or another product that has it: what is there already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Already {
     pub product: ProductName,
-    /// Of an access; None for a replica.
+    /// Of an access; None for a replica, and for another product's table.
     pub mode: Option<Mode>,
     /// For people.
     pub sentence: String,

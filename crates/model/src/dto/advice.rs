@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Money;
-use crate::{AdviceId, AdviceKind, AdviceState, Location, ProductName, RequestId, Timestamp};
+use crate::{
+    AdviceId, AdviceKind, AdviceState, GrantId, Location, Name, ProductName, RequestId, Timestamp,
+};
 
 /// A recommendation for a product in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub struct Advice {
     /// In a month, over the whole weeks since it was accepted; None before there is one.
     pub measured: Option<Money>,
     pub measured_weeks: u64,
+    /// Of one to read live that was accepted: the replica stands all the same, so that nothing is saved yet.
+    pub still: Option<AdviceStill>,
     /// What the caller may do with it now.
     pub may: AdviceActions,
     pub revision: i64,
@@ -91,6 +95,23 @@ pub struct AdviceOutcome {
     /// `product@storage` of the replica whose sync job was changed.
     #[serde(default)]
     pub replica: Option<String>,
+}
+
+/// What holds a replica that was to go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdviceStill {
+    /// Accesses that the caller may see.
+    pub accesses: Vec<AdviceHolder>,
+    /// So many others.
+    pub others: u64,
+}
+
+/// An access to a replica. It is ended where it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdviceHolder {
+    pub grant: GrantId,
+    pub request: RequestId,
+    pub recipient: Name,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

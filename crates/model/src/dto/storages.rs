@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Alike;
 use crate::{Cloud, Name};
 
 /// A storage. What lies behind the name is for producers and admins: to others `url`, `endpoint` and `credential` are
@@ -163,4 +164,7 @@ pub struct ScannedTable {
     #[serde(default)]
     pub clone_refused_for: Option<String>,
     pub problem: Option<String>,
+    /// The same table, or a copy of it, in products that are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
 }

@@ -53,6 +53,16 @@ impl World {
 
     /// A whole run, as a worker does it: so many bytes, and half as many replaced.
     async fn syncs(&self, version: u64, bytes: u64) {
+        self.syncs_telling(version, bytes, (None, None)).await;
+    }
+
+    /// Likewise, and its plan says what the change feed would have moved, and what without compactions.
+    pub(super) async fn syncs_telling(
+        &self,
+        version: u64,
+        bytes: u64,
+        (feed, skip): (Option<u64>, Option<u64>),
+    ) {
         let exchange = self.exchange();
         let table = self.replica_table().await;
         let wake = Wake::new(WorkKind::Sync, table);
@@ -79,8 +89,8 @@ impl World {
             bytes_replaced: Some(bytes / 2),
             ways: Some(RunWays {
                 files: bytes,
-                feed: None,
-                skip: None,
+                feed,
+                skip,
             }),
             ..RunProgress::default()
         };
@@ -116,7 +126,7 @@ impl World {
         exchange.work_done(&leased).await.unwrap();
     }
 
-    async fn all_advice(&self) -> Vec<model::dto::Advice> {
+    pub(super) async fn all_advice(&self) -> Vec<model::dto::Advice> {
         let page = PageRequest::all();
         self.exchange()
             .advice(&self.jonas, Some(PRODUCT), &page)

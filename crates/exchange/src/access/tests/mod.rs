@@ -1,5 +1,6 @@
 //! Access, end to end on both databases: ask, decide, reconcile, read, end. Here: the world that the tests play in.
 
+mod accepting;
 mod advising;
 mod asking;
 mod binding;

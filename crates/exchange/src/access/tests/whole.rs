@@ -6,6 +6,7 @@ use model::time::DAY;
 
 use super::World;
 use crate::error::Error;
+use crate::sql;
 
 const PRODUCT: &str = "vehicle-visits";
 
@@ -87,5 +88,60 @@ async fn a_cut_is_not_taken_for_the_whole_product() {
         let saved = exchange.savings(&world.jonas, Some(PRODUCT)).await.unwrap();
         assert_eq!(saved.len(), 1, "{saved:?}");
         assert_eq!((saved[0].baseline_bytes, &saved[0].cut), (2_000_000, &None));
+    }
+}
+
+#[tokio::test]
+async fn the_same_cut_and_a_replica_that_is_being_made_are_told() {
+    for world in World::with_columns().await {
+        let exchange = world.exchange();
+        world.cut_made(PRODUCT).await;
+        world.granted_by_cut().await;
+        let second = RecipientNew {
+            name: "rnd_second".into(),
+            team: "rnd".into(),
+            cloud: "azure".into(),
+            region: "westeurope".into(),
+        };
+        exchange
+            .recipient_create(&world.mara, second)
+            .await
+            .unwrap();
+        let already = async |cut: Option<&str>| {
+            let offer = exchange.offer(&world.mara, PRODUCT, "rnd_second", cut);
+            let told = offer.await.unwrap().already.into_iter();
+            told.map(|told| told.sentence).collect::<Vec<String>>()
+        };
+        assert_eq!(already(None).await, [""; 0]);
+        let told = already(Some("plain")).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("Your team has access to this cut in azure:westeurope"),
+            "{told:?}"
+        );
+
+        // The first copy of another product's replica of the same table, under way and done.
+        sql!("update product_table set lineage = 'one'")
+            .execute(exchange.db())
+            .await
+            .unwrap();
+        let asked = exchange.request_create(&world.mara, World::ask("vehicle-parts", "replica"));
+        let grant = asked.await.unwrap().grant.unwrap();
+        exchange
+            .grant_reconcile(&world.system, grant)
+            .await
+            .unwrap();
+        let says = |told: &[String], what: &str| told.iter().any(|told| told.contains(what));
+        let (making, kept) = (
+            "being made in azure:westeurope, for vehicle-parts",
+            "is kept in azure:westeurope already, for vehicle-parts",
+        );
+        let told = already(None).await;
+        assert!(says(&told, making) && !says(&told, kept), "{told:?}");
+        // Of the cut as little as before: all the rest is more than is asked for.
+        assert_eq!(already(Some("plain")).await.len(), 1);
+        world.sync(3).await;
+        let told = already(None).await;
+        assert!(says(&told, kept) && !says(&told, making), "{told:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! The same table under another name: who registers it, and who asks for it, is told, and nobody learns of what they may not see.
 
-use model::dto::{Inspection, ProductNew, ProductPublish, RecipientNew, TableInspect};
+use model::dto::{Inspection, ProductNew, ProductPublish, RecipientNew, StorageScan, TableInspect};
 
-use super::{Company, LAKE, inspection, product};
+use super::{Company, FOLDER, LAKE, inspection, product};
 
 /// A table of this lineage with these columns.
 fn put(company: &Company, path: &str, lineage: &str, columns: &[&str]) {
@@ -106,14 +106,94 @@ async fn who_asks_is_told_what_their_side_has_already() {
             let offer = exchange.offer(&company.otto, "finance-copy", recipient, None);
             offer.await.unwrap().already
         };
-        assert_eq!(already("rnd_here").await, []);
+        // Another product with the same table, before the own side has anything of it.
+        let other = already("rnd_here").await;
+        assert_eq!(other.len(), 1, "{other:?}");
+        assert_eq!(
+            (other[0].product.as_str(), other[0].mode),
+            ("vehicle-a", None)
+        );
+        let said = &other[0].sentence;
+        assert!(
+            said.contains("has the same table, or a copy of it, in aws:eu-central-1"),
+            "{said}"
+        );
+
+        // A hand copy in the recipient's place comes first; a draft is nobody's business.
+        let near = Inspection {
+            lineage: Some("two".to_owned()),
+            ..inspection(&["vin"])
+        };
+        company.test.world.put_table(FOLDER, "copies/b", Ok(near));
+        let form = ProductNew {
+            storage: "az_weu".to_owned(),
+            ..of_ledger("finance-near", "copies/b")
+        };
+        let made = exchange.product_register(&company.admin, form);
+        made.await.unwrap();
+        assert_eq!(already("rnd_here").await, other);
+        let publish = ProductPublish::default();
+        let published = exchange.product_publish(&company.admin, "finance-near", publish);
+        published.await.unwrap();
+        let names = async |recipient: &str| {
+            let told = already(recipient).await;
+            let names = told.iter().map(|told| told.product.to_string());
+            names.collect::<Vec<String>>()
+        };
+        assert_eq!(names("rnd_here").await, ["finance-near", "vehicle-a"]);
+        assert_eq!(names("rnd_there").await, ["finance-near", "vehicle-a"]);
+        let told = already("rnd_here").await;
+        let said = &told[0].sentence;
+        assert!(said.contains("may have the same table"), "{said}");
+        assert!(said.contains("it crosses no region"), "{said}");
+        let told = already("rnd_there").await;
+        assert!(!told[0].sentence.contains("crosses no region"), "{told:?}");
+
+        // What the own side has comes before, and is not told twice.
         company.grant("vehicle-a", "active").await;
         let told = already("rnd_here").await;
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert_eq!(told[0].product.as_str(), "vehicle-a");
+        assert_eq!(names("rnd_here").await, ["vehicle-a", "finance-near"]);
         let said = &told[0].sentence;
         assert!(said.contains("Your team has access to vehicle-a"), "{said}");
         // Elsewhere it would have to be fetched all the same.
-        assert_eq!(already("rnd_there").await, []);
+        let told = already("rnd_there").await;
+        assert!(told.iter().all(|told| told.mode.is_none()), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_scan_tells_of_each_table_what_is_there() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        put(&company, "a", "one", &["vin"]);
+        let made = exchange.product_register(&company.mara, product("vehicle-a", "a"));
+        made.await.unwrap();
+        // More than one query takes, the copies at both ends.
+        for number in 0..60 {
+            let (path, lineage) = (format!("scan/t{number:02}"), format!("other-{number}"));
+            put(&company, &path, &lineage, &["x", path.as_str()]);
+        }
+        put(&company, "scan/a-copy", "one", &["vin", "added"]);
+        put(&company, "scan/z-copy", "nine", &["vin"]);
+        let scanned = exchange.storage_scan(&company.mara, "aws_eu", StorageScan::default());
+        let report = scanned.await.unwrap();
+        let told: Vec<(&str, bool)> = report
+            .tables
+            .iter()
+            .flat_map(|table| {
+                table
+                    .alike
+                    .iter()
+                    .map(move |alike| (table.path.as_str(), alike.is_copy))
+            })
+            .collect();
+        // The registered one is no copy of itself.
+        assert_eq!(told, [("scan/a-copy", true), ("scan/z-copy", false)]);
+        assert_eq!(
+            report.yaml.matches("of vehicle-a (").count(),
+            2,
+            "{}",
+            report.yaml
+        );
     }
 }

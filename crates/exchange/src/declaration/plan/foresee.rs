@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use model::dto::{DeclarationAction, ProductChange, ProductNew, TableNew};
+use model::dto::{DeclarationAction, Inspection, ProductChange, ProductNew, TableNew};
 use model::{Name, ProductId, ProductName, StorageId, TeamId};
 
 use super::{Act, Planner};
-use crate::catalog::{begins_with, check_path, overlaps};
+use crate::catalog::{Looked, begins_with, check_path, overlaps};
 use crate::error::{Check, Error};
 use crate::ports::StorageAccess;
 
 /// The most tables that one plan looks at. The rest is looked at when it is registered, as always.
 const TABLES_MAX: usize = 200;
+
+/// Of so many copies a step tells.
+const ALIKE_MAX: usize = 5;
 
 /// How tables in a storage would be reached.
 #[derive(Clone)]
@@ -298,10 +301,43 @@ impl Planner<'_> {
             .map(|look| (look.reach.access.clone(), look.path.clone()))
             .collect();
         let answers = self.exchange.inspect_all(self.principal, questions).await;
-        for (look, found) in looks.iter().zip(answers) {
-            if let Err(problem) = found {
-                let error = Error::invalid(&look.table, problem.sentence);
-                self.refuse_step(look.step, error)?;
+        let mut found = Vec::new();
+        for (look, answer) in looks.iter().zip(answers) {
+            match answer {
+                Ok(inspection) => found.push((look, inspection)),
+                Err(problem) => {
+                    let error = Error::invalid(&look.table, problem.sentence);
+                    self.refuse_step(look.step, error)?;
+                }
+            }
+        }
+        self.foresee_sprawl(&found).await
+    }
+
+    /// Tables that are there under another name already are said at their step, which is done all the same.
+    async fn foresee_sprawl(&mut self, found: &[(&Look, Inspection)]) -> Result<(), Error> {
+        let looked: Vec<Looked<'_>> = found
+            .iter()
+            .map(|(look, inspection)| (inspection, look.known_as.map(|_| &look.product)))
+            .collect();
+        let each = self.exchange.alike_each(self.principal, &looked).await?;
+        let mut said: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for ((look, _), alike) in found.iter().zip(each) {
+            if self.is_refused(look.step) {
+                continue;
+            }
+            let sentences = alike.into_iter().map(|alike| alike.sentence);
+            let told = sentences.map(|sentence| format!("{}: {sentence}", look.table));
+            said.entry(look.step).or_default().extend(told);
+        }
+        for (step, mut told) in said {
+            let left = told.len().saturating_sub(ALIKE_MAX);
+            told.truncate(ALIKE_MAX);
+            if left > 0 {
+                told.push(format!("And {left} more of this kind."));
+            }
+            if !told.is_empty() {
+                self.steps[step].remark = Some(told.join(" "));
             }
         }
         Ok(())

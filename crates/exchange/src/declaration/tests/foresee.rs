@@ -212,6 +212,30 @@ async fn a_plan_looks_at_so_many_tables_and_says_where_it_stopped() {
     }
 }
 
+#[tokio::test]
+async fn a_plan_says_that_a_table_is_there_under_another_name() {
+    for stage in Stage::each_deployed().await {
+        let second = "  vehicle-zone: { title: Other, team: aftersales, storage: aws_eu, classification: internal, tables: [{ name: a, path: workshop/parts }] }\nrecipients: {";
+        let yaml = contract("recipients: {", second);
+        let plan = stage.plan(&stage.operator, &yaml).await;
+        let (action, _, note) = line(&plan, "product", "vehicle-zone");
+        assert_eq!(action, DeclarationAction::Create);
+        let said = "tables.default.a: default.visits of vehicle-workshop-visits";
+        assert!(note.starts_with(said), "{note}");
+        assert!(note.contains("may be the same table"), "{note}");
+        assert_eq!(plan.exit_status(), 2);
+        // It is said and nothing else: the plan is carried out, and then there is nothing to say.
+        let hash = Some(plan.hash.as_str());
+        let done = stage.deploy_if(&stage.operator, &yaml, hash).await.unwrap();
+        let (_, _, note) = line(&done.plan, "product", "vehicle-zone");
+        assert!(note.starts_with(said), "{note}");
+        let again = stage.plan(&stage.operator, &yaml).await;
+        assert_eq!(again.exit_status(), 0);
+        let (_, _, note) = line(&again, "product", "vehicle-zone");
+        assert_eq!(note, "");
+    }
+}
+
 /// A price for a while is declared beside the one that it interrupts.
 #[tokio::test]
 async fn an_interrupted_rate_is_as_declared() {
