@@ -224,8 +224,14 @@ async fn weigh(
     from: u64,
 ) -> Result<(), PlanError> {
     chosen.is_weighed_only = true;
-    let followed = follow(pair, source, held, &chosen.view, from).await?;
-    let sets = followed.unwrap_or_default();
+    // Nothing depends on it: what cannot be read now is not told.
+    let sets = match follow(pair, source, held, &chosen.view, from).await {
+        Ok(sets) => sets.unwrap_or_default(),
+        Err(error) => {
+            tracing::debug!(%error, "what is switched off could not be weighed");
+            return Ok(());
+        }
+    };
     let (paths, there) = (paths(source), there(&sets, held));
     for mut set in sets {
         break_at_return(&mut set, &there);

@@ -182,10 +182,11 @@ pub(crate) async fn plan(
     });
     let gone = gone.collect();
     // Where nothing went, or no commit rewrote rows that stayed, there is nothing but copying. Else the states say what can be done, and
-    // of what is switched off what it would have moved.
+    // of what is switched off what it would have moved; of the feed not where the worker stands elsewhere, for there it never is.
     let by_files = ask.files_only || mark.files_for > 0;
+    let is_open = news.rewrites || news.tells && pair.ways.beside;
     whole_unless(
-        removes.is_empty() || !news.rewrites || by_files,
+        removes.is_empty() || !is_open || by_files,
         "rows may be changed by the change feed, or a compaction left alone, or it is told what that would have moved",
     )?;
     let came = adds.iter().map(|file| &file.key);

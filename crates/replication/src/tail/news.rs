@@ -72,8 +72,10 @@ struct Said {
 pub(super) struct News {
     files: HashMap<FileKey, Said>,
     words: usize,
-    /// Some commit rewrote rows that stayed, or tells which rows it changed.
+    /// Some commit rewrote rows that stayed.
     pub(super) rewrites: bool,
+    /// Some commit tells which rows it changed.
+    pub(super) tells: bool,
     /// When the last of them was made.
     pub(super) timestamp: Timestamp,
 }
@@ -118,7 +120,7 @@ impl News {
                     self.rewrites |= !file.data_change;
                     self.say(file.file_key(), Word::Went(file));
                 }
-                Action::Cdc(_) => self.rewrites = true,
+                Action::Cdc(_) => self.tells = true,
                 Action::CommitInfo(_)
                 | Action::Txn(_)
                 | Action::Sidecar(_)
