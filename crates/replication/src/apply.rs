@@ -370,11 +370,15 @@ pub(crate) fn differing<'a>(
 
 /// A file that was fetched, as a file to be read.
 fn fetched(item: &CopyItem) -> Result<AddFile, Unfit> {
-    let key = Path::parse(&item.dst).map_err(|error| Unfit::Rows(error.to_string()))?;
+    bare(&item.dst, item.size).map_err(|error| Unfit::Rows(error.to_string()))
+}
+
+/// A file of which no more is known than where it lies.
+pub(crate) fn bare(path: &str, size: u64) -> Result<AddFile, object_store::path::Error> {
     Ok(AddFile {
-        path: item.dst.clone(),
-        key,
-        size: item.size,
+        path: path.to_owned(),
+        key: Path::parse(path)?,
+        size,
         partition_values: Default::default(),
         modification_time: 0,
         data_change: false,

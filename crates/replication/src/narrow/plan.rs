@@ -12,7 +12,7 @@ use object_store::{Error as StoreError, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::sets::{Choosing, Cut, Set, choose};
+use super::sets::{Choosing, Cut, Kept, choose, path_of};
 use super::view::{View, digest};
 use super::work::{File, Work};
 use super::{Narrow, in_order};
@@ -314,82 +314,6 @@ pub(crate) async fn plan(
         is_settled: false,
         narrow: Some(work),
     })))
-}
-
-/// Where what is left of a file goes.
-fn path_of(of: &str) -> String {
-    format!("part-{of}.snappy.parquet")
-}
-
-/// The file of the source that a path is the place of.
-fn of_path(path: &str) -> Option<&str> {
-    path.strip_prefix("part-")?.strip_suffix(".snappy.parquet")
-}
-
-/// What becomes of the files that have rows together.
-#[derive(Default)]
-struct Kept {
-    /// The files of the source that they are of then.
-    of: HashSet<String>,
-    /// Of sets that stay as they are.
-    stays: Vec<Arc<AddFile>>,
-    /// The paths of those whose rows are changed.
-    bases: HashSet<String>,
-    /// What is of no use any more.
-    given_up: Vec<Arc<AddFile>>,
-}
-
-impl Kept {
-    /// A set that is not chosen stays if the source still has all that it is of. One that has a file where another is to be written is
-    /// given up, and is not chosen either.
-    fn of(view: &View, names: &HashSet<&String>, chosen: &mut Choosing, stay: bool) -> Self {
-        let is_in_the_way = |path: &str, of: &HashSet<&String>| {
-            let wanted = of_path(path).map(str::to_owned);
-            wanted.is_some_and(|wanted| names.contains(&wanted) && !of.contains(&wanted))
-        };
-        let is_free = |set: &Set| {
-            let of: HashSet<&String> = set.ends.iter().map(|(of, _)| of).collect();
-            let mut bases = set.bases.iter();
-            !bases.any(|base| is_in_the_way(&base.file.path, &of))
-        };
-        if !chosen.sets.iter().all(is_free) {
-            // Rare enough to do without all of them.
-            let copied = chosen.copied + chosen.by_rows;
-            *chosen = Choosing {
-                copied,
-                why: Some("a file that went came back".to_owned()),
-                ..Choosing::default()
-            };
-        }
-        let mut kept = Self::default();
-        for set in &chosen.sets {
-            kept.of.extend(set.ends.iter().map(|(of, _)| of.clone()));
-            let bases = set.bases.iter().map(|base| base.file.path.clone());
-            kept.bases.extend(bases);
-        }
-        for set in view.sets.values() {
-            if set
-                .members
-                .iter()
-                .any(|file| kept.bases.contains(&file.path))
-            {
-                continue;
-            }
-            let of: HashSet<&String> = set.of.iter().collect();
-            let mut members = set.members.iter();
-            let stays = stay
-                && !of.is_empty()
-                && of.iter().all(|of| names.contains(*of))
-                && !members.any(|file| is_in_the_way(&file.path, &of));
-            if stays {
-                kept.of.extend(set.of.iter().cloned());
-                kept.stays.extend(set.members.iter().cloned());
-            } else {
-                kept.given_up.extend(set.members.iter().cloned());
-            }
-        }
-        kept
-    }
 }
 
 fn draft(

@@ -2,17 +2,16 @@
 //! changed by the change feed, or nothing is done for a compaction. The replica does not say which files of the source it is of, only
 //! how these are called with its key: so the source is looked at as it was, and each of its files called by its name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use delta::{AddFile, LogError, Narrowed, Opened, Snapshot, Turn};
-use object_store::path::Path;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::Narrow;
 use super::plan::name_of;
 use super::view::View;
+use crate::apply::bare;
 use crate::choose::{Base, Choice, Chosen, MOST_FILES, Stood, Way, Work, choose_sets, rows_of};
 use crate::foresee::Moves;
 use crate::interval::is_too_far;
@@ -285,7 +284,7 @@ fn set_of(
     let without = work.without.into_iter().map(|item| (Turn::Go, item));
     let mut taken = Vec::new();
     for (turn, item) in feeds.chain(without) {
-        let file = bare(&item.src, item.size).ok_or("the path of a file cannot be read")?;
+        let file = bare(&item.src, item.size).map_err(|_| "the path of a file cannot be read")?;
         taken.push((turn, file));
     }
     let came = came.iter();
@@ -310,18 +309,83 @@ fn set_of(
     })
 }
 
-/// A file of which no more is known than where it lies.
-fn bare(key: &str, size: u64) -> Option<AddFile> {
-    Some(AddFile {
-        path: key.to_owned(),
-        key: Path::parse(key).ok()?,
-        size,
-        partition_values: BTreeMap::new(),
-        modification_time: 0,
-        data_change: false,
-        stats: None,
-        deletion_vector: None,
-        deletion_vector_key: None,
-        raw: Value::Null,
-    })
+/// Where what is left of a file goes.
+pub(super) fn path_of(of: &str) -> String {
+    format!("part-{of}.snappy.parquet")
+}
+
+/// The file of the source that a path is the place of.
+fn of_path(path: &str) -> Option<&str> {
+    path.strip_prefix("part-")?.strip_suffix(".snappy.parquet")
+}
+
+/// What becomes of the files that have rows together.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// The files of the source that they are of then.
+    pub(super) of: HashSet<String>,
+    /// Of sets that stay as they are.
+    pub(super) stays: Vec<Arc<AddFile>>,
+    /// The paths of those whose rows are changed.
+    pub(super) bases: HashSet<String>,
+    /// What is of no use any more.
+    pub(super) given_up: Vec<Arc<AddFile>>,
+}
+
+impl Kept {
+    /// A set that is not chosen stays if the source still has all that it is of. One that has a file where another is to be written is
+    /// given up, and is not chosen either.
+    pub(super) fn of(
+        view: &View,
+        names: &HashSet<&String>,
+        chosen: &mut Choosing,
+        stay: bool,
+    ) -> Self {
+        let is_in_the_way = |path: &str, of: &HashSet<&String>| {
+            let wanted = of_path(path).map(str::to_owned);
+            wanted.is_some_and(|wanted| names.contains(&wanted) && !of.contains(&wanted))
+        };
+        let is_free = |set: &Set| {
+            let of: HashSet<&String> = set.ends.iter().map(|(of, _)| of).collect();
+            let mut bases = set.bases.iter();
+            !bases.any(|base| is_in_the_way(&base.file.path, &of))
+        };
+        if !chosen.sets.iter().all(is_free) {
+            // Rare enough to do without all of them.
+            let copied = chosen.copied + chosen.by_rows;
+            *chosen = Choosing {
+                copied,
+                why: Some("a file that went came back".to_owned()),
+                ..Choosing::default()
+            };
+        }
+        let mut kept = Self::default();
+        for set in &chosen.sets {
+            kept.of.extend(set.ends.iter().map(|(of, _)| of.clone()));
+            let bases = set.bases.iter().map(|base| base.file.path.clone());
+            kept.bases.extend(bases);
+        }
+        for set in view.sets.values() {
+            if set
+                .members
+                .iter()
+                .any(|file| kept.bases.contains(&file.path))
+            {
+                continue;
+            }
+            let of: HashSet<&String> = set.of.iter().collect();
+            let mut members = set.members.iter();
+            let stays = stay
+                && !of.is_empty()
+                && of.iter().all(|of| names.contains(*of))
+                && !members.any(|file| is_in_the_way(&file.path, &of));
+            if stays {
+                kept.of.extend(set.of.iter().cloned());
+                kept.stays.extend(set.members.iter().cloned());
+            } else {
+                kept.given_up.extend(set.members.iter().cloned());
+            }
+        }
+        kept
+    }
 }

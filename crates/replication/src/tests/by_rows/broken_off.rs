@@ -49,15 +49,7 @@ async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
             let finished = world.target.data();
             let was_staged = finished.iter().any(|key| key.starts_with(STAGED));
             world.source.forget();
-            if n % 2 == 1 {
-                for file in std::fs::read_dir(world.folder.path()).unwrap() {
-                    std::fs::remove_file(file.unwrap().path()).unwrap();
-                }
-            }
-            for run in &runs {
-                world.journal.lease(run.id, 2);
-            }
-            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            let again = world.taken_over(n, &runs);
             two_syncs(&world, &commits, &again).await.unwrap();
             assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
             let asked = world.source.asked();

@@ -439,15 +439,7 @@ async fn a_narrowed_run_cut_off_at_any_effect_ends_the_same() {
             }
             fired += 1;
             world.faults.disarm();
-            if n % 2 == 1 {
-                for file in std::fs::read_dir(world.folder.path()).unwrap() {
-                    std::fs::remove_file(file.unwrap().path()).unwrap();
-                }
-            }
-            for run in &runs {
-                world.journal.lease(run.id, 2);
-            }
-            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            let again = world.taken_over(n, &runs);
             two_syncs(&world, &commits, &again).await.unwrap();
             assert_eq!(state(&world).await, expected, "effect {n}, {mode:?}");
             is_equal(&world).await;

@@ -143,17 +143,8 @@ async fn a_run_cut_off_at_any_effect_ends_the_same_and_fetches_nothing_twice() {
             }
             fired += 1;
             world.faults.disarm();
-            // The next attempt, on the same machine or on another one without its lines.
-            if n % 2 == 1 {
-                for file in std::fs::read_dir(world.folder.path()).unwrap() {
-                    std::fs::remove_file(file.unwrap().path()).unwrap();
-                }
-            }
-            for run in &runs {
-                world.journal.lease(run.id, 2);
-            }
             let written = world.target.data();
-            let again = runs.clone().map(|run| Run { attempt: 2, ..run });
+            let again = world.taken_over(n, &runs);
             two_syncs(&world, &again).await.unwrap();
             assert_eq!(state(&world), expected, "effect {n}, {mode:?}");
             assert!(written.iter().all(|key| world.target.keys().contains(key)));
