@@ -6,14 +6,15 @@
 //! writes hidden rows away switches it off for itself, so that whoever reads the changes is told and reads no wrong ones.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 
 use delta::{Action, CdcFile, Latest, LogError, Snapshot, Table};
-use futures::FutureExt as _;
-use futures::stream::{self, StreamExt as _};
+use futures::StreamExt as _;
 use model::Timestamp;
 use object_store::path::Path;
 
 use crate::commit::Draft;
+use crate::commits;
 use crate::files::CopyItem;
 use crate::mark::Mark;
 use crate::plan::{Ask, FullReason, Pair, PlanError, fingerprint};
@@ -21,9 +22,6 @@ use crate::vacuum::{VacuumError, broken};
 
 /// Where the files of a change feed lie. One that lies elsewhere might stand where a data file is to.
 const FOLDER: &str = "_change_data/";
-
-/// Commits of the replica that are read at the same time.
-const READS: usize = 16;
 
 /// Versions that a run leaves to come at most. A run takes some seconds at the least, so that these take an hour and more. Behind a source
 /// that commits faster than that a replica would lag further every day, until the source's log forgets the versions before their turn.
@@ -286,11 +284,7 @@ pub(crate) async fn change_data(
     let Some(oldest) = sought.values().min().copied() else {
         return Ok(told);
     };
-    let reads = (0..=version).rev().map(|version| {
-        let target = target.clone();
-        async move { target.commit(version).await }.boxed()
-    });
-    let mut reads = stream::iter(reads).buffered(READS);
+    let mut reads = pin!(commits::read(target, (0..=version).rev()));
     while let Some(read) = reads.next().await {
         let commit = match read {
             Ok(commit) => commit,

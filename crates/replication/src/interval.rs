@@ -3,13 +3,14 @@
 //! feed tell the difference. Of everything else the difference of states says enough.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 
 use delta::{Action, AddFile, CdcFile, Commit, FileKey, LogError, RemoveFile, Snapshot};
-use futures::FutureExt as _;
-use futures::stream::{self, StreamExt as _};
+use futures::StreamExt as _;
 use serde_json::Value;
 
+use crate::commits;
 use crate::plan::{Pair, PlanError};
 use crate::stands::{Stand, View};
 
@@ -18,9 +19,6 @@ const MOST_COMMITS: u64 = 2_000;
 const MOST_ACTIONS: usize = 500_000;
 /// Nor are so many bytes of them: the state was put together from them already, so that they cross twice.
 const MOST_LOG: u64 = 64 << 20;
-
-/// Commits that are read at the same time.
-const READS: usize = 8;
 
 /// What rewrites files and leaves their rows as they are. What purges rows, drops a feature or a column, or only says so of itself
 /// is none of these.
@@ -66,11 +64,7 @@ pub(crate) async fn follow(
         // Cleaned away, or too much.
         _ => return Ok(None),
     }
-    let reads = versions.map(|version| {
-        let table = pair.source.clone();
-        async move { table.commit(version).await }.boxed()
-    });
-    let mut reads = stream::iter(reads).buffered(READS);
+    let mut reads = pin!(commits::read(&pair.source, versions));
     let mut walk = Walk {
         held,
         view,

@@ -13,6 +13,7 @@ mod apply;
 pub mod assess;
 mod choose;
 mod commit;
+mod commits;
 mod copy;
 mod diff;
 mod drive;

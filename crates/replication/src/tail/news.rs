@@ -1,23 +1,21 @@
 //! What the source's commits since the last run say of its files, and what that comes to.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use delta::{Action, AddFile, Commit, FileKey, LogError, RemoveFile};
-use futures::FutureExt as _;
-use futures::stream::{self, StreamExt as _};
+use futures::StreamExt as _;
 use model::Timestamp;
 use object_store::path::Path;
 use serde_json::Value;
 
 use super::{Untailed, whole_unless};
+use crate::commits;
 use crate::plan::{Pair, PlanError};
 
 /// More bytes of commits are not read: comparing the states costs no more.
 const MOST_LOG: u64 = 8 << 20;
-
-/// Commits that are read at the same time.
-const READS: usize = 8;
 
 /// Reads what the source's commits behind version `from` say, up to `to`.
 pub(super) async fn read(pair: &Pair, from: u64, to: u64) -> Result<News, Untailed> {
@@ -32,11 +30,7 @@ pub(super) async fn read(pair: &Pair, from: u64, to: u64) -> Result<News, Untail
         fits,
         "the source's commits since then are cleaned away, or are large",
     )?;
-    let reads = versions.map(|version| {
-        let table = pair.source.clone();
-        async move { table.commit(version).await }.boxed()
-    });
-    let mut reads = stream::iter(reads).buffered(READS);
+    let mut reads = pin!(commits::read(&pair.source, versions));
     let mut news = News::default();
     while let Some(commit) = reads.next().await {
         match commit {

@@ -207,7 +207,8 @@ async fn synced(
     );
     let [copied, full, received] =
         ["bytes_copied", "bytes_full", "bytes_received"].map(|name| run[name].as_u64().unwrap());
-    assert_eq!(received, moved.s3.received, "{run:#}");
+    let passed = world.s3.proxy.passed_since(moved.s3_before.unwrap());
+    assert_eq!(received, moved.s3.received, "{run:#} {passed:#?}");
     assert!(received > copied, "the log was read as well: {run:#}");
     match from {
         None => assert_eq!(copied, full, "{run:#}"),

@@ -55,6 +55,8 @@ pub(super) struct Moved {
     pub(super) s3: Counted,
     pub(super) azure: Counted,
     pub(super) pieces: u64,
+    /// What S3's proxy had counted before the first of them.
+    pub(super) s3_before: Option<Counted>,
 }
 
 type Moves = Arc<Mutex<HashMap<WorkKind, Moved>>>;
@@ -256,6 +258,7 @@ impl Handler for Witness {
         let outcome = self.inner.run(work, lost).await;
         let mut moves = self.moves.lock().unwrap();
         let moved = moves.entry(work.kind).or_default();
+        moved.s3_before.get_or_insert(before.0);
         moved.s3 = moved.s3.and(self.s3.proxy.counted().since(before.0));
         moved.azure = moved
             .azure
