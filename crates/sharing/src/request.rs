@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::error::{Failure, Kind, REQUEST_ID};
 use crate::lines::one_line;
+use crate::stream::Packing;
 use crate::{Gate, Reader};
 
 /// The longest body that is read, in bytes (C-54).
@@ -97,6 +98,32 @@ impl Call {
             return Err(Failure::unauthenticated("the bearer token is invalid"));
         }
         Ok(gate.authenticate(token, self.peer).await?)
+    }
+
+    /// What the lines of an answer go out in. Gzip where nothing else is liked better; that the layer around the routes sees to.
+    pub(crate) fn packing(&self) -> Packing {
+        let (mut gzip, mut others) = (0.0, 0.0);
+        let given = self.headers.get_all(header::ACCEPT_ENCODING).iter();
+        let given = given.filter_map(|value| value.to_str().ok());
+        for one in given.flat_map(|value| value.split(',')) {
+            let (name, weight) = one.split_once(';').unwrap_or((one, "q=1"));
+            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+            let Some(Ok(weight)) =
+                weight.filter(|weight| !matches!(weight, Ok(number) if number.is_nan()))
+            else {
+                continue;
+            };
+            match name.trim().to_ascii_lowercase().as_str() {
+                "gzip" | "x-gzip" => gzip = weight,
+                "br" | "identity" => others = weight.max(others),
+                _ => {}
+            }
+        }
+        if gzip > 0.0 && gzip >= others {
+            Packing::Gzip
+        } else {
+            Packing::Plain
+        }
     }
 
     pub(crate) fn user_agent(&self) -> String {

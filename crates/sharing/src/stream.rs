@@ -4,6 +4,7 @@
 
 mod chunk;
 mod content;
+mod pack;
 mod shelf;
 
 use std::collections::{HashMap, HashSet};
@@ -21,6 +22,8 @@ use serde_json::Value;
 
 use self::chunk::{Ahead, Rows, Work};
 pub(crate) use self::content::{Content, Item};
+pub(crate) use self::pack::Packing;
+use self::pack::{Packed, Packer};
 use self::shelf::Shelf;
 use crate::access_log::Entry;
 use crate::capabilities::{FileIds, Format};
@@ -90,12 +93,14 @@ pub(crate) async fn respond(
     if let Err(refused) = app.gate.allow(&readable, bytes).await {
         return close(&call, entry, Err(refused.into())).await;
     }
+    let packing = call.packing();
     let mut files = Files {
         app,
         readable,
         content: ready.content,
         format,
         ids,
+        packing,
         next: ready.from,
         end: ready.to,
         next_page: ready.next_page,
@@ -108,7 +113,8 @@ pub(crate) async fn respond(
     };
     files.note_repeated();
     // Before the status is sent, so that what fails at once is a proper error.
-    let mut piece = ready.head;
+    let mut piece = Packer::new(packing);
+    piece.put_lines(ready.head);
     if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
         files.app.gate.give_back(&files.readable, bytes).await;
         return close(&call, entry, Err(failure)).await;
@@ -119,6 +125,7 @@ pub(crate) async fn respond(
     let agreed = (negotiated, later);
     set_headers(response.headers_mut(), version, format, agreed, ids);
     say_side(response.headers_mut(), side, stale_since);
+    packing.say(response.headers_mut());
     response
 }
 
@@ -137,7 +144,7 @@ fn write_answer(
     call: Call,
     mut entry: Entry,
     mut files: Files,
-    mut piece: Vec<u8>,
+    mut piece: Packer,
     negotiated: bool,
     expects_end: bool,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> {
@@ -146,7 +153,7 @@ fn write_answer(
         while let Some(shelf) = shelf.as_ref().filter(|_| !files.is_done()) {
             files.go_ahead();
             shelf.put(files);
-            yield Ok(Bytes::from(std::mem::take(&mut piece)));
+            yield Ok(piece.take());
             let Some(back) = shelf.take() else {
                 tracing::debug!("the client took too long");
                 yield Err(io::Error::other("the answer was waited for too long"));
@@ -159,9 +166,10 @@ fn write_answer(
                 entry.failed(&failure).await;
                 // H5: said where the client listens for it; else broken off, for an end would look like the whole.
                 if negotiated {
-                    piece.clear();
-                    lines::end_with_error(&mut piece, &message);
-                    yield Ok(Bytes::from(piece));
+                    let mut end = Vec::new();
+                    lines::end_with_error(&mut end, &message);
+                    piece.put_lines(end);
+                    yield Ok(piece.end());
                 } else {
                     yield Err(io::Error::other("the answer could not be completed"));
                 }
@@ -170,17 +178,19 @@ fn write_answer(
         }
         // H4: never unprompted; the Python connector takes every line for a file.
         if negotiated || expects_end {
+            let mut end = Vec::new();
             lines::end(
-                &mut piece,
+                &mut end,
                 files.min_expiry,
                 files.next_page.as_deref(),
                 files.refresh_token.as_deref(),
             );
+            piece.put_lines(end);
         }
         // What is left is the last piece: however slowly it is taken, the table's state and the place are free.
         drop(files);
         entry.answered(StatusCode::OK).await;
-        yield Ok(Bytes::from(piece));
+        yield Ok(piece.end());
     }
 }
 
@@ -191,6 +201,7 @@ struct Files {
     content: Content,
     format: Format,
     ids: FileIds,
+    packing: Packing,
     next: usize,
     end: usize,
     next_page: Option<String>,
@@ -214,7 +225,7 @@ impl Files {
     }
 
     /// Signs the next files and appends their lines; nothing if none are left.
-    async fn write_piece(&mut self, out: &mut Vec<u8>, entry: &mut Entry) -> Result<(), Failure> {
+    async fn write_piece(&mut self, out: &mut Packer, entry: &mut Entry) -> Result<(), Failure> {
         let chunks = std::mem::replace(&mut self.chunks, CHUNKS);
         let range = self.following(chunks);
         let until = range.end;
@@ -232,7 +243,7 @@ impl Files {
         for chunk in written {
             entry.signed(chunk.files, chunk.bytes);
             self.min_expiry = chunk.min_expiry.into_iter().chain(self.min_expiry).min();
-            out.extend_from_slice(&chunk.lines);
+            out.put(chunk.lines);
         }
         Ok(())
     }
@@ -266,6 +277,7 @@ impl Files {
                 at: *at,
                 format: self.format,
                 ids: self.ids,
+                packing: self.packing,
             }),
             Content::Changes(_) => None,
         }
@@ -278,7 +290,7 @@ impl Files {
     /// The same of changes.
     async fn write_changes(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Packer,
         entry: &mut Entry,
         range: Range<usize>,
     ) -> Result<(), Failure> {
@@ -291,7 +303,9 @@ impl Files {
             .map(|signed| signed.expires_at.millis())
             .chain(self.min_expiry)
             .min();
-        self.write_lines(out, range, &signed)?;
+        let mut lines = Vec::new();
+        self.write_lines(&mut lines, range, &signed)?;
+        out.put_lines(lines);
         self.next = until;
         Ok(())
     }

@@ -9,7 +9,7 @@ use delta::State;
 use object_store::path::Path as Key;
 use tokio::task::JoinHandle;
 
-use super::Wanted;
+use super::{Packed, Packing, Wanted};
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
 use crate::lines::{Committed, Urls};
@@ -27,11 +27,12 @@ pub(super) struct Rows {
     pub(super) at: Option<Committed>,
     pub(super) format: Format,
     pub(super) ids: FileIds,
+    pub(super) packing: Packing,
 }
 
 /// Lines that are ready.
 pub(super) struct Chunk {
-    pub(super) lines: Vec<u8>,
+    pub(super) lines: Packed,
     pub(super) files: u64,
     pub(super) bytes: u64,
     /// The earliest end of a URL, in milliseconds.
@@ -137,7 +138,7 @@ impl Rows {
         }
         let ends = signed.iter().map(|signed| signed.expires_at.millis());
         Ok(Chunk {
-            lines,
+            lines: self.packing.pack(lines),
             files: wanted.files,
             bytes: wanted.bytes,
             min_expiry: ends.min(),

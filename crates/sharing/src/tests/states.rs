@@ -1,5 +1,8 @@
 //! States that are kept: read once, carried on, never taken for another table's.
 
+use std::io::Read as _;
+
+use flate2::bufread::GzDecoder;
 use http::{Method, StatusCode};
 use model::time::MINUTE;
 use serde_json::{Value, json};
@@ -237,19 +240,49 @@ async fn an_answer_is_compressed_where_that_is_asked_for() {
             .collect::<Vec<_>>(),
     ])
     .await;
-    let plain = world.send(query()).await.body.len();
-    for encoding in ["gzip", "br"] {
-        let headers = [ALICE, ("accept-encoding", encoding)];
+    let answer = world.send(query()).await.body;
+    let plain = answer.len();
+    // Each URL is signed anew.
+    let unsigned = |body: &str| -> Vec<String> {
+        let lines = body.lines();
+        lines
+            .map(|line| line.split("?X-Amz-Signature").next().unwrap().to_owned())
+            .collect()
+    };
+    assert!(unsigned(&answer).len() > 1_201);
+    for (asked, encoding) in [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br", "gzip"),
+        ("GZIP;q=0.5, identity;q=0.4, *;q=0", "gzip"),
+        ("br", "br"),
+        ("gzip;q=0.2,br;q=0.9", "br"),
+        ("gzip;q=0, br", "br"),
+        ("gzip;q=no, br", "br"),
+    ] {
+        let headers = [ALICE, ("accept-encoding", asked)];
         let request = call(Method::POST, &visits("/query"), &headers, "{}");
         let response = world.begin(request).await;
         assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-encoding"], encoding);
+        assert_eq!(response.headers()["content-encoding"], encoding, "{asked}");
+        assert_eq!(response.headers()["vary"], "accept-encoding");
         assert_eq!(
             response.headers()["content-type"],
             "application/x-ndjson; charset=utf-8"
         );
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
-        assert!(body.unwrap().len() * 4 <= plain, "{encoding}");
+        let body = body.unwrap();
+        assert!(body.len() * 4 <= plain, "{encoding}");
+        if encoding == "gzip" {
+            let mut text = String::new();
+            GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
+            assert_eq!(unsigned(&text), unsigned(&answer), "{asked}");
+        }
+    }
+    for asked in ["identity", "gzip;q=0", "gzip;q=0.1, identity", "zstd"] {
+        let headers = [ALICE, ("accept-encoding", asked)];
+        let request = call(Method::POST, &visits("/query"), &headers, "{}");
+        let body = world.send(request).await.body;
+        assert_eq!(unsigned(&body), unsigned(&answer), "{asked}");
     }
     // H5: one that breaks off has no end, in this coat either.
     world.fault(Fault::SignFrom(world.sign_calls() + 1));
