@@ -1,5 +1,5 @@
 """A store that speaks as much of S3 as readers need, counts what it is asked, and can be as far away as one likes. It checks no
-signature: what is measured is how often it is asked, and how long that takes.
+signature: what is measured is how often it is asked, and how long that takes. Whoever asks it for a role's credential gets one.
 
     bench_store.py FOLDER PORT
 
@@ -77,6 +77,20 @@ class Handler(BaseHTTPRequestHandler):
         if wait:
             time.sleep(wait)
         self.object(unquote(urlsplit(self.path).path).lstrip("/"), False)
+
+    def do_POST(self):
+        length = int(self.headers.get("Content-Length", 0))
+        asked = parse_qs(self.rfile.read(length).decode())
+        if asked.get("Action") != ["AssumeRole"]:
+            return self.answer(400, {"Content-Length": 0})
+        ends = time.time() + int(asked["DurationSeconds"][0])
+        body = (
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIABENCH</AccessKeyId>"
+            "<SecretAccessKey>lent</SecretAccessKey><SessionToken>lent</SessionToken>"
+            f"<Expiration>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(ends))}</Expiration>"
+            "</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+        ).encode()
+        return self.answer(200, {"Content-Type": "text/xml", "Content-Length": len(body)}, body)
 
     def object(self, path, whole):
         file = ROOT / path

@@ -23,7 +23,7 @@ const LARGEST: &str = "6000000";
 const CACHE_MIB: &str = "6144";
 /// No program takes longer.
 const PROGRAM_SECONDS: &str = "300";
-const CREDENTIAL: &str = r#"{"access_key_id":"AKIABENCH","secret_access_key":"bench-secret"}"#;
+const CREDENTIAL: &str = r#"{"access_key_id":"AKIABENCH","secret_access_key":"bench-secret","role_arn":"arn:aws:iam::123456789012:role/bench"}"#;
 
 /// How a table is made.
 #[derive(Clone, Copy)]
@@ -338,7 +338,7 @@ fn declare(tables: &[Table], store: SocketAddr, until: &str) -> String {
          products:\n  {SHARE}:\n    title: Files\n    team: makers\n    storage: bench\n    classification: internal\n    \
          access: {{ policy: owner }}\n    tables:\n{tables}\
          recipients: {{ reader: {{ team: readers, cloud: aws, region: eu-central-1 }} }}\n\
-         grants:\n  reader-files: {{ product: {SHARE}, recipient: reader, mode: live, until: {until}, \
+         grants:\n  reader-files: {{ product: {SHARE}, recipient: reader, mode: live, directory: true, until: {until}, \
          purpose: {{ code: analytics, text: Measuring }} }}\n"
     )
 }
