@@ -84,6 +84,10 @@ impl Postgres {
             "full_page_writes=off",
             "autovacuum=on",
             "shared_buffers=128MB",
+            // Each test copies a database of its own, and none is ever copied elsewhere.
+            "wal_level=minimal",
+            "max_wal_senders=0",
+            "jit=off",
         ] {
             postgres.args(["-c", setting]);
         }

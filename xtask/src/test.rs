@@ -288,36 +288,33 @@ pub(crate) fn services(repo: &Repo) -> Result<()> {
     }
 }
 
-/// Test programs beside those of the crates' own units. The long one runs beside the others, in two parts: its tests wait for
-/// servers and children half of their time, and those that take longest would begin last.
+/// Test programs beside those of the crates' own units. The long one runs beside the others: its tests wait for servers and
+/// children a part of their time.
 const LONG: &str = "it";
-const LONGEST: [&str; 2] = ["crash::", "journey::"];
 const SHORT: [&str; 1] = ["cases"];
 
-/// What each part of the tests is called by, for cargo.
-fn parts() -> [Vec<String>; 3] {
+/// What each part of the tests is called by, for cargo, and how many of its tests run at once. More of them than this on two cores
+/// only wait for each other, and some look while they wait.
+fn parts() -> [(Vec<String>, usize); 2] {
     let words =
         |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.to_owned()).collect() };
-    let mut longest = words(&["--test", LONG, "--"]);
-    longest.extend(words(&LONGEST));
-    let mut long = words(&["--test", LONG, "--"]);
-    long.extend(LONGEST.iter().flat_map(|name| words(&["--skip", name])));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut short = words(&["--lib", "--bins"]);
     short.extend(SHORT.iter().flat_map(|name| words(&["--test", name])));
-    [longest, long, short]
+    [(words(&["--test", LONG]), 2 * cores), (short, cores)]
 }
 
 /// All tests of the host, the parts at the same time. They are compiled by then.
 fn cargo_test(repo: &Repo, counts: &mut Tally, environment: &[(&str, String)]) -> Result<String> {
     let folder = Folder::fleeting("tests")?;
-    let running = parts().map(|part| -> Result<Command> {
+    let running = parts().map(|(part, threads)| -> Result<Command> {
         let mut cargo = linting_cargo(repo)?;
         for name in OUR_VARIABLES {
             cargo.env_remove(name);
         }
         cargo
             .env("TMPDIR", folder.path())
-            .env("RUST_TEST_THREADS", test_threads())
+            .env("RUST_TEST_THREADS", threads.to_string())
             .args(["test", "--locked", "--no-fail-fast"])
             .args(HOST)
             .args(part);
@@ -376,12 +373,6 @@ fn counted(cargo: &mut Command, counts: &mut Tally) -> Result<String> {
         bail!("no test ran");
     }
     Ok(format!("{} tests", counts.passed))
-}
-
-/// How many tests of a part run at once: most wait for a server, a child process or a timer half of their time.
-fn test_threads() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (2 * cores).to_string()
 }
 
 /// Playwright against the demo world, served by the binary that the tests have just built.
@@ -487,11 +478,6 @@ mod tests {
         let mut known: Vec<&str> = SHORT.into_iter().chain([LONG]).collect();
         known.sort_unstable();
         assert_eq!(found, known);
-        // No test of the long one is in none or in both.
-        let [longest, long, _] = parts();
-        let skipped = long.iter().filter(|word| LONGEST.contains(&word.as_str()));
-        assert_eq!(skipped.count(), LONGEST.len());
-        assert!(longest.ends_with(&LONGEST.map(str::to_owned)));
     }
 
     #[test]
