@@ -250,8 +250,27 @@ impl Exchange {
         Ok(sources)
     }
 
-    /// Tables of products by lineage or likeness, of at most a batch of tables.
+    /// Tables of products by lineage or likeness, of at most a batch of tables: some of each, however many are like one of them.
     async fn twins_of(&self, keys: &[(Option<&str>, Option<String>)]) -> Result<Vec<Twin>, Error> {
+        let found = self.twins_of_any(keys).await?;
+        if i64::try_from(found.len()).unwrap_or(i64::MAX) < most_of(keys.len()) {
+            return Ok(found);
+        }
+        let mut each = BTreeMap::new();
+        for key in keys.chunks(1) {
+            for twin in self.twins_of_any(key).await? {
+                let place = format!("{} {} {}", twin.product, twin.schema_name, twin.name);
+                each.insert(place, twin);
+            }
+        }
+        Ok(each.into_values().collect())
+    }
+
+    /// The same, not more of them than [`most_of`], whichever they are.
+    async fn twins_of_any(
+        &self,
+        keys: &[(Option<&str>, Option<String>)],
+    ) -> Result<Vec<Twin>, Error> {
         let mut query = sql!(
             twins!("cast(null as text)", "false", "product_table as other"),
             "and (other.lineage in ",
@@ -268,9 +287,12 @@ impl Exchange {
             let likeness = keys.get(slot).and_then(|(_, likeness)| likeness.clone());
             query = query.bind(likeness);
         }
-        let most = MOST.saturating_mul(i64::try_from(keys.len()).unwrap_or(1));
-        Ok(query.bind(most).all(self.db()).await?)
+        Ok(query.bind(most_of(keys.len())).all(self.db()).await?)
     }
+}
+
+fn most_of(keys: usize) -> i64 {
+    MOST.saturating_mul(i64::try_from(keys).unwrap_or(1))
 }
 
 /// As far as the caller may know.

@@ -112,7 +112,9 @@ impl Exchange {
         steps: Vec<Step>,
         plan: &DeclarationPlan,
     ) -> Result<DeploymentId, Error> {
-        let id = self.deployment_begin(principal, source, plan).await?;
+        let id = self
+            .deployment_begin(principal, source, (&steps, &plan.hash))
+            .await?;
         let mut done = Vec::new();
         for step in steps {
             let is_done = is_done(step.change.action);
@@ -152,11 +154,12 @@ impl Exchange {
         &self,
         principal: &Principal,
         source: &Source,
-        plan: &DeclarationPlan,
+        (steps, hash): (&[Step], &str),
     ) -> Result<DeploymentId, Error> {
-        let done: Vec<_> = plan
-            .changes
+        // Without what was told beside the plan: that is of the moment, and of others' products as far as this person knows them.
+        let done: Vec<_> = steps
             .iter()
+            .map(|step| &step.change)
             .filter(|change| is_done(change.action))
             .collect();
         let text = serde_json::to_string(&done).map_err(Error::internal)?;
@@ -176,7 +179,7 @@ impl Exchange {
         change.note(
             Operation::DeclarationDeploy,
             Object::new("deployment", id),
-            json!({ "file": source.file, "commit": source.commit, "plan": plan.hash, "changes": done.len() }),
+            json!({ "file": source.file, "commit": source.commit, "plan": hash, "changes": done.len() }),
         );
         change.commit().await?;
         Ok(id)

@@ -2,7 +2,7 @@
 
 use model::dto::{Inspection, ProductNew, ProductPublish, RecipientNew, StorageScan, TableInspect};
 
-use super::{Company, FOLDER, LAKE, inspection, product};
+use super::{Company, FOLDER, LAKE, inspection, product, table};
 
 /// A table of this lineage with these columns.
 fn put(company: &Company, path: &str, lineage: &str, columns: &[&str]) {
@@ -75,6 +75,35 @@ async fn who_registers_a_copy_is_told_as_far_as_they_may_know() {
         assert_eq!(told.unwrap().alike, []);
         let seen = exchange.product(&company.otto, "vehicle-a").await;
         assert_eq!(seen.unwrap().alike, []);
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_many_are_like_takes_no_room_from_others() {
+    for company in Company::each().await {
+        let exchange = company.exchange();
+        let mut crowd = product("vehicle-crowd", "crowd/t00");
+        crowd.tables = (0..45)
+            .map(|number| {
+                let path = format!("crowd/t{number:02}");
+                put(&company, &path, "one", &["vin", path.as_str()]);
+                table(&format!("t{number:02}"), &path)
+            })
+            .collect();
+        put(&company, "zz", "nine", &["zone"]);
+        put(&company, "two/one", "one", &["vin", "own"]);
+        put(&company, "two/nine", "nine", &["zone", "own"]);
+        for form in [crowd, product("vehicle-zz", "zz")] {
+            let made = exchange.product_register(&company.mara, form);
+            made.await.unwrap();
+        }
+        let scanned = exchange.storage_scan(&company.mara, "aws_eu", StorageScan::default());
+        let report = scanned.await.unwrap();
+        let of = |path: &str| {
+            let found = report.tables.iter().find(|table| table.path == path);
+            found.unwrap().alike.len()
+        };
+        assert_eq!((of("two/one"), of("two/nine")), (20, 1));
     }
 }
 
