@@ -1,6 +1,6 @@
 //! The list of today's flows: a CSV file that somebody wrote by hand or out of a spreadsheet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::Location;
 use model::dto::AssessedFolder;
@@ -211,21 +211,30 @@ pub fn check_flows(
     most: usize,
     others: &[AssessedFolder],
 ) -> Result<BTreeMap<String, Vec<Flow>>, FlowError> {
+    // A name that several tables have is none: None.
+    let mut named: HashMap<&str, Option<(usize, &String)>> = HashMap::new();
+    let mut exact: HashMap<&str, (usize, &String)> = HashMap::new();
+    for (number, path) in tables.iter().enumerate() {
+        exact.insert(path, (number, path));
+        let name = path.rsplit('/').next().unwrap_or(path);
+        named
+            .entry(name)
+            .and_modify(|one| *one = None)
+            .or_insert(Some((number, path)));
+    }
+    let others: HashSet<&str> = others.iter().map(|other| other.path.as_str()).collect();
     let mut known: BTreeMap<String, Vec<Flow>> = BTreeMap::new();
     for flow in flows {
-        let numbered = || tables.iter().enumerate();
-        let exact = numbered().find(|(_, path)| **path == flow.table);
-        let mut named =
-            numbered().filter(|(_, path)| path.rsplit('/').next() == Some(flow.table.as_str()));
-        let found = match (exact, named.next(), named.next()) {
-            (Some(found), _, _) | (None, Some(found), None) => Ok(found),
-            (None, Some(_), Some(_)) => {
+        let table = flow.table.as_str();
+        let found = match (exact.get(table), named.get(table)) {
+            (Some(found), _) | (None, Some(Some(found))) => Ok(*found),
+            (None, Some(None)) => {
                 Err("is the name of several tables; write the path below the prefix".to_owned())
             }
-            (None, None, _) if others.iter().any(|other| other.path == flow.table) => Err(
+            (None, None) if others.contains(table) => Err(
                 "is no Delta table, so nothing can be reckoned of it; take the line out".to_owned(),
             ),
-            (None, None, _) => Err(
+            (None, None) => Err(
                 "is not under the prefix; write a table's path as the assessment lists it, or take the line out"
                     .to_owned(),
             ),

@@ -14,6 +14,8 @@ const TEAM: &str = "assessed";
 const SOURCE: &str = "source";
 /// Characters of a product's title that are a folder's: a title has at most 200.
 const TITLE_MAX: usize = 180;
+/// Bytes that a server takes at once, written as a text in JSON.
+const REQUEST_MAX: usize = 1 << 20;
 
 /// `places` are where clones go, each with the paths of its tables; none means all. `uncloned` are tables that can have no clone.
 pub(super) fn declaration(
@@ -63,7 +65,7 @@ pub(super) fn declaration(
     }
     if products.is_empty() {
         text.push_str("products: {}\n");
-        return text;
+        return said_of_its_size(text);
     }
     text.push_str("products:\n");
     for Product {
@@ -128,7 +130,21 @@ pub(super) fn declaration(
         text.push_str("sync_jobs:\n");
         text.push_str(&jobs);
     }
-    text
+    said_of_its_size(text)
+}
+
+/// What is too long for a request says so itself, before somebody finds out.
+fn said_of_its_size(text: String) -> String {
+    let escaped = text
+        .bytes()
+        .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n'));
+    if text.len() + escaped.count() <= REQUEST_MAX {
+        return text;
+    }
+    format!(
+        "# It is too long to be sent to a server, which takes 1 MiB at once: deploy some products with their grants and sync jobs after \
+         the others,\n# or all of it beside the server's data, with `entrepot deploy --data`.\n{text}"
+    )
 }
 
 fn every(micros: i64) -> String {
@@ -361,6 +377,22 @@ mod tests {
         ]
         .map(&mut give);
         assert_eq!(given, ["a", "a_2", "a_3", "table_1", "table_2", "table_3"]);
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_sent_says_so() {
+        let line = "x: \"y\"\n";
+        let most = REQUEST_MAX / (line.len() + 3);
+        let short = line.repeat(most);
+        assert_eq!(said_of_its_size(short.clone()), short);
+        let long = line.repeat(most + 1);
+        let said = said_of_its_size(long.clone());
+        let (comments, rest) = said.split_at(said.len() - long.len());
+        assert_eq!(rest, long);
+        assert!(
+            comments.lines().all(|line| line.starts_with("# ")),
+            "{comments}"
+        );
     }
 
     #[test]
