@@ -18,9 +18,8 @@ use bytes::Bytes;
 use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
-use serde_json::Value;
 
-use self::chunk::{Ahead, Rows, Work};
+use self::chunk::{Ahead, Items, Rows, Source, Wanted, Work};
 pub(crate) use self::content::{Content, Item};
 pub(crate) use self::pack::Packing;
 use self::pack::{Packed, Packer};
@@ -28,7 +27,6 @@ use self::shelf::Shelf;
 use crate::access_log::Entry;
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
-use crate::lines::Urls;
 use crate::request::Call;
 use crate::routes::App;
 use crate::slots::Slot;
@@ -151,7 +149,7 @@ fn write_answer(
     async_stream::stream! {
         let shelf = (!files.is_done()).then(|| Shelf::new(files.app.slots.patience.client));
         while let Some(shelf) = shelf.as_ref().filter(|_| !files.is_done()) {
-            files.go_ahead();
+            files.go_ahead(files.next);
             shelf.put(files);
             yield Ok(piece.take());
             let Some(back) = shelf.take() else {
@@ -227,16 +225,18 @@ impl Files {
     /// Signs the next files and appends their lines; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Packer, entry: &mut Entry) -> Result<(), Failure> {
         let chunks = std::mem::replace(&mut self.chunks, CHUNKS);
-        let range = self.following(chunks);
+        let range = self.following(self.next, chunks);
         let until = range.end;
-        let Some(rows) = self.rows() else {
+        let Some(source) = self.source() else {
             return self.write_changes(out, entry, range).await;
         };
         let written = if chunks == 1 {
-            vec![rows.write(&self.app, &self.readable, range).await?]
+            // What comes behind it is begun beside it.
+            self.go_ahead(until);
+            vec![source.write(&self.app, &self.readable, range).await?]
         } else {
             let ahead = self.ahead.take().filter(Ahead::is_fresh);
-            let ahead = ahead.unwrap_or_else(|| self.begin(&rows, range));
+            let ahead = ahead.unwrap_or_else(|| self.begin(&source, range));
             ahead.written().await?
         };
         self.next = until;
@@ -248,46 +248,54 @@ impl Files {
         Ok(())
     }
 
-    /// Begins the next piece, before the client takes the last.
-    fn go_ahead(&mut self) {
-        let range = self.following(self.chunks);
-        if let Some(rows) = self.rows().filter(|_| !range.is_empty()) {
-            self.ahead = Some(self.begin(&rows, range));
+    /// Begins the piece at `next`, before the client takes the last, unless it is begun.
+    fn go_ahead(&mut self, next: usize) {
+        let range = self.following(next, self.chunks);
+        if self.ahead.is_none()
+            && let Some(source) = self.source().filter(|_| !range.is_empty())
+        {
+            self.ahead = Some(self.begin(&source, range));
         }
     }
 
-    /// Which files stand in the next piece, of so many chunks; at least one, if any are left.
-    fn following(&self, chunks: usize) -> Range<usize> {
-        let until = self.end.min(self.next.saturating_add(CHUNK * chunks));
+    /// Which files stand in the piece at `next`, of so many chunks; at least one, if any are left.
+    fn following(&self, next: usize, chunks: usize) -> Range<usize> {
+        let until = self.end.min(next.saturating_add(CHUNK * chunks));
         let mut room = PIECE_BYTES;
-        let fitting = (self.next..until).take_while(|at| {
+        let fitting = (next..until).take_while(|at| {
             let fits = room > 0;
             room = room.saturating_sub(self.content.said(*at));
             fits
         });
-        self.next..self.next + fitting.count()
+        next..next + fitting.count()
     }
 
-    /// What is written of a state; None: changes are.
-    fn rows(&self) -> Option<Rows> {
+    /// What is written in chunks that know nothing of each other. None: changes, of which some are about the same files.
+    fn source(&self) -> Option<Source> {
         match &self.content {
-            Content::State(state, rows, at) => Some(Rows {
+            Content::State(state, rows, at) => Some(Source::Rows(Rows {
                 state: Arc::clone(state),
                 rows: Arc::clone(rows),
                 at: *at,
                 format: self.format,
                 ids: self.ids,
                 packing: self.packing,
-            }),
+            })),
+            Content::Changes(items) if self.again.is_empty() => Some(Source::Items(Items {
+                items: Arc::clone(items),
+                format: self.format,
+                ids: self.ids,
+                packing: self.packing,
+            })),
             Content::Changes(_) => None,
         }
     }
 
-    fn begin(&self, rows: &Rows, range: Range<usize>) -> Ahead {
-        Ahead::begin(&self.app, &self.readable, rows, range, CHUNK)
+    fn begin(&self, source: &Source, range: Range<usize>) -> Ahead {
+        Ahead::begin(&self.app, &self.readable, source, range, CHUNK)
     }
 
-    /// The same of changes.
+    /// Changes of which some are about the same files, one piece after the other.
     async fn write_changes(
         &mut self,
         out: &mut Packer,
@@ -295,7 +303,12 @@ impl Files {
         range: Range<usize>,
     ) -> Result<(), Failure> {
         let until = range.end;
-        let wanted = self.wanted(range.clone());
+        let Content::Changes(items) = &self.content else {
+            return Ok(());
+        };
+        let items = Arc::clone(items);
+        let items = items.get(range).unwrap_or_default();
+        let wanted = Wanted::of(items);
         let signed = self.sign(&wanted.keys).await?;
         entry.signed(wanted.files, wanted.bytes);
         self.min_expiry = signed
@@ -304,23 +317,10 @@ impl Files {
             .chain(self.min_expiry)
             .min();
         let mut lines = Vec::new();
-        self.write_lines(&mut lines, range, &signed)?;
+        chunk::write_items(&mut lines, items, &signed, self.format, self.ids)?;
         out.put_lines(lines);
         self.next = until;
         Ok(())
-    }
-
-    /// What the lines of a piece need signed, in their order.
-    fn wanted(&self, range: Range<usize>) -> Wanted {
-        let mut wanted = Wanted::default();
-        if let Content::Changes(items) = &self.content {
-            let items = items.get(range).unwrap_or_default();
-            for file in items.iter().filter_map(Item::file) {
-                wanted.file(file.key().clone(), file.size().unwrap_or_default());
-                wanted.vector(file.deletion_vector_key(), file.deletion_vector());
-            }
-        }
-        wanted
     }
 
     /// One URL per key, in their order; the same for the same key.
@@ -377,59 +377,6 @@ impl Files {
                 }
             }
         }
-    }
-
-    fn write_lines(
-        &self,
-        out: &mut Vec<u8>,
-        range: Range<usize>,
-        signed: &[SignedFile],
-    ) -> Result<(), Failure> {
-        let Content::Changes(items) = &self.content else {
-            return Ok(());
-        };
-        let lost = || Failure::internal("there are fewer URLs than files");
-        let mut signed = signed.iter();
-        for item in items.get(range).unwrap_or_default() {
-            match item {
-                Item::Line(line) => out.extend_from_slice(line),
-                Item::File(at, file) => {
-                    let url = signed.next().ok_or_else(lost)?;
-                    let vector = match file.deletion_vector_key() {
-                        Some(_) => Some(signed.next().ok_or_else(lost)?),
-                        None => None,
-                    };
-                    let urls = Urls { file: url, vector };
-                    lines::changed(out, file, urls, *at, self.format, self.ids);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a piece needs signed.
-#[derive(Default)]
-struct Wanted {
-    /// Of each file, and of its deletion vector where that is an object of its own.
-    keys: Vec<Key>,
-    files: u64,
-    bytes: u64,
-}
-
-impl Wanted {
-    fn file(&mut self, key: Key, bytes: u64) {
-        self.keys.push(key);
-        self.files += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    fn vector(&mut self, key: Option<&Key>, descriptor: Option<&Value>) {
-        let Some(key) = key else { return };
-        self.keys.push(key.clone());
-        let bytes = descriptor.and_then(|descriptor| descriptor.get("sizeInBytes"));
-        let bytes = bytes.and_then(Value::as_u64).unwrap_or_default();
-        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Some of the files of a state: signed, and their lines written, beside others.
+//! Some of the files of a state, or some changes: signed, and their lines written, beside others.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use delta::State;
 use object_store::path::Path as Key;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::{Packed, Packing, Wanted};
+use super::{Item, Packed, Packing};
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
 use crate::lines::{Committed, Urls};
@@ -18,6 +19,22 @@ use crate::{Readable, SignedFile, lines};
 
 /// Access that has ended is felt within this time: what was signed before is signed again, or not at all.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// What is written in chunks that know nothing of each other.
+#[derive(Clone)]
+pub(super) enum Source {
+    Rows(Rows),
+    Items(Items),
+}
+
+/// Changes, no two of which are about the same file, or in a format where that is nothing to anybody.
+#[derive(Clone)]
+pub(super) struct Items {
+    pub(super) items: Arc<[Item]>,
+    pub(super) format: Format,
+    pub(super) ids: FileIds,
+    pub(super) packing: Packing,
+}
 
 /// What is written of a state.
 #[derive(Clone)]
@@ -70,7 +87,7 @@ impl Ahead {
     pub(super) fn begin(
         app: &App,
         readable: &Readable,
-        rows: &Rows,
+        source: &Source,
         range: Range<usize>,
         length: usize,
     ) -> Self {
@@ -78,9 +95,9 @@ impl Ahead {
         let mut from = range.start;
         while from < range.end {
             let to = range.end.min(from.saturating_add(length));
-            let (app, readable, rows) = (app.clone(), readable.clone(), rows.clone());
+            let (app, readable, source) = (app.clone(), readable.clone(), source.clone());
             chunks.push(Work::begin(async move {
-                rows.write(&app, &readable, from..to).await
+                source.write(&app, &readable, from..to).await
             }));
             from = to;
         }
@@ -104,9 +121,109 @@ impl Ahead {
     }
 }
 
-impl Rows {
+impl Source {
     /// Signs the files of a range and writes their lines.
     pub(super) async fn write(
+        &self,
+        app: &App,
+        readable: &Readable,
+        range: Range<usize>,
+    ) -> Result<Chunk, Failure> {
+        match self {
+            Self::Rows(rows) => rows.write(app, readable, range).await,
+            Self::Items(items) => items.write(app, readable, range).await,
+        }
+    }
+}
+
+impl Items {
+    async fn write(
+        &self,
+        app: &App,
+        readable: &Readable,
+        range: Range<usize>,
+    ) -> Result<Chunk, Failure> {
+        let items = self.items.get(range).unwrap_or_default();
+        let wanted = Wanted::of(items);
+        let signed = match wanted.keys.is_empty() {
+            true => Vec::new(),
+            false => sign(app, readable, &wanted.keys).await?,
+        };
+        let mut lines = Vec::with_capacity(items.len() * 1_024);
+        write_items(&mut lines, items, &signed, self.format, self.ids)?;
+        let ends = signed.iter().map(|signed| signed.expires_at.millis());
+        Ok(Chunk {
+            lines: self.packing.pack(lines),
+            files: wanted.files,
+            bytes: wanted.bytes,
+            min_expiry: ends.min(),
+        })
+    }
+}
+
+/// `signed` are as many as the changes want, in their order.
+pub(super) fn write_items(
+    out: &mut Vec<u8>,
+    items: &[Item],
+    signed: &[SignedFile],
+    format: Format,
+    ids: FileIds,
+) -> Result<(), Failure> {
+    let lost = || Failure::internal("there are fewer URLs than files");
+    let mut signed = signed.iter();
+    for item in items {
+        match item {
+            Item::Line(line) => out.extend_from_slice(line),
+            Item::File(at, file) => {
+                let url = signed.next().ok_or_else(lost)?;
+                let vector = match file.deletion_vector_key() {
+                    Some(_) => Some(signed.next().ok_or_else(lost)?),
+                    None => None,
+                };
+                let urls = Urls { file: url, vector };
+                lines::changed(out, file, urls, *at, format, ids);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What lines need signed.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// Of each file, and of its deletion vector where that is an object of its own.
+    pub(super) keys: Vec<Key>,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+impl Wanted {
+    pub(super) fn of(items: &[Item]) -> Self {
+        let mut wanted = Self::default();
+        for file in items.iter().filter_map(Item::file) {
+            wanted.file(file.key().clone(), file.size().unwrap_or_default());
+            wanted.vector(file.deletion_vector_key(), file.deletion_vector());
+        }
+        wanted
+    }
+
+    fn file(&mut self, key: Key, bytes: u64) {
+        self.keys.push(key);
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn vector(&mut self, key: Option<&Key>, descriptor: Option<&Value>) {
+        let Some(key) = key else { return };
+        self.keys.push(key.clone());
+        let bytes = descriptor.and_then(|descriptor| descriptor.get("sizeInBytes"));
+        let bytes = bytes.and_then(Value::as_u64).unwrap_or_default();
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+impl Rows {
+    async fn write(
         &self,
         app: &App,
         readable: &Readable,
