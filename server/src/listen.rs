@@ -4,6 +4,7 @@
 mod line;
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use http::Version;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,12 +25,31 @@ use tower::ServiceExt as _;
 use line::Line;
 pub use line::{Caller, Delivery};
 
+/// So many connections that nobody has taken yet wait at most. One that finds no room is dropped without a word, and its client tries
+/// again a second later: the 128 that a listener has by itself are full when a few hundred come at once.
+const WAITING: u32 = 4_096;
 /// So long the head of a request may take, and so long a new connection may be silent.
 const HEAD: Duration = Duration::from_secs(15);
 /// So long requests may still run once the process was told to end.
 const GRACE: Duration = Duration::from_secs(10);
 /// And so long it then takes at most to write down what they received.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A listener in whose queue there is room.
+///
+/// # Errors
+/// As those of the system: an address that is taken, or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that is started again finds its address free.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 /// Serves until `stop`, then lets what runs finish.
 pub async fn serve(
@@ -169,4 +189,32 @@ pub fn on_signal() -> std::io::Result<impl Future<Output = ()>> {
             _ = int.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Nobody takes them, so that one without room would wait until it gives up.
+    #[tokio::test]
+    async fn hundreds_that_come_at_once_find_room() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let coming = most.trim().parse::<usize>().unwrap().min(300);
+        let connecting = (0..coming).map(|_| TcpStream::connect(address));
+        let connected = futures::future::try_join_all(connecting);
+        let connected = timeout(Duration::from_secs(20), connected).await;
+        assert_eq!(connected.unwrap().unwrap().len(), coming);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_said_to_be() {
+        let one = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let other = bind(one.local_addr().unwrap());
+        assert_eq!(other.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
 }

@@ -12,7 +12,6 @@ use clap::Args;
 use exchange::Principal;
 use exchange::db::Db;
 use exchange::storages::Resealed;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -73,8 +72,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     telemetry::init(&settings.telemetry)?;
     let stop = stopping()?;
     // The listener comes first: with port 0 only it knows the public address.
-    let listener = TcpListener::bind(settings.addr)
-        .await
+    let listener = listen::bind(settings.addr)
         .with_context(|| format!("{} cannot be listened on", settings.addr))?;
     let addr = listener.local_addr()?;
     let public_url = settings
@@ -88,8 +86,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     if let Some(metrics_addr) = node.settings.metrics_addr
         && let Some(handle) = metrics::install()
     {
-        let listener = TcpListener::bind(metrics_addr)
-            .await
+        let listener = listen::bind(metrics_addr)
             .with_context(|| format!("{metrics_addr} cannot be listened on"))?;
         let shown = metrics::router(handle);
         running.spawn(listen::serve(listener, shown, 64, stop.clone()));
