@@ -17,7 +17,7 @@ use crate::tally::{self, Tally};
 
 /// Variables by which tests find their servers, and learn how much is wanted of them. A test that needs a server that is not set
 /// fails, except in a quick run (`TEST_QUICK=1`).
-const OUR_VARIABLES: [&str; 9] = [
+const OUR_VARIABLES: [&str; 10] = [
     "TEST_POSTGRES_URL",
     "TEST_AZURITE_URL",
     "TEST_OIDC_URL",
@@ -25,6 +25,7 @@ const OUR_VARIABLES: [&str; 9] = [
     "TEST_SITE",
     "TEST_QUICK",
     "TEST_STEPS",
+    "TEST_CRASHES",
     "TEST_TABLES",
     "TEST_REPLICAS",
 ];
@@ -234,6 +235,7 @@ fn full_cargo_test(repo: &Repo, counts: &mut Tally, extent: Extent) -> Result<St
     let mut variables = servers.variables.to_vec();
     if extent == Extent::Nightly {
         variables.push(("TEST_STEPS", NIGHTLY_STEPS.to_owned()));
+        variables.push(("TEST_CRASHES", "every".to_owned()));
     }
     cargo_test(repo, counts, &variables)
 }

@@ -9,7 +9,8 @@
 //! A point is tried in the first two stages that pass it on SQLite, and in the first one on PostgreSQL and with two processes.
 //! Two things are tried more: in the stage in which somebody approves, every pass of every point, until none is left, because
 //! its first change is the ask; and on SQLite the point before every change is written, in each stage, because there the stage
-//! alone says what it is that dies. Other later passes of a point, in the same stage or another, are not died at.
+//! alone says what it is that dies. Other later passes of a point, in the same stage or another, are died at where `TEST_CRASHES` is
+//! `every` (`cargo xtask test --nightly`).
 //!
 //! With the copy engine `process` the stages that copy are played again: there are two processes then, and each dies at each
 //! of its points.
@@ -45,6 +46,8 @@ const STAGES: &[(&str, &str)] = &[
 
 /// The stage in which every pass of a point is died at.
 const EACH_PASS: &str = "approve";
+/// Where this is `every`, it is so in all stages.
+const CRASHES: &str = "TEST_CRASHES";
 /// The points of every change, whatever it is about.
 const EVERY_CHANGE: &[&str] = &["change.commit.before", "change.commit.after"];
 
@@ -179,11 +182,15 @@ fn passes_of(log: &Path) -> Passes {
     passes
 }
 
+fn is_each_pass(stage: &str) -> bool {
+    stage == EACH_PASS || std::env::var(CRASHES).is_ok_and(|which| which == "every")
+}
+
 /// Who is to die where in a stage, and whether the child comes to its end all the same.
 fn deaths_of(stage: &str, worker: &Passes, copier: &Passes) -> Vec<(Death, bool)> {
     let mut deaths = Vec::new();
     for (point, passes) in worker {
-        if stage == EACH_PASS && *passes > 1 {
+        if is_each_pass(stage) && *passes > 1 {
             let at = |nth: u32| Death::Worker(format!("{point}#{nth}"));
             deaths.extend((1..=*passes).map(|nth| (at(nth), false)));
             // Beyond the last one nobody dies any more.
@@ -263,7 +270,7 @@ async fn survives_every_crash(kind: Kind, copying: Copying) {
         for (index, (death, ends)) in deaths.iter().enumerate() {
             let times = tried.entry(death.clone()).or_default();
             *times += 1;
-            if *times > most(&kind, copying, death) && *stage != EACH_PASS {
+            if *times > most(&kind, copying, death) && !is_each_pass(stage) {
                 continue;
             }
             std::fs::remove_dir_all(&main).unwrap();
