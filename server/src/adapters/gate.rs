@@ -104,6 +104,8 @@ pub(crate) struct Reading {
     signed_by_store: AtomicBool,
     /// Until when URLs live at the latest that the grant and the token know of, in microseconds.
     noted_until: AtomicI64,
+    /// Who notes it.
+    noting: tokio::sync::Mutex<()>,
     /// Bytes that were fetched for a verification beside `meter`.
     pub(crate) fetched: AtomicU64,
 }
@@ -233,6 +235,7 @@ impl ShareGate {
             meter,
             signed_by_store: AtomicBool::new(false),
             noted_until: AtomicI64::new(i64::MIN),
+            noting: tokio::sync::Mutex::default(),
             fetched: AtomicU64::new(0),
             at,
         });

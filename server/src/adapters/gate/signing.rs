@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use exchange::Principal;
-use model::Timestamp;
+use model::{RecipientTokenId, Timestamp};
 use object_store::path::Path;
 use sharing::{Refused, SignedFile};
 use storage::{MAX_TTL, MIN_TTL, StorageError, Tags};
@@ -56,17 +56,10 @@ impl ShareGate {
                 (signed, expires_at, None)
             }
         };
-        // Noted once in an answer for as long as no URL of it lives longer. Nobody outside gets those of a verification, so that
-        // nothing is left to wait for.
-        let noted = reading.noted_until.load(Ordering::Acquire);
+        // Nobody outside gets those of a verification, so that nothing is left to wait for.
         let is_noted = match reading.look {
-            Look::Consumer(token) if last.micros() > noted => {
-                let issued =
-                    self.exchange
-                        .urls_issued(&system, reading.grant, token, last, last_by_store);
-                issued.await.map_err(refused)?
-            }
-            Look::Consumer(_) | Look::Verification => true,
+            Look::Consumer(token) => self.noted(reading, token, last, last_by_store).await?,
+            Look::Verification => true,
         };
         // Asked before any is handed out, whether all is still open, and opens what it did when the answer was begun.
         let opened = if is_noted {
@@ -77,9 +70,6 @@ impl ShareGate {
             None
         };
         if let Some(opened) = opened {
-            reading
-                .noted_until
-                .fetch_max(last.micros(), Ordering::AcqRel);
             let still = still_opens(&self.exchange, &opened, reading.recipient, reading.rows);
             if still.await.map_err(refused)? {
                 return Ok(signed);
@@ -97,6 +87,36 @@ impl ShareGate {
         };
         let why = self.exchange.token_refused(&system, token).await;
         Err(why.map_err(refused)?.map_or(Refused::NotFound, not_taken))
+    }
+
+    /// Notes until when URLs live: once in an answer, for as long as none of it lives longer. One of those who sign at the same
+    /// time does it for all. False: nobody may get them.
+    async fn noted(
+        &self,
+        reading: &Reading,
+        token: RecipientTokenId,
+        last: Timestamp,
+        last_by_store: Option<Timestamp>,
+    ) -> Result<bool, Refused> {
+        let is_noted = || last.micros() <= reading.noted_until.load(Ordering::Acquire);
+        if is_noted() {
+            return Ok(true);
+        }
+        let _turn = reading.noting.lock().await;
+        if is_noted() {
+            return Ok(true);
+        }
+        let system = Principal::system();
+        let issued = self
+            .exchange
+            .urls_issued(&system, reading.grant, token, last, last_by_store);
+        let issued = issued.await.map_err(refused)?;
+        if issued {
+            reading
+                .noted_until
+                .fetch_max(last.micros(), Ordering::AcqRel);
+        }
+        Ok(issued)
     }
 
     fn through_gateway(
