@@ -102,24 +102,25 @@ impl Call {
 
     /// What the lines of an answer go out in. Gzip where nothing else is liked better; that the layer around the routes sees to.
     pub(crate) fn packing(&self) -> Packing {
-        let (mut gzip, mut others) = (0.0, 0.0);
+        let (mut gzip, mut brotli, mut identity, mut rest) = (None, None, None, None);
         let given = self.headers.get_all(header::ACCEPT_ENCODING).iter();
         let given = given.filter_map(|value| value.to_str().ok());
         for one in given.flat_map(|value| value.split(',')) {
             let (name, weight) = one.split_once(';').unwrap_or((one, "q=1"));
-            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
-            let Some(Ok(weight)) =
-                weight.filter(|weight| !matches!(weight, Ok(number) if number.is_nan()))
-            else {
+            let Some(weight) = quality(weight) else {
                 continue;
             };
             match name.trim().to_ascii_lowercase().as_str() {
-                "gzip" | "x-gzip" => gzip = weight,
-                "br" | "identity" => others = weight.max(others),
+                "gzip" | "x-gzip" => gzip = Some(weight),
+                "br" => brotli = Some(weight),
+                "identity" => identity = Some(weight),
+                "*" => rest = Some(weight),
                 _ => {}
             }
         }
-        if gzip > 0.0 && gzip >= others {
+        let gzip = gzip.or(rest).unwrap_or(0.0);
+        let others = brotli.or(rest).into_iter().chain(identity);
+        if gzip > 0.0 && others.fold(0.0, f32::max) <= gzip {
             Packing::Gzip
         } else {
             Packing::Plain
@@ -149,6 +150,16 @@ impl Call {
         }
         Ok(Parameters(parameters))
     }
+}
+
+/// `q=0.5`: from 0 to 1 (RFC 9110, 12.4.2). None is no weight.
+fn quality(text: &str) -> Option<f32> {
+    let text = text.trim();
+    let number = text
+        .strip_prefix("q=")
+        .or_else(|| text.strip_prefix("Q="))?;
+    let number = number.parse::<f32>().ok()?;
+    (0.0..=1.0).contains(&number).then_some(number)
 }
 
 /// Text of a caller, short enough to be said back.

@@ -244,16 +244,24 @@ impl States {
             return;
         }
         let mut kept = lock(&self.0.changes);
-        kept.retain(|(found, _)| *found != key);
+        let same = kept.iter().position(|(found, _)| *found == key);
+        let same = same.and_then(|at| kept.remove(at));
+        let mut gone: Vec<_> = same.into_iter().collect();
         kept.push_back((key, Arc::clone(told)));
         let weight = |kept: &VecDeque<([u8; 32], Arc<Told>)>| -> u64 {
             let weights = kept.iter().map(|(_, told)| told.weight);
             weights.fold(0, u64::saturating_add)
         };
         while kept.len() > SELECTIONS || weight(&kept) > most {
-            if kept.pop_front().is_none() {
-                return;
-            }
+            let Some(first) = kept.pop_front() else {
+                break;
+            };
+            gone.push(first);
+        }
+        drop(kept);
+        // Letting go of many thousand changes takes longer than a page of them, and no answer has to wait for it.
+        if !gone.is_empty() {
+            tokio::task::spawn_blocking(move || drop(gone));
         }
     }
 

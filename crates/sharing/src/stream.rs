@@ -1,6 +1,6 @@
 //! An answer with files, written as it is signed: piece by piece, so that neither memory nor the time to the first byte grows
-//! with it, and broken off where it cannot be completed. The files of a state are signed and written in chunks beside each other, and
-//! the next of them while the client takes the last.
+//! with it, and broken off where it cannot be completed. Files of a state, and changes, are signed and written in chunks beside each
+//! other, and those of the next piece while the last is written or taken.
 
 mod chunk;
 mod content;
@@ -114,6 +114,7 @@ pub(crate) async fn respond(
     let mut piece = Packer::new(packing);
     piece.put_lines(ready.head);
     if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
+        files.ahead = None;
         files.app.gate.give_back(&files.readable, bytes).await;
         return close(&call, entry, Err(failure)).await;
     }
@@ -248,12 +249,13 @@ impl Files {
         Ok(())
     }
 
-    /// Begins the piece at `next`, before the client takes the last, unless it is begun.
+    /// Begins the piece at `next`, while that before it is written or taken, unless it is begun.
     fn go_ahead(&mut self, next: usize) {
+        if self.ahead.is_some() {
+            return;
+        }
         let range = self.following(next, self.chunks);
-        if self.ahead.is_none()
-            && let Some(source) = self.source().filter(|_| !range.is_empty())
-        {
+        if let Some(source) = self.source().filter(|_| !range.is_empty()) {
             self.ahead = Some(self.begin(&source, range));
         }
     }
@@ -327,16 +329,11 @@ impl Files {
     async fn sign(&mut self, keys: &[Key]) -> Result<Vec<SignedFile>, Failure> {
         let mut places: HashMap<&Key, usize> = HashMap::new();
         let mut asked = Vec::with_capacity(keys.len());
-        if self.format == Format::Parquet {
-            // There are no deletion vectors in it, and each line stands for itself.
-            asked.extend_from_slice(keys);
-        } else {
-            for key in keys {
-                let is_signed = matches!(self.again.get(key), Some(Some(_)));
-                if !is_signed && !places.contains_key(key) {
-                    places.insert(key, asked.len());
-                    asked.push(key.clone());
-                }
+        for key in keys {
+            let is_signed = matches!(self.again.get(key), Some(Some(_)));
+            if !is_signed && !places.contains_key(key) {
+                places.insert(key, asked.len());
+                asked.push(key.clone());
             }
         }
         let signed = in_chunks(&self.app, &self.readable, &asked).await?;
@@ -362,6 +359,7 @@ impl Files {
         let Content::Changes(items) = &self.content else {
             return;
         };
+        // There are no deletion vectors in the other one, and each line stands for itself.
         if self.format == Format::Parquet {
             return;
         }

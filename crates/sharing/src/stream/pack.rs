@@ -5,7 +5,7 @@ use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use http::{HeaderMap, HeaderValue, header};
 
-/// How much longer than its lines a part can be at the most, in bytes; a block that is stored as it is takes five more for each 64 KiB.
+/// Bytes that are free at the least whenever there is more to deflate: a part's end takes six, and is written once where they fit.
 const ROOM: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -258,6 +258,9 @@ async fn an_answer_is_compressed_where_that_is_asked_for() {
         ("gzip;q=0.2,br;q=0.9", "br"),
         ("gzip;q=0, br", "br"),
         ("gzip;q=no, br", "br"),
+        ("gzip;q=5, br;Q=0.1", "br"),
+        ("gzip;q=0.1, *;q=1", "br"),
+        ("*", "gzip"),
     ] {
         let headers = [ALICE, ("accept-encoding", asked)];
         let request = call(Method::POST, &visits("/query"), &headers, "{}");
