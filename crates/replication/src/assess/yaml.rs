@@ -14,8 +14,8 @@ const TEAM: &str = "assessed";
 const SOURCE: &str = "source";
 /// Characters of a product's title that are a folder's: a title has at most 200.
 const TITLE_MAX: usize = 180;
-/// Bytes that a server takes at once, written as a text in JSON.
-const REQUEST_MAX: usize = 1 << 20;
+/// Bytes that are taken at once, written as a text in JSON, less what stands around it there.
+const REQUEST_MAX: usize = (1 << 20) - 1_024;
 
 /// `places` are where clones go, each with the paths of its tables; none means all. `uncloned` are tables that can have no clone.
 pub(super) fn declaration(
@@ -142,8 +142,8 @@ fn said_of_its_size(text: String) -> String {
         return text;
     }
     format!(
-        "# It is too long to be sent to a server, which takes 1 MiB at once: deploy some products with their grants and sync jobs after \
-         the others,\n# or all of it beside the server's data, with `entrepot deploy --data`.\n{text}"
+        "# It is too long to be deployed at once, which is up to 1 MiB: make files of it that have some of the products each, with their \
+         grants and sync jobs,\n# and what stands before the products in all of them, and deploy one after the other.\n{text}"
     )
 }
 
