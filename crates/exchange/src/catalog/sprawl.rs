@@ -3,7 +3,7 @@
 //!
 //! Nobody learns of a product that they may not see more than that it is there, and that only who holds a copy of its table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::dto::{Alike, Inspection};
 use model::{Cloud, Location, Name, ProductId, ProductName, ProductState, TeamId};
@@ -250,15 +250,17 @@ impl Exchange {
         Ok(sources)
     }
 
-    /// Tables of products by lineage or likeness, of at most a batch of tables: some of each, however many are like one of them.
+    /// Tables of products by lineage or likeness, of at most a batch of tables: up to [`MOST`] of each where many are like one of them.
     async fn twins_of(&self, keys: &[(Option<&str>, Option<String>)]) -> Result<Vec<Twin>, Error> {
         let found = self.twins_of_any(keys).await?;
         if i64::try_from(found.len()).unwrap_or(i64::MAX) < most_of(keys.len()) {
             return Ok(found);
         }
         let mut each = BTreeMap::new();
-        for key in keys.chunks(1) {
-            for twin in self.twins_of_any(key).await? {
+        // Those that are like many are often like each other, too.
+        let keys: BTreeSet<_> = keys.iter().filter(|key| **key != (None, None)).collect();
+        for key in keys {
+            for twin in self.twins_of_any(std::slice::from_ref(key)).await? {
                 let place = format!("{} {} {}", twin.product, twin.schema_name, twin.name);
                 each.insert(place, twin);
             }
