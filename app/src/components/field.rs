@@ -98,6 +98,9 @@ pub fn Field(
     }
 }
 
+/// Bytes of a choice beyond which it does not fit into one column of a form.
+const LONG: usize = 24;
+
 /// One of few. `options` are values and what they are called.
 #[component]
 pub fn Select(
@@ -117,6 +120,7 @@ pub fn Select(
     let seen = meanwhile::shown(&label, name, is, title);
     let input = Input::new(name, value, error, hint.is_some());
     let chosen = input.value.clone();
+    let is_long = options.iter().any(|(_, title)| title.len() > LONG);
     let options = options
         .into_iter()
         .map(|(value, title)| {
@@ -125,7 +129,7 @@ pub fn Select(
         })
         .collect_view();
     view! {
-        <div class="field" class:field--wrong=input.is_wrong()>
+        <div class="field" class:field--long=is_long class:field--wrong=input.is_wrong()>
             <label class="field__label" for=input.id.clone()>{label}</label>
             {input.hint(hint)}
             <select
