@@ -121,6 +121,18 @@ impl Ahead {
     }
 }
 
+impl Chunk {
+    fn of(wanted: &Wanted, signed: &[SignedFile], lines: Packed) -> Self {
+        let ends = signed.iter().map(|signed| signed.expires_at.millis());
+        Self {
+            lines,
+            files: wanted.files,
+            bytes: wanted.bytes,
+            min_expiry: ends.min(),
+        }
+    }
+}
+
 impl Source {
     /// Signs the files of a range and writes their lines.
     pub(super) async fn write(
@@ -151,13 +163,7 @@ impl Items {
         };
         let mut lines = Vec::with_capacity(items.len() * 1_024);
         write_items(&mut lines, items, &signed, self.format, self.ids)?;
-        let ends = signed.iter().map(|signed| signed.expires_at.millis());
-        Ok(Chunk {
-            lines: self.packing.pack(lines),
-            files: wanted.files,
-            bytes: wanted.bytes,
-            min_expiry: ends.min(),
-        })
+        Ok(Chunk::of(&wanted, &signed, self.packing.pack(lines)))
     }
 }
 
@@ -169,23 +175,31 @@ pub(super) fn write_items(
     format: Format,
     ids: FileIds,
 ) -> Result<(), Failure> {
-    let lost = || Failure::internal("there are fewer URLs than files");
     let mut signed = signed.iter();
     for item in items {
         match item {
             Item::Line(line) => out.extend_from_slice(line),
             Item::File(at, file) => {
-                let url = signed.next().ok_or_else(lost)?;
-                let vector = match file.deletion_vector_key() {
-                    Some(_) => Some(signed.next().ok_or_else(lost)?),
-                    None => None,
-                };
-                let urls = Urls { file: url, vector };
+                let urls = urls_of(&mut signed, file.deletion_vector_key())?;
                 lines::changed(out, file, urls, *at, format, ids);
             }
         }
     }
     Ok(())
+}
+
+/// The next file's URL, and that of its deletion vector where that is an object of its own.
+fn urls_of<'a>(
+    signed: &mut impl Iterator<Item = &'a SignedFile>,
+    vector: Option<&Key>,
+) -> Result<Urls<'a>, Failure> {
+    let mut next = || {
+        let next = signed.next();
+        next.ok_or_else(|| Failure::internal("there are fewer URLs than files"))
+    };
+    let file = next()?;
+    let vector = vector.map(|_| next()).transpose()?;
+    Ok(Urls { file, vector })
 }
 
 /// What lines need signed.
@@ -237,29 +251,14 @@ impl Rows {
             wanted.vector(file.deletion_vector_key, file.deletion_vector);
         }
         let signed = self.sign(app, readable, &wanted.keys).await?;
-        let mut urls = signed.iter();
+        let mut signed_ones = signed.iter();
         let mut lines = Vec::with_capacity(rows.len() * 1_024);
         for row in rows {
             let file = self.state.view(*row);
-            let lost = || Failure::internal("there are fewer URLs than files");
-            let of_file = urls.next().ok_or_else(lost)?;
-            let vector = match file.deletion_vector_key {
-                Some(_) => Some(urls.next().ok_or_else(lost)?),
-                None => None,
-            };
-            let urls = Urls {
-                file: of_file,
-                vector,
-            };
+            let urls = urls_of(&mut signed_ones, file.deletion_vector_key)?;
             lines::file(&mut lines, file, urls, self.at, self.format, self.ids);
         }
-        let ends = signed.iter().map(|signed| signed.expires_at.millis());
-        Ok(Chunk {
-            lines: self.packing.pack(lines),
-            files: wanted.files,
-            bytes: wanted.bytes,
-            min_expiry: ends.min(),
-        })
+        Ok(Chunk::of(&wanted, &signed, self.packing.pack(lines)))
     }
 
     /// One URL per key, in their order; in the delta format the same for the same key, for several files may have their deletion
