@@ -1,7 +1,8 @@
 //! Changes from version to version: of `/changes`, row by row, and of a query with `startingVersion`, file by file (checklist
 //! §1.7). All versions that are asked for are read and looked at before the answer begins, so that what cannot be told is a
 //! proper error; a page of them holds the same lines however often it is asked for, and none of another table that took the
-//! place of the first. What was read for one page is kept for those after it, for as long as the log has the same commits.
+//! place of the first. What was read is kept, for the pages after it and for who asks again, for as long as the log has the same
+//! commits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -154,6 +155,14 @@ impl<'a> Asked<'a> {
         };
         let (start, end) = (page.start, page.end);
         history::check_start(readable, start)?;
+        let key = self.key(readable, client, asked_ids, page);
+        let mark = held.mark(start..=end);
+        if begun.is_none()
+            && let Some(told) = self.known(app, &key, page, mark)
+        {
+            told.looked.store(now.millis(), Ordering::Relaxed);
+            return Ok(self.ready(app, who, (client, asked_ids), page, &told));
+        }
         let gone = || {
             let earliest = held.earliest_change(end);
             history::cleaned(
@@ -223,16 +232,26 @@ impl<'a> Asked<'a> {
             items: items.into(),
             format,
             of,
-            mark: held.mark(start..=end),
+            mark,
             looked: AtomicI64::new(now.millis()),
             weight: held.bytes(start..=end).saturating_mul(WEIGHT),
         });
-        let ready = self.ready(app, who, (client, asked_ids), page, &told);
-        if ready.next_page.is_some() {
-            let key = self.key(readable, client, asked_ids, page);
-            app.states.keep_told(key, &told);
-        }
-        Ok(ready)
+        app.states.keep_told(key, &told);
+        Ok(self.ready(app, who, (client, asked_ids), page, &told))
+    }
+
+    /// What was told of these versions before, for whoever asks for them anew, where the log has the same commits and what is said
+    /// of them lies in none after them.
+    fn known(
+        &self,
+        app: &App,
+        key: &[u8; 32],
+        page: ChangesPage,
+        mark: Option<u64>,
+    ) -> Option<Arc<Told>> {
+        let all_in_these = self.historical_metadata || page.end == page.latest;
+        let told = app.states.told(key).filter(|_| all_in_these)?;
+        (mark.is_some() && told.mark == mark).then_some(told)
     }
 
     /// One page of what is told.
