@@ -186,10 +186,15 @@ fn write_answer(
             );
             piece.put_lines(end);
         }
-        // What is left is the last piece: however slowly it is taken, the table's state and the place are free.
+        // What is left is the last piece: however slowly it is taken, the table's state and the place are free. Its end comes once the
+        // answer is written down, which is done while the client takes the lines.
         drop(files);
+        yield Ok(piece.take());
         entry.answered(StatusCode::OK).await;
-        yield Ok(piece.end());
+        let end = piece.end();
+        if !end.is_empty() {
+            yield Ok(end);
+        }
     }
 }
 

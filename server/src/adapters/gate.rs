@@ -2,6 +2,7 @@
 //! down about it. Each call asks the exchange anew, so that an end is felt at once on every process (C-31).
 
 mod listing;
+mod notes;
 mod part;
 mod refusals;
 mod side;
@@ -10,7 +11,7 @@ mod written;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +29,7 @@ use storage::{Cause, Meter, MeterKey};
 
 use self::listing::entitled;
 pub(crate) use self::listing::{listed, shares_of};
+use self::notes::Notes;
 pub(crate) use self::part::still_opens;
 pub(crate) use self::refusals::refused;
 use self::refusals::{cannot_open, ended, not_taken, turned_away, unbelieved};
@@ -53,6 +55,8 @@ pub struct ShareGate {
     own_paces: Limiter,
     /// Lines of the access log of those who were not let in.
     lines_at_the_door: Limiter,
+    /// Until when URLs live.
+    notes: Notes,
 }
 
 /// For whom a table is opened.
@@ -100,14 +104,19 @@ pub(crate) struct Reading {
     /// The rows that the grant opened when the answer was begun; see [`part::mark`].
     rows: u64,
     meter: Meter,
+    /// Whether the grant allows only so many bytes of the producer's own files in a day.
+    is_limited: bool,
     /// Whether URLs of the store itself were handed out: what is read through them we do not see.
     signed_by_store: AtomicBool,
-    /// Until when URLs live at the latest that the grant and the token know of, in microseconds.
-    noted_until: AtomicI64,
-    /// Who notes it.
-    noting: tokio::sync::Mutex<()>,
     /// Bytes that were fetched for a verification beside `meter`.
     pub(crate) fetched: AtomicU64,
+}
+
+impl Reading {
+    /// Whether a consumer reads the producer's own files.
+    fn is_live(&self) -> bool {
+        matches!(self.look, Look::Consumer(_)) && self.from == ReadFrom::Producer
+    }
 }
 
 impl ShareGate {
@@ -119,6 +128,7 @@ impl ShareGate {
                 LINES_AT_THE_DOOR,
                 Duration::from_secs(60) / LINES_AT_THE_DOOR,
             ),
+            notes: Notes::default(),
             exchange,
             lake,
             gateway,
@@ -233,9 +243,8 @@ impl ShareGate {
             until: found.until_at,
             rows: part::mark(rows.as_deref()),
             meter,
+            is_limited: found.live_bytes_per_day.is_some(),
             signed_by_store: AtomicBool::new(false),
-            noted_until: AtomicI64::new(i64::MIN),
-            noting: tokio::sync::Mutex::default(),
             fetched: AtomicU64::new(0),
             at,
         });

@@ -5,6 +5,8 @@ use model::dto::ShareQuery;
 use model::{GrantId, Name, ProductId, QueryId, RecipientId, TableId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::quota::live_counted;
+use crate::billing::MeterEventNew;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
@@ -82,6 +84,8 @@ pub struct QueryLogNew {
     pub reason: Option<String>,
     pub status: u16,
     pub user_agent: String,
+    /// Bytes of the producer's own files that were not counted beforehand; see [`Exchange::live_read`].
+    pub live_bytes: u64,
 }
 
 struct Line {
@@ -187,11 +191,13 @@ macro_rules! lines_where {
 }
 
 impl Exchange {
-    /// Writes a line of the access log; an answered query is also the consumer's first read, once.
+    /// Writes a line of the access log, and with it what was counted for the call, as [`Exchange::meter_record`] does; an answered
+    /// query is also the consumer's first read, once.
     pub async fn query_logged(
         &self,
         principal: &Principal,
         new: &QueryLogNew,
+        counted: &[MeterEventNew],
     ) -> Result<(), Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let now = self.now();
@@ -237,6 +243,12 @@ impl Exchange {
             .bind(grant)
             .execute(&mut tx)
             .await?;
+        }
+        if let Some(grant) = new.grant_id {
+            live_counted(&mut tx, grant, now, new.live_bytes).await?;
+        }
+        for event in counted {
+            self.meter_store(&mut tx, event, now).await?;
         }
         tx.commit().await?;
         Ok(())

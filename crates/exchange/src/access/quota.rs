@@ -115,6 +115,30 @@ pub(super) fn check_field(fields: &mut crate::error::Check, bytes: Option<u64>) 
     }
 }
 
+/// Counts what a grant without a limit has handed out: it may get one today.
+pub(super) async fn live_counted(
+    tx: &mut Tx,
+    grant: GrantId,
+    now: Timestamp,
+    bytes: u64,
+) -> Result<(), Error> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    sql!(
+        "insert into live_read (grant_id, day, bytes) values ($1, $2, $3)
+         on conflict (grant_id, day) do update
+             set bytes = case when live_read.bytes < $4 then live_read.bytes + $3 else live_read.bytes end"
+    )
+    .bind(grant)
+    .bind(now.utc_day())
+    .bind(bytes.min(MOST))
+    .bind(MOST)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// When the day after this instant's begins.
 fn tomorrow(at: Timestamp) -> Timestamp {
     Timestamp::from_micros((at.utc_day() + 1) * DAY)

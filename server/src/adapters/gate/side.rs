@@ -52,9 +52,10 @@ impl ShareGate {
         Ok(left.map_err(refused)?.is_some_and(|left| bytes <= left))
     }
 
-    /// Counts what is handed out of the producer's own files against what the grant allows in a day.
+    /// Counts what is handed out of the producer's own files against what the grant allows in a day. Where it allows any number,
+    /// they are counted with the line of the access log.
     pub(super) async fn take_live(&self, reading: &Reading, bytes: u64) -> Result<(), Refused> {
-        if reading.look == Look::Verification || reading.from != ReadFrom::Producer {
+        if !reading.is_limited || !reading.is_live() {
             return Ok(());
         }
         let system = Principal::system();
@@ -71,7 +72,7 @@ impl ShareGate {
 
     /// Takes back what was counted for an answer that came to nothing.
     pub(super) async fn give_live_back(&self, reading: &Reading, bytes: u64) {
-        if reading.look == Look::Verification || reading.from != ReadFrom::Producer {
+        if !reading.is_limited || !reading.is_live() {
             return;
         }
         let system = Principal::system();

@@ -9,7 +9,8 @@ use object_store::path::Path;
 use sharing::{Refused, SignedFile};
 use storage::{MAX_TTL, MIN_TTL, StorageError, Tags};
 
-use super::{Look, Reading, ShareGate, ended, micros, not_taken, refused, still_opens};
+use super::notes::{end_of, life_until};
+use super::{Look, Reading, ShareGate, ended, not_taken, refused, still_opens};
 use crate::gateway::Ticket;
 
 impl ShareGate {
@@ -22,10 +23,9 @@ impl ShareGate {
     ) -> Result<Vec<SignedFile>, Refused> {
         let system = Principal::system();
         let now = self.exchange.now();
-        let ttl = url_life(
-            self.exchange.options().url_lifetime,
-            reading.until.since(now),
-        );
+        let wanted = self.exchange.options().url_lifetime;
+        let end = end_of(now, url_life(wanted, reading.until.since(now)));
+        let ttl = life_until(end, now);
         let tags = Tags {
             recipient: reading.recipient_name.to_string(),
             query: reading.query.to_string(),
@@ -49,11 +49,10 @@ impl ShareGate {
                 )));
             }
             None => {
-                let expires_at = now.plus(micros(ttl));
                 let keys = keys.iter().map(|key| reading.at.key(key));
-                let signed = keys.map(|key| self.through_gateway(reading, key, expires_at));
+                let signed = keys.map(|key| self.through_gateway(reading, key, end));
                 let signed = signed.collect::<Result<Vec<_>, _>>()?;
-                (signed, expires_at, None)
+                (signed, end, None)
             }
         };
         // Nobody outside gets those of a verification, so that nothing is left to wait for.
@@ -89,8 +88,8 @@ impl ShareGate {
         Err(why.map_err(refused)?.map_or(Refused::NotFound, not_taken))
     }
 
-    /// Notes until when URLs live: once in an answer, for as long as none of it lives longer. One of those who sign at the same
-    /// time does it for all. False: nobody may get them.
+    /// Notes until when URLs live, unless it is noted already. One of those who sign at the same time does it for all. False:
+    /// nobody may get them.
     async fn noted(
         &self,
         reading: &Reading,
@@ -98,12 +97,13 @@ impl ShareGate {
         last: Timestamp,
         last_by_store: Option<Timestamp>,
     ) -> Result<bool, Refused> {
-        let is_noted = || last.micros() <= reading.noted_until.load(Ordering::Acquire);
-        if is_noted() {
+        let holder = (reading.grant, token, last_by_store.is_some());
+        let note = self.notes.of(holder, self.exchange.now());
+        if note.covers(last) {
             return Ok(true);
         }
-        let _turn = reading.noting.lock().await;
-        if is_noted() {
+        let _turn = note.turn().await;
+        if note.covers(last) {
             return Ok(true);
         }
         let system = Principal::system();
@@ -112,9 +112,7 @@ impl ShareGate {
             .urls_issued(&system, reading.grant, token, last, last_by_store);
         let issued = issued.await.map_err(refused)?;
         if issued {
-            reading
-                .noted_until
-                .fetch_max(last.micros(), Ordering::AcqRel);
+            note.noted(last);
         }
         Ok(issued)
     }

@@ -10,7 +10,7 @@ use model::{Location, Method, Purpose, QueryId};
 use sharing::{QueryRecord, Side};
 
 use super::{Reading, ShareGate, micros};
-use crate::adapters::reads::record;
+use crate::adapters::reads;
 use crate::metrics;
 
 impl ShareGate {
@@ -66,39 +66,39 @@ impl ShareGate {
             reason: record.reason,
             status: record.status,
             user_agent: record.user_agent,
+            live_bytes: reading
+                .filter(|reading| reading.is_live() && !reading.is_limited)
+                .map_or(0, |_| record.bytes_signed),
         };
-        if let Err(error) = self
-            .exchange
-            .query_logged(&Principal::system(), &line)
-            .await
-        {
+        let mut events = Vec::new();
+        if let Some(reading) = reading {
+            events.extend(signed(reading, record.bytes_signed));
+            events.extend(self.own_reads(reading));
+        }
+        let system = Principal::system();
+        let logged = self.exchange.query_logged(&system, &line, &events);
+        if let Err(error) = logged.await {
             tracing::error!(error = &error as &dyn std::error::Error, query = %line.id, "an access was not logged");
+            // The bytes have crossed all the same.
+            for event in &events {
+                reads::record(&self.exchange, event).await;
+            }
         }
-        let Some(reading) = reading else { return };
-        // What goes through the gateway is measured there.
-        if reading.signed_by_store.load(Ordering::Relaxed) && record.bytes_signed > 0 {
-            let key = format!("query/{}", reading.query);
-            let to = reading.to.clone();
-            let (method, purpose) = (Method::Signed, Purpose::Query);
-            self.count(reading, key, record.bytes_signed, to, method, purpose)
-                .await;
-        }
-        self.count_own_reads(reading).await;
     }
 
     /// Writes down what this process itself has read for a request, where that crossed a border.
     pub(crate) async fn count_own_reads(&self, reading: &Reading) {
-        let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
-        let from = reading.at.store.location();
-        let Some(here) = self.reads.to_here(from) else {
-            return;
-        };
-        if bytes > 0 {
-            let purpose = reading.meter.key().purpose;
-            let key = format!("query/{}/log", reading.query);
-            self.count(reading, key, bytes, here.clone(), Method::Measured, purpose)
-                .await;
+        if let Some(event) = self.own_reads(reading) {
+            reads::record(&self.exchange, &event).await;
         }
+    }
+
+    fn own_reads(&self, reading: &Reading) -> Option<MeterEventNew> {
+        let bytes = reading.meter.received() + reading.fetched.load(Ordering::Relaxed);
+        let here = self.reads.to_here(reading.at.store.location())?;
+        let purpose = reading.meter.key().purpose;
+        let key = format!("query/{}/log", reading.query);
+        (bytes > 0).then(|| event(reading, key, bytes, here.clone(), Method::Measured, purpose))
     }
 
     /// A table that points out of itself is an incident (C-13).
@@ -114,31 +114,37 @@ impl ShareGate {
             self.exchange.log_escaped(&system, &found).await;
         }
     }
+}
 
-    async fn count(
-        &self,
-        reading: &Reading,
-        key: String,
-        bytes: u64,
-        to: Location,
-        method: Method,
-        purpose: Purpose,
-    ) {
-        let event = MeterEventNew {
-            key,
-            product: Some(reading.product),
-            table: Some(reading.table),
-            grant: Some(reading.grant),
-            recipient: Some(reading.recipient),
-            run: None,
-            query: Some(reading.query),
-            from: reading.at.store.location().clone(),
-            to,
-            bytes,
-            busy: 0,
-            method,
-            purpose,
-        };
-        record(&self.exchange, &event).await;
+/// What a store was signed for; what goes through the gateway is measured there.
+fn signed(reading: &Reading, bytes: u64) -> Option<MeterEventNew> {
+    let by_store = reading.signed_by_store.load(Ordering::Relaxed);
+    let key = format!("query/{}", reading.query);
+    let to = reading.to.clone();
+    (by_store && bytes > 0).then(|| event(reading, key, bytes, to, Method::Signed, Purpose::Query))
+}
+
+fn event(
+    reading: &Reading,
+    key: String,
+    bytes: u64,
+    to: Location,
+    method: Method,
+    purpose: Purpose,
+) -> MeterEventNew {
+    MeterEventNew {
+        key,
+        product: Some(reading.product),
+        table: Some(reading.table),
+        grant: Some(reading.grant),
+        recipient: Some(reading.recipient),
+        run: None,
+        query: Some(reading.query),
+        from: reading.at.store.location().clone(),
+        to,
+        bytes,
+        busy: 0,
+        method,
+        purpose,
     }
 }

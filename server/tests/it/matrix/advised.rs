@@ -90,8 +90,9 @@ impl World {
                 reason: None,
                 status: 200,
                 user_agent: "test".to_owned(),
+                live_bytes: 0,
             };
-            exchange.query_logged(&system, &line).await.unwrap();
+            exchange.query_logged(&system, &line, &[]).await.unwrap();
         }
     }
 }

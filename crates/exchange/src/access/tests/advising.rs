@@ -47,8 +47,12 @@ impl World {
             reason: None,
             status: 200,
             user_agent: "test".to_owned(),
+            live_bytes: 0,
         };
-        exchange.query_logged(&self.system, &line).await.unwrap();
+        exchange
+            .query_logged(&self.system, &line, &[])
+            .await
+            .unwrap();
     }
 
     /// A whole run, as a worker does it: so many bytes, and half as many replaced.

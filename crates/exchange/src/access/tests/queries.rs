@@ -41,8 +41,12 @@ impl World {
             reason: grant.is_none().then(|| "there is no such table".into()),
             status: if grant.is_some() { 200 } else { 404 },
             user_agent: "pandas".into(),
+            live_bytes: 0,
         };
-        exchange.query_logged(&self.system, &line).await.unwrap();
+        exchange
+            .query_logged(&self.system, &line, &[])
+            .await
+            .unwrap();
         self.test.clock.advance(1_000_000);
     }
 
