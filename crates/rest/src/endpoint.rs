@@ -1,7 +1,12 @@
 //! An endpoint: a line of [`exchange::operation::TABLE`], its handler, and what goes in and comes out. Method and path are the
 //! table's, so that they cannot differ from it.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::Request;
 use axum::handler::Handler;
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
 use exchange::operation::Who;
 use exchange::{Exchange, Operation};
@@ -15,6 +20,32 @@ pub(crate) struct Endpoint {
     pub path: &'static str,
     pub handler: MethodRouter<Exchange>,
     pub shape: Shape,
+}
+
+/// A handler of which axum need not know what it is made of: what axum wraps around one is compiled once then, not for each.
+#[derive(Clone)]
+struct Erased(Arc<dyn Fn(Request, Exchange) -> Answering + Send + Sync>);
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+impl Erased {
+    fn of<H, T>(handler: H) -> Self
+    where
+        H: Handler<T, Exchange>,
+        T: 'static,
+    {
+        Self(Arc::new(move |request, exchange| {
+            Box::pin(handler.clone().call(request, exchange))
+        }))
+    }
+}
+
+impl Handler<(), Exchange> for Erased {
+    type Future = Answering;
+
+    fn call(self, request: Request, exchange: Exchange) -> Answering {
+        (self.0)(request, exchange)
+    }
 }
 
 /// What an endpoint takes and answers, for the guard and for the OpenAPI document. Schemas are asked for when a document is
@@ -80,7 +111,7 @@ impl Endpoints {
             operation,
             method,
             path,
-            handler: MethodRouter::new().on(filter, handler),
+            handler: MethodRouter::new().on(filter, Erased::of(handler)),
             shape: Shape::default(),
         });
         self

@@ -22,7 +22,7 @@ use sqlx::sqlite::{
 use sqlx::{Postgres, Sqlite, Transaction};
 
 pub use fresh::{Ground, Template};
-pub use query::{On, Query, Statement, statements};
+pub use query::{On, Query, Running, Statement, statements};
 pub use value::{Column, FromRow, Row, Value};
 
 /// Registers a SQL text and makes a [`Query`] of it. A test prepares every registered text on both migrated databases. A

@@ -1,5 +1,7 @@
 //! Running a registered text on either database, in a transaction or on a pool.
 
+use std::pin::Pin;
+
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Executor, Postgres, Sqlite};
@@ -36,6 +38,10 @@ impl<'a> From<&'a mut Tx> for On<'a> {
         Self::Tx(tx)
     }
 }
+
+/// A query under way. What it is made of stays here: whoever waits for one would else be made of it, too, and be compiled with it
+/// in every crate above this one.
+pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbError>> + Send + 'a>>;
 
 /// A text with its arguments, `$1` first.
 pub struct Query {
@@ -101,13 +107,16 @@ impl Query {
     }
 
     /// All rows, as they come.
-    pub async fn rows<'a>(self, on: impl Into<On<'a>>) -> Result<Vec<Row>, DbError> {
-        match on.into() {
-            On::Pool(Db::Sqlite { read, .. }) => self.sqlite_rows(read).await,
-            On::Pool(Db::Postgres(pool)) => self.postgres_rows(pool).await,
-            On::Tx(Tx::Sqlite(tx)) => self.sqlite_rows(&mut **tx).await,
-            On::Tx(Tx::Postgres(tx)) => self.postgres_rows(&mut **tx).await,
-        }
+    pub fn rows<'a>(self, on: impl Into<On<'a>>) -> Running<'a, Vec<Row>> {
+        let on = on.into();
+        Box::pin(async move {
+            match on {
+                On::Pool(Db::Sqlite { read, .. }) => self.sqlite_rows(read).await,
+                On::Pool(Db::Postgres(pool)) => self.postgres_rows(pool).await,
+                On::Tx(Tx::Sqlite(tx)) => self.sqlite_rows(&mut **tx).await,
+                On::Tx(Tx::Postgres(tx)) => self.postgres_rows(&mut **tx).await,
+            }
+        })
     }
 
     /// All rows, each made into a `T`.
@@ -126,23 +135,32 @@ impl Query {
     }
 
     /// The first row of a statement that writes (`… returning`): on SQLite a pool's readers may not write.
-    pub async fn row_changed(self, db: &Db) -> Result<Option<Row>, DbError> {
-        let rows = match db {
-            Db::Sqlite { write, .. } => self.sqlite_rows(write).await?,
-            Db::Postgres(pool) => self.postgres_rows(pool).await?,
-        };
-        Ok(rows.into_iter().next())
+    pub fn row_changed(self, db: &Db) -> Running<'_, Option<Row>> {
+        Box::pin(async move {
+            let rows = match db {
+                Db::Sqlite { write, .. } => self.sqlite_rows(write).await?,
+                Db::Postgres(pool) => self.postgres_rows(pool).await?,
+            };
+            Ok(rows.into_iter().next())
+        })
     }
 
     /// Runs the statement and answers how many rows it changed.
-    pub async fn execute<'a>(self, on: impl Into<On<'a>>) -> Result<u64, DbError> {
-        Ok(match on.into() {
-            On::Pool(Db::Sqlite { write, .. }) => {
-                self.sqlite().execute(write).await?.rows_affected()
-            }
-            On::Pool(Db::Postgres(pool)) => self.postgres().execute(pool).await?.rows_affected(),
-            On::Tx(Tx::Sqlite(tx)) => self.sqlite().execute(&mut **tx).await?.rows_affected(),
-            On::Tx(Tx::Postgres(tx)) => self.postgres().execute(&mut **tx).await?.rows_affected(),
+    pub fn execute<'a>(self, on: impl Into<On<'a>>) -> Running<'a, u64> {
+        let on = on.into();
+        Box::pin(async move {
+            Ok(match on {
+                On::Pool(Db::Sqlite { write, .. }) => {
+                    self.sqlite().execute(write).await?.rows_affected()
+                }
+                On::Pool(Db::Postgres(pool)) => {
+                    self.postgres().execute(pool).await?.rows_affected()
+                }
+                On::Tx(Tx::Sqlite(tx)) => self.sqlite().execute(&mut **tx).await?.rows_affected(),
+                On::Tx(Tx::Postgres(tx)) => {
+                    self.postgres().execute(&mut **tx).await?.rows_affected()
+                }
+            })
         })
     }
 }
