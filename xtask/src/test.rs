@@ -152,9 +152,22 @@ fn test_all(repo: &Repo, report: &mut Report, extent: Extent) {
         for check in CHECKS.iter().filter(|check| check.when != When::Compiling) {
             report.step(check.title, |_| (check.work)(repo));
         }
+        // Much of the bundle is made on one core.
+        let bundled = (!report.stopped).then(|| {
+            scope.spawn(|| {
+                let start = Instant::now();
+                let built = bundle::build(repo, bundle::Mode::Release)?;
+                let seconds = start.elapsed().as_secs_f64();
+                Ok(format!("{built}, in {seconds:.1} s beside compiling"))
+            })
+        });
         report.step("lints and compiling", |_| compile(repo));
         report.step("browser bundle", |_| {
-            bundle::build(repo, bundle::Mode::Release)
+            match bundled.map(|work| work.join()) {
+                Some(Ok(built)) => built,
+                Some(Err(_)) => bail!("making it panicked"),
+                None => bail!("it was not begun"),
+            }
         });
         report.step("size of the browser bundle", |_| {
             bundle::within_budget(repo)
@@ -293,7 +306,7 @@ pub(crate) fn services(repo: &Repo) -> Result<()> {
 /// Test programs beside those of the crates' own units. The long one runs beside the others: its tests wait for servers and
 /// children a part of their time.
 const LONG: &str = "it";
-const SHORT: [&str; 1] = ["cases"];
+const SHORT: [&str; 2] = ["api", "cases"];
 
 /// What each part of the tests is called by, for cargo, and how many of its tests run at once. More of them than this on two cores
 /// only wait for each other, and some look while they wait.

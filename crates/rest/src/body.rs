@@ -133,8 +133,8 @@ fn not_json(error: &serde_json::Error) -> Problem {
     )
 }
 
-/// What serde says, as a field and a sentence for people.
-pub(crate) fn field_error(path: &str, said: &str) -> FieldError {
+/// What serde says of the value at `path` (`.`: of all), as a field and a sentence for people.
+pub fn field_error(path: &str, said: &str) -> FieldError {
     let said = match said.rfind(" at line ") {
         Some(at) => &said[..at],
         None => said,

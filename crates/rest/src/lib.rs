@@ -14,9 +14,6 @@ mod repeat;
 mod routes;
 mod schema;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::LazyLock;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -26,6 +23,7 @@ use axum::routing::MethodRouter;
 use axum::{Json, Router};
 use exchange::Exchange;
 
+pub use body::field_error;
 pub use problem::Problem;
 
 use endpoint::Rules;

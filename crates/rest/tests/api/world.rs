@@ -184,7 +184,7 @@ impl Site {
         };
         let exchange = Exchange::new(db, clock.clone(), ports, Options::default());
         let mut site = Self {
-            router: crate::router(exchange.clone()),
+            router: rest::router(exchange.clone()),
             exchange,
             clock,
             operator: Principal::operator(),

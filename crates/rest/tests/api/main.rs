@@ -1,49 +1,82 @@
-//! The table and the routes, compared; the document, checked.
+//! The table and the routes, compared; the document, checked; each area asked through its routes.
 
-use std::collections::BTreeSet;
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use exchange::Operation;
+use std::collections::{BTreeMap, BTreeSet};
+
 use exchange::operation::TABLE;
-
-use crate::routes;
+use serde_json::Value;
 
 mod areas;
 mod documented;
 mod world;
 
-#[test]
-fn every_line_of_the_table_has_its_route() {
-    let routed: BTreeSet<Operation> = routes::all()
-        .0
-        .iter()
-        .map(|endpoint| endpoint.operation)
-        .collect();
-    assert_eq!(
-        routed.len(),
-        routes::all().0.len(),
-        "an operation is routed twice"
-    );
-    let wanted: BTreeSet<Operation> = TABLE
-        .iter()
-        .filter(|line| line.rest.is_some())
-        .map(|line| line.operation)
-        .collect();
-    assert_eq!(routed, wanted);
+/// Each route as the document, which is made of the routes themselves, tells it.
+fn routes(document: &Value) -> Vec<(String, String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let mut routes = Vec::new();
+    for (path, methods) in paths {
+        for method in ["get", "put", "post", "patch", "delete"] {
+            let Some(told) = methods.get(method) else {
+                continue;
+            };
+            routes.push((method.to_uppercase(), path.clone(), told));
+        }
+    }
+    routes
 }
 
 #[test]
-fn every_route_is_in_the_document() {
-    let document = crate::openapi();
-    for endpoint in routes::all().0 {
-        let method = endpoint.method.to_lowercase();
-        let found = &document["paths"][endpoint.path][&method];
-        assert_eq!(found["operationId"], endpoint.operation.name());
-        let has_body = found["requestBody"].is_object();
-        let takes_body = matches!(endpoint.method, "PUT" | "PATCH")
-            || (endpoint.method == "POST" && endpoint.shape.body.is_some());
-        assert_eq!(has_body, takes_body, "{:?}", endpoint.operation);
-        for schema in endpoint.shape.body.iter().chain(&endpoint.shape.answer) {
-            assert!(!schema().is_empty(), "{:?}", endpoint.operation);
+fn every_line_of_the_table_has_its_route() {
+    let document = rest::openapi();
+    let routed: BTreeMap<(String, String), String> = routes(document)
+        .into_iter()
+        .map(|(method, path, told)| {
+            let operation = told["operationId"].as_str().unwrap();
+            ((method, path), operation.to_owned())
+        })
+        .collect();
+    let wanted: BTreeMap<(String, String), String> = TABLE
+        .iter()
+        .filter_map(|line| {
+            let (method, path) = line.rest?;
+            Some((
+                (method.to_owned(), path.to_owned()),
+                line.operation.name().to_owned(),
+            ))
+        })
+        .collect();
+    assert_eq!(routed, wanted);
+    let operations: BTreeSet<&String> = routed.values().collect();
+    assert_eq!(
+        operations.len(),
+        routed.len(),
+        "an operation is routed twice"
+    );
+}
+
+#[test]
+fn every_route_tells_its_bodies() {
+    let document = rest::openapi();
+    for (method, path, told) in routes(document) {
+        let body = &told["requestBody"];
+        match method.as_str() {
+            "PUT" | "PATCH" => assert!(body.is_object(), "{method} {path}"),
+            "GET" | "DELETE" => assert!(body.is_null(), "{method} {path}"),
+            _ => {}
+        }
+        let answers = told["responses"].as_object().unwrap().values();
+        for content in [body]
+            .into_iter()
+            .chain(answers)
+            .map(|told| &told["content"])
+        {
+            for kind in content.as_object().into_iter().flatten() {
+                assert!(
+                    !kind.1["schema"].as_object().unwrap().is_empty(),
+                    "{method} {path}"
+                );
+            }
         }
     }
     // Every reference leads somewhere.
@@ -56,7 +89,7 @@ fn every_route_is_in_the_document() {
 
 #[test]
 fn schemas_say_what_the_wire_is() {
-    let document = crate::openapi();
+    let document = rest::openapi();
     let person = &document["components"]["schemas"]["PersonNew"];
     assert_eq!(person["required"], serde_json::json!(["name", "title"]));
     assert_eq!(
@@ -152,7 +185,7 @@ fn serde_s_words_become_people_s() {
         ),
     ];
     for (path, said, field, message) in cases {
-        let found = crate::body::field_error(path, said);
+        let found = rest::field_error(path, said);
         assert_eq!(
             (found.field.as_str(), found.message.as_str()),
             (field, message),
