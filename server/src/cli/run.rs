@@ -112,7 +112,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     // The listener also ends when it breaks; then everything ends.
     stop.cancel();
     while running.join_next().await.is_some() {}
-    node.exchange().db().close().await;
+    node.exchange().db().close_alone().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -125,7 +125,7 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
     say_where(&node);
     tracing::info!("working");
     worker(&node, work.parallel).run(stop).await;
-    node.exchange().db().close().await;
+    node.exchange().db().close_alone().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -17,13 +17,18 @@ use std::time::Duration;
 use model::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
 pub use fresh::{Ground, Template};
 pub use query::{On, Query, Running, Statement, statements};
 pub use value::{Column, FromRow, Row, Value};
+
+/// So often a write-ahead log is looked for when all is closed, and how long between two looks.
+const FOLDS: u32 = 50;
+const BETWEEN_FOLDS: Duration = Duration::from_millis(20);
 
 /// Registers a SQL text and makes a [`Query`] of it. A test prepares every registered text on both migrated databases. A
 /// text that several statements have in part is put together of pieces, each a literal or a macro that is one.
@@ -223,7 +228,7 @@ impl Db {
         Ok(Timestamp::from_micros(micros))
     }
 
-    /// Closes every connection; on SQLite this folds the write-ahead log into the file.
+    /// Closes every connection; on SQLite this folds the write-ahead log into the file, where the last one may write.
     pub async fn close(&self) {
         match self {
             Self::Sqlite { write, read } => {
@@ -231,6 +236,28 @@ impl Db {
                 write.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// The same where no other process has the database open. Who was about to connect when its task was given up still does so
+    /// beside the pool, and closes again; where that is a reader, and the last one, the log would stay behind.
+    pub async fn close_alone(&self) {
+        self.close().await;
+        let Self::Sqlite { write, .. } = self else {
+            return;
+        };
+        let options = write.connect_options();
+        let mut log = options.get_filename().as_os_str().to_owned();
+        log.push("-wal");
+        for _ in 0..FOLDS {
+            if !Path::new(&log).exists() {
+                return;
+            }
+            if let Ok(last) = SqliteConnection::connect_with(&options).await {
+                // That it does not close is seen by the log.
+                let _ = last.close().await;
+            }
+            tokio::time::sleep(BETWEEN_FOLDS).await;
         }
     }
 
