@@ -297,6 +297,59 @@ async fn an_answer_is_compressed_where_that_is_asked_for() {
     assert!(body.is_err());
 }
 
+/// Who asks for the same changes again is told what was told, unless what is said of them may be another by then.
+#[tokio::test]
+async fn changes_that_are_asked_for_again_are_not_read_again() {
+    let world = super::changes::feed().await;
+    let whole = visits("/changes?startingVersion=0");
+    let first = world.get(&whole).await;
+    assert!(world.take_reads().0.len() >= 6, "all commits");
+    let again = world.get(&whole).await;
+    assert_eq!(world.take_reads(), (vec![], 1), "the names alone");
+    assert_eq!(paths_of_changes(&again), paths_of_changes(&first));
+    // Nor does their first page.
+    let page = world.get(&format!("{whole}&maxFiles=1")).await;
+    assert_eq!(world.take_reads(), (vec![], 1));
+    assert_eq!(page.lines()[..2], first.lines()[..2]);
+
+    // The metadata is that of the newest version, which lies outside of these.
+    let three = visits("/changes?startingVersion=0&endingVersion=3");
+    let all_in_these = format!("{three}&includeHistoricalMetadata=true");
+    for (path, is_kept) in [(&three, false), (&all_in_these, true)] {
+        let first = world.get(path).await;
+        world.take_reads();
+        let again = world.get(path).await;
+        assert_eq!(world.take_reads().0.is_empty(), is_kept, "{path}");
+        assert_eq!(paths_of_changes(&again), paths_of_changes(&first));
+    }
+
+    // One more version, and a version that was written anew.
+    world.commit(6, &idle()).await;
+    assert_eq!(
+        paths_of_changes(&world.get(&whole).await),
+        paths_of_changes(&first)
+    );
+    assert!(!world.take_reads().0.is_empty());
+    world.get(&whole).await;
+    assert_eq!(world.take_reads(), (vec![], 1));
+    world.advance(MINUTE);
+    world
+        .commit(6, &[json!({"commitInfo": {"timestamp": 2}})])
+        .await;
+    world.get(&whole).await;
+    assert!(!world.take_reads().0.is_empty(), "it was written anew");
+}
+
+fn paths_of_changes(answer: &Answer) -> Vec<(String, String)> {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let told = |line: &&str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let (kind, file) = line.as_object().unwrap().iter().next().unwrap();
+        (kind.clone(), file["id"].to_string())
+    };
+    answer.lines().iter().map(told).collect()
+}
+
 /// What one page has read those after it need not read again, unless the log is another by then.
 #[tokio::test]
 async fn pages_of_changes_are_read_once() {

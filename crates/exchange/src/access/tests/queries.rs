@@ -2,18 +2,35 @@
 
 use model::dto::{MemberChange, RecipientNew};
 use model::time::DAY;
-use model::{GrantId, QueryId, RecipientId};
+use model::{GrantId, Location, Method, Purpose, QueryId, RecipientId};
 
 use super::World;
 use crate::Period;
 use crate::access::{QueryLogNew, ShareAnswer, ShareQueryFilter};
-use crate::billing::share_queries_csv;
+use crate::billing::{MeterEventNew, share_queries_csv};
 use crate::page::PageRequest;
 use crate::principal::Principal;
 use crate::sql;
 
 impl World {
     async fn asked(&self, recipient: RecipientId, share: &str, grant: Option<GrantId>) {
+        self.told_of(recipient, share, grant, (0, &[])).await;
+    }
+
+    /// So many bytes of the producer's own files were handed out by a grant that has no limit.
+    pub(super) async fn handed_out(&self, grant: GrantId, bytes: u64) {
+        let recipient = self.recipient_id("rnd_weu").await;
+        self.told_of(recipient, "vehicle-parts", Some(grant), (bytes, &[]))
+            .await;
+    }
+
+    async fn told_of(
+        &self,
+        recipient: RecipientId,
+        share: &str,
+        grant: Option<GrantId>,
+        (live_bytes, counted): (u64, &[MeterEventNew]),
+    ) {
         let exchange = self.exchange();
         let line = QueryLogNew {
             id: QueryId::new(exchange.now()),
@@ -41,10 +58,10 @@ impl World {
             reason: grant.is_none().then(|| "there is no such table".into()),
             status: if grant.is_some() { 200 } else { 404 },
             user_agent: "pandas".into(),
-            live_bytes: 0,
+            live_bytes,
         };
         exchange
-            .query_logged(&self.system, &line, &[])
+            .query_logged(&self.system, &line, counted)
             .await
             .unwrap();
         self.test.clock.advance(1_000_000);
@@ -298,5 +315,51 @@ async fn old_lines_are_forgotten_and_newer_ones_kept() {
             .await;
         assert_eq!(left, ["newer"]);
         assert!(exchange.share_queries_sweep(&world.mara).await.is_err());
+    }
+}
+
+/// What is counted for a call is written with its line, and once.
+#[tokio::test]
+async fn a_line_comes_with_what_was_counted_for_it() {
+    for world in World::each().await {
+        let exchange = world.exchange();
+        let grant = world.granted("vehicle-visits", "live").await;
+        let recipient = world.recipient_id("rnd_weu").await;
+        let place = |text: &str| text.parse::<Location>().unwrap();
+        let event = |key: &str, bytes| MeterEventNew {
+            key: key.into(),
+            product: None,
+            table: None,
+            grant: Some(grant),
+            recipient: Some(recipient),
+            run: None,
+            query: None,
+            from: place("aws:eu-central-1"),
+            to: place("azure:westeurope"),
+            bytes,
+            busy: 0,
+            method: Method::Signed,
+            purpose: Purpose::Query,
+        };
+        let counted = [event("query/1", 70), event("query/1/log", 5)];
+        for _ in 0..2 {
+            world
+                .told_of(recipient, "vehicle-visits", Some(grant), (0, &counted))
+                .await;
+        }
+        let page = PageRequest::default();
+        let events = exchange.meter_events(&world.operator, None, &page).await;
+        let mut bytes: Vec<u64> = events
+            .unwrap()
+            .items
+            .iter()
+            .map(|event| event.bytes)
+            .collect();
+        bytes.sort_unstable();
+        assert_eq!(bytes, [5, 70]);
+        let lines = world
+            .log(&world.operator, ShareQueryFilter::default())
+            .await;
+        assert_eq!(lines.len(), 2);
     }
 }

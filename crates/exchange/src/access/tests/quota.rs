@@ -180,3 +180,27 @@ async fn a_renewal_keeps_the_number_and_the_day() {
         assert!(matches!(over, LiveRead::Over { .. }), "{over:?}");
     }
 }
+
+/// Where any number is allowed they are counted with the line of the access log: there may be a limit later in the day.
+#[tokio::test]
+async fn what_was_handed_out_without_a_limit_counts_for_one_that_comes() {
+    for world in World::telling().await {
+        let exchange = world.exchange();
+        let grant = world.granted_by_rule().await;
+        let seen = exchange.grant(&world.mara, grant).await.unwrap();
+        for bytes in [300, 0, 400] {
+            world.handed_out(grant, bytes).await;
+        }
+        let after = exchange.grant(&world.mara, grant).await.unwrap();
+        assert_eq!((seen.live_bytes_today, after.live_bytes_today), (0, 700));
+        world.limit(grant, Some(1_000)).await.unwrap();
+        assert!(matches!(
+            world.read(grant, 301).await,
+            LiveRead::Over { used: 700, .. }
+        ));
+        assert_eq!(world.read(grant, 300).await, LiveRead::Taken);
+        // A number that cannot be kept does not end the count.
+        world.handed_out(grant, u64::MAX).await;
+        assert!(matches!(world.read(grant, 1).await, LiveRead::Over { .. }));
+    }
+}
