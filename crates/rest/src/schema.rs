@@ -26,12 +26,6 @@ impl Schema {
         name.and_then(|name| self.definitions.get(name))
             .is_some_and(|found| found["properties"]["revision"].is_object())
     }
-
-    /// Whether nothing could be said about the type.
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.value == json!({})
-    }
 }
 
 /// The schema of `T`; `{}` (anything) where serde cannot be asked.
