@@ -158,7 +158,12 @@ impl<'a> Asked<'a> {
         let key = self.key(readable, client, asked_ids, page);
         let mark = held.mark(start..=end);
         if begun.is_none()
-            && let Some(told) = self.known(app, &key, page, mark)
+            && self.is_all_in(page)
+            // What a log that was cleaned up no longer tells others is told to nobody.
+            && held.earliest_change(end).is_some_and(|earliest| earliest <= start)
+            && let Some(told) = app.states.told(&key)
+            && mark.is_some()
+            && told.mark == mark
         {
             told.looked.store(now.millis(), Ordering::Relaxed);
             return Ok(self.ready(app, who, (client, asked_ids), page, &told));
@@ -236,22 +241,17 @@ impl<'a> Asked<'a> {
             looked: AtomicI64::new(now.millis()),
             weight: held.bytes(start..=end).saturating_mul(WEIGHT),
         });
-        app.states.keep_told(key, &told);
-        Ok(self.ready(app, who, (client, asked_ids), page, &told))
+        let ready = self.ready(app, who, (client, asked_ids), page, &told);
+        // Else nobody can come to ask for it.
+        if ready.next_page.is_some() || self.is_all_in(page) {
+            app.states.keep_told(key, &told);
+        }
+        Ok(ready)
     }
 
-    /// What was told of these versions before, for whoever asks for them anew, where the log has the same commits and what is said
-    /// of them lies in none after them.
-    fn known(
-        &self,
-        app: &App,
-        key: &[u8; 32],
-        page: ChangesPage,
-        mark: Option<u64>,
-    ) -> Option<Arc<Told>> {
-        let all_in_these = self.historical_metadata || page.end == page.latest;
-        let told = app.states.told(key).filter(|_| all_in_these)?;
-        (mark.is_some() && told.mark == mark).then_some(told)
+    /// Whether all that is said of these versions lies in them. Else the metadata is that of a later one, which can be another by then.
+    fn is_all_in(&self, page: ChangesPage) -> bool {
+        self.historical_metadata || page.end == page.latest
     }
 
     /// One page of what is told.

@@ -53,7 +53,7 @@ pub trait Gate: Send + Sync + 'static {
     }
 
     /// Whether files of so many bytes may be handed out now, before the first of them is signed: counted, once asked, against
-    /// what the grant allows in a day. [`Refused::OverQuota`] says when it begins anew.
+    /// what the grant allows in a day; where it allows any number, [`Gate::record`] counts. [`Refused::OverQuota`] says when it begins anew.
     async fn allow(&self, _table: &Readable, _bytes: u64) -> Result<(), Refused> {
         Ok(())
     }

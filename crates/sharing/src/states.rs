@@ -227,7 +227,7 @@ impl States {
         Ok(version)
     }
 
-    /// Changes of which a page was asked for before.
+    /// Changes that were told before.
     pub(crate) fn told(&self, key: &[u8; 32]) -> Option<Arc<Told>> {
         let mut kept = lock(&self.0.changes);
         let at = kept.iter().position(|(found, _)| found == key)?;
@@ -237,7 +237,7 @@ impl States {
         Some(told)
     }
 
-    /// Keeps changes for the pages that follow. All that are kept take a quarter of what states may.
+    /// Keeps changes for the pages that follow, and for who asks again. All that are kept take a quarter of what states may.
     pub(crate) fn keep_told(&self, key: [u8; 32], told: &Arc<Told>) {
         let most = self.0.most / 4;
         if told.weight > most {

@@ -244,11 +244,12 @@ impl Exchange {
             .execute(&mut tx)
             .await?;
         }
-        if let Some(grant) = new.grant_id {
-            live_counted(&mut tx, grant, now, new.live_bytes).await?;
-        }
         for event in counted {
             self.meter_store(&mut tx, event, now).await?;
+        }
+        // Last, for answers of one grant wait for each other here until the commit.
+        if let Some(grant) = new.grant_id {
+            live_counted(&mut tx, grant, now, new.live_bytes).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -79,7 +79,16 @@ impl ShareGate {
         let logged = self.exchange.query_logged(&system, &line, &events);
         if let Err(error) = logged.await {
             tracing::error!(error = &error as &dyn std::error::Error, query = %line.id, "an access was not logged");
-            // The bytes have crossed all the same.
+            // The bytes have crossed all the same. Where it was written in spite of the error these may count twice: against a limit,
+            // not on a bill.
+            if let Some(grant) = line.grant_id
+                && let Err(error) = self
+                    .exchange
+                    .live_read(&system, grant, line.live_bytes)
+                    .await
+            {
+                tracing::error!(error = &error as &dyn std::error::Error, query = %line.id, "bytes of a day were not counted");
+            }
             for event in &events {
                 reads::record(&self.exchange, event).await;
             }

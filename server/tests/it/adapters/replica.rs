@@ -344,6 +344,15 @@ async fn a_late_replica_says_so_and_its_source_is_read_within_the_days_bytes() {
         assert_eq!(read().await, ("producer".to_owned(), false));
         let seen = exchange.grant(&operator, grant).await.unwrap();
         assert!(seen.live_bytes_today > 1_000);
+        let filter = exchange::access::ShareQueryFilter::default();
+        let newest = exchange
+            .share_queries(&operator, &filter, &Default::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            seen.live_bytes_today, newest.items[0].bytes_signed,
+            "each once"
+        );
         // Used up, it is the late replica again, and no refusal.
         limit(seen.live_bytes_today).await;
         assert_eq!(read().await, ("replica".to_owned(), true));
