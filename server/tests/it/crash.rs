@@ -186,24 +186,22 @@ fn is_each_pass(stage: &str) -> bool {
     stage == EACH_PASS || std::env::var(CRASHES).is_ok_and(|which| which == "every")
 }
 
-/// Who is to die where in a stage, and whether the child comes to its end all the same; None: as it happens.
-fn deaths_of(stage: &str, worker: &Passes, copier: &Passes) -> Vec<(Death, Option<bool>)> {
+/// Who is to die where in a stage, and whether the child comes to its end all the same.
+fn deaths_of(stage: &str, worker: &Passes, copier: &Passes) -> Vec<(Death, bool)> {
     let mut deaths = Vec::new();
     for (point, passes) in worker {
         if is_each_pass(stage) && *passes > 1 {
             let at = |nth: u32| Death::Worker(format!("{point}#{nth}"));
-            // How often workers that look by the clock pass a point is not the same each time.
-            let said = |ends: bool| (stage == EACH_PASS).then_some(ends);
-            deaths.extend((1..=*passes).map(|nth| (at(nth), said(false))));
+            deaths.extend((1..=*passes).map(|nth| (at(nth), false)));
             // Beyond the last one nobody dies any more.
-            deaths.push((at(passes + 1), said(true)));
+            deaths.push((at(passes + 1), true));
         } else {
-            deaths.push((Death::Worker(point.clone()), Some(false)));
+            deaths.push((Death::Worker(point.clone()), false));
         }
     }
     // A worker outlives its copier, and tries again.
     let copier = copier.keys().cloned();
-    deaths.extend(copier.map(|point| (Death::Copier(point), Some(true))));
+    deaths.extend(copier.map(|point| (Death::Copier(point), true)));
     deaths
 }
 
@@ -282,7 +280,7 @@ async fn survives_every_crash(kind: Kind, copying: Copying) {
             let address = kind.address(&main, &name);
             let other = base.path().join("elsewhere");
             let ended = child(stage, &main, &address, copying, Some(death), &other);
-            assert_eq!(ended, ends.unwrap_or(ended), "{stage}: {death:?}");
+            assert_eq!(ended, *ends, "{stage}: {death:?}");
             assert!(child(stage, &main, &address, copying, None, &other));
             let world = World::open(&main, &address, at).await;
             let found = world.state().await;
