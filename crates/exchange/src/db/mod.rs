@@ -259,6 +259,9 @@ impl Db {
             }
             tokio::time::sleep(BETWEEN_FOLDS).await;
         }
+        tracing::warn!(
+            "the database's write-ahead log stays beside it: something else has it open"
+        );
     }
 
     /// Prepares `text` without running it: what the test of all registered texts calls.
