@@ -164,23 +164,22 @@ impl ShareGate {
             .map_err(refused)
     }
 
-    /// Opens one of the `granted` tables.
+    /// Opens one of the tables that [`Self::granted_by`] gives.
     pub(crate) async fn open_granted(
         &self,
-        recipient: RecipientId,
-        granted: &[SharedTable],
-        (share, schema, table): (&str, &str, &str),
+        (recipient, only): (RecipientId, Option<GrantId>),
+        names: (&str, &str, &str),
         look: Look,
         side: Option<Side>,
     ) -> Result<(Readable, Arc<Reading>), Refused> {
-        let found = granted
-            .iter()
-            .find(|row| {
-                row.share.as_str() == share
-                    && row.schema.as_str() == schema
-                    && row.table_name.as_str() == table
-            })
-            .ok_or(Refused::NotFound)?;
+        let system = Principal::system();
+        let found = self
+            .exchange
+            .shared_table(&system, recipient, only, names)
+            .await
+            .map_err(refused)?;
+        let found = &found.ok_or(Refused::NotFound)?;
+        let (share, schema, table) = names;
         match found.not_served() {
             None => {}
             Some(NotServed::Shared(feature)) => {
@@ -197,10 +196,7 @@ impl ShareGate {
                 });
             }
         }
-        let system = Principal::system();
-        let reader = self.exchange.reader(&system, recipient).await;
-        let reader = reader.map_err(refused)?.ok_or(Refused::NotFound)?;
-        let to = reader.location().map_err(refused)?;
+        let to = found.to().map_err(refused)?;
         let place = self.place(found, look, side).await?;
         let Some((storage, path, _, from)) = place else {
             return Err(Refused::Preparing {
@@ -236,7 +232,7 @@ impl ShareGate {
             table: found.table_id,
             grant: found.grant_id,
             recipient,
-            recipient_name: reader.name,
+            recipient_name: found.recipient.clone(),
             query,
             storage,
             to,
@@ -278,12 +274,11 @@ impl ShareGate {
         names: (&str, &str, &str),
         side: Option<Side>,
     ) -> Result<Readable, Refused> {
-        let granted = self.granted(reader.recipient).await?;
         let token = reader.token.ok_or_else(|| {
             Refused::Internal("a reader without a credential is handed nothing".to_owned())
         })?;
         let look = Look::Consumer(token);
-        let opened = self.open_granted(reader.recipient, &granted, names, look, side);
+        let opened = self.open_granted((reader.recipient, None), names, look, side);
         match opened.await {
             Ok((readable, _)) => Ok(readable),
             Err(Refused::NotFound) => {

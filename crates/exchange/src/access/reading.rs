@@ -28,6 +28,10 @@ pub type Place<'a> = (StorageId, &'a str, Location, ReadFrom);
 /// A table that a recipient may read right now.
 #[derive(Clone, Debug)]
 pub struct SharedTable {
+    /// Who reads, and where that is.
+    pub recipient: Name,
+    recipient_cloud: Cloud,
+    recipient_region: String,
     pub grant_id: GrantId,
     pub mode: Mode,
     pub until_at: Timestamp,
@@ -66,6 +70,9 @@ pub struct SharedTable {
     pub byte_count: Option<u64>,
 }
 from_row!(SharedTable {
+    recipient,
+    recipient_cloud,
+    recipient_region,
     grant_id,
     mode,
     until_at,
@@ -112,6 +119,11 @@ impl SharedTable {
         let shared = self.refused_for.as_deref().map(NotServed::Shared);
         let cloned = self.clone_refused_for.as_deref().map(NotServed::Cloned);
         shared.or(cloned.filter(|_| self.mode == Mode::Replica))
+    }
+
+    /// Where its recipient is.
+    pub fn to(&self) -> Result<Location, Error> {
+        Location::new(self.recipient_cloud, &self.recipient_region).map_err(Error::internal)
     }
 
     /// The rows that the grant opens; None: all.
@@ -240,9 +252,33 @@ impl Exchange {
         recipient: RecipientId,
         only: Option<GrantId>,
     ) -> Result<Vec<SharedTable>, Error> {
+        self.shared(principal, recipient, only, None).await
+    }
+
+    /// One of [`Exchange::shared_tables_by`], by the names of share, schema and table in lower case: what each request for a table
+    /// asks, however many others its reader has.
+    pub async fn shared_table(
+        &self,
+        principal: &Principal,
+        recipient: RecipientId,
+        only: Option<GrantId>,
+        names: (&str, &str, &str),
+    ) -> Result<Option<SharedTable>, Error> {
+        let rows = self.shared(principal, recipient, only, Some(names)).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn shared(
+        &self,
+        principal: &Principal,
+        recipient: RecipientId,
+        only: Option<GrantId>,
+        names: Option<(&str, &str, &str)>,
+    ) -> Result<Vec<SharedTable>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
         let mut rows: Vec<SharedTable> = sql!(
-            "select access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
+            "select recipient.name as recipient, recipient.cloud as recipient_cloud, recipient.region as recipient_region,
+                    access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
                     schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
                     clone_refused_for,
                     product_table.history, product_table.history_start, product_table.change_data_feed,
@@ -274,6 +310,7 @@ impl Exchange {
                      and replica_table.state = 'ready'
              where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
                  and product.state <> 'draft' and (access_grant.id = $3 or $3 is null)
+                 and ((product.name = $4 and schema_name = $5 and product_table.name = $6) or cast($4 as text) is null)
              order by product.name, schema_name, product_table.name,
                  case when access_grant.mode = 'replica' and replica_table.source_version is null then 1 else 0 end,
                  case when access_grant.cut_id is null then 0 else 1 end,
@@ -285,6 +322,9 @@ impl Exchange {
         .bind(recipient)
         .bind(self.now())
         .bind(only)
+        .bind(names.map(|(share, ..)| share.to_owned()))
+        .bind(names.map(|(_, schema, _)| schema.to_owned()))
+        .bind(names.map(|(.., table)| table.to_owned()))
         .all(self.db())
         .await?;
         rows.dedup_by_key(|row| row.table_id);

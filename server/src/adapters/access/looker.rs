@@ -314,11 +314,10 @@ impl Gate for VerifyingGate {
         schema: &str,
         table: &str,
     ) -> Result<Readable, Refused> {
-        let granted = self.granted(reader).await?;
-        let names = (share, schema, table);
-        let opened =
-            self.gate
-                .open_granted(reader.recipient, &granted, names, Look::Verification, None);
+        let (names, whose) = ((share, schema, table), (reader.recipient, self.only));
+        let opened = self
+            .gate
+            .open_granted(whose, names, Look::Verification, None);
         let (readable, reading) = opened.await?;
         let readings = self.readings.lock();
         readings

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::dto::{ProfileNew, RecipientNew, RevokeNew, RotationNew};
 use model::time::{HOUR, MINUTE};
-use model::{Mode, RecipientTokenId, Timestamp};
+use model::{GrantId, Mode, RecipientTokenId, Timestamp};
 
 use super::following::tables as tables_of;
 use super::{World, inspection};
@@ -36,6 +36,7 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         // What is granted is the product: a table that comes later is read, too, and none goes while it is read.
         let lake = "s3://lake/aftersales";
         world.test.world.put_table(lake, "more", Ok(inspection()));
+        let shared_schema = tables[0].schema.to_string();
         for names in [&["more", "t"][..], &["t"]] {
             let updated = exchange
                 .product_update(&world.jonas, "vehicle-visits", tables_of(names))
@@ -45,6 +46,18 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
             let found: Vec<&str> = shared.iter().map(|row| row.table_name.as_str()).collect();
             assert_eq!(found, ["more", "t"]);
         }
+        let one = async |table, only| {
+            let names = ("vehicle-visits", shared_schema.as_str(), table);
+            let found = exchange.shared_table(&world.system, reader, only, names);
+            found.await.unwrap().map(|row| row.table_name.to_string())
+        };
+        for only in [None, Some(id)] {
+            assert_eq!(one("t", only).await.as_deref(), Some("t"));
+            assert_eq!(one("more", only).await.as_deref(), Some("more"));
+            assert_eq!(one("mor", only).await, None);
+        }
+        let another = GrantId::new(exchange.now());
+        assert_eq!(one("t", Some(another)).await, None);
         assert!(
             exchange
                 .reading_is_open(&world.system, id, None)
