@@ -30,6 +30,9 @@ pub use value::{Column, FromRow, Row, Value};
 const FOLDS: u32 = 50;
 const BETWEEN_FOLDS: Duration = Duration::from_millis(20);
 
+/// A connection to a server that was in use so lately is taken to be there still.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// Registers a SQL text and makes a [`Query`] of it. A test prepares every registered text on both migrated databases. A
 /// text that several statements have in part is put together of pieces, each a literal or a macro that is one.
 #[macro_export]
@@ -135,6 +138,14 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(16)
                 .acquire_timeout(Duration::from_secs(10))
+                // Each is looked at once it is given back. Asking again before each statement would double the way there and back.
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        let is_fresh = meta.idle_for < FRESH;
+                        Ok(is_fresh || connection.ping().await.is_ok())
+                    })
+                })
                 .connect_with(options)
                 .await?;
             return Ok(Self::Postgres(pool));
@@ -154,11 +165,14 @@ impl Db {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
+            // A file does not go away as a server does.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         Ok(Self::Sqlite { write, read })
