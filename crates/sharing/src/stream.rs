@@ -19,7 +19,7 @@ use futures::Stream;
 use http::StatusCode;
 use object_store::path::Path as Key;
 
-use self::chunk::{Ahead, Items, Rows, Source, Wanted, Work};
+use self::chunk::{Ahead, Chunk, Items, Rows, Source, Wanted, Work};
 pub(crate) use self::content::{Content, Item};
 pub(crate) use self::pack::Packing;
 use self::pack::{Packed, Packer};
@@ -35,12 +35,12 @@ use crate::{Readable, SignedFile, lines};
 
 /// Files that are signed together.
 const CHUNK: usize = 500;
-/// So many chunks are signed at a time, and written in one piece; of the first piece there is one, for an answer is to begin
-/// soon.
+/// So many chunks are signed and written beside each other, and so many go out in one piece at the most; the first goes out alone,
+/// for an answer is to begin soon.
 const CHUNKS: usize = 4;
-/// Once a log says so many bytes of a piece's files, no more are taken into it: their lines say the same, and a piece is held twice,
+/// Once a log says so many bytes of a chunk's files, no more are taken into it: their lines say the same, and a piece is held twice,
 /// in each answer. Usual files do not come to it.
-const PIECE_BYTES: usize = 16 << 20;
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// An answer that is ready to be written.
 pub(crate) struct Ready {
@@ -99,14 +99,14 @@ pub(crate) async fn respond(
         format,
         ids,
         packing,
+        from: ready.from,
         next: ready.from,
         end: ready.to,
         next_page: ready.next_page,
         refresh_token: ready.refresh_token,
         again: HashMap::new(),
         min_expiry: None,
-        chunks: 1,
-        ahead: None,
+        ahead: Ahead::default(),
         _slot: slot,
     };
     files.note_repeated();
@@ -114,7 +114,7 @@ pub(crate) async fn respond(
     let mut piece = Packer::new(packing);
     piece.put_lines(ready.head);
     if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
-        files.ahead = None;
+        files.ahead = Ahead::default();
         files.app.gate.give_back(&files.readable, bytes).await;
         return close(&call, entry, Err(failure)).await;
     }
@@ -150,7 +150,6 @@ fn write_answer(
     async_stream::stream! {
         let shelf = (!files.is_done()).then(|| Shelf::new(files.app.slots.patience.client));
         while let Some(shelf) = shelf.as_ref().filter(|_| !files.is_done()) {
-            files.go_ahead(files.next);
             shelf.put(files);
             yield Ok(piece.take());
             let Some(back) = shelf.take() else {
@@ -170,6 +169,11 @@ fn write_answer(
                     piece.put_lines(end);
                     yield Ok(piece.end());
                 } else {
+                    // What is counted goes out.
+                    let counted = piece.take();
+                    if !counted.is_empty() {
+                        yield Ok(counted);
+                    }
                     yield Err(io::Error::other("the answer could not be completed"));
                 }
                 return;
@@ -206,14 +210,13 @@ struct Files {
     format: Format,
     ids: FileIds,
     packing: Packing,
+    from: usize,
     next: usize,
     end: usize,
     next_page: Option<String>,
     refresh_token: Option<String>,
-    /// How many are signed for the next piece.
-    chunks: usize,
-    /// The next piece, which is being written.
-    ahead: Option<Ahead>,
+    /// Those that are being signed and written, from `next` on.
+    ahead: Ahead,
     /// What more than one line of changes is about, with its URL once it has one: a file that loses rows is removed and added,
     /// and by its URL clients know it for the same.
     again: HashMap<Key, Option<SignedFile>>,
@@ -228,47 +231,60 @@ impl Files {
         self.next >= self.end
     }
 
-    /// Signs the next files and appends their lines; nothing if none are left.
+    /// Signs the next files and appends their lines: a chunk, and those behind it that are ready, too; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Packer, entry: &mut Entry) -> Result<(), Failure> {
-        let chunks = std::mem::replace(&mut self.chunks, CHUNKS);
-        let range = self.following(self.next, chunks);
-        let until = range.end;
         let Some(source) = self.source() else {
+            let chunks = if self.next == self.from { 1 } else { CHUNKS };
+            let range = self.following(self.next, chunks);
             return self.write_changes(out, entry, range).await;
         };
-        let written = if chunks == 1 {
+        if self.next == self.from {
+            let range = self.following(self.next, 1);
+            let until = range.end;
             // What comes behind it is begun beside it.
-            self.go_ahead(until);
-            vec![source.write(&self.app, &self.readable, range).await?]
-        } else {
-            let ahead = self.ahead.take().filter(Ahead::is_fresh);
-            let ahead = ahead.unwrap_or_else(|| self.begin(&source, range));
-            ahead.written().await?
-        };
-        self.next = until;
-        for chunk in written {
-            entry.signed(chunk.files, chunk.bytes);
-            self.min_expiry = chunk.min_expiry.into_iter().chain(self.min_expiry).min();
-            out.put(chunk.lines);
+            self.go_ahead(&source, until);
+            let first = source.write(&self.app, &self.readable, range).await?;
+            self.put(first, until, out, entry);
+            return Ok(());
         }
+        self.ahead.forget_old();
+        for _ in 0..CHUNKS {
+            self.go_ahead(&source, self.next);
+            let Some((until, chunk)) = self.ahead.first() else {
+                return Ok(());
+            };
+            self.put(chunk.done().await?, until, out, entry);
+            if !self.ahead.is_ready() {
+                break;
+            }
+        }
+        // These are written while the piece is taken.
+        self.go_ahead(&source, self.next);
         Ok(())
     }
 
-    /// Begins the piece at `next`, while that before it is written or taken, unless it is begun.
-    fn go_ahead(&mut self, next: usize) {
-        if self.ahead.is_some() {
-            return;
-        }
-        let range = self.following(next, self.chunks);
-        if let Some(source) = self.source().filter(|_| !range.is_empty()) {
-            self.ahead = Some(self.begin(&source, range));
+    fn put(&mut self, chunk: Chunk, until: usize, out: &mut Packer, entry: &mut Entry) {
+        self.next = until;
+        entry.signed(chunk.files, chunk.bytes);
+        self.min_expiry = chunk.min_expiry.into_iter().chain(self.min_expiry).min();
+        out.put(chunk.lines);
+    }
+
+    /// Begins the chunks behind those that are begun, the first one at `next`: so many that no core waits for one.
+    fn go_ahead(&mut self, source: &Source, next: usize) {
+        while self.ahead.len() < CHUNKS {
+            let range = self.following(self.ahead.end().unwrap_or(next), 1);
+            if range.is_empty() {
+                return;
+            }
+            self.ahead.begin(&self.app, &self.readable, source, range);
         }
     }
 
-    /// Which files stand in the piece at `next`, of so many chunks; at least one, if any are left.
+    /// Which files stand in so many chunks from `next` on; at least one, if any are left.
     fn following(&self, next: usize, chunks: usize) -> Range<usize> {
         let until = self.end.min(next.saturating_add(CHUNK * chunks));
-        let mut room = PIECE_BYTES;
+        let mut room = CHUNK_BYTES * chunks;
         let fitting = (next..until).take_while(|at| {
             let fits = room > 0;
             room = room.saturating_sub(self.content.said(*at));
@@ -296,10 +312,6 @@ impl Files {
             })),
             Content::Changes(_) => None,
         }
-    }
-
-    fn begin(&self, source: &Source, range: Range<usize>) -> Ahead {
-        Ahead::begin(&self.app, &self.readable, source, range, CHUNK)
     }
 
     /// Changes of which some are about the same files, one piece after the other.

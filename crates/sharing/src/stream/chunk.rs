@@ -1,6 +1,6 @@
 //! Some of the files of a state, or some changes: signed, and their lines written, beside others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,9 +56,14 @@ pub(super) struct Chunk {
     pub(super) min_expiry: Option<i64>,
 }
 
-/// Chunks that are being written.
-pub(super) struct Ahead {
-    chunks: Vec<Work<Chunk>>,
+/// Chunks that are being written, one behind the other.
+#[derive(Default)]
+pub(super) struct Ahead(VecDeque<Begun>);
+
+struct Begun {
+    chunk: Work<Chunk>,
+    /// Where its files end.
+    until: usize,
     since: Instant,
 }
 
@@ -83,41 +88,48 @@ impl<T> Drop for Work<T> {
 }
 
 impl Ahead {
-    /// Begins to write the files of `range`, so many to a chunk.
+    /// Begins to write the files of `range`, behind all others.
     pub(super) fn begin(
+        &mut self,
         app: &App,
         readable: &Readable,
         source: &Source,
         range: Range<usize>,
-        length: usize,
-    ) -> Self {
-        let mut chunks = Vec::new();
-        let mut from = range.start;
-        while from < range.end {
-            let to = range.end.min(from.saturating_add(length));
-            let (app, readable, source) = (app.clone(), readable.clone(), source.clone());
-            chunks.push(Work::begin(async move {
-                source.write(&app, &readable, from..to).await
-            }));
-            from = to;
-        }
-        Self {
-            chunks,
+    ) {
+        let until = range.end;
+        let (app, readable, source) = (app.clone(), readable.clone(), source.clone());
+        self.0.push_back(Begun {
+            chunk: Work::begin(async move { source.write(&app, &readable, range).await }),
+            until,
             since: Instant::now(),
-        }
+        });
     }
 
-    pub(super) fn is_fresh(&self) -> bool {
-        self.since.elapsed() < FRESH
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// All of them, or why one failed.
-    pub(super) async fn written(self) -> Result<Vec<Chunk>, Failure> {
-        let mut written = Vec::with_capacity(self.chunks.len());
-        for chunk in self.chunks {
-            written.push(chunk.done().await?);
+    /// Where the files of the last one end.
+    pub(super) fn end(&self) -> Option<usize> {
+        self.0.back().map(|last| last.until)
+    }
+
+    /// Takes the first one, with where its files end.
+    pub(super) fn first(&mut self) -> Option<(usize, Work<Chunk>)> {
+        self.0.pop_front().map(|first| (first.until, first.chunk))
+    }
+
+    /// Whether nobody would wait for the first one.
+    pub(super) fn is_ready(&self) -> bool {
+        let first = self.0.front();
+        first.is_some_and(|first| first.chunk.0.is_finished())
+    }
+
+    /// Gives up all where the client took its time: access may have ended since.
+    pub(super) fn forget_old(&mut self) {
+        if self.0.iter().any(|begun| begun.since.elapsed() >= FRESH) {
+            self.0.clear();
         }
-        Ok(written)
     }
 }
 
