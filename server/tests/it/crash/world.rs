@@ -180,6 +180,8 @@ impl World {
                     exchange.sync_start(&operator, reference).await.unwrap();
                     self.work().await;
                 }
+                // Who died behind the last commit has left work that no sync asks for any more.
+                self.work().await;
             }
             "vacuum" => {
                 exchange.vacuum_start(&operator, reference).await.unwrap();
