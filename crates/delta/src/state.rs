@@ -146,6 +146,11 @@ impl State {
         })
     }
 
+    /// The same, if that time is over.
+    pub fn sorted_already(&self) -> Option<&Arc<[u32]>> {
+        self.sorted.get()
+    }
+
     /// Bytes of all active files.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -184,6 +189,12 @@ impl State {
     pub fn view(&self, row: u32) -> FileView<'_> {
         let (columns, row) = self.place(row);
         columns.view(row)
+    }
+
+    /// Bytes that the log says of one file at the most: of path, statistics, partition values and deletion vector together.
+    pub fn longest(&self) -> usize {
+        let parts = self.parts.iter().map(|part| part.columns.longest());
+        parts.max().unwrap_or_default()
     }
 
     /// The object of one file, contained.

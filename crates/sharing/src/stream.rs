@@ -38,8 +38,8 @@ const CHUNK: usize = 500;
 /// So many chunks are signed and written beside each other, and so many go out in one piece at the most; the first goes out alone,
 /// for an answer is to begin soon.
 const CHUNKS: usize = 4;
-/// Once a log says so many bytes of a chunk's files, no more are taken into it: their lines say the same, and a piece is held twice,
-/// in each answer. Usual files do not come to it.
+/// A log says at most so many bytes of a chunk's files, unless it is one file: their lines say the same. Four times as many are under
+/// way and go out in one piece. Usual files do not come to it.
 const CHUNK_BYTES: usize = 4 << 20;
 
 /// An answer that is ready to be written.
@@ -107,6 +107,7 @@ pub(crate) async fn respond(
         again: HashMap::new(),
         min_expiry: None,
         ahead: Ahead::default(),
+        failed: None,
         _slot: slot,
     };
     files.note_repeated();
@@ -159,6 +160,7 @@ fn write_answer(
             };
             files = back;
             if let Err(failure) = files.write_piece(&mut piece, &mut entry).await {
+                drop(files);
                 failure.log(&call);
                 let message = failure.message(&call);
                 entry.failed(&failure).await;
@@ -169,11 +171,6 @@ fn write_answer(
                     piece.put_lines(end);
                     yield Ok(piece.end());
                 } else {
-                    // What is counted goes out.
-                    let counted = piece.take();
-                    if !counted.is_empty() {
-                        yield Ok(counted);
-                    }
                     yield Err(io::Error::other("the answer could not be completed"));
                 }
                 return;
@@ -217,6 +214,8 @@ struct Files {
     refresh_token: Option<String>,
     /// Those that are being signed and written, from `next` on.
     ahead: Ahead,
+    /// Why the chunk at `next` could not be written.
+    failed: Option<Failure>,
     /// What more than one line of changes is about, with its URL once it has one: a file that loses rows is removed and added,
     /// and by its URL clients know it for the same.
     again: HashMap<Key, Option<SignedFile>>,
@@ -233,13 +232,16 @@ impl Files {
 
     /// Signs the next files and appends their lines: a chunk, and those behind it that are ready, too; nothing if none are left.
     async fn write_piece(&mut self, out: &mut Packer, entry: &mut Entry) -> Result<(), Failure> {
+        if let Some(failure) = self.failed.take() {
+            return Err(failure);
+        }
         let Some(source) = self.source() else {
             let chunks = if self.next == self.from { 1 } else { CHUNKS };
-            let range = self.following(self.next, chunks);
+            let (range, _) = self.following(self.next, chunks);
             return self.write_changes(out, entry, range).await;
         };
         if self.next == self.from {
-            let range = self.following(self.next, 1);
+            let (range, _) = self.following(self.next, 1);
             let until = range.end;
             // What comes behind it is begun beside it.
             self.go_ahead(&source, until);
@@ -247,13 +249,29 @@ impl Files {
             self.put(first, until, out, entry);
             return Ok(());
         }
-        self.ahead.forget_old();
-        for _ in 0..CHUNKS {
+        let (mut chunks, mut said, mut anew) = (0, 0, false);
+        while chunks < CHUNKS && said < CHUNK_BYTES * CHUNKS {
             self.go_ahead(&source, self.next);
-            let Some((until, chunk)) = self.ahead.first() else {
-                return Ok(());
+            let Some(begun) = self.ahead.first() else {
+                break;
             };
-            self.put(chunk.done().await?, until, out, entry);
+            match begun.chunk.done().await {
+                // The client took its time, and access may have ended since.
+                Ok(chunk) if chunk.is_old() && !anew => {
+                    self.ahead.clear();
+                    anew = true;
+                    continue;
+                }
+                Ok(chunk) => self.put(chunk, begun.until, out, entry),
+                Err(failure) if chunks == 0 => return Err(failure),
+                // What is ready goes out before.
+                Err(failure) => {
+                    self.ahead.clear();
+                    self.failed = Some(failure);
+                    return Ok(());
+                }
+            }
+            (chunks, said) = (chunks + 1, said + begun.said);
             if !self.ahead.is_ready() {
                 break;
             }
@@ -272,25 +290,36 @@ impl Files {
 
     /// Begins the chunks behind those that are begun, the first one at `next`: so many that no core waits for one.
     fn go_ahead(&mut self, source: &Source, next: usize) {
-        while self.ahead.len() < CHUNKS {
-            let range = self.following(self.ahead.end().unwrap_or(next), 1);
+        while self.ahead.len() < CHUNKS && self.ahead.said() < CHUNK_BYTES * CHUNKS {
+            let (range, said) = self.following(self.ahead.end().unwrap_or(next), 1);
             if range.is_empty() {
                 return;
             }
-            self.ahead.begin(&self.app, &self.readable, source, range);
+            let (app, readable) = (&self.app, &self.readable);
+            self.ahead.begin(app, readable, source, range, said);
         }
     }
 
-    /// Which files stand in so many chunks from `next` on; at least one, if any are left.
-    fn following(&self, next: usize, chunks: usize) -> Range<usize> {
+    /// Which files stand in so many chunks from `next` on, at least one, if any are left; and how many bytes the log says of them at
+    /// the most.
+    fn following(&self, next: usize, chunks: usize) -> (Range<usize>, usize) {
         let until = self.end.min(next.saturating_add(CHUNK * chunks));
-        let mut room = CHUNK_BYTES * chunks;
-        let fitting = (next..until).take_while(|at| {
-            let fits = room > 0;
-            room = room.saturating_sub(self.content.said(*at));
-            fits
-        });
-        next..next + fitting.count()
+        let room = CHUNK_BYTES * chunks;
+        // So not each is looked at.
+        let longest = self.content.longest();
+        let all = longest.map(|longest| longest.saturating_mul(until.saturating_sub(next)));
+        if let Some(said) = all.filter(|said| *said <= room) {
+            return (next..until, said);
+        }
+        let (mut to, mut said) = (next, 0_usize);
+        while to < until {
+            let more = said.saturating_add(self.content.said(to));
+            if to > next && more > room {
+                break;
+            }
+            (to, said) = (to + 1, more);
+        }
+        (next..to, said)
     }
 
     /// What is written in chunks that know nothing of each other. None: changes, of which some are about the same files.

@@ -85,6 +85,8 @@ pub(super) struct Columns {
     extras: BTreeMap<usize, Extra>,
     has_vectors: bool,
     bytes: u64,
+    /// Bytes that the log says of a row at the most, about.
+    longest: usize,
     /// Hashes of the rows' keys, ascending, each with its row; made once a later version asks.
     index: OnceLock<Vec<(u64, u32)>>,
 }
@@ -118,6 +120,16 @@ impl Texts {
     fn get(&self, row: usize) -> &str {
         let from = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[from as usize..self.ends[row] as usize]
+    }
+
+    /// Bytes.
+    fn longest(&self) -> usize {
+        let ends = self.ends.iter().scan(0, |from, end| {
+            let length = *end - *from;
+            *from = *end;
+            Some(length as usize)
+        });
+        ends.max().unwrap_or_default()
     }
 
     fn fit(&mut self) {
@@ -211,14 +223,20 @@ impl Columns {
         self.values.shrink_to_fit();
         self.known = HashMap::new();
         let row = 8 + 8 + 1 + 4 + 16;
-        let extras: usize = self
-            .extras
-            .values()
-            .map(|extra| {
-                let vector = extra.deletion_vector.as_ref();
-                512 + vector.map_or(0, |vector| 2 * vector.to_string().len())
-            })
-            .sum();
+        let vectors = self.extras.values().map(|extra| {
+            let vector = extra.deletion_vector.as_ref();
+            vector.map_or(0, |vector| vector.to_string().len())
+        });
+        let (count_of_extras, all_vectors, longest_vector) = vectors
+            .fold((0, 0, 0), |(count, all, longest), length| {
+                (count + 1, all + length, length.max(longest))
+            });
+        let extras: usize = 512 * count_of_extras + 2 * all_vectors;
+        let values = self.values.iter().map(|values| bytes_of(values)).max();
+        self.longest = self.paths.longest()
+            + self.stats.longest()
+            + values.unwrap_or_default()
+            + longest_vector;
         let all = self.paths.weight()
             + self.stats.weight()
             + self.len() * row
@@ -239,6 +257,11 @@ impl Columns {
     /// Bytes that are held, the index that may come among them.
     pub(super) fn weight(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes that the log says of one row, at the most; once nothing more comes.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 
     pub(super) fn path(&self, row: usize) -> &str {

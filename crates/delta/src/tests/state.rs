@@ -50,6 +50,14 @@ async fn agree(table: &Table, state: &State) {
         let mut found = state.file(*row);
         assert_eq!(found.raw.get("baseRowId"), file.raw.get("baseRowId"));
         assert_eq!(state.live_rows(*row), file.live_rows());
+        let values = file.partition_values.iter();
+        let values = values.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
+        let vector = file.deletion_vector.as_ref();
+        let said = file.path.len()
+            + file.stats.as_ref().map_or(0, String::len)
+            + values.sum::<usize>()
+            + vector.map_or(0, |vector| vector.to_string().len());
+        assert!(said <= state.longest(), "{said}: {}", file.path);
         found.raw = file.raw.clone();
         assert_eq!(found, **file);
     }

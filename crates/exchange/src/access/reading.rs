@@ -232,6 +232,57 @@ pub struct GrantReading {
     pub wanted: bool,
 }
 
+/// What a recipient reads right now, by the grant $3 alone where there is one; the last condition says by which names. Of one name
+/// it is a text of its own: beside an `or` no index of names is used.
+macro_rules! shared {
+    ($named:literal) => {
+        sql!(
+            "select recipient.name as recipient, recipient.cloud as recipient_cloud, recipient.region as recipient_region,
+                    access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
+                    schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
+                    clone_refused_for,
+                    product_table.history, product_table.history_start, product_table.change_data_feed,
+                    access_grant.row_filter, access_grant.directory_access, access_grant.cut_id,
+                    product_table.storage_id as source_storage, product_table.path as source_path, source.url as source_url, source.cloud as source_cloud,
+                    source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
+                    target.cloud as replica_cloud, target.region as replica_region,
+                    replica_table.source_version as replica_source_version, replica.late_since,
+                    access_grant.live_bytes_per_day, product_table.byte_count
+             from access_grant join product on product.id = access_grant.product_id
+                 join recipient on recipient.id = access_grant.recipient_id
+                 left join cut on cut.id = access_grant.cut_id
+                 join product_table on product_table.product_id = product.id and removed_at is null
+                     and (access_grant.cut_id is null or exists (select 1 from cut_table where cut_table.cut_id = cut.id
+                              and cut_table.number = cut.edition and cut_table.table_id = product_table.id))
+                 join storage as source on source.id = product_table.storage_id
+                 left join storage as target on target.cloud = recipient.cloud and target.region = recipient.region
+                     and exists (select 1 from replica where replica.product_id = product.id and replica.storage_id = target.id
+                                     and replica.state in ('pending', 'ready') and ",
+            same_cut!("replica", "access_grant"),
+            ")
+                 left join replica on replica.product_id = product.id and replica.storage_id = target.id
+                     and replica.state in ('pending', 'ready') and ",
+            same_cut!("replica", "access_grant"),
+            " and not exists (select 1 from replica as earlier where earlier.cut_id = replica.cut_id
+                              and earlier.storage_id = replica.storage_id and earlier.edition < replica.edition
+                              and earlier.state in ('pending', 'ready'))
+                 left join replica_table on replica_table.replica_id = replica.id and replica_table.table_id = product_table.id
+                     and replica_table.state = 'ready'
+             where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
+                 and product.state <> 'draft' and (access_grant.id = $3 or $3 is null)",
+            $named,
+            "
+             order by product.name, schema_name, product_table.name,
+                 case when access_grant.mode = 'replica' and replica_table.source_version is null then 1 else 0 end,
+                 case when access_grant.cut_id is null then 0 else 1 end,
+                 case when access_grant.mode = 'replica' and replica_table.source_version is not null then 0
+                     when access_grant.mode = 'live' then 1 else 2 end,
+                 case when access_grant.row_filter is null then 0 else 1 end,
+                 case when access_grant.directory_access then 0 else 1 end, until_at desc, access_grant.id"
+        )
+    };
+}
+
 impl Exchange {
     /// Every table that a recipient may read right now, in the order of share, schema and name; where several grants give
     /// the same table, the one that ends last counts, a replica that is there before live, and live before a replica that is not;
@@ -276,57 +327,18 @@ impl Exchange {
         names: Option<(&str, &str, &str)>,
     ) -> Result<Vec<SharedTable>, Error> {
         can(principal, Operation::ShareRead, &Scope::NONE)?;
-        let mut rows: Vec<SharedTable> = sql!(
-            "select recipient.name as recipient, recipient.cloud as recipient_cloud, recipient.region as recipient_region,
-                    access_grant.id as grant_id, access_grant.mode, until_at, product.id as product_id, product.name as share,
-                    schema_name as schema, product_table.name as table_name, product_table.id as table_id, refused_for,
-                    clone_refused_for,
-                    product_table.history, product_table.history_start, product_table.change_data_feed,
-                    access_grant.row_filter, access_grant.directory_access, access_grant.cut_id,
-                    product_table.storage_id as source_storage, product_table.path as source_path, source.url as source_url, source.cloud as source_cloud,
-                    source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
-                    target.cloud as replica_cloud, target.region as replica_region,
-                    replica_table.source_version as replica_source_version, replica.late_since,
-                    access_grant.live_bytes_per_day, product_table.byte_count
-             from access_grant join product on product.id = access_grant.product_id
-                 join recipient on recipient.id = access_grant.recipient_id
-                 left join cut on cut.id = access_grant.cut_id
-                 join product_table on product_table.product_id = product.id and removed_at is null
-                     and (access_grant.cut_id is null or exists (select 1 from cut_table where cut_table.cut_id = cut.id
-                              and cut_table.number = cut.edition and cut_table.table_id = product_table.id))
-                 join storage as source on source.id = product_table.storage_id
-                 left join storage as target on target.cloud = recipient.cloud and target.region = recipient.region
-                     and exists (select 1 from replica where replica.product_id = product.id and replica.storage_id = target.id
-                                     and replica.state in ('pending', 'ready') and ",
-            same_cut!("replica", "access_grant"),
-            ")
-                 left join replica on replica.product_id = product.id and replica.storage_id = target.id
-                     and replica.state in ('pending', 'ready') and ",
-            same_cut!("replica", "access_grant"),
-            " and not exists (select 1 from replica as earlier where earlier.cut_id = replica.cut_id
-                              and earlier.storage_id = replica.storage_id and earlier.edition < replica.edition
-                              and earlier.state in ('pending', 'ready'))
-                 left join replica_table on replica_table.replica_id = replica.id and replica_table.table_id = product_table.id
-                     and replica_table.state = 'ready'
-             where access_grant.recipient_id = $1 and access_grant.desired = 'active' and access_grant.until_at > $2
-                 and product.state <> 'draft' and (access_grant.id = $3 or $3 is null)
-                 and ((product.name = $4 and schema_name = $5 and product_table.name = $6) or cast($4 as text) is null)
-             order by product.name, schema_name, product_table.name,
-                 case when access_grant.mode = 'replica' and replica_table.source_version is null then 1 else 0 end,
-                 case when access_grant.cut_id is null then 0 else 1 end,
-                 case when access_grant.mode = 'replica' and replica_table.source_version is not null then 0
-                     when access_grant.mode = 'live' then 1 else 2 end,
-                 case when access_grant.row_filter is null then 0 else 1 end,
-                 case when access_grant.directory_access then 0 else 1 end, until_at desc, access_grant.id"
-        )
-        .bind(recipient)
-        .bind(self.now())
-        .bind(only)
-        .bind(names.map(|(share, ..)| share.to_owned()))
-        .bind(names.map(|(_, schema, _)| schema.to_owned()))
-        .bind(names.map(|(.., table)| table.to_owned()))
-        .all(self.db())
-        .await?;
+        let query = match names {
+            None => shared!(""),
+            Some(_) => {
+                shared!(" and product.name = $4 and schema_name = $5 and product_table.name = $6")
+            }
+        };
+        let query = query.bind(recipient).bind(self.now()).bind(only);
+        let query = match names {
+            None => query,
+            Some((share, schema, table)) => query.bind(share).bind(schema).bind(table),
+        };
+        let mut rows: Vec<SharedTable> = query.all(self.db()).await?;
         rows.dedup_by_key(|row| row.table_id);
         Ok(rows)
     }

@@ -142,8 +142,10 @@ impl Db {
                 .test_before_acquire(false)
                 .before_acquire(|connection, meta| {
                     Box::pin(async move {
-                        let is_fresh = meta.idle_for < FRESH;
-                        Ok(is_fresh || connection.ping().await.is_ok())
+                        if meta.idle_for >= FRESH {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
                     })
                 })
                 .connect_with(options)

@@ -73,9 +73,13 @@ impl Hints {
     ) -> Result<(Selected, Slot), Failure> {
         let filter = Filter::new(&self.0, &state.outline().metadata);
         let takes_all = limit.is_none() && filter.is_idle() && sieve.is_none();
-        if takes_all && !in_pages {
+        let known = match in_pages {
+            true => state.sorted_already(),
+            false => Some(state.rows()),
+        };
+        if let Some(rows) = known.filter(|_| takes_all) {
             let selected = Selected {
-                rows: Arc::clone(state.rows()),
+                rows: Arc::clone(rows),
                 dropped: 0,
             };
             return Ok((selected, slot));

@@ -54,17 +54,20 @@ pub(super) struct Chunk {
     pub(super) bytes: u64,
     /// The earliest end of a URL, in milliseconds.
     pub(super) min_expiry: Option<i64>,
+    /// Since when its URLs are there: access was open then.
+    signed_at: Instant,
 }
 
 /// Chunks that are being written, one behind the other.
 #[derive(Default)]
 pub(super) struct Ahead(VecDeque<Begun>);
 
-struct Begun {
-    chunk: Work<Chunk>,
+pub(super) struct Begun {
+    pub(super) chunk: Work<Chunk>,
     /// Where its files end.
-    until: usize,
-    since: Instant,
+    pub(super) until: usize,
+    /// Bytes that the log says of them, at the most.
+    pub(super) said: usize,
 }
 
 /// Something that is done beside others, and given up when it is dropped.
@@ -95,13 +98,14 @@ impl Ahead {
         readable: &Readable,
         source: &Source,
         range: Range<usize>,
+        said: usize,
     ) {
         let until = range.end;
         let (app, readable, source) = (app.clone(), readable.clone(), source.clone());
         self.0.push_back(Begun {
             chunk: Work::begin(async move { source.write(&app, &readable, range).await }),
             until,
-            since: Instant::now(),
+            said,
         });
     }
 
@@ -114,9 +118,14 @@ impl Ahead {
         self.0.back().map(|last| last.until)
     }
 
-    /// Takes the first one, with where its files end.
-    pub(super) fn first(&mut self) -> Option<(usize, Work<Chunk>)> {
-        self.0.pop_front().map(|first| (first.until, first.chunk))
+    /// Bytes that the log says of all their files, at the most.
+    pub(super) fn said(&self) -> usize {
+        self.0.iter().map(|begun| begun.said).sum()
+    }
+
+    /// Takes the first one.
+    pub(super) fn first(&mut self) -> Option<Begun> {
+        self.0.pop_front()
     }
 
     /// Whether nobody would wait for the first one.
@@ -125,23 +134,27 @@ impl Ahead {
         first.is_some_and(|first| first.chunk.0.is_finished())
     }
 
-    /// Gives up all where the client took its time: access may have ended since.
-    pub(super) fn forget_old(&mut self) {
-        if self.0.iter().any(|begun| begun.since.elapsed() >= FRESH) {
-            self.0.clear();
-        }
+    /// Gives all up.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
 impl Chunk {
-    fn of(wanted: &Wanted, signed: &[SignedFile], lines: Packed) -> Self {
+    fn of(wanted: &Wanted, (signed, signed_at): (&[SignedFile], Instant), lines: Packed) -> Self {
         let ends = signed.iter().map(|signed| signed.expires_at.millis());
         Self {
             lines,
             files: wanted.files,
             bytes: wanted.bytes,
             min_expiry: ends.min(),
+            signed_at,
         }
+    }
+
+    /// Whether access may have ended since it was signed.
+    pub(super) fn is_old(&self) -> bool {
+        self.signed_at.elapsed() >= FRESH
     }
 }
 
@@ -173,9 +186,14 @@ impl Items {
             true => Vec::new(),
             false => sign(app, readable, &wanted.keys).await?,
         };
+        let signed_at = Instant::now();
         let mut lines = Vec::with_capacity(items.len() * 1_024);
         write_items(&mut lines, items, &signed, self.format, self.ids)?;
-        Ok(Chunk::of(&wanted, &signed, self.packing.pack(lines)))
+        Ok(Chunk::of(
+            &wanted,
+            (&signed, signed_at),
+            self.packing.pack(lines),
+        ))
     }
 }
 
@@ -263,6 +281,7 @@ impl Rows {
             wanted.vector(file.deletion_vector_key, file.deletion_vector);
         }
         let signed = self.sign(app, readable, &wanted.keys).await?;
+        let signed_at = Instant::now();
         let mut signed_ones = signed.iter();
         let mut lines = Vec::with_capacity(rows.len() * 1_024);
         for row in rows {
@@ -270,7 +289,11 @@ impl Rows {
             let urls = urls_of(&mut signed_ones, file.deletion_vector_key)?;
             lines::file(&mut lines, file, urls, self.at, self.format, self.ids);
         }
-        Ok(Chunk::of(&wanted, &signed, self.packing.pack(lines)))
+        Ok(Chunk::of(
+            &wanted,
+            (&signed, signed_at),
+            self.packing.pack(lines),
+        ))
     }
 
     /// One URL per key, in their order; in the delta format the same for the same key, for several files may have their deletion

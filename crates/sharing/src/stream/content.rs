@@ -37,6 +37,14 @@ impl Content {
         }
     }
 
+    /// Bytes that the log says of one file at the most, where that is known for all.
+    pub(super) fn longest(&self) -> Option<usize> {
+        match self {
+            Self::State(state, ..) => Some(state.longest()),
+            Self::Changes(_) => None,
+        }
+    }
+
     /// Bytes that the log says of one file, about.
     pub(super) fn said(&self, at: usize) -> usize {
         match self {

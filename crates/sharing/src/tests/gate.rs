@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use model::{GrantId, QueryId, RecipientId, RecipientTokenId, Timestamp};
@@ -25,6 +26,8 @@ use crate::{
 pub(super) enum Fault {
     /// Signing fails from this call on, counted from 0.
     SignFrom(usize),
+    /// This call for URLs takes longer than those that follow it.
+    SlowSign(usize),
     /// One URL too few comes back.
     ShortSign,
     /// Access ends between opening and signing.
@@ -165,6 +168,9 @@ impl Gate for TestGate {
         }
         if matches!(fault, Some(Fault::SignFrom(first)) if call >= first) {
             return Err(Refused::Internal("the key of account x is gone".to_owned()));
+        }
+        if fault == Some(Fault::SlowSign(call)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let mut signed: Vec<SignedFile> = keys
             .iter()

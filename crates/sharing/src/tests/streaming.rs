@@ -1,5 +1,6 @@
 //! Answers that are longer than one piece.
 
+use futures::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -149,15 +150,58 @@ async fn an_answer_that_fails_half_way_says_so_or_breaks_off() {
 /// The statistics of a file may have megabytes; a piece has no more of them than one that is too many.
 #[tokio::test]
 async fn pieces_are_short_where_a_log_says_much_of_its_files() {
-    let files = ["a", "b", "c", "d"].map(|name| {
+    let files = ["a", "b", "c", "d", "e", "f", "g"].map(|name| {
         let mut file = add(&format!("{name}.parquet"), Some("2021-04-28"), None);
         file["add"]["stats"] = Value::String(format!("{{\"much\":\"{}\"}}", "x".repeat(6 << 20)));
         file
     });
     let world = World::of(&[&[protocol(), metadata()], &files]).await;
-    let answer = world.send(query(&[])).await;
-    assert!(!answer.broken);
-    assert_eq!(answer.lines().len(), 2 + 4);
-    assert!(world.sign_calls() > 1, "all in one piece");
-    assert_eq!(world.record().files, 4);
+    let response = world.begin(query(&[])).await;
+    let mut lines = Vec::new();
+    let mut pieces = response.into_body().into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        lines.push(piece.unwrap().iter().filter(|byte| **byte == b'\n').count());
+    }
+    assert_eq!(lines.iter().sum::<usize>(), 2 + 7, "{lines:?}");
+    assert!(
+        lines[0] == 3 && lines.iter().all(|lines| *lines <= 3),
+        "{lines:?}"
+    );
+    world.recorded().await;
+    assert_eq!(world.record().files, 7);
+}
+
+/// The others are ready before it, and come after it.
+#[tokio::test]
+async fn files_stand_in_their_order_however_long_a_signature_takes() {
+    for slow in 0..4 {
+        let world = wide(3_201).await;
+        world.fault(Fault::SlowSign(slow));
+        let answer = world.send(query(&[])).await;
+        assert!(!answer.broken);
+        assert_eq!(world.sign_calls(), 7);
+        let lines = answer.lines();
+        assert_eq!(lines.len(), 2 + 3_201);
+        for (n, line) in lines[2..].iter().enumerate() {
+            assert!(line.contains(&format!("/f{n:05}.parquet?")), "{line}");
+        }
+        assert_eq!(world.record().files, 3_201);
+    }
+}
+
+/// What is ready goes out before a failure is told, and what is counted is what went out.
+#[tokio::test]
+async fn a_failure_further_on_takes_nothing_back() {
+    for (capabilities, end) in [("", 0), ("includeendstreamaction=true", 1)] {
+        let world = wide(3_201).await;
+        world.fault(Fault::SignFrom(3));
+        let answer = world.send(query(&[(CAPABILITIES, capabilities)])).await;
+        assert_eq!(answer.broken, end == 0);
+        assert_eq!(answer.body.lines().count(), 2 + 1_500 + end);
+        let record = world.record();
+        assert_eq!(
+            (record.outcome, record.files, record.bytes_signed),
+            (Outcome::Failed, 1_500, 1_500 * 573)
+        );
+    }
 }

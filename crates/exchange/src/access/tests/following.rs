@@ -71,7 +71,7 @@ async fn a_table_that_is_added_is_cloned_too() {
         assert_eq!((woken("sync"), woken("grant")), (1, 1), "{work:?}");
         assert!(work.iter().any(|work| work.key == grant.to_string()));
         // What is there is read on; what is not there yet is not.
-        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let shared = world.shared_tables(reader).await;
         let there = shared.iter().map(|table| table.place().unwrap().is_some());
         assert_eq!(there.collect::<Vec<_>>(), [false, true]);
         world.sync(1).await;
@@ -104,7 +104,7 @@ async fn a_table_that_becomes_usable_is_cloned() {
         let reader = world.reader().await;
         world.granted("vehicle-visits", "replica").await;
         // It is shared, only not through a replica.
-        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let shared = world.shared_tables(reader).await;
         let why: Vec<_> = shared.iter().map(|table| table.not_served()).collect();
         assert_eq!(why, [Some(NotServed::Cloned("deletionVectors")), None]);
         world.sync(3).await;
@@ -157,7 +157,7 @@ async fn a_product_that_is_shared_and_not_cloned_is_offered_live() {
         assert_eq!(why(Mode::Replica).as_deref(), Some(says));
         world.granted("vehicle-visits", "live").await;
         let reader = world.reader().await;
-        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let shared = world.shared_tables(reader).await;
         assert_eq!((shared.len(), shared[0].not_served()), (1, None));
     }
 }
@@ -234,7 +234,7 @@ async fn a_table_that_is_taken_out_drains_and_is_erased() {
         assert_eq!(woken("sync").await, 1);
         world.sync(4).await;
         assert_eq!(states(&world).await, (ready, last));
-        let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let shared = world.shared_tables(reader).await;
         let names = shared.iter().map(|table| table.table_name.as_str());
         assert_eq!(names.collect::<Vec<_>>(), ["t"]);
         let night = exchange.now().plus(DAY);

@@ -36,6 +36,7 @@ use model::dto::{
 };
 use model::{GrantId, RunKind, Timestamp};
 
+use crate::access::SharedTable;
 use crate::db::Ground;
 use crate::jobs::{Lane, WorkKind};
 use crate::principal::Principal;
@@ -311,6 +312,23 @@ impl World {
             .await
             .unwrap();
         row.unwrap().get("id").unwrap()
+    }
+
+    /// What it reads, and that each of them, asked for by its names, is the same.
+    async fn shared_tables(&self, reader: model::RecipientId) -> Vec<SharedTable> {
+        let exchange = self.exchange();
+        let all = exchange.shared_tables(&self.system, reader).await.unwrap();
+        for row in &all {
+            let names = (
+                row.share.as_str(),
+                row.schema.as_str(),
+                row.table_name.as_str(),
+            );
+            let one = exchange.shared_table(&self.system, reader, None, names);
+            let one = one.await.unwrap().unwrap();
+            assert_eq!(format!("{one:?}"), format!("{row:?}"));
+        }
+        all
     }
 
     /// As a worker would: begins the sync that is due.

@@ -28,7 +28,7 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         );
         let (_, token) = world.reading_token().await;
         let id = world.granted("vehicle-visits", "live").await;
-        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let tables = world.shared_tables(reader).await;
         assert_eq!(
             (tables.len(), tables[0].grant_id, tables[0].mode),
             (1, id, Mode::Live)
@@ -42,7 +42,7 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
                 .product_update(&world.jonas, "vehicle-visits", tables_of(names))
                 .await;
             assert_eq!(updated.is_ok(), names.len() == 2, "{updated:?}");
-            let shared = exchange.shared_tables(&world.system, reader).await.unwrap();
+            let shared = world.shared_tables(reader).await;
             let found: Vec<&str> = shared.iter().map(|row| row.table_name.as_str()).collect();
             assert_eq!(found, ["more", "t"]);
         }
@@ -58,6 +58,13 @@ async fn a_recipient_reads_what_is_granted_and_nothing_after() {
         }
         let another = GrantId::new(exchange.now());
         assert_eq!(one("t", Some(another)).await, None);
+        for names in [
+            ("another", shared_schema.as_str(), "t"),
+            ("vehicle-visits", "another", "t"),
+        ] {
+            let found = exchange.shared_table(&world.system, reader, None, names);
+            assert!(found.await.unwrap().is_none(), "{names:?}");
+        }
         assert!(
             exchange
                 .reading_is_open(&world.system, id, None)

@@ -35,7 +35,7 @@ async fn a_replica_is_made_joined_drained_and_deleted() {
                 Some(Timestamp::parse("2026-06-16T03:00:00Z").unwrap())
             )
         );
-        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let tables = world.shared_tables(reader).await;
         assert!(
             tables[0].place().unwrap().is_none(),
             "nothing is served before the first copy stands"
@@ -50,7 +50,7 @@ async fn a_replica_is_made_joined_drained_and_deleted() {
             (replica.state, replica.tables[0].source_version),
             (ReplicaState::Ready, Some(3))
         );
-        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let tables = world.shared_tables(reader).await;
         let (_, path, location, _) = tables[0].place().unwrap().unwrap();
         assert_eq!(
             (path, location.to_string().as_str()),

@@ -73,7 +73,7 @@ async fn a_grant_on_a_cut_is_read_from_its_replica_and_from_nothing_else() {
         let at = Some("vehicle-visits/plain.1/default/t".to_owned());
         assert_eq!(world.read_at().await, [at]);
         let reader = world.reader().await;
-        let tables = exchange.shared_tables(&world.system, reader).await.unwrap();
+        let tables = world.shared_tables(reader).await;
         assert_eq!(tables[0].directory(), None);
         assert!(tables[0].source().is_err());
         let limit = GrantLimit {
