@@ -13,6 +13,8 @@ use futures::StreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
+#[cfg(test)]
+pub(crate) use self::build::FEW_ROWS;
 use self::build::{Builder, Growing};
 pub use self::columns::FileView;
 use self::columns::{Columns, FULL_ROWS};
@@ -43,7 +45,7 @@ pub struct State {
     /// has some finds it.
     outline: Snapshot,
     parts: Vec<Part>,
-    /// The rows that count, in the order the log last added them.
+    /// The rows that count, ascending.
     rows: Arc<[u32]>,
     /// The same rows in the order of their paths, made when it is asked for.
     sorted: Arc<OnceLock<Arc<[u32]>>>,
@@ -128,7 +130,8 @@ impl State {
         &self.outline
     }
 
-    /// The numbers of the active files, in the order the log last added them.
+    /// The numbers of the active files, ascending: in the order the log last added them, or, where many were read as a whole, part by
+    /// part in the order of their paths.
     pub fn rows(&self) -> &Arc<[u32]> {
         &self.rows
     }
@@ -136,12 +139,16 @@ impl State {
     /// The same in the order of their paths, which does not depend on how the log was read. Takes a while the first time.
     pub fn sorted(&self) -> &Arc<[u32]> {
         self.sorted.get_or_init(|| {
-            let mut rows = self.rows.to_vec();
             let key = |row: u32| {
                 let (columns, row) = self.place(row);
                 (columns.path(row), columns.vector_id(row))
             };
-            rows.sort_unstable_by(|one, other| key(*one).cmp(&key(*other)));
+            if self.rows.is_sorted_by_key(|row| key(*row)) {
+                return Arc::clone(&self.rows);
+            }
+            let mut rows = self.rows.to_vec();
+            // Runs of what is in order already are taken as they are.
+            rows.sort_by(|one, other| key(*one).cmp(&key(*other)));
             rows.into()
         })
     }

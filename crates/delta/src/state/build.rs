@@ -1,5 +1,6 @@
 //! A state that is made of a whole log, action by action in the log's order: each file is put into columns at once, and nothing else is
-//! held of it. Which files count is found out in the end, or once too many do not: a file that was added again or taken out.
+//! held of it. Which files count is found out in the end, or once too many do not: a file that was added again or taken out. In the
+//! end, too, many rows are put in the order of their paths, in which pages are read.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,6 +14,8 @@ use crate::checkpoint::Row;
 use crate::replay::{Replay, Snapshot};
 use crate::{Budgets, LogError};
 
+/// Memory of so few rows is at hand in any order, and they keep the log's.
+pub(crate) const FEW_ROWS: usize = 4_000;
 /// So many removed files are remembered before it is looked which files they are, if they are not half of them.
 const REMEMBERED: usize = 100_000;
 
@@ -189,10 +192,26 @@ impl Builder {
     /// The state, whose files are those that were taken and all else is `outline`.
     pub(super) fn finish(mut self, outline: Snapshot) -> Result<State, LogError> {
         self.settle()?;
-        let all = 0..number(self.growing.rows())?;
-        let rows: Vec<u32> = all.filter(|row| !self.gone.contains(row)).collect();
+        let (mut parts, mut rows, mut first) = (Vec::new(), Vec::new(), 0);
+        for part in self.growing.parts {
+            let all = 0..number(part.columns.len())?;
+            let kept = all.filter(|row| !self.gone.contains(&(part.first + row)));
+            let mut kept: Vec<u32> = kept.collect();
+            let mut columns = part.columns;
+            // One after the other, so that no more than one of them is there twice.
+            if columns.len() > FEW_ROWS
+                && let Some(ordered) = columns.in_order(&kept)
+            {
+                kept = (0..number(ordered.len())?).collect();
+                columns = Arc::new(ordered);
+            }
+            rows.extend(kept.iter().map(|row| first + row));
+            let part = Part { first, columns };
+            first = part.end();
+            parts.push(part);
+        }
         let [hasher, _] = self.hashers;
-        Ok(State::new(outline, self.growing.parts, rows.into(), hasher))
+        Ok(State::new(outline, parts, rows.into(), hasher))
     }
 }
 

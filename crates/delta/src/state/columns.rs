@@ -109,7 +109,23 @@ struct Texts {
     ends: Vec<u32>,
 }
 
+/// The first bytes of a text as a number: of two texts with different ones the lesser text has the lesser number.
+fn beginning(text: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    let length = text.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&text[..length]);
+    u128::from_be_bytes(bytes)
+}
+
 impl Texts {
+    /// Room for as much.
+    fn empty(&self) -> Self {
+        Self {
+            text: String::with_capacity(self.text.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+        }
+    }
+
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
         // Columns are full long before that.
@@ -180,6 +196,11 @@ impl Columns {
 
     /// A row of others.
     pub(super) fn push_row(&mut self, other: &Self, row: usize) {
+        self.push_all_but_values(other, row);
+        self.push_values(other.partition_values(row));
+    }
+
+    fn push_all_but_values(&mut self, other: &Self, row: usize) {
         if let Some(extra) = other.extras.get(&row) {
             let here = self.len();
             self.has_vectors |= extra.deletion_vector.is_some();
@@ -190,7 +211,51 @@ impl Columns {
         self.sizes.push(other.sizes[row]);
         self.modified.push(other.modified[row]);
         self.data_change.push(other.data_change[row]);
-        self.push_values(other.partition_values(row));
+    }
+
+    /// `rows`, which ascend, in the order of their keys, for who reads files in that order reads memory from its beginning to its end
+    /// then. None: they are all rows, and in that order already.
+    pub(super) fn in_order(&self, rows: &[u32]) -> Option<Self> {
+        let shared = self.shared_prefix(rows);
+        let key = |row: u32| (self.path(row as usize), self.vector_id(row as usize));
+        // Most paths differ in the first bytes behind what all have in common: beside the numbers these are at hand, texts are not.
+        let beginning = |row: u32| beginning(&self.path(row as usize).as_bytes()[shared..]);
+        let mut keyed: Vec<(u128, u32)> = rows.iter().map(|row| (beginning(*row), *row)).collect();
+        let order = |(one, a): &(u128, u32), (other, b): &(u128, u32)| {
+            one.cmp(other).then_with(|| key(*a).cmp(&key(*b)))
+        };
+        if rows.len() == self.len() && keyed.is_sorted_by(|one, next| order(one, next).is_le()) {
+            return None;
+        }
+        keyed.sort_unstable_by(order);
+        let mut ordered = Self {
+            paths: self.paths.empty(),
+            stats: self.stats.empty(),
+            sizes: Vec::with_capacity(rows.len()),
+            modified: Vec::with_capacity(rows.len()),
+            data_change: Vec::with_capacity(rows.len()),
+            partitions: Vec::with_capacity(rows.len()),
+            values: self.values.clone(),
+            values_bytes: self.values_bytes,
+            ..Self::default()
+        };
+        for (_, row) in keyed {
+            let row = row as usize;
+            ordered.push_all_but_values(self, row);
+            ordered.partitions.push(self.partitions[row]);
+        }
+        ordered.fit();
+        Some(ordered)
+    }
+
+    /// Bytes with which all paths of these rows begin.
+    fn shared_prefix(&self, rows: &[u32]) -> usize {
+        let mut paths = rows.iter().map(|row| self.path(*row as usize).as_bytes());
+        let first = paths.next().unwrap_or_default();
+        paths.fold(first.len(), |shared, path| {
+            let same = first[..shared].iter().zip(path);
+            same.take_while(|(one, other)| one == other).count()
+        })
     }
 
     fn push_values(&mut self, found: &Values) {
