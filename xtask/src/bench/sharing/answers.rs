@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use super::asking::{Question, number};
+use super::asking::{Answer, Line, Question, number};
 use super::world::{Server, World, path};
 use super::{LARGE, MOVING, ROUNDS, SMALL, USUAL};
 use crate::bench::{Figure, Limit, median, memory_mb};
@@ -15,6 +15,8 @@ use crate::repo::Repo;
 
 /// Files of a page.
 const PAGE: usize = 10_000;
+/// So often a whole answer and its pages are asked for.
+pub(super) const TURNS: usize = 15;
 /// Less than that is noise of the allocator's.
 const LEAST_MB: f64 = 16.0;
 
@@ -140,48 +142,66 @@ fn memory_above(server: &Server<'_>, question: &Question) -> Result<f64> {
     Ok((peak - before).max(0.0))
 }
 
+/// In turns, so that a machine that slows down slows both, and on a connection that is kept, as clients keep theirs.
 pub(super) fn pages(world: &World<'_>) -> Result<Vec<Figure>> {
     let server = world.serve()?;
-    // Kept as the pages are: the memory for a long answer takes the client a while.
-    let one = server.query(USUAL.name, &json!({})).keeping();
-    server.ask(&one)?;
-    let one = server.median(&one, ROUNDS, |answer| answer.whole)?;
-    let mut rounds = Vec::new();
-    let mut count = 0;
-    for _ in 0..ROUNDS {
-        let (seconds, pages) = all_pages(&server)?;
-        rounds.push(seconds);
-        count = pages;
+    let mut line = server.line()?;
+    let one = server.query(USUAL.name, &json!({}));
+    let all = |question: Question| question.keeping();
+    let end = |question: Question| question.keeping_end();
+    // Once with all files, which are counted.
+    let files = [line.answered(&all(one.clone()))?];
+    let (_, pages) = all_pages(&server, &mut line, all)?;
+    for answers in [files.as_slice(), pages.as_slice()] {
+        let files: usize = answers.iter().map(Answer::files).sum();
+        if files != 100_000 {
+            bail!(
+                "{} answers have {files} files instead of 100000",
+                answers.len()
+            );
+        }
     }
-    let pages = median(rounds);
-    let name = format!("P5, {count} pages against one answer");
+    let (mut wholes, mut in_pages) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let answer = line.answered(&end(one.clone()))?;
+        wholes.push(answer.whole);
+        same_size(&files, &[answer])?;
+        let (seconds, again) = all_pages(&server, &mut line, end)?;
+        in_pages.push(seconds);
+        same_size(&pages, &again)?;
+    }
+    let (whole, in_pages) = (median(wholes), median(in_pages));
+    let name = format!("P5, {} pages against one answer", pages.len());
     Ok(vec![
-        ratio(&name, pages / one, 1.2),
-        Figure::new("P5, all pages", pages, "s", Limit::None),
+        ratio(&name, in_pages / whole, 1.2),
+        Figure::new("P5, all pages", in_pages, "s", Limit::None),
+        Figure::new("P5, one answer", whole, "s", Limit::None),
     ])
 }
 
-/// Seconds, and how many pages there were.
-fn all_pages(server: &Server<'_>) -> Result<(f64, usize)> {
-    let (mut token, mut seconds, mut pages, mut files) = (None::<String>, 0.0, 0, 0);
-    loop {
+/// Seconds of all pages, and what came; `keep`: what of each.
+fn all_pages(
+    server: &Server<'_>,
+    line: &mut Line,
+    keep: impl Fn(Question) -> Question,
+) -> Result<(f64, Vec<Answer>)> {
+    server.pages(line, |token| {
         let mut body = json!({ "maxFiles": PAGE });
-        if let Some(token) = &token {
-            body["pageToken"] = Value::from(token.as_str());
+        if let Some(token) = token {
+            body["pageToken"] = Value::from(token);
         }
-        let answer = server.ask(&server.query(USUAL.name, &body).keeping())?;
-        seconds += answer.whole;
-        pages += 1;
-        files += answer.files();
-        token = answer.of_end("nextPageToken");
-        if token.is_none() {
-            break;
-        }
+        keep(server.query(USUAL.name, &body))
+    })
+}
+
+/// Refuses answers that are not as long as those that were counted, but for a number that has one digit more.
+pub(super) fn same_size(counted: &[Answer], again: &[Answer]) -> Result<()> {
+    let bytes = |answers: &[Answer]| number(answers.iter().map(|answer| answer.bytes).sum());
+    let (counted, again) = (bytes(counted), bytes(again));
+    if (again / counted - 1.0).abs() > 0.001 {
+        bail!("{again} bytes came instead of {counted}");
     }
-    if files != 100_000 {
-        bail!("{pages} pages have {files} files instead of 100000");
-    }
-    Ok((seconds, pages))
+    Ok(())
 }
 
 pub(super) fn selective(world: &World<'_>) -> Result<Vec<Figure>> {

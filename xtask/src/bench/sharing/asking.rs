@@ -10,6 +10,8 @@ use serde_json::Value;
 /// Nothing measured takes longer without a byte: at the most the state of five million files is read meanwhile.
 const PATIENCE: Duration = Duration::from_secs(240);
 const BUFFER: usize = 256 << 10;
+/// What is kept of the end of a body, in bytes: tokens are not longer.
+const END: usize = 8 << 10;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -19,10 +21,27 @@ pub(super) struct Question {
     body: Option<String>,
     token: Option<String>,
     gzip: bool,
-    keeps: bool,
+    keeps: Keeps,
 }
 
-/// What came back. Times in seconds, from before the connection was made.
+/// What is kept of a body: to take up memory takes a client a while, and is measured, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Keeps {
+    #[default]
+    Beginning,
+    All,
+    /// So much that the line that ends an answer is in it, as it came: in HTTP's chunks.
+    End,
+}
+
+/// A connection that is kept from one question to the next, as clients do.
+pub(super) struct Line {
+    stream: TcpStream,
+    address: SocketAddr,
+    buffer: Vec<u8>,
+}
+
+/// What came back. Times in seconds, on a connection of its own from before that was made.
 pub(super) struct Answer {
     pub(super) status: u16,
     /// To the body's first byte, or to the end where there is none.
@@ -30,7 +49,7 @@ pub(super) struct Answer {
     pub(super) whole: f64,
     /// Of the body, as they came.
     pub(super) bytes: u64,
-    /// Where it was kept, else no more than its beginning.
+    /// Of it what was kept.
     pub(super) body: Vec<u8>,
 }
 
@@ -42,7 +61,7 @@ impl Question {
             body: None,
             token: None,
             gzip: false,
-            keeps: false,
+            keeps: Keeps::Beginning,
         }
     }
 
@@ -68,12 +87,20 @@ impl Question {
     /// The body is wanted, not its size alone.
     pub(super) fn keeping(self) -> Self {
         Self {
-            keeps: true,
+            keeps: Keeps::All,
             ..self
         }
     }
 
-    fn text(&self, address: SocketAddr) -> String {
+    /// The line that ends the answer is wanted.
+    pub(super) fn keeping_end(self) -> Self {
+        Self {
+            keeps: Keeps::End,
+            ..self
+        }
+    }
+
+    fn text(&self, address: SocketAddr, is_last: bool) -> String {
         let Self {
             method,
             path,
@@ -82,8 +109,10 @@ impl Question {
             gzip,
             ..
         } = self;
-        let mut text =
-            format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n");
+        if is_last {
+            text.push_str("Connection: close\r\n");
+        }
         if let Some(token) = token {
             text.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
@@ -104,30 +133,15 @@ impl Question {
     /// Asks and reads to the end. Any status is an answer; one that breaks off is none.
     pub(super) fn ask(&self, address: SocketAddr) -> Result<Answer> {
         let begin = Instant::now();
-        let mut stream = TcpStream::connect(address).context("connect")?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(self.text(address).as_bytes())?;
-        let mut reading = Reading {
-            keeps: self.keeps,
-            ..Reading::default()
-        };
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let read = stream.read(&mut buffer).context("read the answer")?;
-            if read == 0 {
-                break;
-            }
-            reading.take(&buffer[..read], begin);
-        }
-        let whole = begin.elapsed().as_secs_f64();
-        reading
-            .end(whole)
-            .with_context(|| format!("{} {}", self.method, self.path))
+        Line::to(address)?.read(self, begin, true)
     }
 
     /// The same of an answer that has to be 200.
     pub(super) fn answered(&self, address: SocketAddr) -> Result<Answer> {
-        let answer = self.ask(address)?;
+        self.good(self.ask(address)?)
+    }
+
+    fn good(&self, answer: Answer) -> Result<Answer> {
         if answer.status != 200 {
             let said: Vec<u8> = answer.body.iter().copied().take(500).collect();
             bail!(
@@ -142,11 +156,78 @@ impl Question {
     }
 }
 
+impl Line {
+    pub(super) fn to(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).context("connect")?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream,
+            address,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// As [`Question::answered`], and further questions may follow.
+    pub(super) fn answered(&mut self, question: &Question) -> Result<Answer> {
+        question.good(self.read(question, Instant::now(), false)?)
+    }
+
+    /// `is_last`: the server ends the connection.
+    fn read(&mut self, question: &Question, begin: Instant, is_last: bool) -> Result<Answer> {
+        let text = question.text(self.address, is_last);
+        self.stream.write_all(text.as_bytes())?;
+        let mut reading = Reading {
+            keeps: question.keeps,
+            ..Reading::default()
+        };
+        while is_last || !reading.is_whole()? {
+            let read = self
+                .stream
+                .read(&mut self.buffer)
+                .context("read the answer")?;
+            if read == 0 {
+                break;
+            }
+            reading.take(&self.buffer[..read], begin);
+        }
+        let whole = begin.elapsed().as_secs_f64();
+        reading
+            .end(whole)
+            .with_context(|| format!("{} {}", question.method, question.path))
+    }
+}
+
+/// By what the end of a body is told.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Framing {
+    Chunked,
+    Length(u64),
+    #[default]
+    Connection,
+}
+
+impl Framing {
+    fn of(head: &[u8]) -> Self {
+        let head = String::from_utf8_lossy(head).to_lowercase();
+        let header = |name: &str| {
+            head.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
+        };
+        if header("transfer-encoding") == Some("chunked") {
+            return Self::Chunked;
+        }
+        let length = header("content-length").and_then(|length| length.parse().ok());
+        length.map_or(Self::Connection, Self::Length)
+    }
+}
+
 /// An answer that is being read.
 #[derive(Default)]
 struct Reading {
-    keeps: bool,
+    keeps: Keeps,
     head: Vec<u8>,
+    /// Once the head has been read.
+    framing: Framing,
     /// The head has been read.
     is_body: bool,
     first: Option<f64>,
@@ -166,6 +247,7 @@ impl Reading {
         if let Some(end) = end {
             let rest = self.head.split_off(end + 4);
             self.is_body = true;
+            self.framing = Framing::of(&self.head);
             if !rest.is_empty() {
                 self.take_body(&rest, begin);
             }
@@ -176,9 +258,16 @@ impl Reading {
         self.first
             .get_or_insert_with(|| begin.elapsed().as_secs_f64());
         self.bytes += read.len() as u64;
-        // Of the others the beginning, which says why where it is a refusal.
-        if self.keeps || self.body.is_empty() {
-            self.body.extend_from_slice(read);
+        match self.keeps {
+            Keeps::All => self.body.extend_from_slice(read),
+            Keeps::End => {
+                self.body.extend_from_slice(read);
+                let old = self.body.len().saturating_sub(END);
+                self.body.drain(..old);
+            }
+            // It says why where it is a refusal.
+            Keeps::Beginning if self.body.is_empty() => self.body.extend_from_slice(read),
+            Keeps::Beginning => {}
         }
         self.tail
             .extend_from_slice(&read[read.len().saturating_sub(5)..]);
@@ -186,30 +275,41 @@ impl Reading {
         self.tail.drain(..old);
     }
 
+    /// Whether the body's end is there; None: that is told by the end of the connection alone.
+    fn has_end(&self) -> Option<bool> {
+        match self.framing {
+            Framing::Chunked => Some(self.tail == b"0\r\n\r\n"),
+            Framing::Length(length) => Some(length == self.bytes),
+            Framing::Connection => None,
+        }
+    }
+
+    /// Whether nothing more comes on a connection that is kept.
+    fn is_whole(&self) -> Result<bool> {
+        if !self.is_body {
+            return Ok(false);
+        }
+        let has_end = self.has_end();
+        has_end.context("an answer whose end is that of its connection")
+    }
+
     fn end(self, whole: f64) -> Result<Answer> {
-        let head = String::from_utf8_lossy(&self.head).to_lowercase();
+        let head = String::from_utf8_lossy(&self.head);
         let status = head
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok())
             .context("no answer of HTTP")?;
-        let header = |name: &str| {
-            head.lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
-        };
-        let is_chunked = header("transfer-encoding") == Some("chunked");
-        let length: Option<u64> = header("content-length").and_then(|length| length.parse().ok());
-        if is_chunked && self.tail != b"0\r\n\r\n"
-            || length.is_some_and(|length| length != self.bytes)
-        {
+        if self.has_end() == Some(false) {
             bail!("the answer broke off after {} bytes", self.bytes);
         }
+        let is_chunked = self.framing == Framing::Chunked;
         Ok(Answer {
             status,
             first: self.first.unwrap_or(whole),
             whole,
             bytes: self.bytes,
-            body: if is_chunked && self.keeps {
+            body: if is_chunked && self.keeps == Keeps::All {
                 unchunked(&self.body)?
             } else {
                 self.body
@@ -250,7 +350,9 @@ impl Answer {
 
     /// A field of the line that ends it.
     pub(super) fn of_end(&self, field: &str) -> Option<String> {
-        let last: Value = serde_json::from_slice(self.lines().last()?).ok()?;
+        let mut from_behind = self.body.rsplit(|byte| *byte == b'\n');
+        let last = from_behind.find(|line| line.starts_with(b"{\"endStreamAction\""))?;
+        let last: Value = serde_json::from_slice(last).ok()?;
         Some(last["endStreamAction"][field].as_str()?.to_owned())
     }
 }
@@ -270,7 +372,7 @@ mod tests {
 
     fn read(parts: &[&str]) -> Result<Answer> {
         let mut reading = Reading {
-            keeps: true,
+            keeps: Keeps::All,
             ..Reading::default()
         };
         let begin = Instant::now();
@@ -296,6 +398,37 @@ mod tests {
         assert_eq!(read(&[counted])?.body, b"{}");
         assert!(read(&[&counted[..counted.len() - 1]]).is_err());
         assert!(read(&[]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn answers_follow_each_other_on_a_connection_and_their_end_is_kept() -> Result<()> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let long = "x".repeat(3 * END);
+        let end = "{\"endStreamAction\":{\"nextPageToken\":\"y\"}}\n";
+        let chunk = format!("{long}\n{end}");
+        let first = format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{chunk}\r\n0\r\n\r\n",
+            chunk.len()
+        );
+        let second = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        let serving = std::thread::spawn(move || -> Result<()> {
+            let (mut stream, _) = listener.accept()?;
+            for answer in [first.as_str(), second] {
+                let mut asked = [0; 1_024];
+                let read = stream.read(&mut asked)?;
+                assert!(!String::from_utf8_lossy(&asked[..read]).contains("close"));
+                stream.write_all(answer.as_bytes())?;
+            }
+            Ok(())
+        });
+        let mut line = Line::to(address)?;
+        let page = line.answered(&Question::get("/1").keeping_end())?;
+        assert_eq!(page.of_end("nextPageToken").as_deref(), Some("y"));
+        assert!(page.body.len() <= END && page.bytes > 3 * END as u64);
+        assert_eq!(line.answered(&Question::get("/2"))?.body, b"{}");
+        assert!(matches!(serving.join(), Ok(Ok(()))));
         Ok(())
     }
 

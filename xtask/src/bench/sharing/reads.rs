@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::json;
 
-use super::asking::{Question, number};
+use super::answers::{TURNS, same_size};
+use super::asking::{Answer, Line, Question, number};
 use super::world::{Counts, Server, World};
 use super::{FEED, FEED_CHANGES, FEED_COMMITS, ROUNDS, SMALL, USUAL};
 use crate::bench::load::percentile;
@@ -188,25 +189,42 @@ fn at_once(world: &World<'_>, questions: usize) -> Result<Counts> {
 /// Files of a page of changes: there are four pages.
 const PAGE: u32 = 6_000;
 
-/// Both of a server that knows nothing of the table yet, and of one that was asked for the same before.
+/// Both of a server that knows nothing of the table yet, and of one that was asked for the same before; in turns, and on connections
+/// that are kept.
 pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
     let (mut wholes, mut all_pages) = (Vec::new(), Vec::new());
     let mut counts = Counts::default();
+    let all = |question: Question| question.keeping();
+    let (mut counted, mut counted_pages) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        wholes.push(changes_at_once(&knowing(world)?)?);
         let server = knowing(world)?;
+        let answer = changes_at_once(&server, &mut server.line()?, all)?;
+        wholes.push(answer.whole);
+        counted = vec![answer];
+        // Beside protocol and metadata; only pages end with a line of their own.
+        all_changes(&counted, 2)?;
+        let server = knowing(world)?;
+        let mut line = server.line()?;
         world.store.counts()?;
-        all_pages.push(page_by_page(&server)?.iter().sum());
+        let (seconds, pages) = page_by_page(&server, &mut line, all)?;
         counts = world.store.counts()?;
+        all_pages.push(seconds);
+        all_changes(&pages, 3)?;
+        counted_pages = pages;
     }
     let server = world.serve()?;
-    changes_at_once(&server)?;
+    let mut line = server.line()?;
+    let end = |question: Question| question.keeping_end();
+    changes_at_once(&server, &mut line, end)?;
     let (mut again, mut pages_again, mut later) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        again.push(changes_at_once(&server)?);
-        let pages = page_by_page(&server)?;
-        pages_again.push(pages.iter().sum());
-        later.extend(pages.into_iter().skip(1));
+    for _ in 0..2 * TURNS {
+        let answer = changes_at_once(&server, &mut line, end)?;
+        again.push(answer.whole);
+        same_size(&counted, &[answer])?;
+        let (seconds, pages) = page_by_page(&server, &mut line, end)?;
+        pages_again.push(seconds);
+        same_size(&counted_pages, &pages)?;
+        later.extend(pages.iter().skip(1).map(|page| page.whole));
     }
     let (whole, again) = (median(wholes), median(again));
     Ok(vec![
@@ -257,35 +275,39 @@ fn knowing<'w>(world: &'w World<'_>) -> Result<Server<'w>> {
     Ok(server)
 }
 
-/// Seconds until all of them were there.
-fn changes_at_once(server: &Server<'_>) -> Result<f64> {
-    let whole = server.get(FEED.name, "changes?startingVersion=0").keeping();
-    let answer = server.ask(&whole)?;
-    // Beside protocol and metadata; only pages end with a line of their own.
-    all_changes(answer.lines().count().saturating_sub(2))?;
-    Ok(answer.whole)
+/// All of them; `keep`: what of the answer.
+fn changes_at_once(
+    server: &Server<'_>,
+    line: &mut Line,
+    keep: impl Fn(Question) -> Question,
+) -> Result<Answer> {
+    line.answered(&keep(server.get(FEED.name, "changes?startingVersion=0")))
 }
 
-/// Seconds of each page.
-fn page_by_page(server: &Server<'_>) -> Result<Vec<f64>> {
+/// Seconds until all of them were there, and the pages.
+fn page_by_page(
+    server: &Server<'_>,
+    line: &mut Line,
+    keep: impl Fn(Question) -> Question,
+) -> Result<(f64, Vec<Answer>)> {
     let asked = format!("changes?startingVersion=0&maxFiles={PAGE}");
-    let (mut next, mut seconds, mut files) = (Some(asked.clone()), Vec::new(), 0);
-    while let Some(path) = next {
-        let answer = server.ask(&server.get(FEED.name, &path).keeping())?;
-        seconds.push(answer.whole);
-        // Beside protocol and metadata, and the line that ends it.
-        files += answer.lines().count().saturating_sub(3);
-        let token = answer.of_end("nextPageToken");
-        next = token.map(|token| format!("{asked}&pageToken={token}"));
+    let (seconds, pages) = server.pages(line, |token| {
+        let rest = token.map(|token| format!("&pageToken={token}"));
+        let path = format!("{asked}{}", rest.unwrap_or_default());
+        keep(server.get(FEED.name, &path))
+    })?;
+    if pages.len() < 4 {
+        bail!("changes came in {} pages instead of four", pages.len());
     }
-    if seconds.len() < 4 {
-        bail!("changes came in {} pages instead of four", seconds.len());
-    }
-    all_changes(files)?;
-    Ok(seconds)
+    Ok((seconds, pages))
 }
 
-fn all_changes(files: usize) -> Result<()> {
+/// Whether all changes are there, beside so many other lines in each answer.
+fn all_changes(answers: &[Answer], beside: usize) -> Result<()> {
+    let files = answers
+        .iter()
+        .map(|answer| answer.lines().count().saturating_sub(beside));
+    let files: usize = files.sum();
     let expected = 1 + usize::try_from(FEED_COMMITS * FEED_CHANGES)?;
     if files != expected {
         bail!("the changes have {files} files instead of {expected}");

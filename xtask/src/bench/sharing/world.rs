@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::FEED_CHANGES;
-use super::asking::{Answer, Question};
+use super::asking::{Answer, Line, Question};
 use crate::bench::{entrepot, median};
 use crate::http;
 use crate::process::{Folder, Running, ask, bound, output};
@@ -269,6 +269,31 @@ impl Server<'_> {
             values.push(of(&self.ask(question)?));
         }
         Ok(median(values))
+    }
+
+    /// A connection that is kept.
+    pub(super) fn line(&self) -> Result<Line> {
+        Line::to(self.address)
+    }
+
+    /// All pages of what `asked` asks for, by the token of the page before, and the seconds from before the first question to the last
+    /// byte. Nothing but the token is looked at meanwhile, as clients do that read ahead: after each rest the next page begins with
+    /// cold caches, and how long a rest is would be measured, too.
+    pub(super) fn pages(
+        &self,
+        line: &mut Line,
+        asked: impl Fn(Option<&str>) -> Question,
+    ) -> Result<(f64, Vec<Answer>)> {
+        let begin = Instant::now();
+        let (mut token, mut pages) = (None::<String>, Vec::new());
+        loop {
+            let page = line.answered(&asked(token.as_deref()))?;
+            token = page.of_end("nextPageToken");
+            pages.push(page);
+            if token.is_none() {
+                return Ok((begin.elapsed().as_secs_f64(), pages));
+            }
+        }
     }
 
     pub(super) fn process(&self) -> u32 {
