@@ -101,7 +101,7 @@ pub fn checkpoint(data: &[u8]) {
     // Read in two ways, and the same.
     assert_eq!(state.rows().len(), snapshot.files.len());
     let mut files: Vec<_> = snapshot.files.iter().collect();
-    files.sort_by(|(one, _), (other, _)| one.cmp(other));
+    files.sort_by_key(|(key, _)| *key);
     for (row, (_, file)) in state.sorted().iter().zip(files) {
         let found = state.file(*row);
         assert_eq!((&found.path, &found.key), (&file.path, &file.key));

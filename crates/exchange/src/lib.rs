@@ -112,6 +112,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ports: Ports,
     options: Options,
+    storages: storages::Known,
 }
 
 impl Exchange {
@@ -122,8 +123,13 @@ impl Exchange {
                 clock,
                 ports,
                 options,
+                storages: storages::Known::default(),
             }),
         }
+    }
+
+    pub(crate) fn storages_known(&self) -> &storages::Known {
+        &self.inner.storages
     }
 
     pub fn db(&self) -> &Db {

@@ -106,6 +106,8 @@ pub(crate) struct Reading {
     meter: Meter,
     /// Whether the grant allows only so many bytes of the producer's own files in a day.
     is_limited: bool,
+    /// Whether something had been handed out for the grant before.
+    was_read: bool,
     /// Whether URLs of the store itself were handed out: what is read through them we do not see.
     signed_by_store: AtomicBool,
     /// Bytes that were fetched for a verification beside `meter`.
@@ -208,7 +210,7 @@ impl ShareGate {
         };
         let access = self
             .exchange
-            .storage_access_for_system(&system, storage)
+            .storage_access_at(&system, storage, found.revision_of(storage))
             .await
             .map_err(refused)?;
         let query = QueryId::new(self.exchange.now());
@@ -240,6 +242,7 @@ impl ShareGate {
             rows: part::mark(rows.as_deref()),
             meter,
             is_limited: found.live_bytes_per_day.is_some(),
+            was_read: found.first_read_at.is_some(),
             signed_by_store: AtomicBool::new(false),
             fetched: AtomicU64::new(0),
             at,

@@ -86,6 +86,8 @@ pub struct QueryLogNew {
     pub user_agent: String,
     /// Bytes of the producer's own files that were not counted beforehand; see [`Exchange::live_read`].
     pub live_bytes: u64,
+    /// Whether something had been handed out for the grant before the table was opened.
+    pub was_read: bool,
 }
 
 struct Line {
@@ -233,6 +235,7 @@ impl Exchange {
         .execute(&mut tx)
         .await?;
         if let Some(grant) = new.grant_id
+            && !new.was_read
             && new.endpoint == "query"
             && new.status == 200
         {

@@ -66,8 +66,12 @@ pub struct SharedTable {
     pub late_since: Option<Timestamp>,
     /// How many bytes of the producer's own the grant hands out in a day; see [`crate::access::LiveRead`].
     pub live_bytes_per_day: Option<u64>,
+    /// When something was handed out for the grant for the first time.
+    pub first_read_at: Option<Timestamp>,
     /// What the producer's table held when its log was last looked at.
     pub byte_count: Option<u64>,
+    source_revision: i64,
+    replica_revision: Option<i64>,
 }
 from_row!(SharedTable {
     recipient,
@@ -101,7 +105,10 @@ from_row!(SharedTable {
     replica_source_version,
     late_since,
     live_bytes_per_day,
-    byte_count
+    first_read_at,
+    byte_count,
+    source_revision,
+    replica_revision
 });
 
 /// Why a granted table cannot be served; the feature in the Delta protocol's spelling.
@@ -150,6 +157,14 @@ impl SharedTable {
                 format!("{root}/{}", self.source_path)
             }
         })
+    }
+
+    /// The revision of the storage that a place of this table is in.
+    pub fn revision_of(&self, storage: StorageId) -> Option<i64> {
+        match storage == self.source_storage {
+            true => Some(self.source_revision),
+            false => self.replica_revision,
+        }
     }
 
     /// The producer's own table, which a grant on a cut never leads to.
@@ -247,7 +262,8 @@ macro_rules! shared {
                     source.region as source_region, target.id as replica_storage, replica_table.path as replica_path,
                     target.cloud as replica_cloud, target.region as replica_region,
                     replica_table.source_version as replica_source_version, replica.late_since,
-                    access_grant.live_bytes_per_day, product_table.byte_count
+                    access_grant.live_bytes_per_day, access_grant.first_read_at, product_table.byte_count,
+                    source.revision as source_revision, target.revision as replica_revision
              from access_grant join product on product.id = access_grant.product_id
                  join recipient on recipient.id = access_grant.recipient_id
                  left join cut on cut.id = access_grant.cut_id

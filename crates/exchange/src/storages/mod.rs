@@ -5,12 +5,14 @@
 
 mod assess;
 mod change;
+mod known;
 mod reseal;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 pub(crate) use change::hold_storages;
+pub(crate) use known::Known;
 pub use reseal::{LeftSealed, Resealed};
 
 use model::dto::{Storage, StorageDoctor, StorageReport};
@@ -250,6 +252,29 @@ impl Exchange {
             return Err(Error::NotFound("storage"));
         }
         self.storage_access(id).await
+    }
+
+    /// The same of a storage whose revision was just read: what is known of it is not read again. Its credential is held as the database
+    /// holds it, and opened each time.
+    pub async fn storage_access_at(
+        &self,
+        principal: &Principal,
+        id: StorageId,
+        revision: Option<i64>,
+    ) -> Result<StorageAccess, Error> {
+        if !principal.is_system() {
+            return Err(Error::NotFound("storage"));
+        }
+        let known = revision.and_then(|revision| self.storages_known().get(id, revision));
+        if let Some(known) = known {
+            return self.storage_open(known);
+        }
+        let record = self
+            .storage_by_id(self.db(), id)
+            .await?
+            .ok_or(Error::NotFound("storage"))?;
+        self.storages_known().keep(&record);
+        self.storage_open(record)
     }
 
     pub(crate) fn storage_open(&self, record: StorageRecord) -> Result<StorageAccess, Error> {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::page::PageRequest;
+use crate::ports::StorageAccess;
 use crate::principal::Principal;
 use crate::sql;
 use crate::testing::TestExchange;
@@ -106,6 +107,50 @@ async fn credentials_are_sealed_and_never_shown() {
                 .contains("s3cr3t")
         );
         let refused = exchange.storage_access_for_system(&admin, id).await;
+        assert!(matches!(refused, Err(Error::NotFound(_))));
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_storage_counts_for_its_revision() {
+    for test in TestExchange::start_each().await.unwrap() {
+        let exchange = &test.exchange;
+        let (admin, system) = (Principal::operator(), Principal::system());
+        let made = exchange
+            .storage_create(&admin, storage("one", "s3://lake/a"))
+            .await
+            .unwrap();
+        let record = exchange.storage_by_name("one").await.unwrap().unwrap();
+        let (id, first) = (record.id, Some(record.revision));
+        assert_eq!(made.revision, record.revision);
+        let at = |revision| exchange.storage_access_at(&system, id, revision);
+        let secret = |access: StorageAccess| access.credential.unwrap().expose_secret().to_owned();
+        assert!(secret(at(first).await.unwrap()).contains("s3cr3t"));
+        // Nobody changes a row like this: what is told of the same revision was not read again.
+        let mut tx = exchange.db().begin().await.unwrap();
+        sql!("update storage set endpoint = 'http://127.0.0.1:1' where name = 'one'")
+            .execute(&mut tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(at(first).await.unwrap().endpoint, None);
+        assert!(at(None).await.unwrap().endpoint.is_some());
+        // What was changed counts from the next call on.
+        let change = StorageChange {
+            credential: Some(CredentialNew(
+                json!({ "access_key_id": "AKIA", "secret_access_key": "another" }),
+            )),
+            ..StorageChange::default()
+        };
+        exchange
+            .storage_update(&admin, "one", change)
+            .await
+            .unwrap();
+        let record = exchange.storage_by_name("one").await.unwrap().unwrap();
+        assert_ne!(Some(record.revision), first);
+        let opened = at(Some(record.revision)).await.unwrap();
+        assert!(secret(opened).contains("another"));
+        let refused = exchange.storage_access_at(&admin, id, first).await;
         assert!(matches!(refused, Err(Error::NotFound(_))));
     }
 }

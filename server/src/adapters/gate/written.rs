@@ -69,6 +69,7 @@ impl ShareGate {
             live_bytes: reading
                 .filter(|reading| reading.is_live() && !reading.is_limited)
                 .map_or(0, |_| record.bytes_signed),
+            was_read: reading.is_some_and(|reading| reading.was_read),
         };
         let mut events = Vec::new();
         if let Some(reading) = reading {

@@ -91,6 +91,7 @@ impl World {
                 status: 200,
                 user_agent: "test".to_owned(),
                 live_bytes: 0,
+                was_read: false,
             };
             exchange.query_logged(&system, &line, &[]).await.unwrap();
         }

@@ -197,8 +197,11 @@ pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
     let all = |question: Question| question.keeping();
     let (mut counted, mut counted_pages) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let server = knowing(world)?;
-        let answer = changes_at_once(&server, &mut server.line()?, all)?;
+        // Each server has to end before the next one takes the folder.
+        let answer = {
+            let server = knowing(world)?;
+            changes_at_once(&server, &mut server.line()?, all)?
+        };
         wholes.push(answer.whole);
         counted = vec![answer];
         // Beside protocol and metadata; only pages end with a line of their own.

@@ -48,6 +48,7 @@ impl World {
             status: 200,
             user_agent: "test".to_owned(),
             live_bytes: 0,
+            was_read: table.first_read_at.is_some(),
         };
         exchange
             .query_logged(&self.system, &line, &[])

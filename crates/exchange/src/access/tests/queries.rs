@@ -59,6 +59,7 @@ impl World {
             status: if grant.is_some() { 200 } else { 404 },
             user_agent: "pandas".into(),
             live_bytes,
+            was_read: false,
         };
         exchange
             .query_logged(&self.system, &line, counted)
