@@ -13,9 +13,9 @@ use futures::StreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-#[cfg(test)]
-pub(crate) use self::build::FEW_ROWS;
 use self::build::{Builder, Growing};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::columns::FEW_ROWS;
 pub use self::columns::FileView;
 use self::columns::{Columns, FULL_ROWS};
 use crate::actions::{Action, AddFile, FileKey};
@@ -130,8 +130,8 @@ impl State {
         &self.outline
     }
 
-    /// The numbers of the active files, ascending: in the order the log last added them, or, where many were read as a whole, part by
-    /// part in the order of their paths.
+    /// The numbers of the active files, ascending. Few are in the order the log last added them; many in that of their paths part by
+    /// part, and what was added since behind them.
     pub fn rows(&self) -> &Arc<[u32]> {
         &self.rows
     }
@@ -139,16 +139,17 @@ impl State {
     /// The same in the order of their paths, which does not depend on how the log was read. Takes a while the first time.
     pub fn sorted(&self) -> &Arc<[u32]> {
         self.sorted.get_or_init(|| {
-            let key = |row: u32| {
-                let (columns, row) = self.place(row);
-                (columns.path(row), columns.vector_id(row))
+            let order = |one: &u32, other: &u32| {
+                let (columns, row) = self.place(*one);
+                columns.compare(row, self.place(*other))
             };
-            if self.rows.is_sorted_by_key(|row| key(*row)) {
+            // Held once, then.
+            if self.rows.is_sorted_by(|one, next| order(one, next).is_le()) {
                 return Arc::clone(&self.rows);
             }
             let mut rows = self.rows.to_vec();
             // Runs of what is in order already are taken as they are.
-            rows.sort_by(|one, other| key(*one).cmp(&key(*other)));
+            rows.sort_by(order);
             rows.into()
         })
     }
@@ -265,7 +266,9 @@ impl State {
     fn packed(self) -> Self {
         let idle = self.end() as usize - self.rows.len();
         let is_large = |part: &&Part| part.columns.len() >= FULL_ROWS / 2;
-        let large = self.parts.iter().take_while(is_large).count();
+        // Parts shrink when they are read, so that small ones may lie between.
+        let last = self.parts.iter().rposition(|part| is_large(&part));
+        let large = last.map_or(0, |last| last + 1);
         let kept = if idle > IDLE_ROWS && idle > self.rows.len() {
             0
         } else if self.parts.len() - large > MOST_PARTS {
@@ -284,7 +287,14 @@ impl State {
         let last = first + u32::try_from(self.rows.len() - before).unwrap_or(u32::MAX);
         let rows = self.rows[..before].iter().copied().chain(first..last);
         let rows: Vec<u32> = rows.collect();
-        Self::new(self.outline, growing.parts(), rows.into(), self.hasher)
+        let mut parts = growing.parts();
+        for part in &mut parts[kept..] {
+            let all: Vec<u32> = (0..part.end() - part.first).collect();
+            if let Some(ordered) = part.columns.in_order(&all) {
+                part.columns = Arc::new(ordered);
+            }
+        }
+        Self::new(self.outline, parts, rows.into(), self.hasher)
     }
 
     fn hash(&self, key: &FileKey) -> u64 {

@@ -104,9 +104,12 @@ impl Asked<'_> {
             history::check_start(readable, version)?;
         }
         let visible = (&state, narrow::sieve(readable, &state));
+        // Some of them have to be the same ones when they are asked for again, of a state that may be read otherwise then.
+        let comes_again = request.include_refresh_token || before.is_some() || later.is_some();
+        let by_path = in_pages || request.limit.is_some() && comes_again;
         let selecting = request
             .hints
-            .select(&app.states, visible, request.limit, in_pages, slot);
+            .select(&app.states, visible, request.limit, by_path, slot);
         let (selected, slot) = selecting.await?;
         entry.dropped(selected.dropped);
 

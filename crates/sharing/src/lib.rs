@@ -37,7 +37,7 @@
 //! error that says which. `maxFiles` makes pages, of changes and of the files of a version; a token holds for the same recipient
 //! and the same request for three days, and pins the versions of the first page. With `includeRefreshToken` an answer ends with
 //! a token by which the same files get new URLs for a day, whatever was committed since. Files that come in pages are in the
-//! order of their paths, else in that of the log.
+//! order of their paths, else in that of the log, where they are few.
 //!
 //! A client with the capability `asyncquery` is told the id of its query and asks for the files under that id
 //! (`POST …/queries/{query}`); the same `idempotencyKey` is the same query.

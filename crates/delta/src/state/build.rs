@@ -14,8 +14,6 @@ use crate::checkpoint::Row;
 use crate::replay::{Replay, Snapshot};
 use crate::{Budgets, LogError};
 
-/// Memory of so few rows is at hand in any order, and they keep the log's.
-pub(crate) const FEW_ROWS: usize = 4_000;
 /// So many removed files are remembered before it is looked which files they are, if they are not half of them.
 const REMEMBERED: usize = 100_000;
 
@@ -198,10 +196,11 @@ impl Builder {
             let kept = all.filter(|row| !self.gone.contains(&(part.first + row)));
             let mut kept: Vec<u32> = kept.collect();
             let mut columns = part.columns;
+            if kept.is_empty() {
+                continue;
+            }
             // One after the other, so that no more than one of them is there twice.
-            if columns.len() > FEW_ROWS
-                && let Some(ordered) = columns.in_order(&kept)
-            {
+            if let Some(ordered) = columns.in_order(&kept) {
                 kept = (0..number(ordered.len())?).collect();
                 columns = Arc::new(ordered);
             }

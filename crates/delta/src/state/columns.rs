@@ -1,5 +1,6 @@
 //! Files as columns: texts one after the other, equal partition values once, and what few files have beside.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +16,8 @@ use crate::contain::contain;
 /// one ends fits 32 bits.
 pub(super) const FULL_ROWS: usize = 250_000;
 const FULL_BYTES: usize = 128 << 20;
+/// Memory of so few rows is at hand in any order, and they keep the log's.
+pub(crate) const FEW_ROWS: usize = 4_000;
 
 /// What answers say of a file beside the fields of [`AddFile`].
 const KEPT: [&str; 2] = ["baseRowId", "defaultRowCommitVersion"];
@@ -214,15 +217,18 @@ impl Columns {
     }
 
     /// `rows`, which ascend, in the order of their keys, for who reads files in that order reads memory from its beginning to its end
-    /// then. None: they are all rows, and in that order already.
+    /// then. None: they are few, or all rows, and in that order already.
     pub(super) fn in_order(&self, rows: &[u32]) -> Option<Self> {
+        if rows.len() <= FEW_ROWS {
+            return None;
+        }
         let shared = self.shared_prefix(rows);
-        let key = |row: u32| (self.path(row as usize), self.vector_id(row as usize));
         // Most paths differ in the first bytes behind what all have in common: beside the numbers these are at hand, texts are not.
         let beginning = |row: u32| beginning(&self.path(row as usize).as_bytes()[shared..]);
         let mut keyed: Vec<(u128, u32)> = rows.iter().map(|row| (beginning(*row), *row)).collect();
         let order = |(one, a): &(u128, u32), (other, b): &(u128, u32)| {
-            one.cmp(other).then_with(|| key(*a).cmp(&key(*b)))
+            let whole = || self.compare(*a as usize, (self, *b as usize));
+            one.cmp(other).then_with(whole)
         };
         if rows.len() == self.len() && keyed.is_sorted_by(|one, next| order(one, next).is_le()) {
             return None;
@@ -360,6 +366,12 @@ impl Columns {
     /// The deletion vector's unique id.
     pub(super) fn vector_id(&self, row: usize) -> Option<String> {
         self.vector(row).and_then(|_| self.key(row).dv)
+    }
+
+    /// By path, and by vector where that is the same, which is seldom looked at.
+    pub(super) fn compare(&self, row: usize, (other, there): (&Self, usize)) -> Ordering {
+        let by_path = self.path(row).cmp(other.path(there));
+        by_path.then_with(|| self.vector_id(row).cmp(&other.vector_id(there)))
     }
 
     pub(super) fn key(&self, row: usize) -> FileKey {

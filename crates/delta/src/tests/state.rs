@@ -56,6 +56,10 @@ async fn agree(table: &Table, state: &State) {
         }
         false => state.rows(),
     };
+    assert!(state.rows().is_sorted());
+    let mut same = rows.to_vec();
+    same.sort_unstable();
+    assert_eq!(same[..], state.rows()[..]);
     for (row, file) in rows.iter().zip(files) {
         let mut found = state.file(*row);
         assert_eq!(found.raw.get("baseRowId"), file.raw.get("baseRowId"));
@@ -84,6 +88,7 @@ async fn many_files_lie_in_the_order_of_their_paths() {
     // Scattered, some with the same first bytes, some the beginning of others, some with a vector or with two.
     let name = |n: usize| match (n * 7_919) % 6_000 {
         n if n % 3 == 0 => format!("day=1/{n}"),
+        n if n % 7 == 0 => format!("day=1/{}{n}", ["ä", "å", "€"][n % 2 + n % 5 / 4]),
         n => format!("day=1/a_beginning_that_is_long/{n}"),
     };
     let mut lines = vec![PROTOCOL.to_owned(), METADATA.to_owned()];
@@ -112,6 +117,56 @@ async fn many_files_lie_in_the_order_of_their_paths() {
     for state in [&*carried_on, &read] {
         agree(&table, state).await;
     }
+}
+
+/// A part is closed once there are more rows than a table may have files; the first one loses some of them, others all.
+#[tokio::test]
+async fn parts_that_lose_files_are_put_in_order_and_carried_on() {
+    let probe = Probe::memory();
+    let budgets = Budgets {
+        files: 6_000,
+        ..Budgets::default()
+    };
+    let table = Table::new(probe.clone(), budgets);
+    let name = |n: usize| format!("{:05}", n * 7_919 % 16_000);
+    let put = |version, lines: Vec<String>| {
+        let probe = probe.clone();
+        async move {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            probe.put_commit(version, &lines).await;
+        }
+    };
+    put(0, vec![PROTOCOL.to_owned(), METADATA.to_owned()]).await;
+    let stays = |n: usize| !(4_800..15_500).contains(&n);
+    for version in 1..=32 {
+        let files = (version - 1) * 500..version * 500;
+        let added = files
+            .clone()
+            .map(|n| add(&name(n), n % 9, (n % 4 == 0).then_some(n)));
+        let before = files.map(|n| n.checked_sub(500));
+        let gone = before.flatten().filter(|n| !stays(*n));
+        let gone = gone.map(|n| remove(&name(n), (n % 4 == 0).then_some(n)));
+        put(version as u64, gone.chain(added).collect()).await;
+    }
+    let state = Arc::new(table.state(None).await.unwrap());
+    assert_eq!(state.rows().len(), 5_300);
+    agree(&table, &state).await;
+    let sorted = state.sorted().iter().map(|row| state.file(*row).path);
+    assert!(sorted.is_sorted());
+    // Many small parts become one.
+    let mut state = state;
+    for version in 33..=60 {
+        let n = 15_500 + version * 7;
+        let gone = remove(&name(n), (n % 4 == 0).then_some(n));
+        put(
+            version as u64,
+            vec![gone, add(&format!("x{version}"), 1, None)],
+        )
+        .await;
+        state = table.state_after(&state).await.unwrap().unwrap();
+    }
+    agree(&table, &state).await;
+    agree(&table, &table.state(None).await.unwrap()).await;
 }
 
 #[tokio::test]

@@ -68,12 +68,12 @@ impl Hints {
         states: &States,
         (state, sieve): (&Arc<State>, Option<Sieve>),
         limit: Option<u64>,
-        in_pages: bool,
+        by_path: bool,
         slot: Slot,
     ) -> Result<(Selected, Slot), Failure> {
         let filter = Filter::new(&self.0, &state.outline().metadata);
         let takes_all = limit.is_none() && filter.is_idle() && sieve.is_none();
-        let known = match in_pages {
+        let known = match by_path {
             true => state.sorted_already(),
             false => Some(state.rows()),
         };
@@ -84,14 +84,14 @@ impl Hints {
             };
             return Ok((selected, slot));
         }
-        let key = in_pages.then(|| self.key(state, sieve.as_ref(), limit));
+        let key = by_path.then(|| self.key(state, sieve.as_ref(), limit));
         if let Some(selected) = key.as_ref().and_then(|key| states.selected(key)) {
             return Ok((selected, slot));
         }
         let state = Arc::clone(state);
         // The statistics of a million files take a while to read, in which others want to be answered.
         let selecting = tokio::task::spawn_blocking(move || {
-            let rows = if in_pages {
+            let rows = if by_path {
                 state.sorted()
             } else {
                 state.rows()

@@ -201,6 +201,38 @@ async fn a_page_token_is_for_one_request_one_table_and_three_days() {
     refused(world.post(&visits("/query"), &body).await, "too old");
 }
 
+/// However the state of that version was read: carried on from the one before, or as a whole.
+#[tokio::test]
+async fn a_refresh_token_gives_the_same_few_of_many_files() {
+    let many: Vec<Value> = (0..4_100)
+        .map(|n| {
+            add(
+                &format!("f{:04}", n * 7 % 4_100),
+                Some("2021-04-10"),
+                Some(1),
+            )
+        })
+        .collect();
+    let mut world = World::of(&[&[protocol(), metadata()], &many]).await;
+    let query = visits("/query");
+    let first_ones = |answer: &Answer| {
+        let (ids, end) = read(answer);
+        (ids, end["refreshToken"].as_str().map(str::to_owned))
+    };
+    assert_eq!(read(&world.post(&query, "{}").await).0.len(), 4_100);
+    world
+        .commit(2, &[add("a", Some("2021-04-10"), Some(1))])
+        .await;
+    let asked = json!({"limitHint": 3, "includeRefreshToken": true}).to_string();
+    let (ids, token) = first_ones(&world.post(&query, &asked).await);
+    assert_eq!(ids.len(), 3);
+    world.restart();
+    let again = json!({"limitHint": 3, "refreshToken": token.unwrap()}).to_string();
+    assert_eq!(first_ones(&world.post(&query, &again).await).0, ids);
+    let (page, _) = read(&world.post(&query, r#"{"maxFiles":3}"#).await);
+    assert_eq!(page, ids, "the first ones by their paths");
+}
+
 /// H9: the same files, though they are there no longer and history is not shared.
 #[tokio::test]
 async fn a_refresh_token_gives_the_same_files_new_urls() {

@@ -194,11 +194,11 @@ fn all_pages(
     })
 }
 
-/// Refuses answers that are not as long as those that were counted, but for a number that has one digit more.
+/// Refuses answers that are not as long as those that were counted, but for a few bytes: a number that has one digit more.
 pub(super) fn same_size(counted: &[Answer], again: &[Answer]) -> Result<()> {
     let bytes = |answers: &[Answer]| number(answers.iter().map(|answer| answer.bytes).sum());
     let (counted, again) = (bytes(counted), bytes(again));
-    if (again / counted - 1.0).abs() > 0.001 {
+    if (again / counted - 1.0).abs() > 0.000_1 {
         bail!("{again} bytes came instead of {counted}");
     }
     Ok(())

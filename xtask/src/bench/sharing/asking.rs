@@ -261,7 +261,8 @@ impl Reading {
         match self.keeps {
             Keeps::All => self.body.extend_from_slice(read),
             Keeps::End => {
-                self.body.extend_from_slice(read);
+                let from = read.len().saturating_sub(END);
+                self.body.extend_from_slice(&read[from..]);
                 let old = self.body.len().saturating_sub(END);
                 self.body.drain(..old);
             }
@@ -279,7 +280,7 @@ impl Reading {
     fn has_end(&self) -> Option<bool> {
         match self.framing {
             Framing::Chunked => Some(self.tail == b"0\r\n\r\n"),
-            Framing::Length(length) => Some(length == self.bytes),
+            Framing::Length(length) => Some(self.bytes >= length),
             Framing::Connection => None,
         }
     }
@@ -300,7 +301,8 @@ impl Reading {
             .nth(1)
             .and_then(|status| status.parse().ok())
             .context("no answer of HTTP")?;
-        if self.has_end() == Some(false) {
+        let is_longer = matches!(self.framing, Framing::Length(length) if self.bytes > length);
+        if !self.is_body || is_longer || self.has_end() == Some(false) {
             bail!("the answer broke off after {} bytes", self.bytes);
         }
         let is_chunked = self.framing == Framing::Chunked;

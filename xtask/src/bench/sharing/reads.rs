@@ -192,32 +192,38 @@ const PAGE: u32 = 6_000;
 /// Both of a server that knows nothing of the table yet, and of one that was asked for the same before; in turns, and on connections
 /// that are kept.
 pub(super) fn changes_in_pages(world: &World<'_>) -> Result<Vec<Figure>> {
+    let all = |question: Question| question.keeping();
+    let end = |question: Question| question.keeping_end();
+    // Once with all changes, which are counted.
+    let (counted, counted_pages) = {
+        let server = world.serve()?;
+        let mut line = server.line()?;
+        let answer = [changes_at_once(&server, &mut line, all)?];
+        (answer, page_by_page(&server, &mut line, all)?.1)
+    };
+    // Beside protocol and metadata; only pages end with a line of their own.
+    all_changes(&counted, 2)?;
+    all_changes(&counted_pages, 3)?;
     let (mut wholes, mut all_pages) = (Vec::new(), Vec::new());
     let mut counts = Counts::default();
-    let all = |question: Question| question.keeping();
-    let (mut counted, mut counted_pages) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         // Each server has to end before the next one takes the folder.
         let answer = {
             let server = knowing(world)?;
-            changes_at_once(&server, &mut server.line()?, all)?
+            changes_at_once(&server, &mut server.line()?, end)?
         };
         wholes.push(answer.whole);
-        counted = vec![answer];
-        // Beside protocol and metadata; only pages end with a line of their own.
-        all_changes(&counted, 2)?;
+        same_size(&counted, &[answer])?;
         let server = knowing(world)?;
         let mut line = server.line()?;
         world.store.counts()?;
-        let (seconds, pages) = page_by_page(&server, &mut line, all)?;
+        let (seconds, pages) = page_by_page(&server, &mut line, end)?;
         counts = world.store.counts()?;
         all_pages.push(seconds);
-        all_changes(&pages, 3)?;
-        counted_pages = pages;
+        same_size(&counted_pages, &pages)?;
     }
     let server = world.serve()?;
     let mut line = server.line()?;
-    let end = |question: Question| question.keeping_end();
     changes_at_once(&server, &mut line, end)?;
     let (mut again, mut pages_again, mut later) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..2 * TURNS {
