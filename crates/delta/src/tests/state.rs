@@ -37,6 +37,12 @@ fn remove(path: &str, vector: Option<usize>) -> String {
     format!(r#"{{"remove":{{"path":"{path}","deletionTimestamp":7,"dataChange":true{vector}}}}}"#)
 }
 
+async fn put(probe: &Probe, version: u64, lines: impl IntoIterator<Item = String>) {
+    let lines: Vec<String> = lines.into_iter().collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    probe.put_commit(version, &lines).await;
+}
+
 async fn agree(table: &Table, state: &State) {
     let whole = table.snapshot(Some(state.version())).await.unwrap();
     let outline = state.outline();
@@ -94,14 +100,7 @@ async fn many_files_lie_in_the_order_of_their_paths() {
     let mut lines = vec![PROTOCOL.to_owned(), METADATA.to_owned()];
     lines.extend((0..6_000).map(|n| add(&name(n), n % 9, (n % 5 == 0).then_some(n))));
     lines.push(add(&name(0), 3, Some(1)));
-    let put = |version, lines: Vec<String>| {
-        let probe = probe.clone();
-        async move {
-            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            probe.put_commit(version, &lines).await;
-        }
-    };
-    put(0, lines).await;
+    put(&probe, 0, lines).await;
     let state = Arc::new(table.state(None).await.unwrap());
     assert_eq!(state.rows().len(), 6_001);
     assert!(Arc::ptr_eq(state.rows(), state.sorted()));
@@ -109,7 +108,7 @@ async fn many_files_lie_in_the_order_of_their_paths() {
     agree(&table, &state).await;
 
     let removed = (0..600).map(|n| remove(&name(n * 10 + 1), None));
-    put(1, removed.chain([add("day=0/new", 1, None)]).collect()).await;
+    put(&probe, 1, removed.chain([add("day=0/new", 1, None)])).await;
     let carried_on = table.state_after(&state).await.unwrap().unwrap();
     let read = table.state(None).await.unwrap();
     assert_eq!(read.rows().len(), 5_402);
@@ -129,14 +128,7 @@ async fn parts_that_lose_files_are_put_in_order_and_carried_on() {
     };
     let table = Table::new(probe.clone(), budgets);
     let name = |n: usize| format!("{:05}", n * 7_919 % 16_000);
-    let put = |version, lines: Vec<String>| {
-        let probe = probe.clone();
-        async move {
-            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            probe.put_commit(version, &lines).await;
-        }
-    };
-    put(0, vec![PROTOCOL.to_owned(), METADATA.to_owned()]).await;
+    probe.put_commit(0, &[PROTOCOL, METADATA]).await;
     let stays = |n: usize| !(4_800..15_500).contains(&n);
     for version in 1..=32 {
         let files = (version - 1) * 500..version * 500;
@@ -146,7 +138,7 @@ async fn parts_that_lose_files_are_put_in_order_and_carried_on() {
         let before = files.map(|n| n.checked_sub(500));
         let gone = before.flatten().filter(|n| !stays(*n));
         let gone = gone.map(|n| remove(&name(n), (n % 4 == 0).then_some(n)));
-        put(version as u64, gone.chain(added).collect()).await;
+        put(&probe, version as u64, gone.chain(added)).await;
     }
     let state = Arc::new(table.state(None).await.unwrap());
     assert_eq!(state.rows().len(), 5_300);
@@ -158,11 +150,8 @@ async fn parts_that_lose_files_are_put_in_order_and_carried_on() {
     for version in 33..=60 {
         let n = 15_500 + version * 7;
         let gone = remove(&name(n), (n % 4 == 0).then_some(n));
-        put(
-            version as u64,
-            vec![gone, add(&format!("x{version}"), 1, None)],
-        )
-        .await;
+        let added = add(&format!("x{version}"), 1, None);
+        put(&probe, version as u64, [gone, added]).await;
         state = table.state_after(&state).await.unwrap().unwrap();
     }
     agree(&table, &state).await;
@@ -492,9 +481,7 @@ async fn a_long_log_without_a_checkpoint_is_read_in_the_room_of_its_files() {
     for version in 1..=20 {
         let added = (0..1_500).map(|n| add(&name(version, n), n % 9, None));
         let removed = (0..1_500).map(|n| remove(&name(version - 1, n), None));
-        let lines: Vec<String> = removed.chain(added).collect();
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        probe.put_commit(version, &lines).await;
+        put(&probe, version, removed.chain(added)).await;
     }
     let state = table.state(None).await.unwrap();
     assert_eq!(state.rows().len(), 1_500);

@@ -266,8 +266,11 @@ impl Exchange {
             return Err(Error::NotFound("storage"));
         }
         let known = revision.and_then(|revision| self.storages_known().get(id, revision));
-        if let Some(known) = known {
-            return self.storage_open(known);
+        // One that was sealed with another key since has the same revision.
+        if let Some(known) = known
+            && let Ok(access) = self.storage_open(known)
+        {
+            return Ok(access);
         }
         let record = self
             .storage_by_id(self.db(), id)

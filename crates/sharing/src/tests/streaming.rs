@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::actions::{add, metadata, protocol};
 use super::gate::Fault;
-use super::world::{CAPABILITIES, World, call, visits};
+use super::world::{Answer, CAPABILITIES, World, call, visits};
 use crate::Outcome;
 
 /// A table of `count` files.
@@ -20,6 +20,15 @@ async fn wide(count: usize) -> World {
 fn query(headers: &[(&str, &str)]) -> http::Request<axum::body::Body> {
     let headers = [&[("authorization", "Bearer token-alice")], headers].concat();
     call(Method::POST, &visits("/query"), &headers, "{}")
+}
+
+/// So many of [`wide`], in their order.
+fn assert_files(answer: &Answer, files: usize) {
+    let lines = answer.lines();
+    assert_eq!(lines.len(), 2 + files);
+    for (n, line) in lines[2..].iter().enumerate() {
+        assert!(line.contains(&format!("/f{n:05}.parquet?")), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -44,11 +53,7 @@ async fn an_answer_is_written_as_it_is_signed() {
     let answer = world.send(query(&[])).await;
     assert!(!answer.broken);
     assert_eq!(world.sign_calls(), 3);
-    let lines = answer.lines();
-    assert_eq!(lines.len(), 2 + 1_201);
-    for (n, line) in lines[2..].iter().enumerate() {
-        assert!(line.contains(&format!("/f{n:05}.parquet?")), "{line}");
-    }
+    assert_files(&answer, 1_201);
     let record = world.record();
     assert_eq!(
         (record.outcome, record.files, record.bytes_signed),
@@ -180,11 +185,7 @@ async fn files_stand_in_their_order_however_long_a_signature_takes() {
         let answer = world.send(query(&[])).await;
         assert!(!answer.broken);
         assert_eq!(world.sign_calls(), 7);
-        let lines = answer.lines();
-        assert_eq!(lines.len(), 2 + 3_201);
-        for (n, line) in lines[2..].iter().enumerate() {
-            assert!(line.contains(&format!("/f{n:05}.parquet?")), "{line}");
-        }
+        assert_files(&answer, 3_201);
         assert_eq!(world.record().files, 3_201);
     }
 }
