@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::kept::Kept;
 use crate::process::run;
 use crate::repo::{Repo, WASM};
-use crate::setup;
+use crate::setup::{self, Wasm};
 use crate::stamp::{Inputs, Stamp, collect};
 
 /// Changes when the steps below change their meaning.
@@ -47,6 +48,14 @@ impl Mode {
         }
     }
 
+    /// What a bundle is kept as.
+    fn shelf(self) -> &'static str {
+        match self {
+            Self::Release => "site",
+            Self::Dev => "site-dev",
+        }
+    }
+
     /// The folder cargo puts the profile's output in.
     fn folder(self) -> &'static str {
         match self {
@@ -74,7 +83,11 @@ pub(crate) const SOURCES: [&str; 12] = [
 
 /// Makes the bundle unless its sources are those of the last time; says which, and how large it is.
 pub(crate) fn build(repo: &Repo, mode: Mode) -> Result<String> {
-    let mut inputs = Inputs::default().text(RECIPE).text(mode.profile());
+    let compiler = setup::wasm_target(repo)?;
+    let mut inputs = Inputs::default()
+        .text(RECIPE)
+        .text(mode.profile())
+        .text(compiler.name());
     for source in SOURCES {
         inputs = inputs.path(&repo.root, source)?;
     }
@@ -84,7 +97,12 @@ pub(crate) fn build(repo: &Repo, mode: Mode) -> Result<String> {
         return Ok("unchanged".to_owned());
     }
     stamp.clear()?;
-    let bindings = wasm(repo, mode)?;
+    let kept = Kept::new(repo, mode.shelf(), stamp.wanted())?;
+    if kept.take(&site)? {
+        stamp.set()?;
+        return Ok(format!("copied, {}", sizes(&site, mode)?));
+    }
+    let bindings = wasm(repo, &compiler, mode)?;
 
     // Built beside and moved into place: a failing style sheet leaves the last site whole.
     let fresh = repo.target.join("site.new");
@@ -101,14 +119,15 @@ pub(crate) fn build(repo: &Repo, mode: Mode) -> Result<String> {
     remove(&site)?;
     std::fs::rename(&fresh, &site)
         .with_context(|| format!("move {} into place", site.display()))?;
+    kept.put(&site)?;
     stamp.set()?;
     sizes(&site, mode)
 }
 
 /// Wasm and JavaScript; the folder that holds them. Cargo knows whether it must compile, a stamp over its output whether
 /// the rest must be done again.
-fn wasm(repo: &Repo, mode: Mode) -> Result<PathBuf> {
-    let mut cargo = setup::wasm_target(repo)?.cargo(repo, "build");
+fn wasm(repo: &Repo, compiler: &Wasm, mode: Mode) -> Result<PathBuf> {
+    let mut cargo = compiler.cargo(repo, "build");
     run(cargo.args(["--profile", mode.profile()]))?;
     let compiled = format!("{WASM}/{}/browser.wasm", mode.folder());
     let folder = repo.target.join("bindings").join(mode.folder());
@@ -205,7 +224,7 @@ fn size(file: &Path) -> Result<u64> {
         .len())
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("remove {}", folder.display()))

@@ -10,6 +10,7 @@ mod deliver;
 mod demo;
 mod edges;
 mod http;
+mod kept;
 mod map;
 mod process;
 mod repo;

@@ -84,6 +84,8 @@ impl Postgres {
             "synchronous_commit=off",
             "full_page_writes=off",
             "autovacuum=on",
+            // The launcher goes through all databases; tests make hundreds.
+            "autovacuum_naptime=10min",
             "shared_buffers=128MB",
             // Each test copies a database of its own, and none is ever copied elsewhere.
             "wal_level=minimal",

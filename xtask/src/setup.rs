@@ -1,10 +1,11 @@
 //! What the machine must have, and what we fetch ourselves: wasm target, npm packages, Python packages.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::kept::Kept;
 use crate::process::{ask, bound, run, step};
 use crate::repo::{Repo, WASM, is_executable, which};
 use crate::stamp::{Inputs, Stamp};
@@ -262,7 +263,7 @@ pub(crate) enum Wasm {
 }
 
 impl Wasm {
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Rustup => "of the toolchain",
             Self::Debian { .. } => "by Debian's rustc-web",
@@ -364,6 +365,12 @@ pub(crate) fn npm(repo: &Repo, folder: &str) -> Result<&'static str> {
         return Ok("unchanged");
     }
     stamp.clear()?;
+    let modules = place.join("node_modules");
+    let kept = Kept::new(repo, &name, stamp.wanted())?;
+    if kept.take(&modules)? {
+        stamp.set()?;
+        return Ok("copied");
+    }
     let mut npm = repo.command("npm");
     npm.current_dir(&place).args([
         "ci",
@@ -373,6 +380,7 @@ pub(crate) fn npm(repo: &Repo, folder: &str) -> Result<&'static str> {
         "--loglevel=error",
     ]);
     run(npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+    kept.put(&modules)?;
     stamp.set()?;
     Ok("installed")
 }
@@ -415,10 +423,19 @@ fn venv(repo: &Repo, name: &str, requirements: &str, options: &[&str]) -> Result
         return Ok("unchanged");
     }
     stamp.clear()?;
+    let kept = Kept::new(repo, name, stamp.wanted())?;
+    let mut make = repo.command("python3");
+    make.args(["-m", "venv", "--clear"]);
+    // The environment itself knows where it lies; what is installed in it does not.
+    run(make.arg("--without-pip").arg(&folder))?;
+    if kept.take(&packages(&python)?)? {
+        stamp.set()?;
+        return Ok("copied");
+    }
     run(repo
-        .command("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder))?;
+        .command(&python)
+        .args(["-Im", "ensurepip", "--upgrade", "--default-pip"])
+        .stdout(Stdio::null()))?;
     let mut pip = repo.command(&python);
     pip.args([
         "-m",
@@ -433,8 +450,18 @@ fn venv(repo: &Repo, name: &str, requirements: &str, options: &[&str]) -> Result
     run(repo
         .command(&python)
         .args(["-m", "pip", "--disable-pip-version-check", "check"]))?;
+    kept.put(&packages(&python)?)?;
     stamp.set()?;
     Ok("installed")
+}
+
+/// Where an interpreter has the packages that are installed for it.
+fn packages(python: &Path) -> Result<PathBuf> {
+    const QUESTION: &str = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let answer = ask(Command::new(python).args(["-c", QUESTION]));
+    Ok(PathBuf::from(answer.with_context(|| {
+        format!("{} does not answer", python.display())
+    })?))
 }
 
 /// The user under whom PostgreSQL runs: it refuses root, so there it is the package's own.

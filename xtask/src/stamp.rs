@@ -67,6 +67,11 @@ impl Stamp {
         }
     }
 
+    /// The hash over what the step depends on.
+    pub(crate) fn wanted(&self) -> &str {
+        &self.wanted
+    }
+
     pub(crate) fn is_current(&self) -> bool {
         std::fs::read_to_string(&self.file).is_ok_and(|kept| kept == self.wanted)
     }

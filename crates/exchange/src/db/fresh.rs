@@ -141,10 +141,11 @@ impl Db {
             .max_connections(1)
             .connect_with(options)
             .await?;
-        // An identifier cannot be bound; what it is made of was checked above.
+        // An identifier cannot be bound; what it is made of was checked above. Copied file by file, which takes half the time of
+        // copying page by page through the log.
         let template = template.unwrap_or("template0");
         sqlx::query(sqlx::AssertSqlSafe(format!(
-            "create database \"{name}\" template \"{template}\""
+            "create database \"{name}\" template \"{template}\" strategy file_copy"
         )))
         .execute(&server)
         .await?;
