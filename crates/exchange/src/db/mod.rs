@@ -26,9 +26,10 @@ pub use fresh::{Ground, Template};
 pub use query::{On, Query, Running, Statement, statements};
 pub use value::{Column, FromRow, Row, Value};
 
-/// So often a write-ahead log is looked for when all is closed, and how long between two looks.
-const FOLDS: u32 = 50;
-const BETWEEN_FOLDS: Duration = Duration::from_millis(20);
+/// So often it is tried to fold the write-ahead log into the database when all is closed, and how long one try and the pause after
+/// it take at most.
+const FOLDS: u32 = 25;
+const A_FOLD: Duration = Duration::from_millis(20);
 
 /// A connection to a server that was in use so lately is taken to be there still.
 const FRESH: Duration = Duration::from_secs(1);
@@ -256,24 +257,25 @@ impl Db {
     }
 
     /// The same where no other process has the database open. Who was about to connect when its task was given up still does so
-    /// beside the pool, and closes again; where that is a reader, and the last one, the log would stay behind.
+    /// beside the pool, late, and would leave a write-ahead log where the process ends meanwhile: the database is left without one,
+    /// so that nobody makes one who only reads. Whoever opens it next has one again.
     pub async fn close_alone(&self) {
         self.close().await;
         let Self::Sqlite { write, .. } = self else {
             return;
         };
-        let options = write.connect_options();
-        let mut log = options.get_filename().as_os_str().to_owned();
-        log.push("-wal");
+        let options = (*write.connect_options()).clone();
+        let options = options
+            .journal_mode(SqliteJournalMode::Delete)
+            .busy_timeout(A_FOLD);
         for _ in 0..FOLDS {
-            if !Path::new(&log).exists() {
+            // It succeeds for who has the database alone.
+            if let Ok(last) = SqliteConnection::connect_with(&options).await
+                && last.close().await.is_ok()
+            {
                 return;
             }
-            if let Ok(last) = SqliteConnection::connect_with(&options).await {
-                // That it does not close is seen by the log.
-                let _ = last.close().await;
-            }
-            tokio::time::sleep(BETWEEN_FOLDS).await;
+            tokio::time::sleep(A_FOLD).await;
         }
         tracing::warn!(
             "the database's write-ahead log stays beside it: something else has it open"

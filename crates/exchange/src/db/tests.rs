@@ -1,6 +1,9 @@
 //! The statements of the whole crate, and the databases they are for.
 
-use super::{Db, Dialect, statements};
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{A_FOLD, Db, Dialect, statements};
 use crate::testing::TestExchange;
 
 #[tokio::test]
@@ -226,5 +229,53 @@ async fn tampering_with_the_audit_log_is_found() {
             .await
             .unwrap();
         assert!(anchored.broken.is_some());
+    }
+}
+
+/// A reader that was about to connect when all was closed: it opens the database beside the pool, and the process may end before it
+/// has closed it again.
+#[tokio::test]
+async fn who_reads_after_the_end_leaves_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("entrepot.db");
+    let names = || -> Vec<_> {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    for _ in 0..2 {
+        let db = Db::open_sqlite(&file).await.unwrap();
+        let Db::Sqlite { write, read } = &db else {
+            panic!("it is SQLite");
+        };
+        sqlx::query("create table if not exists kept (it integer)")
+            .execute(write)
+            .await
+            .unwrap();
+        sqlx::query("insert into kept values (1)")
+            .execute(write)
+            .await
+            .unwrap();
+        assert_eq!(names().len(), 3, "with a log and what is shared of it");
+        let late = (*read.connect_options()).clone();
+        // One that reads while it closes keeps it waiting.
+        let reading = late.connect().await.unwrap();
+        let (_, ended) = tokio::join!(db.close_alone(), async {
+            tokio::time::sleep(A_FOLD * 2).await;
+            reading.close().await
+        });
+        ended.unwrap();
+        assert_eq!(names(), ["entrepot.db"]);
+
+        // As a pool connects, up to its first statement, and one that gets as far as reading.
+        assert!(late.connect().await.is_err());
+        let late = late.journal_mode(SqliteJournalMode::Delete);
+        let mut late = late.connect().await.unwrap();
+        let kept: i64 = sqlx::query_scalar("select count(*) from kept")
+            .fetch_one(&mut late)
+            .await
+            .unwrap();
+        assert!(kept > 0);
+        assert_eq!(names(), ["entrepot.db"]);
+        late.close().await.unwrap();
     }
 }
