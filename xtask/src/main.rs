@@ -3,6 +3,7 @@
 //! Plain Rust over cargo, npm and Python: what it needs it names, what it starts it ends. Nothing of the product lives
 //! here.
 
+mod ages;
 mod bench;
 mod bundle;
 mod check;

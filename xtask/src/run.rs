@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::ages::Ages;
 use crate::bundle::{self, Mode};
 use crate::process::{Running, run as run_to_end, step};
 use crate::repo::{HOST, Repo};
@@ -66,8 +67,11 @@ impl Options {
 pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let data = options.data_folder(repo)?;
     setup::set_up(repo, Scope::Run)?;
+    let ages = Ages::new(repo)?;
+    step("ages of the sources", || ages.give())?;
     step("browser bundle", || bundle::build(repo, Mode::Release))?;
     step("server", || build_server(repo))?;
+    ages.take_down()?;
     prepare(repo, options, &data)?;
     announce(options, &data);
     // The server takes our place: Ctrl-C, exit status and terminal are its own.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::ages::Ages;
 use crate::bundle;
 use crate::check::{CHECKS, When, linting_cargo};
 use crate::demo::{self, World};
@@ -133,7 +134,12 @@ fn test_quickly(repo: &Repo, report: &mut Report) {
     for check in CHECKS.iter().filter(|check| check.when == When::Always) {
         report.step(check.title, |_| (check.work)(repo));
     }
-    report.step("lints and compiling", |_| compile(repo));
+    report.step("ages of the sources", |_| Ages::new(repo)?.give());
+    report.step("lints and compiling", |_| {
+        compile(repo)?;
+        Ages::new(repo)?.take_down()?;
+        Ok(String::new())
+    });
     report.step("unit and integration tests on SQLite", |counts| {
         cargo_test(repo, counts, &[("TEST_QUICK", "1".to_owned())])
     });
@@ -154,20 +160,26 @@ fn test_all(repo: &Repo, report: &mut Report, extent: Extent) {
         }
         // Much of the bundle is made on one core.
         let bundled = (!report.stopped).then(|| {
-            scope.spawn(|| {
+            scope.spawn(|| -> Result<String> {
                 let start = Instant::now();
                 let built = bundle::build(repo, bundle::Mode::Release)?;
                 let seconds = start.elapsed().as_secs_f64();
                 Ok(format!("{built}, in {seconds:.1} s beside compiling"))
             })
         });
-        report.step("lints and compiling", |_| compile(repo));
+        report.step("lints and compiling", |_| {
+            compile(repo)?;
+            Ok(String::new())
+        });
         report.step("browser bundle", |_| {
-            match bundled.map(|work| work.join()) {
-                Some(Ok(built)) => built,
+            let built = match bundled.map(|work| work.join()) {
+                Some(Ok(built)) => built?,
                 Some(Err(_)) => bail!("making it panicked"),
                 None => bail!("it was not begun"),
-            }
+            };
+            // All that is compiled has been by now.
+            Ages::new(repo)?.take_down()?;
+            Ok(built)
         });
         report.step("size of the browser bundle", |_| {
             bundle::within_budget(repo)
@@ -233,13 +245,13 @@ fn set_up(repo: &Repo, report: &mut Report) {
     report.step("npm packages of the bundle", |_| {
         setup::npm(repo, "").map(str::to_owned)
     });
+    report.step("ages of the sources", |_| Ages::new(repo)?.give());
 }
 
 /// All tests and binaries of the host, linted; before any server is started, for one that waits for a compiler can be disturbed.
-fn compile(repo: &Repo) -> Result<String> {
+fn compile(repo: &Repo) -> Result<()> {
     let mut cargo = linting_cargo(repo)?;
-    run(cargo.args(["test", "--locked", "--no-run"]).args(HOST))?;
-    Ok(String::new())
+    run(cargo.args(["test", "--locked", "--no-run"]).args(HOST))
 }
 
 /// Cargo's tests with every server they may want. The servers run only as long as the tests.
