@@ -46,7 +46,7 @@ impl Endpoint {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The whole answer was handed out.
+    /// All of the answer was handed to the connection, whether or not the client took the last of it.
     Answered,
     /// `status` and `error_code` say why not.
     Refused,
@@ -258,16 +258,20 @@ impl Entry {
         }
     }
 
-    pub(crate) async fn answered(mut self, status: StatusCode) {
-        self.write(|record| {
+    pub(crate) async fn answered(self, status: StatusCode) {
+        self.answering(status).written().await;
+    }
+
+    /// Begins to write it down: what is left of the answer is about to be handed out, and goes out beside it.
+    pub(crate) fn answering(mut self, status: StatusCode) -> Writing {
+        self.hand_over(|record| {
             record.status = status.as_u16();
             record.outcome = Outcome::Answered;
         })
-        .await;
     }
 
     pub(crate) async fn refused(mut self, failure: &Failure) {
-        self.write(|record| {
+        let writing = self.hand_over(|record| {
             record.status = failure.status().as_u16();
             record.error_code = Some(failure.code());
             record.reason = Some(plain(failure.sentence(), 255));
@@ -278,47 +282,41 @@ impl Entry {
                 record.reader = Some(reader.clone());
                 record.at_the_door = true;
             }
-        })
-        .await;
+        });
+        writing.written().await;
     }
 
     /// Broke off after the answer had begun.
     pub(crate) async fn failed(mut self, failure: &Failure) {
-        self.write(|record| {
+        let writing = self.hand_over(|record| {
             record.error_code = Some(failure.code());
             record.reason = Some(plain(failure.sentence(), 255));
             record.outcome = Outcome::Failed;
             record.escape = failure.escape().cloned();
             record.is_producers = failure.is_producers();
-        })
-        .await;
-    }
-
-    async fn write(&mut self, end: impl FnOnce(&mut QueryRecord)) {
-        if let Some(record) = &mut self.record {
-            end(record);
-        }
-        if let Some(task) = self.hand_over()
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "an access could not be recorded");
-        }
+        });
+        writing.written().await;
     }
 
     /// Gives the record to a task of its own: a client that goes away drops whatever waits for it, and must not take the
     /// entry along.
-    fn hand_over(&mut self) -> Option<JoinHandle<()>> {
-        let mut record = self.record.take()?;
+    fn hand_over(&mut self, end: impl FnOnce(&mut QueryRecord)) -> Writing {
+        let Some(mut record) = self.record.take() else {
+            return Writing(None);
+        };
+        end(&mut record);
         record.duration = self.began_at.elapsed();
         let gate = Arc::clone(&self.gate);
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => Some(runtime.spawn(async move { gate.record(record).await })),
+            Ok(runtime) => Writing(Some(
+                runtime.spawn(async move { gate.record(record).await }),
+            )),
             Err(_) => {
                 tracing::error!(
                     ?record,
                     "an access could not be recorded: the runtime has ended"
                 );
-                None
+                Writing(None)
             }
         }
     }
@@ -326,7 +324,21 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        drop(self.hand_over());
+        drop(self.hand_over(|_| {}));
+    }
+}
+
+/// An entry that is being written, to its end even where nobody waits for it.
+#[must_use]
+pub(crate) struct Writing(Option<JoinHandle<()>>);
+
+impl Writing {
+    pub(crate) async fn written(self) {
+        if let Some(task) = self.0
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "an access could not be recorded");
+        }
     }
 }
 

@@ -188,10 +188,12 @@ fn write_answer(
             piece.put_lines(end);
         }
         // What is left is the last piece: however slowly it is taken, the table's state and the place are free. Its end comes once the
-        // answer is written down, which is done while the client takes the lines.
+        // answer is written down, which is done while the client takes the lines; begun before, for of a long piece a connection
+        // asks what follows only when most of it was taken.
         drop(files);
+        let writing = entry.answering(StatusCode::OK);
         yield Ok(piece.take());
-        entry.answered(StatusCode::OK).await;
+        writing.written().await;
         let end = piece.end();
         if !end.is_empty() {
             yield Ok(end);
