@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use exchange::db::CONNECTIONS;
 use model::Location;
 use model::time::{DAY, HOUR, MINUTE};
 use serde::Deserialize;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub connections: usize,
     /// `sqlite://…` or `postgres://…`.
     pub database_url: String,
+    /// To PostgreSQL at once.
+    pub database_connections: u32,
     pub location: Option<Location>,
     pub storage: StorageSettings,
     /// Where the keys stand that seal credentials.
@@ -319,6 +322,7 @@ impl Settings {
             requests_per_second: raw.server.requests_per_second.unwrap_or(100).max(1),
             connections: raw.server.connections.unwrap_or(4_096).max(1),
             database_url,
+            database_connections: database_connections(raw.database.connections)?,
             location: location(&raw.location)?,
             storage: StorageSettings {
                 file_roots: raw.storage.file_roots,
@@ -403,6 +407,15 @@ fn check_scheme(url: &str) -> Result<(), ConfigError> {
                 "`{scheme}` is no database that Entrepôt knows: write sqlite://FILE or postgres://USER@HOST/NAME"
             ),
         )),
+    }
+}
+
+fn database_connections(given: Option<u32>) -> Result<u32, ConfigError> {
+    let connections = given.unwrap_or(CONNECTIONS);
+    if (1..=1_000).contains(&connections) {
+        Ok(connections)
+    } else {
+        Err(wrong("database.connections", "from 1 to 1000"))
     }
 }
 

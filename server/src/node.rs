@@ -75,7 +75,7 @@ impl Node {
                 lock
             }
         };
-        let db = Db::open(&settings.database_url)
+        let db = Db::open_with(&settings.database_url, settings.database_connections)
             .await
             .context("the database cannot be opened")?;
         if lock.is_some() {

@@ -17,7 +17,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "connections",
         ],
     ),
-    ("database", &["url"]),
+    ("database", &["url", "connections"]),
     ("location", &["cloud", "region"]),
     (
         "storage",

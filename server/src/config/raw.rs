@@ -42,6 +42,7 @@ pub(super) struct RawServer {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawDatabase {
     pub(super) url: Option<String>,
+    pub(super) connections: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

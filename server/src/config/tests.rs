@@ -129,6 +129,11 @@ fn wrong_keys_and_values_are_named() {
             "database.url: `file` is no database",
         ),
         (
+            "[database]\nconnections = 0",
+            &[],
+            "database.connections: from 1 to 1000",
+        ),
+        (
             "[storage]\ntable_files = 999",
             &[],
             "storage.table_files: from 1000 to 50000000",
@@ -213,7 +218,10 @@ fn the_database_is_a_file_or_postgres() {
         let text = format!("[database]\nurl = \"{url}\"\n[keys]\nfile = \"/srv/keys\"\n");
         let settings = load(&text, &[]).unwrap();
         assert_eq!(settings.database_file(), file.map(Path::new), "{url}");
+        assert_eq!(settings.database_connections, 16, "{url}");
     }
+    let fewer = load("", &[("ENTREPOT__DATABASE__CONNECTIONS", "4")]).unwrap();
+    assert_eq!(fewer.database_connections, 4);
 }
 
 #[cfg(unix)]

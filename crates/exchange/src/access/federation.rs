@@ -163,6 +163,8 @@ impl Exchange {
             ));
         }
         if wanted.is_empty() && gone.is_empty() {
+            // Its connection is given back before another is asked for: of many who wait so, none would ever get one.
+            drop(change);
             return self.recipient(principal, name).await;
         }
         let object = || Object::new("recipient", &info.name);

@@ -10,6 +10,10 @@ use tokio::sync::OnceCell;
 
 use super::{Db, DbError};
 
+/// At once to a database of a test, where nobody says otherwise. The server forks a process for each, and many tests are short:
+/// as many as a product may need would take a fifth of what all tests take.
+const CONNECTIONS: u32 = 2;
+
 /// What a database held when it was left.
 #[derive(Debug)]
 pub enum Template {
@@ -153,7 +157,7 @@ impl Db {
         let (base, _) = address
             .rsplit_once('/')
             .ok_or_else(|| DbError::Address("postgres://…".to_owned()))?;
-        Self::open(&format!("{base}/{name}")).await
+        Self::open_with(&format!("{base}/{name}"), CONNECTIONS).await
     }
 }
 

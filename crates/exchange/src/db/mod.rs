@@ -31,6 +31,9 @@ pub use value::{Column, FromRow, Row, Value};
 const FOLDS: u32 = 25;
 const A_FOLD: Duration = Duration::from_millis(20);
 
+/// Connections to a server at once, where nobody says otherwise.
+pub const CONNECTIONS: u32 = 16;
+
 /// A connection to a server that was in use so lately is taken to be there still.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -133,11 +136,16 @@ pub enum Dialect {
 impl Db {
     /// Opens `sqlite://path/to/file`, a bare path, or `postgres://…`.
     pub async fn open(address: &str) -> Result<Self, DbError> {
+        Self::open_with(address, CONNECTIONS).await
+    }
+
+    /// The same with at most so many connections at once to a server, at least one; a file has its own number.
+    pub async fn open_with(address: &str, connections: u32) -> Result<Self, DbError> {
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(address)
                 .map_err(|_| DbError::Address("postgres://…".to_owned()))?;
             let pool = PgPoolOptions::new()
-                .max_connections(16)
+                .max_connections(connections.max(1))
                 .acquire_timeout(Duration::from_secs(10))
                 // Each is looked at once it is given back. Asking again before each statement would double the way there and back.
                 .test_before_acquire(false)

@@ -62,7 +62,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn open(folder: &Path, database: &str, at: Timestamp) -> Self {
-        let db = Db::open(database).await.unwrap();
+        let db = Db::open_with(database, 2).await.unwrap();
         db.migrate().await.unwrap();
         let lake = Lake::of(&StorageSettings {
             file_roots: vec![folder.to_owned()],

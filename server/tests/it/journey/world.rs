@@ -112,7 +112,7 @@ impl World {
                 let db = Db::create_postgres(&server, &name).await.unwrap();
                 db.close().await;
                 let (base, _) = server.rsplit_once('/').unwrap();
-                format!("[database]\nurl = \"{base}/{name}\"\n")
+                format!("[database]\nurl = \"{base}/{name}\"\nconnections = 3\n")
             }
             None => String::new(),
         };
@@ -133,7 +133,9 @@ impl World {
 
         // As a server holds it.
         let lock = folder::lock(&data).unwrap();
-        let db = Db::open(&settings.database_url).await.unwrap();
+        let db = Db::open_with(&settings.database_url, settings.database_connections)
+            .await
+            .unwrap();
         db.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(wall()));
         let public_url = settings.public_url.clone().unwrap();

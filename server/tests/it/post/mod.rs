@@ -66,7 +66,7 @@ impl Site {
         });
         let shown = data.display();
         let configuration = format!(
-            "[database]\nurl = \"{database}\"\n[keys]\nfile = \"{shown}/keys\"\n[server]\npublic_url = \"{SITE}\"\n\
+            "[database]\nurl = \"{database}\"\nconnections = 2\n[keys]\nfile = \"{shown}/keys\"\n[server]\npublic_url = \"{SITE}\"\n\
              [storage]\nfile_roots = [\"{shown}\"]\n{post}"
         );
         if !database.starts_with("sqlite") {

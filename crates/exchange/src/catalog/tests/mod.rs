@@ -121,11 +121,12 @@ impl Company {
     pub(super) async fn request(&self, product: &str, state: RequestState) -> RequestId {
         let at = self.exchange().now();
         let (recipient, id) = (RecipientId::new(at), RequestId::new(at));
+        let (team, product) = (self.team("rnd").await, self.product_id(product).await);
         let mut tx = self.exchange().db().begin().await.unwrap();
         sql!("insert into recipient (id, team_id, name, cloud, region, revision, created_at, updated_at)
               values ($1, $2, $3, 'azure', 'westeurope', 1, 0, 0)")
         .bind(recipient)
-        .bind(self.team("rnd").await)
+        .bind(team)
         .bind(format!("r-{recipient}"))
         .execute(&mut tx)
         .await
@@ -134,7 +135,7 @@ impl Company {
                   offer, revision, created_at, updated_at)
               values ($1, $2, $3, $4, 'warranty', '', 'live', $5, $6, '{}', 1, 0, 0)")
         .bind(id)
-        .bind(self.product_id(product).await)
+        .bind(product)
         .bind(recipient)
         .bind(self.otto.person_id().map(|PersonId(id)| id))
         .bind(at.plus(model::time::DAY))
