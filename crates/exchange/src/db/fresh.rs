@@ -10,9 +10,9 @@ use tokio::sync::OnceCell;
 
 use super::{Db, DbError};
 
-/// At once to a database of a test, where nobody says otherwise. The server forks a process for each, and many tests are short:
-/// as many as a product may need would take a fifth of what all tests take.
-const CONNECTIONS: u32 = 2;
+/// At once to a database of a test, where nobody says otherwise: for one that holds a row, one that waits for it, and who looks at
+/// both. The server forks a process for each, which is much of what a short test takes.
+const CONNECTIONS: u32 = 3;
 
 /// What a database held when it was left.
 #[derive(Debug)]
