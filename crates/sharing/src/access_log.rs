@@ -46,7 +46,7 @@ impl Endpoint {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// All of the answer was handed to the connection, whether or not the client took the last of it.
+    /// All of the answer was there for the connection, whether or not the client took the last of it.
     Answered,
     /// `status` and `error_code` say why not.
     Refused,
@@ -92,7 +92,7 @@ pub struct QueryRecord {
     pub files_dropped: u64,
     /// Actions of the table's log that were looked at to find the files: those of the state, or of the commits asked for.
     pub actions: u64,
-    /// From the call's first line to the end of its answer.
+    /// From the call's first line to when all of its answer was there for the connection.
     pub duration: Duration,
     /// From where it was answered; None: refused before the table was opened.
     pub side: Option<Side>,
@@ -258,12 +258,13 @@ impl Entry {
         }
     }
 
-    pub(crate) async fn answered(self, status: StatusCode) {
+    pub(crate) async fn answered(mut self, status: StatusCode) {
         self.answering(status).written().await;
     }
 
-    /// Begins to write it down: what is left of the answer is about to be handed out, and goes out beside it.
-    pub(crate) fn answering(mut self, status: StatusCode) -> Writing {
+    /// Begins to write it down: what is left of the answer is about to be handed out, and goes out beside it. What is noted after
+    /// this is not written.
+    pub(crate) fn answering(&mut self, status: StatusCode) -> Writing {
         self.hand_over(|record| {
             record.status = status.as_u16();
             record.outcome = Outcome::Answered;

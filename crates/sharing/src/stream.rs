@@ -24,7 +24,7 @@ pub(crate) use self::content::{Content, Item};
 pub(crate) use self::pack::Packing;
 use self::pack::{Packed, Packer};
 use self::shelf::Shelf;
-use crate::access_log::Entry;
+use crate::access_log::{Entry, Writing};
 use crate::capabilities::{FileIds, Format};
 use crate::error::Failure;
 use crate::request::Call;
@@ -108,6 +108,7 @@ pub(crate) async fn respond(
         min_expiry: None,
         ahead: Ahead::default(),
         failed: None,
+        writing: None,
         _slot: slot,
     };
     files.note_repeated();
@@ -190,8 +191,9 @@ fn write_answer(
         // What is left is the last piece: however slowly it is taken, the table's state and the place are free. Its end comes once the
         // answer is written down, which is done while the client takes the lines; begun before, for of a long piece a connection
         // asks what follows only when most of it was taken.
+        let writing = files.writing.take();
         drop(files);
-        let writing = entry.answering(StatusCode::OK);
+        let writing = writing.unwrap_or_else(|| entry.answering(StatusCode::OK));
         yield Ok(piece.take());
         writing.written().await;
         let end = piece.end();
@@ -218,6 +220,8 @@ struct Files {
     ahead: Ahead,
     /// Why the chunk at `next` could not be written.
     failed: Option<Failure>,
+    /// The answer's entry, once nothing stands in the way of its last lines.
+    writing: Option<Writing>,
     /// What more than one line of changes is about, with its URL once it has one: a file that loses rows is removed and added,
     /// and by its URL clients know it for the same.
     again: HashMap<Key, Option<SignedFile>>,
@@ -247,7 +251,7 @@ impl Files {
             let until = range.end;
             // What comes behind it is begun beside it.
             self.go_ahead(&source, until);
-            let first = source.write(&self.app, &self.readable, range).await?;
+            let first = source.write(&self.app, &self.readable, range, None).await?;
             self.put(first, until, out, entry);
             return Ok(());
         }
@@ -257,9 +261,17 @@ impl Files {
             let Some(begun) = self.ahead.first() else {
                 break;
             };
+            if begun.until >= self.end
+                && let Ok(counts) = begun.signed.await
+                && (anew || !counts.are_old())
+            {
+                // Beside the last lines' writing, which is not long, but longer than the client takes for them.
+                entry.signed(counts.files, counts.bytes);
+                self.writing = Some(entry.answering(StatusCode::OK));
+            }
             match begun.chunk.done().await {
                 // The client took its time, and access may have ended since.
-                Ok(chunk) if chunk.is_old() && !anew => {
+                Ok(chunk) if chunk.counts.are_old() && !anew && self.writing.is_none() => {
                     self.ahead.clear();
                     anew = true;
                     continue;
@@ -285,7 +297,7 @@ impl Files {
 
     fn put(&mut self, chunk: Chunk, until: usize, out: &mut Packer, entry: &mut Entry) {
         self.next = until;
-        entry.signed(chunk.files, chunk.bytes);
+        entry.signed(chunk.counts.files, chunk.counts.bytes);
         self.min_expiry = chunk.min_expiry.into_iter().chain(self.min_expiry).min();
         out.put(chunk.lines);
     }

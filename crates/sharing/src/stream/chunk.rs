@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use delta::State;
 use object_store::path::Path as Key;
 use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Item, Packed, Packing};
@@ -50,10 +51,16 @@ pub(super) struct Rows {
 /// Lines that are ready.
 pub(super) struct Chunk {
     pub(super) lines: Packed,
-    pub(super) files: u64,
-    pub(super) bytes: u64,
+    pub(super) counts: Counts,
     /// The earliest end of a URL, in milliseconds.
     pub(super) min_expiry: Option<i64>,
+}
+
+/// What was signed.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
     /// Since when its URLs are there: access was open then.
     signed_at: Instant,
 }
@@ -64,6 +71,8 @@ pub(super) struct Ahead(VecDeque<Begun>);
 
 pub(super) struct Begun {
     pub(super) chunk: Work<Chunk>,
+    /// Comes before the chunk: its URLs are there and its lines not yet, which nothing stands in the way of any more.
+    pub(super) signed: oneshot::Receiver<Counts>,
     /// Where its files end.
     pub(super) until: usize,
     /// Bytes that the log says of them, at the most.
@@ -102,8 +111,11 @@ impl Ahead {
     ) {
         let until = range.end;
         let (app, readable, source) = (app.clone(), readable.clone(), source.clone());
+        let (says, signed) = oneshot::channel();
+        let write = async move { source.write(&app, &readable, range, Some(says)).await };
         self.0.push_back(Begun {
-            chunk: Work::begin(async move { source.write(&app, &readable, range).await }),
+            chunk: Work::begin(write),
+            signed,
             until,
             said,
         });
@@ -141,34 +153,49 @@ impl Ahead {
 }
 
 impl Chunk {
-    fn of(wanted: &Wanted, (signed, signed_at): (&[SignedFile], Instant), lines: Packed) -> Self {
+    fn of(counts: Counts, signed: &[SignedFile], lines: Packed) -> Self {
         let ends = signed.iter().map(|signed| signed.expires_at.millis());
         Self {
             lines,
-            files: wanted.files,
-            bytes: wanted.bytes,
+            counts,
             min_expiry: ends.min(),
-            signed_at,
         }
     }
+}
 
-    /// Whether access may have ended since it was signed.
-    pub(super) fn is_old(&self) -> bool {
+impl Counts {
+    /// These were signed just now, which whoever waits for it is told.
+    fn tell(wanted: &Wanted, says: Option<oneshot::Sender<Self>>) -> Self {
+        let counts = Self {
+            files: wanted.files,
+            bytes: wanted.bytes,
+            signed_at: Instant::now(),
+        };
+        if let Some(says) = says {
+            // Most wait for the lines only.
+            let _ = says.send(counts);
+        }
+        counts
+    }
+
+    /// Whether access may have ended since.
+    pub(super) fn are_old(self) -> bool {
         self.signed_at.elapsed() >= FRESH
     }
 }
 
 impl Source {
-    /// Signs the files of a range and writes their lines.
+    /// Signs the files of a range and writes their lines; `says` when they are signed.
     pub(super) async fn write(
         &self,
         app: &App,
         readable: &Readable,
         range: Range<usize>,
+        says: Option<oneshot::Sender<Counts>>,
     ) -> Result<Chunk, Failure> {
         match self {
-            Self::Rows(rows) => rows.write(app, readable, range).await,
-            Self::Items(items) => items.write(app, readable, range).await,
+            Self::Rows(rows) => rows.write(app, readable, range, says).await,
+            Self::Items(items) => items.write(app, readable, range, says).await,
         }
     }
 }
@@ -179,6 +206,7 @@ impl Items {
         app: &App,
         readable: &Readable,
         range: Range<usize>,
+        says: Option<oneshot::Sender<Counts>>,
     ) -> Result<Chunk, Failure> {
         let items = self.items.get(range).unwrap_or_default();
         let wanted = Wanted::of(items);
@@ -186,14 +214,10 @@ impl Items {
             true => Vec::new(),
             false => sign(app, readable, &wanted.keys).await?,
         };
-        let signed_at = Instant::now();
+        let counts = Counts::tell(&wanted, says);
         let mut lines = Vec::with_capacity(items.len() * 1_024);
         write_items(&mut lines, items, &signed, self.format, self.ids)?;
-        Ok(Chunk::of(
-            &wanted,
-            (&signed, signed_at),
-            self.packing.pack(lines),
-        ))
+        Ok(Chunk::of(counts, &signed, self.packing.pack(lines)))
     }
 }
 
@@ -272,6 +296,7 @@ impl Rows {
         app: &App,
         readable: &Readable,
         range: Range<usize>,
+        says: Option<oneshot::Sender<Counts>>,
     ) -> Result<Chunk, Failure> {
         let rows = self.rows.get(range).unwrap_or_default();
         let mut wanted = Wanted::default();
@@ -281,7 +306,7 @@ impl Rows {
             wanted.vector(file.deletion_vector_key, file.deletion_vector);
         }
         let signed = self.sign(app, readable, &wanted.keys).await?;
-        let signed_at = Instant::now();
+        let counts = Counts::tell(&wanted, says);
         let mut signed_ones = signed.iter();
         let mut lines = Vec::with_capacity(rows.len() * 1_024);
         for row in rows {
@@ -289,11 +314,7 @@ impl Rows {
             let urls = urls_of(&mut signed_ones, file.deletion_vector_key)?;
             lines::file(&mut lines, file, urls, self.at, self.format, self.ids);
         }
-        Ok(Chunk::of(
-            &wanted,
-            (&signed, signed_at),
-            self.packing.pack(lines),
-        ))
+        Ok(Chunk::of(counts, &signed, self.packing.pack(lines)))
     }
 
     /// One URL per key, in their order; in the delta format the same for the same key, for several files may have their deletion
