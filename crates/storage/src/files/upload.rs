@@ -1,6 +1,8 @@
 //! Writing a large file in parts: each part goes straight to its place in the staged file, so that nothing is kept in
 //! memory; the whole is made durable and renamed at the end. As an upload of this process, and as one that outlives it.
 
+use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use object_store::path::Path;
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+use rustix::fs::Advice;
 
 use super::beneath::Staged;
 use super::{FileStore, generic, put_result};
@@ -36,6 +39,21 @@ impl FileUpload {
     }
 }
 
+/// Writes a part to its place and has the system begin to carry it to the disk: else files that are copied beside each other
+/// would all wait for the disk at their end, which had nothing to do before.
+fn write_part(staged: &Staged, data: &PutPayload, begin: u64) -> io::Result<()> {
+    let mut at = begin;
+    for chunk in data {
+        staged.file.write_all_at(chunk, at)?;
+        at += chunk.len() as u64;
+    }
+    if let Some(length) = NonZero::new(at - begin) {
+        // An advice, which some file systems do not take. What is not on the disk yet stays in memory all the same.
+        let _ = rustix::fs::fadvise(&staged.file, begin, Some(length), Advice::DontNeed);
+    }
+    Ok(())
+}
+
 fn over() -> object_store::Error {
     generic("the upload has ended already".into())
 }
@@ -43,7 +61,7 @@ fn over() -> object_store::Error {
 #[async_trait]
 impl MultipartUpload for FileUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let mut at = self.offset;
+        let at = self.offset;
         self.offset += data.content_length() as u64;
         let (store, key, written) = (
             self.store.clone(),
@@ -56,10 +74,7 @@ impl MultipartUpload for FileUpload {
             store.meter.count_request();
             store.meter.count_sent(data.content_length());
             let work = move |_: &_| {
-                for chunk in &data {
-                    staged.file.write_all_at(chunk, at)?;
-                    at += chunk.len() as u64;
-                }
+                write_part(&staged, &data, at)?;
                 written.fetch_add(data.content_length() as u64, Ordering::SeqCst);
                 Ok(())
             };
@@ -125,12 +140,7 @@ impl Parts for FileStore {
         let length = data.content_length();
         let work = move |beneath: &_| {
             let staged = Staged::again(beneath, &to, &name)?;
-            let mut at = part.at;
-            for chunk in &data {
-                staged.file.write_all_at(chunk, at)?;
-                at += chunk.len() as u64;
-            }
-            Ok(())
+            Ok(write_part(&staged, &data, part.at)?)
         };
         self.run(key, false, work).await?;
         Ok(length.to_string())
