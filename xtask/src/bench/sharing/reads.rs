@@ -350,7 +350,8 @@ fn far(world: &World<'_>, server: &Server<'_>) -> Result<Vec<Figure>> {
     if lines != expected {
         bail!("the change feed has {lines} lines instead of {expected}");
     }
-    let seconds = server.median(&feed, ROUNDS, |answer| answer.whole)?;
+    // That first one: later ones are told from what it read.
+    let seconds = answer.whole;
     let commits = f64::from(FEED_COMMITS + 1);
     Ok(vec![
         Figure::new(
