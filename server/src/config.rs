@@ -412,10 +412,10 @@ fn check_scheme(url: &str) -> Result<(), ConfigError> {
 
 fn database_connections(given: Option<u32>) -> Result<u32, ConfigError> {
     let connections = given.unwrap_or(CONNECTIONS);
-    if (1..=1_000).contains(&connections) {
+    if (2..=1_000).contains(&connections) {
         Ok(connections)
     } else {
-        Err(wrong("database.connections", "from 1 to 1000"))
+        Err(wrong("database.connections", "from 2 to 1000"))
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Ready {
     pub(crate) later: bool,
 }
 
-/// Writes the answer, and its entry when it ends.
+/// Writes the answer, and its entry before it ends.
 pub(crate) async fn respond(
     app: App,
     call: Call,
@@ -261,8 +261,8 @@ impl Files {
             let Some(begun) = self.ahead.first() else {
                 break;
             };
-            if begun.until >= self.end
-                && let Ok(counts) = begun.signed.await
+            if let Some(signed) = begun.signed
+                && let Ok(counts) = signed.await
                 && (anew || !counts.are_old())
             {
                 // Beside the last lines' writing, which is not long, but longer than the client takes for them.
@@ -310,7 +310,9 @@ impl Files {
                 return;
             }
             let (app, readable) = (&self.app, &self.readable);
-            self.ahead.begin(app, readable, source, range, said);
+            let is_last = range.end >= self.end;
+            self.ahead
+                .begin(app, readable, source, range, (said, is_last));
         }
     }
 

@@ -129,9 +129,9 @@ fn wrong_keys_and_values_are_named() {
             "database.url: `file` is no database",
         ),
         (
-            "[database]\nconnections = 0",
+            "[database]\nconnections = 1",
             &[],
-            "database.connections: from 1 to 1000",
+            "database.connections: from 2 to 1000",
         ),
         (
             "[storage]\ntable_files = 999",

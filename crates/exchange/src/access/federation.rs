@@ -163,7 +163,7 @@ impl Exchange {
             ));
         }
         if wanted.is_empty() && gone.is_empty() {
-            // Its connection is given back before another is asked for: of many who wait so, none would ever get one.
+            // Its connection is given back before another is asked for: many who wait so would wait for each other.
             drop(change);
             return self.recipient(principal, name).await;
         }

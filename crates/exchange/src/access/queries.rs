@@ -71,7 +71,7 @@ pub struct QueryLogNew {
     pub files_dropped: u64,
     /// Actions of the table's log that were looked at.
     pub actions: u64,
-    /// Microseconds from the call to the end of its answer.
+    /// Microseconds from the call to when its last URLs were signed, or, without any, to when its answer was there.
     pub duration: i64,
     /// `producer` or `replica`; None: nothing was opened.
     pub source: Option<&'static str>,

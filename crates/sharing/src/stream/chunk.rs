@@ -71,8 +71,8 @@ pub(super) struct Ahead(VecDeque<Begun>);
 
 pub(super) struct Begun {
     pub(super) chunk: Work<Chunk>,
-    /// Comes before the chunk: its URLs are there and its lines not yet, which nothing stands in the way of any more.
-    pub(super) signed: oneshot::Receiver<Counts>,
+    /// Of the last chunk, and comes before it: its URLs are there and its lines not yet, which nothing stands in the way of any more.
+    pub(super) signed: Option<oneshot::Receiver<Counts>>,
     /// Where its files end.
     pub(super) until: usize,
     /// Bytes that the log says of them, at the most.
@@ -107,12 +107,12 @@ impl Ahead {
         readable: &Readable,
         source: &Source,
         range: Range<usize>,
-        said: usize,
+        (said, is_last): (usize, bool),
     ) {
         let until = range.end;
         let (app, readable, source) = (app.clone(), readable.clone(), source.clone());
-        let (says, signed) = oneshot::channel();
-        let write = async move { source.write(&app, &readable, range, Some(says)).await };
+        let (says, signed) = is_last.then(oneshot::channel).unzip();
+        let write = async move { source.write(&app, &readable, range, says).await };
         self.0.push_back(Begun {
             chunk: Work::begin(write),
             signed,
@@ -172,7 +172,7 @@ impl Counts {
             signed_at: Instant::now(),
         };
         if let Some(says) = says {
-            // Most wait for the lines only.
+            // Nobody may wait any more.
             let _ = says.send(counts);
         }
         counts

@@ -177,6 +177,48 @@ async fn what_was_handed_out_is_written_down_though_its_end_is_never_taken() {
     }
 }
 
+/// Access may have ended since: of what was signed a second ago nothing is handed out before it is asked about again.
+#[tokio::test]
+async fn what_lay_for_a_second_is_signed_again() {
+    for (files, ahead, ended) in [
+        (501, 1, false),
+        (501, 1, true),
+        (1_201, 2, false),
+        (1_201, 2, true),
+    ] {
+        let world = wide(files).await;
+        let response = world.begin(query(&[])).await;
+        let mut pieces = response.into_body().into_data_stream();
+        let first = pieces.next().await.unwrap().unwrap();
+        let mut lines = first.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(lines, 2 + 500);
+        while world.sign_calls() < 1 + ahead {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if ended {
+            world.fault(Fault::EndedBeforeSigning);
+        }
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let mut broken = false;
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => lines += piece.iter().filter(|byte| **byte == b'\n').count(),
+                Err(_) => broken = true,
+            }
+        }
+        let (outcome, given) = match ended {
+            true => (Outcome::Failed, 500),
+            false => (Outcome::Answered, files),
+        };
+        assert_eq!((broken, lines), (ended, 2 + given), "{files}");
+        let record = world.record();
+        assert_eq!((record.outcome, record.files), (outcome, given as u64));
+        if !ended {
+            assert_eq!(world.sign_calls(), 1 + 2 * ahead);
+        }
+    }
+}
+
 /// The statistics of a file may have megabytes; a piece has no more of them than one that is too many.
 #[tokio::test]
 async fn pieces_are_short_where_a_log_says_much_of_its_files() {
