@@ -30,6 +30,7 @@ use model::{Method as Counted, Purpose};
 use object_store::{GetOptions, GetRange, ObjectMeta};
 use rest::REQUEST_ID;
 use storage::{Cause, Meter, MeterKey, StorageError};
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -55,6 +56,7 @@ struct Inner {
     exchange: Exchange,
     lake: Lake,
     tickets: Tickets,
+    under_way: TaskTracker,
 }
 
 /// Why there is no file in the answer.
@@ -120,11 +122,13 @@ impl Refusal {
 
 impl Gateway {
     /// `key` is the installation's own, the same on every process; `exchange` needs only its database and clock.
-    pub fn new(exchange: Exchange, lake: Lake, key: &[u8; 32]) -> Self {
+    /// `under_way` is not empty while somebody is given a file or that is being counted.
+    pub fn new(exchange: Exchange, lake: Lake, key: &[u8; 32], under_way: TaskTracker) -> Self {
         Self(Arc::new(Inner {
             exchange,
             lake,
             tickets: Tickets::new(key),
+            under_way,
         }))
     }
 
@@ -282,7 +286,12 @@ impl Gateway {
             let is_read = matches!(ticket.look, Look::Consumer(_));
             let event = is_read.then(|| event(&ticket, store.location()));
             let delivery = event.as_ref().and_then(|_| delivery(asked));
-            let receipt = Receipt::new(exchange.clone(), event, delivery, length);
+            let receipt = Receipt::new(
+                (exchange.clone(), self.0.under_way.token()),
+                event,
+                delivery,
+                length,
+            );
             Body::from_stream(receipt::frames(chunks, receipt))
         };
         let mut response = (status, body).into_response();

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use model::{GrantId, QueryId, TableId, Timestamp};
 use tokio::task::JoinHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::Failure;
 use crate::request::{Call, TableNames};
+use crate::routes::App;
 use crate::{Gate, Readable, Reader, Side};
 
 /// What was called.
@@ -46,7 +48,8 @@ impl Endpoint {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// All of the answer was there for the connection, whether or not the client took the last of it.
+    /// All of the answer was there for the connection, or all but the last lines, the URLs of which were signed; whether or not the
+    /// client took them.
     Answered,
     /// `status` and `error_code` say why not.
     Refused,
@@ -92,7 +95,7 @@ pub struct QueryRecord {
     pub files_dropped: u64,
     /// Actions of the table's log that were looked at to find the files: those of the state, or of the commits asked for.
     pub actions: u64,
-    /// From the call's first line to when all of its answer was there for the connection.
+    /// From the call's first line to when its last URLs were signed, or, without any, the answer was there for the connection.
     pub duration: Duration,
     /// From where it was answered; None: refused before the table was opened.
     pub side: Option<Side>,
@@ -148,20 +151,17 @@ impl fmt::Debug for QueryRecord {
     }
 }
 
-/// The entry of a request under way. Dropped without [`Entry::close`] it is written as abandoned.
+/// The entry of a request under way. Dropped before it is answered, refused or failed it is written as abandoned.
 pub(crate) struct Entry {
     gate: Arc<dyn Gate>,
     record: Option<QueryRecord>,
     began_at: Instant,
+    /// Who ends the process waits for it.
+    under_way: TaskTrackerToken,
 }
 
 impl Entry {
-    pub(crate) fn new(
-        gate: Arc<dyn Gate>,
-        endpoint: Endpoint,
-        call: &Call,
-        names: &TableNames,
-    ) -> Self {
+    pub(crate) fn new(app: &App, endpoint: Endpoint, call: &Call, names: &TableNames) -> Self {
         let record = QueryRecord {
             reader: None,
             at_the_door: false,
@@ -193,9 +193,10 @@ impl Entry {
             is_producers: false,
         };
         Self {
-            gate,
+            gate: Arc::clone(&app.gate),
             record: Some(record),
             began_at: Instant::now(),
+            under_way: app.under_way.token(),
         }
     }
 
@@ -289,6 +290,13 @@ impl Entry {
 
     /// Broke off after the answer had begun.
     pub(crate) async fn failed(mut self, failure: &Failure) {
+        if self.record.is_none() {
+            // Its last lines alone could not be written, which is a fault of ours.
+            tracing::error!(
+                code = failure.code(),
+                "an answer broke off that the access log has as answered"
+            );
+        }
         let writing = self.hand_over(|record| {
             record.error_code = Some(failure.code());
             record.reason = Some(plain(failure.sentence(), 255));
@@ -307,11 +315,12 @@ impl Entry {
         };
         end(&mut record);
         record.duration = self.began_at.elapsed();
-        let gate = Arc::clone(&self.gate);
+        let (gate, under_way) = (Arc::clone(&self.gate), self.under_way.clone());
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => Writing(Some(
-                runtime.spawn(async move { gate.record(record).await }),
-            )),
+            Ok(runtime) => Writing(Some(runtime.spawn(async move {
+                gate.record(record).await;
+                drop(under_way);
+            }))),
             Err(_) => {
                 tracing::error!(
                     ?record,

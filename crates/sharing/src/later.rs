@@ -278,7 +278,7 @@ pub(crate) async fn poll(
         }
         Err(error) => (TableNames::new(Err(error)), String::new()),
     };
-    let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Query, &call, &names);
+    let mut entry = Entry::new(&app, Endpoint::Query, &call, &names);
     let result = async {
         let (readable, reader) = open(&app, &call, &names, &mut entry).await?;
         let unknown = || not_found("the query id");
@@ -388,7 +388,7 @@ async fn work(
     let Some(attempt) = queries.take(kept.id).await? else {
         return Ok(());
     };
-    let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::AsyncQuery, call, names);
+    let mut entry = Entry::new(app, Endpoint::AsyncQuery, call, names);
     entry.read_by(reader);
     let result = {
         let mut reading = pin!(read(app, names, reader, kept, &mut entry));

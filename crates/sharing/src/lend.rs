@@ -1,8 +1,6 @@
 //! E11: a credential for a table's folder, for clients that read its files themselves. Only by grants that allow it, never for a
 //! part of a table; what is read with it can be neither counted nor taken back, so it ends soon.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -25,7 +23,7 @@ pub(crate) async fn temporary_credentials(
 ) -> Response {
     let names = TableNames::new(path);
     let endpoint = Endpoint::TemporaryCredentials;
-    let mut entry = Entry::new(Arc::clone(&app.gate), endpoint, &call, &names);
+    let mut entry = Entry::new(&app, endpoint, &call, &names);
     let result = async {
         let (readable, _) = open(&app, &call, &names, &mut entry).await?;
         let asked = location(&read_body(&call.headers, body).await?)?;

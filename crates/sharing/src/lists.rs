@@ -1,8 +1,6 @@
 //! Lists: shares, schemas, tables. Of these a recipient sees what it has a grant for, in the order of names. Each request leaves
 //! one entry in the access log, under the names that it was of.
 
-use std::sync::Arc;
-
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -101,7 +99,7 @@ fn begin(app: &App, call: &Call, [share, schema, table]: [&str; 3]) -> Entry {
         schema: fold(schema),
         table: fold(table),
     };
-    Entry::new(Arc::clone(&app.gate), Endpoint::List, call, &names)
+    Entry::new(app, Endpoint::List, call, &names)
 }
 
 /// Who calls, noted in the entry.

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
+use tokio_util::task::TaskTracker;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::error::{Failure, Kind};
@@ -26,6 +27,8 @@ pub struct Options {
     pub states: States,
     /// Where queries are kept that are answered later; without it all are answered at once.
     pub queries: Option<Arc<dyn Queries>>,
+    /// Is not empty while a request is under way or its entry is being written: for who ends the process.
+    pub under_way: TaskTracker,
 }
 
 impl fmt::Debug for Options {
@@ -45,6 +48,7 @@ pub(crate) struct App {
     pub(crate) slots: Arc<Slots>,
     pub(crate) states: States,
     pub(crate) queries: Option<Arc<dyn Queries>>,
+    pub(crate) under_way: TaskTracker,
 }
 
 /// The protocol's endpoints; mount it under the prefix that profiles name. The caller's address comes from a [`crate::Peer`]
@@ -60,6 +64,7 @@ pub(crate) fn router_with(gate: Arc<dyn Gate>, options: Options, patience: Patie
         slots: Arc::new(Slots::new(patience)),
         states: options.states,
         queries: options.queries,
+        under_way: options.under_way,
     };
     const TABLE: &str = "/shares/{share}/schemas/{schema}/tables/{table}";
     let of_table = |rest: &str| format!("{TABLE}{rest}");

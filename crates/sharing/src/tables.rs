@@ -1,7 +1,5 @@
 //! One table: its version, its metadata, its files, its changes. Each request leaves one entry in the access log.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -127,7 +125,7 @@ pub(crate) async fn version(
     path: TablePath,
 ) -> Response {
     let names = TableNames::new(path);
-    let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Version, &call, &names);
+    let mut entry = Entry::new(&app, Endpoint::Version, &call, &names);
     let result = async {
         let (readable, reader) = open(&app, &call, &names, &mut entry).await?;
         let parameters = call.parameters()?;
@@ -176,7 +174,7 @@ pub(crate) async fn version(
 /// E7: two lines, never more.
 pub(crate) async fn metadata(State(app): State<App>, call: Call, path: TablePath) -> Response {
     let names = TableNames::new(path);
-    let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Metadata, &call, &names);
+    let mut entry = Entry::new(&app, Endpoint::Metadata, &call, &names);
     let result = async {
         let (readable, _, _slot) = open_state(&app, &call, &names, &mut entry).await?;
         let parameters = call.parameters()?;
@@ -290,7 +288,7 @@ pub(crate) async fn query(
     body: Body,
 ) -> Response {
     let names = TableNames::new(path);
-    let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Query, &call, &names);
+    let mut entry = Entry::new(&app, Endpoint::Query, &call, &names);
     let result = async {
         let (readable, reader) = open(&app, &call, &names, &mut entry).await?;
         let client = Capabilities::parse(&call.headers)?;
@@ -368,7 +366,7 @@ pub(crate) async fn changes(
     path: TablePath,
 ) -> Response {
     let names = TableNames::new(path);
-    let mut entry = Entry::new(Arc::clone(&app.gate), Endpoint::Changes, &call, &names);
+    let mut entry = Entry::new(&app, Endpoint::Changes, &call, &names);
     let result = async {
         let (readable, reader, slot) = open_state(&app, &call, &names, &mut entry).await?;
         let parameters = call.parameters()?;

@@ -1,6 +1,7 @@
 //! Puts the exchange, the stores, the gate and the gateway together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -8,6 +9,7 @@ use exchange::db::Db;
 use exchange::ports::{AccessTarget, KeyRing, Observation, Ports, Post};
 use exchange::{Exchange, Options, Principal};
 use model::{Clock, GrantId, Location};
+use tokio_util::task::TaskTracker;
 
 use super::access::SharingTarget;
 use super::assess::LakeAssessor;
@@ -24,6 +26,9 @@ use crate::gateway::Gateway;
 /// Items on one page of a sharing list.
 const MAX_RESULTS: usize = 500;
 
+/// So long a process that ends waits at most until all is written down.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
 /// Bytes of tables' states that are kept unless it is said otherwise.
 pub const STATES: u64 = 256 << 20;
 
@@ -39,6 +44,8 @@ pub struct Connected {
     page_key: [u8; 32],
     /// Where this process keeps the states of tables that it was asked for.
     states: sharing::States,
+    /// What has still to be written down when the process ends: calls, bytes.
+    under_way: TaskTracker,
 }
 
 impl Connected {
@@ -47,6 +54,18 @@ impl Connected {
     pub fn keeping_states_of(mut self, bytes: u64) -> Self {
         self.states = sharing::States::new(bytes);
         self
+    }
+
+    /// Waits until all that machines asked for and that was read is written down; nothing more is asked for.
+    pub async fn written(&self) {
+        self.under_way.close();
+        let written = tokio::time::timeout(LAST_LINES, self.under_way.wait());
+        if written.await.is_err() {
+            tracing::error!(
+                left = self.under_way.len(),
+                "not all could be written down that was asked for and read"
+            );
+        }
     }
 
     /// What machines call without a session: the sharing protocol and the gateway.
@@ -70,6 +89,7 @@ impl Connected {
             max_results: MAX_RESULTS,
             states: self.states.clone(),
             queries: Some(Arc::new(LaterQueries::new(self.gate.exchange().clone()))),
+            under_way: self.under_way.clone(),
         };
         Router::new()
             .nest("/delta-sharing", sharing::router(gate, options))
@@ -132,8 +152,9 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
     inner
         .installation_key(&system, exchange::erasures::KEY)
         .await?;
-    let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key);
-    let reads = Reads::new(&inner, here);
+    let under_way = TaskTracker::new();
+    let gateway = Gateway::new(inner.clone(), lake.clone(), &gateway_key, under_way.clone());
+    let reads = Reads::new(&inner, here, under_way.clone());
     let book = Some(inner.clone());
     let gate = ShareGate::new(inner, lake.clone(), gateway.clone(), reads.clone());
     let gate = Arc::new(gate);
@@ -146,6 +167,7 @@ pub async fn connect(wiring: Wiring) -> Result<Connected, ConnectError> {
         reads,
         page_key,
         states: sharing::States::new(STATES),
+        under_way,
     })
 }
 

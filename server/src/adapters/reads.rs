@@ -10,19 +10,35 @@ use model::{Location, Method, StorageId};
 use storage::{Cause, Meter};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
 /// Writes such reads down. Cheap to clone.
 #[derive(Clone)]
-pub struct Reads(Option<(Exchange, Location)>);
+pub struct Reads(Option<Book>);
+
+#[derive(Clone)]
+struct Book {
+    exchange: Exchange,
+    here: Location,
+    /// Is not empty while something is read or written down.
+    under_way: TaskTracker,
+}
 
 /// A folder of a storage: where it is not said for which table is read, the table that lies there has the bytes.
 pub(crate) type Folder<'a> = (StorageId, &'a str);
 
 impl Reads {
-    /// `here`: where this process runs. Where that is not known, no route can be told and nothing is written.
-    pub fn new(exchange: &Exchange, here: Option<Location>) -> Self {
-        Self(here.map(|here| (exchange.clone(), here)))
+    /// `here`: where this process runs. Where that is not known, no route can be told and nothing is written. `under_way` is for who
+    /// ends the process.
+    pub fn new(exchange: &Exchange, here: Option<Location>, under_way: TaskTracker) -> Self {
+        let exchange = exchange.clone();
+        Self(here.map(|here| Book {
+            exchange,
+            here,
+            under_way,
+        }))
     }
 
     /// Of an exchange whose ports nobody asks.
@@ -32,13 +48,12 @@ impl Reads {
 
     /// Where this process runs, if known.
     pub(crate) fn here(&self) -> Option<&Location> {
-        self.0.as_ref().map(|(_, here)| here)
+        self.0.as_ref().map(|book| &book.here)
     }
 
     /// Where what is read at `from` comes to, if that is another place.
     pub(crate) fn to_here(&self, from: &Location) -> Option<&Location> {
-        let (_, here) = self.0.as_ref()?;
-        (here != from).then_some(here)
+        self.here().filter(|here| *here != from)
     }
 
     /// Lets `work` read at `from` with `meter`, and writes down what came; also when it is given up half-way.
@@ -49,16 +64,17 @@ impl Reads {
         folder: Option<Folder<'_>>,
         work: impl Future<Output = T>,
     ) -> T {
-        let Some((exchange, here)) = self.0.as_ref().filter(|(_, here)| here != from) else {
+        let Some(book) = self.0.as_ref().filter(|book| book.here != *from) else {
             return work.await;
         };
         let mut pending = Pending(Some(Read {
-            exchange: exchange.clone(),
+            exchange: book.exchange.clone(),
             key: format!("read/{}", Uuid::new_v4()),
             meter: meter.clone(),
             from: from.clone(),
-            to: here.clone(),
+            to: book.here.clone(),
             folder: folder.map(|(storage, path)| (storage, path.to_owned())),
+            _under_way: book.under_way.token(),
         }));
         let done = work.await;
         if let Some(writing) = pending.end() {
@@ -70,13 +86,13 @@ impl Reads {
 
     /// What becomes of the bytes that this process reads of a storage there, for people.
     pub(crate) fn said_of(&self, from: &Location) -> (CheckOutcome, String) {
-        match &self.0 {
+        match self.here() {
             None => (CheckOutcome::Warned, UNKNOWN.to_owned()),
-            Some((_, here)) if here == from => (
+            Some(here) if here == from => (
                 CheckOutcome::Ok,
                 format!("This process runs in {here}, too: what it reads itself crosses nothing."),
             ),
-            Some((_, here)) => (
+            Some(here) => (
                 CheckOutcome::Ok,
                 format!(
                     "What this process reads itself crosses from {from} to {here} and is counted on that route."
@@ -98,6 +114,7 @@ struct Read {
     from: Location,
     to: Location,
     folder: Option<(StorageId, String)>,
+    _under_way: TaskTrackerToken,
 }
 
 impl Read {

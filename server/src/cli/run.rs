@@ -112,6 +112,7 @@ pub(super) async fn serve(globals: &Globals, serve: Serve) -> anyhow::Result<Exi
     // The listener also ends when it breaks; then everything ends.
     stop.cancel();
     while running.join_next().await.is_some() {}
+    node.connected.written().await;
     node.exchange().db().close_alone().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -125,6 +126,7 @@ pub(super) async fn work(globals: &Globals, work: Work) -> anyhow::Result<ExitCo
     say_where(&node);
     tracing::info!("working");
     worker(&node, work.parallel).run(stop).await;
+    node.connected.written().await;
     node.exchange().db().close_alone().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -147,7 +149,7 @@ pub(super) async fn migrate(globals: &Globals, migrate: Migrate) -> anyhow::Resu
             Some(lock)
         }
     };
-    let db = Db::open(&settings.database_url)
+    let db = Db::open_with(&settings.database_url, settings.database_connections)
         .await
         .context("the database cannot be opened")?;
     db.migrate().await.context("the migrations failed")?;

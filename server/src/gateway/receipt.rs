@@ -12,6 +12,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 use storage::StorageError;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::listen::Delivery;
 
@@ -28,12 +29,13 @@ pub(super) struct Receipt {
     delivery: Option<Delivery>,
     promised: u64,
     handed: u64,
+    under_way: TaskTrackerToken,
 }
 
 impl Receipt {
     /// For an answer of `promised` bytes; without an event nothing is counted.
     pub(super) fn new(
-        exchange: Exchange,
+        (exchange, under_way): (Exchange, TaskTrackerToken),
         event: Option<MeterEventNew>,
         delivery: Option<Delivery>,
         promised: u64,
@@ -44,6 +46,7 @@ impl Receipt {
             delivery,
             promised,
             handed: 0,
+            under_way,
         }
     }
 
@@ -74,7 +77,13 @@ impl Receipt {
         };
         let exchange = self.exchange.clone();
         match delivery {
-            None => Some(runtime.spawn(record(exchange, event))),
+            None => {
+                let under_way = self.under_way.clone();
+                Some(runtime.spawn(async move {
+                    record(exchange, event).await;
+                    drop(under_way);
+                }))
+            }
             Some(delivery) => {
                 delivery.keep(&runtime, |delivery| async move {
                     event.bytes = delivery.received(handed).await;

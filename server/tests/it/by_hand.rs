@@ -38,14 +38,19 @@ recipients: { rnd_weu: { team: rnd, cloud: azure, region: westeurope } }
 
 const REPLICA: &[&str] = &["vehicle-visits", "--to", "az_weu"];
 
-struct World {
+pub(super) struct World {
     folder: tempfile::TempDir,
-    data: PathBuf,
+    pub(super) data: PathBuf,
 }
 
 impl World {
     /// A product with a table of one file, and a replica of it that is still to be made.
     async fn start() -> Self {
+        Self::asking("replica").await
+    }
+
+    /// The same where `rnd_weu` asked for it in this mode.
+    pub(super) async fn asking(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let world = Self { folder, data };
@@ -83,7 +88,7 @@ impl World {
                 "--recipient",
                 "rnd_weu",
                 "--mode",
-                "replica",
+                mode,
                 "--until",
                 &until[..10],
                 "--purpose",
@@ -95,7 +100,7 @@ impl World {
         world
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

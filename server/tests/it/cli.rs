@@ -80,7 +80,8 @@ impl Served {
         self.child.id()
     }
 
-    fn end(mut self) -> i32 {
+    /// Told to end; its exit status.
+    pub(crate) fn end(mut self) -> i32 {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();

@@ -34,6 +34,7 @@ mod registering;
 mod reseal;
 mod sessions;
 mod sprawl;
+mod stopping;
 mod support;
 mod two_tabs;
 mod ways;

@@ -500,6 +500,26 @@ async fn leaving_early_does_not_save_anybody_from_the_access_log() {
     assert_eq!(world.record().outcome, Outcome::Answered);
 }
 
+/// Who ends the process waits for them, for those that are being written and those whose request is under way.
+#[tokio::test]
+async fn the_last_entries_can_be_waited_for() {
+    let world = visits_table().await;
+    world.fault(Fault::SlowRecord);
+    let path = visits("/query");
+    let response = world.begin(call(Method::POST, &path, &[ALICE], "{}")).await;
+    let under_way = world.gate.under_way.clone();
+    under_way.close();
+    let written = tokio::spawn(async move { under_way.wait().await });
+    tokio::task::yield_now().await;
+    assert!(!written.is_finished(), "an answer is under way");
+    drop(response);
+    world.recording().await;
+    assert!(!written.is_finished(), "it is being written");
+    world.release();
+    written.await.unwrap();
+    assert_eq!(world.record().outcome, Outcome::Abandoned);
+}
+
 /// C-31: a token that was good a moment ago is asked about again.
 #[tokio::test]
 async fn every_call_is_authenticated_anew() {

@@ -11,6 +11,7 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::counting::{Counting, Reads};
@@ -50,6 +51,7 @@ pub(super) struct TestGate {
     pub(super) fault: Mutex<Option<Fault>>,
     pub(super) signed: AtomicUsize,
     pub(super) sign_calls: AtomicUsize,
+    pub(super) under_way: TaskTracker,
     pub(super) given_back: AtomicU64,
     pub(super) peers: Mutex<Vec<Option<IpAddr>>>,
     pub(super) reads: Arc<Reads>,

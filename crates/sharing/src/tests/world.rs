@@ -16,6 +16,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -55,6 +56,7 @@ fn router(gate: &Arc<TestGate>, max_results: usize, patience: Patience, states: 
         max_results,
         states: states.clone(),
         queries: Some(queries),
+        under_way: gate.under_way.clone(),
     };
     Router::new().nest("/delta-sharing", router_with(port, options, patience))
 }
@@ -132,6 +134,7 @@ impl World {
             rows: Mutex::default(),
             both_sides: AtomicBool::new(false),
             ended: Mutex::default(),
+            under_way: TaskTracker::new(),
         });
         let states = States::new(bytes);
         let router = router(&gate, max_results, patience, &states);

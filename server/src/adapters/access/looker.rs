@@ -20,6 +20,7 @@ use serde::Deserialize;
 use sharing::{
     Gate, QueryRecord, READER_FEATURES, Readable, Reader, Refused, ShareInfo, Shared, SignedFile,
 };
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{Seen, broken};
@@ -60,6 +61,7 @@ impl Looker {
             // What is looked at is what the store has.
             states: sharing::States::new(0),
             queries: None,
+            under_way: TaskTracker::new(),
         };
         Self {
             router: sharing::router(gate.clone(), options),
