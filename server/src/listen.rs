@@ -81,6 +81,8 @@ pub async fn serve(
             drop(seat);
         });
     }
+    // Who comes now is refused at once and goes to another process, instead of waiting for nobody.
+    drop(listener);
     let drained = async { while open.join_next().await.is_some() {} };
     tokio::pin!(drained);
     if tokio::time::timeout(GRACE, &mut drained).await.is_ok() {

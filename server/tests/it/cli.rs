@@ -81,11 +81,20 @@ impl Served {
     }
 
     /// Told to end; its exit status.
-    pub(crate) fn end(mut self) -> i32 {
+    fn end(self) -> i32 {
+        self.tell_to_end();
+        self.ended()
+    }
+
+    pub(crate) fn tell_to_end(&self) {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
         assert!(killed.unwrap().success());
+    }
+
+    /// The exit status, once it has ended.
+    pub(crate) fn ended(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap()
     }
 }
